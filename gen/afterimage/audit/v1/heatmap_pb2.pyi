@@ -1,0 +1,53 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class HeatmapKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    HEATMAP_KIND_UNSPECIFIED: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_CLICK: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_MOVE: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_SCROLL: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_RAGE: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_DEAD: _ClassVar[HeatmapKind]
+    HEATMAP_KIND_ATTENTION: _ClassVar[HeatmapKind]
+HEATMAP_KIND_UNSPECIFIED: HeatmapKind
+HEATMAP_KIND_CLICK: HeatmapKind
+HEATMAP_KIND_MOVE: HeatmapKind
+HEATMAP_KIND_SCROLL: HeatmapKind
+HEATMAP_KIND_RAGE: HeatmapKind
+HEATMAP_KIND_DEAD: HeatmapKind
+HEATMAP_KIND_ATTENTION: HeatmapKind
+
+class HeatmapPoint(_message.Message):
+    __slots__ = ("x_percent", "y_percent", "count", "intensity")
+    X_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    Y_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    INTENSITY_FIELD_NUMBER: _ClassVar[int]
+    x_percent: float
+    y_percent: float
+    count: int
+    intensity: float
+    def __init__(self, x_percent: _Optional[float] = ..., y_percent: _Optional[float] = ..., count: _Optional[int] = ..., intensity: _Optional[float] = ...) -> None: ...
+
+class PageSummary(_message.Message):
+    __slots__ = ("page", "interaction_count", "click_count", "session_count", "last_time")
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    INTERACTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    CLICK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LAST_TIME_FIELD_NUMBER: _ClassVar[int]
+    page: str
+    interaction_count: int
+    click_count: int
+    session_count: int
+    last_time: _timestamp_pb2.Timestamp
+    def __init__(self, page: _Optional[str] = ..., interaction_count: _Optional[int] = ..., click_count: _Optional[int] = ..., session_count: _Optional[int] = ..., last_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The services of Afterimage and the command that runs them."""

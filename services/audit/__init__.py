@@ -1,0 +1,1 @@
+"""AuditService: records, lists, replays and deletes sessions."""

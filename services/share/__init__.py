@@ -1,0 +1,1 @@
+"""ShareService: links to one session that end."""

@@ -1,0 +1,1 @@
+"""The door for browsers: WebSockets and Connect over the gRPC services."""
