@@ -1,0 +1,177 @@
+"""The fold: one chunk's events into a window's running state.
+
+`fold(state, chunk)` is pure: the same chunks give the same facts, on any server, however often and
+after whatever restart, because everything that counting and detecting need between chunks is in the
+state, and the state is stored with each chunk.
+
+What looks into events hangs in here, each with its own part of the state: counting (below), masking
+(before it, on the text) and the detection of frustration (after it, on the decoded events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from services.audit import rrweb
+from services.audit.model import Kind, Mark, Total, Totals
+from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
+
+STATE_VERSION = 1
+
+ACTIVE_GAP_MS = 5_000
+"""Pauses between actions up to this long count as active time (PostHog's threshold, segmentation.ts)."""
+
+MAX_MARKS = 100
+"""Marks kept of one chunk; more are counted and not shown."""
+
+MAX_DETAIL = 512
+"""Characters kept of a mark's words."""
+
+FAILED_STATUS = 400
+"""HTTP status from which on a request counts as failed."""
+
+
+class WindowState(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a window after its last chunk. Add fields at the end only, with defaults."""
+
+    version: int = STATE_VERSION
+    seq: int = 0
+    totals: Totals = (0,) * len(Total)
+    order_ms: int = 0
+    active_ms: int = -1
+    """Time of the visitor's last action; -1: none yet."""
+    meta_seq: int = 0
+    """Chunk of the last Meta event that no full snapshot has followed yet; 0: none."""
+    url: str = ""
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one chunk holds."""
+
+    first_ms: int
+    last_ms: int
+    snapshot_ms: int
+    snapshot_seq: int
+    marks: tuple[Mark, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(WindowState)
+
+
+def dump_state(state: WindowState) -> bytes:
+    """Returns the state as it is stored: MessagePack, about 60 bytes and the page's URL."""
+    return _encoder.encode(state)
+
+
+def load_state(data: bytes) -> WindowState:
+    """Returns a stored state; totals that were not counted when it was written begin at 0."""
+    state = _decoder.decode(data)
+    missing = len(Total) - len(state.totals)
+    return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
+
+
+def fold(
+    state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int
+) -> tuple[WindowState, Facts]:
+    """Returns the state after a chunk, and what the chunk holds.
+
+    Args:
+        state: The state after the chunk before it.
+        events: The chunk's events in the order in which they were sent; may be empty.
+        raw_bytes: Bytes of JSON before compression.
+        stored_bytes: Bytes of payload as stored.
+    """
+    seq = state.seq + 1
+    totals = list(state.totals)
+    active_ms, meta_seq, url = state.active_ms, state.meta_seq, state.url
+    width, height = state.width, state.height
+    first = last = events[0].timestamp if events else float(state.order_ms)
+    snapshot_ms = snapshot_seq = 0
+    marks: list[Mark] = []
+
+    for event in events:
+        time = event.timestamp
+        if time > last:
+            last = time
+        elif time < first:
+            first = time
+        data = event.data
+        match event.type:
+            case EventType.INCREMENTAL_SNAPSHOT:
+                if data is None:
+                    continue
+                source = data.source
+                if source == IncrementalSource.MOUSE_INTERACTION:
+                    if data.type == MouseInteractions.CLICK:
+                        totals[Total.CLICKS] += 1
+                elif source == IncrementalSource.INPUT:
+                    if data.user_triggered is not False:
+                        totals[Total.INPUTS] += 1
+                elif source == IncrementalSource.VIEWPORT_RESIZE:
+                    width, height = _pixels(data.width), _pixels(data.height)
+                if source in rrweb.ACTIVE_SOURCES:
+                    moment = int(time)
+                    if 0 <= active_ms < moment <= active_ms + ACTIVE_GAP_MS:
+                        totals[Total.ACTIVE_MS] += moment - active_ms
+                    active_ms = max(active_ms, moment)
+            case EventType.FULL_SNAPSHOT:
+                totals[Total.FULL_SNAPSHOTS] += 1
+                if not snapshot_seq:
+                    snapshot_ms, snapshot_seq = int(time), meta_seq or seq
+                meta_seq = 0
+            case EventType.META:
+                totals[Total.PAGES] += 1
+                meta_seq = seq
+                if data is not None:
+                    url = data.href or ""
+                    width, height = _pixels(data.width), _pixels(data.height)
+                    marks.append(Mark(Kind.PAGE, int(time), url[:2048], width, height))
+            case EventType.PLUGIN if data is not None and data.payload is not None:
+                _count_plugin(data, int(time), totals, marks)
+
+    totals[Total.CHUNKS] += 1
+    totals[Total.EVENTS] += len(events)
+    totals[Total.RAW_BYTES] += raw_bytes
+    totals[Total.STORED_BYTES] += stored_bytes
+    after = WindowState(
+        seq=seq,
+        totals=tuple(totals),
+        order_ms=max(state.order_ms, int(first)),
+        active_ms=active_ms,
+        meta_seq=meta_seq,
+        url=url[:2048],
+        width=width,
+        height=height,
+    )
+    facts = Facts(int(first), int(last), snapshot_ms, snapshot_seq, tuple(marks[:MAX_MARKS]))
+    return after, facts
+
+
+def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list[Mark]) -> None:
+    """Counts console messages and failed requests; payloads of another form pass uncounted."""
+    assert data.payload is not None  # noqa: S101 - the caller looked
+    try:
+        if data.plugin == rrweb.CONSOLE_PLUGIN:
+            console = rrweb.console_decoder.decode(data.payload)
+            if console.level == "error":
+                totals[Total.ERRORS] += 1
+                marks.append(Mark(Kind.ERROR, time_ms, " ".join(console.payload)[:MAX_DETAIL]))
+            elif console.level == "warn":
+                totals[Total.WARNINGS] += 1
+        elif data.plugin == rrweb.NETWORK_PLUGIN:
+            for request in rrweb.network_decoder.decode(data.payload).requests:
+                if request.status is not None and (request.status >= FAILED_STATUS or request.status == 0):
+                    totals[Total.FAILED_REQUESTS] += 1
+    except msgspec.MsgspecError:
+        return
+
+
+def _pixels(value: float | None) -> int:
+    return min(max(int(value), 0), 65_535) if value else 0

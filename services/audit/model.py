@@ -1,0 +1,209 @@
+"""The domain's values: what passes between the parts of the audit service.
+
+Nothing here knows protobuf or SQL. Times are milliseconds since 1970 UTC (Int64), by the visitor's
+clock unless the name says otherwise; ids are UUIDs; enums are the contract's numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+from uuid import UUID
+
+
+class Total(IntEnum):
+    """Place of each running total in `totals`. Places are for ever: add at the end only."""
+
+    CHUNKS = 0
+    EVENTS = 1
+    CLICKS = 2
+    INPUTS = 3
+    PAGES = 4
+    ERRORS = 5
+    WARNINGS = 6
+    FAILED_REQUESTS = 7
+    FULL_SNAPSHOTS = 8
+    RAGE_CLICKS = 9
+    DEAD_CLICKS = 10
+    QUICK_BACKS = 11
+    ERROR_CLICKS = 12
+    MASKED = 13
+    RAW_BYTES = 14
+    STORED_BYTES = 15
+    ACTIVE_MS = 16
+    MOUSE_THRASHES = 17
+
+
+Totals = tuple[int, ...]
+"""Running totals by place; a shorter tuple was written by an older version, the rest counts as 0."""
+
+
+class Kind(IntEnum):
+    """Kinds of interaction: the contract's InteractionKind."""
+
+    CLICK = 1
+    DOUBLE_CLICK = 2
+    CONTEXT_MENU = 3
+    TOUCH = 4
+    MOVE = 5
+    SCROLL = 6
+    INPUT = 7
+    RESIZE = 8
+    RAGE_CLICK = 9
+    DEAD_CLICK = 10
+    QUICK_BACK = 11
+    ERROR_CLICK = 12
+    MOUSE_THRASH = 13
+    ERROR = 14
+    PAGE = 15
+    ATTENTION = 16
+
+
+class Status(IntEnum):
+    """Where a session is in its life: the contract's SessionStatus."""
+
+    LIVE = 1
+    ENDED = 2
+    TIMED_OUT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SessionKey:
+    """A session in its project. The start is the time inside the id, so the key finds its partition."""
+
+    project: str
+    session: UUID
+
+    @property
+    def start_ms(self) -> int:
+        """Milliseconds since 1970 UTC, the first 48 bits of a UUIDv7."""
+        return self.session.int >> 80
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKey:
+    """A window (browser tab) of a session."""
+
+    project: str
+    session: UUID
+    window: UUID
+
+    @property
+    def session_key(self) -> SessionKey:
+        """The session that the window belongs to."""
+        return SessionKey(self.project, self.session)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowHead:
+    """What a recorder says of itself and its visitor when it starts; stored with the first chunk."""
+
+    key: WindowKey
+    kept_from: date
+    """Retention counts from here: the session's day, or the day of the import."""
+    actor_id: str = ""
+    actor_type: int = 0
+    device_type: int = 0
+    browser: str = ""
+    system: str = ""
+    user_agent: str = ""
+    language: str = ""
+    viewport: tuple[int, int] = (0, 0)
+    screen: tuple[int, int] = (0, 0)
+    first_url: str = ""
+    recorder_name: str = ""
+    recorder_version: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+    imported: bool = False
+    ended: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A moment that a timeline shows: a page, an error, a detector's finding."""
+
+    kind: int
+    time_ms: int
+    detail: str = ""
+    width: int = 0
+    height: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkRow:
+    """A chunk as it is stored, with the running totals and the folded state after it."""
+
+    key: WindowKey
+    seq: int
+    kept_from: date
+    order_ms: int
+    """Never falls within a window: chunks sorted by (order_ms, window, seq) play in order."""
+    first_ms: int
+    last_ms: int
+    event_count: int
+    snapshot_ms: int
+    """Time of the first full snapshot in the chunk; 0: none."""
+    snapshot_seq: int
+    """The chunk to begin with so that the snapshot's Meta event is included; 0: no snapshot."""
+    marks: tuple[Mark, ...]
+    totals: Totals
+    state: bytes
+    payload: bytes
+    """gzip of the JSON array of events, after masking."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where a window's recording stands in storage."""
+
+    seq: int
+    state: bytes
+    kept_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class WindowSummary:
+    """A window as read back: totals are the largest that any of its rows carries."""
+
+    window: UUID
+    first_ms: int
+    last_ms: int
+    last_seq: int
+    totals: Totals
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSummary:
+    """A session as read back, over all its windows."""
+
+    key: SessionKey
+    head: WindowHead
+    first_ms: int
+    last_ms: int
+    stored_ms: int
+    """When the last chunk was stored, by the server's clock."""
+    totals: Totals
+    window_count: int
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkIndex:
+    """Where a stored chunk stands in its session: all that a replay's plan needs, without the payload."""
+
+    window: UUID
+    seq: int
+    order_ms: int
+    first_ms: int
+    last_ms: int
+    snapshot_ms: int
+    snapshot_seq: int
+    payload_bytes: int
+
+
+def total(totals: Totals, place: Total) -> int:
+    """Returns one running total; 0 where the row is from before it was counted."""
+    return totals[place] if place < len(totals) else 0

@@ -1,0 +1,138 @@
+"""rrweb's events, as far as the server looks into them.
+
+Names and numbers are rrweb's own (packages/types/src/index.ts, rrweb 2.2). Events are decoded in part:
+what no field here asks for is skipped by the decoder at scanning speed and never becomes an object.
+Unknown event types, sources and fields are tolerated: recorders are newer than servers.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+
+class EventType(IntEnum):
+    """`type` of an event."""
+
+    DOM_CONTENT_LOADED = 0
+    LOAD = 1
+    FULL_SNAPSHOT = 2
+    INCREMENTAL_SNAPSHOT = 3
+    META = 4
+    CUSTOM = 5
+    PLUGIN = 6
+
+
+class IncrementalSource(IntEnum):
+    """`data.source` of an IncrementalSnapshot."""
+
+    MUTATION = 0
+    MOUSE_MOVE = 1
+    MOUSE_INTERACTION = 2
+    SCROLL = 3
+    VIEWPORT_RESIZE = 4
+    INPUT = 5
+    TOUCH_MOVE = 6
+    MEDIA_INTERACTION = 7
+    STYLE_SHEET_RULE = 8
+    CANVAS_MUTATION = 9
+    FONT = 10
+    LOG = 11
+    DRAG = 12
+    STYLE_DECLARATION = 13
+    SELECTION = 14
+    ADOPTED_STYLE_SHEET = 15
+    CUSTOM_ELEMENT = 16
+
+
+class MouseInteractions(IntEnum):
+    """`data.type` of a MouseInteraction."""
+
+    MOUSE_UP = 0
+    MOUSE_DOWN = 1
+    CLICK = 2
+    CONTEXT_MENU = 3
+    DBL_CLICK = 4
+    FOCUS = 5
+    BLUR = 6
+    TOUCH_START = 7
+    TOUCH_MOVE_DEPARTED = 8
+    TOUCH_END = 9
+    TOUCH_CANCEL = 10
+
+
+CONSOLE_PLUGIN = "rrweb/console@1"
+NETWORK_PLUGIN = "rrweb/network@1"
+
+ACTIVE_SOURCES = frozenset(
+    {
+        IncrementalSource.MOUSE_MOVE,
+        IncrementalSource.MOUSE_INTERACTION,
+        IncrementalSource.SCROLL,
+        IncrementalSource.VIEWPORT_RESIZE,
+        IncrementalSource.INPUT,
+        IncrementalSource.TOUCH_MOVE,
+        IncrementalSource.MEDIA_INTERACTION,
+        IncrementalSource.DRAG,
+    }
+)
+"""Sources that show a visitor at work (PostHog's list, segmentation.ts)."""
+
+
+class Data(msgspec.Struct, gc=False):
+    """`data` of an event: the fields of all kinds of event that anything here reads."""
+
+    source: int | None = None
+    type: int | None = None
+    id: int | None = None
+    x: float | None = None
+    y: float | None = None
+    href: str | None = None
+    width: float | None = None
+    height: float | None = None
+    tag: str | None = None
+    plugin: str | None = None
+    payload: msgspec.Raw | None = None
+    user_triggered: bool | None = msgspec.field(default=None, name="userTriggered")
+
+
+class Event(msgspec.Struct, gc=False):
+    """One event. `timestamp` is in milliseconds since 1970 UTC, by the visitor's clock."""
+
+    type: int
+    timestamp: float
+    data: Data | None = None
+
+
+class BareEvent(msgspec.Struct, gc=False):
+    """An event whose `data` is of a form not known here."""
+
+    type: int
+    timestamp: float
+
+
+class ConsolePayload(msgspec.Struct):
+    """Payload of the console plugin: `payload` holds each argument as JSON text."""
+
+    level: str = ""
+    payload: list[str] = []
+
+
+class NetworkRequest(msgspec.Struct):
+    """One request in the payload of the network plugin."""
+
+    name: str = ""
+    method: str | None = None
+    status: int | None = None
+    initiator_type: str | None = msgspec.field(default=None, name="initiatorType")
+
+
+class NetworkPayload(msgspec.Struct):
+    """Payload of the network plugin."""
+
+    requests: list[NetworkRequest] = []
+
+
+console_decoder = msgspec.json.Decoder(ConsolePayload)
+network_decoder = msgspec.json.Decoder(NetworkPayload)
