@@ -162,7 +162,9 @@ def to_status(error: AfterimageError) -> status_pb2.Status:
     """Returns the google.rpc.Status that carries `error` with all its details."""
     details: list[any_pb2.Any] = []
 
-    def attach(detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo) -> None:
+    def attach(
+        detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
+    ) -> None:
         packed = any_pb2.Any()
         packed.Pack(detail)
         details.append(packed)

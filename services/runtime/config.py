@@ -1,0 +1,161 @@
+"""Reads the settings: one afterimage.toml, then AFTERIMAGE_* environment variables over it.
+
+`AFTERIMAGE_AUDIT__PORT=50061` sets `port` in the table `audit`; lists are JSON; an empty variable counts as not set.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
+
+from services.runtime.settings import Settings, is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pydantic.fields import FieldInfo
+    from pydantic_core import ErrorDetails
+
+__all__ = ["Settings", "SettingsError", "load_settings"]
+
+PREFIX = "AFTERIMAGE_"
+DEFAULT_FILE = Path("afterimage.toml")
+# Variables with the prefix that are no settings: where the file is, and the command line's token.
+_NO_SETTINGS = frozenset({"AFTERIMAGE_CONFIG", "AFTERIMAGE_TOKEN"})
+_TEST_PREFIX = "AFTERIMAGE_TEST_"
+
+_SENTENCES = {
+    "extra_forbidden": "unknown key",
+    "missing": "required",
+}
+
+
+class SettingsError(Exception):
+    """The settings cannot be used.
+
+    Attributes:
+        problems: Everything that is wrong, one line each: `audit.port: ...`.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
+    """Returns the settings of file, environment and `overrides`, the later ones winning key by key.
+
+    Args:
+        path: The file; None: the one that AFTERIMAGE_CONFIG names, else ./afterimage.toml if it is there.
+        overrides: Values by group, such as `audit={"port": 0}`.
+
+    Raises:
+        SettingsError: With every problem at once.
+    """
+    problems: list[str] = []
+    file_values = _read_file(_find_file(path, problems), problems)
+    problems += _unknown_variables(os.environ)
+    values = _merged(_merged(file_values, _EnvSource(Settings)()), overrides)
+    settings = _validated(values, problems)
+    problems += _contradictions(settings)
+    if problems:
+        raise SettingsError(*problems)
+    return settings
+
+
+class _EnvSource(EnvSettingsSource):
+    """The library's source, except that bad JSON reaches validation and is reported there with all the rest."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
+def _find_file(path: Path | None, problems: list[str]) -> Path | None:
+    named = path or (Path(name) if (name := os.environ.get("AFTERIMAGE_CONFIG")) else None)
+    if named is None:
+        return DEFAULT_FILE if DEFAULT_FILE.is_file() else None
+    if not named.is_file():
+        problems.append(f"{named}: there is no such file")
+        return None
+    return named
+
+
+def _read_file(path: Path | None, problems: list[str]) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return TomlConfigSettingsSource(Settings, toml_file=path).toml_data
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        problems.append(f"{path}: {error}")
+        return {}
+
+
+def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
+    # Only the first part: what is unknown inside a group is found by the group itself.
+    for name in sorted(environ):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper in _NO_SETTINGS or upper.startswith(_TEST_PREFIX):
+            continue
+        if upper.removeprefix(PREFIX).lower().split("__")[0] not in Settings.model_fields:
+            yield f"{name}: unknown environment variable"
+
+
+def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    result = dict(low)
+    for key, value in high.items():
+        below = result.get(key)
+        result[key] = _merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def _validated(values: dict[str, Any], problems: list[str]) -> Settings:
+    """Returns the settings; of values that do not hold, the defaults, so that the whole can still be checked."""
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)
+    problems += [_sentence(detail) for detail in found]
+    sound: dict[str, Any] = {key: dict(value) if isinstance(value, dict) else value for key, value in values.items()}
+    for detail in found:
+        top, *rest = detail["loc"] or ("",)
+        group = sound.get(str(top))
+        if rest and isinstance(group, dict):
+            group.pop(str(rest[0]), None)
+        else:
+            sound.pop(str(top), None)
+    try:
+        return Settings(**sound)
+    except ValidationError:  # what is left contradicts itself; the first list is enough to go on with
+        raise SettingsError(*problems) from None
+
+
+def _sentence(detail: ErrorDetails) -> str:
+    where = ".".join(str(part) for part in detail["loc"])
+    text = _SENTENCES.get(detail["type"]) or detail["msg"].removeprefix("Value error, ")
+    variable = PREFIX + "__".join(str(part) for part in detail["loc"]).upper()
+    source = f" (from {variable})" if variable in os.environ else ""
+    return f"{where}: {text[:1].lower()}{text[1:]}{source}"
+
+
+def _contradictions(settings: Settings) -> Iterator[str]:
+    """Yields what is wrong between groups."""
+    for name, service in (("audit", settings.audit), ("share", settings.share)):
+        if not (is_loopback(service.host) or settings.tls.cert_file or settings.tls.allow_plaintext):
+            yield f"{name}.host: {service.host} is not loopback: set tls.cert_file, or tls.allow_plaintext"
+    if not settings.is_development:
+        if settings.auth.secret is None and not settings.auth.has_jwks:
+            yield "auth.secret: needed (or auth.jwks_url, auth.jwks_file) outside development"
+        if not settings.projects:
+            yield "projects: none is configured"
+    ids = [project.id for project in settings.projects]
+    keys = [key for project in settings.projects for key in project.keys]
+    yield from (f"projects: two have the id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))
+    yield from (f"projects: the key {key} is given twice" for key in sorted({k for k in keys if keys.count(k) > 1}))

@@ -1,0 +1,61 @@
+"""The three forms of a contract enum: number (storage), name without prefix (people), full name (protobuf JSON)."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from services.runtime.errors import InvalidArgument
+
+if TYPE_CHECKING:
+    from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
+
+_WORD_START = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
+
+class EnumCodec:
+    """Converts between the forms of one protobuf enum, all derived from its descriptor.
+
+    `DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" for people: the prefix is the enum's own name in
+    UPPER_SNAKE, as buf's STANDARD rules demand of every value.
+
+    Attributes:
+        names: What `to_number` takes as a string, in the order of the numbers.
+    """
+
+    def __init__(self, enum_wrapper: EnumTypeWrapper) -> None:
+        descriptor = enum_wrapper.DESCRIPTOR
+        self._field = _WORD_START.sub("_", descriptor.name).lower()
+        prefix = f"{self._field.upper()}_"
+        values = sorted(descriptor.values, key=lambda value: value.number)
+        self._name_of = {value.number: value.name.removeprefix(prefix).lower() for value in values}
+        self._number_of = {name: number for number, name in self._name_of.items()}
+        self._number_of |= {value.name: value.number for value in values}
+        self.names: tuple[str, ...] = tuple(self._name_of.values())
+
+    def to_number(self, value: str | int, field: str | None = None) -> int:
+        """Returns the number of a value that a caller named, in any of the three forms.
+
+        Args:
+            value: The name without prefix ("mobile"), the full name or the number.
+            field: What the caller calls the field; the enum's name in snake_case by default.
+
+        Raises:
+            InvalidArgument: The enum has no such value; the message lists the ones it has.
+        """
+        if isinstance(value, str):
+            number = self._number_of.get(value)
+            if number is not None:
+                return number
+        elif not isinstance(value, bool) and value in self._name_of:
+            return int(value)
+        # The value is the caller's: cut, so that a message stays one sentence.
+        raise InvalidArgument.of(field or self._field, f"{value!r:.60} is none of {', '.join(self.names)}")
+
+    def to_string(self, number: int) -> str:
+        """Returns the name without prefix; of a number this version does not know, "unspecified"."""
+        return self._name_of.get(number, "unspecified")
+
+    def from_storage(self, number: int) -> int:
+        """Returns the number, or 0 (UNSPECIFIED) when a newer version wrote one that this one does not know."""
+        return int(number) if number in self._name_of else 0

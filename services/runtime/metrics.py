@@ -1,0 +1,65 @@
+"""Prometheus metrics: a registry per process and the small HTTP server that shows it."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client import GC_COLLECTOR, CollectorRegistry, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import choose_encoder
+
+from services.runtime.config import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+OFF = -1
+
+
+def new_registry() -> CollectorRegistry:
+    """Returns a registry that holds what is known of the process: CPU, memory, open files, collections."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    registry.register(GC_COLLECTOR)
+    return registry
+
+
+@asynccontextmanager
+async def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> AsyncIterator[int | None]:
+    """Serves `registry` at http://host:port/metrics while the block runs.
+
+    Args:
+        host: Address to listen on.
+        port: TCP port; 0: any free one; -1: nothing is served.
+        registry: What to show.
+
+    Yields:
+        The port that was taken, or None when nothing is served.
+
+    Raises:
+        SettingsError: The address cannot be had.
+    """
+    if port == OFF:
+        yield None
+        return
+
+    async def show(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    app = web.Application()
+    app.router.add_get("/metrics", show)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        try:
+            await site.start()
+        except OSError as error:
+            raise SettingsError(f"metrics_port: cannot listen on {host}:{port}: {error.strerror}") from error
+        bound: int = runner.addresses[0][1]
+        yield bound
+    finally:
+        await runner.cleanup()

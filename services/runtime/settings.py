@@ -1,0 +1,381 @@
+"""What can be set, group by group: the typed form of afterimage.toml.
+
+Every field says what it means, its unit, and what 0 or "" means; docs/configuration.md is made of these texts.
+`services.runtime.config` reads the file and the environment into these.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+DEVELOPMENT = "development"
+MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HS256 key is at least as long as the hash
+
+_DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]}
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+MetricsPort = Annotated[int, Field(ge=-1, le=65535)]
+Bytes = Annotated[int, Field(ge=1024)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
+]
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+class Group(BaseModel):
+    """A table of the file: frozen, and a key it does not know is a problem, not a shrug."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Any) -> Any:
+        """Takes "" for None where None is the default: TOML and environment variables have no null."""
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {
+            key: None if value == "" and key in fields and fields[key].default is None else value
+            for key, value in values.items()
+        }
+
+
+class Project(Group):
+    """One recorded site or product; nobody sees into another one."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,64}$")] = Field(
+        description="Name in tokens and storage: 1 to 64 of a-z, 0-9, _ and -. Never change it: stored rows carry it."
+    )
+    name: str = Field(default="", description='What people read. "": the id.')
+    keys: tuple[PublishableKey, ...] = Field(
+        default=(),
+        description="Publishable keys: a recorder swaps one for a short-lived record token. Empty: none may.",
+    )
+    origins: tuple[Origin, ...] = Field(
+        default=(),
+        description="Web origins that may record: scheme and host, a port if it is not the scheme's own, "
+        '":*" for any port. Empty: none may.',
+    )
+    retention_days: int = Field(default=30, ge=0, description="Days that a recording is kept. 0: for ever.")
+
+
+class AuthSettings(Group):
+    """Who may do what: how tokens (JWT) are signed and verified."""
+
+    secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of HS256 tokens, at least 32 bytes. It signs what Afterimage issues itself: record tokens "
+        'and share grants. "": in development one is made in data_dir/secret (unless JWKS is set); '
+        "elsewhere this or JWKS must be set.",
+    )
+    jwks_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://",
+        description='Address of the identity provider\'s key set, fetched when needed and kept 5 minutes. "": none.',
+    )
+    jwks_file: Path | None = Field(
+        default=None, description='File with the identity provider\'s key set, read at start. "": none.'
+    )
+    algorithms: tuple[Literal["RS256", "ES256", "EdDSA"], ...] = Field(
+        default=("RS256", "ES256", "EdDSA"), min_length=1, description="Algorithms accepted from the key set."
+    )
+    issuer: str | None = Field(
+        default=None, description='Issuer (`iss`) that tokens verified with the key set must carry. "": any.'
+    )
+    audience: str = Field(
+        default="afterimage", min_length=1, description="Audience (`aud`) that every token must carry."
+    )
+    leeway_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=300,
+        description="Seconds by which the clocks of issuer and server may differ. 0: not at all.",
+    )
+
+    @field_validator("secret")
+    @classmethod
+    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes")
+        return secret
+
+    @field_validator("jwks_file")
+    @classmethod
+    def _is_there(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @property
+    def has_jwks(self) -> bool:
+        """Whether tokens of an identity provider are accepted."""
+        return self.jwks_url is not None or self.jwks_file is not None
+
+
+class ServiceSettings(Group):
+    """Where one gRPC service listens."""
+
+    host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address to listen on; beyond loopback it needs TLS."
+    )
+    port: Port = Field(default=0, description="TCP port of gRPC. 0: any free one.")
+    metrics_host: str = Field(
+        default="127.0.0.1", min_length=1, description="Address of the Prometheus metrics (plain HTTP)."
+    )
+    metrics_port: MetricsPort = Field(
+        default=0, description="TCP port of the metrics. 0: any free one; -1: no metrics."
+    )
+
+
+class AuditSettings(ServiceSettings):
+    """AuditService: recording, listing, replay."""
+
+    port: Port = Field(default=50051, description="TCP port of gRPC. 0: any free one.")
+    metrics_port: MetricsPort = Field(
+        default=9151, description="TCP port of the metrics. 0: any free one; -1: no metrics."
+    )
+
+
+class ShareSettings(ServiceSettings):
+    """ShareService: links that end."""
+
+    port: Port = Field(default=50052, description="TCP port of gRPC. 0: any free one.")
+    metrics_port: MetricsPort = Field(
+        default=9152, description="TCP port of the metrics. 0: any free one; -1: no metrics."
+    )
+
+
+class SidecarSettings(Group):
+    """The gateway that browsers talk to (HTTP and WebSocket)."""
+
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: Port = Field(default=8080, description="TCP port. 0: any free one.")
+
+
+class RedisSettings(Group):
+    """Share links, live presence and rate limits; recordings do without."""
+
+    url: str = Field(
+        default="",
+        pattern=r"^$|^(redis|rediss|unix)://",
+        repr=False,  # it may hold a password
+        description="redis://, rediss:// or unix:// address. "
+        '"": `afterimage up` starts a server and passes its address; without one, what needs Redis is off.',
+    )
+    timeout_s: Seconds = Field(default=1.0, description="Seconds for connecting and for one command.")
+
+
+class TlsSettings(Group):
+    """TLS of the gRPC servers and of the clients that talk to them."""
+
+    cert_file: Path | None = Field(default=None, description='Certificate chain of the servers, PEM. "": plain text.')
+    key_file: Path | None = Field(default=None, description="Private key of cert_file, PEM.")
+    ca_file: Path | None = Field(
+        default=None,
+        description='What clients trust, PEM; set, they use TLS. "": the system\'s roots when cert_file is set.',
+    )
+    client_ca_file: Path | None = Field(
+        default=None,
+        description='What servers trust, PEM: clients must show a certificate (mutual TLS). "": they need none.',
+    )
+    client_cert_file: Path | None = Field(
+        default=None, description='Certificate chain that clients show, PEM. "": none.'
+    )
+    client_key_file: Path | None = Field(default=None, description="Private key of client_cert_file, PEM.")
+    allow_plaintext: bool = Field(
+        default=False,
+        description="Whether services may listen and connect beyond loopback without TLS. "
+        "Only for networks that encrypt by themselves.",
+    )
+
+    @field_validator(
+        "cert_file", "key_file", "ca_file", "client_ca_file", "client_cert_file", "client_key_file", mode="after"
+    )
+    @classmethod
+    def _is_there(cls, path: Path | None) -> Path | None:
+        return _existing(path)
+
+    @model_validator(mode="after")
+    def _pairs(self) -> TlsSettings:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file go together")
+        if (self.client_cert_file is None) != (self.client_key_file is None):
+            raise ValueError("client_cert_file and client_key_file go together")
+        if self.client_ca_file and not self.cert_file:
+            raise ValueError("client_ca_file (mutual TLS) needs cert_file and key_file")
+        return self
+
+
+class ClickHouseSettings(Group):
+    """Where recordings are stored."""
+
+    engine: Literal["chdb", "server"] = Field(
+        default="chdb",
+        description="chdb: ClickHouse inside the audit process, nothing to install; server: one at `url`.",
+    )
+    path: Path | None = Field(default=None, description='Directory of chdb; one process at a time. "": data_dir/chdb.')
+    url: SecretStr | None = Field(
+        default=None,
+        description="clickhouse://user:password@host:9000/ of a server (native protocol), clickhouses:// with TLS. "
+        'Needed for engine = "server".',
+    )
+    database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = Field(
+        default="afterimage", description="Database that holds the tables; made when it is not there."
+    )
+    cluster: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = Field(
+        default="", description='Cluster for ON CLUSTER and Distributed tables, as the server names it. "": one server.'
+    )
+    connections: int = Field(default=4, ge=1, le=64, description="Connections (chdb: threads) that run queries.")
+    timeout_s: Seconds = Field(default=10.0, description="Seconds for one query.")
+    fsync: bool = Field(
+        default=False,
+        description="Whether an insert is on the disk, not only with the kernel, before it is acknowledged: "
+        "survives a power cut, costs throughput.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("clickhouse://", "clickhouses://")):
+            raise ValueError("must start with clickhouse:// or clickhouses://")
+        return url
+
+    @model_validator(mode="after")
+    def _server_has_url(self) -> ClickHouseSettings:
+        if self.engine == "server" and self.url is None:
+            raise ValueError('engine = "server" needs url')
+        return self
+
+
+class IngestSettings(Group):
+    """Bounds of what recorders send, and how it is gathered into inserts."""
+
+    max_chunk_bytes: Bytes = Field(default=4 * 1024**2, description="Bytes of one chunk as sent.")
+    max_inflated_bytes: Bytes = Field(default=64 * 1024**2, description="Bytes of one chunk when inflated.")
+    max_unacked_bytes: Bytes = Field(
+        default=8 * 1024**2,
+        description="Bytes of one stream that wait for storage; when reached, the stream is not read.",
+    )
+    max_batch_bytes: Bytes = Field(default=16 * 1024**2, description="Bytes of one insert.")
+    max_batch_rows: int = Field(default=2000, ge=1, description="Chunks of one insert.")
+    max_nesting: int = Field(default=1000, ge=16, le=100_000, description="Levels of JSON inside an event.")
+    flush_interval_s: Seconds = Field(
+        default=2.0, description="Seconds that a recorder gathers events before it sends."
+    )
+    watched_flush_interval_s: Seconds = Field(
+        default=0.25, description="The same while somebody watches the session live."
+    )
+    max_future_s: float = Field(
+        default=86400.0,
+        ge=0,
+        description="Seconds that a session's start may lie ahead of the server's clock. 0: none.",
+    )
+
+
+class SessionSettings(Group):
+    """When a session counts as over."""
+
+    idle_timeout_s: Seconds = Field(
+        default=1800.0, description="Seconds without data after which a session that nobody ended is TIMED_OUT."
+    )
+
+
+class LogSettings(Group):
+    """What processes write to standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="The least that is written."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        default="auto",
+        description="json: one object a line; console: for eyes; auto: console on a terminal, else json.",
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Made by `services.runtime.config.load_settings`, which also checks it as a whole."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="AFTERIMAGE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    environment: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = Field(
+        DEVELOPMENT,
+        description='Name of the installation: 1 to 32 of a-z, 0-9 and -; it prefixes Redis keys. In "development" '
+        "a secret and a demo project are made when there are none.",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"),
+        description="Directory of everything on disk; a relative one is taken from where it starts.",
+    )
+    projects: tuple[Project, ...] = Field(
+        default=(), description='What is recorded. Empty: in "development" the project "demo", elsewhere a problem.'
+    )
+    auth: AuthSettings = AuthSettings()
+    audit: AuditSettings = AuditSettings()
+    share: ShareSettings = ShareSettings()
+    sidecar: SidecarSettings = SidecarSettings()
+    redis: RedisSettings = RedisSettings()
+    tls: TlsSettings = TlsSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    ingest: IngestSettings = IngestSettings()
+    session: SessionSettings = SessionSettings()
+    log: LogSettings = LogSettings()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads nothing by itself: the loader merges file and environment, so that it can report on both."""
+        return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _demo_project(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("projects"):
+            return values
+        return {**values, "projects": [_DEMO]} if values.get("environment", DEVELOPMENT) == DEVELOPMENT else values
+
+    def project(self, project_id: str) -> Project | None:
+        """Returns the project of that id, or None."""
+        return next((project for project in self.projects if project.id == project_id), None)
+
+    @property
+    def is_development(self) -> bool:
+        """Whether missing secrets and projects are made up."""
+        return self.environment == DEVELOPMENT
+
+    @property
+    def chdb_path(self) -> Path:
+        """The directory of the embedded engine."""
+        return self.clickhouse.path or self.data_dir / "chdb"
+
+
+def _existing(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
