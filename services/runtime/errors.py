@@ -15,6 +15,8 @@ The wire form is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequ
 AIP-193 describes; it travels in the trailing metadata `grpc-status-details-bin`.
 """
 
+# ruff: noqa: N818 - named as gRPC names its codes
+
 from __future__ import annotations
 
 from dataclasses import dataclass

