@@ -142,7 +142,12 @@ class _Call:
         self._metrics.began(self._label)
         try:
             answer = await self._guarded(body, streams=streams)
-            code = self._code(grpc.StatusCode.OK)
+            if streams:
+                # To a servicer that reads, a caller who is gone looks like one who has said everything; that it is
+                # gone is known one turn of the loop later.
+                await asyncio.sleep(0)
+            if not self._context.cancelled():
+                code = self._code(grpc.StatusCode.OK)
         except grpc.aio.AbortError:
             code = self._code(grpc.StatusCode.UNKNOWN)
             raise

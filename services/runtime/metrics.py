@@ -51,10 +51,10 @@ async def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> As
 
     app = web.Application()
     app.router.add_get("/metrics", show)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, host, port)
         try:
             await site.start()
         except OSError as error:

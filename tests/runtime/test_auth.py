@@ -228,8 +228,12 @@ def hmac_with_public_key(key, kid="key-RS256", algorithm="HS256"):
 
 @pytest.mark.parametrize(
     ("changed", "headers"),
-    [({"iss": "https://evil.example"}, {"kid": "key-RS256"}), ({"iss": None}, {"kid": "key-RS256"}), ({}, None)]
-    + [({}, {"kid": "unknown"})],
+    [
+        ({"iss": "https://evil.example"}, {"kid": "key-RS256"}),
+        ({"iss": None}, {"kid": "key-RS256"}),
+        ({}, None),
+        ({}, {"kid": "unknown"}),
+    ],
 )
 async def test_keys_of_an_identity_provider_and_what_does_not_hold(key_set, clock, changed, headers):
     token = signed(KEYS["RS256"], "RS256", headers, **changed)

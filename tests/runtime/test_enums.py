@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from afterimage.recording.v1 import enums_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afterimage.recording.v1 import enums_pb2
 from services.runtime.enums import EnumCodec
 from services.runtime.errors import InvalidArgument
 
