@@ -16,7 +16,7 @@ import redis
 from services.runtime.auth import TokenMinter
 from services.runtime.config import Settings, load_settings
 
-SECRET = "test-secret-of-more-than-32-bytes-length"  # noqa: S105
+SECRET = "test-secret-of-more-than-32-bytes-length"
 
 
 @pytest.fixture(autouse=True)

@@ -119,8 +119,17 @@ def reason(error):
     return info.reason
 
 
-def value(registry, name, **labels):
-    return registry.get_sample_value(name, labels)
+async def becomes(expected, read):
+    """Waits for what the server does after its answer is on the way: counting, the line in the log."""
+    for _ in range(500):
+        if read() == expected:
+            return
+        await asyncio.sleep(0.01)
+    assert read() == expected
+
+
+async def counted(registry, name, expected, **labels):
+    await becomes(expected, lambda: registry.get_sample_value(name, labels))
 
 
 ALL = pytest.mark.parametrize("shape", SHAPES)
@@ -137,19 +146,16 @@ async def test_a_call_that_holds_gets_through_and_is_counted_and_written_down(se
         answers = await call(channel, shape, b"a", token=mint("view"), x_request_id="req-7")
         assert b"".join(answers) in {b"a", b"aa"}
         assert seen == ["tester"]
-        for _ in range(50):
-            if lines():
-                break
-            await asyncio.sleep(0.01)
+        await becomes(1, lambda: len(lines()))
         (line,) = lines()
         assert line["method"] == method(shape)
         assert (line["code"], line["subject"], line["project"]) == ("OK", "tester", "demo")
         assert line["request_id"] == "req-7"
         assert line["ms"] >= 0
         assert "127.0.0.1" in line["peer"]
-        assert value(registry, "afterimage_rpc_total", method=method(shape), code="OK") == 1
-        assert value(registry, "afterimage_rpc_in_flight", method=method(shape)) == 0
-        assert value(registry, "afterimage_rpc_seconds_count", method=method(shape)) == 1
+        await counted(registry, "afterimage_rpc_total", 1, method=method(shape), code="OK")
+        await counted(registry, "afterimage_rpc_in_flight", 0, method=method(shape))
+        await counted(registry, "afterimage_rpc_seconds_count", 1, method=method(shape))
 
 
 @ALL
@@ -165,7 +171,7 @@ async def test_an_error_of_ours_becomes_a_status_with_details(serve, mint, shape
         bad = error_details_pb2.BadRequest()
         assert rpc_status.from_call(error).details[1].Unpack(bad)
         assert [violation.field for violation in bad.field_violations] == ["page.size", "b"]
-        assert value(registry, "afterimage_rpc_total", method=method(shape), code="INVALID_ARGUMENT") == 1
+        await counted(registry, "afterimage_rpc_total", 1, method=method(shape), code="INVALID_ARGUMENT")
 
 
 async def test_a_retry_hint_travels(serve, mint):
@@ -192,6 +198,7 @@ async def test_what_nobody_foresaw_says_nothing_but_a_request_id(serve, mint, li
         assert error.details() == "internal error; request id abc"
         assert reason(error) == "INTERNAL"
         assert "hunter2" not in repr(error)
+        await becomes(1, lambda: len(lines()))
         (line,) = lines("unforeseen error")
         assert line["request_id"] == "abc"
         assert "RuntimeError" in line["exception"]
@@ -208,7 +215,7 @@ async def test_a_servicer_s_own_abort_stays_as_it_is(serve, mint, shape):
     async with serve(**doing(act)) as (channel, registry):
         error = await failure(call(channel, shape, token=mint("view")))
         assert (error.code(), error.details()) == (grpc.StatusCode.DATA_LOSS, "mine")
-        assert value(registry, "afterimage_rpc_total", method=method(shape), code="DATA_LOSS") == 1
+        await counted(registry, "afterimage_rpc_total", 1, method=method(shape), code="DATA_LOSS")
 
 
 async def test_errors_out_of_a_task_group_are_found(serve, mint):
@@ -280,7 +287,7 @@ async def test_the_table_decides(serve, mint):
             error = await failure(call(channel, name, token=mint(*Scope)))
             assert (error.code(), reason(error)) == (grpc.StatusCode.UNIMPLEMENTED, "METHOD_UNKNOWN")
         # A stranger cannot fill the metrics with names.
-        assert value(registry, "afterimage_rpc_total", method="unknown", code="UNIMPLEMENTED") == 4
+        await counted(registry, "afterimage_rpc_total", 4, method="unknown", code="UNIMPLEMENTED")
 
 
 async def test_an_open_method_has_no_identity(serve):
@@ -368,8 +375,8 @@ async def test_an_open_stream_ends_with_its_token(serve, settings, name):
             error = await failure(stream)
         assert 0.2 < time.monotonic() - began < 5
         assert (error.code(), reason(error)) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
-        assert cleaned == [name.split("_")[0].lower()]
-        assert value(registry, "afterimage_rpc_total", method=method(name), code="UNAUTHENTICATED") == 1
+        await becomes([name.split("_")[0].lower()], lambda: cleaned)
+        await counted(registry, "afterimage_rpc_total", 1, method=method(name), code="UNAUTHENTICATED")
 
 
 async def test_a_stream_that_nobody_reads_ends_too(serve, settings):
@@ -405,15 +412,12 @@ async def test_a_caller_who_leaves_is_no_error_and_the_servicer_cleans_up(serve,
             await stream.write(b"one")
         assert await stream.read() == b"one"
         stream.cancel()
-        for _ in range(200):
-            if lines():
-                break
-            await asyncio.sleep(0.01)
+        await becomes(1, lambda: len(lines()))
         (line,) = lines()
         assert line["code"] == "CANCELLED"
         assert lines("unforeseen error") == []
         assert len(cleaned) == 1
-        assert value(registry, "afterimage_rpc_in_flight", method=method(name)) == 0
+        await counted(registry, "afterimage_rpc_in_flight", 0, method=method(name))
 
 
 async def test_a_request_id_that_could_be_anything_is_replaced(serve, mint, lines):
@@ -421,6 +425,7 @@ async def test_a_request_id_that_could_be_anything_is_replaced(serve, mint, line
         await call(channel, "UnaryUnary", token=mint("view"), x_request_id="a b")
         await call(channel, "UnaryUnary", token=mint("view"), x_request_id="a" * 65)
         await call(channel, "UnaryUnary", token=mint("view"))
+        await becomes(3, lambda: len(lines()))
         ids = [line["request_id"] for line in lines()]
         assert len(set(ids)) == 3
         assert all(len(text) == 16 and text.isalnum() for text in ids)
@@ -430,7 +435,7 @@ async def test_health_is_open_and_quiet(serve, lines):
     async with serve(**doing(nothing)) as (channel, _registry):
         answer = await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(service=SERVICE))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-        assert [line["level"] for line in lines()] == ["debug"]
+        await becomes(["debug"], lambda: [line["level"] for line in lines()])
 
 
 async def test_a_status_is_never_too_large_for_the_caller(serve, mint):
