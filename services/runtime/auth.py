@@ -3,6 +3,7 @@
 Claims: `sub`, `project`, `scope` (words), `exp`, `aud`; a grant for one session also `session`, `range`
 ([start, end] in ms from the session's start, either null) and `link`. The algorithm in a token's header picks the
 key and never the other way round: HS256 goes with the secret only, the asymmetric ones with the key set only.
+The scope `internal` counts only in tokens signed with the secret, and the sidecar refuses them.
 """
 
 from __future__ import annotations
@@ -41,12 +42,13 @@ _DECODE_OPTIONS: jwt.types.Options = {
 
 
 class Scope(StrEnum):
-    """What a token allows."""
+    """What a token allows. INTERNAL is for calls between our own processes and is never given to a person."""
 
     RECORD = "record"
     VIEW = "view"
     SHARE = "share"
     ADMIN = "admin"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,12 @@ class TokenVerifier:
         return identity
 
     def remaining_s(self, identity: Identity) -> float:
-        """Returns how long `identity` still holds, in seconds, leeway included."""
-        return identity.expires_at + self.leeway_s - self._now()
+        """Returns how long `identity` still holds, in seconds, leeway included.
+
+        A share grant gets no leeway: it was issued here, and nobody watches a link after its end.
+        """
+        leeway_s = self.leeway_s if identity.link_id is None else 0.0
+        return identity.expires_at + leeway_s - self._now()
 
     async def _claims(self, token: str) -> dict[str, Any]:
         auth = self._settings.auth
@@ -169,6 +175,9 @@ class TokenVerifier:
         # RecursionError, ValueError: hostile JSON in a header. No text, no cause: either may quote the token.
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise _invalid("malformed, or its signature does not hold") from None
+        if algorithm != "HS256" and isinstance(scope := claims.get("scope"), str):
+            # An identity provider speaks for people: nothing it signs is a process of ours.
+            claims["scope"] = " ".join(word for word in scope.split() if word != Scope.INTERNAL)
         return claims
 
     def _identity_of(self, claims: Mapping[str, Any]) -> Identity:

@@ -483,6 +483,16 @@ class ListAccessEventsResponse(_message.Message):
     next_page_token: str
     def __init__(self, access_events: _Optional[_Iterable[_Union[_access_event_pb2.AccessEvent, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
+class RecordAccessEventsRequest(_message.Message):
+    __slots__ = ("access_events",)
+    ACCESS_EVENTS_FIELD_NUMBER: _ClassVar[int]
+    access_events: _containers.RepeatedCompositeFieldContainer[_access_event_pb2.AccessEvent]
+    def __init__(self, access_events: _Optional[_Iterable[_Union[_access_event_pb2.AccessEvent, _Mapping]]] = ...) -> None: ...
+
+class RecordAccessEventsResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
 class GetPrivacyPolicyRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -89,6 +89,11 @@ class AuditServiceStub:
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsRequest.SerializeToString,
                 response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsResponse.FromString,
                 _registered_method=True)
+        self.RecordAccessEvents = channel.unary_unary(
+                '/afterimage.audit.v1.AuditService/RecordAccessEvents',
+                request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.SerializeToString,
+                response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.FromString,
+                _registered_method=True)
         self.GetPrivacyPolicy = channel.unary_unary(
                 '/afterimage.audit.v1.AuditService/GetPrivacyPolicy',
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetPrivacyPolicyRequest.SerializeToString,
@@ -179,6 +184,14 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecordAccessEvents(self, request, context):
+        """Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
+        trail. Scope: internal, which only processes that hold the secret can give themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPrivacyPolicy(self, request, context):
         """Gets the privacy policy in force for the token's project. Scope: record or view.
         """
@@ -238,6 +251,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.ListAccessEvents,
                     request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsRequest.FromString,
                     response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsResponse.SerializeToString,
+            ),
+            'RecordAccessEvents': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecordAccessEvents,
+                    request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.FromString,
+                    response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.SerializeToString,
             ),
             'GetPrivacyPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPrivacyPolicy,
@@ -520,6 +538,33 @@ class AuditService:
             '/afterimage.audit.v1.AuditService/ListAccessEvents',
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsRequest.SerializeToString,
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListAccessEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecordAccessEvents(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/afterimage.audit.v1.AuditService/RecordAccessEvents',
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.SerializeToString,
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -65,6 +65,10 @@ class AuditServiceStub:
     """Deletes sessions from every store, by id or by actor. Scope: admin."""
     ListAccessEvents: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessEventsRequest, _audit_service_pb2.ListAccessEventsResponse]
     """Lists who looked at what, newest first. Scope: admin."""
+    RecordAccessEvents: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.RecordAccessEventsRequest, _audit_service_pb2.RecordAccessEventsResponse]
+    """Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
+    trail. Scope: internal, which only processes that hold the secret can give themselves.
+    """
     GetPrivacyPolicy: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetPrivacyPolicyRequest, _audit_service_pb2.GetPrivacyPolicyResponse]
     """Gets the privacy policy in force for the token's project. Scope: record or view."""
 
@@ -105,6 +109,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Deletes sessions from every store, by id or by actor. Scope: admin."""
     ListAccessEvents: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListAccessEventsRequest, _audit_service_pb2.ListAccessEventsResponse]  # type: ignore[assignment]
     """Lists who looked at what, newest first. Scope: admin."""
+    RecordAccessEvents: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.RecordAccessEventsRequest, _audit_service_pb2.RecordAccessEventsResponse]  # type: ignore[assignment]
+    """Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
+    trail. Scope: internal, which only processes that hold the secret can give themselves.
+    """
     GetPrivacyPolicy: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetPrivacyPolicyRequest, _audit_service_pb2.GetPrivacyPolicyResponse]  # type: ignore[assignment]
     """Gets the privacy policy in force for the token's project. Scope: record or view."""
 
@@ -202,6 +210,16 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.ListAccessEventsResponse, _abc.Awaitable[_audit_service_pb2.ListAccessEventsResponse]]:
         """Lists who looked at what, newest first. Scope: admin."""
+
+    @_abc_1.abstractmethod
+    def RecordAccessEvents(
+        self,
+        request: _audit_service_pb2.RecordAccessEventsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.RecordAccessEventsResponse, _abc.Awaitable[_audit_service_pb2.RecordAccessEventsResponse]]:
+        """Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
+        trail. Scope: internal, which only processes that hold the secret can give themselves.
+        """
 
     @_abc_1.abstractmethod
     def GetPrivacyPolicy(

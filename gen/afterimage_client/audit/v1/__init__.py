@@ -675,7 +675,7 @@ class ChunkRejected(betterproto.Message):
     """
     Says that a chunk was not stored. The stream stays open: the recorder sends something else for
      `expected_seq` (the chunk split, without the bad event, or an event that says what was dropped).
-     After 100 rejections in a row the stream ends with the status in `code`.
+     After 100 rejections in a row, or 10,000 gaps, the stream ends with INVALID_ARGUMENT.
     """
 
     seq: int = betterproto.int64_field(1)
@@ -1207,6 +1207,27 @@ class ListAccessEventsResponse(betterproto.Message):
 
 
 @dataclass(eq=False, repr=False)
+class RecordAccessEventsRequest(betterproto.Message):
+    """
+    Brings access events of the token's project. Sending one again changes nothing.
+    """
+
+    access_events: List["AccessEvent"] = betterproto.message_field(1)
+    """
+    Required. 1 to 1,000 events. Each needs `access_event_id` (a UUIDv7 made by the sender), `time`,
+     `action`, `outcome` and `rpc`; a malformed id or a missing field is INVALID_ARGUMENT, texts that
+     are too long are cut.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class RecordAccessEventsResponse(betterproto.Message):
+    """The events are stored."""
+
+    pass
+
+
+@dataclass(eq=False, repr=False)
 class GetPrivacyPolicyRequest(betterproto.Message):
     """Asks for the privacy policy."""
 
@@ -1398,6 +1419,23 @@ class AuditServiceStub(betterproto.ServiceStub):
             metadata=metadata,
         )
 
+    async def record_access_events(
+        self,
+        record_access_events_request: "RecordAccessEventsRequest",
+        *,
+        timeout: Optional[float] = None,
+        deadline: Optional["Deadline"] = None,
+        metadata: Optional["MetadataLike"] = None
+    ) -> "RecordAccessEventsResponse":
+        return await self._unary_unary(
+            "/afterimage.audit.v1.AuditService/RecordAccessEvents",
+            record_access_events_request,
+            RecordAccessEventsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_privacy_policy(
         self,
         get_privacy_policy_request: "GetPrivacyPolicyRequest",
@@ -1469,6 +1507,11 @@ class AuditServiceBase(ServiceBase):
     async def list_access_events(
         self, list_access_events_request: "ListAccessEventsRequest"
     ) -> "ListAccessEventsResponse":
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def record_access_events(
+        self, record_access_events_request: "RecordAccessEventsRequest"
+    ) -> "RecordAccessEventsResponse":
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_privacy_policy(
@@ -1561,6 +1604,14 @@ class AuditServiceBase(ServiceBase):
         response = await self.list_access_events(request)
         await stream.send_message(response)
 
+    async def __rpc_record_access_events(
+        self,
+        stream: "grpclib.server.Stream[RecordAccessEventsRequest, RecordAccessEventsResponse]",
+    ) -> None:
+        request = await stream.recv_message()
+        response = await self.record_access_events(request)
+        await stream.send_message(response)
+
     async def __rpc_get_privacy_policy(
         self,
         stream: "grpclib.server.Stream[GetPrivacyPolicyRequest, GetPrivacyPolicyResponse]",
@@ -1630,6 +1681,12 @@ class AuditServiceBase(ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 ListAccessEventsRequest,
                 ListAccessEventsResponse,
+            ),
+            "/afterimage.audit.v1.AuditService/RecordAccessEvents": grpclib.const.Handler(
+                self.__rpc_record_access_events,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                RecordAccessEventsRequest,
+                RecordAccessEventsResponse,
             ),
             "/afterimage.audit.v1.AuditService/GetPrivacyPolicy": grpclib.const.Handler(
                 self.__rpc_get_privacy_policy,

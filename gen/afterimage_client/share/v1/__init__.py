@@ -99,7 +99,8 @@ class CreateShareLinkRequest(betterproto.Message):
 
     end_offset: timedelta = betterproto.message_field(6)
     """
-    Optional. Only up to so far into the session. Not after `start_offset` is INVALID_ARGUMENT.
+    Optional. Only up to so far into the session. Not after `start_offset`, or past the end of a
+     session that is not live any more, is INVALID_ARGUMENT.
     """
 
     label: str = betterproto.string_field(7)

@@ -63,7 +63,8 @@ export type CreateShareLinkRequest = Message<"afterimage.share.v1.CreateShareLin
   startOffset?: Duration | undefined;
 
   /**
-   * Optional. Only up to so far into the session. Not after `start_offset` is INVALID_ARGUMENT.
+   * Optional. Only up to so far into the session. Not after `start_offset`, or past the end of a
+   * session that is not live any more, is INVALID_ARGUMENT.
    *
    * @generated from field: google.protobuf.Duration end_offset = 6;
    */
