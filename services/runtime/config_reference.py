@@ -6,7 +6,6 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from pydantic.fields import FieldInfo
@@ -90,7 +89,7 @@ def _toml(value: Any) -> str:
     """Returns `value` as TOML; JSON is the same for what occurs here: strings, numbers, booleans, lists."""
     if value is None:
         return '""'
-    return json.dumps(str(value) if isinstance(value, Path) else value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False, default=str)
 
 
 if __name__ == "__main__":
