@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,11 +27,6 @@ MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HS256 key is at least as long 
 
 _DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]}
 
-
-def _network(text: str) -> str:
-    return str(ipaddress.ip_network(text))
-
-
 Port = Annotated[int, Field(ge=0, le=65535)]
 MetricsPort = Annotated[int, Field(ge=-1, le=65535)]
 Bytes = Annotated[int, Field(ge=1024)]
@@ -41,8 +35,6 @@ PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128
 Origin = Annotated[
     str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
 ]
-
-Network = Annotated[str, AfterValidator(_network)]
 
 
 def is_loopback(host: str) -> bool:
@@ -155,6 +147,11 @@ class ServiceSettings(Group):
     )
     metrics_port: MetricsPort = Field(
         default=0, description="TCP port of the metrics. 0: any free one; -1: no metrics."
+    )
+    trusted_peers: tuple[IPvAnyNetwork, ...] = Field(
+        default=(),
+        description="Networks, such as 10.1.0.0/16, that sidecars call from: what they say of a visitor's address and "
+        "browser is believed. Loopback and Unix sockets always are.",
     )
 
 
