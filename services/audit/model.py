@@ -153,6 +153,11 @@ class ChunkRow:
     payload: bytes
     """gzip of the JSON array of events, after masking."""
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Pages opened in the chunk, each once."""
+        return tuple({mark.detail: None for mark in self.marks if mark.kind == Kind.PAGE and mark.detail})
+
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:

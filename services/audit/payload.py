@@ -10,11 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import msgspec
 from isal import igzip, isal_zlib
 
 from services.audit.rrweb import BareEvent, Event
+
+_NOT_GZIP: Any = isal_zlib.error
 
 GZIP_LEVEL = 1
 """Of isal's levels 0-3, the one that costs least for most of the gain (1.1 GB/s measured)."""
@@ -81,7 +84,7 @@ def inflate(payload: bytes, bounds: Bounds) -> bytes:
             if not stream.eof:
                 raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the gzip data ends too early")
             rest = stream.unused_data
-    except isal_zlib.error as error:
+    except _NOT_GZIP as error:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: is not gzip, as its encoding says") from error
     return text
 

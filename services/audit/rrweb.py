@@ -80,8 +80,22 @@ ACTIVE_SOURCES = frozenset(
 """Sources that show a visitor at work (PostHog's list, segmentation.ts)."""
 
 
+NOTHING = msgspec.Raw(b"null")
+"""What a Raw field holds that the event does not have. (msgspec takes `Raw | None` for null alone.)"""
+
+
+class Offset(msgspec.Struct, gc=False):
+    """`initialOffset` of a full snapshot: the document's scroll position, in CSS pixels."""
+
+    top: float = 0.0
+    left: float = 0.0
+
+
 class Data(msgspec.Struct, gc=False):
-    """`data` of an event: the fields of all kinds of event that anything here reads."""
+    """`data` of an event: the fields of all kinds of event that anything here reads.
+
+    What may be large or of any form stays Raw, for whoever needs it to decode within bounds of its own.
+    """
 
     source: int | None = None
     type: int | None = None
@@ -93,8 +107,15 @@ class Data(msgspec.Struct, gc=False):
     height: float | None = None
     tag: str | None = None
     plugin: str | None = None
-    payload: msgspec.Raw | None = None
+    payload: msgspec.Raw = NOTHING
     user_triggered: bool | None = msgspec.field(default=None, name="userTriggered")
+    initial_offset: Offset | None = msgspec.field(default=None, name="initialOffset")
+    positions: msgspec.Raw = NOTHING
+    """Of MouseMove, TouchMove and Drag."""
+    adds: msgspec.Raw = NOTHING
+    """Of a Mutation."""
+    node: msgspec.Raw = NOTHING
+    """Of a FullSnapshot: the document, some hundred KB."""
 
 
 class Event(msgspec.Struct, gc=False):
@@ -110,6 +131,15 @@ class BareEvent(msgspec.Struct, gc=False):
 
     type: int
     timestamp: float
+
+
+class Position(msgspec.Struct, gc=False):
+    """A pointer's position, relative to the viewport; at the event's timestamp plus `time_offset` (<= 0)."""
+
+    x: float | None = None
+    y: float | None = None
+    id: int | None = None
+    time_offset: float = msgspec.field(default=0.0, name="timeOffset")
 
 
 class ConsolePayload(msgspec.Struct):
@@ -134,5 +164,13 @@ class NetworkPayload(msgspec.Struct):
     requests: list[NetworkRequest] = []
 
 
+class UrlPayload(msgspec.Struct):
+    """Payload of our recorder's Custom event for a change of URL without a load."""
+
+    href: str = ""
+
+
+url_decoder = msgspec.json.Decoder(UrlPayload)
+positions_decoder = msgspec.json.Decoder(list[Position])
 console_decoder = msgspec.json.Decoder(ConsolePayload)
 network_decoder = msgspec.json.Decoder(NetworkPayload)

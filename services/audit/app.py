@@ -1,0 +1,160 @@
+"""The audit process: what is made, in which order, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from afterimage.audit.v1 import audit_service_pb2_grpc
+from prometheus_client import CollectorRegistry
+
+from services.audit.admission import RecordingAdmission
+from services.audit.catalog import Catalog
+from services.audit.committer import Committer
+from services.audit.deletion import Deletion
+from services.audit.device import recognise
+from services.audit.engine import Engine, StorageError
+from services.audit.live import LiveHub
+from services.audit.metrics import AuditMetrics
+from services.audit.playback import Playback
+from services.audit.recording import Recordings
+from services.audit.replay import Replayer
+from services.audit.schema import Dialect, migrate
+from services.audit.servicer import SCOPES, SERVICE, AuditServicer
+from services.audit.store import Store
+from services.audit.watch import Watcher
+from services.runtime.auth import TokenVerifier
+from services.runtime.interceptors import server_interceptors
+from services.runtime.metrics import new_registry, serve_metrics
+from services.runtime.server import GrpcServer, serve_grpc
+from services.runtime.settings import Settings
+
+_log = structlog.get_logger("afterimage.audit")
+
+RECURSION_LIMIT = 3_000
+"""Levels of JSON that an event may nest, less the frames of the call: a DOM of some 1,400 levels."""
+
+SWEEP_INTERVAL_S = 3_600.0
+HEALTH_INTERVAL_S = 1.0
+NOT_SERVING_AFTER_S = 10.0
+"""When inserts have failed for so long, health says NOT_SERVING."""
+
+
+def now_ms() -> int:
+    """Returns the server's clock in milliseconds since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+def dialect_for(settings: Settings, version: tuple[int, int]) -> Dialect:
+    """Returns what the DDL may say on an engine of this version."""
+    house = settings.clickhouse
+    retention = {project.id: project.retention_days for project in settings.projects}
+    return Dialect(version, house.cluster, house.fsync, retention)
+
+
+async def open_engine(settings: Settings) -> Engine:
+    """Returns the engine that the settings name, open.
+
+    Raises:
+        StorageError: If it cannot be reached.
+        DataDirectoryInUse: If another process has the data directory open.
+    """
+    house = settings.clickhouse
+    if house.engine == "chdb":
+        from services.audit.engine_chdb import ChdbEngine
+
+        return await ChdbEngine.open(settings.chdb_path, house.connections, database=house.database)
+    from services.audit.engine_clickhouse import ClickHouseEngine
+
+    assert house.url is not None  # noqa: S101 - the settings were checked
+    return await ClickHouseEngine.open(
+        house.url.get_secret_value(), house.connections, database=house.database, timeout_s=house.timeout_s
+    )
+
+
+@asynccontextmanager
+async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
+    """Serves AuditService while the block runs."""
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
+    recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
+    engine = await open_engine(settings)
+    try:
+        dialect = dialect_for(settings, engine.version)
+        for step in await migrate(engine, dialect):
+            _log.info("migrated", number=step.number, name=step.name)
+        store = Store(engine, dialect, dialect.retention_days, now_ms)
+        await store.repair()
+        async with _serving(settings, store, new_registry()) as server:
+            yield server
+    finally:
+        await engine.close()
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, store: Store, registry: CollectorRegistry) -> AsyncIterator[GrpcServer]:
+    alone = settings.clickhouse.engine == "chdb"
+    idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
+    hub = LiveHub()
+    committer = Committer(
+        store, max_batch_bytes=settings.ingest.max_batch_bytes, max_batch_rows=settings.ingest.max_batch_rows
+    )
+    recordings = Recordings(store, committer, hub)
+    catalog = Catalog(store, idle_timeout_ms, now_ms)
+    playback = Playback(store)
+    servicer = AuditServicer(
+        admission=RecordingAdmission(settings, hub, now_ms),
+        recordings=recordings,
+        catalog=catalog,
+        playback=playback,
+        replayer=Replayer(catalog, playback, hub, alone=alone),
+        watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
+        deletion=Deletion(store, recordings, hub),
+        now_ms=now_ms,
+    )
+    AuditMetrics(registry, committer, recordings, hub)
+    async with asyncio.TaskGroup() as tasks:
+        background = [tasks.create_task(committer.run()), tasks.create_task(_sweep(store))]
+        try:
+            async with (
+                serve_metrics(settings.audit.metrics_host, settings.audit.metrics_port, registry),
+                serve_grpc(
+                    settings,
+                    settings.audit,
+                    registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
+                    service_names=[SERVICE],
+                    interceptors=server_interceptors(
+                        verifier=TokenVerifier(settings), scopes=SCOPES, registry=registry
+                    ),
+                    before_stop=hub.close,
+                ) as server,
+            ):
+                background.append(tasks.create_task(_watch_health(server, committer)))
+                yield server
+                background.pop().cancel()
+            await committer.drain()
+        finally:
+            for task in background:
+                task.cancel()
+
+
+async def _watch_health(server: GrpcServer, committer: Committer) -> None:
+    serving = True
+    while True:
+        await asyncio.sleep(HEALTH_INTERVAL_S)
+        healthy = committer.failing_for_s < NOT_SERVING_AFTER_S
+        if healthy != serving:
+            serving = healthy
+            await server.set_serving(serving)
+
+
+async def _sweep(store: Store) -> None:
+    while True:
+        try:
+            await store.sweep()
+        except StorageError as error:
+            _log.warning("the retention sweep failed", error=error.detail[:300])
+        await asyncio.sleep(SWEEP_INTERVAL_S)

@@ -1,0 +1,60 @@
+"""Deletion: from every store, recorders and viewers included, with a receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.audit.live import LiveHub
+from services.audit.model import SessionKey
+from services.audit.recording import Recordings
+from services.audit.store import Store
+
+BATCH = 1_000
+"""Sessions deleted by one statement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was deleted."""
+
+    sessions: int
+    chunks: int
+    not_found: tuple[UUID, ...]
+
+
+class Deletion:
+    """Deletes sessions."""
+
+    def __init__(self, store: Store, recordings: Recordings, hub: LiveHub) -> None:
+        self._store = store
+        self._recordings = recordings
+        self._hub = hub
+
+    async def delete(self, project: str, sessions: Sequence[UUID], actor_id: str = "") -> Receipt:
+        """Deletes the sessions, or all those of the actor.
+
+        Recorders that still stream are stopped first, and what they had sent is stored, so that no chunk
+        comes after the deletion. Viewers are told last, when there is nothing left to read.
+        """
+        asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
+        deleted = chunks = 0
+        not_found: list[UUID] = []
+        for begin in range(0, len(asked), BATCH):
+            batch = asked[begin : begin + BATCH]
+            open_now = [one for session in batch for one in self._recordings.of_session(SessionKey(project, session))]
+            known = {*(await self._store.count_chunks(project, batch)), *(one.key.session for one in open_now)}
+            found = [session for session in batch if session in known]
+            not_found += [session for session in batch if session not in known]
+            await self._store.mark_deleted(project, found)
+            for one in open_now:
+                one.stop("the session was deleted")
+            await asyncio.gather(*(one.drained() for one in open_now))
+            chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
+            await self._store.delete(project, found)
+            deleted += len(found)
+            for session in found:
+                self._hub.deleted(SessionKey(project, session))
+        return Receipt(deleted, chunks, tuple(not_found))

@@ -1,0 +1,49 @@
+"""What a user agent string tells: browser, system, kind of device, and whether it is a bot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from ua_parser import parse
+
+DESKTOP, MOBILE, TABLET, OTHER = 1, 2, 3, 4
+"""The contract's DeviceType."""
+
+_DESKTOP_SYSTEMS = frozenset(
+    {"Windows", "Mac OS X", "Linux", "Ubuntu", "Fedora", "Chrome OS", "FreeBSD", "OpenBSD", "Debian"}
+)
+_BOT_DEVICE = "Spider"
+"""uap-core's device family for crawlers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What a user agent string tells; empty and 0: nothing."""
+
+    browser: str = ""
+    system: str = ""
+    device_type: int = 0
+    is_bot: bool = False
+
+
+@lru_cache(maxsize=4096)
+def recognise(user_agent: str) -> Device:
+    """Returns what ua-parser (uap-core's patterns) finds in a user agent string."""
+    if not user_agent:
+        return Device()
+    found = parse(user_agent)
+    browser = found.user_agent.family if found.user_agent else ""
+    system = found.os.family if found.os else ""
+    family = found.device.family if found.device else ""
+    if family == _BOT_DEVICE:
+        return Device(browser, system, 0, is_bot=True)
+    if "iPad" in user_agent or "Tablet" in user_agent or ("Android" in user_agent and "Mobile" not in user_agent):
+        device_type = TABLET
+    elif "Mobi" in user_agent or "iPhone" in user_agent:
+        device_type = MOBILE
+    elif system in _DESKTOP_SYSTEMS:
+        device_type = DESKTOP
+    else:
+        device_type = OTHER if system or family else 0
+    return Device(browser, system, device_type)

@@ -1,0 +1,70 @@
+"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from services.audit.fold import WindowState, dump_state, fold
+from services.audit.model import ChunkRow, WindowKey
+from services.audit.payload import BadPayload, Bounds, Fault, decode, deflate, inflate
+
+IDENTITY = 1
+GZIP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SentChunk:
+    """A chunk as a recorder sent it; `encoding` is the contract's ChunkEncoding."""
+
+    seq: int
+    encoding: int
+    payload: bytes
+    event_count: int
+
+
+def take_in(
+    key: WindowKey, kept_from: date, state: WindowState, sent: SentChunk, bounds: Bounds
+) -> tuple[WindowState, ChunkRow]:
+    """Returns the window's state after the chunk, and the row that is stored. Pure.
+
+    The payload is stored as it was sent when it is gzip already and nothing was masked in it.
+
+    Raises:
+        BadPayload: If the chunk cannot be stored; the state is what it was.
+    """
+    payload = sent.payload
+    if len(payload) > bounds.max_bytes:
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: {len(payload):,} bytes are more than max_chunk_bytes ({bounds.max_bytes:,}); send smaller chunks",
+        )
+    if sent.encoding == GZIP:
+        text = inflate(payload, bounds)
+    elif sent.encoding == IDENTITY:
+        text = payload
+        payload = deflate(text)
+    else:
+        raise BadPayload(Fault.INVALID_PAYLOAD, "encoding: must be IDENTITY or GZIP")
+    events = decode(text, bounds)
+    if sent.event_count and sent.event_count != len(events):
+        raise BadPayload(
+            Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
+        )
+    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload))
+    row = ChunkRow(
+        key=key,
+        seq=after.seq,
+        kept_from=kept_from,
+        order_ms=after.order_ms,
+        first_ms=facts.first_ms,
+        last_ms=facts.last_ms,
+        event_count=len(events),
+        snapshot_ms=facts.snapshot_ms,
+        snapshot_seq=facts.snapshot_seq,
+        marks=facts.marks,
+        totals=after.totals,
+        state=dump_state(after),
+        payload=payload,
+    )
+    return after, row

@@ -1,0 +1,48 @@
+"""What AuditService tells Prometheus, besides what the runtime counts of every RPC."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from services.audit.committer import Committer
+from services.audit.live import LiveHub
+from services.audit.recording import Recordings
+
+
+class AuditMetrics(Collector):
+    """Reads the counts when Prometheus asks, so that counting costs the ingest path nothing."""
+
+    def __init__(self, registry: CollectorRegistry, committer: Committer, recordings: Recordings, hub: LiveHub) -> None:
+        self._committer = committer
+        self._recordings = recordings
+        self._hub = hub
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the metrics as they are now."""
+        counts = self._committer.counts
+        yield CounterMetricFamily("afterimage_inserts", "Inserts that succeeded.", counts.inserts)
+        yield CounterMetricFamily(
+            "afterimage_insert_failures", "Inserts that failed and were tried again.", counts.failures
+        )
+        yield CounterMetricFamily("afterimage_chunks_stored", "Chunks stored.", counts.chunks)
+        yield CounterMetricFamily("afterimage_events_stored", "rrweb events stored.", counts.events)
+        yield CounterMetricFamily("afterimage_payload_bytes_stored", "Bytes of payload stored.", counts.payload_bytes)
+        rejected = CounterMetricFamily("afterimage_chunks_rejected", "Chunks not stored.", labels=["reason"])
+        for reason, count in self._recordings.rejected.items():
+            rejected.add_metric([reason.name.lower()], count)
+        yield rejected
+        yield GaugeMetricFamily(
+            "afterimage_batch_bytes", "Bytes gathered for the next insert.", self._committer.waiting_bytes
+        )
+        yield GaugeMetricFamily("afterimage_recordings_open", "Windows being recorded.", self._recordings.open_count)
+        yield GaugeMetricFamily("afterimage_followers", "Viewers following a live session.", self._hub.follower_count)
+        yield GaugeMetricFamily(
+            "afterimage_storage_failing_seconds",
+            "For how long inserts have been failing.",
+            self._committer.failing_for_s,
+        )

@@ -1,0 +1,217 @@
+"""AuditService on the wire: messages in, the domain, messages out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from typing import Any
+
+import grpc
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.audit.v1 import audit_service_pb2_grpc
+
+from services.audit import convert, paging
+from services.audit.admission import RecordingAdmission
+from services.audit.catalog import Catalog, Position
+from services.audit.deletion import Deletion
+from services.audit.model import SessionKey, SessionSummary
+from services.audit.playback import Playback
+from services.audit.recording import Recording, Recordings
+from services.audit.replay import Replayer
+from services.audit.store import NowMs
+from services.audit.watch import Watcher
+from services.runtime.auth import Scope, current_identity
+from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+
+SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
+
+SCOPES: dict[str, frozenset[Scope]] = {
+    f"/{SERVICE}/{method}": frozenset(scopes)
+    for method, scopes in {
+        "RecordSession": {Scope.RECORD, Scope.ADMIN},
+        "ListSessions": {Scope.VIEW},
+        "GetSession": {Scope.VIEW},
+        "ReplaySession": {Scope.VIEW},
+        "WatchSessions": {Scope.VIEW},
+        "GetHeatmap": {Scope.VIEW},
+        "ListPages": {Scope.VIEW},
+        "ListInteractions": {Scope.VIEW},
+        "DeleteSessions": {Scope.ADMIN},
+        "ListAccessEvents": {Scope.ADMIN},
+        "RecordAccessEvents": {Scope.INTERNAL},
+        "GetPrivacyPolicy": {Scope.RECORD, Scope.VIEW},
+    }.items()
+}
+"""Which scopes open which method; any one of them does."""
+
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
+MAX_PAGES_AND_MARKERS = 1_000
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
+    """The RPCs of AuditService."""
+
+    def __init__(
+        self,
+        *,
+        admission: RecordingAdmission,
+        recordings: Recordings,
+        catalog: Catalog,
+        playback: Playback,
+        replayer: Replayer,
+        watcher: Watcher,
+        deletion: Deletion,
+        now_ms: NowMs,
+    ) -> None:
+        self._admission = admission
+        self._recordings = recordings
+        self._catalog = catalog
+        self._playback = playback
+        self._replayer = replayer
+        self._watcher = watcher
+        self._deletion = deletion
+        self._now_ms = now_ms
+
+    # A coroutine that writes, as grpc.aio allows; the generated type knows generators only.
+    async def RecordSession(  # type: ignore[override]
+        self, request_iterator: AsyncIterator[pb.RecordSessionRequest], context: Context
+    ) -> None:
+        """Stores a stream of chunks of one window."""
+        requests = aiter(request_iterator)
+        first = await anext(requests, None)
+        if first is None:
+            return
+        if first.WhichOneof("message") != "start":
+            raise FailedPrecondition("the first message must be start", reason="START_MISSING")
+        admitted = self._admission.admit(first.start, current_identity())
+        recording = await self._recordings.open(admitted.head, admitted.rules)
+        try:
+            with self._admission.hub.recording(recording.key, recording):
+                await context.write(convert.ready(recording.next_seq, admitted.rules, self._now_ms()))
+                await self._record(requests, context, recording)
+        finally:
+            await self._recordings.close(recording)
+
+    async def _record(
+        self, requests: AsyncIterator[pb.RecordSessionRequest], context: Context, recording: Recording
+    ) -> None:
+        async def answer() -> None:
+            while True:
+                for message in await recording.messages():
+                    await context.write(convert.to_recorder(message))
+
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                answering = tasks.create_task(answer())
+                breaking = tasks.create_task(recording.broken())
+                try:
+                    await self._read(requests, recording)
+                finally:
+                    answering.cancel()
+                    breaking.cancel()
+        finally:
+            if not context.cancelled():
+                for message in recording.messages_now():
+                    await context.write(convert.to_recorder(message))
+
+    async def _read(self, requests: AsyncIterator[pb.RecordSessionRequest], recording: Recording) -> None:
+        async for request in requests:
+            match request.WhichOneof("message"):
+                case "chunk":
+                    await recording.take(convert.sent_chunk(request.chunk))
+                case "end":
+                    await recording.end(request.end.last_seq)
+                    return
+                case "start":
+                    raise FailedPrecondition(
+                        "there is one start in a stream, this is the second", reason="SECOND_START"
+                    )
+                case _:
+                    raise InvalidArgument.of("message", "must be start, chunk or end")
+        await recording.drained()
+
+    async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
+        """Lists sessions."""
+        project = current_identity().project
+        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        wanted, order = convert.session_filter(request.filter), convert.order(request.order)
+        bound_to = paging.fingerprint(
+            project.encode(), request.filter.SerializeToString(deterministic=True), bytes([order])
+        )
+        after = paging.read_token(request.page_token, bound_to, Position)
+        listed = await self._catalog.list_sessions(project, wanted, order, size + 1, after)
+        token = paging.write_token(listed[size - 1].position, bound_to) if len(listed) > size else ""
+        sessions = [convert.session(entry.session) for entry in listed[:size]]
+        return pb.ListSessionsResponse(sessions=sessions, next_page_token=token)
+
+    async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
+        """Gets one session."""
+        key = SessionKey(current_identity().project, convert.session_id(request.session_id))
+        summary = await self._session(key)
+        windows, marks = await asyncio.gather(self._catalog.windows(key), self._playback.marks(key))
+        return convert.session_details(summary, windows, marks, MAX_PAGES_AND_MARKERS)
+
+    async def ReplaySession(
+        self, request: pb.ReplaySessionRequest, context: Context
+    ) -> AsyncIterator[pb.ReplaySessionResponse]:
+        """Streams a session."""
+        wanted = convert.wanted_replay(request, current_identity().project)
+        async with aclosing(self._replayer.replay(wanted)) as parts:
+            async for part in parts:
+                yield convert.replay_part(part, self._now_ms())
+
+    async def WatchSessions(
+        self, request: pb.WatchSessionsRequest, context: Context
+    ) -> AsyncIterator[pb.WatchSessionsResponse]:
+        """Streams the live sessions."""
+        wanted = convert.session_filter(request.filter)
+        async with aclosing(self._watcher.watch(current_identity().project, wanted)) as changes:
+            async for change in changes:
+                yield convert.watch_change(change)
+
+    async def DeleteSessions(self, request: pb.DeleteSessionsRequest, context: Context) -> pb.DeleteSessionsResponse:
+        """Deletes sessions."""
+        asked = convert.sessions_to_delete(request)
+        receipt = await self._deletion.delete(current_identity().project, asked.sessions, asked.actor_id)
+        return convert.receipt(receipt, self._now_ms())
+
+    async def GetHeatmap(self, request: pb.GetHeatmapRequest, context: Context) -> pb.GetHeatmapResponse:
+        """Comes with heatmaps."""
+        raise Unimplemented("heatmaps are not built yet")
+
+    async def ListPages(self, request: pb.ListPagesRequest, context: Context) -> pb.ListPagesResponse:
+        """Comes with heatmaps."""
+        raise Unimplemented("heatmaps are not built yet")
+
+    async def ListInteractions(
+        self, request: pb.ListInteractionsRequest, context: Context
+    ) -> pb.ListInteractionsResponse:
+        """Comes with heatmaps."""
+        raise Unimplemented("interactions are not built yet")
+
+    async def ListAccessEvents(
+        self, request: pb.ListAccessEventsRequest, context: Context
+    ) -> pb.ListAccessEventsResponse:
+        """Comes with the access trail."""
+        raise Unimplemented("the access trail is not built yet")
+
+    async def RecordAccessEvents(
+        self, request: pb.RecordAccessEventsRequest, context: Context
+    ) -> pb.RecordAccessEventsResponse:
+        """Comes with the access trail."""
+        raise Unimplemented("the access trail is not built yet")
+
+    async def GetPrivacyPolicy(
+        self, request: pb.GetPrivacyPolicyRequest, context: Context
+    ) -> pb.GetPrivacyPolicyResponse:
+        """Comes with privacy."""
+        raise Unimplemented("the privacy policy is not built yet")
+
+    async def _session(self, key: SessionKey) -> SessionSummary:
+        summary = await self._catalog.get_session(key)
+        if summary is None:
+            raise NotFound(f"session {key.session} was not found")
+        return summary
