@@ -1,0 +1,144 @@
+"""Share links in Redis, as far as more than one service has to know: their keys, and how one ends.
+
+ShareService writes links; AuditService asks whether one still stands before it opens a stream for a grant,
+hears of revocations, and ends a session's links when the session is deleted.
+
+Every key begins with `afterimage:{environment}:share:` and has a TTL. The keys of a link do not share a hash slot:
+Redis Cluster is not supported, one Redis (or Valkey) with replicas is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import redis.asyncio
+from redis.exceptions import NoScriptError
+
+from services.runtime.redis_link import key, redis_errors
+from services.runtime.settings import Settings
+
+END_LINK = """
+-- KEYS: link. ARGV: prefix of all keys, id of the link, project ("": any), channel.
+local link = redis.call('HMGET', KEYS[1], 'project', 'session', 'creator_key')
+if not link[1] or (ARGV[3] ~= '' and link[1] ~= ARGV[3]) then return 0 end
+redis.call('DEL', KEYS[1])
+local of_project = ARGV[1] .. 'of-project:' .. link[1]
+redis.call('ZREM', of_project, ARGV[2])
+redis.call('ZREM', ARGV[1] .. 'of-session:' .. link[1] .. ':' .. link[2], ARGV[2])
+redis.call('ZREM', ARGV[1] .. 'of-creator:' .. link[1] .. ':' .. link[3], ARGV[2])
+redis.call('PUBLISH', ARGV[4], ARGV[2])
+return 1
+"""
+_END_LINK_SHA = hashlib.sha1(END_LINK.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+
+
+class LinkKeys:
+    """The names of all keys that share links use.
+
+    Attributes:
+        prefix: What every key begins with.
+        revoked_channel: Where the id of each link that is revoked is published.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.prefix = key(settings, "share", "")
+        self.revoked_channel = key(settings, "revoked")
+
+    def link(self, link_id: str) -> str:
+        """The link itself, a hash. It is there as long as the link stands."""
+        return f"{self.prefix}link:{link_id}"
+
+    def origin(self, link_id: str) -> str:
+        """Project and session of a link; outlives it, so that the trail can say what a late visitor wanted."""
+        return f"{self.prefix}origin:{link_id}"
+
+    def renewal(self, link_id: str, digest: str) -> str:
+        """A renewal handle, by its hash."""
+        return f"{self.prefix}renewal:{link_id}:{digest}"
+
+    def of_project(self, project: str) -> str:
+        """Ids of a project's links by their time, a sorted set."""
+        return f"{self.prefix}of-project:{project}"
+
+    def of_session(self, project: str, session_id: str) -> str:
+        """Ids of the links to one session."""
+        return f"{self.prefix}of-session:{project}:{session_id}"
+
+    def of_creator(self, project: str, created_by: str) -> str:
+        """Ids of the links that one subject made."""
+        return f"{self.prefix}of-creator:{project}:{creator_key(created_by)}"
+
+    def rate(self, bucket: str) -> str:
+        """How fast one address asks."""
+        return f"{self.prefix}rate:{bucket}"
+
+    def attempts_at(self, link_id: str) -> str:
+        """Wrong passcodes for one link."""
+        return f"{self.prefix}attempts-at:{link_id}"
+
+    def attempts_by(self, bucket: str) -> str:
+        """Wrong passcodes from one address."""
+        return f"{self.prefix}attempts-by:{bucket}"
+
+
+def creator_key(created_by: str) -> str:
+    """Returns a subject in the form that keys hold: of bounded length, without separators."""
+    return hashlib.sha256(created_by.encode(errors="replace")).hexdigest()[:32]
+
+
+async def is_standing(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str) -> bool:
+    """Returns whether the link has neither ended nor been revoked.
+
+    Raises:
+        Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
+    """
+    with redis_errors():
+        return bool(await client.exists(keys.link(link_id)))
+
+
+async def end_link(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str, project: str = "") -> bool:
+    """Ends a link and tells all who listen; returns False when there is none (in that project).
+
+    Raises:
+        Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
+    """
+    arguments = (keys.link(link_id), keys.prefix, link_id, project, keys.revoked_channel)
+    with redis_errors():
+        try:
+            return bool(await client.evalsha(_END_LINK_SHA, 1, *arguments))
+        except NoScriptError:
+            return bool(await client.eval(END_LINK, 1, *arguments))
+
+
+async def end_links_of_session(client: redis.asyncio.Redis, keys: LinkKeys, project: str, session_id: str) -> int:
+    """Ends all links to a session; returns how many stood.
+
+    Raises:
+        Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
+    """
+    with redis_errors():
+        ids: list[Any] = await client.zrange(keys.of_session(project, session_id), 0, -1)
+    return sum([await end_link(client, keys, link_id.decode(), project) for link_id in ids])
+
+
+async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncIterator[str | None]:
+    """Yields the id of each link that is revoked from now on, and None when some may have been missed.
+
+    None comes first, and again after each loss of the connection: whoever listens then looks at the links of its open
+    streams himself. Tries again for ever; stops when the iterator is closed.
+    """
+    while True:
+        try:
+            async with client.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(keys.revoked_channel)
+                yield None
+                while True:
+                    # Not `listen()`: the client's timeout would end it.
+                    message = await channel.get_message(timeout=0.5)
+                    if message is not None and message["type"] == "message":
+                        yield message["data"].decode()
+        except (redis.exceptions.RedisError, OSError):
+            await asyncio.sleep(0.5)

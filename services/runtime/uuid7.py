@@ -1,0 +1,14 @@
+"""UUIDs that carry their time (RFC 9562, version 7)."""
+
+from __future__ import annotations
+
+import secrets
+from uuid import UUID
+
+_RANDOM_BITS = 74
+
+
+def uuid7(time_ms: int) -> UUID:
+    """Returns a new UUIDv7 of that time, in milliseconds since 1970 UTC."""
+    random = secrets.randbits(_RANDOM_BITS)
+    return UUID(int=time_ms << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1)

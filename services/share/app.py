@@ -1,0 +1,105 @@
+"""The share process: what is made, in which order, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from afterimage.share.v1 import share_service_pb2_grpc
+
+from services.runtime import redis_link, tls
+from services.runtime.auth import TokenMinter, TokenVerifier
+from services.runtime.caller import CallerReader
+from services.runtime.interceptors import server_interceptors
+from services.runtime.link_keys import LinkKeys
+from services.runtime.metrics import new_registry, serve_metrics
+from services.runtime.server import GrpcServer, serve_grpc
+from services.runtime.settings import Settings
+from services.share.audit_client import AuditClient, audit_address
+from services.share.grants import Grants
+from services.share.links import Links
+from services.share.passcode import Passcodes
+from services.share.servicer import SCOPES, SERVICE, ShareServicer
+from services.share.store import LinkStore
+from services.share.tokens import NewSecret
+from services.share.trail import Trail
+
+
+@asynccontextmanager
+async def serve(
+    settings: Settings, *, now: Callable[[], float] = time.time, new_secret: NewSecret = secrets.token_bytes
+) -> AsyncIterator[GrpcServer]:
+    """Serves ShareService while the block runs.
+
+    Args:
+        settings: Of the process.
+        now: The clock, in seconds since 1970.
+        new_secret: Makes random bytes.
+    """
+
+    def now_ms() -> int:
+        return round(now() * 1000)
+
+    share = settings.share
+    registry = new_registry()
+    async with AsyncExitStack() as stack:
+        client = redis_link.connect(settings)
+        if client is not None:
+            stack.push_async_callback(client.aclose)
+        channel = await stack.enter_async_context(tls.channel(settings.tls, audit_address(settings)))
+        minter = TokenMinter(settings, now)
+        audit = AuditClient(channel, minter, now)
+        trail = Trail(audit, required=settings.audit.require_access_trail, now_ms=now_ms, registry=registry)
+        passcodes = Passcodes()
+        stack.callback(passcodes.close)
+        links = Links(
+            store=LinkStore(
+                client,
+                LinkKeys(settings),
+                requests_per_minute=share.requests_per_minute,
+                renewal_ttl_ms=round(share.renewal_ttl_s * 1000),
+            ),
+            audit=audit,
+            trail=trail,
+            grants=Grants(minter, share.grant_ttl_s, now),
+            passcodes=passcodes,
+            now_ms=now_ms,
+            new_secret=new_secret,
+        )
+        servicer = ShareServicer(links, CallerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
+        await stack.enter_async_context(_running(trail))
+        await stack.enter_async_context(serve_metrics(share.metrics_host, share.metrics_port, registry))
+        yield await stack.enter_async_context(
+            serve_grpc(
+                settings,
+                share,
+                registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
+                service_names=[SERVICE],
+                interceptors=server_interceptors(
+                    verifier=TokenVerifier(settings, now), scopes=SCOPES, registry=registry
+                ),
+            )
+        )
+
+
+def public_url(settings: Settings) -> str:
+    """Returns what the address of a link begins with."""
+    if settings.share.public_url:
+        return settings.share.public_url.rstrip("/")
+    sidecar = settings.sidecar
+    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(sidecar.host, sidecar.host)  # noqa: S104 - not bound
+    scheme = "https" if sidecar.cert_file else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{sidecar.port}"
+
+
+@asynccontextmanager
+async def _running(trail: Trail) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(trail.run())
+        try:
+            yield
+        finally:
+            running.cancel()

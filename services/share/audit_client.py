@@ -1,0 +1,116 @@
+"""What ShareService asks of AuditService: what a session is, and to write down who did what with a link."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import grpc
+from afterimage.audit.v1 import access_event_pb2, audit_service_pb2, audit_service_pb2_grpc
+from afterimage.recording.v1 import enums_pb2
+
+from services.runtime.auth import Scope, TokenMinter
+from services.runtime.errors import NotFound, Unavailable
+from services.runtime.settings import Settings
+
+SUBJECT = "afterimage-share"
+TIMEOUT_S = 5.0
+_TOKEN_TTL_S = 300.0
+_TOKEN_SPARE_S = 60.0
+# What AuditService says when it cannot at the moment; anything else is a mistake of ours.
+_AWAY = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.CANCELLED,
+        grpc.StatusCode.ABORTED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSession:
+    """A session as far as a link cares.
+
+    Attributes:
+        duration_ms: From the first event to the last so far.
+        is_live: Whether it may still become longer.
+    """
+
+    duration_ms: int
+    is_live: bool
+
+
+def audit_address(settings: Settings) -> str:
+    """Returns where AuditService is: `share.audit_address`, or the address it listens on as seen from here."""
+    if settings.share.audit_address:
+        return settings.share.audit_address
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.audit.host, settings.audit.host)  # noqa: S104
+    return f"[{host}]:{settings.audit.port}" if ":" in host else f"{host}:{settings.audit.port}"
+
+
+class AuditClient:
+    """Calls AuditService with tokens of our own.
+
+    Args:
+        channel: To AuditService; the caller closes it.
+        minter: Signs the tokens.
+        now: The clock, in seconds since 1970.
+    """
+
+    def __init__(self, channel: grpc.aio.Channel, minter: TokenMinter, now: Callable[[], float] = time.time) -> None:
+        self._stub: audit_service_pb2_grpc.AuditServiceAsyncStub = audit_service_pb2_grpc.AuditServiceStub(channel)
+        self._minter = minter
+        self._now = now
+        self._tokens: dict[tuple[str, Scope], tuple[str, float]] = {}
+
+    async def session(self, project: str, session_id: str) -> SharedSession:
+        """Returns a session of the project.
+
+        Raises:
+            NotFound: There is none.
+            Unavailable: AuditService does not answer (AUDIT_UNAVAILABLE).
+        """
+        request = audit_service_pb2.GetSessionRequest(session_id=session_id)
+        try:
+            answer = await self._stub.GetSession(
+                request, metadata=self._metadata(project, Scope.VIEW), timeout=TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                raise NotFound("there is no such session", reason="SESSION_NOT_FOUND") from None
+            raise _as_ours(error) from error
+        duration = answer.session.duration
+        return SharedSession(
+            duration_ms=duration.seconds * 1000 + duration.nanos // 1_000_000,
+            is_live=answer.session.status == enums_pb2.SESSION_STATUS_LIVE,
+        )
+
+    async def record(self, project: str, events: Sequence[access_event_pb2.AccessEvent]) -> None:
+        """Writes events into the project's trail; when it returns they are stored.
+
+        Raises:
+            Unavailable: They could not be written (AUDIT_UNAVAILABLE).
+        """
+        request = audit_service_pb2.RecordAccessEventsRequest(access_events=events)
+        try:
+            await self._stub.RecordAccessEvents(
+                request, metadata=self._metadata(project, Scope.INTERNAL), timeout=TIMEOUT_S
+            )
+        except grpc.aio.AioRpcError as error:
+            raise _as_ours(error) from error
+
+    def _metadata(self, project: str, scope: Scope) -> tuple[tuple[str, str], ...]:
+        token, ends = self._tokens.get((project, scope), ("", 0.0))
+        if ends < self._now() + _TOKEN_SPARE_S:
+            token = self._minter.mint(SUBJECT, project, [scope], _TOKEN_TTL_S)
+            self._tokens[project, scope] = (token, self._now() + _TOKEN_TTL_S)
+        return (("authorization", f"Bearer {token}"),)
+
+
+def _as_ours(error: grpc.aio.AioRpcError) -> Exception:
+    if error.code() in _AWAY:
+        return Unavailable("AuditService does not answer", reason="AUDIT_UNAVAILABLE")
+    return RuntimeError(f"AuditService answered {error.code().name}: {error.details()}")

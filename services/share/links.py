@@ -1,0 +1,236 @@
+"""Share links: made, looked up, redeemed, listed, revoked."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from services.runtime.auth import Identity
+from services.runtime.caller import Caller
+from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
+from services.share.audit_client import AuditClient, SharedSession
+from services.share.grants import Grants
+from services.share.model import (
+    Act,
+    Action,
+    Entry,
+    Gone,
+    Grant,
+    Limited,
+    Link,
+    Locked,
+    NewLink,
+    Opened,
+    Origin,
+    Outcome,
+    Position,
+    Span,
+)
+from services.share.passcode import Passcodes
+from services.share.store import LinkStore
+from services.share.tokens import Key, NewSecret, handle_key, new_handle, new_token, token_key
+from services.share.trail import Trail
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What ShareService does.
+
+    Attributes:
+        now_ms: The clock, milliseconds since 1970.
+        new_secret: Makes random bytes.
+    """
+
+    store: LinkStore
+    audit: AuditClient
+    trail: Trail
+    grants: Grants
+    passcodes: Passcodes
+    now_ms: Callable[[], int]
+    new_secret: NewSecret
+
+    async def create(self, by: Identity, caller: Caller, wanted: NewLink) -> tuple[Link, str]:
+        """Makes a link; returns it and its token, which is kept nowhere.
+
+        Raises:
+            InvalidArgument: The span is not inside the session.
+            NotFound: There is no such session in the caller's project.
+            Unavailable: Redis, AuditService or the trail is away; there is no link then.
+        """
+        entry = Entry(Action.CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject)
+        try:
+            session = await self.audit.session(by.project, wanted.session_id)
+        except NotFound:
+            self.trail.refused(entry, Outcome.NOT_FOUND)
+            raise
+        _check_span(wanted.span, session)
+        token = new_token(self.new_secret)
+        key = token_key(token)
+        passcode_hash = await self.passcodes.hash(wanted.passcode) if wanted.passcode else ""
+        now_ms = self.now_ms()
+        link = Link(
+            link_id=key.link_id,
+            project=by.project,
+            session_id=wanted.session_id,
+            created_by=by.subject,
+            created_ms=now_ms,
+            # Whole seconds, as `exp` of the grants has them.
+            expires_ms=math.ceil(now_ms / 1000 + wanted.ttl_s) * 1000,
+            span=wanted.span,
+            max_views=wanted.max_views,
+            passcode_hash=passcode_hash,
+            label=wanted.label,
+        )
+        await self.store.create(link, key.digest, link.expires_ms - now_ms)
+        try:
+            await self.trail.allowed(replace(entry, link_id=link.link_id, detail=_detail(link)))
+        except BaseException:
+            await self.store.end(link.project, link.link_id)
+            raise
+        return link, token
+
+    async def look(self, token: str, caller: Caller) -> Link:
+        """Returns the link that a token stands for.
+
+        Raises:
+            InvalidArgument: The token is malformed.
+            NotFound: There is no such link, or not any more.
+            ResourceExhausted: The address asks too fast.
+        """
+        answer = await self.store.open(Act.LOOK, token_key(token), "", caller.bucket, self.now_ms())
+        match answer:
+            case Opened(link) | Locked(link):
+                return link
+            case Limited(wait_ms):
+                raise _too_fast(wait_ms)
+            case Gone():
+                raise _gone()
+
+    async def redeem(self, token: str, passcode: str, caller: Caller) -> Grant:
+        """Counts a view and returns a grant.
+
+        Raises:
+            InvalidArgument: The token is malformed.
+            NotFound: There is no such link, not any more, or no view is left.
+            PermissionDenied: The passcode is missing or wrong.
+            ResourceExhausted: The address asks too fast, or too many passcodes were wrong.
+        """
+        key = token_key(token)
+        handle = new_handle(key.link_id, self.new_secret)
+        renewal = handle_key(handle).digest
+        now_ms = self.now_ms()
+        answer = await self.store.open(Act.REDEEM, key, renewal, caller.bucket, now_ms)
+        if isinstance(answer, Locked):
+            await self._check_passcode(answer.link, passcode, caller)
+            matched = answer.link.passcode_hash
+            answer = await self.store.open(Act.REDEEM, key, renewal, None, now_ms, matched)
+        return await self._grant(answer, key, handle, renewal, caller)
+
+    async def renew(self, handle: str, caller: Caller) -> Grant:
+        """Returns another grant for an earlier one, without counting a view. Raises as `redeem`."""
+        key = handle_key(handle)
+        answer = await self.store.open(Act.RENEW, key, key.digest, caller.bucket, self.now_ms())
+        return await self._grant(answer, key, handle, None, caller)
+
+    async def list(
+        self, by: Identity, session_id: str, created_by: str, count: int, after: Position | None
+    ) -> list[Link]:
+        """Returns links of the caller's project, newest first."""
+        return await self.store.find(by.project, session_id, created_by, count, after)
+
+    async def revoke(self, by: Identity, caller: Caller, link_id: str) -> int:
+        """Ends a link and the streams it opened; returns when, in milliseconds since 1970.
+
+        Raises:
+            NotFound: There is none in the caller's project.
+        """
+        entry = Entry(Action.REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
+        link = await self.store.get(by.project, link_id)
+        if link is not None:
+            await self.trail.allowed(replace(entry, session_id=link.session_id))
+            if await self.store.end(by.project, link_id):
+                return self.now_ms()
+        self.trail.refused(entry, Outcome.NOT_FOUND)
+        raise _gone()
+
+    async def _grant(
+        self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Caller
+    ) -> Grant:
+        """Turns what the store did into a grant.
+
+        Args:
+            answer: What the store did.
+            key: Of the token or handle.
+            handle: The renewal handle to give out.
+            renewal: Its digest where a view was counted for it; None: this is a renewal.
+            caller: Who asks.
+        """
+        entry = Entry(Action.REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal")
+        if isinstance(answer, Limited):
+            raise _too_fast(answer.wait_ms)
+        link = None if isinstance(answer, Gone) else answer.link
+        origin = answer.origin if isinstance(answer, Gone) else Origin(answer.link.project, answer.link.session_id)
+        # Locked: its passcode was checked a moment ago against another hash than it has now.
+        minted = None if link is None or isinstance(answer, Locked) else self.grants.mint(link)
+        if origin is not None:
+            entry = replace(entry, project=origin.project, session_id=origin.session_id)
+        if link is None or minted is None:
+            self.trail.refused(entry, Outcome.NOT_FOUND)
+            raise _gone()
+        try:
+            await self.trail.allowed(entry)
+        except BaseException:
+            if renewal:
+                await self.store.take_back(link.link_id, renewal)
+            raise
+        return Grant(minted[0], minted[1], handle, link)
+
+    async def _check_passcode(self, link: Link, passcode: str, caller: Caller) -> None:
+        entry = Entry(Action.REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id)
+        if not passcode:
+            self.trail.refused(replace(entry, detail="without passcode"), Outcome.DENIED)
+            raise PermissionDenied("this link needs a passcode", reason="PASSCODE_REQUIRED")
+        wait_ms = await self.store.attempt(link.link_id, caller.bucket, self.now_ms())
+        if wait_ms > 0:
+            self.trail.refused(replace(entry, detail="too many wrong passcodes"), Outcome.DENIED)
+            raise ResourceExhausted(
+                "too many wrong passcodes; try again later", reason="PASSCODE_ATTEMPTS", retry_after_s=wait_ms / 1000
+            )
+        if not await self.passcodes.matches(link.passcode_hash, passcode):
+            self.trail.refused(replace(entry, detail="wrong passcode"), Outcome.DENIED)
+            raise PermissionDenied("the passcode is wrong", reason="PASSCODE_WRONG")
+        await self.store.forgive(link.link_id, caller.bucket)
+
+
+def _gone() -> NotFound:
+    return NotFound("there is no such link, or it has ended", reason="LINK_NOT_FOUND")
+
+
+def _too_fast(wait_ms: int) -> ResourceExhausted:
+    return ResourceExhausted(
+        "too many links were asked for from this address", reason="RATE_LIMITED", retry_after_s=wait_ms / 1000
+    )
+
+
+def _check_span(span: Span, session: SharedSession) -> None:
+    problems = Violations()
+    seconds = session.duration_ms / 1000
+    if span.start_ms is not None and span.start_ms > session.duration_ms:
+        problems.add("start_offset", f"is past the session's end, {seconds:g} s")
+    if span.end_ms is not None and span.end_ms > session.duration_ms and not session.is_live:
+        problems.add("end_offset", f"is past the session's end, {seconds:g} s")
+    problems.raise_if_any()
+
+
+def _detail(link: Link) -> str:
+    """Returns what the link allows, in words."""
+    words = [f"until {link.expires_ms // 1000}"]
+    if link.span != Span():
+        start, end = (link.span.start_ms or 0), link.span.end_ms
+        words.append(f"from {start / 1000:g} s to {'the end' if end is None else f'{end / 1000:g} s'}")
+    if link.max_views is not None:
+        words.append(f"{link.max_views} views")
+    if link.passcode_hash:
+        words.append("with passcode")
+    return ", ".join(words)

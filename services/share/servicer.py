@@ -1,0 +1,87 @@
+"""ShareService on the wire: messages in, the domain, messages out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import grpc
+from afterimage.share.v1 import share_service_pb2 as pb
+from afterimage.share.v1 import share_service_pb2_grpc
+
+from services.runtime import paging
+from services.runtime.auth import Scope, current_identity
+from services.runtime.caller import CallerReader
+from services.share import convert
+from services.share.links import Links
+from services.share.model import Position
+
+SERVICE = convert.SERVICE
+
+SCOPES: dict[str, frozenset[Scope] | None] = {
+    f"/{SERVICE}/CreateShareLink": frozenset({Scope.SHARE}),
+    f"/{SERVICE}/ListShareLinks": frozenset({Scope.SHARE}),
+    f"/{SERVICE}/GetShareLink": None,
+    f"/{SERVICE}/RedeemShareLink": None,
+    f"/{SERVICE}/RevokeShareLink": frozenset({Scope.SHARE}),
+}
+"""Which scopes open which method; None: the link's own token is the key."""
+
+DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
+    """The RPCs of ShareService.
+
+    Args:
+        links: What they do.
+        callers: Says where calls come from.
+        max_ttl_s: How long a link may live at most.
+        public_url: What the address of a link begins with, without a slash at the end.
+    """
+
+    def __init__(self, links: Links, callers: CallerReader, *, max_ttl_s: float, public_url: str) -> None:
+        self._links = links
+        self._callers = callers
+        self._max_ttl_s = max_ttl_s
+        self._public_url = public_url
+
+    async def CreateShareLink(self, request: pb.CreateShareLinkRequest, context: Context) -> pb.CreateShareLinkResponse:
+        """Makes a link."""
+        wanted = convert.new_link(request, self._max_ttl_s)
+        link, token = await self._links.create(current_identity(), self._callers.read(context), wanted)
+        return pb.CreateShareLinkResponse(
+            share_link=convert.share_link(link), token=token, url=f"{self._public_url}/s/{token}"
+        )
+
+    async def ListShareLinks(self, request: pb.ListShareLinksRequest, context: Context) -> pb.ListShareLinksResponse:
+        """Lists links."""
+        identity = current_identity()
+        session_id = convert.to_list(request)
+        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        bound_to = paging.fingerprint(identity.project.encode(), session_id.encode(), request.created_by.encode())
+        after = paging.read_token(request.page_token, bound_to, Position)
+        links = await self._links.list(identity, session_id, request.created_by, size + 1, after)
+        token = ""
+        if len(links) > size:
+            token = paging.write_token(Position(links[size - 1].created_ms, links[size - 1].link_id), bound_to)
+        return pb.ListShareLinksResponse(share_links=map(convert.share_link, links[:size]), next_page_token=token)
+
+    async def GetShareLink(self, request: pb.GetShareLinkRequest, context: Context) -> pb.GetShareLinkResponse:
+        """Says what a visitor may know."""
+        return convert.looked_up(await self._links.look(request.token, self._callers.read(context)))
+
+    async def RedeemShareLink(self, request: pb.RedeemShareLinkRequest, context: Context) -> pb.RedeemShareLinkResponse:
+        """Exchanges a token, or a renewal handle, for a grant."""
+        convert.to_redeem(request)
+        caller = self._callers.read(context)
+        if request.renewal_handle:
+            return convert.grant(await self._links.renew(request.renewal_handle, caller))
+        return convert.grant(await self._links.redeem(request.token, request.passcode, caller))
+
+    async def RevokeShareLink(self, request: pb.RevokeShareLinkRequest, context: Context) -> pb.RevokeShareLinkResponse:
+        """Ends a link."""
+        link_id = convert.link_id(request.share_link_id)
+        revoked_ms = await self._links.revoke(current_identity(), self._callers.read(context), link_id)
+        return pb.RevokeShareLinkResponse(revoke_time=convert.timestamp(revoked_ms))

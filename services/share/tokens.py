@@ -1,0 +1,82 @@
+"""The secrets of links. Redis never sees one: it gets the SHA-256, and an id that is made of that.
+
+A link's token is 32 random bytes in base64url. Guessing one is hopeless (2^256), so a plain hash is enough; a slow one
+would only slow down the server. The id is a hash of the hash: whoever has the token's hash finds the link by one key,
+and the id (shown in lists, in grants, in the trail) leads back to neither.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.runtime.errors import InvalidArgument
+
+SECRET_BYTES = 32
+_ID_BYTES = 16
+# The last character carries 4 bits of the 32 bytes; with the others set, a token would have four spellings.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
+_HANDLE = re.compile(r"[A-Za-z0-9_-]{64}")
+
+NewSecret = Callable[[int], bytes]
+"""Makes so many random bytes: `secrets.token_bytes`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What the server keeps of a token or handle.
+
+    Attributes:
+        link_id: The link.
+        digest: SHA-256 of the secret, in hex.
+    """
+
+    link_id: str
+    digest: str
+
+
+def new_token(new_secret: NewSecret) -> str:
+    """Returns a token: 43 characters of base64url."""
+    return _text(new_secret(SECRET_BYTES))
+
+
+def new_handle(link_id: str, new_secret: NewSecret) -> str:
+    """Returns a renewal handle: the link's id and 32 random bytes, 64 characters of base64url."""
+    return _text(UUID(link_id).bytes + new_secret(SECRET_BYTES))
+
+
+def token_key(token: str) -> Key:
+    """Returns what is kept of a token.
+
+    Raises:
+        InvalidArgument: It is not 43 characters of base64url.
+    """
+    if not _TOKEN.fullmatch(token):
+        raise InvalidArgument.of("token", "must be the 43 characters of base64url that the link was made with")
+    digest = hashlib.sha256(_bytes(token)).digest()
+    link_id = UUID(bytes=hashlib.sha256(b"link" + digest).digest()[:_ID_BYTES], version=4)
+    return Key(str(link_id), digest.hex())
+
+
+def handle_key(handle: str) -> Key:
+    """Returns what is kept of a renewal handle.
+
+    Raises:
+        InvalidArgument: It is not 64 characters of base64url.
+    """
+    if not _HANDLE.fullmatch(handle):
+        raise InvalidArgument.of("renewal_handle", "must be the 64 characters of base64url of an earlier answer")
+    data = _bytes(handle)
+    return Key(str(UUID(bytes=data[:_ID_BYTES])), hashlib.sha256(data[_ID_BYTES:]).hexdigest())
+
+
+def _text(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _bytes(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

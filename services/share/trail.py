@@ -1,0 +1,135 @@
+"""Who did what with a link, written into the access trail that AuditService keeps.
+
+What was allowed is written before it is given out (`allowed`): many at a time, the next batch gathers while one is
+on its way. What was refused gave nothing away, so nobody waits for its entry (`refused`), and an address that guesses
+cannot make the service wait for storage either. Refusals are sent once a second: the answer to a guess takes the same
+time whether the link ended or never was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+from afterimage.audit.v1 import access_event_pb2
+from prometheus_client import CollectorRegistry, Counter
+
+from services.runtime.errors import Unavailable
+from services.runtime.uuid7 import uuid7
+from services.share import convert
+from services.share.audit_client import AuditClient
+from services.share.model import Entry, Outcome
+
+_log = structlog.get_logger("afterimage.trail")
+
+MAX_BATCH = 500
+MAX_WAITING = 5_000
+"""Entries that wait for storage. More: redemptions are refused, refusals are dropped and counted."""
+
+REFUSALS_EVERY_S = 1.0
+
+
+class Trail:
+    """Sends entries to AuditService.
+
+    Args:
+        audit: Where they go.
+        required: Whether what cannot be written is refused; else it is logged, counted and goes on.
+        now_ms: The clock, milliseconds since 1970.
+        registry: For the metrics.
+    """
+
+    def __init__(
+        self, audit: AuditClient, *, required: bool, now_ms: Callable[[], int], registry: CollectorRegistry
+    ) -> None:
+        self._audit = audit
+        self._required = required
+        self._now_ms = now_ms
+        self._waiting: dict[str, list[tuple[access_event_pb2.AccessEvent, asyncio.Future[None]]]] = {}
+        self._sending: set[str] = set()
+        self._senders = asyncio.TaskGroup()
+        self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
+        self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
+        self._lost = Counter("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
+
+    async def allowed(self, entry: Entry) -> None:
+        """Writes an entry; when it returns it is stored.
+
+        Raises:
+            Unavailable: It cannot be stored and is required (TRAIL_UNAVAILABLE).
+        """
+        self._acts.labels(entry.action.name.lower(), "allowed").inc()
+        try:
+            await self._store(entry.project, convert.access_event(entry, Outcome.ALLOWED, uuid7(self._now_ms())))
+        except Exception as error:
+            self._lost.inc()
+            _log.warning("the access trail has lost an entry", action=entry.action.name, error=str(error))
+            if self._required:
+                raise Unavailable(
+                    "who did this cannot be written down at the moment, so it is not done", reason="TRAIL_UNAVAILABLE"
+                ) from error
+
+    def refused(self, entry: Entry, outcome: Outcome) -> None:
+        """Notes an entry, to be written soon."""
+        self._acts.labels(entry.action.name.lower(), outcome.name.lower()).inc()
+        if len(self._refusals) >= MAX_WAITING:
+            self._lost.inc()
+        else:
+            self._refusals.append((entry.project, convert.access_event(entry, outcome, uuid7(self._now_ms()))))
+
+    async def run(self) -> None:
+        """Sends what waits until it is cancelled; then sends what is left, once."""
+        async with self._senders:
+            try:
+                while True:
+                    await asyncio.sleep(REFUSALS_EVERY_S)
+                    await self._send_refusals()
+            finally:
+                await self._send_refusals()
+
+    async def _send_refusals(self) -> None:
+        by_project: dict[str, list[access_event_pb2.AccessEvent]] = {}
+        while self._refusals:
+            project, event = self._refusals.popleft()
+            if project:
+                by_project.setdefault(project, []).append(event)
+        for project, events in by_project.items():
+            for start in range(0, len(events), MAX_BATCH):
+                try:
+                    await self._audit.record(project, events[start : start + MAX_BATCH])
+                except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
+                    self._lost.inc(len(events) - start)
+                    _log.warning("the access trail has lost refusals", entries=len(events) - start, error=str(error))
+                    break
+
+    async def _store(self, project: str, event: access_event_pb2.AccessEvent) -> None:
+        waiting = self._waiting.setdefault(project, [])
+        if len(waiting) >= MAX_WAITING:
+            raise Unavailable("too many entries wait for the access trail")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        waiting.append((event, done))
+        if project not in self._sending:
+            self._sending.add(project)
+            self._senders.create_task(self._send(project))
+        await done
+
+    async def _send(self, project: str) -> None:
+        """Sends batches of one project until none waits."""
+        try:
+            while batch := self._waiting[project][:MAX_BATCH]:
+                del self._waiting[project][:MAX_BATCH]
+                failure: Exception | None = None
+                try:
+                    await self._audit.record(project, [event for event, _ in batch])
+                except Exception as error:  # noqa: BLE001 - each waiter gets it
+                    failure = error
+                for _, done in batch:
+                    if not done.done():  # its call may be gone
+                        if failure is None:
+                            done.set_result(None)
+                        else:
+                            done.set_exception(failure)
+        finally:
+            self._sending.discard(project)
