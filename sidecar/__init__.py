@@ -1,1 +1,1 @@
-"""The door for browsers: WebSockets and Connect over the gRPC services."""
+"""The sidecar: the door for browsers, WebSockets and HTTP in front of the gRPC services."""

@@ -1,0 +1,180 @@
+"""The composition root: everything of the sidecar is made here and put together."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from services.runtime import redis_link
+from services.runtime.admission import Admission
+from services.runtime.auth import TokenMinter, TokenVerifier
+from services.runtime.config import SettingsError
+from services.runtime.metrics import new_registry
+from services.runtime.server import MESSAGE_OVERHEAD_BYTES
+from services.runtime.settings import is_loopback
+from sidecar import record_http, token
+from sidecar.access_log import AccessLogger, measured
+from sidecar.connect import Connect
+from sidecar.cors import Cors
+from sidecar.door import Door
+from sidecar.limits import Attempts, Connections
+from sidecar.metrics import SidecarMetrics
+from sidecar.ops import Ops
+from sidecar.origins import Origins
+from sidecar.record_http import RecordHttp
+from sidecar.routes import GRANT_METHODS, STREAMS, UNARY, scopes
+from sidecar.token import TokenExchange
+from sidecar.upstreams import Upstreams
+from sidecar.websocket import WebSockets
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from services.runtime.settings import Settings, SidecarSettings
+
+_log = structlog.get_logger("afterimage.sidecar")
+
+_BACKLOG = 1024
+_NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Afterimage</title>
+<p>The sidecar runs. The console is not built: see README.md for how to build it.</p></html>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sidecar:
+    """A sidecar that runs.
+
+    Attributes:
+        port: The TCP port that was taken.
+        url: Its address, such as http://127.0.0.1:8080.
+        registry: Its metrics.
+    """
+
+    port: int
+    url: str
+    registry: CollectorRegistry
+
+
+@asynccontextmanager
+async def serve(settings: Settings) -> AsyncIterator[Sidecar]:
+    """Serves while the block runs.
+
+    It stops in this order: not ready, no new connections, sockets are told to go elsewhere (1001) while recorders' last
+    chunks are stored, requests finish, channels and the link to Redis are closed.
+
+    Raises:
+        SettingsError: The address cannot be had, or a certificate cannot be used.
+    """
+    own = settings.sidecar
+    async with AsyncExitStack() as stack:
+        registry = new_registry()
+        metrics = SidecarMetrics(registry, [stream.path for stream in STREAMS])
+        upstreams = Upstreams(settings)
+        stack.push_async_callback(upstreams.close)
+        redis = redis_link.connect(settings)
+        if redis is not None:
+            stack.push_async_callback(redis.aclose)
+        attempts = Attempts(redis, redis_link.key(settings, "limits"))
+        verifier = TokenVerifier(settings)
+        origins = Origins(settings)
+        door = Door(own, Admission(verifier, scopes(), GRANT_METHODS), origins, attempts, metrics)
+        connections = Connections(
+            total=own.max_connections,
+            per_project=own.max_connections_per_project,
+            per_subject=own.max_connections_per_subject,
+            per_address=own.max_connections_per_address,
+        )
+        largest = settings.ingest.max_chunk_bytes + MESSAGE_OVERHEAD_BYTES
+        sockets = WebSockets(
+            settings=own,
+            door=door,
+            connections=connections,
+            upstreams=upstreams,
+            metrics=metrics,
+            max_chunk_frame_bytes=largest,
+        )
+        ops = Ops(settings=own, upstreams=upstreams, registry=registry, metrics=metrics, attempts=attempts)
+        recording = RecordHttp(
+            settings=own, door=door, connections=connections, upstreams=upstreams, max_body_bytes=largest
+        )
+        exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
+
+        app = web.Application(middlewares=[measured(metrics)])
+        sockets.add_routes(app.router, STREAMS)
+        Connect(settings=own, door=door, upstreams=upstreams).add_routes(app.router, UNARY)
+        ops.add_routes(app.router)
+        app.router.add_post(record_http.PATH, recording.handle)
+        app.router.add_post(token.PATH, exchange.handle)
+        app.router.add_get("/", _not_built)
+        Cors(origins).set_up(app)
+
+        runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=logging.getLogger("afterimage.sidecar.access"),
+            access_log_class=AccessLogger,
+            # Also the time for the headers of a connection's first request.
+            keepalive_timeout=own.headers_timeout_s,
+            auto_decompress=False,
+            shutdown_timeout=own.stop_timeout_s,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await stack.enter_async_context(sockets.watched())
+        port = await _listen(stack, runner, own)
+        scheme = "http" if own.cert_file is None else "https"
+        host = f"[{own.host}]" if ":" in own.host else own.host
+        if own.cert_file is None and not is_loopback(own.host) and not own.trusted_proxies:
+            _log.warning("plain text beyond loopback: set sidecar.cert_file, or sidecar.trusted_proxies for a proxy")
+        _log.info("serving", address=f"{scheme}://{host}:{port}")
+        try:
+            yield Sidecar(port=port, url=f"{scheme}://{host}:{port}", registry=registry)
+        finally:
+            ops.is_stopping = True
+
+
+async def _listen(stack: AsyncExitStack, runner: web.AppRunner, settings: SidecarSettings) -> int:
+    """Returns the port that was taken; accepting ends with `stack`."""
+    site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG, ssl_context=_ssl_context(settings))
+    try:
+        await site.start()
+    except OSError as error:
+        raise SettingsError(
+            f"sidecar.port: cannot listen on {settings.host}:{settings.port}: {error.strerror or error}"
+        ) from error
+    stack.push_async_callback(site.stop)
+    port: int = runner.addresses[0][1]
+    return port
+
+
+def _ssl_context(settings: SidecarSettings) -> ssl.SSLContext | None:
+    if settings.cert_file is None or settings.key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(settings.cert_file, settings.key_file, password=b"")
+    except (ssl.SSLError, OSError) as error:
+        raise SettingsError(
+            f"sidecar.cert_file: {settings.cert_file} and its key cannot be used: {error.strerror or error}"
+        ) from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _minter(settings: Settings) -> TokenMinter | None:
+    try:
+        return TokenMinter(settings)
+    except SettingsError:
+        return None
+
+
+async def _not_built(_request: web.Request) -> web.StreamResponse:
+    return web.Response(text=_NOT_BUILT, content_type="text/html")

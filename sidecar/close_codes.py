@@ -1,0 +1,149 @@
+"""Why a socket is closed: one table from gRPC status and reason to close code and word.
+
+    1000  done                what was asked for is complete
+    1001  going_away          this sidecar stops; reconnect, another one answers
+    4400  bad_message         the frame is at fault; the same again gets the same answer
+    4401  token_expired       get a new token, reconnect
+    4403  forbidden           the token does not allow it
+    4404  not_found           there is none in the token's project
+    4409  superseded          a newer connection of the same window took over; do not reconnect
+    4413  too_large           the frame is over the limit; split it
+    4429  rate_limited, slow  over a limit, or behind; reconnect with backoff, go on from the last seq
+    4500  internal            reconnect
+    4503  unavailable         a service is away; reconnect
+
+The reason text of the close frame is the word: ErrorInfo's reason in lower case where the service gave one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import grpc
+from aiohttp import WSCloseCode
+from google.protobuf.message import DecodeError
+from google.rpc import error_details_pb2, status_pb2
+
+_MAX_WORD_BYTES = 123  # RFC 6455 section 5.5: a control frame has 125 bytes, the code takes two
+
+
+class CloseCode(IntEnum):
+    """Close codes of the contract."""
+
+    DONE = 1000
+    GOING_AWAY = 1001
+    BAD_MESSAGE = 4400
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    NOT_FOUND = 4404
+    SUPERSEDED = 4409
+    TOO_LARGE = 4413
+    RATE_LIMITED = 4429
+    INTERNAL = 4500
+    UNAVAILABLE = 4503
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a socket ends: the code and the short machine word of its close frame."""
+
+    code: CloseCode
+    word: str
+
+    @property
+    def message(self) -> bytes:
+        """The word as the close frame carries it."""
+        return self.word.encode("ascii", "replace")[:_MAX_WORD_BYTES]
+
+
+DONE = Verdict(CloseCode.DONE, "done")
+GOING_AWAY = Verdict(CloseCode.GOING_AWAY, "going_away")
+BAD_MESSAGE = Verdict(CloseCode.BAD_MESSAGE, "bad_message")
+BAD_JSON = Verdict(CloseCode.BAD_MESSAGE, "bad_json")
+BAD_TEXT = Verdict(CloseCode.BAD_MESSAGE, "bad_utf8")
+BAD_FRAME = Verdict(CloseCode.BAD_MESSAGE, "bad_frame")
+TEXT_FRAME = Verdict(CloseCode.BAD_MESSAGE, "text_frame")
+BINARY_FRAME = Verdict(CloseCode.BAD_MESSAGE, "binary_frame")
+EXTRA_FRAME = Verdict(CloseCode.BAD_MESSAGE, "extra_frame")
+EXPIRED = Verdict(CloseCode.UNAUTHENTICATED, "token_expired")
+TOO_LARGE = Verdict(CloseCode.TOO_LARGE, "too_large")
+RATE_LIMITED = Verdict(CloseCode.RATE_LIMITED, "rate_limited")
+SLOW = Verdict(CloseCode.RATE_LIMITED, "slow")
+INTERNAL = Verdict(CloseCode.INTERNAL, "internal")
+UNAVAILABLE = Verdict(CloseCode.UNAVAILABLE, "unavailable")
+
+_OF_STATUS = {
+    grpc.StatusCode.OK: DONE,
+    grpc.StatusCode.INVALID_ARGUMENT: BAD_MESSAGE,
+    grpc.StatusCode.OUT_OF_RANGE: BAD_MESSAGE,
+    grpc.StatusCode.FAILED_PRECONDITION: BAD_MESSAGE,
+    grpc.StatusCode.UNAUTHENTICATED: EXPIRED,
+    grpc.StatusCode.PERMISSION_DENIED: Verdict(CloseCode.FORBIDDEN, "forbidden"),
+    grpc.StatusCode.NOT_FOUND: Verdict(CloseCode.NOT_FOUND, "not_found"),
+    grpc.StatusCode.UNIMPLEMENTED: Verdict(CloseCode.NOT_FOUND, "unimplemented"),
+    grpc.StatusCode.ALREADY_EXISTS: Verdict(CloseCode.SUPERSEDED, "superseded"),
+    grpc.StatusCode.ABORTED: Verdict(CloseCode.SUPERSEDED, "superseded"),
+    grpc.StatusCode.RESOURCE_EXHAUSTED: RATE_LIMITED,
+    grpc.StatusCode.UNAVAILABLE: UNAVAILABLE,
+    grpc.StatusCode.DEADLINE_EXCEEDED: UNAVAILABLE,
+    # Nobody but a service that is being stopped cancels a call that we have not cancelled.
+    grpc.StatusCode.CANCELLED: UNAVAILABLE,
+}
+# What aiohttp's parser of frames closes with.
+_OF_PARSER = {
+    WSCloseCode.MESSAGE_TOO_BIG: TOO_LARGE,
+    WSCloseCode.INVALID_TEXT: BAD_TEXT,
+    WSCloseCode.PROTOCOL_ERROR: BAD_FRAME,
+    WSCloseCode.UNSUPPORTED_DATA: BAD_FRAME,
+}
+
+
+def of_status(code: grpc.StatusCode, reason: str | None = None) -> Verdict:
+    """Returns how a socket ends whose stream ended with `code`.
+
+    Args:
+        code: The gRPC status code.
+        reason: ErrorInfo's reason, UPPER_SNAKE; None: the status had none.
+    """
+    verdict = _OF_STATUS.get(code, INTERNAL)
+    if reason is None or code is grpc.StatusCode.OK:
+        return verdict
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "TOO_LARGE" in reason:
+        return Verdict(CloseCode.TOO_LARGE, reason.lower())
+    if code is grpc.StatusCode.ABORTED and reason != "SUPERSEDED":
+        return Verdict(CloseCode.UNAVAILABLE, reason.lower())
+    return Verdict(verdict.code, reason.lower())
+
+
+def of_parser(code: int) -> Verdict | None:
+    """Returns how a socket ends whose frames could not be parsed; None: `code` is not one of the parser's."""
+    return next((verdict for known, verdict in _OF_PARSER.items() if known == code), None)
+
+
+def of_error(error: grpc.aio.AioRpcError) -> Verdict:
+    """Returns how a socket ends whose stream failed with `error`."""
+    status = status_of(error)
+    return of_status(error.code(), reason_of(status))
+
+
+def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """Returns the google.rpc.Status that `error` carries, or one made of its code and text."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            try:
+                return status_pb2.Status.FromString(value)
+            except DecodeError:
+                break
+    code: tuple[int, str] = error.code().value
+    # The text of an error that gRPC itself raised names addresses and files of ours.
+    return status_pb2.Status(code=code[0], message=code[1])
+
+
+def reason_of(status: status_pb2.Status) -> str | None:
+    """Returns ErrorInfo's reason, or None when there is none."""
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return str(info.reason) or None
+    return None

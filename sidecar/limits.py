@@ -1,0 +1,182 @@
+"""How much one caller may do: attempts a minute, sockets open, frames and bytes a second."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import Counter, OrderedDict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+import structlog
+from limits import RateLimitItemPerMinute
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import SlidingWindowCounterRateLimiter
+from redis.exceptions import RedisError
+
+from services.runtime.errors import ResourceExhausted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import redis.asyncio
+
+_log = structlog.get_logger("afterimage.sidecar")
+
+_WINDOW_S = 60.0
+_REDIS_PAUSE_S = 5.0  # a Redis that is away costs one timeout in so many seconds, not one a connection
+_REFUSED_PAUSE_S = 2.0  # who was just refused is refused again without asking Redis
+_MEMORY_ENTRIES = 50_000
+_BURST_S = 5.0
+_T = TypeVar("_T")
+
+
+class TokenBucket:
+    """Lets through `rate` a second on average, and five seconds' worth at once. A rate of 0: everything."""
+
+    __slots__ = ("_at", "_burst", "_level", "_rate")
+
+    def __init__(self, rate: float, now: float, burst: float | None = None) -> None:
+        self._rate = rate
+        self._burst = rate * _BURST_S if burst is None else burst
+        self._level = self._burst
+        self._at = now
+
+    def take(self, amount: float, now: float) -> bool:
+        """Returns whether `amount` may pass at the moment `now`, and counts it if so."""
+        if not self._rate:
+            return True
+        level = min(self._burst, self._level + (now - self._at) * self._rate)
+        self._at = now
+        if level < amount:
+            self._level = level
+            return False
+        self._level = level - amount
+        return True
+
+    def wait_s(self, amount: float) -> float:
+        """Returns in how many seconds `amount` may pass."""
+        return max(0.0, (amount - self._level) / self._rate) if self._rate else 0.0
+
+
+class Attempts:
+    """Counts attempts a minute: in Redis for all sidecars together, in this process while Redis is away.
+
+    Args:
+        client: The link to Redis; None: there is none.
+        prefix: What keys begin with.
+        now: A clock that only goes forward, in seconds.
+    """
+
+    def __init__(
+        self, client: redis.asyncio.Redis | None, prefix: str, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._now = now
+        self._limiter: SlidingWindowCounterRateLimiter | None = None
+        if client is not None:
+            storage = RedisStorage(
+                "async+redis://",
+                implementation="redispy",
+                key_prefix=prefix,
+                connection_pool=client.connection_pool,  # type: ignore[arg-type] # what the library documents
+            )
+            self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._away_until = 0.0
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._memory: OrderedDict[str, TokenBucket] = OrderedDict()
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether attempts are counted in Redis at the moment."""
+        return self._limiter is not None and self._now() >= self._away_until
+
+    async def count(self, kind: str, who: str, per_minute: int) -> None:
+        """Counts one attempt of `who`.
+
+        Args:
+            kind: What is attempted; each kind has its own count.
+            who: Address or subject; kept as a hash.
+            per_minute: How many are let through. 0: all.
+
+        Raises:
+            ResourceExhausted: RATE_LIMITED: too many, with the time to wait.
+        """
+        if not per_minute:
+            return
+        key = f"{kind}:{hashlib.sha256(who.encode(errors='replace')).hexdigest()[:24]}"
+        now = self._now()
+        if self._refused.get(key, 0.0) > now:
+            raise _too_many(_REFUSED_PAUSE_S)
+        wait_s = await self._asked(key, per_minute)
+        if wait_s is not None:
+            _remember(self._refused, key, now + min(wait_s, _REFUSED_PAUSE_S))
+            raise _too_many(wait_s)
+
+    async def _asked(self, key: str, per_minute: int) -> float | None:
+        """Returns None when the attempt passes, else the seconds to wait."""
+        if self._limiter is not None and self._now() >= self._away_until:
+            item = RateLimitItemPerMinute(per_minute)
+            try:
+                if await self._limiter.hit(item, key):
+                    return None
+                stats = await self._limiter.get_window_stats(item, key)
+                return stats.reset_time - time.time()
+            except (RedisError, OSError, TimeoutError) as error:
+                self._away_until = self._now() + _REDIS_PAUSE_S
+                _log.warning("limits are counted in this process: Redis does not answer", error=type(error).__name__)
+        bucket = self._memory.pop(key, None) or TokenBucket(per_minute / _WINDOW_S, self._now(), float(per_minute))
+        _remember(self._memory, key, bucket)
+        return None if bucket.take(1.0, self._now()) else bucket.wait_s(1.0)
+
+
+class Connections:
+    """Counts the sockets that are open in this process.
+
+    Args:
+        total: Most of all; 0: no limit.
+        per_project: Most of one project; 0: no limit.
+        per_subject: Most of one subject; 0: no limit.
+        per_address: Most of one address; 0: no limit.
+    """
+
+    def __init__(self, *, total: int, per_project: int, per_subject: int, per_address: int) -> None:
+        self._limits = {"total": total, "project": per_project, "subject": per_subject, "address": per_address}
+        self._open: Counter[tuple[str, str]] = Counter()
+
+    @contextmanager
+    def entered(self, *, project: str, subject: str, address: str) -> Iterator[None]:
+        """Holds a place for one socket while the block runs.
+
+        Raises:
+            ResourceExhausted: TOO_MANY_CONNECTIONS, with the limit that was hit in the metadata.
+        """
+        # A subject's name is only unique within its project.
+        keys = (("total", ""), ("project", project), ("subject", f"{project} {subject}"), ("address", address))
+        for key in keys:
+            most = self._limits[key[0]]
+            if most and self._open[key] >= most:
+                raise ResourceExhausted(
+                    f"too many open connections ({key[0]})",
+                    reason="TOO_MANY_CONNECTIONS",
+                    metadata={"limit": key[0]},
+                    retry_after_s=5.0,
+                )
+        self._open.update(keys)
+        try:
+            yield
+        finally:
+            for key in keys:
+                self._open[key] -= 1
+                if not self._open[key]:
+                    del self._open[key]
+
+
+def _too_many(wait_s: float) -> ResourceExhausted:
+    return ResourceExhausted("too many attempts", reason="RATE_LIMITED", retry_after_s=min(max(wait_s, 1.0), _WINDOW_S))
+
+
+def _remember(entries: OrderedDict[str, _T], key: str, value: _T) -> None:
+    entries[key] = value
+    entries.move_to_end(key)
+    if len(entries) > _MEMORY_ENTRIES:
+        entries.popitem(last=False)

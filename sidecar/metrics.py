@@ -1,0 +1,93 @@
+"""What Prometheus is told about the sidecar. Every label has a small, fixed set of values.
+
+What is counted with every frame is plain integers that a scrape reads: the loop is one thread, so no lock is needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from prometheus_client import CollectorRegistry, Metric
+
+_ACK_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+_REQUEST_BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 30.0)
+
+
+class Traffic:
+    """Frames and bytes of one route, from browsers (`in`) and to them (`out`)."""
+
+    __slots__ = ("bytes_in", "bytes_out", "frames_in", "frames_out")
+
+    def __init__(self) -> None:
+        self.frames_in = 0
+        self.frames_out = 0
+        self.bytes_in = 0
+        self.bytes_out = 0
+
+
+class SidecarMetrics:
+    """The sidecar's metrics.
+
+    Args:
+        registry: Where they go.
+        streams: Paths of the WebSocket routes.
+    """
+
+    def __init__(self, registry: CollectorRegistry, streams: Sequence[str]) -> None:
+        self.traffic = {path: Traffic() for path in streams}
+        self.open = Gauge("afterimage_sidecar_connections", "Sockets that are open.", ["route"], registry=registry)
+        self.opened = Counter("afterimage_sidecar_opened", "Sockets that were opened.", ["route"], registry=registry)
+        self.closed = Counter(
+            "afterimage_sidecar_closed",
+            'Sockets that were closed, by close code; 1005 and 1006: the peer went without one; "other": its own.',
+            ["route", "code"],
+            registry=registry,
+        )
+        self.refused = Counter(
+            "afterimage_sidecar_refused",
+            "Requests and upgrades that were refused at the door, by reason.",
+            ["route", "reason"],
+            registry=registry,
+        )
+        self.requests = Counter(
+            "afterimage_sidecar_requests", "HTTP requests that were answered.", ["route", "status"], registry=registry
+        )
+        self.request_seconds = Histogram(
+            "afterimage_sidecar_request_seconds",
+            "How long HTTP requests took.",
+            ["route"],
+            registry=registry,
+            buckets=_REQUEST_BUCKETS_S,
+        )
+        self.ack_lag = Histogram(
+            "afterimage_sidecar_ack_lag_seconds",
+            "From a chunk's frame to the ack that covers it.",
+            registry=registry,
+            buckets=_ACK_BUCKETS_S,
+        )
+        self.redis_up = Gauge(
+            "afterimage_sidecar_limits_shared",
+            "1: attempts are counted in Redis; 0: in this process, there is none or it is away.",
+            registry=registry,
+        )
+        for path in streams:
+            self.open.labels(path)
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """Yields the traffic of every route."""
+        frames = CounterMetricFamily("afterimage_sidecar_messages", "Frames.", labels=["route", "direction"])
+        size = CounterMetricFamily("afterimage_sidecar_bytes", "Bytes of frames.", labels=["route", "direction"])
+        for path, traffic in self.traffic.items():
+            frames.add_metric([path, "in"], traffic.frames_in)
+            frames.add_metric([path, "out"], traffic.frames_out)
+            size.add_metric([path, "in"], traffic.bytes_in)
+            size.add_metric([path, "out"], traffic.bytes_out)
+        yield frames
+        yield size

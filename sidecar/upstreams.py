@@ -1,0 +1,77 @@
+"""The services behind the sidecar: one channel each, and whether they say that they serve."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.runtime import tls
+from sidecar.routes import AUDIT, SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from services.runtime.settings import ServiceSettings, Settings
+
+_HEALTH_TIMEOUT_S = 2.0
+_HEALTH_KEPT_S = 1.0
+# Back within two seconds of a service that was restarted; gRPC's own bound is two minutes.
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    ("grpc.max_send_message_length", -1),
+    # Without a pool of its own, every channel to one address in this process is the same connection.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+
+
+class Upstreams:
+    """Channels to the services, by the service's full name. Made on the running loop; closed with `close()`."""
+
+    def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
+        sidecar = settings.sidecar
+        targets = {
+            AUDIT: sidecar.audit_target or _target(settings.audit),
+            SHARE: sidecar.share_target or _target(settings.share),
+        }
+        self._channels = {name: tls.channel(settings.tls, target, options=_OPTIONS) for name, target in targets.items()}
+        self._now = now
+        self._health: dict[str, tuple[float, str]] = {}
+
+    def channel(self, service: str) -> grpc.aio.Channel:
+        """Returns the channel to `service`."""
+        return self._channels[service]
+
+    async def health(self) -> dict[str, str]:
+        """Returns "serving", "not_serving" or "unreachable" by service; an answer is kept for a second."""
+        return {name: await self._health_of(name) for name in self._channels}
+
+    async def close(self) -> None:
+        """Closes the channels; calls that are open are cancelled."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    async def _health_of(self, name: str) -> str:
+        asked_at, state = self._health.get(name, (float("-inf"), ""))
+        if self._now() - asked_at > _HEALTH_KEPT_S:
+            state = await self._asked(name)
+            self._health[name] = (self._now(), state)
+        return state
+
+    async def _asked(self, name: str) -> str:
+        stub = health_pb2_grpc.HealthStub(self._channels[name])
+        try:
+            answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=_HEALTH_TIMEOUT_S)
+        except grpc.aio.AioRpcError:
+            return "unreachable"
+        return "serving" if answer.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
+
+
+def _target(service: ServiceSettings) -> str:
+    """Returns where this machine reaches a service that listens as `service` says."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)  # noqa: S104 - compared, not bound
+    return f"[{host}]:{service.port}" if ":" in host else f"{host}:{service.port}"
