@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 _METHODS = "GET, POST"
-_HEADERS = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms, x-user-agent"
+_HEADERS = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms"
 _EXPOSED = "Retry-After, x-request-id"
 _MAX_AGE_S = 7200  # the most that Chromium keeps
 
@@ -44,6 +44,8 @@ class Cors:
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         origin = request.headers.get(hdrs.ORIGIN)
         response.headers[hdrs.VARY] = hdrs.ORIGIN
+        response.headers[hdrs.SERVER] = "afterimage"
+        response.headers["X-Content-Type-Options"] = "nosniff"
         if origin is not None and self._origins.is_any(request, origin):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin
             response.headers[hdrs.ACCESS_CONTROL_EXPOSE_HEADERS] = _EXPOSED

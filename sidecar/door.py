@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.runtime.auth import Scope
+from services.runtime.caller import ADDRESS_HEADER, MAX_USER_AGENT, USER_AGENT_HEADER
 from services.runtime.errors import AfterimageError, PermissionDenied, Unauthenticated
 from sidecar.addresses import client_address, limit_key
 
@@ -39,17 +40,23 @@ class Caller:
         token: The token, for the services, which verify it again; "": none.
         address: The client's address.
         request_id: Names this call in the logs of all processes.
+        user_agent: The browser, in its own words.
     """
 
     identity: Identity | None
     token: str
     address: str
     request_id: str
+    user_agent: str = ""
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
         """What goes on to the service with the call."""
-        passed = (("x-forwarded-for", self.address), ("x-request-id", self.request_id))
+        passed = (
+            (ADDRESS_HEADER, self.address),
+            (USER_AGENT_HEADER, self.user_agent),
+            ("x-request-id", self.request_id),
+        )
         return (("authorization", f"Bearer {self.token}"), *passed) if self.token else passed
 
 
@@ -117,7 +124,7 @@ class Door:
         identity = await self._admission.admit(rpc.method, f"Bearer {token}" if token else "")
         if identity is None:
             self._origins.check_console(request)
-            return Caller(None, "", address, new_request_id())
+            return Caller(None, "", address, new_request_id(), _user_agent(request))
         if Scope.INTERNAL in identity.scopes:
             raise PermissionDenied("the scope internal is not for callers from outside", reason="SCOPE_INTERNAL")
         # A recorder may also ask for the policy that it has to apply.
@@ -129,7 +136,7 @@ class Door:
             self._origins.check_console(request)
         who = f"{identity.project} {identity.subject}"
         await self._attempts.count(f"{quota.kind}-subject", who, quota.per_subject)
-        return Caller(identity, token, address, new_request_id())
+        return Caller(identity, token, address, new_request_id(), _user_agent(request))
 
     def refused(self, route: str, error: AfterimageError) -> None:
         """Counts a refusal."""
@@ -153,6 +160,12 @@ def bearer(request: web.BaseRequest) -> str:
     if scheme.lower() != "bearer":
         raise Unauthenticated('Authorization must be "Bearer" and a token', reason="TOKEN_INVALID")
     return token.strip()
+
+
+def _user_agent(request: web.BaseRequest) -> str:
+    """Returns the User-Agent as gRPC metadata takes it: printable ASCII."""
+    given = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
+    return "".join(char if " " <= char <= "~" else "?" for char in given).strip()
 
 
 def new_request_id() -> str:

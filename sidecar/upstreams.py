@@ -35,8 +35,8 @@ class Upstreams:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         sidecar = settings.sidecar
         targets = {
-            AUDIT: sidecar.audit_target or _target(settings.audit),
-            SHARE: sidecar.share_target or _target(settings.share),
+            AUDIT: sidecar.audit_address or _target(settings.audit),
+            SHARE: sidecar.share_address or _target(settings.share),
         }
         self._channels = {name: tls.channel(settings.tls, target, options=_OPTIONS) for name, target in targets.items()}
         self._now = now

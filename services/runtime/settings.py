@@ -219,8 +219,12 @@ class SidecarSettings(Group):
         default=None, description='Certificate chain for browsers, PEM. "": plain text (https is up to a proxy).'
     )
     key_file: Path | None = Field(default=None, description="Private key of cert_file, PEM.")
-    audit_target: str = Field(default="", description='host:port of AuditService. "": the address in [audit].')
-    share_target: str = Field(default="", description='host:port of ShareService. "": the address in [share].')
+    audit_address: Annotated[str, StringConstraints(pattern=r"^$|^unix:.+|^.+:[0-9]{1,5}$")] = Field(
+        default="", description='Address of AuditService, host:port or unix:path. "": audit.host and audit.port.'
+    )
+    share_address: Annotated[str, StringConstraints(pattern=r"^$|^unix:.+|^.+:[0-9]{1,5}$")] = Field(
+        default="", description='Address of ShareService, host:port or unix:path. "": share.host and share.port.'
+    )
     allowed_origins: tuple[Origin, ...] = Field(
         default=(),
         description="Web origins, besides the sidecar's own, whose pages may view, share and administer. "
