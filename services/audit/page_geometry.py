@@ -1,0 +1,203 @@
+"""Where on the page something is: viewport coordinates, scroll position and page size into percents."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from services.audit.behaviour import Interaction
+from services.audit.model import Kind
+from services.audit.rrweb import NOTHING
+
+MAX_PIXELS = 16_777_215
+"""Largest extent that is believed; a float32 counts pixels exactly up to here, and browsers' limits are near."""
+
+MAX_MEASURED_FRAMES = 64
+
+
+class MeasuredFrame(msgspec.Struct, array_like=True, frozen=True):
+    """Where a frame's content begins, in CSS pixels of the top document."""
+
+    element: int
+    x: float
+    y: float
+
+
+class FramePayload(msgspec.Struct):
+    """A frame in the payload of `afterimage.page`: `id` is rrweb's id of its element."""
+
+    id: int
+    x: float
+    y: float
+
+
+class PagePayload(msgspec.Struct):
+    """Payload of the recorder's Custom event `afterimage.page`: the document's size, in CSS pixels.
+
+    Positions of frames are those of their content box in the top document, of nested frames too; they
+    hold until the next full snapshot or measurement.
+    """
+
+    width: float = 0.0
+    height: float = 0.0
+    frames: list[FramePayload] = []
+
+
+_payload_decoder = msgspec.json.Decoder(PagePayload)
+
+
+def pixels(value: float | None, limit: int = 65_535) -> int:
+    """Returns a size as a whole number in [0, limit]; 0 for none, NaN or a negative one."""
+    return int(min(value, limit)) if value is not None and value > 0 else 0
+
+
+class Geometry(msgspec.Struct, array_like=True):
+    """Viewport, scroll position and size of the page that is shown. A working copy changes in place."""
+
+    page: str = ""
+    viewport: tuple[int, int] = (0, 0)
+    scroll_x: float = 0.0
+    scroll_y: float = 0.0
+    measured: tuple[int, int] = (0, 0)
+    extent: tuple[int, int] = (0, 0)
+    """Right and lower end of what has been in view since the page was opened."""
+    frames: tuple[MeasuredFrame, ...] = ()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """The page's size, measured or else the largest extent seen; (0, 0): not known."""
+        return self.measured if self.measured[1] else self.extent
+
+    @property
+    def estimated(self) -> bool:
+        """Whether `size` is the largest extent seen."""
+        return not self.measured[1]
+
+    def open(self, page: str) -> None:
+        """Begins a page: it is at its top, and nothing is known of its size."""
+        self.page = page
+        self.scroll_x = self.scroll_y = 0.0
+        self.measured, self.frames = (0, 0), ()
+        self.extent = self.viewport
+
+    def differs(self, width: float | None, height: float | None) -> bool:
+        """Returns whether this is a viewport's size, and another than the present one's."""
+        viewport = (pixels(width), pixels(height))
+        return viewport != self.viewport and 0 not in viewport
+
+    def resize(self, width: float | None, height: float | None) -> None:
+        """Takes a viewport's size. One without an area says nothing: the one before stays."""
+        if self.differs(width, height):
+            self.viewport = (pixels(width), pixels(height))
+            self.scroll(None, None)
+
+    def scroll(self, x: float | None, y: float | None) -> None:
+        """Takes the document's scroll position. Overscroll is negative; what is no number changes nothing."""
+        if x is not None and -MAX_PIXELS <= x <= MAX_PIXELS:
+            self.scroll_x = x
+        if y is not None and -MAX_PIXELS <= y <= MAX_PIXELS:
+            self.scroll_y = y
+        width, height = self.viewport
+        right, lower = self.extent
+        if self.scroll_y + height > lower or self.scroll_x + width > right:
+            self._reach(self.scroll_x + width, self.scroll_y + height)
+
+    def measure(self, payload: msgspec.Raw) -> None:
+        """Takes the recorder's measurement; one without a size changes nothing."""
+        if payload is NOTHING:
+            return
+        try:
+            page = _payload_decoder.decode(payload)
+        except msgspec.MsgspecError:
+            return
+        width, height = pixels(page.width, MAX_PIXELS), pixels(page.height, MAX_PIXELS)
+        if not (width and height):
+            return
+        self.measured = (width, height)
+        self.frames = tuple(
+            MeasuredFrame(frame.id, frame.x, frame.y)
+            for frame in page.frames[:MAX_MEASURED_FRAMES]
+            if 0 < frame.id < 2**53 and abs(frame.x) <= MAX_PIXELS and abs(frame.y) <= MAX_PIXELS
+        )
+
+    def place(
+        self, kind: Kind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
+    ) -> Interaction:
+        """Returns an interaction at a position of the viewport, or of a frame's own viewport.
+
+        Args:
+            kind: What it is.
+            time_ms: When it happened.
+            x: Client position; None, NaN or an infinity: the interaction has no place.
+            y: The same.
+            node_id: Node it happened on.
+            frame: Id of the frame element whose document the position is relative to; 0: the page itself.
+                A frame that was not measured gives no place: none is better than a wrong one.
+        """
+        if x is None or y is None or not math.isfinite(x) or not math.isfinite(y):
+            return self.nowhere(kind, time_ms, node_id)
+        if frame:
+            for measured in self.frames:
+                if measured.element == frame:
+                    page_x, page_y = measured.x + x, measured.y + y
+                    break
+            else:
+                return self.nowhere(kind, time_ms, node_id)
+        else:
+            page_x, page_y = x + self.scroll_x, y + self.scroll_y
+            if not (self.measured[1] or (self.viewport[0] and self.viewport[1])):
+                self._reach(page_x, page_y)
+        width, height = self.size
+        if not (width and height):
+            return self.nowhere(kind, time_ms, node_id)
+        x_percent, y_percent = page_x * 100.0 / width, page_y * 100.0 / height
+        clamped = not (0.0 <= x_percent <= 100.0 and 0.0 <= y_percent <= 100.0)
+        if clamped:
+            x_percent, y_percent = min(max(x_percent, 0.0), 100.0), min(max(y_percent, 0.0), 100.0)
+        estimated = not self.measured[1]
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            x_percent,
+            y_percent,
+            self.viewport,
+            (width, height),
+            estimated,
+            clamped,
+            node_id,
+        )
+
+    def band(self, kind: Kind, time_ms: int, upper: float | None, lower: float | None, weight_ms: int) -> Interaction:
+        """Returns an interaction with a band of the page, in percent of its height."""
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            None,
+            lower,
+            self.viewport,
+            self.size,
+            self.estimated,
+            weight_ms=weight_ms,
+            top_percent=upper,
+        )
+
+    def nowhere(self, kind: Kind, time_ms: int, node_id: int = 0, detail: str = "") -> Interaction:
+        """Returns an interaction of the page as a whole, or whose place is not known."""
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            viewport=self.viewport,
+            page_size=self.size,
+            estimated=self.estimated,
+            node_id=node_id,
+            detail=detail,
+        )
+
+    def _reach(self, x: float, y: float) -> None:
+        right, lower = self.extent
+        if x > right or y > lower:
+            self.extent = (max(right, pixels(math.ceil(x), MAX_PIXELS)), max(lower, pixels(math.ceil(y), MAX_PIXELS)))

@@ -1,0 +1,128 @@
+"""The page that a URL stands for: what heatmaps and page lists group by.
+
+`https://shop.example/orders/1841?ref=mail#top` and `https://shop.example/orders/1842` show the same
+page, so both become `https://shop.example/orders/:id`: query and fragment are dropped (they hold state
+and personal data) and segments that look like ids are folded by rules.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, unquote, urlsplit
+
+MAX_PAGE_LENGTH = 2_048
+"""Characters of a page's name, as in the contract; longer ones are cut."""
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class FoldRule:
+    """Segments that match `pattern` as a whole are written as `placeholder`."""
+
+    pattern: re.Pattern[str]
+    placeholder: str
+
+
+DEFAULT_FOLDS = (
+    FoldRule(re.compile(r"\d+"), ":id"),
+    FoldRule(re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), ":id"),
+    # MongoDB's ids (24), digests (32, 40, 64) and whatever else is too long to be an English word.
+    FoldRule(re.compile(r"(?=[a-f]*\d)[0-9a-f]{12,}", re.IGNORECASE), ":id"),
+    # ULID: Crockford's base 32, 26 characters, the first at most 7.
+    FoldRule(re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}"), ":id"),
+    # base64url and nanoid: capitals, small letters and digits mixed. Words joined by hyphens have no capitals.
+    FoldRule(re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w-]{16,}", re.ASCII), ":id"),
+    FoldRule(re.compile(r"\d{4}-\d{2}-\d{2}"), ":date"),
+    FoldRule(re.compile(r"[^@\s]+@[^@\s]+"), ":email"),
+)
+"""Tried in this order; the first that matches decides."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageRules:
+    """How URLs become pages.
+
+    Attributes:
+        folds: Which segments of the path are folded, and into what.
+        hash_routes: Whether a fragment that begins with "/" or "!/" is part of the page: single-page
+            applications that route by fragment have one path for everything. Its own query is dropped,
+            its segments are folded like the path's.
+    """
+
+    folds: tuple[FoldRule, ...] = DEFAULT_FOLDS
+    hash_routes: bool = False
+
+
+def normalise_page(href: str, rules: PageRules) -> str:
+    """Returns the page that `href` shows; "" for no URL.
+
+    Scheme and host stay (in lower case, without user, password and default port), a slash at the end
+    goes, except the root's. What cannot be split as a URL is cut at the first "?" or "#".
+    """
+    href = href.strip()
+    parts = _split(href)
+    if parts is None:
+        return re.split(r"[?#]", href, maxsplit=1)[0][:MAX_PAGE_LENGTH]
+    if parts.scheme in {"data", "blob", "javascript"}:
+        return f"{parts.scheme}:"
+    page = _origin(parts) + _fold_path(parts.path or ("/" if parts.netloc else ""), rules)
+    if rules.hash_routes:
+        page += _route(parts.fragment, rules)
+    return page[:MAX_PAGE_LENGTH]
+
+
+def page_address(href: str, rules: PageRules) -> str:
+    """Returns `href` without query and fragment, ids as they are: two addresses are two places visited.
+
+    With `hash_routes` a fragment that is a route stays, as in `normalise_page`.
+    """
+    address, _, fragment = href.strip().partition("#")
+    address = address.partition("?")[0]
+    if rules.hash_routes and fragment.startswith(("/", "!/")):
+        address += "#" + fragment.partition("?")[0]
+    return address
+
+
+def _split(href: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(href)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    return parts
+
+
+def _origin(parts: SplitResult) -> str:
+    if not parts.netloc:
+        return {"": "", "file": "file://"}.get(parts.scheme, f"{parts.scheme}:")
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    if parts.port is not None and parts.port != _DEFAULT_PORTS.get(parts.scheme):
+        host += f":{parts.port}"
+    return f"{parts.scheme}://{host}" if parts.scheme else f"//{host}"
+
+
+def _fold_path(path: str, rules: PageRules) -> str:
+    folded = "/".join(_fold_segment(segment, rules) for segment in path.split("/"))
+    return folded.rstrip("/") or "/" if folded.startswith("/") else folded
+
+
+def _fold_segment(segment: str, rules: PageRules) -> str:
+    name = segment.partition(";")[0]  # path parameters, such as ;jsessionid=
+    if not name:
+        return ""
+    plain = unquote(name)
+    for rule in rules.folds:
+        if rule.pattern.fullmatch(plain):
+            return rule.placeholder
+    return name
+
+
+def _route(fragment: str, rules: PageRules) -> str:
+    if not fragment.startswith(("/", "!/")):
+        return ""
+    mark, _, path = fragment.partition("/")
+    return f"#{mark}{_fold_path('/' + path.partition('?')[0], rules)}"
