@@ -38,6 +38,11 @@ _log = structlog.get_logger("afterimage.audit")
 RECURSION_LIMIT = 3_000
 """Levels of JSON that an event may nest, less the frames of the call: a DOM of some 1,400 levels."""
 
+SWITCH_INTERVAL_S = 0.0005
+"""How long a thread keeps the interpreter when another wants it (Python's default is 5 ms). The thread that
+inserts, and gRPC's, ask for it several times for each batch: at half load this took the ack from 32 to
+18 ms."""
+
 SWEEP_INTERVAL_S = 3_600.0
 HEALTH_INTERVAL_S = 1.0
 NOT_SERVING_AFTER_S = 10.0
@@ -80,6 +85,7 @@ async def open_engine(settings: Settings) -> Engine:
 async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     """Serves AuditService while the block runs."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
     engine = await open_engine(settings)
     try:

@@ -1,9 +1,10 @@
 """Group commit: while one insert is in flight, the next batch gathers.
 
-There is no timer. An idle server stores a lone chunk at once; a busy one fills larger batches while
-the engine works, so that throughput rises by itself and latency stays at about two inserts. What
-gathers is bounded in bytes and rows: `submit` waits when the bound is reached, the stream behind it
-stops being read, and the pressure reaches the recorder.
+An idle server stores a lone chunk at once; a busy one fills larger batches while the engine works, so
+that throughput rises by itself and latency stays at about two inserts. An insert has a price of its own,
+whatever its size, so a batch that is already large waits a moment longer to become full: below that size
+nothing ever waits. What gathers is bounded in bytes and rows: `submit` waits when the bound is reached,
+the stream behind it stops being read, and the pressure reaches the recorder.
 """
 
 from __future__ import annotations
@@ -23,6 +24,12 @@ _log = structlog.get_logger("afterimage.committer")
 
 FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
+
+LARGE_ROWS = 100
+FULL_ROWS = 500
+LINGER_S = 0.05
+"""A batch of LARGE_ROWS waits up to LINGER_S for FULL_ROWS. Measured on chDB (docs/benchmarks.md): an insert
+of one row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +76,7 @@ class Committer:
         self._batch: list[Entry] = []
         self._batch_bytes = 0
         self._work = asyncio.Event()
+        self._full = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
         self._idle = asyncio.Event()
@@ -95,12 +103,16 @@ class Committer:
         self._batch_bytes += entry.size_bytes
         self._idle.clear()
         self._work.set()
+        if len(self._batch) >= FULL_ROWS:
+            self._full.set()
 
     async def run(self) -> None:
         """Stores batches until it is cancelled."""
         while True:
             await self._work.wait()
             self._work.clear()
+            if LARGE_ROWS <= len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes:
+                await self._linger()
             batch, self._batch, self._batch_bytes = self._batch, [], 0
             self._room.set()
             if batch:
@@ -113,6 +125,14 @@ class Committer:
     async def drain(self) -> None:
         """Waits until everything submitted so far is durable."""
         await self._idle.wait()
+
+    async def _linger(self) -> None:
+        self._full.clear()
+        try:
+            async with asyncio.timeout(LINGER_S):
+                await self._full.wait()
+        except TimeoutError:
+            return
 
     async def _store_whole(self, batch: list[Entry]) -> None:
         """Stores a batch, trying again until it is stored: a batch is never given up."""

@@ -34,6 +34,14 @@ SESSION_SETTINGS = {
 }
 """Settings of every connection; memory is bounded because the engine lives beside the service."""
 
+INSERT_SETTINGS = {
+    "max_threads": "1",
+    "input_format_parallel_parsing": "0",
+    "optimize_on_insert": "0",
+}
+"""Settings of the connection for inserts: a batch is small, so threads and a merge before the write cost more
+than they give. 150 rows of 5 KB with the view took 29 ms with the defaults and 13 ms with these."""
+
 
 class DataDirectoryInUse(Exception):  # noqa: N818 - said to a person who started two
     """Another process has the data directory open."""
@@ -72,8 +80,9 @@ class ChdbEngine:
     def _open(cls, directory: Path, connections: int, database: str) -> ChdbEngine:
         directory.mkdir(parents=True, exist_ok=True)
         lock = _lock(directory)
+        insert_url = f"{directory}?{urlencode(SESSION_SETTINGS | INSERT_SETTINGS)}"
         url = f"{directory}?{urlencode(SESSION_SETTINGS)}"
-        opened = [connect(url) for _ in range(connections + 1)]
+        opened = [connect(insert_url), *(connect(url) for _ in range(connections))]
         opened[0].query(f"CREATE DATABASE IF NOT EXISTS {database}")
         for connection in opened:
             connection.query(f"USE {database}")

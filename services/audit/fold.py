@@ -30,8 +30,19 @@ MAX_MARKS = 100
 MAX_DETAIL = 512
 """Characters kept of a mark's words."""
 
+MAX_URL = 2_048
+"""Characters kept of a page's URL."""
+
 FAILED_STATUS = 400
 """HTTP status from which on a request counts as failed."""
+
+# Plain integers: looking an enum's member up costs more than what is done with it, 50 times a chunk.
+_INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
+_MOUSE_INTERACTION = int(IncrementalSource.MOUSE_INTERACTION)
+_INPUT = int(IncrementalSource.INPUT)
+_RESIZE = int(IncrementalSource.VIEWPORT_RESIZE)
+_CLICK = int(MouseInteractions.CLICK)
+_ACTIVE = frozenset(map(int, rrweb.ACTIVE_SOURCES))
 
 
 class WindowState(msgspec.Struct, array_like=True, frozen=True):
@@ -93,7 +104,7 @@ def fold(
     active_ms, meta_seq, url = state.active_ms, state.meta_seq, state.url
     width, height = state.width, state.height
     first = last = events[0].timestamp if events else float(state.order_ms)
-    snapshot_ms = snapshot_seq = 0
+    snapshot_ms = snapshot_seq = clicks = inputs = worked_ms = 0
     marks: list[Mark] = []
 
     for event in events:
@@ -103,39 +114,42 @@ def fold(
         elif time < first:
             first = time
         data = event.data
-        match event.type:
-            case EventType.INCREMENTAL_SNAPSHOT:
-                if data is None:
-                    continue
-                source = data.source
-                if source == IncrementalSource.MOUSE_INTERACTION:
-                    if data.type == MouseInteractions.CLICK:
-                        totals[Total.CLICKS] += 1
-                elif source == IncrementalSource.INPUT:
-                    if data.user_triggered is not False:
-                        totals[Total.INPUTS] += 1
-                elif source == IncrementalSource.VIEWPORT_RESIZE:
-                    width, height = _pixels(data.width), _pixels(data.height)
-                if source in rrweb.ACTIVE_SOURCES:
-                    moment = int(time)
-                    if 0 <= active_ms < moment <= active_ms + ACTIVE_GAP_MS:
-                        totals[Total.ACTIVE_MS] += moment - active_ms
-                    active_ms = max(active_ms, moment)
-            case EventType.FULL_SNAPSHOT:
-                totals[Total.FULL_SNAPSHOTS] += 1
-                if not snapshot_seq:
-                    snapshot_ms, snapshot_seq = int(time), meta_seq or seq
-                meta_seq = 0
-            case EventType.META:
-                totals[Total.PAGES] += 1
-                meta_seq = seq
-                if data is not None:
-                    url = data.href or ""
-                    width, height = _pixels(data.width), _pixels(data.height)
-                    marks.append(Mark(Kind.PAGE, int(time), url[:2048], width, height))
-            case EventType.PLUGIN if data is not None and data.payload is not None:
-                _count_plugin(data, int(time), totals, marks)
+        kind = event.type
+        if kind == _INCREMENTAL:
+            if data is None:
+                continue
+            source = data.source
+            if source == _MOUSE_INTERACTION:
+                if data.type == _CLICK:
+                    clicks += 1
+            elif source == _INPUT:
+                if data.user_triggered is not False:
+                    inputs += 1
+            elif source == _RESIZE:
+                width, height = _pixels(data.width), _pixels(data.height)
+            if source in _ACTIVE:
+                if 0 <= active_ms < time <= active_ms + ACTIVE_GAP_MS:
+                    worked_ms += int(time) - active_ms
+                if time > active_ms:
+                    active_ms = int(time)
+        elif kind == EventType.FULL_SNAPSHOT:
+            totals[Total.FULL_SNAPSHOTS] += 1
+            if not snapshot_seq:
+                snapshot_ms, snapshot_seq = int(time), meta_seq or seq
+            meta_seq = 0
+        elif kind == EventType.META:
+            totals[Total.PAGES] += 1
+            meta_seq = seq
+            if data is not None:
+                url = (data.href or "")[:MAX_URL]
+                width, height = _pixels(data.width), _pixels(data.height)
+                marks.append(Mark(Kind.PAGE, int(time), url, width, height))
+        elif kind == EventType.PLUGIN and data is not None and data.payload is not None:
+            _count_plugin(data, int(time), totals, marks)
 
+    totals[Total.CLICKS] += clicks
+    totals[Total.INPUTS] += inputs
+    totals[Total.ACTIVE_MS] += worked_ms
     totals[Total.CHUNKS] += 1
     totals[Total.EVENTS] += len(events)
     totals[Total.RAW_BYTES] += raw_bytes
@@ -146,7 +160,7 @@ def fold(
         order_ms=max(state.order_ms, int(first)),
         active_ms=active_ms,
         meta_seq=meta_seq,
-        url=url[:2048],
+        url=url,
         width=width,
         height=height,
     )

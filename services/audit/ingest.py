@@ -7,7 +7,7 @@ from datetime import date
 
 from services.audit.fold import WindowState, dump_state, fold
 from services.audit.model import ChunkRow, WindowKey
-from services.audit.payload import BadPayload, Bounds, Fault, decode, deflate, inflate
+from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode, deflate, inflate
 
 IDENTITY = 1
 GZIP = 2
@@ -46,12 +46,13 @@ def take_in(
         payload = deflate(text)
     else:
         raise BadPayload(Fault.INVALID_PAYLOAD, "encoding: must be IDENTITY or GZIP")
-    events = decode(text, bounds)
+    events = decode(text)
     if sent.event_count and sent.event_count != len(events):
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
         )
     after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload))
+    check_times(events, facts.first_ms, facts.last_ms, bounds)
     row = ChunkRow(
         key=key,
         seq=after.seq,

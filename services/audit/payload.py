@@ -8,6 +8,7 @@ milliseconds. Whatever is wrong becomes one BadPayload whose sentence names the 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -101,7 +102,7 @@ _event = msgspec.json.Decoder(Event)
 _bare_event = msgspec.json.Decoder(BareEvent)
 
 
-def decode(text: bytes, bounds: Bounds) -> list[Event]:
+def decode(text: bytes) -> list[Event]:
     """Returns the events of a JSON array, decoded as far as `rrweb.Data` goes.
 
     Raises:
@@ -121,19 +122,25 @@ def decode(text: bytes, bounds: Bounds) -> list[Event]:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the JSON is nested too deep") from None
     except msgspec.DecodeError:
         events = _decode_one_by_one(replace_lone_surrogates(text))
-    earliest, latest = bounds.min_timestamp_ms, bounds.max_timestamp_ms
-    for index, event in enumerate(events):
-        if not earliest <= event.timestamp <= latest:
-            raise _bad_time(index, event.timestamp, bounds)
     return events
 
 
-def _bad_time(index: int, timestamp: float, bounds: Bounds) -> BadPayload:
-    if timestamp < bounds.min_timestamp_ms:
-        why = f"is before {bounds.min_timestamp_ms}: timestamps are milliseconds since 1970, not seconds"
-    else:
-        why = f"is after {bounds.max_timestamp_ms}, the latest that is accepted"
-    return BadPayload(Fault.INVALID_TIME, f"payload: event {index}: timestamp {timestamp:.0f} {why}")
+def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds: Bounds) -> None:
+    """Checks the timestamps of a chunk, given its earliest and its latest.
+
+    Raises:
+        BadPayload: Naming the first event whose timestamp is out of bounds.
+    """
+    if not events or bounds.min_timestamp_ms <= first_ms <= last_ms <= bounds.max_timestamp_ms:
+        return
+    for index, event in enumerate(events):
+        if event.timestamp < bounds.min_timestamp_ms:
+            why = f"is before {bounds.min_timestamp_ms}: timestamps are milliseconds since 1970, not seconds"
+        elif event.timestamp > bounds.max_timestamp_ms:
+            why = f"is after {bounds.max_timestamp_ms}, the latest that is accepted"
+        else:
+            continue
+        raise BadPayload(Fault.INVALID_TIME, f"payload: event {index}: timestamp {event.timestamp:.0f} {why}")
 
 
 def _decode_one_by_one(text: bytes) -> list[Event]:

@@ -1,0 +1,33 @@
+"""A gRPC server that echoes bytes: what any service on this machine could reach at most."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import grpc
+import uvloop
+
+
+async def echo(requests, context):
+    async for message in requests:
+        await context.write(message)
+
+
+class Handler(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.stream_stream_rpc_method_handler(echo)
+
+
+async def main() -> None:
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Handler(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    sys.stdout.write(f"{port}\n")
+    sys.stdout.flush()
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
