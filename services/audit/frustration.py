@@ -46,11 +46,10 @@ class Clicks(msgspec.Struct, array_like=True):
     """When the button or finger went down; what happens from there on answers the click."""
     answered_ms: float = -1.0
 
-    @property
-    def due_ms(self) -> float:
-        """When something may have to be judged at the earliest; infinity: nothing waits."""
-        due = float(self.waiting[0].time_ms) if self.waiting else NEVER
-        return min(due, self.run.last_ms) if self.run is not None else due
+    def due_ms(self, rules: BehaviourRules) -> float:
+        """Returns when something has to be judged at the earliest; infinity: nothing waits."""
+        due = min(click.time_ms for click in self.waiting) + rules.dead_ms if self.waiting else NEVER
+        return due if self.run is None else min(due, self.run.last_ms + rules.rage_gap_ms)
 
     def down(self, time: float) -> None:
         """Takes a MouseDown or TouchStart."""

@@ -219,8 +219,12 @@ class _Observer:
     def _wait(self) -> None:
         """Notes when something has to be judged at the earliest."""
         rules = self.rules
-        due = min(self.clicks.due_ms + min(rules.rage_gap_ms, rules.dead_ms), self.path.due_ms)
-        self.due = min(due, self.typing.last_ms + rules.input_gap_ms) if self.typing is not None else due
+        due = self.clicks.due_ms(rules)
+        if self.path.turns:
+            due = min(due, self.path.due_ms(rules))
+        if self.typing is not None:
+            due = min(due, self.typing.last_ms + rules.input_gap_ms)
+        self.due = due
 
     def _settle(self, time: float, navigates: bool) -> None:
         self.clicks.settle(time, navigates, self.rules, self.found)
@@ -352,7 +356,7 @@ class _Observer:
     def _point(self, thrashes: bool, time: float, data: Data) -> None:
         self.path.follow(data.positions, time, thrashes, self.index, self.geometry, self.rules, self.found)
         if self.path.turns:
-            self._wait()
+            self.due = min(self.due, self.path.due_ms(self.rules))
 
     def _touch(self, time: float, data: Data) -> None:
         """Takes a MouseInteraction."""
@@ -381,7 +385,7 @@ class _Observer:
         viewing, geometry = self.viewing, self.geometry
         if viewing.moved(geometry, self.rules):
             viewing.close(geometry, self.found)
-        if geometry.scroll_y + geometry.viewport[1] > viewing.lower:
+        if geometry.measured[1] and viewing.depth_percent < 100.0:
             viewing.deepen(int(time), geometry, self.rules, self.found)
 
     def _resize(self, time: float, data: Data, *, told: bool) -> None:

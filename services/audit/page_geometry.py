@@ -60,14 +60,17 @@ class Geometry(msgspec.Struct, array_like=True):
     scroll_x: float = 0.0
     scroll_y: float = 0.0
     measured: tuple[int, int] = (0, 0)
-    extent: tuple[int, int] = (0, 0)
+    right: float = 0.0
+    lower: float = 0.0
     """Right and lower end of what has been in view since the page was opened."""
     frames: tuple[MeasuredFrame, ...] = ()
 
     @property
     def size(self) -> tuple[int, int]:
         """The page's size, measured or else the largest extent seen; (0, 0): not known."""
-        return self.measured if self.measured[1] else self.extent
+        if self.measured[1]:
+            return self.measured
+        return pixels(math.ceil(self.right), MAX_PIXELS), pixels(math.ceil(self.lower), MAX_PIXELS)
 
     @property
     def estimated(self) -> bool:
@@ -79,7 +82,7 @@ class Geometry(msgspec.Struct, array_like=True):
         self.page = page
         self.scroll_x = self.scroll_y = 0.0
         self.measured, self.frames = (0, 0), ()
-        self.extent = self.viewport
+        self.right, self.lower = map(float, self.viewport)
 
     def differs(self, width: float | None, height: float | None) -> bool:
         """Returns whether this is a viewport's size, and another than the present one's."""
@@ -99,9 +102,8 @@ class Geometry(msgspec.Struct, array_like=True):
         if y is not None and -MAX_PIXELS <= y <= MAX_PIXELS:
             self.scroll_y = y
         width, height = self.viewport
-        right, lower = self.extent
-        if self.scroll_y + height > lower or self.scroll_x + width > right:
-            self._reach(self.scroll_x + width, self.scroll_y + height)
+        self.lower = max(self.lower, self.scroll_y + height)
+        self.right = max(self.right, self.scroll_x + width)
 
     def measure(self, payload: msgspec.Raw) -> None:
         """Takes the recorder's measurement; one without a size changes nothing."""
@@ -147,7 +149,8 @@ class Geometry(msgspec.Struct, array_like=True):
         else:
             page_x, page_y = x + self.scroll_x, y + self.scroll_y
             if not (self.measured[1] or (self.viewport[0] and self.viewport[1])):
-                self._reach(page_x, page_y)
+                self.right = max(self.right, min(page_x, MAX_PIXELS))
+                self.lower = max(self.lower, min(page_y, MAX_PIXELS))
         width, height = self.size
         if not (width and height):
             return self.nowhere(kind, time_ms, node_id)
@@ -196,8 +199,3 @@ class Geometry(msgspec.Struct, array_like=True):
             node_id=node_id,
             detail=detail,
         )
-
-    def _reach(self, x: float, y: float) -> None:
-        right, lower = self.extent
-        if x > right or y > lower:
-            self.extent = (max(right, pixels(math.ceil(x), MAX_PIXELS)), max(lower, pixels(math.ceil(y), MAX_PIXELS)))

@@ -43,10 +43,9 @@ class Path(msgspec.Struct, array_like=True):
     where: Interaction | None = None
     """The run's last reversal."""
 
-    @property
-    def due_ms(self) -> float:
-        """When a run that is under way can be closed at the earliest; infinity: none is."""
-        return self.last_ms + BATCH_MS if self.turns else float("inf")
+    def due_ms(self, rules: BehaviourRules) -> float:
+        """Returns when a run that is under way can be closed at the earliest; infinity: none is."""
+        return self.last_ms + rules.thrash_gap_ms + BATCH_MS if self.turns else float("inf")
 
     def follow(
         self,

@@ -24,8 +24,6 @@ class Viewing(msgspec.Struct, array_like=True):
     """Viewing time of the interval up to `seen_ms`."""
     top: float = 0.0
     """Scroll position at which the interval began."""
-    lower: float = 0.0
-    """Lowest point of the page in view since it was opened, in pixels."""
     depth_percent: float = 0.0
     """Scroll depth already told."""
 
@@ -40,7 +38,7 @@ class Viewing(msgspec.Struct, array_like=True):
 
     def open(self, time_ms: int, geometry: Geometry) -> None:
         """Begins a page."""
-        self.lower = self.depth_percent = 0.0
+        self.depth_percent = 0.0
         self.restart(time_ms, geometry)
 
     def restart(self, time_ms: int, geometry: Geometry) -> None:
@@ -79,15 +77,12 @@ class Viewing(msgspec.Struct, array_like=True):
 
         A page without measurements is told of when it is left: its lowest point seen is all there is.
         """
-        visible = geometry.viewport[1]
-        if visible:
-            self.lower = max(self.lower, geometry.scroll_y + visible)
-        if geometry.estimated and not leaving:
+        if (geometry.estimated and not leaving) or not geometry.viewport[1]:
             return
         height = geometry.size[1]
-        if not height or self.lower <= 0.0:
+        if not height:
             return
-        depth = min(self.lower * 100.0 / height, 100.0)
+        depth = min(geometry.lower * 100.0 / height, 100.0)
         grown = depth - self.depth_percent
         if grown <= 0.0 or (
             self.depth_percent > 0.0 and grown < rules.scroll_step_percent and depth < 100.0 and not leaving
