@@ -97,3 +97,12 @@ def _await_redis(socket: Path, server: subprocess.Popen[bytes], log: Path) -> No
         else:
             return
     raise RuntimeError(f"redis-server did not start: {log.read_text() if log.exists() else 'no log'}")
+
+
+@pytest.fixture(scope="session")
+def clickhouse_url() -> Iterator[str]:
+    """The address of a ClickHouse server of our own (Debian's package), for the whole session."""
+    import clickhouse
+
+    with clickhouse.server() as url:
+        yield url

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from services.audit.access_store import access_migration
 from services.audit.engine import Engine, Table
 
 WINDOWS = Table(
@@ -72,7 +73,6 @@ SELECT project, day, start_ms, session, window, kept_from,
     minState(first_ms) AS first_ms, maxState(last_ms) AS last_ms, maxState(stored_ms) AS stored_ms,
     maxState(seq) AS seq, maxForEachState(totals) AS totals, groupUniqArrayArrayState(urls) AS urls
 FROM {source}
-{where}
 GROUP BY project, day, start_ms, session, window, kept_from"""
 """What the materialised view adds for each insert. Every function is idempotent: a row delivered twice,
 or summed up again by the repair at start, changes nothing."""
@@ -191,7 +191,7 @@ def _recordings(dialect: Dialect) -> list[str]:
         *_table(dialect, "chunks", columns(CHUNKS), chunks_engine, "project, session, window, seq", 128),
         *_table(dialect, "sessions", state, sessions_engine, f"{newest_first}, kept_from", 1024),
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_from_chunks{dialect.on_cluster} "
-        f"TO {dialect.local('sessions')} AS " + TOTALS_STATE.format(source=dialect.local("chunks"), where=""),
+        f"TO {dialect.local('sessions')} AS " + TOTALS_STATE.format(source=dialect.local("chunks")),
     ]
 
 
@@ -216,6 +216,7 @@ class Migration:
 MIGRATIONS = (
     Migration(1, "recordings", _recordings),
     Migration(2, "deletions", _deletions),
+    Migration(3, "access trail", access_migration),
 )
 
 RETAINED = ("chunks", "sessions", "windows")

@@ -135,10 +135,11 @@ class Store:
         [(last,)] = await self.engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
             return
-        select = TOTALS_STATE.format(source=local("chunks"), where="WHERE stored_ms >= {since:Int64}")
+        columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
+        # The newest rows are chosen inside: the sums carry the columns' names, and a WHERE beside them means the sums.
+        newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
         await self.engine.execute(
-            f"INSERT INTO {local('sessions')} (project, day, start_ms, session, window, kept_from, first_ms, "
-            f"last_ms, stored_ms, seq, totals, urls) {select}",
+            f"INSERT INTO {local('sessions')} ({columns}) {TOTALS_STATE.format(source=newest)}",
             {"since": last - REPAIR_SPAN_MS},
         )
 

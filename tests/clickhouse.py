@@ -1,0 +1,91 @@
+"""A real ClickHouse server for the tests: Debian's `clickhouse-server` on free ports, with its own data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+CONFIG = """\
+<yandex>
+  <logger><level>warning</level><log>{root}/server.log</log><errorlog>{root}/error.log</errorlog></logger>
+  <tcp_port>{tcp}</tcp_port><http_port>{http}</http_port><interserver_http_port>{inter}</interserver_http_port>
+  <listen_host>127.0.0.1</listen_host>
+  <path>{root}/data/</path><tmp_path>{root}/tmp/</tmp_path>
+  <users_config>{root}/users.xml</users_config>
+  <default_profile>default</default_profile><default_database>default</default_database>
+  <mark_cache_size>67108864</mark_cache_size>
+</yandex>
+"""
+
+USERS = """\
+<yandex>
+  <profiles><default/></profiles><quotas><default/></quotas>
+  <users><default>
+    <password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+  </default></users>
+</yandex>
+"""
+
+
+def executable() -> str:
+    """The server's path; without one the test is skipped, loudly, and fails in CI."""
+    found = shutil.which("clickhouse-server") or shutil.which("clickhouse-server", path="/usr/sbin:/usr/bin")
+    if found is None:
+        message = "no clickhouse-server here (apt-get install clickhouse-server): ClickHouse is NOT tested"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Runs a server; yields its DSN without a database."""
+    program = executable()
+    with tempfile.TemporaryDirectory(prefix="ai-clickhouse-") as directory:
+        root = Path(directory)
+        tcp, http, inter = _free_ports(3)
+        (root / "config.xml").write_text(CONFIG.format(root=root, tcp=tcp, http=http, inter=inter))
+        (root / "users.xml").write_text(USERS)
+        with (root / "out").open("wb") as out:
+            process = subprocess.Popen([program, f"--config-file={root / 'config.xml'}"], stdout=out, stderr=out)
+        try:
+            _await_port(tcp, process, root)
+            yield f"clickhouse://default@127.0.0.1:{tcp}"
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes], root: Path) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            pytest.fail(f"clickhouse-server ended: {(root / 'out').read_text()[-2000:]}")
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            time.sleep(0.1)
+        else:
+            return
+    pytest.fail("clickhouse-server did not open its port within 30 s")
