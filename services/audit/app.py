@@ -12,24 +12,32 @@ import structlog
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
+from services.audit.access_interceptor import AccessInterceptor
+from services.audit.access_store import AccessStore
 from services.audit.admission import RecordingAdmission
 from services.audit.catalog import Catalog
 from services.audit.committer import Committer
 from services.audit.deletion import Deletion
 from services.audit.device import recognise
 from services.audit.engine import Engine, StorageError
+from services.audit.grants import GRANT_METHODS
 from services.audit.live import LiveHub
 from services.audit.metrics import AuditMetrics
 from services.audit.playback import Playback
 from services.audit.recording import Recordings
 from services.audit.replay import Replayer
+from services.audit.revocation import Revocations
 from services.audit.schema import Dialect, migrate
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
 from services.audit.store import Store
 from services.audit.watch import Watcher
+from services.runtime import redis_link
 from services.runtime.auth import TokenVerifier
+from services.runtime.caller import CallerReader
 from services.runtime.interceptors import server_interceptors
+from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
+from services.runtime.refusals import RefusalInterceptor
 from services.runtime.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 
@@ -94,14 +102,17 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
             _log.info("migrated", number=step.number, name=step.name)
         store = Store(engine, dialect, dialect.retention_days, now_ms)
         await store.repair()
-        async with _serving(settings, store, new_registry()) as server:
+        trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
+        async with _serving(settings, store, trail, new_registry()) as server:
             yield server
     finally:
         await engine.close()
 
 
 @asynccontextmanager
-async def _serving(settings: Settings, store: Store, registry: CollectorRegistry) -> AsyncIterator[GrpcServer]:
+async def _serving(
+    settings: Settings, store: Store, trail: AccessStore, registry: CollectorRegistry
+) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
     hub = LiveHub()
@@ -111,6 +122,8 @@ async def _serving(settings: Settings, store: Store, registry: CollectorRegistry
     recordings = Recordings(store, committer, hub)
     catalog = Catalog(store, idle_timeout_ms, now_ms)
     playback = Playback(store)
+    redis = redis_link.connect(settings)
+    revocations = Revocations(redis, LinkKeys(settings))
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, hub, now_ms),
         recordings=recordings,
@@ -118,12 +131,24 @@ async def _serving(settings: Settings, store: Store, registry: CollectorRegistry
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub),
+        deletion=Deletion(store, recordings, hub, revocations),
+        trail=trail,
         now_ms=now_ms,
     )
     AuditMetrics(registry, committer, recordings, hub)
+    access = AccessInterceptor(
+        service=SERVICE,
+        store=trail,
+        revocations=revocations,
+        callers=CallerReader(settings.audit),
+        required=settings.audit.require_access_trail,
+        now_ms=now_ms,
+        registry=registry,
+    )
+    verifier = TokenVerifier(settings)
     async with asyncio.TaskGroup() as tasks:
-        background = [tasks.create_task(committer.run()), tasks.create_task(_sweep(store))]
+        jobs = (committer.run(), trail.run(), revocations.run(), _sweep(store, trail))
+        background = [tasks.create_task(job) for job in jobs]
         try:
             async with (
                 serve_metrics(settings.audit.metrics_host, settings.audit.metrics_port, registry),
@@ -132,9 +157,16 @@ async def _serving(settings: Settings, store: Store, registry: CollectorRegistry
                     settings.audit,
                     registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
                     service_names=[SERVICE],
-                    interceptors=server_interceptors(
-                        verifier=TokenVerifier(settings), scopes=SCOPES, registry=registry
-                    ),
+                    interceptors=[
+                        RefusalInterceptor(verifier, access.methods, access.refused),
+                        *server_interceptors(
+                            verifier=verifier,
+                            scopes=SCOPES,
+                            registry=registry,
+                            grant_methods=frozenset(f"/{SERVICE}/{name}" for name in GRANT_METHODS),
+                        ),
+                        access,
+                    ],
                     before_stop=hub.close,
                 ) as server,
             ):
@@ -145,6 +177,8 @@ async def _serving(settings: Settings, store: Store, registry: CollectorRegistry
         finally:
             for task in background:
                 task.cancel()
+            if redis is not None:
+                await redis.aclose()
 
 
 async def _watch_health(server: GrpcServer, committer: Committer) -> None:
@@ -157,10 +191,11 @@ async def _watch_health(server: GrpcServer, committer: Committer) -> None:
             await server.set_serving(serving)
 
 
-async def _sweep(store: Store) -> None:
+async def _sweep(store: Store, trail: AccessStore) -> None:
     while True:
         try:
             await store.sweep()
+            await trail.sweep()
         except StorageError as error:
             _log.warning("the retention sweep failed", error=error.detail[:300])
         await asyncio.sleep(SWEEP_INTERVAL_S)

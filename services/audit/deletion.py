@@ -10,6 +10,7 @@ from uuid import UUID
 from services.audit.live import LiveHub
 from services.audit.model import SessionKey
 from services.audit.recording import Recordings
+from services.audit.revocation import Revocations
 from services.audit.store import Store
 
 BATCH = 1_000
@@ -22,13 +23,15 @@ class Receipt:
 
     sessions: int
     chunks: int
+    links: int
     not_found: tuple[UUID, ...]
 
 
 class Deletion:
     """Deletes sessions."""
 
-    def __init__(self, store: Store, recordings: Recordings, hub: LiveHub) -> None:
+    def __init__(self, store: Store, recordings: Recordings, hub: LiveHub, revocations: Revocations) -> None:
+        self._revocations = revocations
         self._store = store
         self._recordings = recordings
         self._hub = hub
@@ -40,7 +43,7 @@ class Deletion:
         comes after the deletion. Viewers are told last, when there is nothing left to read.
         """
         asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
-        deleted = chunks = 0
+        deleted = chunks = links = 0
         not_found: list[UUID] = []
         for begin in range(0, len(asked), BATCH):
             batch = asked[begin : begin + BATCH]
@@ -54,7 +57,8 @@ class Deletion:
             await asyncio.gather(*(one.drained() for one in open_now))
             chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
             await self._store.delete(project, found)
+            links += await self._revocations.end_links(project, found)
             deleted += len(found)
             for session in found:
                 self._hub.deleted(SessionKey(project, session))
-        return Receipt(deleted, chunks, tuple(not_found))
+        return Receipt(deleted, chunks, links, tuple(not_found))

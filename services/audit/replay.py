@@ -7,14 +7,17 @@ the position; a chunk that the queue skipped is read from storage up to where th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
 from services.audit.catalog import Catalog
+from services.audit.grants import EVERYTHING, Times, Visible, cut, replay_plan, windows_within
 from services.audit.live import LiveHub, Tail
 from services.audit.model import ChunkIndex, ChunkRow, SessionKey, SessionSummary, Status, WindowSummary
-from services.audit.playback import Playback, StoredPayload, after_cursor, plan
+from services.audit.playback import Playback, StoredPayload, after_cursor
 from services.runtime.errors import NotFound, Unavailable
 
 POLL_S = 5.0
@@ -35,6 +38,7 @@ class Wanted:
         window: Only this window; None: all.
         follow: Go on with live chunks.
         offset_ms: Begin so far into the session, which is counted from its first event.
+        visible: What the viewer may see; nothing else is sent, wherever he begins.
     """
 
     key: SessionKey
@@ -43,6 +47,7 @@ class Wanted:
     window: UUID | None = None
     follow: bool = False
     offset_ms: int | None = None
+    visible: Visible = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ class Replayer:
             async for part in self._stored(wanted, sent):
                 yield part
             yield LiveEdge()
-            async for part in self._live(wanted, sent, tail):
+            live = self._live(wanted, sent, tail)
+            async for part in live if wanted.visible == EVERYTHING else self._visible(wanted, live):
                 yield part
 
     async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
@@ -115,18 +121,40 @@ class Replayer:
         windows = await self._catalog.windows(wanted.key)
         if wanted.window is not None and wanted.window not in {window.window for window in windows}:
             raise NotFound(f"window {wanted.window} was not found in the session")
+        times = wanted.visible.within(session.first_ms)
         index = await self._playback.index(wanted.key)
         if wanted.positions is None:
             from_ms = wanted.from_ms if wanted.offset_ms is None else session.first_ms + wanted.offset_ms
-            chunks = plan(index, from_ms, wanted.window)
+            chunks = replay_plan(index, times, from_ms, wanted.window)
         else:
-            chunks = after_cursor(plan(index, None, wanted.window), wanted.positions)
-        yield Header(session, windows, chunks)
+            chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
+        yield Header(session, windows_within(windows, times), chunks)
         async for payload in self._playback.payloads(wanted.key, chunks):
             sent[payload.window] = payload.seq
-            yield payload
+            if shown := await _shown(payload, times):
+                yield shown
         for chunk in index:  # windows that were over by then are not sent later either
             sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
+
+    async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
+        """Yields of the live parts what the viewer may see; ends when there cannot be any more of it."""
+        async with aclosing(parts):
+            session = await self._catalog.get_session(wanted.key)
+            if session is None:
+                yield End(DELETED)
+                return
+            times = wanted.visible.within(session.first_ms)
+            if times.is_over(session.last_ms):
+                yield End(COMPLETE)
+                return
+            async for part in parts:
+                if not isinstance(part, StoredPayload):
+                    yield part
+                elif times.is_over(part.first_ms):
+                    yield End(COMPLETE)
+                    return
+                elif times.touches(part.first_ms, part.last_ms) and (shown := await _shown(part, times)):
+                    yield shown
 
     async def _live(self, wanted: Wanted, sent: dict[UUID, int], tail: Tail) -> AsyncGenerator[Part, None]:
         while True:
@@ -187,3 +215,8 @@ class Replayer:
     async def _is_over(self, key: SessionKey) -> bool:
         session = await self._catalog.get_session(key)
         return session is None or session.status != Status.LIVE
+
+
+async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:
+    """Returns what of a chunk the viewer may see; cutting one takes a thread."""
+    return await asyncio.to_thread(cut, payload, times) if times.is_over(payload.last_ms) else payload

@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 
-from services.audit import convert, paging
+from services.audit import convert, convert_access
+from services.audit.access import TrailPosition
+from services.audit.access_store import AccessStore
 from services.audit.admission import RecordingAdmission
 from services.audit.catalog import Catalog, Position
 from services.audit.deletion import Deletion
+from services.audit.grants import marks_within, visible_to, windows_within
 from services.audit.model import SessionKey, SessionSummary
 from services.audit.playback import Playback
 from services.audit.recording import Recording, Recordings
 from services.audit.replay import Replayer
 from services.audit.store import NowMs
 from services.audit.watch import Watcher
+from services.runtime import paging
 from services.runtime.auth import Scope, current_identity
 from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 
@@ -46,6 +51,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
 """Which scopes open which method; any one of them does."""
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
+DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
 MAX_PAGES_AND_MARKERS = 1_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -64,6 +70,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         replayer: Replayer,
         watcher: Watcher,
         deletion: Deletion,
+        trail: AccessStore,
         now_ms: NowMs,
     ) -> None:
         self._admission = admission
@@ -73,6 +80,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self._replayer = replayer
         self._watcher = watcher
         self._deletion = deletion
+        self._trail = trail
         self._now_ms = now_ms
 
     # A coroutine that writes, as grpc.aio allows; the generated type knows generators only.
@@ -149,16 +157,23 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
         """Gets one session."""
-        key = SessionKey(current_identity().project, convert.session_id(request.session_id))
+        identity = current_identity()
+        key = SessionKey(identity.project, convert.session_id(request.session_id))
+        visible = visible_to(identity, key.session)
         summary = await self._session(key)
         windows, marks = await asyncio.gather(self._catalog.windows(key), self._playback.marks(key))
-        return convert.session_details(summary, windows, marks, MAX_PAGES_AND_MARKERS)
+        times = visible.within(summary.first_ms)
+        return convert.session_details(
+            summary, windows_within(windows, times), marks_within(marks, times), MAX_PAGES_AND_MARKERS
+        )
 
     async def ReplaySession(
         self, request: pb.ReplaySessionRequest, context: Context
     ) -> AsyncIterator[pb.ReplaySessionResponse]:
         """Streams a session."""
-        wanted = convert.wanted_replay(request, current_identity().project)
+        identity = current_identity()
+        wanted = convert.wanted_replay(request, identity.project)
+        wanted = replace(wanted, visible=visible_to(identity, wanted.key.session))
         async with aclosing(self._replayer.replay(wanted)) as parts:
             async for part in parts:
                 yield convert.replay_part(part, self._now_ms())
@@ -195,14 +210,26 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListAccessEvents(
         self, request: pb.ListAccessEventsRequest, context: Context
     ) -> pb.ListAccessEventsResponse:
-        """Comes with the access trail."""
-        raise Unimplemented("the access trail is not built yet")
+        """Lists the access trail."""
+        project = current_identity().project
+        size = paging.page_size(request.page_size, DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE)
+        wanted = convert_access.trail_filter(request)
+        bound_to = paging.fingerprint(project.encode(), convert_access.fields_of_list(request))
+        after = paging.read_token(request.page_token, bound_to, TrailPosition)
+        events = await self._trail.find(project, wanted, size + 1, after)
+        token = ""
+        if len(events) > size:
+            token = paging.write_token(TrailPosition(events[size - 1].time_ms, events[size - 1].event), bound_to)
+        return pb.ListAccessEventsResponse(
+            access_events=map(convert_access.access_event, events[:size]), next_page_token=token
+        )
 
     async def RecordAccessEvents(
         self, request: pb.RecordAccessEventsRequest, context: Context
     ) -> pb.RecordAccessEventsResponse:
-        """Comes with the access trail."""
-        raise Unimplemented("the access trail is not built yet")
+        """Writes what another process let somebody do into the trail."""
+        await self._trail.add(convert_access.events_to_record(request, current_identity().project))
+        return pb.RecordAccessEventsResponse()
 
     async def GetPrivacyPolicy(
         self, request: pb.GetPrivacyPolicyRequest, context: Context
