@@ -9,6 +9,8 @@ import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 
+from sidecar.door import Caller
+
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("afterimage.sidecar.access")
 
 UNMATCHED = "unmatched"
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+CLOSE_CODE: web.RequestKey[int] = web.RequestKey("close_code", int)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -33,17 +37,19 @@ class AccessLogger(AbstractAccessLogger):
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Writes the line."""
         route = route_of(request)
+        caller = request.get(CALLER)
         write = _log.debug if route in _QUIET else _log.info
         write(
             "socket" if response.status == 101 else "request",
             method=request.method if request.method in {"GET", "POST", "OPTIONS", "HEAD"} else "other",
             route=route,
             status=response.status,
-            close_code=request.get("close_code"),
+            close_code=request.get(CLOSE_CODE),
             ms=round(time * 1000, 1),
-            subject=request.get("subject"),
-            request_id=request.get("request_id"),
-            peer=request.get("address") or request.remote,
+            subject=caller.identity.subject if caller and caller.identity else None,
+            project=caller.identity.project if caller and caller.identity else None,
+            request_id=caller.request_id if caller else None,
+            address=caller.address if caller else request.remote,
         )
 
 

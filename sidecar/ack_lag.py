@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from afterimage.audit.v1.audit_service_pb2 import RecordSessionResponse
+
 if TYPE_CHECKING:
     from prometheus_client import Histogram
 
+_LONGEST_ACK_BYTES = 13  # two tags, a length and a varint of at most 10: whatever is longer is no ack
 _MOST = 10_000  # chunks under way that are remembered; beyond, the oldest are not timed
 
 
@@ -25,10 +28,10 @@ class AckLag:
         if request.WhichOneof("message") == "chunk":
             self._sent.append((request.chunk.seq, now))
 
-    def received(self, response: Any, now: float) -> None:
-        """Notes a RecordSessionResponse that came back."""
-        if response.WhichOneof("message") != "ack":
+    def received(self, message: bytes, now: float) -> None:
+        """Notes a serialised RecordSessionResponse that came back."""
+        if len(message) > _LONGEST_ACK_BYTES:
             return
-        through = response.ack.through_seq
+        through = RecordSessionResponse.FromString(message).ack.through_seq  # 0 where it is no ack
         while self._sent and self._sent[0][0] <= through:
             self._histogram.observe(now - self._sent.popleft()[1])

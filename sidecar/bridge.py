@@ -260,7 +260,7 @@ class Bridge:
 
     async def _send(self, message: bytes) -> None:
         if self._acks is not None:
-            self._acks.received(self._route.rpc.response_type.FromString(message), self._clock())
+            self._acks.received(message, self._clock())
         try:
             if self._is_json:
                 text = await frames.to_json(self._route.rpc.response_type, message)

@@ -17,6 +17,7 @@ from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument, Unimplemented
 from sidecar import frames
+from sidecar.access_log import CALLER
 from sidecar.body import Body
 from sidecar.close_codes import status_of
 from sidecar.door import Quota, bearer
@@ -64,8 +65,7 @@ class Connect:
         except AfterimageError as error:
             self._door.refused(rpc.method, error)
             return error_response(error)
-        request["request_id"] = caller.request_id
-        request["subject"] = caller.identity.subject if caller.identity else None
+        request[CALLER] = caller
         try:
             timeout_s = self._timeout_s(request)
             body = Body(request, max_bytes=self._settings.max_request_bytes, timeout_s=self._settings.body_timeout_s)

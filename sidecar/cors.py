@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from aiohttp import hdrs, web
 
 if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler
+
     from sidecar.origins import Origins
 
 
@@ -20,17 +22,22 @@ _MAX_AGE_S = 7200  # the most that Chromium keeps
 
 
 class Cors:
-    """Answers preflights, and adds the headers to what else is answered."""
+    """Answers preflights of every path, and adds the headers to what else is answered."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
     def set_up(self, app: web.Application) -> None:
         """Adds itself to `app`."""
-        app.router.add_route(hdrs.METH_OPTIONS, "/{path:.*}", self._preflight)
+
+        @web.middleware
+        async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return self._preflight(request) if request.method == hdrs.METH_OPTIONS else await handler(request)
+
+        app.middlewares.append(answer)
         app.on_response_prepare.append(self._add_headers)
 
-    async def _preflight(self, request: web.Request) -> web.StreamResponse:
+    def _preflight(self, request: web.BaseRequest) -> web.StreamResponse:
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is None or not self._origins.is_any(request, origin):
             return web.Response(status=403)

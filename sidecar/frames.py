@@ -76,6 +76,9 @@ async def to_json(message_type: type[Message], data: bytes) -> str:
 
 
 def _from_json(message_type: type[Message], text: str | bytes, lenient: bool) -> Message:
+    # The library takes an empty list for an empty message.
+    if text.lstrip()[:1] not in {"{", b"{"}:
+        raise ValueError("not a JSON object")
     try:
         return json_format.Parse(text, message_type(), ignore_unknown_fields=lenient)
     # What hostile JSON gets out of the library besides its own error; none of the texts is shown.

@@ -20,6 +20,7 @@ from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument
 from sidecar import delimited, frames
+from sidecar.access_log import CALLER
 from sidecar.addresses import limit_key
 from sidecar.body import Body
 from sidecar.close_codes import status_of
@@ -70,9 +71,8 @@ class RecordHttp:
                 line = await body.line(PREAMBLE, _MAX_PREAMBLE_BYTES)
                 token = (line or b"").decode("ascii", "replace").strip()
             caller = await self._door.admit(request, RECORD, self._quota, token, address=address, is_recording=True)
-            request["request_id"] = caller.request_id
+            request[CALLER] = caller
             identity = caller.identity
-            request["subject"] = identity.subject if identity else None
             with self._connections.entered(
                 project=identity.project if identity else "",
                 subject=identity.subject if identity else "",

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from services.runtime.errors import AfterimageError, InvalidArgument
 from sidecar import close_codes
+from sidecar.access_log import CALLER, CLOSE_CODE
 from sidecar.addresses import limit_key
 from sidecar.bridge import Bridge
 from sidecar.door import Quota, bearer
@@ -96,6 +97,7 @@ class WebSockets:
                 address=address,
                 is_recording=stream.is_recording,
             )
+            request[CALLER] = caller
             identity = caller.identity
             with self._connections.entered(
                 project=identity.project if identity else "",
@@ -125,9 +127,7 @@ class WebSockets:
                     settings=self._settings,
                     metrics=self._metrics,
                 )
-                request["subject"] = identity.subject if identity else None
-                request["request_id"] = caller.request_id
-                request["close_code"] = await self._run(bridge, stream)
+                request[CLOSE_CODE] = await self._run(bridge, stream)
                 return socket
         except AfterimageError as error:
             self._door.refused(stream.path, error)
