@@ -51,10 +51,6 @@ class Clicks(msgspec.Struct, array_like=True):
         due = min(click.time_ms for click in self.waiting) + rules.dead_ms if self.waiting else NEVER
         return due if self.run is None else min(due, self.run.last_ms + rules.rage_gap_ms)
 
-    def down(self, time: float) -> None:
-        """Takes a MouseDown or TouchStart."""
-        self.down_ms = time
-
     def click(
         self,
         click: Interaction,

@@ -64,9 +64,10 @@ ANSWERING = frozenset(
 )
 """Sources by which a page shows that it has answered a click."""
 
+POINTING = frozenset({_MOUSE_MOVE, _TOUCH_MOVE})
 NAVIGATING = frozenset({EventType.DOM_CONTENT_LOADED.value, EventType.LOAD.value, EventType.META.value})
 PRESSING = frozenset({MouseInteractions.MOUSE_DOWN.value, MouseInteractions.TOUCH_START.value})
-CLICK_KINDS: dict[int, Kind] = {
+CLICK_KINDS: dict[int | None, Kind] = {
     MouseInteractions.CLICK.value: Kind.CLICK,
     MouseInteractions.DBL_CLICK.value: Kind.DOUBLE_CLICK,
     MouseInteractions.CONTEXT_MENU.value: Kind.CONTEXT_MENU,
@@ -284,7 +285,7 @@ class _Observer:
         elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
             self._console(time, data)
 
-    def _act(self, source: int | None, time: float, data: Data) -> None:
+    def _act(self, source: int | None, time: float, data: Data) -> None:  # noqa: C901 - a branch for each source; a call costs as much as its work
         """Takes something that the visitor did."""
         if source == _INPUT and data.user_triggered is False:
             return
@@ -295,16 +296,23 @@ class _Observer:
         if viewing.depth_percent == 0.0 and self.geometry.measured[1]:
             viewing.deepen(int(time), self.geometry, rules, self.found)
         if source == _MOUSE_INTERACTION:
-            self._touch(time, data)
-        elif source in {_MOUSE_MOVE, _TOUCH_MOVE}:
-            self._point(source == _MOUSE_MOVE, time, data)
+            action = data.type
+            if action in PRESSING:
+                self.clicks.down_ms = time
+            if action in CLICK_KINDS:
+                self._touch(CLICK_KINDS[action], time, data)
+        elif source == _SCROLL:
+            self.clicks.answer(time)
+            if data.id == self.index.root or data.id is None:
+                self.geometry.scroll(data.x, data.y)
+                self._scrolled(time)
         elif source == _INPUT:
             self._input(time, data)
+        elif source in POINTING:
+            self._point(source == _MOUSE_MOVE, time, data)
         elif source != _DRAG:
             self.clicks.answer(time)
-            if source == _SCROLL:
-                self._scroll(time, data)
-            elif source == _VIEWPORT_RESIZE:
+            if source == _VIEWPORT_RESIZE:
                 self._resize(time, data, told=True)
 
     def _meta(self, time: float, data: Data) -> None:
@@ -358,14 +366,8 @@ class _Observer:
         if self.path.turns:
             self.due = min(self.due, self.path.due_ms(self.rules))
 
-    def _touch(self, time: float, data: Data) -> None:
-        """Takes a MouseInteraction."""
-        action = -1 if data.type is None else data.type
-        if action in PRESSING:
-            self.clicks.down(time)
-        kind = CLICK_KINDS.get(action)
-        if kind is None:
-            return
+    def _touch(self, kind: Kind, time: float, data: Data) -> None:
+        """Takes a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
         place = self.geometry.place(kind, int(time), data.x, data.y, node, frame)
@@ -374,12 +376,6 @@ class _Observer:
             clickable = bool(node) and self.index.is_clickable(node)
             self.clicks.click(place, data, frame, clickable, self.rules, self.found)
             self._wait()
-
-    def _scroll(self, time: float, data: Data) -> None:
-        if data.id is not None and data.id != self.index.root:
-            return
-        self.geometry.scroll(data.x, data.y)
-        self._scrolled(time)
 
     def _scrolled(self, time: float) -> None:
         viewing, geometry = self.viewing, self.geometry
