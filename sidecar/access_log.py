@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time as clock
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http import HttpProcessingError
 
 from sidecar.door import Caller
 
@@ -20,15 +22,21 @@ _log = structlog.get_logger("afterimage.sidecar.access")
 
 UNMATCHED = "unmatched"
 CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
 CLOSE_CODE: web.RequestKey[int] = web.RequestKey("close_code", int)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
-def route_of(request: web.BaseRequest) -> str:
-    """Returns the pattern that the request matched: paths have share tokens in them, patterns have not."""
-    match = getattr(request, "match_info", None)
-    resource = match.route.resource if match is not None else None
-    return resource.canonical if resource is not None else UNMATCHED
+def server_log() -> logging.Logger:
+    """Returns the logger for aiohttp's server, which would write down what malformed requests had in their headers."""
+    logger = logging.getLogger("afterimage.sidecar.http")
+    logger.addFilter(_without_bad_requests)
+    return logger
+
+
+def _without_bad_requests(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 class AccessLogger(AbstractAccessLogger):
@@ -36,7 +44,7 @@ class AccessLogger(AbstractAccessLogger):
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
         """Writes the line."""
-        route = route_of(request)
+        route = request.get(ROUTE, UNMATCHED)  # a malformed request gets no further than the parser
         caller = request.get(CALLER)
         write = _log.debug if route in _QUIET else _log.info
         write(
@@ -59,7 +67,9 @@ def measured(metrics: SidecarMetrics) -> Middleware:
     @web.middleware
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = clock.monotonic()
-        route = route_of(request)
+        # Paths have share tokens in them, patterns have not.
+        resource = request.match_info.route.resource
+        route = request[ROUTE] = UNMATCHED if resource is None else resource.canonical
         status = 500
         try:
             response = await handler(request)

@@ -20,7 +20,7 @@ from services.runtime.metrics import new_registry
 from services.runtime.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings import is_loopback
 from sidecar import record_http, token
-from sidecar.access_log import AccessLogger, measured
+from sidecar.access_log import AccessLogger, measured, server_log
 from sidecar.connect import Connect
 from sidecar.cors import Cors
 from sidecar.door import Door
@@ -118,6 +118,7 @@ async def serve(settings: Settings) -> AsyncIterator[Sidecar]:
         runner = web.AppRunner(
             app,
             handle_signals=False,
+            logger=server_log(),
             access_log=logging.getLogger("afterimage.sidecar.access"),
             access_log_class=AccessLogger,
             # Also the time for the headers of a connection's first request.

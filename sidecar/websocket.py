@@ -77,13 +77,14 @@ class WebSockets:
         """Looks after the sockets while the block runs; when it ends, tells them all to go elsewhere."""
         settings = self._settings
         every_s = min(settings.pong_timeout_s, settings.slow_timeout_s, settings.ping_interval_s) / 4
-        async with asyncio.TaskGroup() as tasks:
-            watch = tasks.create_task(self._watch(every_s))
-            try:
-                yield
-            finally:
-                await self._end_all()
-                watch.cancel()
+        # No TaskGroup: it would wrap whatever ends the block.
+        watch = asyncio.create_task(self._watch(every_s))
+        try:
+            yield
+        finally:
+            await self._end_all()
+            watch.cancel()
+            await asyncio.wait([watch])
 
     async def _handle(self, request: web.Request, stream: StreamRoute) -> web.StreamResponse:
         try:
@@ -157,7 +158,10 @@ class WebSockets:
         while True:
             await asyncio.sleep(every_s)
             for number, bridge in enumerate(list(self._open)):
-                await bridge.check(loop.time())
+                try:
+                    await bridge.check(loop.time())
+                except Exception:
+                    _log.exception("unforeseen error", route="watch")
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
 

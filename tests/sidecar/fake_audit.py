@@ -11,7 +11,7 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2
 
 from services.runtime.auth import Scope, TokenVerifier, current_identity
-from services.runtime.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound
+from services.runtime.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
 from services.runtime.interceptors import server_interceptors
 from services.runtime.metrics import new_registry
 from services.runtime.server import serve_grpc
@@ -97,7 +97,7 @@ class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
                     if all(len(chunks) == sent.get(window_id, 0) for window_id, chunks in windows.items()):
                         await self._news.wait()
 
-    async def WatchSessions(self, request, context):  # noqa: N802
+    async def WatchSessions(self, _request, context):  # noqa: N802
         with self._open(context):
             yield pb.WatchSessionsResponse(snapshot=pb.SessionsSnapshot())
             while True:
@@ -115,12 +115,20 @@ class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
             raise InvalidArgument.of("session_id", "is not a UUID")
         raise NotFound("there is no such session")
 
-    async def ListSessions(self, request, context):  # noqa: N802
+    async def ListSessions(self, _request, context):  # noqa: N802
         self.metadata = dict(context.invocation_metadata())
         return pb.ListSessionsResponse(next_page_token=f"page of {current_identity().project}" * 200)
 
-    async def GetPrivacyPolicy(self, request, context):  # noqa: N802
-        return pb.GetPrivacyPolicyResponse()
+
+def _not_here(name):
+    async def refuse(_self, _request, _context):
+        raise Unimplemented(f"{name} is not in this fake")
+
+    return refuse
+
+
+for _name in ("GetHeatmap", "ListPages", "ListInteractions", "DeleteSessions", "ListAccessEvents", "GetPrivacyPolicy"):
+    setattr(FakeAudit, _name, _not_here(_name))
 
 
 @asynccontextmanager

@@ -48,8 +48,7 @@ async def ask(rig, path, token, *, origin=None, query="", in_header=False):
                 return 101, b""
         except aiohttp.WSServerHandshakeError as error:
             async with rig.http.get(rig.url + path + query, headers=handshake(headers, protocols)) as response:
-                assert response.status == error.status
-                return response.status, await response.read()
+                return response.status if response.status == error.status else 0, await response.read()
     body = {"data": delimited.join([Recorder().start()])} if path == "/record" else {"json": {}}
     status, _, answer = await rig.post(path + query, headers=headers, **body)
     return status, answer
@@ -214,15 +213,15 @@ async def test_a_plain_get_says_what_a_browser_cannot_see(rig):
         assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_no_token_is_ever_logged(rig, caplog):
+async def test_no_token_is_ever_logged(rig, logged):
     token = rig.token("view")
     await ask(rig, "/ws/replay", token, query=f"?token={token}")
     await ask(rig, "/ws/replay", token)
     async with rig.http.get(f"{rig.url}/s/secret-link-token") as response:
         assert response.status == 404
-    assert token not in caplog.text
-    assert "secret-link-token" not in caplog.text
-    assert "/ws/replay" in caplog.text
+    assert token not in logged.getvalue()
+    assert "secret-link-token" not in logged.getvalue()
+    assert "/ws/replay" in logged.getvalue()
 
 
 def signed_elsewhere(rig, scope):
