@@ -145,6 +145,11 @@ def test_another_page_has_another_size():
     assert found[2].estimated
 
 
+def test_a_change_of_url_does_not_scroll():
+    new = [scroll(50, 900), url(100, "https://shop.example/b"), measure(105)]
+    assert places(find([*opened(), *new, click(110, 0, 100)], Kind.CLICK)) == [(0.0, 50.0)]
+
+
 def test_a_snapshot_for_a_late_joiner_is_no_new_page():
     found = find([*opened(), meta(100), snapshot(101), click(110, 500, 250)], Kind.CLICK, Kind.PAGE)
     assert [one.kind for one in found] == [Kind.PAGE, Kind.CLICK]
