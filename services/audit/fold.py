@@ -176,7 +176,7 @@ def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list
             console = rrweb.console_decoder.decode(data.payload)
             if console.level == "error":
                 totals[Total.ERRORS] += 1
-                marks.append(Mark(Kind.ERROR, time_ms, " ".join(console.payload)[:MAX_DETAIL]))
+                marks.append(Mark(Kind.ERROR, time_ms, console.words[:MAX_DETAIL]))
             elif console.level == "warn":
                 totals[Total.WARNINGS] += 1
         elif data.plugin == rrweb.NETWORK_PLUGIN:

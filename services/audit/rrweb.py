@@ -8,6 +8,7 @@ Unknown event types, sources and fields are tolerated: recorders are newer than 
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -143,10 +144,16 @@ class Position(msgspec.Struct, gc=False):
 
 
 class ConsolePayload(msgspec.Struct):
-    """Payload of the console plugin: `payload` holds each argument as JSON text."""
+    """Payload of the console plugin: `payload` holds each argument as JSON text; other recorders send other forms."""
 
     level: str = ""
-    payload: list[str] = []
+    payload: Any = None
+
+    @property
+    def words(self) -> str:
+        """The arguments, one after the other."""
+        arguments = self.payload if isinstance(self.payload, list) else [self.payload]
+        return " ".join(str(argument) for argument in arguments if argument is not None)
 
 
 class NetworkRequest(msgspec.Struct):
