@@ -160,7 +160,7 @@ class WebSockets:
             for number, bridge in enumerate(list(self._open)):
                 try:
                     await bridge.check(loop.time())
-                except Exception:
+                except Exception:  # noqa: BLE001 - one socket must not keep the others from being looked after
                     _log.exception("unforeseen error", route="watch")
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
