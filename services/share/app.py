@@ -16,13 +16,14 @@ from services.runtime.caller import CallerReader
 from services.runtime.interceptors import server_interceptors
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
+from services.runtime.refusals import RefusalInterceptor
 from services.runtime.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
-from services.share.servicer import SCOPES, SERVICE, ShareServicer
+from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
 from services.share.trail import Trail
@@ -70,6 +71,7 @@ async def serve(
             new_secret=new_secret,
         )
         servicer = ShareServicer(links, CallerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
+        verifier = TokenVerifier(settings, now)
         await stack.enter_async_context(_running(trail))
         await stack.enter_async_context(serve_metrics(share.metrics_host, share.metrics_port, registry))
         yield await stack.enter_async_context(
@@ -78,9 +80,10 @@ async def serve(
                 share,
                 registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
                 service_names=[SERVICE],
-                interceptors=server_interceptors(
-                    verifier=TokenVerifier(settings, now), scopes=SCOPES, registry=registry
-                ),
+                interceptors=[
+                    RefusalInterceptor(verifier, frozenset(RECORDED), servicer.refused),
+                    *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
+                ],
             )
         )
 

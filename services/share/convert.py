@@ -112,6 +112,13 @@ def link_id(text: str) -> str:
         raise
 
 
+def named(request: pb.CreateShareLinkRequest | pb.RevokeShareLinkRequest) -> tuple[str, str]:
+    """Returns the session and the link that a request names, "" for those that it does not name well."""
+    session = request.session_id if isinstance(request, pb.CreateShareLinkRequest) else ""
+    link = request.share_link_id if isinstance(request, pb.RevokeShareLinkRequest) else ""
+    return _uuid_or_nothing(session), _uuid_or_nothing(link)
+
+
 def share_link(link: Link) -> share_link_pb2.ShareLink:
     """Returns a link as those who manage it see it."""
     return share_link_pb2.ShareLink(
@@ -169,6 +176,13 @@ def access_event(entry: Entry, outcome: Outcome, event_id: UUID) -> access_event
 def _number(value: int) -> Any:
     """Returns one of the contract's numbers; the generated types want their own class of int."""
     return int(value)
+
+
+def _uuid_or_nothing(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        return ""
 
 
 def _session_id(text: str, problems: Violations) -> str:

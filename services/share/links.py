@@ -154,6 +154,12 @@ class Links:
         self.trail.refused(entry, Outcome.NOT_FOUND)
         raise _gone()
 
+    def denied(self, action: Action, by: Identity, caller: Caller, named: tuple[str, str]) -> None:
+        """Notes what a caller's token did not allow him to do with a session or a link."""
+        session_id, link_id = named
+        entry = Entry(action, by.project, caller, link_id=link_id, session_id=session_id, subject=by.subject)
+        self.trail.refused(entry, Outcome.DENIED)
+
     async def _grant(
         self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Caller
     ) -> Grant:

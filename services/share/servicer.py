@@ -9,11 +9,11 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
 from services.runtime import paging
-from services.runtime.auth import Scope, current_identity
+from services.runtime.auth import Identity, Scope, current_identity
 from services.runtime.caller import CallerReader
 from services.share import convert
 from services.share.links import Links
-from services.share.model import Position
+from services.share.model import Action, Position
 
 SERVICE = convert.SERVICE
 
@@ -25,6 +25,9 @@ SCOPES: dict[str, frozenset[Scope] | None] = {
     f"/{SERVICE}/RevokeShareLink": frozenset({Scope.SHARE}),
 }
 """Which scopes open which method; None: the link's own token is the key."""
+
+RECORDED = {f"/{SERVICE}/CreateShareLink": Action.CREATE, f"/{SERVICE}/RevokeShareLink": Action.REVOKE}
+"""What is in the trail also when the caller's token does not allow it."""
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 
@@ -85,3 +88,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         link_id = convert.link_id(request.share_link_id)
         revoked_ms = await self._links.revoke(current_identity(), self._callers.read(context), link_id)
         return pb.RevokeShareLinkResponse(revoke_time=convert.timestamp(revoked_ms))
+
+    async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
+        """Notes that a caller's token does not allow a method."""
+        self._links.denied(RECORDED[method], identity, self._callers.read(context), convert.named(request))

@@ -1,0 +1,81 @@
+"""ShareService on a real Redis, with the real AuditService beside it in a process of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import grpc
+import pytest
+import redis
+from share.parts import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
+
+from services.runtime.config import Settings, load_settings
+from services.share.app import serve
+
+_EXECUTABLES = redis_executables()
+
+
+@pytest.fixture(scope="session", params=list(_EXECUTABLES))
+def redis_server(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The embedded Redis, then the machine's."""
+    # Not under pytest's own directory: a socket's path may have 107 characters only.
+    with (
+        tempfile.TemporaryDirectory(prefix="ai-redis-") as directory,
+        redis_process(_EXECUTABLES[request.param], Path(directory)) as url,
+    ):
+        yield url
+
+
+@pytest.fixture(scope="session")
+def audit_address(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with audit_process(tmp_path_factory.mktemp("audit"), redis_server) as address:
+        yield address
+
+
+@pytest.fixture
+def share_settings(tmp_path: Path, redis_url: str, audit_address: str) -> Settings:
+    return load_settings(
+        data_dir=tmp_path / "data",
+        environment="test",
+        auth={"secret": SECRET, "leeway_s": 0},
+        audit={"port": 0, "metrics_port": -1},
+        share={"port": 0, "metrics_port": -1, "audit_address": audit_address, "requests_per_minute": 0},
+        redis={"url": redis_url},
+        projects=[{"id": "demo"}, {"id": "other"}],
+    )
+
+
+@pytest.fixture
+async def audit(audit_address: str, mint) -> AsyncIterator[AuditCalls]:
+    async with grpc.aio.insecure_channel(audit_address) as channel:
+        yield AuditCalls(channel, mint)
+
+
+@pytest.fixture
+async def share(share_settings: Settings, redis_url: str, mint) -> AsyncIterator[ShareCalls]:
+    """ShareService; when the test is over, what it left in Redis is looked through."""
+    async with serve(share_settings) as server, grpc.aio.insecure_channel(server.address) as channel:
+        calls = ShareCalls(channel, mint, redis_url)
+        yield calls
+    with redis.Redis.from_url(redis_url) as client:
+        check_leftovers(client, calls.secrets)
+
+
+def check_leftovers(client: redis.Redis, secrets: set[str]) -> int:
+    """Every key has the prefix and a TTL, and none holds a secret; returns how many there are."""
+    found = 0
+    for name in client.scan_iter():
+        found += 1
+        assert name.startswith(b"afterimage:test:"), name
+        assert client.pttl(name) > 0, name
+        readers = {
+            b"string": lambda key: [client.get(key)],
+            b"hash": lambda key: [part for pair in client.hgetall(key).items() for part in pair],
+            b"zset": lambda key: client.zrange(key, 0, -1),
+        }
+        held = b"\0".join([name, *readers[client.type(name)](name)]).decode(errors="replace")
+        for secret in secrets - {""}:
+            assert secret not in held, (name, secret)
+    return found

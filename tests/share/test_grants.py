@@ -1,0 +1,182 @@
+"""What a redeemed link opens in AuditService, and what not."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import time
+
+import grpc
+import pytest
+from afterimage.audit.v1 import access_event_pb2
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from google.protobuf import timestamp_pb2
+from share.parts import AuditCalls, bearer, refusal, seconds
+
+Code = grpc.StatusCode
+
+
+async def replay(audit: AuditCalls, token: str, session: str, **fields) -> list[pb.ReplaySessionResponse]:
+    call = audit.stub.ReplaySession(pb.ReplaySessionRequest(session_id=session, **fields), metadata=bearer(token))
+    return [part async for part in call]
+
+
+def ticks(parts: list[pb.ReplaySessionResponse]) -> list[int]:
+    """Returns the seconds of the session that a replay shows."""
+    found = []
+    for part in parts:
+        if part.HasField("chunk"):
+            events = json.loads(gzip.decompress(part.chunk.payload))
+            assert len(events) == part.chunk.event_count
+            found += [event["data"]["payload"] for event in events if event["type"] == 5]
+    return found
+
+
+async def grant(share, session, **fields):
+    made = await share.create(session, **fields)
+    return made, (await share.redeem(made.token)).grant_token
+
+
+async def test_a_grant_opens_its_session_and_nothing_else(share, audit):
+    session, other = await audit.record(), await audit.record()
+    _, token = await grant(share, session)
+    assert ticks(await replay(audit, token, session)) == list(range(61))
+    got = await audit.stub.GetSession(pb.GetSessionRequest(session_id=session), metadata=bearer(token))
+    assert len(got.pages) == 4
+
+    stranger = audit.mint("view", project="other")
+    for method, request in (("ReplaySession", pb.ReplaySessionRequest), ("GetSession", pb.GetSessionRequest)):
+        told = [await _told(audit, method, request(session_id=other), by) for by in (token, stranger)]
+        assert [one.code for one in told] == [Code.NOT_FOUND] * 2
+        assert told[0].message == told[1].message
+    for method, request in (
+        ("ListSessions", pb.ListSessionsRequest()),
+        ("WatchSessions", pb.WatchSessionsRequest()),
+        ("GetHeatmap", pb.GetHeatmapRequest(page="x", kind=1)),
+        ("ListPages", pb.ListPagesRequest()),
+        ("DeleteSessions", pb.DeleteSessionsRequest(session_ids=[session])),
+        ("ListAccessEvents", pb.ListAccessEventsRequest()),
+        ("RecordAccessEvents", pb.RecordAccessEventsRequest()),
+        ("GetPrivacyPolicy", pb.GetPrivacyPolicyRequest()),
+    ):
+        assert (await _told(audit, method, request, token)).code is Code.PERMISSION_DENIED, method
+
+
+async def _told(audit, method, request, token):
+    call = getattr(audit.stub, method)(request, metadata=bearer(token))
+    return await refusal(call if hasattr(call, "__await__") else _all(call))
+
+
+async def _all(call):
+    return [part async for part in call]
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        ((None, 25), (0, 25)),
+        ((25, None), (20, 60)),  # from the full snapshot before it
+        ((25, 33), (20, 33)),
+        ((20, 20.5), (20, 20)),
+        ((0, 60), (0, 60)),
+    ],
+)
+async def test_a_replay_stays_inside_the_range(share, audit, span, shown):
+    session = await audit.record()
+    offsets = {name: at for name, at in zip(("start_offset", "end_offset"), span, strict=True) if at is not None}
+    _, token = await grant(share, session, **offsets)
+    first, last = shown
+    cursor = pb.ReplayCursor()
+    begun = timestamp_pb2.Timestamp(seconds=1_600_000_000)
+    for fields in (
+        {},
+        {"from_offset": seconds(0)},
+        {"from_time": begun},
+        {"cursor": cursor},
+        {"follow": True},
+        {"follow": True, "cursor": cursor},
+    ):
+        parts = await replay(audit, token, session, **fields)
+        assert ticks(parts) == list(range(first, last + 1)), fields
+        assert parts[-1].HasField("end")
+    # Going on from a place inside is fine, and the end stays where it is.
+    late = ticks(await replay(audit, token, session, from_offset=seconds(45)))
+    assert set(late) <= set(range(first, last + 1))
+
+    got = await audit.stub.GetSession(pb.GetSessionRequest(session_id=session), metadata=bearer(token))
+    shown_pages = {int(page.url.rpartition("/")[2]) for page in got.pages}
+    lowest, highest = span[0] or 0, 60 if span[1] is None else span[1]
+    assert shown_pages == {at for at in (0, 20, 40, 60) if lowest <= at <= highest}
+
+
+async def test_a_followed_session_ends_with_the_range(share, audit):
+    session = await audit.record(ended=False)
+    _, token = await grant(share, session, end_offset=30)
+    async with asyncio.timeout(10):
+        parts = await replay(audit, token, session, follow=True)
+    assert ticks(parts) == list(range(31))
+    assert parts[-1].end.reason == pb.REPLAY_END_REASON_COMPLETE
+
+
+async def test_revocation_closes_open_streams_within_a_second(share, audit):
+    session = await audit.record(ended=False)
+    made, token = await grant(share, session)
+    _, other = await grant(share, session)
+
+    async def follow(by):
+        return await refusal(replay(audit, by, session, follow=True))
+
+    streams = [asyncio.create_task(follow(token)) for _ in range(5)]
+    members = asyncio.create_task(follow(audit.mint("view")))
+    neighbour = asyncio.create_task(follow(other))
+    await asyncio.sleep(0.5)
+    assert not any(stream.done() for stream in streams)
+    began = time.monotonic()
+    await share.revoke(made.share_link.share_link_id)
+    told = await asyncio.wait_for(asyncio.gather(*streams), 5)
+    took_s = time.monotonic() - began
+    assert {(one.code, one.reason) for one in told} == {(Code.PERMISSION_DENIED, "LINK_ENDED")}
+    assert took_s < 1
+    await asyncio.sleep(0.2)
+    assert not members.done()
+    assert not neighbour.done()
+    for task in (members, neighbour):
+        task.cancel()
+    # And what was not open is not opened any more.
+    for method, request in (("ReplaySession", pb.ReplaySessionRequest), ("GetSession", pb.GetSessionRequest)):
+        told = await _told(audit, method, request(session_id=session), token)
+        assert (told.code, told.reason) == (Code.PERMISSION_DENIED, "LINK_ENDED")
+
+
+async def test_deleting_a_session_ends_its_links(share, audit):
+    session = await audit.record()
+    made, token = await grant(share, session)
+    await share.create(session)
+    answer = await audit.stub.DeleteSessions(
+        pb.DeleteSessionsRequest(session_ids=[session]), metadata=bearer(audit.mint("admin"))
+    )
+    assert answer.share_link_count == 2
+    assert (await refusal(share.redeem(made.token))).code is Code.NOT_FOUND
+    assert (await _told(audit, "GetSession", pb.GetSessionRequest(session_id=session), token)).code in {
+        Code.PERMISSION_DENIED,
+        Code.NOT_FOUND,
+    }
+
+
+async def test_what_a_grant_opens_is_in_the_trail(share, audit):
+    session = await audit.record()
+    made, token = await grant(share, session)
+    await replay(audit, token, session)
+    await _told(audit, "ListSessions", pb.ListSessionsRequest(), token)
+    link = made.share_link.share_link_id
+    events = []
+    for _ in range(30):
+        events = [event for event in await audit.trail(share_link_id=link) if "audit.v1" in event.rpc]
+        if len(events) == 2:
+            break
+        await asyncio.sleep(0.1)
+    assert [(event.action, event.outcome, event.subject) for event in events] == [
+        (access_event_pb2.ACCESS_ACTION_REPLAY, access_event_pb2.ACCESS_OUTCOME_ALLOWED, f"link:{link}"),
+        (access_event_pb2.ACCESS_ACTION_LIST, access_event_pb2.ACCESS_OUTCOME_DENIED, f"link:{link}"),
+    ]
