@@ -1,0 +1,70 @@
+"""Selectors of a policy: the few forms that can be decided from one recorded element.
+
+`tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]` and `tag.class`. Combinators and pseudo-classes
+would need the whole document, which the server does not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
+_FORM = re.compile(
+    rf"(?P<tag>{_NAME})?(?:\.(?P<cls>-?{_NAME}))?|#(?P<id>{_NAME})"
+    rf"|\[(?P<attribute>{_NAME})(?:=(?:\"(?P<double>[^\"\\]*)\"|'(?P<single>[^'\\]*)'|(?P<bare>[\w-]+)))?\]",
+    re.ASCII,
+)
+FORMS = "tag, .class, #id, [attribute], [attribute=value] and tag.class"
+
+
+class Selector(msgspec.Struct, frozen=True):
+    """One simple selector. What is "" (value: None) is not asked for."""
+
+    text: str
+    tag: str = ""
+    cls: str = ""
+    attribute: str = ""
+    value: str | None = None
+
+    def matches(self, tag: str, attributes: Mapping[str, object]) -> bool:
+        """Returns whether an element with this tag (lower case) and these attributes is meant."""
+        if self.tag and self.tag != tag:
+            return False
+        if self.cls:
+            classes = attributes.get("class")
+            if not isinstance(classes, str) or self.cls not in classes.split():
+                return False
+        if self.attribute:
+            found = attributes.get(self.attribute)
+            return found is not None and found is not False and (self.value is None or self.value == found)
+        return True
+
+    @property
+    def word(self) -> str:
+        """A word that an element's JSON must hold for the selector to match: the rarest that it asks for."""
+        return self.cls or (self.value if self.attribute == "id" and self.value else self.attribute) or self.tag
+
+
+def parse_selector(text: str) -> Selector:
+    """Returns the selector.
+
+    Raises:
+        ValueError: If it is of no supported form.
+    """
+    match = _FORM.fullmatch(text.strip())
+    if match is None or not match[0]:
+        raise ValueError(f"{text!r} is not supported here; supported are {FORMS}")
+    if match["id"]:
+        return Selector(match[0], attribute="id", value=match["id"])
+    if match["attribute"]:
+        value = next((match[name] for name in ("double", "single", "bare") if match[name] is not None), None)
+        if value is not None and not value.isascii():
+            raise ValueError(f"{text!r}: the value must be ASCII")
+        return Selector(match[0], attribute=match["attribute"].lower(), value=value)
+    return Selector(match[0], tag=(match["tag"] or "").lower(), cls=match["cls"] or "")

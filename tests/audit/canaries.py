@@ -1,0 +1,307 @@
+"""Plants values that must never be stored: one of every rule in every field of a recording that holds text.
+
+`plant` takes the events of any recording and returns them with canaries added; `leaks` finds canaries in
+bytes of any kind: storage, logs, dumps, exports. Each value stands in one place only, so a leak names its field.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from stdnum import luhn
+
+
+@dataclass(frozen=True)
+class Canary:
+    rule: str
+    field: str
+    value: str
+
+
+def _iban(number: int) -> str:
+    account = f"37040044{number:010d}"
+    check = 98 - int(account + "131400") % 97  # ISO 13616: DE is 1314, check digits 00
+    return f"DE{check:02d}{account}"
+
+
+def value_of(rule: str, number: int) -> str:  # noqa: PLR0911 - one for each rule
+    """Returns a value that the rule must find, another one for each number below 10,000."""
+    match rule:
+        case "email":
+            return f"canary.{number}@mail{number}.example.org"
+        case "phone":
+            return f"+4670{1000000 + number}"
+        case "payment_card":
+            digits = f"411111{number:09d}"
+            return digits + luhn.calc_check_digit(digits)
+        case "iban":
+            return _iban(number)
+        case "us_ssn":
+            return f"{500 + number // 1000}-{10 + number % 80}-{1000 + number}"
+        case "national_id":
+            serial = f"8507{1 + number % 28:02d}{number % 1000:03d}"
+            return f"{serial[:6]}-{serial[6:]}{luhn.calc_check_digit(serial)}"
+        case "jwt":
+            return f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYW5hcnki{number:06d}.c2lnbmF0dXJl{number:06d}"
+        case "api_key":
+            return f"sk_live_canary{number:06d}abcdef"
+        case "ip_address":
+            return f"203.0.{113 + number // 250}.{1 + number % 250}"
+        case "url_credentials":
+            return f"https://user{number}:pw{number}canary@host.example/"
+        case "url_query":
+            return f"https://host.example/p?token=canaryquery{number}"
+    raise ValueError(rule)
+
+
+RULES = (
+    "email",
+    "phone",
+    "payment_card",
+    "iban",
+    "us_ssn",
+    "national_id",
+    "jwt",
+    "api_key",
+    "ip_address",
+    "url_credentials",
+    "url_query",
+)
+
+
+class _Planter:
+    def __init__(self) -> None:
+        self.canaries: list[Canary] = []
+
+    def text(self, field: str) -> str:
+        """Returns running text with a canary of every rule."""
+        words = [self._one(rule, field) for rule in RULES]
+        return "so " + " and ".join(words) + " end"
+
+    def url(self, field: str) -> str:
+        """Returns an address with a canary in its query."""
+        return self._one("url_query", field)
+
+    def secret(self, field: str) -> str:
+        """Returns a value that no rule knows: it must go because of the field that it stands in."""
+        value = f"plainsecret{len(self.canaries):05d}"
+        self.canaries.append(Canary("field", field, value))
+        return value
+
+    def _one(self, rule: str, field: str) -> str:
+        value = value_of(rule, len(self.canaries))
+        needle = value
+        if rule == "url_credentials":
+            needle = value.split("/")[2].split("@")[0]
+        elif rule == "url_query":
+            needle = value.split("=")[1]
+        self.canaries.append(Canary(rule, field, needle))
+        return value
+
+
+def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[dict[str, Any]], list[Canary]]:
+    """Returns a copy of the events with canaries in every class of field, and what was planted.
+
+    Args:
+        events: A recording with a full snapshot.
+        first_id: Ids of planted nodes begin here.
+    """
+    events = copy.deepcopy(events)
+    planter = _Planter()
+    ids = iter(range(first_id, first_id + 100_000))
+    at = next(index for index, event in enumerate(events) if event["type"] == 2)
+    snapshot = events[at]
+    time = snapshot["timestamp"]
+    html = next(node for node in snapshot["data"]["node"]["childNodes"] if node["type"] == 2)
+    body = html["childNodes"][-1]
+    nodes = {
+        name: next(ids)
+        for name in ("text", "password", "field", "area", "area_text", "box", "canvas", "secret", "hidden_text")
+    }
+    body["childNodes"] += _elements(planter, "snapshot", ids, nodes)
+    planted: list[dict[str, Any]] = [
+        {"type": 4, "data": {"href": planter.url("meta.href"), "width": 800, "height": 600}},
+        _incremental(
+            0,
+            texts=[
+                {"id": nodes["text"], "value": planter.text("mutation.text")},
+                {"id": nodes["area_text"], "value": planter.secret("mutation.textarea")},
+                {"id": nodes["hidden_text"], "value": planter.secret("mutation.masked")},
+            ],
+            attributes=[
+                {
+                    "id": nodes["box"],
+                    "attributes": {
+                        "title": planter.text("mutation.title"),
+                        "style": {"--x": planter.text("mutation.style")},
+                    },
+                },
+                {"id": nodes["field"], "attributes": {"value": planter.secret("mutation.value")}},
+                {"id": nodes["password"], "attributes": {"type": "text", "value": planter.secret("mutation.password")}},
+            ],
+            removes=[],
+            adds=[
+                {"parentId": nodes["box"], "nextId": None, "node": node}
+                for node in _elements(planter, "added", ids, {key: next(ids) for key in nodes})
+            ]
+            + [
+                {
+                    "parentId": nodes["secret"],
+                    "nextId": None,
+                    "node": {"type": 3, "id": next(ids), "textContent": planter.secret("added.masked")},
+                }
+            ],
+        ),
+        _incremental(5, id=nodes["field"], text=planter.secret("input.text"), isChecked=False),
+        _incremental(5, id=nodes["password"], text=planter.secret("input.password"), isChecked=False),
+        _incremental(5, id=1_999_999, text=planter.text("input.unknown"), isChecked=False),
+        _incremental(8, id=7, adds=[{"rule": f"a::before{{content:'{planter.text('style.rule')}'}}", "index": 0}]),
+        _incremental(8, id=7, replace=planter.text("style.replace")),
+        _incremental(
+            9,
+            id=nodes["canvas"],
+            type=0,
+            commands=[{"property": "fillText", "args": [planter.text("canvas.text"), 1, 2]}],
+        ),
+        _incremental(10, family="x", fontSource=planter.text("font.source"), buffer=False),
+        _incremental(11, level="log", payload=[json.dumps(planter.text("log.payload"))], trace=[]),
+        _incremental(13, id=7, set={"property": "content", "value": planter.text("style.declaration")}, index=[0]),
+        _incremental(
+            15,
+            id=7,
+            styles=[{"styleId": 1, "rules": [{"rule": planter.text("style.adopted"), "index": 0}]}],
+            styleIds=[1],
+        ),
+        _incremental(99, note=planter.text("unknown.source")),
+        {
+            "type": 5,
+            "data": {
+                "tag": "note",
+                "payload": {"text": planter.text("custom.payload"), "password": planter.secret("custom.password")},
+            },
+        },
+        {"type": 5, "data": {"tag": "note", "payload": planter.text("custom.string")}},
+        {
+            "type": 6,
+            "data": {
+                "plugin": "rrweb/console@1",
+                "payload": {
+                    "level": "log",
+                    "trace": [planter.text("console.trace")],
+                    "payload": [
+                        json.dumps(planter.text("console.text")),
+                        json.dumps(
+                            {
+                                "api_key": planter.secret("console.api_key"),
+                                "deep": json.dumps({"cvc": planter.secret("console.cvc")}),
+                            }
+                        ),
+                    ],
+                },
+            },
+        },
+        {"type": 6, "data": {"plugin": "rrweb/network@1", "payload": {"requests": [_request(planter)]}}},
+        {"type": 6, "data": {"plugin": "someone/else@3", "payload": [planter.text("plugin.other")]}},
+        {"type": 7, "data": {"url": planter.text("asset.url"), "payload": {}}},
+        {"type": 42, "data": {"odd": planter.text("unknown.type")}},
+        {"type": 3, "data": {"source": 1, "positions": [], "extra": planter.text("move.extra")}},
+    ]
+    for index, event in enumerate(planted):
+        event["timestamp"] = time + index
+    events[at + 1 : at + 1] = planted
+    return events, planter.canaries
+
+
+def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
+    """Returns the canaries that stand in the data, as they are or as JSON escapes or percent-encoding write them."""
+    texts = [data.decode("utf-8", "replace")]
+    texts.append(texts[0].replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@"))
+    return [canary for canary in canaries if any(canary.value in text for text in texts)]
+
+
+def _incremental(source: int, **data: Any) -> dict[str, Any]:
+    return {"type": 3, "data": {"source": source, **data}}
+
+
+def _element(tag: str, node: int, attributes: dict[str, Any], *children: dict[str, Any]) -> dict[str, Any]:
+    return {"type": 2, "tagName": tag, "attributes": attributes, "childNodes": list(children), "id": node}
+
+
+def _elements(planter: _Planter, where: str, ids: Any, nodes: dict[str, int]) -> list[dict[str, Any]]:
+    def text(field: str, node: int | None = None, kind: int = 3) -> dict[str, Any]:
+        return {"type": kind, "textContent": field, "id": next(ids) if node is None else node}
+
+    def say(field: str) -> str:
+        return planter.text(f"{where}.{field}")
+
+    def hide(field: str) -> str:
+        return planter.secret(f"{where}.{field}")
+
+    return [
+        _element(
+            "div",
+            nodes["box"],
+            {name: say(name) for name in ("title", "alt", "placeholder", "aria-label", "content", "data-note", "name")},
+            text(say("text"), nodes["text"]),
+            text(say("comment"), kind=5),
+            text(say("cdata"), kind=4),
+        ),
+        _element("a", next(ids), {"href": planter.url(f"{where}.href")}, text("link")),
+        _element("form", next(ids), {"action": planter.url(f"{where}.action")}),
+        _element(
+            "img", next(ids), {"src": planter.url(f"{where}.src"), "srcset": planter.url(f"{where}.srcset") + " 2x"}
+        ),
+        _element("iframe", next(ids), {"rr_src": planter.url(f"{where}.rr_src")}),
+        _element("link", next(ids), {"rel": "stylesheet", "_cssText": f"/* {say('css')} */"}),
+        _element("style", next(ids), {}, text(f"a{{}} /* {say('style')} */")),
+        _element("input", nodes["field"], {"type": "text", "value": hide("value")}),
+        _element("input", nodes["password"], {"type": "password", "value": hide("password")}),
+        _element("input", next(ids), {"type": "hidden", "value": hide("hidden")}),
+        _element("input", next(ids), {"type": "text", "autocomplete": "section-a cc-number", "value": hide("cc")}),
+        _element("input", next(ids), {"type": "radio", "value": hide("radio")}),
+        _element(
+            "select",
+            next(ids),
+            {"value": hide("select")},
+            _element("option", next(ids), {"value": hide("option"), "selected": True}),
+        ),
+        _element(
+            "textarea", nodes["area"], {"value": hide("textarea")}, text(hide("textarea.text"), nodes["area_text"])
+        ),
+        _element("canvas", nodes["canvas"], {"width": "10", "rr_dataURL": "data:image/png;base64,iVBORw0KGgo="}),
+        _element(
+            "div",
+            nodes["secret"],
+            {"class": "x rr-mask", "title": hide("masked.title")},
+            _element("p", next(ids), {}, text(hide("masked.text"), nodes["hidden_text"])),
+        ),
+        _element(
+            "div",
+            next(ids),
+            {"data-afterimage": "block"},
+            _element("img", next(ids), {"src": hide("blocked.src"), "alt": hide("blocked.alt")}),
+            text(hide("blocked.text")),
+        ),
+    ]
+
+
+def _request(planter: _Planter) -> dict[str, Any]:
+    return {
+        "name": planter.url("network.name"),
+        "method": "POST",
+        "status": 200,
+        "startTime": 12.300000190734863,
+        "requestHeaders": {
+            "Authorization": "Basic " + planter.secret("network.authorization"),
+            "x-my-session-id": planter.secret("network.session"),
+            "accept": planter.text("network.accept"),
+        },
+        "responseHeaders": [["Set-Cookie", planter.secret("network.cookie")]],
+        "requestBody": json.dumps({"name": planter.secret("network.body"), "n": [planter.secret("network.list")]}),
+        "responseBody": json.dumps(
+            {"said": planter.text("network.response"), "token": planter.secret("network.token")}
+        ),
+    }
