@@ -132,13 +132,17 @@ async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncItera
     """
     while True:
         try:
-            async with client.pubsub(ignore_subscribe_messages=True) as channel:
+            async with client.pubsub() as channel:
                 await channel.subscribe(keys.revoked_channel)
-                yield None
                 while True:
                     # Not `listen()`: the client's timeout would end it.
                     message = await channel.get_message(timeout=0.5)
-                    if message is not None and message["type"] == "message":
+                    if message is None:
+                        continue
+                    if message["type"] == "message":
                         yield message["data"].decode()
+                    elif message["type"] == "subscribe":
+                        # The client connects and subscribes again without a word; this answer is what shows it.
+                        yield None
         except (redis.exceptions.RedisError, OSError):
             await asyncio.sleep(0.5)
