@@ -1,0 +1,214 @@
+"""How commands talk to the services: the Python client of gen/afterimage_client, with the settings' TLS and a token.
+
+The token is the one in AFTERIMAGE_TOKEN or, without it, minted with the installation's own secret. Whatever goes
+wrong on the way becomes one sentence (`CommandError`).
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import ssl
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from afterimage_client.audit.v1 import AuditServiceStub
+from afterimage_client.share.v1 import ShareServiceStub
+from google.rpc import error_details_pb2
+from grpclib.client import Channel
+from grpclib.config import Configuration
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
+
+from services.cli.command import CommandError
+from services.cli.running import find_running
+from services.runtime.auth import Scope, TokenMinter
+from services.runtime.config import Settings, SettingsError
+from services.runtime.settings import is_loopback
+
+TOKEN_TTL_S = 3_600.0
+TIMEOUT_S = 30.0
+"""For calls that answer at once; streams have none."""
+
+_WINDOW_BYTES = 16 * 1024**2  # what the server may send ahead: a chunk is up to 4 MiB
+
+_HINTS = {
+    Status.UNAVAILABLE: "`afterimage doctor` looks for the cause",
+    Status.UNIMPLEMENTED: "the server is of another version, or this part of it is not built yet",
+}
+
+NETWORK_ERRORS = (GRPCError, StreamTerminatedError, ProtocolError, ConnectionError, TimeoutError, ssl.SSLError, OSError)
+"""What a call can end with that is no defect of ours; `sentence_of` turns each into a sentence."""
+
+
+class Client:
+    """A connection to one service.
+
+    Attributes:
+        address: host:port or unix:path.
+    """
+
+    def __init__(self, channel: Channel, address: str, token: Callable[[], str]) -> None:
+        self._channel = channel
+        self._token = token
+        self.address = address
+
+    @property
+    def audit(self) -> AuditServiceStub:
+        """AuditService, with a token that is fresh now: a stream ends with the token that it began with."""
+        return AuditServiceStub(self._channel, metadata=self._metadata())
+
+    @property
+    def share(self) -> ShareServiceStub:
+        """ShareService, in the same way."""
+        return ShareServiceStub(self._channel, metadata=self._metadata())
+
+    def _metadata(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self._token()}"}
+
+
+@asynccontextmanager
+async def connect(
+    settings: Settings, scopes: Sequence[Scope], *, address: str | None = None, project: str | None = None
+) -> AsyncIterator[Client]:
+    """Yields a client of AuditService; errors of calls inside the block come out as CommandError.
+
+    Args:
+        settings: For TLS, the secret and, without `address`, where the service is.
+        scopes: What the minted token must allow.
+        address: host:port or unix:path; None: the settings'.
+        project: What the minted token opens; None: the only project there is.
+    """
+    target = address or audit_address(settings)
+    token = token_source(settings, scopes, project)
+    channel = _channel(settings, target)
+    try:
+        yield Client(channel, target, token)
+    except CommandError:
+        raise
+    except NETWORK_ERRORS as error:
+        raise CommandError(sentence_of(error, target)) from error
+    finally:
+        channel.close()
+
+
+def audit_address(settings: Settings) -> str:
+    """Returns where AuditService is: what `afterimage up` says that runs here, else what the settings say."""
+    running = find_running(settings.data_dir)
+    if running is not None and running.audit:
+        return running.audit
+    return local_address(settings.audit.host, settings.audit.port)
+
+
+def local_address(host: str, port: int) -> str:
+    """Returns where this machine reaches what listens on `host` and `port`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def token_source(settings: Settings, scopes: Sequence[Scope], project: str | None = None) -> Callable[[], str]:
+    """Returns what gives a token: AFTERIMAGE_TOKEN, else one that is minted anew each time.
+
+    Raises:
+        CommandError: If there is nothing to mint with, or it is not clear for which project.
+    """
+    if given := os.environ.get("AFTERIMAGE_TOKEN"):
+        return given.strip
+    name = the_project(settings, project)
+    path = settings.data_dir / "secret"
+    if settings.auth.secret is None and settings.is_development and not path.exists():
+        # Minting would make a secret that no server knows.
+        raise CommandError(
+            f"there is no secret in {path}: run this where `afterimage up` was started, or set AFTERIMAGE_DATA_DIR, "
+            "or AFTERIMAGE_TOKEN to a token"
+        )
+    try:
+        minter = TokenMinter(settings)
+    except SettingsError as error:
+        raise CommandError(f"{error}; or set AFTERIMAGE_TOKEN to a token of your identity provider") from error
+    return lambda: minter.mint(local_subject(), name, scopes, TOKEN_TTL_S)
+
+
+def the_project(settings: Settings, project: str | None) -> str:
+    """Returns the project that is meant.
+
+    Raises:
+        CommandError: If it is not configured, or none is named and there are several.
+    """
+    known = [one.id for one in settings.projects]
+    if project is None and len(known) == 1:
+        return known[0]
+    if project is None:
+        raise CommandError(f"name one of the projects with --project: {', '.join(known)}")
+    if project not in known:
+        raise CommandError(f"there is no project {project!r}, only {', '.join(known)}")
+    return project
+
+
+def local_subject() -> str:
+    """Returns who a token of the command line speaks for: the user of this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"cli:{os.getuid()}"
+
+
+def sentence_of(error: BaseException, address: str) -> str:
+    """Returns what went wrong with a call to `address`, for people."""
+    match error:
+        case GRPCError():
+            return _spoken(error)
+        case ssl.SSLError():
+            return f"{address} does not speak TLS that the settings trust: {error.reason or error}"
+        case StreamTerminatedError() | ProtocolError():
+            return f"the connection to {address} broke off: {error}"
+        case TimeoutError():
+            return f"{address} did not answer in time; `afterimage doctor` looks for the cause"
+        case OSError():
+            why = (error.strerror or str(error)).lower()
+            return f"cannot reach AuditService at {address}: {why}; is `afterimage up` running?"
+    return str(error)
+
+
+def _spoken(error: GRPCError) -> str:
+    message = error.message or "no message"
+    fields = [
+        f"{violation.field}: {violation.description}"
+        for detail in error.details or ()
+        if isinstance(detail, error_details_pb2.BadRequest)
+        for violation in detail.field_violations
+    ]
+    # Our own servers say the fields in the message already; a proxy in between may not.
+    more = [field for field in fields if field not in message]
+    hint = _HINTS.get(error.status)
+    return "; ".join([f"{error.status.name}: {message}", *more, *([hint] if hint else [])])
+
+
+def _channel(settings: Settings, target: str) -> Channel:
+    tls = _tls_context(settings)
+    config = Configuration(http2_connection_window_size=_WINDOW_BYTES, http2_stream_window_size=_WINDOW_BYTES)
+    if target.startswith("unix:"):
+        return Channel(path=target.removeprefix("unix:").removeprefix("//"), ssl=tls, config=config)
+    host, _, port = target.rpartition(":")
+    host = host.strip("[]")
+    if not (host and port.isdigit() and int(port) < 65_536):
+        raise CommandError(f"{target!r} is no address: write host:port or unix:path")
+    if tls is None and not (settings.tls.allow_plaintext or is_loopback(host)):
+        raise CommandError(f"tls.ca_file: {target} is not loopback: set it, or tls.allow_plaintext")
+    return Channel(host, int(port), ssl=tls, config=config)
+
+
+def _tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """The settings' TLS for clients, as `services.runtime.tls.channel` has it; None: plain text."""
+    tls = settings.tls
+    if tls.ca_file is None and tls.cert_file is None:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=tls.ca_file)
+        if tls.client_cert_file is not None:
+            context.load_cert_chain(tls.client_cert_file, tls.client_key_file, password=b"")
+    except (ssl.SSLError, OSError) as error:
+        raise CommandError(f"tls: the certificates cannot be used: {error.strerror or error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["h2"])
+    return context

@@ -1,0 +1,46 @@
+"""`afterimage token`: a token for people and scripts, signed with the installation's secret."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from services.cli.client import local_subject, the_project
+from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, telling_problems
+from services.runtime.auth import Scope, TokenMinter
+
+# INTERNAL is for our own processes and is never given to a person.
+_FOR_PEOPLE = [scope for scope in Scope if scope is not Scope.INTERNAL]
+
+
+def token(
+    context: typer.Context,
+    *,
+    scope: Annotated[
+        list[str], typer.Option(help=f"What it allows: {', '.join(_FOR_PEOPLE)}. Several: again, or with commas.")
+    ],
+    ttl: Annotated[str, typer.Option(help="How long it holds, such as 15m, 1h or 7d.")] = "1h",
+    project: ProjectName = None,
+    subject: Annotated[str | None, typer.Option(help="Who it speaks for. Default: this machine's user.")] = None,
+) -> None:
+    """Prints a token."""
+    with telling_problems():
+        settings = invocation_of(context).settings()
+        holds_s = duration_s(ttl)
+        if not holds_s:
+            raise CommandError("--ttl: must be above 0")
+        minted = TokenMinter(settings).mint(
+            subject or local_subject(), the_project(settings, project), _scopes(scope), holds_s
+        )
+        sys.stdout.write(f"{minted}\n")
+
+
+def _scopes(words: list[str]) -> list[Scope]:
+    named = [word.strip() for text in words for word in text.split(",") if word.strip()]
+    if unknown := sorted(set(named) - set(_FOR_PEOPLE)):
+        raise CommandError(f"--scope: there is no {unknown[0]!r}, only {', '.join(_FOR_PEOPLE)}")
+    if not named:
+        raise CommandError(f"--scope: name at least one of {', '.join(_FOR_PEOPLE)}")
+    return [Scope(word) for word in named]
