@@ -20,6 +20,7 @@ from services.audit.committer import Committer
 from services.audit.deletion import Deletion
 from services.audit.device import recognise
 from services.audit.engine import Engine, StorageError
+from services.audit.fan_out import FanOut
 from services.audit.grants import GRANT_METHODS
 from services.audit.live import LiveHub
 from services.audit.metrics import AuditMetrics
@@ -124,6 +125,9 @@ async def _serving(
     playback = Playback(store)
     redis = redis_link.connect(settings)
     revocations = Revocations(redis, LinkKeys(settings))
+    fan_out = None
+    if redis is not None and not alone:
+        hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, hub, now_ms),
         recordings=recordings,
@@ -149,6 +153,8 @@ async def _serving(
     async with asyncio.TaskGroup() as tasks:
         jobs = (committer.run(), trail.run(), revocations.run(), _sweep(store, trail))
         background = [tasks.create_task(job) for job in jobs]
+        if fan_out is not None:
+            background.append(tasks.create_task(fan_out.run()))
         try:
             async with (
                 serve_metrics(settings.audit.metrics_host, settings.audit.metrics_port, registry),

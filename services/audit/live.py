@@ -31,8 +31,36 @@ class Recorder(Protocol):
         """The session is not wanted any more."""
         ...
 
+    def viewer_joined(self) -> None:
+        """One more watches; he needs a full snapshot that is not too old."""
+        ...
+
+    def superseded(self) -> None:
+        """Another server records the window now."""
+        ...
+
     def server_stops(self) -> None:
         """The server stops; the recorder goes on with another, or with this one's successor."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """The other servers on the same storage, as far as a hub tells them anything."""
+
+    def stored(self, key: SessionKey) -> None:
+        """Something of the session was stored here."""
+        ...
+
+    def deleted(self, key: SessionKey) -> None:
+        """The session was deleted here."""
+        ...
+
+    def opened(self, window: WindowKey) -> None:
+        """A stream of this server records the window from now on."""
+        ...
+
+    def interest(self) -> None:
+        """Somebody has begun to watch here."""
         ...
 
 
@@ -116,6 +144,9 @@ class LiveHub:
         self._tails: dict[SessionKey, set[Tail]] = {}
         self._watches: dict[str, set[Watch]] = {}
         self._recorders: dict[SessionKey, dict[WindowKey, Recorder]] = {}
+        self._watched_elsewhere: set[SessionKey] = set()
+        self.elsewhere: Elsewhere | None = None
+        """The other servers, where there are any."""
         self.closing = False
 
     def stored(self, chunk: ChunkRow) -> None:
@@ -123,14 +154,14 @@ class LiveHub:
         key = chunk.key.session_key
         for tail in self._tails.get(key, ()):
             tail.push(chunk)
-        self._touch(key)
+        self._changed(key)
 
     def ended(self, window: WindowKey) -> None:
         """A window has ended, durably."""
         key = window.session_key
         for tail in self._tails.get(key, ()):
             tail.nudge()
-        self._touch(key)
+        self._changed(key)
 
     def changed_elsewhere(self, key: SessionKey) -> None:
         """Another server has stored something of the session."""
@@ -140,11 +171,41 @@ class LiveHub:
 
     def deleted(self, key: SessionKey) -> None:
         """The session is gone."""
+        self.deleted_elsewhere(key)
+        if self.elsewhere is not None:
+            self.elsewhere.deleted(key)
+
+    def deleted_elsewhere(self, key: SessionKey) -> None:
+        """Another server has deleted the session."""
         for tail in self._tails.get(key, ()):
             tail.nudge(deleted=True)
         for recorder in list(self._recorders.get(key, {}).values()):
             recorder.stop("the session was deleted")
         self._touch(key)
+
+    def opened_elsewhere(self, window: WindowKey) -> None:
+        """Another server records the window: the stream here is the older one."""
+        if recorder := self._recorders.get(window.session_key, {}).get(window):
+            recorder.superseded()
+
+    def watched_elsewhere(self, key: SessionKey, *, watched: bool) -> None:
+        """Somebody has begun to follow the session on another server, or nobody does any more."""
+        if watched:
+            self._watched_elsewhere.add(key)
+        else:
+            self._watched_elsewhere.discard(key)
+        if key not in self._tails:
+            self._tell(key, watched=watched)
+
+    @property
+    def followed(self) -> list[SessionKey]:
+        """The sessions that are followed on this server."""
+        return list(self._tails)
+
+    @property
+    def watched(self) -> list[str]:
+        """The projects that are watched on this server."""
+        return list(self._watches)
 
     @property
     def follower_count(self) -> int:
@@ -165,8 +226,8 @@ class LiveHub:
                 recorder.server_stops()
 
     def is_followed(self, key: SessionKey) -> bool:
-        """Returns whether somebody follows the session on this server."""
-        return key in self._tails
+        """Returns whether somebody follows the session, here or on another server."""
+        return key in self._tails or key in self._watched_elsewhere
 
     @contextmanager
     def recording(self, window: WindowKey, recorder: Recorder) -> Iterator[None]:
@@ -176,6 +237,8 @@ class LiveHub:
         recorders[window] = recorder
         if self.is_followed(key):
             recorder.set_watched(True)
+        if self.elsewhere is not None:
+            self.elsewhere.opened(window)
         self._touch(key)
         try:
             yield
@@ -191,15 +254,15 @@ class LiveHub:
         tail = Tail()
         tails = self._tails.setdefault(key, set())
         tails.add(tail)
-        if len(tails) == 1:
-            self._tell(key, watched=True)
+        self._tell(key, watched=True)  # every time: a later viewer needs a full snapshot as well
         try:
             yield tail
         finally:
             tails.discard(tail)
             if not tails and self._tails.get(key) is tails:
                 del self._tails[key]
-                self._tell(key, watched=False)
+                if key not in self._watched_elsewhere:
+                    self._tell(key, watched=False)
 
     @contextmanager
     def watch(self, project: str) -> Iterator[Watch]:
@@ -207,6 +270,8 @@ class LiveHub:
         watch = Watch()
         watches = self._watches.setdefault(project, set())
         watches.add(watch)
+        if self.elsewhere is not None:
+            self.elsewhere.interest()
         try:
             yield watch
         finally:
@@ -217,6 +282,11 @@ class LiveHub:
     def _tell(self, key: SessionKey, *, watched: bool) -> None:
         for recorder in self._recorders.get(key, {}).values():
             recorder.set_watched(watched)
+
+    def _changed(self, key: SessionKey) -> None:
+        self._touch(key)
+        if self.elsewhere is not None:
+            self.elsewhere.stored(key)
 
     def _touch(self, key: SessionKey) -> None:
         for watch in self._watches.get(key.project, ()):

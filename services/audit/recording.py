@@ -118,6 +118,8 @@ class Recording:
         self._rejected_in_a_row = 0
         self._gaps_in_a_row = 0
         self._snapshot_ms = 0
+        self._snapshot_asked_ms = 0
+        self._silent = False
         self._news = asyncio.Event()
         self._progress = asyncio.Event()
         self._outbox: deque[Rejected | Flush | Snapshot | Stop] = deque()
@@ -171,8 +173,11 @@ class Recording:
 
         Raises:
             FailedPrecondition: If `last_seq` is given and was not taken in.
+            InvalidArgument: If it is negative.
         """
-        if last_seq and last_seq != self.next_seq - 1:
+        if last_seq < 0:
+            raise InvalidArgument.of("end.last_seq", f"must not be negative, is {last_seq}")
+        if last_seq >= self.next_seq:
             raise FailedPrecondition(
                 f"end.last_seq: {last_seq} is not stored, the last stored chunk is {self.next_seq - 1}",
                 reason="CHUNKS_MISSING",
@@ -189,10 +194,13 @@ class Recording:
             await self._progress.wait()
 
     async def messages(self) -> list[Message]:
-        """Waits for, and returns, what the recorder is to be told; acks are cumulative."""
-        await self._news.wait()
-        self._news.clear()
-        return self.messages_now()
+        """Waits for, and returns, what the recorder is to be told; acks are cumulative. Empty: that was all."""
+        while True:
+            await self._news.wait()
+            if not self._silent:
+                self._news.clear()
+            if (found := self.messages_now()) or self._silent:
+                return found
 
     def messages_now(self) -> list[Message]:
         """Returns what the recorder is to be told at this moment."""
@@ -204,6 +212,11 @@ class Recording:
         self._outbox.clear()
         return found
 
+    def say_no_more(self) -> None:
+        """Makes `messages` come to an end, once it has given what there is to say now."""
+        self._silent = True
+        self._news.set()
+
     async def broken(self) -> None:
         """Waits until the stream must end for a reason of the server's, and raises it."""
         await asyncio.shield(self._broken)
@@ -214,12 +227,28 @@ class Recording:
             self._broken.set_exception(error)
             self._broken.exception()  # whoever waits gets it; nobody need wait
 
+    def raise_if_broken(self) -> None:
+        """Raises the error that the stream was broken off with, if it was."""
+        if self._broken.done() and (error := self._broken.exception()):
+            raise error
+
     def set_watched(self, watched: bool) -> None:
         """Asks the recorder to flush faster, and for a full snapshot when the last one is old."""
         rules = self._rules
         self._say(Flush(rules.watched_flush_interval_s if watched else rules.flush_interval_s))
-        if watched and self._state.order_ms - self._snapshot_ms > FRESH_SNAPSHOT_MS:
+        if watched:
+            self.viewer_joined()
+
+    def viewer_joined(self) -> None:
+        """Asks the recorder for a full snapshot when the last one is old and none was asked for since."""
+        latest_ms = max(self._snapshot_ms, self._snapshot_asked_ms)
+        if self._state.order_ms - latest_ms > FRESH_SNAPSHOT_MS:
+            self._snapshot_asked_ms = self._state.order_ms
             self._say(Snapshot())
+
+    def superseded(self) -> None:
+        """Ends the stream: a newer one records the window."""
+        self.break_off(Aborted("a newer stream records this window", reason="SUPERSEDED"))
 
     def stop(self, reason: str) -> None:
         """Tells the recorder to stop, and ends the stream."""
@@ -253,9 +282,16 @@ class Recording:
         self._news.set()
 
     async def _submit(self, entry: Entry, size_bytes: int) -> None:
+        self.raise_if_broken()  # whoever broke it off counts on what is stored now
         self._pending += 1
         self._unacked_bytes += size_bytes
-        await self._committer.submit(entry)
+        try:
+            await self._committer.submit(entry)
+        except BaseException:  # cancelled while it waited for room: the entry is not on its way
+            self._pending -= 1
+            self._unacked_bytes -= size_bytes
+            self._progress.set()
+            raise
 
     def _stored(self, chunk: ChunkRow) -> None:
         self._pending -= 1
@@ -281,6 +317,8 @@ class Recordings:
         self._committer = committer
         self._hub = hub
         self._open: dict[WindowKey, Recording] = {}
+        self._unfinished: set[Recording] = set()
+        """The open ones, and those that a newer stream superseded and whose last chunks are on their way."""
         self.rejected: Counter[Reason] = Counter()
 
     @property
@@ -293,6 +331,7 @@ class Recordings:
 
         Raises:
             FailedPrecondition: If the session was deleted.
+            Aborted: If a still newer stream came meanwhile.
             Unavailable: If the older stream's chunks cannot be stored in time.
             StorageError: As the engine does.
         """
@@ -300,15 +339,17 @@ class Recordings:
         recording = Recording(head, rules, self._committer, self._hub, self.rejected)
         older = self._open.get(key)
         self._open[key] = recording
+        self._unfinished.add(recording)
         try:
             if older is not None:
-                older.break_off(Aborted("a newer stream records this window", reason="SUPERSEDED"))
+                older.superseded()
                 await _drained(older)
             if await self._store.is_deleted(key.session_key):
                 raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
             if point := await self._store.resume_point(key):
                 recording.head = replace(head, kept_from=point.kept_from)
                 recording.resume(point.seq, _load(point.state, point.seq))
+            recording.raise_if_broken()
         except BaseException:
             self._forget(recording)
             raise
@@ -322,10 +363,11 @@ class Recordings:
             self._forget(recording)
 
     def of_session(self, session: SessionKey) -> list[Recording]:
-        """Returns the open recordings of a session."""
-        return [recording for key, recording in self._open.items() if key.session_key == session]
+        """Returns the recordings of a session that are open or have chunks on their way to storage."""
+        return [recording for recording in self._unfinished if recording.key.session_key == session]
 
     def _forget(self, recording: Recording) -> None:
+        self._unfinished.discard(recording)
         if self._open.get(recording.key) is recording:
             del self._open[recording.key]
 
