@@ -1,0 +1,139 @@
+"""Services and clients as processes of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CLIENTS = Path(__file__).parent / "clients"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class AuditProcess:
+    """`python -m services.audit` on one port and one directory, however often it is killed."""
+
+    def __init__(self, data_dir, secret):
+        self.port = free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        projects = [
+            {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*"]},
+            {"id": "other", "keys": ["pk_other"], "origins": ["https://other.example"]},
+        ]
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AFTERIMAGE_")},
+            "AFTERIMAGE_DATA_DIR": str(data_dir),
+            "AFTERIMAGE_AUTH__SECRET": secret,
+            "AFTERIMAGE_PROJECTS": json.dumps(projects),
+            "AFTERIMAGE_AUDIT__PORT": str(self.port),
+            "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
+            "AFTERIMAGE_LOG__LEVEL": "warning",
+        }
+        self._process = None
+
+    async def start(self):
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.audit", cwd=ROOT, env=self._env
+        )
+        for _ in range(300):
+            assert self._process.returncode is None, "services.audit ended"
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            except OSError:
+                await asyncio.sleep(0.1)
+            else:
+                writer.close()
+                return
+        raise TimeoutError("services.audit does not listen")
+
+    async def stop(self, number=signal.SIGTERM):
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(number)
+            await self._process.wait()
+
+
+def node_clients():
+    """Installs the Node clients where they are missing; skips where that cannot be, fails in CI."""
+    reason = None
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        reason = "Node or npm is not here"
+    elif not (CLIENTS / "node_modules" / "ws").is_dir():
+        command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(command, cwd=CLIENTS, capture_output=True, text=True, timeout=300, check=False)
+        reason = None if done.returncode == 0 else f"npm ci failed: {done.stderr[-500:]}"
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+
+
+class NodeSocket:
+    """A WebSocket of the `ws` package, driven over standard input and output."""
+
+    @classmethod
+    @asynccontextmanager
+    async def opened(cls, url, *protocols, origin=""):
+        self = cls()
+        self._process = await asyncio.create_subprocess_exec(
+            "node",
+            str(CLIENTS / "socket.mjs"),
+            url.replace("http", "ws", 1),
+            origin,
+            *protocols,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            limit=16 * 1024**2,
+        )
+        self.first = json.loads(await self._line())
+        try:
+            yield self
+        finally:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+            self._process._transport.close()
+
+    async def _line(self):
+        async with asyncio.timeout(20):
+            return (await self._process.stdout.readline()).decode().strip()
+
+    async def send(self, message):
+        text = f"text:{message}" if isinstance(message, str) else base64.b64encode(message).decode()
+        self._process.stdin.write(text.encode() + b"\n")
+        await self._process.stdin.drain()
+
+    async def receive(self):
+        """Returns the next frame: bytes, or a dict of a text frame or of the close frame."""
+        line = await self._line()
+        return json.loads(line) if line.startswith("{") else base64.b64decode(line)
+
+    async def close(self):
+        self._process.stdin.write(b"close\n")
+        await self._process.stdin.drain()
+
+
+async def run(*command, stdin=None):
+    """Runs a program; returns its standard output."""
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    async with asyncio.timeout(60):
+        out, error = await process.communicate(stdin)
+    assert process.returncode == 0, error.decode()
+    return out
