@@ -52,6 +52,8 @@ class Deletion:
             found = [session for session in batch if session in known]
             not_found += [session for session in batch if session not in known]
             await self._store.mark_deleted(project, found)
+            # Again: from here on none begins, but some may have begun since.
+            open_now = [one for session in found for one in self._recordings.of_session(SessionKey(project, session))]
             for one in open_now:
                 one.stop("the session was deleted")
             await asyncio.gather(*(one.drained() for one in open_now))

@@ -54,6 +54,9 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
 MAX_PAGES_AND_MARKERS = 1_000
 
+LAST_WORDS_S = 2.0
+"""How long a recorder that does not read may hold up the end of its stream."""
+
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -107,23 +110,30 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self, requests: AsyncIterator[pb.RecordSessionRequest], context: Context, recording: Recording
     ) -> None:
         async def answer() -> None:
-            while True:
-                for message in await recording.messages():
+            while messages := await recording.messages():
+                for message in messages:
                     await context.write(convert.to_recorder(message))
+
+        # Not cancelled while it writes: gRPC takes one write at a time, and what a cancelled one was about to
+        # say would be lost, such as the last ack.
+        answering = asyncio.create_task(answer())
+
+        async def answered() -> None:
+            await asyncio.shield(answering)
 
         try:
             async with asyncio.TaskGroup() as tasks:
-                answering = tasks.create_task(answer())
-                breaking = tasks.create_task(recording.broken())
+                watching = [tasks.create_task(recording.broken()), tasks.create_task(answered())]
                 try:
                     await self._read(requests, recording)
                 finally:
-                    answering.cancel()
-                    breaking.cancel()
+                    for task in watching:
+                        task.cancel()
         finally:
-            if not context.cancelled():
-                for message in recording.messages_now():
-                    await context.write(convert.to_recorder(message))
+            recording.say_no_more()
+            await asyncio.wait([answering], timeout=0 if context.cancelled() else LAST_WORDS_S)
+            answering.cancel()
+            await asyncio.gather(answering, return_exceptions=True)
 
     async def _read(self, requests: AsyncIterator[pb.RecordSessionRequest], recording: Recording) -> None:
         async for request in requests:

@@ -1,0 +1,24 @@
+"""What the tests of AuditService share."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from audit.rpc import Audit, audit_settings, running
+
+
+@pytest.fixture
+async def audit(tmp_path) -> AsyncIterator[Audit]:
+    """An AuditService of the test's own, on an empty database."""
+    async with running(audit_settings(tmp_path)) as audit:
+        yield audit
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared_audit(tmp_path_factory) -> AsyncIterator[Audit]:
+    """One AuditService for all tests of a module, with small bounds of what a chunk may be."""
+    limits = {"max_chunk_bytes": 1024**2, "max_inflated_bytes": 8 * 1024**2}
+    async with running(audit_settings(tmp_path_factory.mktemp("audit"), ingest=limits)) as audit:
+        yield audit
