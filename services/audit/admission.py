@@ -10,6 +10,8 @@ from services.audit import convert
 from services.audit.live import LiveHub
 from services.audit.model import WindowHead
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
+from services.audit.policies import Policies
+from services.audit.policy import Policy
 from services.audit.recording import IngestRules
 from services.audit.store import NowMs, day_of
 from services.runtime.auth import Identity, Scope
@@ -25,6 +27,7 @@ class Admitted:
 
     head: WindowHead
     rules: IngestRules
+    policy: Policy
 
 
 class RecordingAdmission:
@@ -32,12 +35,14 @@ class RecordingAdmission:
 
     Args:
         settings: Limits and projects.
+        policies: What is masked.
         hub: Where recorders and viewers of this server meet.
         now_ms: The server's clock.
     """
 
-    def __init__(self, settings: Settings, hub: LiveHub, now_ms: NowMs) -> None:
+    def __init__(self, settings: Settings, policies: Policies, hub: LiveHub, now_ms: NowMs) -> None:
         self._settings = settings
+        self._policies = policies
         self.hub = hub
         self._now_ms = now_ms
 
@@ -67,8 +72,16 @@ class RecordingAdmission:
         else:
             self._check_time(identity.project, start_ms, now_ms)
             head = replace(head, kept_from=day_of(start_ms))
-        rules = IngestRules(bounds, limits.max_unacked_bytes, limits.flush_interval_s, limits.watched_flush_interval_s)
-        return Admitted(head, rules)
+        project = identity.project
+        rules = IngestRules(
+            bounds,
+            lambda: self._policies.of(project).masker,
+            limits.max_unacked_bytes,
+            limits.flush_interval_s,
+            limits.watched_flush_interval_s,
+        )
+        in_force = self._policies.of(project)
+        return Admitted(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
 
     def _check_time(self, project: str, start_ms: int, now_ms: int) -> None:
         ahead_s = (start_ms - now_ms) / 1000

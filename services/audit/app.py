@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import structlog
 from afterimage.audit.v1 import audit_service_pb2_grpc
@@ -25,6 +26,7 @@ from services.audit.grants import GRANT_METHODS
 from services.audit.live import LiveHub
 from services.audit.metrics import AuditMetrics
 from services.audit.playback import Playback
+from services.audit.policies import Policies
 from services.audit.recording import Recordings
 from services.audit.replay import Replayer
 from services.audit.revocation import Revocations
@@ -35,6 +37,7 @@ from services.audit.watch import Watcher
 from services.runtime import redis_link
 from services.runtime.auth import TokenVerifier
 from services.runtime.caller import CallerReader
+from services.runtime.config import load_settings
 from services.runtime.interceptors import server_interceptors
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
@@ -98,13 +101,14 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
     engine = await open_engine(settings)
     try:
+        policies = Policies(settings)
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
         store = Store(engine, dialect, dialect.retention_days, now_ms)
         await store.repair()
         trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
-        async with _serving(settings, store, trail, new_registry()) as server:
+        async with _serving(settings, store, policies, trail, new_registry()) as server:
             yield server
     finally:
         await engine.close()
@@ -112,7 +116,7 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
 
 @asynccontextmanager
 async def _serving(
-    settings: Settings, store: Store, trail: AccessStore, registry: CollectorRegistry
+    settings: Settings, store: Store, policies: Policies, trail: AccessStore, registry: CollectorRegistry
 ) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
@@ -129,7 +133,8 @@ async def _serving(
     if redis is not None and not alone:
         hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
     servicer = AuditServicer(
-        admission=RecordingAdmission(settings, hub, now_ms),
+        admission=RecordingAdmission(settings, policies, hub, now_ms),
+        policies=policies,
         recordings=recordings,
         catalog=catalog,
         playback=playback,
@@ -177,7 +182,8 @@ async def _serving(
                 ) as server,
             ):
                 background.append(tasks.create_task(_watch_health(server, committer)))
-                yield server
+                with _on_hangup(lambda: policies.reload(load_settings)):
+                    yield server
                 background.pop().cancel()
             await committer.drain()
         finally:
@@ -185,6 +191,21 @@ async def _serving(
                 task.cancel()
             if redis is not None:
                 await redis.aclose()
+
+
+@contextmanager
+def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
+    """Reads the policies again at SIGHUP while the block runs; in the main thread, where signals arrive."""
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGHUP, reload)
+    except (ValueError, RuntimeError):
+        yield  # not the main thread: nothing can be heard there
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _watch_health(server: GrpcServer, committer: Committer) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from afterimage.audit.v1 import session_filter_pb2
+from afterimage.audit.v1 import privacy_policy_pb2, session_filter_pb2
 from afterimage.recording.v1 import chunk_pb2, interaction_pb2, session_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -32,6 +32,7 @@ from services.audit.model import (
     total,
 )
 from services.audit.playback import StoredPayload
+from services.audit.policy import Policy
 from services.audit.recording import Ack, Flush, IngestRules, Message, Rejected, Snapshot, Stop
 from services.audit.watch import Change, Removed
 from services.runtime.enums import EnumCodec
@@ -144,7 +145,7 @@ def _size(size: session_pb2.Size) -> tuple[int, int]:
     return min(max(size.width, 0), _PIXELS), min(max(size.height, 0), _PIXELS)
 
 
-def ready(next_seq: int, rules: IngestRules, now_ms: int) -> pb.RecordSessionResponse:
+def ready(next_seq: int, rules: IngestRules, policy: Policy, now_ms: int) -> pb.RecordSessionResponse:
     """Returns the answer to `start`."""
     limits = pb.RecorderLimits(
         max_chunk_bytes=rules.bounds.max_bytes,
@@ -153,8 +154,21 @@ def ready(next_seq: int, rules: IngestRules, now_ms: int) -> pb.RecordSessionRes
         flush_interval=duration(round(rules.flush_interval_s * 1000)),
     )
     return pb.RecordSessionResponse(
-        ready=pb.RecordingReady(next_seq=next_seq, limits=limits, server_time=timestamp(now_ms))
+        ready=pb.RecordingReady(
+            next_seq=next_seq, privacy_policy=privacy_policy(policy), limits=limits, server_time=timestamp(now_ms)
+        )
     )
+
+
+def privacy_policy(policy: Policy) -> privacy_policy_pb2.PrivacyPolicy:
+    """Returns a policy in the form that rrweb's options take."""
+    options = policy.recorder_options()
+    text_mode = options.pop("text_mode")
+    rules = [
+        privacy_policy_pb2.PrivacyRule(**{**rule, "method": f"MASK_METHOD_{rule['method'].name}"})
+        for rule in options.pop("rules")
+    ]
+    return privacy_policy_pb2.PrivacyPolicy(**options, text_mode=f"TEXT_MODE_{text_mode.name}", rules=rules)
 
 
 def sent_chunk(chunk: chunk_pb2.Chunk) -> SentChunk:
@@ -415,7 +429,11 @@ def marker(key: SessionKey, start_ms: int, window_id: UUID, seq: int, mark: Mark
 
 
 def session_details(
-    summary: SessionSummary, windows: Sequence[WindowSummary], marks: Sequence[tuple[UUID, int, Mark]], most: int
+    summary: SessionSummary,
+    windows: Sequence[WindowSummary],
+    marks: Sequence[tuple[UUID, int, Mark]],
+    leaks: Mapping[tuple[str, str], int],
+    most: int,
 ) -> pb.GetSessionResponse:
     """Returns a session with everything that is shown beside its replay."""
     pages = [page_view(window_id, mark) for window_id, _, mark in marks if mark.kind == Kind.PAGE]
@@ -425,7 +443,13 @@ def session_details(
         if mark.kind != Kind.PAGE
     ]
     return pb.GetSessionResponse(
-        session=session(summary), windows=map(window, windows), pages=pages[:most], markers=markers[:most]
+        session=session(summary),
+        windows=map(window, windows),
+        pages=pages[:most],
+        markers=markers[:most],
+        masked_counts=[
+            pb.MaskedCount(rule=rule, field_class=field, count=count) for (rule, field), count in sorted(leaks.items())
+        ],
     )
 
 

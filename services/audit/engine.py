@@ -23,22 +23,22 @@ class StorageError(Exception):
 
     Attributes:
         detail: What the engine said.
-        code: ClickHouse's error code; 0: not known.
+        number: ClickHouse's error code; 0: not known.
     """
 
-    def __init__(self, detail: str, code: int = 0) -> None:
+    def __init__(self, detail: str, number: int = 0) -> None:
         super().__init__(detail)
         self.detail = detail
-        self.code = code
+        self.number = number
 
 
-class StorageAway(StorageError, Unavailable):
+class StorageAway(StorageError, Unavailable):  # noqa: N818 - a state, not a mistake
     """The engine cannot be reached, or did not answer in time; callers are told to try again."""
 
-    def __init__(self, detail: str, code: int = 0) -> None:
+    def __init__(self, detail: str, number: int = 0) -> None:
         Unavailable.__init__(self, "the storage does not answer; try again", reason="STORAGE_AWAY")
         self.detail = detail
-        self.code = code
+        self.number = number
 
 
 @dataclass(frozen=True, slots=True)

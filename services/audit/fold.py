@@ -4,8 +4,8 @@
 after whatever restart, because everything that counting and detecting need between chunks is in the
 state, and the state is stored with each chunk.
 
-What looks into events hangs in here, each with its own part of the state: counting (below), masking
-(before it, on the text) and the detection of frustration (after it, on the decoded events).
+What looks into events has its own part of the state: counting (below), masking (before it, on the text)
+and the detection of frustration (after it, on the decoded events).
 """
 
 from __future__ import annotations
@@ -14,10 +14,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 
 from services.audit import rrweb
+from services.audit.masking import Masked, MaskState
 from services.audit.model import Kind, Mark, Total, Totals
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
+
+_log = structlog.get_logger("afterimage.fold")
 
 STATE_VERSION = 1
 
@@ -59,6 +63,10 @@ class WindowState(msgspec.Struct, array_like=True, frozen=True):
     url: str = ""
     width: int = 0
     height: int = 0
+    mask: MaskState = MaskState()
+    """Nodes that masking watches."""
+    leaks: dict[str, int] = {}
+    """What masking found so far, that is what the browser let through: by "rule field_class"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +96,20 @@ def load_state(data: bytes) -> WindowState:
     return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
 
 
+NOTHING_MASKED = Masked(b"", MaskState(), {})
+
+
+def read_state(data: bytes) -> WindowState:
+    """Returns a stored state; one that cannot be read costs what was counted so far, never a recording."""
+    try:
+        return load_state(data)
+    except msgspec.MsgspecError:
+        _log.error("a stored state cannot be read; counting begins anew")
+        return WindowState()
+
+
 def fold(
-    state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int
+    state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int, masked: Masked = NOTHING_MASKED
 ) -> tuple[WindowState, Facts]:
     """Returns the state after a chunk, and what the chunk holds.
 
@@ -98,6 +118,7 @@ def fold(
         events: The chunk's events in the order in which they were sent; may be empty.
         raw_bytes: Bytes of JSON before compression.
         stored_bytes: Bytes of payload as stored.
+        masked: What masking found in the chunk, whose events these are.
     """
     seq = state.seq + 1
     totals = list(state.totals)
@@ -150,6 +171,10 @@ def fold(
     totals[Total.CLICKS] += clicks
     totals[Total.INPUTS] += inputs
     totals[Total.ACTIVE_MS] += worked_ms
+    leaks = state.leaks
+    if masked.counts:
+        leaks = _add_leaks(leaks, masked.counts)
+        totals[Total.MASKED] += sum(masked.counts.values())
     totals[Total.CHUNKS] += 1
     totals[Total.EVENTS] += len(events)
     totals[Total.RAW_BYTES] += raw_bytes
@@ -163,9 +188,19 @@ def fold(
         url=url,
         width=width,
         height=height,
+        mask=masked.state,
+        leaks=leaks,
     )
     facts = Facts(int(first), int(last), snapshot_ms, snapshot_seq, tuple(marks[:MAX_MARKS]))
     return after, facts
+
+
+def _add_leaks(leaks: dict[str, int], counts: dict[tuple[str, str], int]) -> dict[str, int]:
+    added = dict(leaks)
+    for (rule, field), count in counts.items():
+        name = f"{rule} {field}"
+        added[name] = added.get(name, 0) + count
+    return added
 
 
 def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list[Mark]) -> None:

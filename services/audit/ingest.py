@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.audit.fold import WindowState, dump_state, fold
+from services.audit.masking import Masker
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode, deflate, inflate
 
@@ -23,12 +24,28 @@ class SentChunk:
     event_count: int
 
 
-def take_in(
-    key: WindowKey, kept_from: date, state: WindowState, sent: SentChunk, bounds: Bounds
-) -> tuple[WindowState, ChunkRow]:
-    """Returns the window's state after the chunk, and the row that is stored. Pure.
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A chunk as it is stored.
 
-    The payload is stored as it was sent when it is gzip already and nothing was masked in it.
+    Attributes:
+        state: The window's state after it.
+        row: What is stored.
+        masked: How often each rule found something in each class of field; never what.
+    """
+
+    state: WindowState
+    row: ChunkRow
+    masked: dict[tuple[str, str], int]
+
+
+def take_in(
+    key: WindowKey, kept_from: date, state: WindowState, sent: SentChunk, bounds: Bounds, masker: Masker
+) -> TakenIn:
+    """Returns a chunk as it is stored. Pure.
+
+    The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
+    that is kept of the chunk (counts, marks, URLs) comes from the masked events.
 
     Raises:
         BadPayload: If the chunk cannot be stored; the state is what it was.
@@ -51,7 +68,12 @@ def take_in(
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
         )
-    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload))
+    masked = masker.mask(state.mask, text)
+    if masked.text is not text:
+        text = masked.text
+        payload = deflate(text)
+        events = decode(text)
+    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
     check_times(events, facts.first_ms, facts.last_ms, bounds)
     row = ChunkRow(
         key=key,
@@ -68,4 +90,4 @@ def take_in(
         state=dump_state(after),
         payload=payload,
     )
-    return after, row
+    return TakenIn(after, row, masked.counts)

@@ -25,7 +25,7 @@ from services.audit.masking_events import (
     events_decoder,
     raws_decoder,
 )
-from services.audit.masking_nodes import NodeMasker, is_plain
+from services.audit.masking_nodes import FIELD_TAGS, NodeMasker
 from services.audit.masking_places import Places
 from services.audit.masking_plugins import PayloadMasker, decode_any, encode_any
 from services.audit.masking_scan import Scanner
@@ -88,6 +88,10 @@ class Masker:
         if self._policy.keeps_all:
             return Masked(text, state, {})
         return _Chunk(self, state, text).run()
+
+    def url(self, href: str) -> str:
+        """Returns a page's URL with everything masked, as in a Meta event."""
+        return href if self._policy.keeps_all else self._text.mask(href, "meta_href", {}, key="href")
 
 
 class _Chunk:
@@ -237,20 +241,22 @@ class _Chunk:
                 self._changed = True
 
     def _adds(self, adds: tuple[Add, ...]) -> None:
-        flags, default = self._flags, self._default
-        plain = not self._select and not default
+        flags = self._flags
+        if not self._select and not self._default:
+            # Most nodes are texts and empty elements of no interest: they are told in one expression.
+            adds = tuple(
+                add
+                for add in adds
+                if (node := add.node) is not UNSET
+                and (
+                    node.children
+                    or ((tag := node.tag) is not UNSET and (tag in FIELD_TAGS or not tag.islower()))
+                    or (flags and (add.parent in flags or node.id in flags))
+                )
+            )
         for add in adds:
-            node = add.node
-            if node is UNSET:
-                continue
-            above = flags.get(-1 if add.parent is None else add.parent, default) if flags else default
-            if plain and not above and is_plain(node):
-                if flags:
-                    flags.pop(node.id, None)
-                continue
-            self._walk(node, above)
-            flags, default = self._flags, self._default
-            plain = plain and not default
+            if add.node is not UNSET:
+                self._walk(add.node, self._flags.get(-1 if add.parent is None else add.parent, self._default))
 
     def _input(self, data: Data) -> None:
         raw = data.text

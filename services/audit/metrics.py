@@ -33,9 +33,15 @@ class AuditMetrics(Collector):
         yield CounterMetricFamily("afterimage_events_stored", "rrweb events stored.", counts.events)
         yield CounterMetricFamily("afterimage_payload_bytes_stored", "Bytes of payload stored.", counts.payload_bytes)
         rejected = CounterMetricFamily("afterimage_chunks_rejected", "Chunks not stored.", labels=["reason"])
-        for reason, count in self._recordings.rejected.items():
+        for reason, count in self._recordings.counts.rejected.items():
             rejected.add_metric([reason.name.lower()], count)
         yield rejected
+        masked = CounterMetricFamily(
+            "afterimage_values_masked", "Values that browsers let through.", labels=["rule", "field_class"]
+        )
+        for (rule, field), count in self._recordings.counts.masked.items():
+            masked.add_metric([rule, field], count)
+        yield masked
         yield GaugeMetricFamily(
             "afterimage_batch_bytes", "Bytes gathered for the next insert.", self._committer.waiting_bytes
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.audit.fold import read_state
 from services.audit.model import ChunkIndex, Mark, SessionKey
 from services.audit.store import Store, day_of, read_marks
 
@@ -61,6 +63,18 @@ class Playback:
         )
         found = [(window, seq, mark) for window, seq, data in rows for mark in read_marks(data)]
         return sorted(found, key=lambda entry: (entry[2].time_ms, entry[0].int, entry[1]))
+
+    async def leaks(self, key: SessionKey) -> dict[tuple[str, str], int]:
+        """Returns what masking found in the session: how often each rule in each class of field."""
+        rows = await self._store.engine.query(
+            f"SELECT state FROM chunks WHERE {_OF_SESSION} ORDER BY seq DESC LIMIT 1 BY window", self._params(key)
+        )
+        found: Counter[tuple[str, str]] = Counter()
+        for (state,) in rows:
+            for name, count in read_state(state).leaks.items():
+                rule, _, field = name.partition(" ")
+                found[rule, field] += count
+        return dict(found)
 
     async def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> AsyncGenerator[StoredPayload, None]:
         """Yields the chunks with their payloads, in the order in which they are given."""

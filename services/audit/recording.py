@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
-import msgspec
 import structlog
+from msgspec.structs import replace as replace_state
 
 from services.audit.committer import Committer, Entry
-from services.audit.fold import WindowState, load_state
+from services.audit.fold import WindowState, read_state
 from services.audit.ingest import SentChunk, take_in
 from services.audit.live import LiveHub
+from services.audit.masking import Masker
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
 from services.audit.store import Store
@@ -91,16 +93,27 @@ class IngestRules:
     """What a recorder may send, and how often it is asked to."""
 
     bounds: Bounds
+    masker: Callable[[], Masker]
+    """Gives the masker of the policy that is in force now."""
     max_unacked_bytes: int
     flush_interval_s: float
     watched_flush_interval_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """What all recordings of this server counted since its start."""
+
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    masked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By rule and class of field."""
 
 
 class Recording:
     """A window's stream. Created by `Recordings.open`."""
 
     def __init__(
-        self, head: WindowHead, rules: IngestRules, committer: Committer, hub: LiveHub, rejected: Counter[Reason]
+        self, head: WindowHead, rules: IngestRules, committer: Committer, hub: LiveHub, counts: RecordingCounts
     ) -> None:
         self.head = head
         self.next_seq = 1
@@ -108,7 +121,7 @@ class Recording:
         self._rules = rules
         self._committer = committer
         self._hub = hub
-        self._rejected = rejected
+        self._counts = counts
         self._state = WindowState()
         self._head_stored = False
         self._stored_seq = 0
@@ -260,15 +273,19 @@ class Recording:
         self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
-        arguments = (self.key, self.head.kept_from, self._state, sent, self._rules.bounds)
+        rules = self._rules
+        arguments = (self.key, self.head.kept_from, self._state, sent, rules.bounds, rules.masker())
         if len(sent.payload) > OFF_LOOP_BYTES:
-            self._state, chunk = await asyncio.to_thread(take_in, *arguments)
+            taken = await asyncio.to_thread(take_in, *arguments)
         else:
-            self._state, chunk = take_in(*arguments)
-        return chunk
+            taken = take_in(*arguments)
+        self._state = taken.state
+        if taken.masked:
+            self._counts.masked.update(taken.masked)
+        return taken.row
 
     def _reject(self, seq: int, reason: Reason, message: str) -> None:
-        self._rejected[reason] += 1
+        self._counts.rejected[reason] += 1
         if reason is Reason.GAP:
             self._gaps_in_a_row += 1
         else:
@@ -319,7 +336,7 @@ class Recordings:
         self._open: dict[WindowKey, Recording] = {}
         self._unfinished: set[Recording] = set()
         """The open ones, and those that a newer stream superseded and whose last chunks are on their way."""
-        self.rejected: Counter[Reason] = Counter()
+        self.counts = RecordingCounts()
 
     @property
     def open_count(self) -> int:
@@ -336,7 +353,7 @@ class Recordings:
             StorageError: As the engine does.
         """
         key = head.key
-        recording = Recording(head, rules, self._committer, self._hub, self.rejected)
+        recording = Recording(head, rules, self._committer, self._hub, self.counts)
         older = self._open.get(key)
         self._open[key] = recording
         self._unfinished.add(recording)
@@ -348,7 +365,7 @@ class Recordings:
                 raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
             if point := await self._store.resume_point(key):
                 recording.head = replace(head, kept_from=point.kept_from)
-                recording.resume(point.seq, _load(point.state, point.seq))
+                recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
             recording.raise_if_broken()
         except BaseException:
             self._forget(recording)
@@ -378,12 +395,3 @@ async def _drained(recording: Recording) -> None:
             await recording.drained()
     except TimeoutError:
         raise Unavailable("the window's last chunks are still being stored", reason="STORAGE_SLOW") from None
-
-
-def _load(state: bytes, seq: int) -> WindowState:
-    """Reads a stored state; one that cannot be read costs the counts so far, never the recording."""
-    try:
-        return load_state(state)
-    except msgspec.MsgspecError:
-        _log.error("a stored state cannot be read; counting begins anew", seq=seq)
-        return WindowState(seq=seq)

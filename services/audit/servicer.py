@@ -21,6 +21,7 @@ from services.audit.deletion import Deletion
 from services.audit.grants import marks_within, visible_to, windows_within
 from services.audit.model import SessionKey, SessionSummary
 from services.audit.playback import Playback
+from services.audit.policies import Policies
 from services.audit.recording import Recording, Recordings
 from services.audit.replay import Replayer
 from services.audit.store import NowMs
@@ -67,6 +68,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self,
         *,
         admission: RecordingAdmission,
+        policies: Policies,
         recordings: Recordings,
         catalog: Catalog,
         playback: Playback,
@@ -77,6 +79,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         now_ms: NowMs,
     ) -> None:
         self._admission = admission
+        self._policies = policies
         self._recordings = recordings
         self._catalog = catalog
         self._playback = playback
@@ -101,7 +104,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         recording = await self._recordings.open(admitted.head, admitted.rules)
         try:
             with self._admission.hub.recording(recording.key, recording):
-                await context.write(convert.ready(recording.next_seq, admitted.rules, self._now_ms()))
+                await context.write(convert.ready(recording.next_seq, admitted.rules, admitted.policy, self._now_ms()))
                 await self._record(requests, context, recording)
         finally:
             await self._recordings.close(recording)
@@ -171,10 +174,16 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         key = SessionKey(identity.project, convert.session_id(request.session_id))
         visible = visible_to(identity, key.session)
         summary = await self._session(key)
-        windows, marks = await asyncio.gather(self._catalog.windows(key), self._playback.marks(key))
+        windows, marks, leaks = await asyncio.gather(
+            self._catalog.windows(key), self._playback.marks(key), self._playback.leaks(key)
+        )
         times = visible.within(summary.first_ms)
         return convert.session_details(
-            summary, windows_within(windows, times), marks_within(marks, times), MAX_PAGES_AND_MARKERS
+            summary,
+            windows_within(windows, times),
+            marks_within(marks, times),
+            {} if identity.session_id else leaks,
+            MAX_PAGES_AND_MARKERS,
         )
 
     async def ReplaySession(
@@ -244,8 +253,9 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def GetPrivacyPolicy(
         self, request: pb.GetPrivacyPolicyRequest, context: Context
     ) -> pb.GetPrivacyPolicyResponse:
-        """Comes with privacy."""
-        raise Unimplemented("the privacy policy is not built yet")
+        """Gets the policy in force."""
+        policy = self._policies.of(current_identity().project).policy
+        return pb.GetPrivacyPolicyResponse(privacy_policy=convert.privacy_policy(policy))
 
     async def _session(self, key: SessionKey) -> SessionSummary:
         summary = await self._catalog.get_session(key)

@@ -82,6 +82,9 @@ class Project(Group):
         '":*" for any port. Empty: none may.',
     )
     retention_days: int = Field(default=30, ge=0, description="Days that a recording is kept. 0: for ever.")
+    privacy: dict[str, Any] = Field(
+        default={}, description="What differs from [privacy] for this project, with the same keys (docs/privacy.md)."
+    )
 
 
 class AuthSettings(Group):
@@ -492,6 +495,11 @@ class Settings(BaseSettings):
     ingest: IngestSettings = IngestSettings()
     session: SessionSettings = SessionSettings()
     log: LogSettings = LogSettings()
+    privacy: dict[str, Any] = Field(
+        default={},
+        description="What is masked before anything is stored (docs/privacy.md). Empty: all inputs, passwords and the "
+        "like, and what rules find in text: card and identity numbers, e-mail addresses, credentials ...",
+    )
 
     @classmethod
     def settings_customise_sources(

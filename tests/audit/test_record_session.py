@@ -31,8 +31,10 @@ from services.audit.app import dialect_for, open_engine
 from services.audit.committer import Committer
 from services.audit.ingest import SentChunk
 from services.audit.live import LiveHub
+from services.audit.masking import Masker
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
+from services.audit.policy import preset
 from services.audit.recording import IngestRules, Recordings
 from services.audit.schema import migrate
 from services.audit.store import Store, day_of
@@ -395,7 +397,7 @@ async def test_no_more_than_the_bound_is_taken_in_before_it_is_stored(tmp_path):
     session = UUID(new_session())
     key = WindowKey("demo", session, uuid4())
     payload = packed([move(session.int >> 80, number) for number in range(50)])
-    rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
+    rules = IngestRules(Bounds(2**20, 2**20), lambda: Masker(preset("keep_all"), b""), len(payload) * 10, 2.0, 0.25)
     taken = 0
 
     async def send_all(recording) -> None:

@@ -100,7 +100,7 @@ async def test_parameters_are_bound_not_pasted(engine: Engine, text: str) -> Non
 async def test_a_refused_statement_has_its_code_and_harms_nothing(engine: Engine) -> None:
     with pytest.raises(StorageError) as caught:
         await engine.query("SELECT no_such_column")
-    assert caught.value.code == 47
+    assert caught.value.number == 47
     assert await engine.query("SELECT 1") == [(1,)]
 
 

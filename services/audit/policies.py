@@ -1,0 +1,84 @@
+"""The privacy policies in force: one for each project, read from the settings, read again on SIGHUP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.audit.masking import Masker
+from services.audit.policy import Method, Policy, PolicyError, load_policy
+from services.runtime.config import SettingsError
+from services.runtime.secret import signing_secret
+from services.runtime.settings import Settings
+
+_log = structlog.get_logger("afterimage.policies")
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """A policy and what applies it."""
+
+    policy: Policy
+    masker: Masker
+
+
+class Policies:
+    """Gives each project its policy.
+
+    Args:
+        settings: The tables `[privacy]` and `[projects.privacy]`, and the secret that keys the hashes.
+
+    Raises:
+        SettingsError: Naming everything that is wrong in any of the policies.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._in_force = _read(settings)
+        for project, one in self._in_force.items():
+            for warning in one.policy.warnings:
+                _log.warning("privacy policy", project=project, warning=warning)
+
+    def of(self, project: str) -> InForce:
+        """Returns what is in force for a project."""
+        return self._in_force[project]
+
+    def reload(self, read_settings: Callable[[], Settings]) -> bool:
+        """Reads the policies again; a bad one changes nothing. Returns whether the new ones are in force.
+
+        Streams that are open go by the new policy from their next chunk on; their recorders hear of it
+        when they connect again.
+        """
+        try:
+            fresh = _read(read_settings())
+        except SettingsError as error:
+            _log.error("the privacy policies were not reloaded, the old ones stay in force", problems=error.problems)
+            return False
+        # Projects are read at start only: the ones that are known get their new policy.
+        self._in_force = {project: fresh.get(project, old) for project, old in self._in_force.items()}
+        versions = {project: one.policy.version for project, one in self._in_force.items()}
+        _log.info("the privacy policies were reloaded", versions=versions)
+        return True
+
+
+def _read(settings: Settings) -> dict[str, InForce]:
+    problems: list[str] = []
+    found: dict[str, InForce] = {}
+    secret = signing_secret(settings)
+    for project in settings.projects:
+        try:
+            policy = load_policy(settings.privacy, project.privacy or None, f"projects.{project.id}")
+        except PolicyError as error:
+            problems += [f"{each.where}: {each.reason}" for each in error.problems]
+            continue
+        if secret is None and any(rule.method is Method.HASH for rule in policy.rules):
+            problems.append(f'projects.{project.id}: privacy: the method "hash" needs auth.secret, which keys it')
+            continue
+        key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.id.encode(), hashlib.sha256)
+        found[project.id] = InForce(policy, Masker(policy, key))
+    if problems:
+        raise SettingsError(*dict.fromkeys(problems))
+    return found
