@@ -10,8 +10,12 @@ from typing import Annotated
 import typer
 
 from services.cli.command import Invocation
+from services.cli.configuration import config
+from services.cli.doctor import doctor
+from services.cli.exporting import export
 from services.cli.importing import import_command
 from services.cli.listing import sessions
+from services.cli.migrating import migrate
 from services.cli.tokens import token
 from services.cli.up import up
 
@@ -29,8 +33,12 @@ def make_app() -> typer.Typer:
     app.callback()(_before)
     app.command()(up)
     app.command("import")(import_command)
+    app.command()(export)
     app.command()(sessions)
     app.command()(token)
+    app.command()(migrate)
+    app.command()(doctor)
+    app.command()(config)
     return app
 
 

@@ -69,7 +69,12 @@ class Client:
 
 @asynccontextmanager
 async def connect(
-    settings: Settings, scopes: Sequence[Scope], *, address: str | None = None, project: str | None = None
+    settings: Settings,
+    scopes: Sequence[Scope],
+    *,
+    address: str | None = None,
+    project: str | None = None,
+    token: str = "",
 ) -> AsyncIterator[Client]:
     """Yields a client of AuditService; errors of calls inside the block come out as CommandError.
 
@@ -78,13 +83,14 @@ async def connect(
         scopes: What the minted token must allow.
         address: host:port or unix:path; None: the settings'.
         project: What the minted token opens; None: the only project there is.
+        token: The token to use; "": AFTERIMAGE_TOKEN, else a minted one.
     """
     target = address or audit_address(settings)
-    token = token_source(settings, scopes, project)
+    source = (lambda: token) if token else token_source(settings, scopes, project)
     channel = _channel(settings, target)
     try:
-        yield Client(channel, target, token)
-    except CommandError:
+        yield Client(channel, target, source)
+    except (CommandError, BrokenPipeError):  # the latter is our own output's: the network has other words for it
         raise
     except NETWORK_ERRORS as error:
         raise CommandError(sentence_of(error, target)) from error
@@ -101,7 +107,7 @@ def audit_address(settings: Settings) -> str:
 
 
 def local_address(host: str, port: int) -> str:
-    """Returns where this machine reaches what listens on `host` and `port`."""
+    """Returns host:port by which this machine reaches what listens on `host` and `port`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -165,7 +171,8 @@ def sentence_of(error: BaseException, address: str) -> str:
         case TimeoutError():
             return f"{address} did not answer in time; `afterimage doctor` looks for the cause"
         case OSError():
-            why = (error.strerror or str(error)).lower()
+            # asyncio puts addresses into strerror; the errno's own text is what people know.
+            why = (os.strerror(error.errno) if error.errno else str(error)).lower()
             return f"cannot reach AuditService at {address}: {why}; is `afterimage up` running?"
     return str(error)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 import sys
 from collections.abc import Coroutine, Iterator
@@ -77,6 +78,8 @@ def telling_problems() -> Iterator[None]:
 
 def run(main: Coroutine[Any, Any, int | None]) -> None:
     """Runs a command to its end; what it returns, if not 0 or None, is the exit status."""
+    # Libraries' warnings are not for whoever types a command: what matters is in the sentence that it ends with.
+    logging.getLogger().addHandler(logging.NullHandler())
     with telling_problems():
         if status := asyncio.run(main):
             raise typer.Exit(status)

@@ -47,7 +47,7 @@ def the_only_one(data_dir: Path) -> Iterator[int]:
         CommandError: If another one holds it, or the directory cannot be written.
     """
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # recordings are nobody else's business
         # Close-on-exec: a child that held the lock would make this look alive after it died.
         handle = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -63,17 +63,11 @@ class Supervisor:
             CommandError: If it ends before, or is not ready after `READY_TIMEOUT_S`.
         """
         process = await self._spawn(program)
-        ended = asyncio.ensure_future(process.wait())
-        ready = asyncio.ensure_future(_until_ready(program))
-        try:
-            await asyncio.wait({ended, ready}, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
-            if ended.done():
-                raise CommandError(f"{program.name} {_how(process.returncode)} before it was ready{_see(program)}")
-            if not ready.done():
-                raise CommandError(f"{program.name} is not ready after {READY_TIMEOUT_S:.0f} s{_see(program)}")
-        finally:
-            ended.cancel()
-            ready.cancel()
+        if not await _becomes_ready(program, process):
+            why = f"is not ready after {READY_TIMEOUT_S:.0f} s"
+            if process.returncode is not None:
+                why = f"{_how(process.returncode)} before it was ready"
+            raise CommandError(f"{program.name} {why}{_see(program)}")
         self._keepers.append(asyncio.create_task(self._keep(program, process)))
 
     async def stop(self) -> None:
@@ -131,7 +125,8 @@ class Supervisor:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, LAST_PAUSE_S)
             process = await self._spawn(program)
-            self._say(f"{program.name} runs again, as process {process.pid}")
+            if await _becomes_ready(program, process):
+                self._say(f"{program.name} serves again, as process {process.pid}")
 
 
 @asynccontextmanager
@@ -142,6 +137,18 @@ async def supervised(say: Callable[[str], None]) -> AsyncIterator[Supervisor]:
         yield supervisor
     finally:
         await supervisor.stop()
+
+
+async def _becomes_ready(program: Program, process: asyncio.subprocess.Process) -> bool:
+    """Waits, `READY_TIMEOUT_S` at most, and returns whether the program serves."""
+    ended = asyncio.ensure_future(process.wait())
+    ready = asyncio.ensure_future(_until_ready(program))
+    try:
+        await asyncio.wait({ended, ready}, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        return ready.done() and not ended.done()
+    finally:
+        ended.cancel()
+        ready.cancel()
 
 
 async def _until_ready(program: Program) -> None:

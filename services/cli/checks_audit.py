@@ -1,0 +1,174 @@
+"""What doctor says of AuditService: whether it is there, lets a recorder in, and what it has refused."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from uuid import UUID
+
+import aiohttp
+import grpc
+from afterimage_client.audit.v1 import RecordingReady, RecordingStart, RecordSessionRequest
+from betterproto import which_one_of
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from prometheus_client.parser import text_string_to_metric_families
+
+from services.cli.command import CommandError, spoken_duration
+from services.cli.examination import Examination, Finding, ok, problem, skipped
+from services.runtime import tls
+from services.runtime.auth import Scope
+
+TIMEOUT_S = 5.0
+SERVICE = "afterimage.audit.v1.AuditService"
+
+MAX_SKEW_S = 5.0
+"""Half of the default leeway of tokens (auth.leeway_s): beyond it, tokens end early or begin late."""
+
+_REASONS = {
+    "gap": "chunks were missing in between; recorders send them again, so this is harmless unless it keeps growing",
+    "too_large": "raise ingest.max_chunk_bytes, or have recorders send more often",
+    "invalid_payload": "the recorder sends something other than a gzip JSON array of rrweb events: check its version",
+    "invalid_time": "timestamps are not in milliseconds, or the visitor's clock is more than a day ahead",
+}
+_STATUSES = {
+    "UNAUTHENTICATED": "recorders come with no token, or with one that does not hold: see token and key",
+    "PERMISSION_DENIED": "recorders come with a token that lacks the scope record",
+    "INVALID_ARGUMENT": "recorders send what the contract does not allow; AuditService's log names the field",
+    "FAILED_PRECONDITION": "chunks came before start, or for a session that was deleted",
+    "UNAVAILABLE": "the storage did not answer: see storage",
+    "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
+}
+_HARMLESS = {"gap"}
+
+
+async def check_service(about: Examination, /) -> list[Finding]:
+    """Says whether AuditService answers, and whether it says that it serves."""
+    start = "start it (`afterimage up`), or name the right address with --address"
+    try:
+        async with tls.channel(about.settings.tls, about.address) as channel:
+            answer = await health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=SERVICE), timeout=TIMEOUT_S, wait_for_ready=False
+            )
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return [problem("audit", f"what answers at {about.address} is not AuditService", start)]
+        return [problem("audit", f"{about.address} does not answer ({error.code().name})", start)]
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        text = f"{about.address} says that it does not serve: inserts have been failing, or it is stopping"
+        return [problem("audit", text, "see storage and disk; it serves again by itself when inserts succeed")]
+    return [ok("audit", f"{about.address} serves")]
+
+
+async def check_recorder(about: Examination, /) -> list[Finding]:
+    """Lets a recorder knock: opens a stream as one does, and ends it without sending, so nothing is stored."""
+    before_s = about.now()
+    try:
+        async with asyncio.timeout(TIMEOUT_S), about.client(Scope.RECORD) as client:
+            ready = await _knock(client.audit.record_session(_first_message(before_s)))
+    except (CommandError, TimeoutError) as error:
+        text = str(error) or f"no answer to a recorder within {TIMEOUT_S:.0f} s"
+        return [
+            problem("recorder", f"a recorder is turned away: {text}", "see the lines above"),
+            skipped("clock", "the server's was not learnt"),
+        ]
+    after_s = about.now()
+    skew_s = ready.server_time.timestamp() - (before_s + after_s) / 2
+    return [
+        ok("recorder", f"a recorder is let in, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
+        _clock(skew_s),
+    ]
+
+
+async def check_refusals(about: Examination, /) -> list[Finding]:
+    """Says what was refused since AuditService started, by reason, and whether inserts fail now."""
+    if not about.metrics_url:
+        return [skipped("refusals", "no metrics are served here (audit.metrics_port), so nothing counts them")]
+    try:
+        counts = await _counts(about.metrics_url)
+    except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        text = f"{about.metrics_url} cannot be read: {error or 'no answer'}"
+        return [problem("refusals", text, "check audit.metrics_host and audit.metrics_port, or name it with --metrics")]
+    findings = []
+    if counts.failing_s > 0:
+        text = f"inserts have been failing for {spoken_duration(counts.failing_s)}"
+        findings.append(
+            problem("inserts", text, "see storage and disk, and AuditService's log; recorders keep what they have")
+        )
+    else:
+        findings.append(ok("inserts", f"{counts.inserts:,.0f} since the start, none is failing"))
+    return [
+        *findings,
+        *_refusals("chunks refused", counts.rejects, _REASONS),
+        *_refusals("streams refused", counts.streams, _STATUSES),
+    ]
+
+
+@dataclass(slots=True)
+class _Counts:
+    """What the metrics say: chunks refused by reason, recorders' streams by the status they ended with."""
+
+    rejects: dict[str, float]
+    streams: dict[str, float]
+    inserts: float = 0.0
+    failing_s: float = 0.0
+
+
+def _refusals(what: str, counts: dict[str, float], advice: dict[str, str]) -> list[Finding]:
+    if not counts:
+        return [ok(what, "none since the start")]
+    listed = ", ".join(f"{name} {count:,.0f}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))
+    if counts.keys() <= _HARMLESS:
+        return [ok(what, f"{listed}: {advice['gap']}")]
+    todo = "; ".join(f"{name}: {advice[name]}" for name in counts if name in advice)
+    return [problem(what, listed, todo or "AuditService's log has them")]
+
+
+async def _counts(url: str) -> _Counts:
+    found = _Counts({}, {})
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
+        answer.raise_for_status()
+        text = await answer.text()
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            match sample.name:
+                case "afterimage_chunks_rejected_total":
+                    found.rejects[sample.labels["reason"]] = sample.value
+                case "afterimage_rpc_total" if sample.labels["method"].endswith("/RecordSession"):
+                    found.streams[sample.labels["code"]] = sample.value
+                case "afterimage_inserts_total":
+                    found.inserts = sample.value
+                case "afterimage_storage_failing_seconds":
+                    found.failing_s = sample.value
+    # A recorder that goes away is no refusal, and one that was superseded was not turned away either.
+    found.streams = {code: count for code, count in found.streams.items() if count and code in _STATUSES}
+    found.rejects = {reason: count for reason, count in found.rejects.items() if count}
+    return found
+
+
+async def _knock(answers: AsyncIterator[object]) -> RecordingReady:
+    async for answer in answers:
+        match which_one_of(answer, "message"):  # type: ignore[arg-type]
+            case ("ready", RecordingReady() as ready):
+                return ready
+    raise CommandError("the server ended the stream without a word")
+
+
+async def _first_message(now_s: float) -> AsyncIterator[RecordSessionRequest]:
+    session, window = _uuid7(now_s), _uuid7(now_s)
+    start = RecordingStart(session_id=str(session), window_id=str(window), recorder_name="afterimage doctor")
+    yield RecordSessionRequest(start=start)
+
+
+def _uuid7(now_s: float) -> UUID:
+    time_bits = (int(now_s * 1000) & ((1 << 48) - 1)) << 80
+    return UUID(int=time_bits | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62))
+
+
+def _clock(skew_s: float) -> Finding:
+    text = f"the server's clock is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
+    if abs(skew_s) > MAX_SKEW_S:
+        return problem("clock", text, "synchronise both (NTP): tokens and links end by the clock")
+    return ok("clock", text)

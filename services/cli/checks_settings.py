@@ -1,0 +1,114 @@
+"""What doctor says of settings, keys, origins and tokens."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlsplit
+
+from services.cli.client import token_source
+from services.cli.command import spoken_duration
+from services.cli.examination import Examination, Finding, ok, problem
+from services.runtime.auth import Scope, TokenVerifier
+from services.runtime.errors import AfterimageError, PermissionDenied
+from services.runtime.settings import Project, Settings
+
+
+async def check_settings(about: Examination, /) -> list[Finding]:
+    """Says what the settings amount to; that they hold was found out before."""
+    settings = about.settings
+    names = ", ".join(project.id for project in settings.projects)
+    engine = "ClickHouse server" if settings.clickhouse.engine == "server" else f"chDB in {settings.chdb_path}"
+    return [ok("settings", f"environment {settings.environment}, projects {names}, {engine}")]
+
+
+async def check_key(about: Examination, /) -> list[Finding]:
+    """Says which project a publishable key opens; without one, which projects have any."""
+    projects = about.settings.projects
+    if about.key:
+        owner = _owner(about.settings, about.key)
+        if owner is None:
+            return [
+                problem(
+                    "key", f"{about.key} belongs to no project", "give it to one: keys in [[projects]], and restart"
+                )
+            ]
+        return [ok("key", f"{about.key} records into project {owner.id}")]
+    without = [project.id for project in projects if not project.keys]
+    if len(without) == len(projects):
+        return [
+            problem(
+                "key",
+                "no project has a publishable key, so no web page can get a record token",
+                "add keys to [[projects]], or hand out tokens of the scope record yourself",
+            )
+        ]
+    text = ", ".join(f"{project.id}: {' '.join(project.keys)}" for project in projects if project.keys)
+    return [ok("key", text + (f"; none for {', '.join(without)}" if without else ""))]
+
+
+async def check_origin(about: Examination, /) -> list[Finding]:
+    """Says whether pages of an origin may record; without one, whether any may."""
+    chosen = _chosen(about)
+    if not about.origin:
+        closed = [project.id for project in chosen if not project.origins]
+        if closed:
+            text = f"no web origin may record into {', '.join(closed)}"
+            return [problem("origin", text, "add the site's origin to origins in [[projects]], and restart")]
+        return [ok("origin", "; ".join(f"{project.id}: {' '.join(project.origins)}" for project in chosen))]
+    allowed = [project.id for project in chosen if _may_record(about, project)]
+    if allowed:
+        return [ok("origin", f"pages of {about.origin} may record into {', '.join(allowed)}")]
+    split = urlsplit(about.origin)
+    if split.path or not split.netloc:
+        return [
+            problem("origin", f"{about.origin} is no origin", "write scheme, host and port only: https://shop.example")
+        ]
+    names = ", ".join(project.id for project in chosen)
+    text = f"pages of {about.origin} may not record into {names}"
+    return [
+        problem("origin", text, "add it to origins in [[projects]] (scheme, host and port must match), and restart")
+    ]
+
+
+async def check_token(about: Examination, /) -> list[Finding]:
+    """Says what a token allows and until when."""
+    token = about.token or token_source(about.settings, [Scope.VIEW], about.project)()
+    try:
+        verifier = TokenVerifier(about.settings)
+        identity = await verifier.verify(token)
+    except AfterimageError as error:
+        advice = {
+            "TOKEN_EXPIRED": "get a new one; if it should still hold, compare the clocks",
+            "PROJECT_UNKNOWN": "add that project to [[projects]], or get a token for one that is there",
+        }.get(error.reason, "get one signed with this installation's secret or key set: `afterimage token`")
+        return [problem("token", error.message, advice)]
+    scopes = ", ".join(sorted(identity.scopes)) or "nothing"
+    left = spoken_duration(verifier.remaining_s(identity))
+    whose = "the given token" if about.token else "a token minted here"
+    text = f"{whose} holds: subject {identity.subject}, project {identity.project}, allows {scopes}, for {left}"
+    if about.token and not identity.scopes & {Scope.RECORD, Scope.ADMIN}:
+        return [problem("token", f"{text}: it cannot record", "recorders need the scope record")]
+    return [ok("token", text)]
+
+
+def _may_record(about: Examination, project: Project) -> bool:
+    from sidecar.origins import Origins  # the one that decides, so that doctor never says another thing
+
+    page: Any = SimpleNamespace(headers={"Origin": about.origin})  # what it reads of a request
+    try:
+        Origins(about.settings).check_recording(page, project.id)
+    except PermissionDenied:
+        return False
+    return True
+
+
+def _owner(settings: Settings, key: str) -> Project | None:
+    return next((project for project in settings.projects if key in project.keys), None)
+
+
+def _chosen(about: Examination) -> list[Project]:
+    owner = _owner(about.settings, about.key) if about.key else None
+    if owner is not None:
+        return [owner]
+    return [project for project in about.settings.projects if about.project in (None, project.id)]

@@ -1,0 +1,95 @@
+"""What doctor says of the storage: reachable, migrated, writable, with room on the disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from services.cli.command import spoken_size
+from services.cli.examination import Examination, Finding, ok, problem, skipped
+from services.cli.running import chdb_holder
+from services.runtime.settings import is_loopback
+
+MIN_FREE_BYTES = 2 * 10**9
+MIN_FREE_SHARE = 0.05
+"""ClickHouse merges parts into new ones, so it needs room beside what it keeps."""
+
+
+async def check_storage(about: Examination, /) -> list[Finding]:
+    """Says whether the engine is reachable, migrated and writable."""
+    house = about.settings.clickhouse
+    if house.engine == "chdb":
+        if holder := chdb_holder(about.settings.chdb_path):
+            return [ok("storage", f"chDB in {about.settings.chdb_path}, open in {holder}, which migrated it")]
+        if not about.settings.chdb_path.exists():
+            return [skipped("storage", f"there is no {about.settings.chdb_path} yet: it is made at the first start")]
+    return await _examine_engine(about)
+
+
+async def _examine_engine(about: Examination) -> list[Finding]:
+    from services.audit import schema  # the engines are heavy, and no other check needs them
+    from services.audit.app import dialect_for, open_engine
+    from services.audit.engine import StorageAway, StorageError, Table
+
+    settings = about.settings
+    try:
+        engine = await open_engine(settings)
+    except StorageAway as error:
+        return [
+            problem("storage", f"does not answer: {_first_line(error.detail)}", "check clickhouse.url, and the server")
+        ]
+    except StorageError as error:
+        text = f"refuses us: {_first_line(error.detail)}"
+        return [problem("storage", text, "check user, password and rights in clickhouse.url")]
+    findings = [ok("storage", f"{engine.name} answers")]
+    try:
+        dialect = dialect_for(settings, engine.version)
+        try:
+            applied = await schema.applied_migrations(engine, dialect)
+        except StorageError:
+            applied = set()
+        newest = max(step.number for step in schema.MIGRATIONS)
+        missing = sorted({step.number for step in schema.MIGRATIONS} - applied)
+        if missing:
+            text = f"steps {', '.join(map(str, missing))} are missing"
+            return [*findings, problem("migrations", text, "run `afterimage migrate`, or start AuditService")]
+        findings.append(ok("migrations", f"at version {newest}"))
+        columns = (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64"))
+        table = dialect.local("migrations")
+        which = f"SELECT number, name, applied_ms FROM {table} WHERE number = {newest} LIMIT 1"  # noqa: S608 - ours
+        [row] = await engine.query(which)
+        # The same row again: the table keeps one for each number, so a probe leaves nothing behind.
+        await engine.insert(Table(table, columns), [(row[0], row[1].decode(), row[2])])
+        findings.append(ok("writable", "an insert succeeded"))
+    except StorageError as error:
+        text = f"an insert failed: {_first_line(error.detail)}"
+        findings.append(problem("writable", text, "see disk, and the rights of the user in clickhouse.url"))
+    finally:
+        await engine.close()
+    return findings
+
+
+async def check_disk(about: Examination, /) -> list[Finding]:
+    """Says how much room there is where the data directory lies."""
+    host = about.address.rpartition(":")[0].strip("[]")
+    if not (about.address.startswith("unix:") or is_loopback(host)):
+        return [skipped("disk", f"{about.address} is another machine: look there")]
+    path = _existing(
+        about.settings.chdb_path if about.settings.clickhouse.engine == "chdb" else about.settings.data_dir
+    )
+    usage = shutil.disk_usage(path)
+    text = f"{spoken_size(usage.free)} free of {spoken_size(usage.total)} at {path}"
+    if usage.free < MIN_FREE_BYTES or usage.free < MIN_FREE_SHARE * usage.total:
+        return [problem("disk", text, "make room, or shorten retention_days; recordings are refused when it is full")]
+    return [ok("disk", text)]
+
+
+def _existing(path: Path) -> Path:
+    path = path.absolute()
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _first_line(text: str) -> str:
+    return text.splitlines()[0][:300] if text else "no reason given"

@@ -1,0 +1,12 @@
+"""`afterimage config`: the reference of all settings."""
+
+from __future__ import annotations
+
+import sys
+
+from services.runtime.config_reference import to_toml_reference
+
+
+def config() -> None:
+    """Prints an afterimage.toml with every key, what it means and its default, all of it commented out."""
+    sys.stdout.write(to_toml_reference())
