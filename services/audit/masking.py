@@ -115,8 +115,7 @@ class _Chunk:
         self._places: Places | None = None
         self._events: list[Event] = []
         self._strings = self._scanner.strings(self._text)
-        # Escapes may hide the words of selectors: then they are tried on every element.
-        self._select = any(self._nodes.may_select(self._text[start:end]) for start, end in self._strings)
+        self._select = self._scanner.may_select(self._text, self._strings)
         self._default = self._unknown()
 
     def run(self) -> Masked:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _MASKED = b'"***"'
 _EMPTY = b'""'
 _BUTTONS = frozenset({"submit", "button", "reset", "image"})
-_FIELD_TAGS = frozenset({"input", "textarea", "select", "option", "optgroup"})
+FIELD_TAGS = frozenset({"input", "textarea", "select", "option", "optgroup"})
 _STYLE_TAGS = frozenset({"style", "script"})
 _TEXT_ATTRIBUTES = frozenset(
     {"value", "placeholder", "title", "alt", "label", "summary", "content", "srcdoc", "download"}
@@ -81,7 +81,7 @@ class NodeMasker:
         while stack:
             node = stack.pop()
             tag = node.tag
-            if tag is not UNSET and (tag in _FIELD_TAGS or not tag.islower()):
+            if tag is not UNSET and (tag in FIELD_TAGS or not tag.islower()):
                 self._walk(node, above, nodes, edits, counts)
                 continue
             if nodes:
@@ -162,7 +162,7 @@ class NodeMasker:
         """Returns the attributes of an element if any of them may matter."""
         if raw is UNSET or len(raw) <= 2:
             return {}
-        if tag in _FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self.may_select(raw):
+        if tag in FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self.may_select(raw):
             return object_decoder.decode(raw)
         return {}
 
@@ -262,12 +262,6 @@ class NodeMasker:
 
 _STATES = frozenset({"true", "false", "mixed", "page", "step", "polite", "assertive", "off", "horizontal", "vertical"})
 """Values of aria attributes that say how something is, not what it says (WAI-ARIA 1.2)."""
-
-
-def is_plain(node: Node) -> bool:
-    """Returns whether a node, where nothing is marked, has nothing to mask: text, or an empty ordinary element."""
-    tag = node.tag
-    return not node.children and (tag is UNSET or (tag not in _FIELD_TAGS and tag.islower()))
 
 
 def _settled(flags: int, above: int) -> int:

@@ -190,7 +190,7 @@ class PayloadMasker:
         parts: list[bytes] = []
         at = 0
         for match in _ASSIGNMENT.finditer(body):
-            (start, end), (first, last) = match.span(1), match.span(2)
+            _, (start, end), (first, last) = match
             if self.is_denied(body[start:end].decode()) and not is_masked(body[first:last].decode()):
                 counts["body_word", field] = counts.get(("body_word", field), 0) + 1
                 parts += (body[at:first], MASK.encode())

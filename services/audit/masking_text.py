@@ -44,14 +44,14 @@ def is_masked(text: str) -> bool:
 class _Rule:
     __slots__ = ("check", "edges", "gate", "group", "method", "name", "pattern", "place", "reach", "source")
 
-    def __init__(self, name: str, method: Method, finder: Finder) -> None:
+    def __init__(self, name: str, method: Method, finder: Finder, *, custom: bool) -> None:
         self.name = name
         self.method = method
         self.source = finder.pattern
         self.gate = finder.gate
         self.reach = finder.reach
         self.pattern: Pattern = compile_pattern(finder.pattern)
-        self.group = 1 if self.pattern.groups else 0
+        self.group = 1 if self.pattern.groups and not custom else 0
         self.check = finder.check
         self.edges = finder.edges
         self.place = 0
@@ -59,7 +59,7 @@ class _Rule:
     def find(self, text: bytes) -> Iterator[tuple[int, int]]:
         """Yields where in UTF-8 text the real thing lies."""
         for match in self.pattern.finditer(text):
-            start, end = match.span(self.group)
+            start, end = match[self.group]
             if start >= end or (self.edges and _touches(text, start, end)):
                 continue
             if self.check is None:
@@ -96,7 +96,7 @@ class TextMasker:
                 self._url_method = rule.method
                 continue
             finders = (Finder(rule.pattern, edges=False, gate=""),) if rule.custom else policy.finders(rule.name)
-            self._rules += [_Rule(rule.name, rule.method, finder) for finder in finders]
+            self._rules += [_Rule(rule.name, rule.method, finder, custom=rule.custom) for finder in finders]
         gated: dict[str, list[_Rule]] = {}
         for place, each in enumerate(self._rules):
             each.place = place
@@ -106,7 +106,8 @@ class TextMasker:
         self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
         names = sorted({rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word"})
         self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{_MEDIA}")
-        self._kept_parameters = frozenset(name.lower() for name in policy.kept_query_parameters)
+        kept = frozenset(name.lower() for name in policy.kept_query_parameters)
+        self._urls = UrlMasker(kept, self._replace_parameter)
 
     def replacement(self, rule: str, method: Method, value: str) -> str:
         """Returns what stands in place of a value."""
@@ -127,16 +128,15 @@ class TextMasker:
             key: The attribute or field that holds the text; "": running text, in which only absolute URLs are seen.
             resource: Whether the text names something that the page loads.
         """
-        if len(text) < 3 or (text.startswith("data:") and self._is_media(text)):
+        if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
             return text
         body = before = text.encode()
         if self._url_method is not Method.KEEP and b"=" in body:
             found: list[str] = []
-            urls = UrlMasker(self._kept_parameters, lambda value: self._replace_parameter(value, found))
             if key and is_url(text):
-                before = urls.mask(body, resource=resource)
+                before = self._urls.mask(body, found, resource=resource)
             else:
-                before = urls.mask_within(body, resource=resource)
+                before = self._urls.mask_within(body, found, resource=resource)
             if found:
                 counts[URL_RULE, field] = counts.get((URL_RULE, field), 0) + len(found)
         for _ in range(_MAX_PASSES):
@@ -148,9 +148,11 @@ class TextMasker:
             return MASK
         return text if before == body else before.decode()
 
-    def _is_media(self, text: str) -> bool:
-        match = self._keep.search(text.encode())
-        return match is not None and match.span() == (0, len(text.encode()))
+    def _is_kept(self, text: str) -> bool:
+        """Returns whether all of a text is a mask, or an embedded picture, font or recording."""
+        body = text.encode()
+        match = self._keep.search(body)
+        return match is not None and match[0] == (0, len(body))
 
     def _once(self, body: bytes, field: str, counts: Counts) -> bytes:
         parts: list[bytes] = []
@@ -162,7 +164,7 @@ class TextMasker:
         changed = False
         at = 0
         for kept in self._keep.finditer(body):
-            start, end = kept.span()
+            start, end = kept[0]
             changed |= self._mask_part(body[at:start], gates, field, counts, parts)
             parts.append(body[start:end])
             at = end
@@ -199,16 +201,8 @@ class TextMasker:
         out.append(part[at:])
         return bool(found)
 
-    def _replace_parameter(self, value: str, found: list[str]) -> str:
-        if self._keep_whole(value):
-            return value
-        found.append(value)
-        return self.replacement(URL_RULE, self._url_method, value)
-
-    def _keep_whole(self, value: str) -> bool:
-        body = value.encode()
-        match = self._keep.search(body)
-        return match is not None and match.span() == (0, len(body))
+    def _replace_parameter(self, value: str) -> str:
+        return value if self._is_kept(value) else self.replacement(URL_RULE, self._url_method, value)
 
 
 def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, int]]:
@@ -217,7 +211,7 @@ def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, i
         return [(0, len(part))] if part else []
     windows: list[tuple[int, int]] = []
     for match in gate.finditer(part):
-        start, end = match.span()
+        start, end = match[0]
         first = max(0, start - reach)
         if windows and first <= windows[-1][1]:
             windows[-1] = (windows[-1][0], end + reach)

@@ -51,29 +51,35 @@ class UrlMasker:
         self._kept = kept
         self._replace = replace
 
-    def mask(self, text: bytes, *, resource: bool) -> bytes:
-        """Returns one URL with its parameters masked, in the query and in the fragment."""
+    def mask(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
+        """Returns one URL with its parameters masked, in query and fragment; `found` takes their names."""
         parts: list[bytes] = []
         at = 0
         for match in _PARAMETER.finditer(text):
-            (start, end), (first, last) = match.span(1), match.span(2)
+            _, (start, end), (first, last) = match
             name = text[start:end].decode()
             if _SECRET_NAME.search(name) is None and (resource or name.lower() in self._kept):
                 continue
             value = text[first:last].decode()
-            parts += (text[at:first], self._replace(value).encode())
-            at = last
+            instead = self._replace(value)
+            if instead != value:
+                found.append(name)
+                parts += (text[at:first], instead.encode())
+                at = last
         parts.append(text[at:])
         return b"".join(parts) if at else text
 
-    def mask_within(self, text: bytes, *, resource: bool) -> bytes:
+    def mask_within(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
         """Returns a text with the parameters of the URLs in it masked, and of lone `?token=...`."""
         parts: list[bytes] = []
         at = 0
         for match in _URL.finditer(text):
-            start, end = match.span()
+            start, end = match[0]
             loads = resource or _RESOURCE_BEFORE.search(text[max(0, start - 32) : start]) is not None
-            parts += (self.mask(text[at:start], resource=True), self.mask(text[start:end], resource=loads))
+            parts += (
+                self.mask(text[at:start], found, resource=True),
+                self.mask(text[start:end], found, resource=loads),
+            )
             at = end
-        parts.append(self.mask(text[at:], resource=True))
+        parts.append(self.mask(text[at:], found, resource=True))
         return b"".join(parts)
