@@ -187,24 +187,27 @@ class _Observer:
         )
         return state, found
 
-    def see(self, events: Sequence[Event]) -> None:
-        answer, nothing = self.clicks.answer, rrweb.NOTHING
+    def see(self, events: Sequence[Event]) -> None:  # noqa: C901 - as for _act
+        clicks, act, nothing = self.clicks, self._act, rrweb.NOTHING
         for event in events:
             time = event.timestamp
             if self.clock <= time <= LATEST_MS:
                 self.clock = time
             elif not self._is_time(time):
                 continue
+            kind, data = event.type, event.data
             if time >= self.due:
-                self._settle(time, event.type in NAVIGATING)
-            data = event.data
-            if event.type != _INCREMENTAL_SNAPSHOT:
-                self._milestone(event.type, time, data)
+                self._settle(time, kind in NAVIGATING)
+            if kind != _INCREMENTAL_SNAPSHOT:
+                self._milestone(kind, time, data)
             elif data is not None:
-                if data.source in ACTING:
-                    self._act(data.source, time, data)
-                elif data.source in ANSWERING:
-                    answer(time)
+                source = data.source
+                if source in ACTING:
+                    act(source, time, data)
+                elif source in ANSWERING:
+                    clicks.answered_ms = time
+                    if clicks.waiting:
+                        clicks.waiting = ()
                     if data.adds is not nothing:
                         self.index.grow(data.adds)
 
@@ -285,16 +288,16 @@ class _Observer:
         elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
             self._console(time, data)
 
-    def _act(self, source: int | None, time: float, data: Data) -> None:  # noqa: C901 - a branch for each source; a call costs as much as its work
+    def _act(self, source: int | None, time: float, data: Data) -> None:  # noqa: C901, PLR0912 - a branch for each source; a call costs as much as its work
         """Takes something that the visitor did."""
         if source == _INPUT and data.user_triggered is False:
             return
-        viewing, rules = self.viewing, self.rules
-        viewing.look(int(time), rules.attention_gap_ms)
-        if viewing.dwell_ms >= rules.attention_max_ms:
+        viewing = self.viewing
+        viewing.look(int(time), self.rules.attention_gap_ms)
+        if viewing.dwell_ms >= self.rules.attention_max_ms:
             viewing.close(self.geometry, self.found)
-        if viewing.depth_percent == 0.0 and self.geometry.measured[1]:
-            viewing.deepen(int(time), self.geometry, rules, self.found)
+        if viewing.depth_percent == 0.0 and not self.geometry.estimated:
+            viewing.deepen(int(time), self.geometry, self.rules, self.found)
         if source == _MOUSE_INTERACTION:
             action = data.type
             if action in PRESSING:
@@ -302,7 +305,10 @@ class _Observer:
             if action in CLICK_KINDS:
                 self._touch(CLICK_KINDS[action], time, data)
         elif source == _SCROLL:
-            self.clicks.answer(time)
+            clicks = self.clicks
+            clicks.answered_ms = time
+            if clicks.waiting:
+                clicks.waiting = ()
             if data.id == self.index.root or data.id is None:
                 self.geometry.scroll(data.x, data.y)
                 self._scrolled(time)
@@ -381,7 +387,7 @@ class _Observer:
         viewing, geometry = self.viewing, self.geometry
         if viewing.moved(geometry, self.rules):
             viewing.close(geometry, self.found)
-        if geometry.measured[1] and viewing.depth_percent < 100.0:
+        if not geometry.estimated and viewing.depth_percent < 100.0:
             viewing.deepen(int(time), geometry, self.rules, self.found)
 
     def _resize(self, time: float, data: Data, *, told: bool) -> None:

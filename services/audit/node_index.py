@@ -91,13 +91,14 @@ class Nodes(msgspec.Struct, array_like=True, frozen=True):
 class NodeIndex:
     """The index at work. Reads `Nodes` when it is first asked, so that a chunk without clicks pays nothing."""
 
-    __slots__ = ("_clickable", "_frames", "_stored", "root")
+    __slots__ = ("_clickable", "_framed", "_frames", "_stored", "root")
 
     def __init__(self, stored: Nodes) -> None:
         self._stored = stored
         self.root = stored.root
         self._clickable: IdSet | None = None
         self._frames: dict[int, tuple[int, IdSet]] | None = None
+        self._framed: dict[int, int] = {}  # what frame_of has found since the frames last changed
 
     def dump(self) -> Nodes:
         """Returns the index as it is stored."""
@@ -117,8 +118,19 @@ class NodeIndex:
         """Returns the id of the frame element whose document the node lies in; 0: none that is known."""
         if self._frames is None and not self._stored.frames:
             return 0
-        for root, (element, ids) in self._in_frames().items():
-            if node_id == root or node_id in ids:
+        found = self._framed.get(node_id)  # a pointer stays on a node for a while
+        if found is None:
+            found = self._framed[node_id] = self._look_up_frame(node_id)
+        return found
+
+    def _look_up_frame(self, node_id: int) -> int:
+        if self._frames is None:
+            for frame in self._stored.frames:
+                if bisect_right(frame.ids, node_id) & 1 or node_id == frame.root:
+                    return frame.element
+            return 0
+        for root, (element, ids) in self._frames.items():
+            if bisect_right(ids.borders, node_id) & 1 or node_id == root:
                 return element
         return 0
 
@@ -126,6 +138,7 @@ class NodeIndex:
         """Takes a full snapshot's tree. One that is no tree, or too large, leaves an empty index."""
         self._stored = Nodes()
         self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), {}
+        self._framed.clear()
         if tree is NOTHING or memoryview(tree).nbytes > MAX_TREE_BYTES:
             return
         try:
@@ -135,7 +148,7 @@ class NodeIndex:
         self.root = node.id if node.id > 0 else 1
         self._take(node)
 
-    def grow(self, adds: msgspec.Raw) -> None:
+    def grow(self, adds: msgspec.Raw) -> None:  # noqa: C901 - runs for every added node
         """Takes a mutation's additions: a button's new label is as clickable as the button."""
         text = bytes(adds)
         if len(text) > MAX_TREE_BYTES or b'"tagName"' not in text:
@@ -149,21 +162,28 @@ class NodeIndex:
         fresh: set[int] = set()
         parent, inside = 0, False
         for add in decoded:
-            node, tag = add.node, add.node.tag_name
+            node = add.node
+            tag = node.tag_name
             if node.root_id or node.child_nodes:
                 self._take_subtree(add)
             if tag is None:
                 continue
             if add.parent_id != parent:  # siblings come in a row
                 parent = add.parent_id
-                inside = bool(bisect_right(borders, parent) & 1) or parent in fresh
-            attributes = node.attributes
-            if (
-                inside
-                or tag in _TELLING_TAGS
-                or (attributes is not None and (attributes.role is not None or attributes.onclick is not None))
-            ) and (inside or _promises(node)):
+                inside = bisect_right(borders, parent) & 1 == 1 or parent in fresh
+            if inside:
                 fresh.add(node.id)
+            elif tag in _TELLING_TAGS:
+                if _promises(node):
+                    fresh.add(node.id)
+            else:
+                attributes = node.attributes
+                if (
+                    attributes is not None
+                    and (attributes.role is not None or attributes.onclick is not None)
+                    and _promises(node)
+                ):
+                    fresh.add(node.id)
         if fresh:
             clickable.update(fresh)
 
@@ -202,6 +222,7 @@ class NodeIndex:
     def _take_framed(self, add: Add) -> None:
         """Notes that nodes lie in a frame: its whole document, or a node added to it later."""
         frames, node = self._in_frames(), add.node
+        self._framed.clear()
         if node.root_id:
             if node.root_id in frames:
                 frames[node.root_id][1].update([node.id])

@@ -64,18 +64,10 @@ class Geometry(msgspec.Struct, array_like=True):
     lower: float = 0.0
     """Right and lower end of what has been in view since the page was opened."""
     frames: tuple[MeasuredFrame, ...] = ()
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """The page's size, measured or else the largest extent seen; (0, 0): not known."""
-        if self.measured[1]:
-            return self.measured
-        return pixels(math.ceil(self.right), MAX_PIXELS), pixels(math.ceil(self.lower), MAX_PIXELS)
-
-    @property
-    def estimated(self) -> bool:
-        """Whether `size` is the largest extent seen."""
-        return not self.measured[1]
+    size: tuple[int, int] = (0, 0)
+    """The page's size, measured or else the largest extent seen; (0, 0): not known."""
+    estimated: bool = True
+    """Whether `size` is the largest extent seen."""
 
     def open(self, page: str) -> None:
         """Begins a page: it is at its top, and nothing is known of its size."""
@@ -83,6 +75,7 @@ class Geometry(msgspec.Struct, array_like=True):
         self.scroll_x = self.scroll_y = 0.0
         self.measured, self.frames = (0, 0), ()
         self.right, self.lower = map(float, self.viewport)
+        self._size_up()
 
     def differs(self, width: float | None, height: float | None) -> bool:
         """Returns whether this is a viewport's size, and another than the present one's."""
@@ -102,8 +95,10 @@ class Geometry(msgspec.Struct, array_like=True):
         if y is not None and -MAX_PIXELS <= y <= MAX_PIXELS:
             self.scroll_y = y
         width, height = self.viewport
-        self.lower = max(self.lower, self.scroll_y + height)
-        self.right = max(self.right, self.scroll_x + width)
+        lower, right = self.scroll_y + height, self.scroll_x + width
+        if lower > self.lower or right > self.right:
+            self.lower, self.right = max(self.lower, lower), max(self.right, right)
+            self._size_up()
 
     def measure(self, payload: msgspec.Raw) -> None:
         """Takes the recorder's measurement; one without a size changes nothing."""
@@ -117,11 +112,20 @@ class Geometry(msgspec.Struct, array_like=True):
         if not (width and height):
             return
         self.measured = (width, height)
+        self._size_up()
         self.frames = tuple(
             MeasuredFrame(frame.id, frame.x, frame.y)
             for frame in page.frames[:MAX_MEASURED_FRAMES]
             if 0 < frame.id < 2**53 and abs(frame.x) <= MAX_PIXELS and abs(frame.y) <= MAX_PIXELS
         )
+
+    def _size_up(self) -> None:
+        """Keeps `size` and `estimated`, which are asked for far more often than they change."""
+        self.estimated = not self.measured[1]
+        if self.estimated:
+            self.size = pixels(math.ceil(self.right), MAX_PIXELS), pixels(math.ceil(self.lower), MAX_PIXELS)
+        else:
+            self.size = self.measured
 
     def place(
         self, kind: Kind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
@@ -148,17 +152,18 @@ class Geometry(msgspec.Struct, array_like=True):
                 return self.nowhere(kind, time_ms, node_id)
         else:
             page_x, page_y = x + self.scroll_x, y + self.scroll_y
-            if not (self.measured[1] or (self.viewport[0] and self.viewport[1])):
+            if self.estimated and 0 in self.viewport:
                 self.right = max(self.right, min(page_x, MAX_PIXELS))
                 self.lower = max(self.lower, min(page_y, MAX_PIXELS))
-        width, height = self.size
+                self._size_up()
+        size = self.size
+        width, height = size
         if not (width and height):
             return self.nowhere(kind, time_ms, node_id)
         x_percent, y_percent = page_x * 100.0 / width, page_y * 100.0 / height
         clamped = not (0.0 <= x_percent <= 100.0 and 0.0 <= y_percent <= 100.0)
         if clamped:
             x_percent, y_percent = min(max(x_percent, 0.0), 100.0), min(max(y_percent, 0.0), 100.0)
-        estimated = not self.measured[1]
         return Interaction(
             kind,
             time_ms,
@@ -166,8 +171,8 @@ class Geometry(msgspec.Struct, array_like=True):
             x_percent,
             y_percent,
             self.viewport,
-            (width, height),
-            estimated,
+            size,
+            self.estimated,
             clamped,
             node_id,
         )

@@ -64,21 +64,21 @@ class Path(msgspec.Struct, array_like=True):
             decoded = positions_decoder.decode(positions)
         except msgspec.MsgspecError:
             return
-        sample_ms = rules.move_sample_ms
-        leg_px = rules.thrash_px
+        sample_ms, leg_px = rules.move_sample_ms, rules.thrash_px
+        sampled_ms, last_x, last_y = self.sampled_ms, self.x, self.y
         for position in decoded:
             x, y = position.x, position.y
             if x is None or y is None:
                 continue
             offset = position.time_offset
             time = event_ms + offset if -MAX_OFFSET_MS <= offset <= 0.0 else event_ms
-            if not 0.0 <= time - self.sampled_ms < sample_ms:
-                self.sampled_ms = time
+            if not 0.0 <= time - sampled_ms < sample_ms:
+                self.sampled_ms = sampled_ms = time
                 found.append(_place(Kind.MOVE, time, position, index, geometry))
-            leg_x, leg_y = x - self.x, y - self.y
+            leg_x, leg_y = x - last_x, y - last_y
             if abs(leg_x) + abs(leg_y) < leg_px:
                 continue
-            self.x, self.y = x, y
+            self.x, self.y = last_x, last_y = x, y
             if thrashes and leg_x * self.leg_x + leg_y * self.leg_y < 0.0:
                 if self.turns and not 0.0 <= time - self.last_ms <= rules.thrash_gap_ms:
                     self.close(rules, found)

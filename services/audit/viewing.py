@@ -53,8 +53,9 @@ class Viewing(msgspec.Struct, array_like=True):
             height, visible = geometry.size[1], geometry.viewport[1]
             upper = lower = None
             if height and visible:
-                upper = min(max(self.top * 100.0 / height, 0.0), 100.0)
-                lower = min(max((self.top + visible) * 100.0 / height, 0.0), 100.0)
+                upper, lower = self.top * 100.0 / height, (self.top + visible) * 100.0 / height
+                if upper < 0.0 or lower > 100.0:
+                    upper, lower = min(max(upper, 0.0), 100.0), min(max(lower, 0.0), 100.0)
             found.append(geometry.band(Kind.ATTENTION, self.since_ms, upper, lower, self.dwell_ms))
         if self.since_ms >= 0:
             self.since_ms, self.dwell_ms = self.seen_ms, 0

@@ -101,7 +101,7 @@ class HeatmapKind(betterproto.Enum):
     """Invalid in a request."""
 
     CLICK = 1
-    """Clicks and touches."""
+    """Clicks, taps included."""
 
     MOVE = 2
     """Pointer positions."""

@@ -119,7 +119,7 @@ export enum HeatmapKind {
   UNSPECIFIED = 0,
 
   /**
-   * Clicks and touches.
+   * Clicks, taps included.
    *
    * @generated from enum value: HEATMAP_KIND_CLICK = 1;
    */
