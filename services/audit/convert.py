@@ -44,6 +44,7 @@ MAX_TEXT = 256
 MAX_CURSOR_WINDOWS = 1_000
 MAX_DELETED = 1_000
 _PIXELS = 65_535
+_MOST_MS = 2**62
 _ANONYMOUS, _USER, _BOT = 1, 2, 4
 _UUID_V7 = 7
 
@@ -69,8 +70,8 @@ def duration(ms: int) -> Duration:
 
 
 def milliseconds(value: Timestamp | Duration) -> int:
-    """Returns a Timestamp or a Duration in milliseconds."""
-    return value.seconds * 1000 + value.nanos // 1_000_000
+    """Returns a Timestamp or a Duration in milliseconds; one too large for storage as the largest there."""
+    return min(max(value.seconds * 1000 + value.nanos // 1_000_000, -_MOST_MS), _MOST_MS)
 
 
 def session_id(text: str, field: str = "session_id") -> UUID:
@@ -287,6 +288,8 @@ def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Want
             found = request.cursor.positions
             if len(found) > MAX_CURSOR_WINDOWS:
                 raise InvalidArgument.of("cursor.positions", f"must not have more than {MAX_CURSOR_WINDOWS} entries")
+            if any(entry.seq < 0 for entry in found):
+                raise InvalidArgument.of("cursor.positions.seq", "must not be negative")
             positions = {_uuid(entry.window_id, "cursor.positions.window_id"): entry.seq for entry in found}
     return replay.Wanted(key, from_ms, positions, window, request.follow)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from services.audit.fold import WindowState, dump_state, fold
@@ -54,7 +54,8 @@ def take_in(
     if len(payload) > bounds.max_bytes:
         raise BadPayload(
             Fault.TOO_LARGE,
-            f"payload: {len(payload):,} bytes are more than max_chunk_bytes ({bounds.max_bytes:,}); send smaller chunks",
+            f"payload: {len(payload):,} bytes are more than max_chunk_bytes ({bounds.max_bytes:,}); "
+            "send smaller chunks",
         )
     if sent.encoding == GZIP:
         text = inflate(payload, bounds)
@@ -75,6 +76,8 @@ def take_in(
         events = decode(text)
     after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
     check_times(events, facts.first_ms, facts.last_ms, bounds)
+    if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
+        facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
     row = ChunkRow(
         key=key,
         seq=after.seq,

@@ -24,8 +24,16 @@ _marks = msgspec.json.Encoder()
 NowMs = Callable[[], int]
 
 
+_LAST_DAY = date(2149, 6, 6)
+"""The last one that ClickHouse's Date holds; an id's 48 bits reach the year 10889."""
+
+_LAST_DAY_MS = (_LAST_DAY - FOREVER).days * 86_400_000
+
+
 def day_of(start_ms: int) -> date:
-    """Returns the day, in UTC, that partitions every table."""
+    """Returns the day, in UTC, that partitions every table; for all times after 2149 its last one."""
+    if start_ms >= _LAST_DAY_MS:
+        return _LAST_DAY
     return dt.datetime.fromtimestamp(start_ms / 1000, dt.UTC).date()
 
 
