@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from services.runtime.errors import Unavailable
+from services.runtime.errors import ResourceExhausted, Unavailable
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
@@ -39,6 +39,29 @@ class StorageAway(StorageError, Unavailable):  # noqa: N818 - a state, not a mis
         Unavailable.__init__(self, "the storage does not answer; try again", reason="STORAGE_AWAY")
         self.detail = detail
         self.number = number
+
+
+class StorageOverload(StorageError, ResourceExhausted):  # noqa: N818 - a state, not a mistake
+    """The statement needs more memory than one may have; a narrower question may be answered."""
+
+    def __init__(self, detail: str, number: int = 0) -> None:
+        ResourceExhausted.__init__(
+            self, "the question needs too much memory; narrow its time range or filter", reason="QUERY_TOO_LARGE"
+        )
+        self.detail = detail
+        self.number = number
+
+
+MEMORY_LIMIT = 241
+AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
+"""ClickHouse's codes after which a retry may help: time-outs, network, too many parts, read-only, keeper."""
+
+
+def storage_error(detail: str, number: int) -> StorageError:
+    """Returns the error for what ClickHouse said."""
+    if number == MEMORY_LIMIT:
+        return StorageOverload(detail, number)
+    return (StorageAway if number in AWAY else StorageError)(detail, number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from chdb.state.sqlitelike import Connection, connect
 
-from services.audit.engine import Params, Row, StorageError, Table
+from services.audit.engine import Params, Row, StorageError, Table, storage_error
 from services.audit.rowbinary import decode_rows, encode_rows
 
 T = TypeVar("T")
@@ -172,7 +172,7 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
 
 def _storage_error(error: Exception) -> StorageError:
     found = _CODE.search(str(error))
-    return StorageError(str(error), int(found[1]) if found else 0)
+    return storage_error(str(error), int(found[1]) if found else 0)
 
 
 def _bound(value: Any) -> str:

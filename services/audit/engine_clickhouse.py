@@ -12,14 +12,11 @@ from asynch.connection import Connection
 from asynch.errors import ClickHouseException, ServerException
 from asynch.proto.utils.escape import escape_param
 
-from services.audit.engine import Params, Row, StorageAway, StorageError, Table
+from services.audit.engine import Params, Row, StorageAway, Table, storage_error
 
 T = TypeVar("T")
 
 _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
-
-NETWORK_CODES = frozenset({159, 160, 209, 210, 241, 242, 252, 279, 999})
-"""ClickHouse's codes after which a retry may help: time-outs, network, memory, too many parts, read-only."""
 
 
 class ClickHouseEngine:
@@ -108,8 +105,7 @@ class ClickHouseEngine:
                 return await work(connection)
         except ServerException as error:
             code = int(getattr(error, "code", 0) or 0)
-            kind = StorageAway if code in NETWORK_CODES else StorageError
-            raise kind(str(error), code) from error
+            raise storage_error(str(error), code) from error
         except (OSError, EOFError, TimeoutError, ClickHouseException, asyncio.IncompleteReadError) as error:
             raise StorageAway(f"{type(error).__name__}: {error}") from error
 

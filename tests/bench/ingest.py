@@ -1,15 +1,30 @@
-"""Ingest: durable chunks a second beside the bare echo of the same messages, and ack latency at half load."""
+"""Ingest: durable chunks a second beside the bare echo of the same messages, and ack latency at half load.
+
+Once with nothing masked (the foundation), once with the default policy.
+"""
 
 from __future__ import annotations
 
-import grpc
+import json
+import tempfile
+import time
+from pathlib import Path
 
+import grpc
 from bench import load, processes
 
+from services.audit.engine_chdb import ChdbEngine
+from services.audit.fold import WindowState, dump_state, fold
+from services.audit.model import ChunkRow, WindowKey
+from services.audit.payload import Bounds, decode, inflate
+from services.audit.schema import Dialect, migrate
+from services.audit.store import Store, day_of
+
 RECORDERS = 20
+KEEP_ALL = json.dumps({"preset": "keep_all"})
 
 
-async def rows(quick: bool = False) -> list[tuple[str, float, str]]:
+async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     each = 300 if quick else 1_500
     chunks = load.make_chunks()
     raw = sum(chunk.raw_bytes for chunk in chunks) / len(chunks)
@@ -17,23 +32,65 @@ async def rows(quick: bool = False) -> list[tuple[str, float, str]]:
     async with processes.echo() as address, grpc.aio.insecure_channel(address) as channel:
         await load.echo(channel, chunks, recorders=RECORDERS, each=50)
         bare = await load.echo(channel, chunks, recorders=RECORDERS, each=each)
-    async with processes.audit() as audit, grpc.aio.insecure_channel(audit.address) as channel:
-        token = processes.token("record")
-        await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
-        full = await load.record(channel, token, chunks, recorders=RECORDERS, each=each)
-        half = await load.record(
-            channel, token, chunks, recorders=RECORDERS, each=each // 2, per_second=full.per_second / 2
-        )
-        peak_mb = audit.peak_mb
+    full, half, peak_mb = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
+    masked, _, masked_peak_mb = await _measure(chunks, each)
+    bare_insert = await _bare_insert(chunks, 5_000 if quick else 20_000)
     return [
         ("chunk, JSON", raw, "bytes"),
         ("chunk, gzip", sent, "bytes"),
-        ("bare echo", bare.per_second, "messages/s"),
+        ("bare echo of the same messages", bare.per_second, "messages/s"),
+        ("bare insert of the same rows into chDB, 500 at a time", bare_insert, "rows/s"),
         ("durable ingest", full.per_second, "chunks/s"),
         ("durable ingest", full.per_second * load.EVENTS_PER_CHUNK, "events/s"),
         ("durable ingest, JSON", full.per_second * raw / 1e6, "MB/s"),
         ("durable ingest / bare echo", full.per_second / bare.per_second * 100, "%"),
+        ("durable ingest / bare insert", full.per_second / bare_insert * 100, "%"),
         ("ack p50 at half load", half.percentile(0.50), "ms"),
         ("ack p99 at half load", half.percentile(0.99), "ms"),
         ("audit process, peak resident", peak_mb, "MB"),
+        ("durable ingest, default privacy policy", masked.per_second, "chunks/s"),
+        ("with the policy / without", masked.per_second / full.per_second * 100, "%"),
+        ("audit process, peak resident, with the policy", masked_peak_mb, "MB"),
     ]
+
+
+async def _measure(chunks: list[load.Chunk], each: int, **environment: str) -> tuple[load.Result, load.Result, float]:
+    async with processes.audit(**environment) as audit, grpc.aio.insecure_channel(audit.address) as channel:
+        token = processes.token("record")
+        await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
+        full = await load.record(channel, token, chunks, recorders=RECORDERS, each=each)
+        pace = full.per_second / 2
+        half = await load.record(channel, token, chunks, recorders=RECORDERS, each=each // 2, per_second=pace)
+        return full, half, audit.peak_mb
+
+
+async def _bare_insert(chunks: list[load.Chunk], count: int) -> float:
+    """The limit of the storage alone: rows that were made before, inserted 500 at a time."""
+    now = round(time.time() * 1000)
+    keys = [WindowKey("demo", load.uuid7(now), load.uuid7(now)) for _ in range(RECORDERS)]
+    made: list[ChunkRow] = []
+    states = dict.fromkeys(keys, WindowState())
+    bounds = Bounds(2**22, 2**26)
+    for number in range(count):
+        key, chunk = keys[number % RECORDERS], chunks[number % len(chunks)]
+        text = inflate(chunk.payload, bounds)
+        state, facts = fold(states[key], decode(text), raw_bytes=len(text), stored_bytes=len(chunk.payload))
+        states[key] = state
+        made.append(
+            ChunkRow(
+                key, state.seq, day_of(now), state.order_ms, facts.first_ms, facts.last_ms, 50, facts.snapshot_ms,
+                facts.snapshot_seq, facts.marks, state.totals, dump_state(state), chunk.payload,
+            )
+        )  # fmt: skip
+    with tempfile.TemporaryDirectory() as directory:
+        engine = await ChdbEngine.open(Path(directory), 1)
+        try:
+            dialect = Dialect(engine.version)
+            await migrate(engine, dialect)
+            store = Store(engine, dialect, {}, lambda: now)
+            begun = time.perf_counter()
+            for begin in range(0, count, 500):
+                await store.insert([], made[begin : begin + 500])
+            return count / (time.perf_counter() - begun)
+        finally:
+            await engine.close()

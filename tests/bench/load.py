@@ -74,6 +74,22 @@ def make_chunks(count: int = 100) -> list[Chunk]:
     return chunks
 
 
+def first_chunk() -> Chunk:
+    """What a recorder sends first: Meta and a full snapshot, of a page that the mutations fit well enough."""
+    now = round(time.time() * 1000)
+    found = [
+        path for path in (RECORDINGS / "sbadmin-multipage.json", RECORDINGS / "swagger-tryout.json") if path.exists()
+    ]
+    if found:
+        events = json.loads(found[0].read_bytes())
+    else:
+        events = json.loads(gzip.decompress((SAMPLES / "shop-checkout.json.gz").read_bytes()))
+    meta = next(e for e in events if e["type"] == 4)
+    full = next(e for e in events if e["type"] == 2)
+    batch = [{**meta, "timestamp": now}, {**full, "timestamp": now}]
+    return as_chunk(json.dumps(batch, separators=(",", ":")).encode(), len(batch))
+
+
 def as_chunk(text: bytes, events: int) -> Chunk:
     payload = deflate(text)
     request = pb.RecordSessionRequest(chunk=chunk_pb2.Chunk(encoding=2, payload=payload, event_count=events))
@@ -120,6 +136,7 @@ async def record(
     method = channel.stream_stream(RECORD, request_serializer=None, response_deserializer=None)
     metadata = (("authorization", f"Bearer {token}"),)
     latencies: list[float] = []
+    first = first_chunk()
 
     async def one(number: int) -> None:
         call = method(metadata=metadata)
@@ -138,7 +155,9 @@ async def record(
                 response = pb.RecordSessionResponse.FromString(answer)
                 if response.HasField("ack"):
                     now = time.perf_counter()
-                    latencies.extend((now - sent.pop(seq)) * 1000 for seq in range(acked + 1, response.ack.through_seq + 1))
+                    latencies.extend(
+                        (now - sent.pop(seq)) * 1000 for seq in range(acked + 1, response.ack.through_seq + 1)
+                    )
                     acked = response.ack.through_seq
                     room.set()
 
@@ -152,7 +171,8 @@ async def record(
             if pace and (ahead := begun + seq * pace - time.perf_counter()) > 0:
                 await asyncio.sleep(ahead)
             sent[seq] = time.perf_counter()
-            await call.write(chunks[(seq + number * 7) % len(chunks)].message(seq))
+            chunk = first if seq == 1 else chunks[(seq + number * 7) % len(chunks)]
+            await call.write(chunk.message(seq))
         await reading
         await call.done_writing()
         call.cancel()
@@ -162,7 +182,9 @@ async def record(
     return Result(recorders * each, time.perf_counter() - begun, latencies)
 
 
-async def echo(channel: grpc.aio.Channel, chunks: Sequence[Chunk], *, recorders: int, each: int, window: int = 64) -> Result:
+async def echo(
+    channel: grpc.aio.Channel, chunks: Sequence[Chunk], *, recorders: int, each: int, window: int = 64
+) -> Result:
     """The bare limit: the same messages over the same number of streams, echoed with nothing in between."""
     method = channel.stream_stream("/echo/Echo", request_serializer=None, response_deserializer=None)
 
