@@ -1,243 +1,290 @@
-"""Measures the sidecar: `async def rows()` returns (name, value, unit), for `make bench`.
+"""Measures the sidecar: sidecar, service and load are processes of their own, as they are in life.
 
-Sidecar, service and load are processes of their own, as they are in life. `python tests/bench/sidecar.py` prints the
-rows; with names as arguments (bridge, ingest, live, idle) only those.
+`python -m bench.sidecar` (in tests/) prints the rows; with names as arguments (bridge, ingest, live, idle) only those.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gzip
 import json
 import os
-import socket
-import statistics
+import resource
 import sys
-import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import grpc
 import psutil
-import uvloop
-from afterimage.audit.v1 import audit_service_pb2 as audit_pb
-from afterimage.audit.v1 import audit_service_pb2_grpc as audit_grpc
-
-from services.runtime.auth import TokenMinter
-from services.runtime.config import Settings, load_settings
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from bench import load, processes
 
 Row = tuple[str, float, str]
 
-ROOT = Path(__file__).parents[2]
-SECRET = "bench-secret-of-more-than-32-bytes-length"
-METHOD = "/afterimage.audit.v1.AuditService/RecordSession"
+ROOT = Path(__file__).resolve().parents[2]
 FRAME_BYTES = 4096
-NO_LIMITS = (
+_LIMITS = (
     "MAX_CONNECTIONS MAX_CONNECTIONS_PER_PROJECT MAX_CONNECTIONS_PER_SUBJECT MAX_CONNECTIONS_PER_ADDRESS "
     "UPGRADES_PER_MINUTE_PER_ADDRESS UPGRADES_PER_MINUTE_PER_SUBJECT MESSAGES_PER_S BYTES_PER_S"
-).split()
+)
 
 
-class Bench:
-    """A sidecar in front of a service, both processes of their own.
-
-    Attributes:
-        url: The sidecar's address, ws://...
-        audit: The service's address.
-        sidecar_pid: For its memory.
-    """
-
-    def __init__(self, settings: Settings, url: str, audit: str, sidecar_pid: int) -> None:
+class Sidecar:
+    def __init__(self, url: str, process: psutil.Process, http: aiohttp.ClientSession) -> None:
         self.url = url
-        self.audit = audit
-        self.sidecar_pid = sidecar_pid
-        self._minter = TokenMinter(settings)
+        self.process = process
+        self.http = http
 
-    def token(self, *scopes: str) -> str:
-        """Returns a token for the project "demo"."""
-        return self._minter.mint("bench", "demo", scopes, 3600)
+    def socket(self, path: str, scope: str):
+        protocols = ("afterimage.v1", f"bearer.{processes.token(scope)}")
+        return self.http.ws_connect(self.url + path, protocols=protocols, max_msg_size=0, compress=0)
 
-    @contextlib.asynccontextmanager
-    async def socket(
-        self, http: aiohttp.ClientSession, path: str, scope: str
-    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-        """An open WebSocket."""
-        protocols = ("afterimage.v1", f"bearer.{self.token(scope)}")
-        async with http.ws_connect(
-            self.url + path, protocols=protocols, max_msg_size=0, compress=0, autoping=True
-        ) as ws:
-            yield ws
+    @property
+    def cpu_s(self) -> float:
+        times = self.process.cpu_times()
+        return times.user + times.system
 
 
-@contextlib.asynccontextmanager
-async def started(*, echo: bool) -> AsyncIterator[Bench]:
-    """Starts a service (an echo, or the real AuditService) and a sidecar."""
-    audit_port, sidecar_port = free_port(), free_port()
-    with tempfile.TemporaryDirectory(prefix="ai-bench-") as directory:
-        env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("AFTERIMAGE_")},
-            "AFTERIMAGE_DATA_DIR": directory,
-            "AFTERIMAGE_AUTH__SECRET": SECRET,
-            "AFTERIMAGE_AUDIT__PORT": str(audit_port),
-            "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
-            "AFTERIMAGE_SIDECAR__PORT": str(sidecar_port),
+@asynccontextmanager
+async def sidecar(audit: str) -> AsyncIterator[Sidecar]:
+    """A sidecar without limits in front of the service at `audit`."""
+    port = processes.free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "sidecar",
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "AFTERIMAGE_AUTH__SECRET": processes.SECRET,
+            "AFTERIMAGE_SIDECAR__PORT": str(port),
+            "AFTERIMAGE_SIDECAR__AUDIT_ADDRESS": audit,
             "AFTERIMAGE_LOG__LEVEL": "warning",
-            **{f"AFTERIMAGE_SIDECAR__{name}": "0" for name in NO_LIMITS},
-        }
-        service = [__file__, "echo", str(audit_port)] if echo else ["-m", "services.audit"]
-        async with process(service, env), process(["-m", "sidecar"], env) as pid:
-            for port in (audit_port, sidecar_port):
-                await listening(port)
-            settings = load_settings(data_dir=directory, auth={"secret": SECRET})
-            yield Bench(settings, f"ws://127.0.0.1:{sidecar_port}", f"127.0.0.1:{audit_port}", pid)
-
-
-@contextlib.asynccontextmanager
-async def process(arguments: list[str], env: dict[str, str]) -> AsyncIterator[int]:
-    """Runs Python with `arguments` while the block runs; yields its pid."""
-    running = await asyncio.create_subprocess_exec(sys.executable, *arguments, cwd=ROOT, env=env)
+            **{f"AFTERIMAGE_SIDECAR__{name}": "0" for name in _LIMITS.split()},
+        },
+    )
     try:
-        yield running.pid
+        await processes.until_open(port)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            yield Sidecar(f"http://127.0.0.1:{port}", psutil.Process(process.pid), http)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            running.terminate()
-        await running.wait()
+        process.terminate()
+        await process.wait()
 
 
-def free_port() -> int:
-    """Returns a TCP port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def listening(port: int) -> None:
-    """Waits until somebody listens on `port`."""
-    for _ in range(300):
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.1)
-        else:
-            writer.close()
-            return
-    raise TimeoutError(f"nothing listens on {port}")
-
-
-def chunk(seq: int, payload: bytes) -> bytes:
-    """Returns a serialised request with one chunk."""
-    request = audit_pb.RecordSessionRequest()
-    request.chunk.seq = seq
-    request.chunk.encoding = 2
-    request.chunk.payload = payload
+def frame(payload: bytes, seq: int = 1) -> bytes:
+    request = pb.RecordSessionRequest()
+    request.chunk.seq, request.chunk.encoding, request.chunk.payload = seq, 2, payload
     return request.SerializeToString()
 
 
-def start(session_id: str, window_id: str) -> bytes:
-    """Returns the serialised first request of a recorder."""
-    request = audit_pb.RecordSessionRequest()
-    request.start.session_id, request.start.window_id = session_id, window_id
-    return request.SerializeToString()
+async def bridge(quick: bool) -> list[Row]:
+    """4 KB frames to a service that echoes them: the bridge without anything behind it."""
+    sockets, window, seconds = 4, 64, 2.0 if quick else 5.0
+    message = frame(os.urandom(FRAME_BYTES - 16))
+    count = 0
 
+    async def pump(door: Sidecar) -> None:
+        nonlocal count
+        async with door.socket("/ws/record", "record") as ws:
+            for _ in range(window):
+                await ws.send_bytes(message)
+            while (await ws.receive()).type is aiohttp.WSMsgType.BINARY:
+                count += 1
+                await ws.send_bytes(message)
 
-def end() -> bytes:
-    """Returns the serialised last request of a recorder."""
-    request = audit_pb.RecordSessionRequest()
-    request.end.SetInParent()
-    return request.SerializeToString()
-
-
-def uuid7() -> str:
-    """Returns a new session id."""
-    raw = bytearray(int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10))
-    raw[6], raw[8] = 0x70 | raw[6] & 0xF, 0x80 | raw[8] & 0x3F
-    return str(uuid.UUID(bytes=bytes(raw)))
-
-
-def events(size_bytes: int, sent_at: float | None = None) -> bytes:
-    """Returns a gzipped array of rrweb events of about `size_bytes`, which tells when it was sent."""
-    now = int((sent_at or time.time()) * 1000)
-    pad = os.urandom(size_bytes * 3 // 8).hex()
-    custom = {"type": 5, "timestamp": now, "data": {"tag": "sent", "payload": {"at": sent_at, "pad": pad}}}
-    return gzip.compress(json.dumps([custom]).encode(), 1)
-
-
-async def serve_echo(port: int) -> None:
-    """Answers every message with itself, or (`x-sink` in the first byte: 0x1a) with one at the end."""
-
-    async def echo(_request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
-        while (message := await context.read()) is not grpc.aio.EOF:
-            await context.write(message)
-
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", -1)])
-    handlers = {
-        "RecordSession": grpc.stream_stream_rpc_method_handler(echo),
-    }
-    service = METHOD.split("/")[1]
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
-    server.add_insecure_port(f"127.0.0.1:{port}")
-    await server.start()
-    await server.wait_for_termination()
-
-
-async def bridge(seconds: float = 5.0, sockets: int = 4, window: int = 64) -> list[Row]:
-    """Echoed 4 KB frames a second through WebSocket, sidecar, gRPC and back, and CPU time of the sidecar a frame."""
-    frame = chunk(1, os.urandom(FRAME_BYTES - 16))
-    counted = 0
-
-    async with started(echo=True) as bench, aiohttp.ClientSession() as http:
-
-        async def pump() -> None:
-            nonlocal counted
-            async with bench.socket(http, "/ws/record", "record") as ws:
-                for _ in range(window):
-                    await ws.send_bytes(frame)
-                while True:
-                    await ws.receive()
-                    counted += 1
-                    await ws.send_bytes(frame)
-
-        tasks = [asyncio.create_task(pump()) for _ in range(sockets)]
+    async with processes.echo() as address, sidecar(address) as door:
+        tasks = [asyncio.create_task(pump(door)) for _ in range(sockets)]
         await asyncio.sleep(1.0)
-        times = psutil.Process(bench.sidecar_pid).cpu_times()
-        cpu, first, began = times.user + times.system, counted, time.perf_counter()
+        cpu_s, first, begun = door.cpu_s, count, time.perf_counter()
         await asyncio.sleep(seconds)
-        took = time.perf_counter() - began
-        done = counted - first
-        times = psutil.Process(bench.sidecar_pid).cpu_times()
-        cpu = times.user + times.system - cpu
+        took_s, done, cpu_s = time.perf_counter() - begun, count - first, door.cpu_s - cpu_s
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return [
-        ("sidecar: bare bridge, 4 KB frames echoed", done / took, "frames/s"),
-        ("sidecar: CPU of the bridge an echoed frame", cpu / done * 1e6, "us"),
+        ("bare bridge, 4 KB frames carried (in and out)", 2 * done / took_s, "frames/s"),
+        ("bare bridge, 4 KB frames echoed", done / took_s, "frames/s"),
+        ("bare bridge, sidecar's CPU a frame carried", cpu_s / done / 2 * 1e6, "us"),
     ]
 
 
-BENCHES: dict[str, Callable[[], Awaitable[list[Row]]]] = {"bridge": bridge}
+async def ingest(quick: bool) -> list[Row]:
+    """Durable chunks a second straight over gRPC and through sockets, the same chunks, one after the other."""
+    recorders, each, rounds = 20, 200 if quick else 600, 1 if quick else 2
+    chunks = load.make_chunks()
+    direct: list[float] = []
+    through: list[float] = []
+    async with (
+        processes.audit() as audit,
+        grpc.aio.insecure_channel(audit.address) as channel,
+        sidecar(audit.address) as door,
+    ):
+        token = processes.token("record")
+        await load.record(channel, token, chunks, recorders=recorders, each=50)
+        await record(door, chunks, recorders=recorders, each=50)
+        for _ in range(rounds):
+            direct.append((await load.record(channel, token, chunks, recorders=recorders, each=each)).per_second)
+            through.append(await record(door, chunks, recorders=recorders, each=each))
+    return [
+        ("durable ingest, gRPC", max(direct), "chunks/s"),
+        ("durable ingest, WebSocket", max(through), "chunks/s"),
+        ("durable ingest, WebSocket / gRPC", max(through) / max(direct) * 100, "%"),
+    ]
 
 
-async def rows() -> list[Row]:
+async def record(door: Sidecar, chunks: list[load.Chunk], *, recorders: int, each: int, window: int = 64) -> float:
+    """Records over sockets as `load.record` does over gRPC; returns chunks a second."""
+
+    async def one(number: int) -> None:
+        async with door.socket("/ws/record", "record") as ws:
+            await ws.send_bytes(load.start_message())
+            await ws.receive()
+            acked = 0
+            room = asyncio.Event()
+
+            async def read() -> None:
+                nonlocal acked
+                while acked < each:
+                    acked = max(acked, pb.RecordSessionResponse.FromString(await ws.receive_bytes()).ack.through_seq)
+                    room.set()
+
+            reading = asyncio.create_task(read())
+            for seq in range(1, each + 1):
+                while seq - acked > window:
+                    room.clear()
+                    await room.wait()
+                await ws.send_bytes(chunks[(seq + number * 7) % len(chunks)].message(seq))
+            await reading
+
+    begun = time.perf_counter()
+    await asyncio.gather(*(one(number) for number in range(recorders)))
+    return recorders * each / (time.perf_counter() - begun)
+
+
+def stamped(kind: int = 5) -> bytes:
+    """A chunk that says when it was sent, or (2) is a full snapshot."""
+    data = {"tag": "sent", "payload": {"at": time.perf_counter(), "pad": os.urandom(500).hex()}}
+    if kind == 2:
+        data = {"node": {"type": 0, "childNodes": [], "id": 1}, "initialOffset": {"top": 0, "left": 0}}
+    return gzip.compress(json.dumps([{"type": kind, "timestamp": round(time.time() * 1000), "data": data}]).encode(), 1)
+
+
+async def latency(sessions: int, viewers: int, *, seconds: float, interval_s: float) -> list[float]:
+    """Milliseconds from a recorder's socket to its viewers' sockets; `viewers` of each session."""
+    found: list[float] = []
+    watching = 0
+
+    async with processes.audit() as audit, sidecar(audit.address) as door, AsyncExitStack() as stack:
+
+        async def view(session_id: str) -> None:
+            nonlocal watching
+            async with door.socket("/ws/replay", "view") as ws:
+                await ws.send_bytes(pb.ReplaySessionRequest(session_id=session_id, follow=True).SerializeToString())
+                while (message := await ws.receive()).type is aiohttp.WSMsgType.BINARY:
+                    now = time.perf_counter()
+                    response = pb.ReplaySessionResponse.FromString(message.data)
+                    watching += response.HasField("live_edge")
+                    if response.HasField("chunk"):
+                        (event,) = json.loads(gzip.decompress(response.chunk.payload))
+                        if event["type"] == 5:
+                            found.append((now - event["data"]["payload"]["at"]) * 1000)
+
+        recorders = []
+        for _ in range(sessions):
+            session_id = load.uuid7(round(time.time() * 1000))
+            ws = await stack.enter_async_context(door.socket("/ws/record", "record"))
+            start = pb.RecordingStart(session_id=str(session_id), window_id=str(uuid.uuid4()))
+            await ws.send_bytes(pb.RecordSessionRequest(start=start).SerializeToString())
+            await ws.receive()
+            await ws.send_bytes(frame(stamped(2)))
+            while not pb.RecordSessionResponse.FromString(await ws.receive_bytes()).ack.through_seq:
+                pass
+            recorders.append((ws, str(session_id)))
+        tasks = [asyncio.create_task(view(session_id)) for _, session_id in recorders for _ in range(viewers)]
+        while watching < len(tasks):  # noqa: ASYNC110 - counted in callbacks of many sockets
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)
+
+        async def send(number: int, ws: aiohttp.ClientWebSocketResponse) -> None:
+            await asyncio.sleep(interval_s * number / sessions)
+            for seq in range(2, 2 + round(seconds / interval_s)):
+                await ws.send_bytes(frame(stamped(), seq))
+                await asyncio.sleep(interval_s)
+
+        await asyncio.gather(*(send(number, ws) for number, (ws, _) in enumerate(recorders)))
+        expected = round(seconds / interval_s) * sessions * viewers
+        async with asyncio.timeout(30):
+            while len(found) < expected:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return sorted(found)
+
+
+async def live(quick: bool) -> list[Row]:
+    """Recorder to viewer, at the rate of a watched recorder: four chunks a second."""
+    rows: list[Row] = []
+    seconds = 3.0 if quick else 8.0
+    for sessions, viewers, interval_s in ((100, 1, 1.0), (1, 500, 1.0)):
+        found = await latency(sessions, viewers, seconds=seconds, interval_s=interval_s)
+        name = f"live, {sessions} session{'s' * (sessions > 1)} x {viewers} viewer{'s' * (viewers > 1)}"
+        rows += [
+            (f"{name}, p{round(share * 100)}", found[int((len(found) - 1) * share)], "ms") for share in (0.5, 0.99)
+        ]
+    return rows
+
+
+async def idle(quick: bool) -> list[Row]:
+    """What sockets cost that say nothing: resident memory of the sidecar for each."""
+    count = 500 if quick else 5000
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    rows: list[Row] = []
+    async with processes.echo() as address:
+        for name, is_streaming in (("connected", False), ("with an open stream", True)):
+            async with sidecar(address) as door, AsyncExitStack() as stack:
+                for _ in range(20):  # what only the first ones need
+                    async with door.socket("/ws/record", "record") as ws:
+                        await ws.send_bytes(load.start_message())
+                        await ws.receive()
+                before = door.process.memory_info().rss
+                for _ in range(count):
+                    ws = await stack.enter_async_context(door.socket("/ws/record", "record"))
+                    if is_streaming:
+                        await ws.send_bytes(load.start_message())
+                        await ws.receive()
+                await asyncio.sleep(1.0)
+                cpu_s, begun = door.cpu_s, time.perf_counter()
+                used = (door.process.memory_info().rss - before) / count / 1024
+                await asyncio.sleep(2.0 if quick else 5.0)
+                share = (door.cpu_s - cpu_s) / (time.perf_counter() - begun) * 100
+                rows += [
+                    (f"{count} idle sockets, {name}, memory a socket", used, "KB"),
+                    (f"{count} idle sockets, {name}, CPU", share, "% of a core"),
+                ]
+    return rows
+
+
+BENCHES = {"bridge": bridge, "ingest": ingest, "live": live, "idle": idle}
+
+
+async def rows(quick: bool = False) -> list[Row]:
     """Returns everything that is measured here."""
-    return [row for measure in BENCHES.values() for row in await measure()]
+    return [row for measure in BENCHES.values() for row in await measure(quick)]
 
 
 async def main(names: list[str]) -> None:
-    """Prints the rows of the benches that `names` names, of all when it is empty."""
     for name in names or list(BENCHES):
-        for label, value, unit in await BENCHES[name]():
-            print(f"{label:60} {value:12,.2f} {unit}", flush=True)
+        for label, value, unit in await BENCHES[name](quick=False):
+            sys.stdout.write(f"{label:55} {value:12,.1f} {unit}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["echo"]:
-        uvloop.run(serve_echo(int(sys.argv[2])))
-    else:
-        uvloop.run(main(sys.argv[1:]))
+    asyncio.run(main(sys.argv[1:]))

@@ -14,7 +14,12 @@ import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import pytest
+
+from sidecar.app import serve
+from tests.conftest import SECRET
+from tests.sidecar.conftest import Rig
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).parent / "clients"
@@ -66,6 +71,22 @@ class AuditProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
             await self._process.wait()
+
+
+@asynccontextmanager
+async def real(settings, tmp_path, **overrides):
+    """A sidecar here, AuditService as a process."""
+    process = AuditProcess(tmp_path / "audit", SECRET)
+    await process.start()
+    try:
+        sidecar = {**settings.sidecar.model_dump(), **overrides, "audit_address": process.address}
+        changed = settings.model_copy(update={"sidecar": type(settings.sidecar)(**sidecar)})
+        async with serve(changed) as running, aiohttp.ClientSession() as http:
+            rig = Rig(changed, running, None, http)
+            rig.process = process
+            yield rig
+    finally:
+        await process.stop()
 
 
 def node_clients():

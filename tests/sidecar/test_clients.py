@@ -16,27 +16,9 @@ from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
 
 from sidecar import delimited
-from sidecar.app import serve
 from sidecar.routes import AUDIT
-from tests.conftest import SECRET
-from tests.sidecar.conftest import ORIGIN, Recorder, Rig
-from tests.sidecar.processes import CLIENTS, AuditProcess, NodeSocket, node_clients, run
-
-
-@asynccontextmanager
-async def real(settings, tmp_path, **overrides):
-    """A sidecar here, AuditService as a process."""
-    process = AuditProcess(tmp_path / "audit", SECRET)
-    await process.start()
-    try:
-        sidecar = {**settings.sidecar.model_dump(), **overrides, "audit_address": process.address}
-        changed = settings.model_copy(update={"sidecar": type(settings.sidecar)(**sidecar)})
-        async with serve(changed) as running, aiohttp.ClientSession() as http:
-            rig = Rig(changed, running, None, http)
-            rig.process = process
-            yield rig
-    finally:
-        await process.stop()
+from tests.sidecar.conftest import ORIGIN, Recorder
+from tests.sidecar.processes import CLIENTS, NodeSocket, node_clients, real, run
 
 
 @pytest.fixture
