@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from afterimage.share.v1 import share_service_pb2_grpc
+from prometheus_client import CollectorRegistry
 
 from services.runtime import redis_link, tls
 from services.runtime.auth import TokenMinter, TokenVerifier
@@ -40,12 +41,36 @@ async def serve(
         now: The clock, in seconds since 1970.
         new_secret: Makes random bytes.
     """
+    share = settings.share
+    registry = new_registry()
+    verifier = TokenVerifier(settings, now)
+    async with open_links(settings, registry, now=now, new_secret=new_secret) as links:
+        servicer = ShareServicer(links, CallerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
+        async with (
+            serve_metrics(share.metrics_host, share.metrics_port, registry),
+            serve_grpc(
+                settings,
+                share,
+                registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
+                service_names=[SERVICE],
+                interceptors=[
+                    RefusalInterceptor(verifier, frozenset(RECORDED), servicer.refused),
+                    *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
+                ],
+            ) as server,
+        ):
+            yield server
+
+
+@asynccontextmanager
+async def open_links(
+    settings: Settings, registry: CollectorRegistry, *, now: Callable[[], float], new_secret: NewSecret
+) -> AsyncIterator[Links]:
+    """Yields what ShareService does, without its server."""
 
     def now_ms() -> int:
         return round(now() * 1000)
 
-    share = settings.share
-    registry = new_registry()
     async with AsyncExitStack() as stack:
         client = redis_link.connect(settings)
         if client is not None:
@@ -56,35 +81,20 @@ async def serve(
         trail = Trail(audit, required=settings.audit.require_access_trail, now_ms=now_ms, registry=registry)
         passcodes = Passcodes()
         stack.callback(passcodes.close)
-        links = Links(
+        await stack.enter_async_context(_running(trail))
+        yield Links(
             store=LinkStore(
                 client,
                 LinkKeys(settings),
-                requests_per_minute=share.requests_per_minute,
-                renewal_ttl_ms=round(share.renewal_ttl_s * 1000),
+                requests_per_minute=settings.share.requests_per_minute,
+                renewal_ttl_ms=round(settings.share.renewal_ttl_s * 1000),
             ),
             audit=audit,
             trail=trail,
-            grants=Grants(minter, share.grant_ttl_s, now),
+            grants=Grants(minter, settings.share.grant_ttl_s, now),
             passcodes=passcodes,
             now_ms=now_ms,
             new_secret=new_secret,
-        )
-        servicer = ShareServicer(links, CallerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
-        verifier = TokenVerifier(settings, now)
-        await stack.enter_async_context(_running(trail))
-        await stack.enter_async_context(serve_metrics(share.metrics_host, share.metrics_port, registry))
-        yield await stack.enter_async_context(
-            serve_grpc(
-                settings,
-                share,
-                registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
-                service_names=[SERVICE],
-                interceptors=[
-                    RefusalInterceptor(verifier, frozenset(RECORDED), servicer.refused),
-                    *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
-                ],
-            )
         )
 
 

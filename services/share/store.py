@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import redis.asyncio
 from redis.commands.core import AsyncScript
 
@@ -25,8 +27,13 @@ LONGEST_WAIT_BY_ADDRESS_MS = 900_000
 """Wrong passcodes are free up to here, then each doubles the wait, from 1 s on. One address has few; a link has more,
 so that one stranger cannot lock out its visitors at once, and still a thousand addresses get 12 guesses an hour."""
 
+MAX_AT_ONCE = 64
+"""Commands that are on their way. The client opens a connection for each, and has no more than 100: beyond, it would
+say that Redis is away."""
+
 _MINUTE_MS = 60_000
 _PAGE_SLACK = 20
+_unpack = msgspec.msgpack.Decoder().decode
 
 
 class LinkStore:
@@ -54,6 +61,7 @@ class LinkStore:
         self._interval_ms = -(-_MINUTE_MS // requests_per_minute) if requests_per_minute else 0
         self._renewal_ttl_ms = renewal_ttl_ms
         self._scripts: dict[str, AsyncScript] = {}
+        self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     @property
     def _client(self) -> redis.asyncio.Redis:
@@ -101,7 +109,7 @@ class LinkStore:
             matched_hash: The passcode hash that the visitor's passcode has matched.
         """
         names = self._keys
-        answer: list[Any] = await self._run(
+        packed: bytes = await self._run(
             scripts.OPEN,
             [
                 names.link(key.link_id),
@@ -119,15 +127,16 @@ class LinkStore:
                 _MINUTE_MS,
             ],
         )
+        answer: list[Any] = _unpack(packed)
         match answer[0]:
-            case b"opened":
+            case "opened":
                 return Opened(_link(key.link_id, answer[1:]))
-            case b"locked":
+            case "locked":
                 return Locked(_link(key.link_id, answer[1:]))
-            case b"limited":
+            case "limited":
                 return Limited(int(answer[1]))
             case _:
-                return Gone(_origin(answer[1]) if len(answer) > 1 and answer[1] else None)
+                return Gone(_origin(answer[1]) if answer[1] else None)
 
     async def take_back(self, link_id: str, renewal: str) -> None:
         """Undoes a redemption whose grant nobody got."""
@@ -161,7 +170,8 @@ class LinkStore:
 
     async def end(self, project: str, link_id: str) -> bool:
         """Ends a link and publishes its id; returns whether it stood."""
-        return await end_link(self._client, self._keys, link_id, project)
+        async with self._places:
+            return await end_link(self._client, self._keys, link_id, project)
 
     async def find(
         self, project: str, session_id: str, created_by: str, count: int, after: Position | None
@@ -178,10 +188,11 @@ class LinkStore:
         highest, offset = (after.created_ms if after else "+inf"), 0
         while len(found) < count:
             asked = count - len(found) + _PAGE_SLACK
-            with redis_errors():
-                rows: list[Any] = await self._client.zrevrangebyscore(
-                    name, highest, "-inf", start=offset, num=asked, withscores=True
-                )
+            async with self._places:
+                with redis_errors():
+                    rows: list[Any] = await self._client.zrevrangebyscore(
+                        name, highest, "-inf", start=offset, num=asked, withscores=True
+                    )
             offset += len(rows)
             ids = [
                 raw.decode()
@@ -200,19 +211,23 @@ class LinkStore:
     async def _links(self, ids: Sequence[str]) -> list[Link | None]:
         if not ids:
             return []
-        with redis_errors():
-            async with self._client.pipeline(transaction=False) as pipeline:
-                for link_id in ids:
-                    pipeline.hmget(self._keys.link(link_id), list(scripts.FIELDS))
+        async with self._places, self._client.pipeline(transaction=False) as pipeline:
+            for link_id in ids:
+                pipeline.hmget(self._keys.link(link_id), list(scripts.FIELDS))
+            with redis_errors():
                 rows = await pipeline.execute()
-        return [_link(link_id, row) if row[0] is not None else None for link_id, row in zip(ids, rows, strict=True)]
+        return [
+            _link(link_id, [field.decode() for field in row]) if row[0] is not None else None
+            for link_id, row in zip(ids, rows, strict=True)
+        ]
 
     async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
         client = self._client
         if script not in self._scripts:
             self._scripts[script] = client.register_script(script)
-        with redis_errors():
-            return await self._scripts[script](keys=list(keys), args=list(arguments))
+        async with self._places:
+            with redis_errors():
+                return await self._scripts[script](keys=list(keys), args=list(arguments))
 
 
 def _row(link: Link) -> tuple[str | int, ...]:
@@ -233,23 +248,23 @@ def _link(link_id: str, row: Sequence[Any]) -> Link:
     project, session, created_by, created, expires, start, end, max_views, views, passcode, label = row
     return Link(
         link_id=link_id,
-        project=project.decode(),
-        session_id=session.decode(),
-        created_by=created_by.decode(),
+        project=project,
+        session_id=session,
+        created_by=created_by,
         created_ms=int(created),
         expires_ms=int(expires),
         span=Span(_optional(start), _optional(end)),
         max_views=_optional(max_views),
         view_count=int(views),
-        passcode_hash=passcode.decode(),
-        label=label.decode(),
+        passcode_hash=passcode,
+        label=label,
     )
 
 
-def _optional(value: bytes) -> int | None:
+def _optional(value: str) -> int | None:
     return int(value) if value else None
 
 
-def _origin(value: bytes) -> Origin:
-    project, session_id = value.decode().split(" ")
+def _origin(value: str) -> Origin:
+    project, session_id = value.split(" ")
     return Origin(project, session_id)

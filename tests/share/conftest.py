@@ -57,7 +57,7 @@ async def audit(audit_address: str, mint) -> AsyncIterator[AuditCalls]:
 async def share(share_settings: Settings, redis_url: str, mint) -> AsyncIterator[ShareCalls]:
     """ShareService; when the test is over, what it left in Redis is looked through."""
     async with serve(share_settings) as server, grpc.aio.insecure_channel(server.address) as channel:
-        calls = ShareCalls(channel, mint, redis_url)
+        calls = ShareCalls(channel, mint, redis_url, server.address)
         yield calls
     with redis.Redis.from_url(redis_url) as client:
         check_leftovers(client, calls.secrets)

@@ -179,8 +179,10 @@ class AuditCalls:
 class ShareCalls:
     """ShareService as tests call it, with a note of every secret it gave out."""
 
-    def __init__(self, channel: grpc.aio.Channel, mint: Any, redis_url: str = "") -> None:
+    def __init__(self, channel: grpc.aio.Channel, mint: Any, redis_url: str = "", address: str = "") -> None:
+        self.channel = channel
         self.redis_url = redis_url
+        self.address = address
         self.stub: Any = share_service_pb2_grpc.ShareServiceStub(channel)
         self.mint = mint
         self.secrets: set[str] = set()
