@@ -104,7 +104,7 @@ class _Chunk:
         self._payloads = masker._payloads  # noqa: SLF001
         self._scanner = masker._scanner  # noqa: SLF001
         self._original = text
-        self._text = replace_lone_surrogates(text) if b"\\u" in text else text
+        self._text, decoded = _decode(text)
         self._edits = Edits(self._text)
         self._state = state
         self._flags = expand(state)
@@ -113,7 +113,8 @@ class _Chunk:
         self._counts: Counts = {}
         self._bare: list[Raw] | None = None
         self._places: Places | None = None
-        self._events: list[Event] = []
+        self._events: list[Event] = decoded or []
+        self._is_decoded = decoded is not None
         self._strings = self._scanner.strings(self._text)
         self._select = self._scanner.may_select(self._text, self._strings)
         self._default = self._unknown()
@@ -121,10 +122,11 @@ class _Chunk:
     def run(self) -> Masked:
         """Returns the masked chunk."""
         try:
-            self._events = events_decoder.decode(self._text)
             for event in self._events:
                 self._event(event)
         except (msgspec.MsgspecError, RecursionError, ValueError):
+            self._is_decoded = False
+        if not self._is_decoded:
             self._start_over()
         covers = self._edits.covers() if self._strings else []
         starts = [start for start, _ in covers]
@@ -332,6 +334,21 @@ class _Chunk:
         masked = self._rules.mask(value, place.field, self._counts, key=place.key, resource=place.is_resource)
         if masked is not value and masked != value:
             self._edits.put((start, end), encode_any(masked))
+
+
+def _decode(text: bytes) -> tuple[bytes, list[Event] | None]:
+    """Returns a text that decodes, of equal length, and its events; None: they must be taken one by one.
+
+    The decoder takes no halves of surrogate pairs, so that there are none where it succeeds.
+    """
+    try:
+        return text, events_decoder.decode(text)
+    except (msgspec.MsgspecError, RecursionError):
+        whole = replace_lone_surrogates(text)
+    try:
+        return whole, events_decoder.decode(whole)
+    except (msgspec.MsgspecError, RecursionError):
+        return whole, None
 
 
 def _plugin_field(plugin: str) -> str:

@@ -40,7 +40,7 @@ def value_of(rule: str, number: int) -> str:  # noqa: PLR0911 - one for each rul
         case "iban":
             return _iban(number)
         case "us_ssn":
-            return f"{500 + number // 1000}-{10 + number % 80}-{1000 + number}"
+            return f"{500 + number // 1000}-{10 + number % 80}-{1000 + number % 9000}"
         case "national_id":
             serial = f"8507{1 + number % 28:02d}{number % 1000:03d}"
             return f"{serial[:6]}-{serial[6:]}{luhn.calc_check_digit(serial)}"
