@@ -11,11 +11,44 @@ NPM_BIN := gen/ts/node_modules/.bin
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
 GEN_OUT ?= gen
 
-.PHONY: help run test gen check-gen format lint typecheck bench clean
+.PHONY: help run test format lint lint-protos typecheck bench gen check-gen
+
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
+run: $(BIN)/afterimage ## Installs, starts everything, imports the sample recordings, says how to look
+	$(BIN)/afterimage up --samples
+
+test: lint typecheck ## Installs what tests need, checks and types the code, runs all tests
+	$(BIN)/python -m pytest
+
+format: $(VENV)/.dev ## Writes the code as the linters want it
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lint: $(VENV)/.dev lint-protos ## Finds mistakes and wrong formatting in code, protos and imports between packages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+# Linting the protos takes Node; everything else does without.
+ifneq ($(shell command -v npm),)
+lint-protos: $(NPM_BIN)/buf
+	$(NPM_BIN)/buf lint
+else
+lint-protos:
+	@echo "buf lint is left out: there is no npm here"
+endif
+
+typecheck: $(VENV)/.dev ## Checks the types
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev ## Measures; prints a table and writes docs/benchmarks.md
+	PYTHONPATH=tests $(BIN)/python -m bench
+
 $(BIN)/afterimage: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[embedded]'
@@ -31,7 +64,7 @@ $(NPM_BIN)/buf: gen/ts/package-lock.json
 
 gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript
 	@set -- $$(cd protos && find afterimage -name '*.proto' | LC_ALL=C sort); \
-	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(NPM_BIN)/buf build --output "$$work/contract.binpb"; \
 	protoc() { $(BIN)/python -m grpc_tools.protoc --descriptor_set_in="$$work/contract.binpb" "$$@"; }; \
 	rm -rf $(GEN_OUT)/afterimage $(GEN_OUT)/afterimage_client $(GEN_OUT)/ts/afterimage; \

@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.command import CommandError, spoken_duration
-from services.cli.examination import Examination, Finding, ok, problem, skipped
+from services.cli.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import tls
 from services.runtime.auth import Scope
 
@@ -122,7 +122,7 @@ def _refusals(what: str, counts: dict[str, float], advice: dict[str, str]) -> li
     if counts.keys() <= _HARMLESS:
         return [ok(what, f"{listed}: {advice['gap']}")]
     todo = "; ".join(f"{name}: {advice[name]}" for name in counts if name in advice)
-    return [problem(what, listed, todo or "AuditService's log has them")]
+    return [note(what, f"{listed} since the start", todo or "AuditService's log has them")]
 
 
 async def _counts(url: str) -> _Counts:

@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
 """In the order in which they are shown: what a later one needs comes before it. The recorder comes last, so that its
 own refusal is not among those that are counted."""
 
-_COLOURS = {State.OK: "green", State.PROBLEM: "bold red", State.SKIPPED: "dim"}
+_COLOURS = {State.OK: "green", State.PROBLEM: "bold red", State.NOTE: "yellow", State.SKIPPED: "dim"}
 
 
 def doctor(

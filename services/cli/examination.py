@@ -16,10 +16,11 @@ from services.runtime.config import Settings
 
 
 class State(StrEnum):
-    """How something is."""
+    """How something is. NOTE: worth knowing, and not necessarily so now, such as what was refused an hour ago."""
 
     OK = "ok"
     PROBLEM = "problem"
+    NOTE = "note"
     SKIPPED = "skipped"
 
 
@@ -48,6 +49,11 @@ def ok(what: str, text: str) -> Finding:
 def problem(what: str, text: str, advice: str) -> Finding:
     """Returns that something is not, and what to do about it."""
     return Finding(what, State.PROBLEM, text, advice)
+
+
+def note(what: str, text: str, advice: str) -> Finding:
+    """Returns that something was not as it should be, and what to do if it goes on."""
+    return Finding(what, State.NOTE, text, advice)
 
 
 def skipped(what: str, why: str) -> Finding:

@@ -62,6 +62,25 @@ class Installation:
         groups = {group: getattr(settings, group).model_copy(update=values) for group, values in updates.items()}
         return cls(settings.model_copy(update={"data_dir": data_dir, **groups}), environment)
 
+    def check_ports(self) -> None:
+        """Looks whether the ports can be had, so that all that cannot are named before anything is started.
+
+        Raises:
+            CommandError: If some are taken.
+        """
+        groups = {"sidecar": has_program("sidecar"), "audit": True, "share": has_program("services.share")}
+        taken = []
+        for name in _PORTS:
+            group, key = name.split(".")
+            settings = getattr(self.settings, group)
+            host, port = getattr(settings, key.replace("port", "host")), getattr(settings, key)
+            if groups[group] and port != _OFF and (why := _why_not(host, port)):
+                taken.append(f"{name}: cannot listen on {host}:{port}: {why}")
+        if taken:
+            raise CommandError(
+                "\n".join([*taken, "choose other ports in the settings, or any free ones with --port 0"])
+            )
+
     def with_redis(self, url: str) -> Installation:
         """Returns the same with a Redis."""
         redis = self.settings.redis.model_copy(update={"url": url})
@@ -122,6 +141,18 @@ def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
         return True
 
     return accepts
+
+
+def _why_not(host: str, port: int) -> str:
+    """Returns why nothing can listen there; "": something can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, for connections that linger
+            probe.bind(address)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
 
 
 def _chosen_ports(settings: Settings, first: int | None) -> dict[str, int]:

@@ -63,8 +63,10 @@ def the_only_one(data_dir: Path) -> Iterator[int]:
                 "end that one, or give this one its own AFTERIMAGE_DATA_DIR"
             ) from None
         announce(handle, Running(os.getpid()))
-        yield handle
-        os.ftruncate(handle, 0)
+        try:
+            yield handle
+        finally:
+            os.ftruncate(handle, 0)
     finally:
         os.close(handle)
 

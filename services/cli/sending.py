@@ -42,6 +42,7 @@ PATIENCE_S = 120.0
 """How long the server may say nothing while something is unacknowledged."""
 
 _GZIP, _IDENTITY = ChunkEncoding(ChunkEncoding.GZIP), ChunkEncoding(ChunkEncoding.IDENTITY)
+_TOO_LARGE = RejectReason(RejectReason.TOO_LARGE)
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -100,6 +101,7 @@ class _Sender:
         self._events = events
         self._progress = progress
         self._next_seq = 0
+        self._max_chunk_bytes = 0
         self._unacked: dict[int, _Outgoing] = {}
         self._unacked_bytes = 0
         self._again: deque[int] = deque()
@@ -116,6 +118,7 @@ class _Sender:
             match which_one_of(answer, "message"):
                 case ("ready", RecordingReady() as ready):
                     self._next_seq = ready.next_seq
+                    self._max_chunk_bytes = ready.limits.max_chunk_bytes
                 case ("ack", RecordingAck() as ack):
                     self._acknowledged(ack.through_seq)
                 case ("rejected", ChunkRejected() as rejected):
@@ -142,6 +145,7 @@ class _Sender:
                 if outgoing is None:
                     exhausted = True
                     continue
+                outgoing = self._fitting(outgoing)
                 last_seq = outgoing.chunk.seq
                 self._unacked[last_seq] = outgoing
                 self._unacked_bytes += len(outgoing.chunk.payload)
@@ -166,6 +170,15 @@ class _Sender:
             chunk = Chunk(seq=seq, encoding=_GZIP, payload=payload, event_count=len(events))
             yield _Outgoing(chunk, len(text), event_head(bytes(events[0])).timestamp)
 
+    def _fitting(self, outgoing: _Outgoing) -> _Outgoing:
+        """The chunk, or what stands for one that is over the server's limit: far over it, gRPC ends the stream."""
+        size_bytes, most = len(outgoing.chunk.payload), self._max_chunk_bytes
+        if not 0 < most < size_bytes:
+            return outgoing
+        why = f"payload: {size_bytes:,} bytes are more than max_chunk_bytes ({most:,})"
+        seq = outgoing.chunk.seq
+        return self._dropped(outgoing, ChunkRejected(seq=seq, reason=_TOO_LARGE, message=why))
+
     def _has_room(self) -> bool:
         return len(self._unacked) < MAX_UNACKED_CHUNKS and self._unacked_bytes < MAX_UNACKED_BYTES
 
@@ -187,14 +200,15 @@ class _Sender:
             return
         if outgoing.is_notice:
             raise CommandError(f"chunk {rejected.seq} and what would say so were refused: {rejected.message}")
-        chunk = outgoing.chunk
-        self._result.dropped.append(
-            f"chunk {rejected.seq} with {chunk.event_count} events was refused: {rejected.message}"
-        )
-        notice = _notice(outgoing, rejected)
-        self._unacked_bytes += len(notice.payload) - len(chunk.payload)
-        self._unacked[rejected.seq] = _Outgoing(notice, len(notice.payload), outgoing.first_ms, is_notice=True)
+        self._unacked[rejected.seq] = notice = self._dropped(outgoing, rejected)
+        self._unacked_bytes += len(notice.chunk.payload) - len(outgoing.chunk.payload)
         self._again = deque(seq for seq in sorted(self._unacked) if seq >= rejected.seq)
+
+    def _dropped(self, outgoing: _Outgoing, rejected: ChunkRejected) -> _Outgoing:
+        count = outgoing.chunk.event_count
+        self._result.dropped.append(f"chunk {rejected.seq} with {count} events was refused: {rejected.message}")
+        notice = _notice(outgoing, rejected)
+        return _Outgoing(notice, len(notice.payload), outgoing.first_ms, is_notice=True)
 
 
 def _events_of(text: bytes) -> list[msgspec.Raw]:

@@ -58,6 +58,7 @@ def up(
         installation = Installation.of(settings, invocation.config, port)
         with the_only_one(installation.settings.data_dir) as announcement:
             _check_free(installation.settings)
+            installation.check_ports()
             async with _started(installation) as running:
                 announce(announcement, running)
                 _print_addresses(running)
@@ -93,8 +94,10 @@ async def _started(installation: Installation) -> AsyncIterator[Running]:
             whole = installation.with_redis(url) if url else installation
             for program in whole.programs():
                 await supervisor.start(program)
-            yield whole.addresses(os.getpid())
-            _say("stopping")
+            try:
+                yield whole.addresses(os.getpid())
+            finally:
+                _say("stopping")
 
 
 async def _start_redis(installation: Installation, supervisor: Supervisor, stack: ExitStack) -> str:

@@ -1,0 +1,16 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from .commands import Installation, audit_process
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory) -> Iterator[Installation]:
+    """One AuditService for a module's tests; chunks may be 400 KB."""
+    with audit_process(tmp_path_factory.mktemp("audit"), AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="400000") as installation:
+        yield installation

@@ -1,0 +1,191 @@
+"""`afterimage doctor`: what it says of an installation that is well, and of one thing at a time that is not."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from services.cli.checks_audit import check_recorder
+from services.cli.checks_storage import check_disk
+from services.cli.command import CommandError
+from services.cli.doctor import CHECKS, findings_of
+from services.cli.examination import Examination, State
+from services.runtime.config import load_settings
+
+from .commands import SECRET, audit_process, free_port, run
+from .recordings import event
+
+
+def states(answer):
+    """What was looked at, by name: the state."""
+    return {line[9:25].strip(): line[:8].strip() for line in answer.lines}
+
+
+def line_of(answer, name):
+    return next(line for line in answer.lines if line[9:].startswith(name))
+
+
+def examination(audit, monkeypatch, **changes):
+    for name, value in audit.environment.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    address = f"127.0.0.1:{settings.audit.port}"
+    return Examination(settings=settings, running=None, address=address, metrics_url="", **changes)
+
+
+def test_an_installation_that_is_well(audit):
+    answer = audit.run("doctor")
+    assert answer.status == 0, answer.out
+    # Another test may have been refused before.
+    assert {state for name, state in states(answer).items() if name != "streams refused"} == {"ok"}
+    assert set(states(answer)) >= {
+        "settings",
+        "key",
+        "origin",
+        "token",
+        "audit",
+        "recorder",
+        "clock",
+        "storage",
+        "disk",
+    }
+    assert audit.run("sessions", "--json").out == "", "the recorder that knocked left nothing behind"
+
+
+@pytest.mark.parametrize(
+    ("words", "name", "text", "advice"),
+    [
+        (["--key", "pk_no"], "key", "pk_no belongs to no project", "keys in [[projects]]"),
+        (
+            ["--origin", "https://a.example"],
+            "origin",
+            "https://a.example may not record into demo",
+            "add it to origins",
+        ),
+        (["--origin", "https://a.example/x"], "origin", "https://a.example/x is no origin", "https://shop.example"),
+        (["--token", "nonsense"], "token", "the token is not valid", "afterimage token"),
+        (["--address", "127.0.0.1:1"], "audit", "127.0.0.1:1 does not answer", "afterimage up"),
+        (["--metrics", "http://127.0.0.1:1/"], "refusals", "http://127.0.0.1:1/ cannot be read", "audit.metrics_port"),
+    ],
+)
+def test_one_thing_that_is_wrong(audit, words, name, text, advice):
+    answer = audit.run("doctor", *words)
+    assert answer.status == 1
+    line = line_of(answer, name)
+    assert line.startswith("problem")
+    assert text in line
+    assert advice in line.partition(" -> ")[2]
+
+
+def test_a_key_and_an_origin_that_are_right(audit):
+    answer = audit.run("doctor", "--key", "pk_demo", "--origin", "http://localhost:3000")
+    assert answer.status == 0
+    assert "pk_demo records into project demo" in answer.out
+    assert "pages of http://localhost:3000 may record into demo" in answer.out
+
+
+def test_a_token_that_cannot_record(audit):
+    token = audit.run("token", "--scope", "view").out.strip()
+    answer = audit.run("doctor", AFTERIMAGE_TOKEN=token)
+    assert answer.status == 1
+    assert "allows view, for 1 h 00 min: it cannot record -> recorders need the scope record" in answer.out
+    assert "PERMISSION_DENIED" in line_of(answer, "recorder")
+
+
+def test_settings_that_do_not_hold():
+    answer = run("doctor", AFTERIMAGE_AUDIT__PORT="x", AFTERIMAGE_NONSENSE="1")
+    assert answer.status == 1
+    assert len(answer.lines) == 2
+    assert all(line.startswith("problem  settings") for line in answer.lines)
+
+
+def test_nothing_runs_and_nothing_was_ever_started(tmp_path):
+    answer = run("doctor", AFTERIMAGE_DATA_DIR=str(tmp_path / "none"), AFTERIMAGE_AUDIT__PORT=str(free_port()))
+    assert answer.status == 1
+    assert "there is no secret in" in line_of(answer, "token")
+    assert states(answer)["storage"] == "skipped"
+    assert not (tmp_path / "none").exists()
+
+
+async def test_clocks_that_differ(audit, monkeypatch):
+    behind = examination(audit, monkeypatch, now=lambda: time.time() - 60)
+    _, clock = await check_recorder(behind)
+    assert clock.state is State.PROBLEM
+    assert "60.0 s ahead of this machine's" in clock.text
+    assert "NTP" in clock.advice
+
+
+async def test_a_disk_that_is_full(audit, monkeypatch):
+    monkeypatch.setattr("services.cli.checks_storage.MIN_FREE_BYTES", 10**18)
+    (disk,) = await check_disk(examination(audit, monkeypatch))
+    assert disk.state is State.PROBLEM
+    assert "make room" in disk.advice
+
+
+@pytest.mark.parametrize("error", [CommandError("no way"), RuntimeError("a defect")])
+async def test_a_check_that_fails_is_a_finding(audit, monkeypatch, error):
+    async def check_something(_about, /):
+        raise error
+
+    (finding,) = await findings_of(check_something, examination(audit, monkeypatch))
+    assert finding.what == "something"
+    assert finding.state is State.PROBLEM
+    assert str(error) in finding.text
+
+
+def test_every_check_says_what_it_looks_at():
+    assert all(check.__name__.startswith("check_") and check.__doc__ for check in CHECKS)
+
+
+def test_what_was_refused_and_an_engine_at_rest(tmp_path):
+    import base64
+    import json
+    import random
+
+    visit = [event(0, noise=base64.b64encode(random.Random(1).randbytes(30_000)).decode())]
+    path = tmp_path / "noisy.json"
+    path.write_text(json.dumps(visit))
+    with audit_process(tmp_path, AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="16384") as own:
+        # Past the client, which keeps to the limit that the server tells it.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("services.cli.sending._Sender._fitting", lambda _, outgoing: outgoing)
+            assert own.run("import", path).status == 1
+        token = run("token", "--scope", "record", AFTERIMAGE_AUTH__SECRET="x" * 32).out.strip()
+        own.run("doctor", AFTERIMAGE_TOKEN=token)
+        answer = own.run("doctor")
+        assert answer.status == 0
+        assert "too_large 1 since the start -> too_large: raise ingest.max_chunk_bytes" in line_of(
+            answer, "chunks refused"
+        )
+        assert "UNAUTHENTICATED 1 since the start -> " in line_of(answer, "streams refused")
+    # AuditService has ended: doctor opens the engine itself.
+    answer = own.run("doctor")
+    assert states(answer) | {"storage": "ok", "migrations": "ok", "writable": "ok", "audit": "problem"} == states(
+        answer
+    )
+    assert own.run("migrate").out.startswith("chDB ")
+
+
+@pytest.mark.clickhouse
+def test_a_clickhouse_server(tmp_path):
+    import clickhouse
+
+    with clickhouse.server() as url:
+        house = {
+            "AFTERIMAGE_AUTH__SECRET": SECRET,
+            "AFTERIMAGE_AUDIT__PORT": str(free_port()),
+            "AFTERIMAGE_DATA_DIR": str(tmp_path),
+            "AFTERIMAGE_CLICKHOUSE__ENGINE": "server",
+            "AFTERIMAGE_CLICKHOUSE__URL": url,
+        }
+        assert "steps 1, 2" in line_of(run("doctor", **house), "migrations")
+        first, second = run("migrate", **house), run("migrate", **house)
+        assert (first.status, second.status) == (0, 0)
+        assert first.lines[0] == "1 recordings: done"
+        assert second.lines == first.lines[-1:]
+        answer = run("doctor", **house)
+        assert [states(answer)[name] for name in ("storage", "migrations", "writable")] == ["ok", "ok", "ok"]
+    answer = run("doctor", **house)
+    assert "does not answer" in line_of(answer, "storage")
+    assert run("migrate", **house).err.startswith("clickhouse: ")

@@ -1,0 +1,188 @@
+"""Recordings in through `import` and out through `export`, with a real AuditService on chDB."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+
+import pytest
+import recordings
+from afterimage_client.audit.v1 import RecordingStart
+
+from services.cli.client import connect
+from services.cli.formats import read_recordings, session_id_for, to_chunks, window_id_for
+from services.cli.sending import DROPPED_TAG, send_window
+from services.runtime.auth import Scope
+from services.runtime.config import load_settings
+
+from .commands import Installation, run
+from .recordings import event, events
+
+
+def write(path, value):
+    path.write_text(json.dumps(value))
+    return path
+
+
+def sessions(audit: Installation, **tags):
+    words = [word for name, value in tags.items() for word in ("--tag", f"{name}={value}")]
+    return [json.loads(line) for line in audit.run("sessions", "--json", "--limit", "500", *words).lines]
+
+
+def exported(audit, session_id, path, *words):
+    answer = audit.run("export", session_id, "-o", path, *words)
+    assert answer.status == 0, answer.err
+    return json.loads(path.read_bytes())
+
+
+def test_every_recording_comes_out_as_it_went_in_and_only_once(audit, tmp_path):
+    paths = recordings.paths()
+    assert len(paths) >= 3
+    for known in (0, len(paths)):
+        answer = audit.run("import", *paths)
+        assert answer.status == 0, answer.err
+        assert answer.out.startswith(f"{len(paths)} sessions, ")
+        assert f"{known} already here, 0 problems" in answer.out
+    stored = {session["tags"]["source_file"]: session for session in sessions(audit)}
+    assert len(stored) == len(paths)
+    for path in paths:
+        session = stored[path.name]
+        (recording,) = read_recordings(path)
+        assert session["sessionId"] == str(session_id_for(recording.foreign_id, recording.first_ms))
+        assert session["tags"]["foreign_id"] == recording.foreign_id
+        assert exported(audit, session["sessionId"], tmp_path / "out.json") == recordings.events(path), path.name
+
+
+def test_an_import_that_was_cut_off_goes_on(audit, tmp_path, monkeypatch):
+    visit = write(tmp_path / "visit.json", events(6_000, step_ms=20))
+    (recording,) = read_recordings(visit)
+    chunks = list(to_chunks(recording.windows[0].events))
+    assert len(chunks) > 5
+    monkeypatch.setattr("services.cli.sending.to_chunks", lambda _: iter(chunks[:4]))
+    assert "4 chunks" not in audit.run("import", visit).out
+    monkeypatch.undo()
+    answer = audit.run("import", visit)
+    assert answer.status == 0
+    assert f"4 of {len(chunks)} chunks were here already" in answer.err
+    session_id = session_id_for(recording.foreign_id, recording.first_ms)
+    assert exported(audit, session_id, tmp_path / "out.json") == json.loads(visit.read_text())
+
+
+def noise(size_bytes, seed):
+    return base64.b64encode(random.Random(seed).randbytes(size_bytes)).decode()
+
+
+# The first is refused by AuditService, the second is more than gRPC itself lets in.
+@pytest.mark.parametrize("size_bytes", [420_000, 900_000])
+def test_a_chunk_that_is_refused_is_reported_and_visible_and_the_rest_goes_on(audit, tmp_path, size_bytes):
+    visit = [event(0), event(11_000, noise=noise(size_bytes, 1)), event(22_000), event(33_000), event(44_000, a=1)]
+    path = write(tmp_path / f"noisy-{size_bytes}.json", visit)
+    answer = audit.run("import", path)
+    assert answer.status == 1
+    assert "chunk 2 with 1 events was refused: payload: " in answer.err
+    assert "max_chunk_bytes (400,000)" in answer.err
+    assert answer.out.startswith("1 session, 5 events, ")
+    (stored,) = sessions(audit, source_file=path.name)
+    out = exported(audit, stored["sessionId"], tmp_path / "out.json")
+    assert [*out[:1], *out[2:]] == [*visit[:1], *visit[2:]]
+    notice = out[1]
+    assert (notice["type"], notice["timestamp"]) == (5, visit[1]["timestamp"])
+    assert notice["data"]["tag"] == DROPPED_TAG
+    assert notice["data"]["payload"]["events"] == 1
+    assert notice["data"]["payload"]["reason"] == "TOO_LARGE"
+
+
+def test_a_recording_that_grew_since_is_not_passed_over_in_silence(audit, tmp_path):
+    visit = events(5)
+    path = write(tmp_path / "grown.json", [{"session_id": "s-grown", "events": visit[:3]}])
+    assert audit.run("import", path).status == 0
+    write(path, [{"session_id": "s-grown", "events": visit}])
+    answer = audit.run("import", path)
+    assert answer.status == 1
+    assert "3 events of window" in answer.err
+    assert "and the file has 5: it is another version" in answer.err
+
+
+def test_bad_files_are_named_and_the_rest_goes_on(audit, tmp_path):
+    good = write(tmp_path / "good.json", events(3, step_ms=7))
+    bad = tmp_path / "bad.json"
+    bad.write_text('[{"type": 3, "timestamp": 1},]')
+    lines = tmp_path / "some.jsonl"
+    lines.write_bytes(json.dumps(event(1)).encode() + b"\n{nonsense\n" + json.dumps(event(2)).encode() + b"\n")
+    answer = audit.run("import", bad, tmp_path / "missing.json", lines, good)
+    assert answer.status == 1
+    assert f"problem: {bad}, byte 29: " in answer.err
+    assert f"problem: {lines}, line 2, byte " in answer.err
+    assert f"problem: {tmp_path / 'missing.json'}: cannot be read: No such file or directory" in answer.err
+    assert answer.out.startswith("2 sessions, 5 events, ")
+    assert answer.out.rstrip().endswith("3 problems")
+
+
+def test_several_windows_and_several_sessions_of_a_file(audit, tmp_path):
+    first, second = events(3), events(2, step_ms=1)
+    path = tmp_path / "many.json.gz"
+    path.write_bytes(gzip.compress(json.dumps({"m-1": {"a": first, "b": second}, "m-2": {"a": second}}).encode()))
+    assert audit.run("import", path).out.startswith("2 sessions, 7 events")
+    (stored,) = sessions(audit, foreign_id="m-1")
+    session_id = stored["sessionId"]
+    assert stored["windowCount"] == 2
+    refused = audit.run("export", session_id)
+    assert refused.status == 1
+    assert "has 2 windows" in refused.err
+    assert "--window" in refused.err
+    answer = audit.run("export", session_id, "-o", tmp_path / "out.json")
+    assert answer.status == 0
+    written = [json.loads((tmp_path / f"out-{number}.json").read_text()) for number in (1, 2)]
+    assert sorted(written, key=len) == [second, first]
+    assert not (tmp_path / "out.json").exists()
+    window = window_id_for(session_id_for("m-1", first[0]["timestamp"]), "b")
+    assert json.loads(audit.run("export", session_id, "--window", window).out) == second
+    assert audit.run("export", session_id, "--window", "w").err.startswith("the session has no window w, only ")
+
+
+def test_an_export_leaves_no_half_a_file(audit, tmp_path):
+    path = write(tmp_path / "once.json", events(3, step_ms=3))
+    audit.run("import", path)
+    (stored,) = sessions(audit, source_file="once.json")
+    answer = audit.run("export", stored["sessionId"], "-o", tmp_path / "no/such/folder.json")
+    assert (answer.status, answer.err) == (
+        1,
+        f"{tmp_path}/no/such/folder.json: cannot be written: No such file or directory\n",
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_importing_needs_the_scope_admin(audit, tmp_path):
+    path = write(tmp_path / "visit.json", events(3, step_ms=2))
+    token = audit.run("token", "--scope", "record,view").out.strip()
+    answer = audit.run("import", path, AFTERIMAGE_TOKEN=token)
+    assert answer.status == 1
+    assert "window main is not stored, or not all of it: PERMISSION_DENIED: start.imported: needs" in answer.err
+    only = audit.run("token", "--scope", "admin").out.strip()
+    assert audit.run("import", path, AFTERIMAGE_TOKEN=only).status == 0
+
+
+def test_a_service_that_is_away_is_one_complaint(tmp_path):
+    path = write(tmp_path / "visit.json", events(3))
+    secret = {"AFTERIMAGE_AUTH__SECRET": "s" * 32}
+    answer = run("import", path, path, "--address", "127.0.0.1:1", **secret)
+    assert answer.status == 1
+    assert answer.err == ("cannot reach AuditService at 127.0.0.1:1: connection refused; is `afterimage up` running?\n")
+
+
+@pytest.mark.parametrize("count", [1, 40])
+async def test_progress_counts_every_event_once(audit, tmp_path, monkeypatch, count):
+    for name, value in audit.environment.items():
+        monkeypatch.setenv(name, value)
+    texts = [json.dumps(one).encode() for one in events(count, step_ms=9_000 + count)]
+    session = session_id_for(f"progress-{count}", events(1)[0]["timestamp"])
+    start = RecordingStart(session_id=str(session), window_id=str(window_id_for(session, "main")), imported=True)
+    for sent_now in (True, False):
+        told = []
+        async with connect(load_settings(), [Scope.ADMIN]) as client:
+            result = await send_window(client.audit, start, texts, told.append)
+        assert sum(told) == result.events == count
+        assert bool(result.chunks) is sent_now
+        assert bool(result.known_chunks) is not sent_now

@@ -1,0 +1,199 @@
+"""`afterimage up` as real processes: starts, serves, restarts, ends, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+import redis
+
+from services.cli.installation import Installation
+from services.cli.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
+from services.runtime.config import load_settings
+
+from .commands import SESSION_ID, Up, are_gone, until
+
+BUF = Path(__file__).parents[2] / "gen/ts/node_modules/.bin/buf"
+
+
+def test_from_start_to_ctrl_c(tmp_path):
+    with Up(tmp_path, "--port", "0", "--samples") as up:
+        said = up.said("Ctrl-C ends it")
+        running = up.running
+        assert all(address in said for address in (running["audit"], running["redis"], running["audit_metrics"]))
+        assert "Sample recordings: 3 sessions, 703 events" in said
+        assert len(set(SESSION_ID.findall(said))) == 3
+        assert redis.Redis.from_url(running["redis"]).config_get("appendonly") == {"appendonly": "yes"}
+        assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
+
+        # Other commands find it, whatever its ports.
+        listed = up.run("sessions", "--json")
+        assert listed.status == 0, listed.err
+        assert {json.loads(line)["tags"]["source_file"] for line in listed.lines} == {
+            "shop-checkout.json.gz",
+            "shop-errors.json.gz",
+            "shop-mobile.json.gz",
+        }
+
+        if BUF.exists():
+            export, line = (part.strip() for part in said.splitlines() if "export TOKEN" in part or "buf curl" in part)
+            typed = f"{export}\n{line.replace(line.split(' curl ')[0], str(BUF))}"
+            called = subprocess.run(["bash", "-c", typed], capture_output=True, check=False)
+            assert called.returncode == 0, called.stderr
+            assert len(json.loads(called.stdout)["sessions"]) == 3
+
+        again = up.run("up", "--port", "0")
+        assert again.status == 1
+        assert again.err == (
+            f"the data directory {tmp_path}/.data is open already: `afterimage up` runs in process {up.process.pid}; "
+            "end that one, or give this one its own AFTERIMAGE_DATA_DIR\n"
+        )
+
+        audit = up.child("services.audit")
+        audit.kill()
+        assert "audit was ended by SIGKILL; starting it again in 0.5 s" in up.said("audit serves again")
+        assert up.child("services.audit").pid != audit.pid
+        assert len(up.run("sessions", "--json").lines) == 3
+
+        children = up.descendants()
+        assert up.interrupt() == 0
+        assert not any(child.is_running() for child in children)
+        assert "stopping" in up.everything
+        assert (tmp_path / ".data/up.json").read_text() == ""
+
+    # Once more on the same directory, ended as a service manager ends it: everything is still there, and once.
+    with Up(tmp_path, "--port", "0", "--samples") as up:
+        assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
+        assert len(up.run("sessions", "--json").lines) == 3
+        assert up.interrupt(signal.SIGTERM) == 0
+
+
+def test_no_child_outlives_one_that_is_killed(tmp_path):
+    with Up(tmp_path, "--port", "0") as up:
+        up.said("Ctrl-C ends it")
+        children = up.descendants()
+        assert len(children) >= 2
+        up.process.kill()
+        until(lambda: are_gone(children), "the children are gone")
+
+
+def test_it_ends_with_whoever_started_it(tmp_path):
+    # A shell that waits for it: the second command keeps bash from becoming the program itself.
+    with Up(tmp_path, "--port", "0", prefix=["bash", "-c", '"$@"; true', "bash"]) as up:
+        up.said("Ctrl-C ends it")
+        processes = up.descendants()
+        up.process.kill()
+        until(lambda: are_gone(processes), "all processes are gone")
+        assert "the process that started this is gone" in up.everything
+
+
+def test_a_directory_that_an_audit_service_has_open_is_one_sentence(tmp_path):
+    directory = tmp_path / ".data/chdb"
+    directory.mkdir(parents=True)
+    with (directory / "afterimage.lock").open("w") as lock:
+        lock.write("4711\n")
+        lock.flush()
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with Up(tmp_path, "--port", "0") as up:
+            assert up.process.wait(20) == 1
+            assert up.everything == (
+                f"the data directory {directory} is open already in process 4711: end that one, "
+                "or give this one its own AFTERIMAGE_DATA_DIR\n"
+            )
+
+
+def test_ports_that_are_taken_are_named_before_anything_starts(tmp_path):
+    with socket.socket() as one, socket.socket() as two:
+        for taken in (one, two):
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+        ports = {
+            "AFTERIMAGE_AUDIT__PORT": str(one.getsockname()[1]),
+            "AFTERIMAGE_SHARE__METRICS_PORT": str(two.getsockname()[1]),
+            "AFTERIMAGE_AUDIT__METRICS_PORT": "0",
+            "AFTERIMAGE_SHARE__PORT": "0",
+            "AFTERIMAGE_SIDECAR__PORT": "0",
+        }
+        with Up(tmp_path, environment=ports) as up:
+            assert up.process.wait(30) == 1
+            audit, share, advice = up.everything.splitlines()
+    assert audit == f"audit.port: cannot listen on 127.0.0.1:{ports['AFTERIMAGE_AUDIT__PORT']}: address already in use"
+    assert share.startswith("share.metrics_port: cannot listen on 127.0.0.1:")
+    assert "--port 0" in advice
+    assert [path.name for path in (tmp_path / ".data").iterdir()] == ["up.json"]
+
+
+def test_a_service_that_cannot_start_ends_everything(tmp_path):
+    with Up(tmp_path, "--port", "0", environment={"AFTERIMAGE_PRIVACY": '{"preset": "nonsense"}'}) as up:
+        assert up.process.wait(30) == 1
+        assert re.search(r"^audit ended with status \d before it was ready$", up.everything, re.MULTILINE)
+        assert "preset" in up.everything
+    assert not [one for one in psutil.process_iter() if str(tmp_path) in " ".join(_words(one))]
+
+
+def _words(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+def test_a_socket_whose_path_would_be_too_long_lies_elsewhere(tmp_path):
+    with redis_socket(tmp_path) as near:
+        assert near == tmp_path / "redis.sock"
+    with redis_socket(tmp_path / ("long" * 30)) as far:
+        assert len(bytes(far)) <= MAX_SOCKET_PATH_BYTES
+        assert far.parent.stat().st_mode & 0o077 == 0
+        far.touch()
+    assert not far.parent.exists()
+
+
+@pytest.mark.parametrize(
+    ("port", "expected"),
+    [(None, (8080, 50051, 50052, 9151, -1)), (7000, (7000, 7001, 7002, 7003, -1))],
+)
+def test_ports(monkeypatch, port, expected):
+    monkeypatch.setenv("AFTERIMAGE_SHARE__METRICS_PORT", "-1")
+    made = Installation.of(load_settings(), None, port)
+    settings = made.settings
+    ports = (
+        settings.sidecar.port,
+        settings.audit.port,
+        settings.share.port,
+        settings.audit.metrics_port,
+        settings.share.metrics_port,
+    )
+    assert ports == expected
+    assert made.environment["AFTERIMAGE_AUDIT__PORT"] == str(expected[1])
+
+
+def test_free_ports_are_five_different_ones():
+    settings = Installation.of(load_settings(), None, 0).settings
+    services = (settings.audit, settings.share)
+    ports = {settings.sidecar.port, *(one.port for one in services), *(one.metrics_port for one in services)}
+    assert len(ports) == 5
+    assert min(ports) > 0
+
+
+def test_a_service_is_started_from_what_is_installed(tmp_path):
+    """Not from a folder of that name where somebody happens to stand."""
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services/__init__.py").write_text("raise SystemExit('the wrong one')")
+    program = Installation.of(load_settings(), None, 0).programs()[0]
+    called = subprocess.run(
+        [*program.command[:2], "-c", "import services; print('the right one')"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (called.returncode, called.stdout.strip()) == (0, "the right one"), called.stderr
+    assert program.command[0] == sys.executable
