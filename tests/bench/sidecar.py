@@ -205,6 +205,12 @@ async def latency(sessions: int, viewers: int, *, seconds: float, interval_s: fl
             while not pb.RecordSessionResponse.FromString(await ws.receive_bytes()).ack.through_seq:
                 pass
             recorders.append((ws, str(session_id)))
+
+        async def drain(ws: aiohttp.ClientWebSocketResponse) -> None:
+            async for _ in ws:  # acks and commands; a client that does not read answers no pings
+                pass
+
+        draining = [asyncio.create_task(drain(ws)) for ws, _ in recorders]
         tasks = [asyncio.create_task(view(session_id)) for _, session_id in recorders for _ in range(viewers)]
         while watching < len(tasks):  # noqa: ASYNC110 - counted in callbacks of many sockets
             await asyncio.sleep(0.05)
@@ -221,14 +227,14 @@ async def latency(sessions: int, viewers: int, *, seconds: float, interval_s: fl
         async with asyncio.timeout(30):
             while len(found) < expected:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
-        for task in tasks:
+        for task in (*draining, *tasks):
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*draining, *tasks, return_exceptions=True)
     return sorted(found)
 
 
 async def live(quick: bool) -> list[Row]:
-    """Recorder to viewer, at the rate of a watched recorder: four chunks a second."""
+    """Recorder to viewer, each recorder sending a chunk a second; durable before it is shown."""
     rows: list[Row] = []
     seconds = 3.0 if quick else 8.0
     for sessions, viewers, interval_s in ((100, 1, 1.0), (1, 500, 1.0)):
