@@ -117,8 +117,7 @@ class Links:
             ResourceExhausted: The address asks too fast, or too many passcodes were wrong.
         """
         key = token_key(token)
-        handle = new_handle(key.link_id, self.new_secret)
-        renewal = handle_key(handle).digest
+        handle, renewal = new_handle(key.link_id, self.new_secret)
         now_ms = self.now_ms()
         answer = await self.store.open(Act.REDEEM, key, renewal, caller.bucket, now_ms)
         if isinstance(answer, Locked):

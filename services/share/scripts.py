@@ -1,11 +1,13 @@
 """What Redis does in one step, in Lua: nothing else can come between looking and counting.
 
 Times are handed in, in milliseconds; keys end by Redis's own clock, `PX` from now on. Nothing here writes a key
-without a TTL. The answer of OPEN is one string of MessagePack: parsing a dozen strings took the client longer than all
+without a TTL. OPEN takes and gives one string of MessagePack: a dozen strings each way took the client longer than all
 the rest of the round trip.
 """
 
 from __future__ import annotations
+
+import hashlib
 
 FIELDS = (
     "project",
@@ -22,7 +24,7 @@ FIELDS = (
 )
 """The fields of a link's hash that answers hold, in this order. There are two more: `digest` and `creator_key`."""
 
-_NAMES = ", ".join(f"'{name}'" for name in FIELDS)
+_QUOTED = ", ".join(f"'{name}'" for name in FIELDS)
 _PASSCODE = FIELDS.index("passcode") + 1
 _EXPIRES = FIELDS.index("expires") + 1
 _MAX_VIEWS = FIELDS.index("max_views") + 1
@@ -46,40 +48,38 @@ end
 """
 
 OPEN = f"""
--- KEYS: link, origin, renewal, rate. ARGV: act, digest of the token, now_ms, passcode hash that was matched,
--- ttl_ms of a renewal, interval_ms between requests (0: no limit), burst_ms.
-local now = tonumber(ARGV[3])
-local interval = tonumber(ARGV[6])
+-- KEYS: link, origin, renewal, rate. ARGV: MessagePack of act, digest of the token, now_ms, passcode hash that was
+-- matched, ttl_ms of a renewal, interval_ms between requests (0: no limit), burst_ms.
+local act, token, now, matched, renewal_ttl, interval, burst = unpack(cmsgpack.unpack(ARGV[1]))
 if interval > 0 then
     -- Generic cell rate algorithm: the key holds when the bucket will be empty again.
     local due = math.max(tonumber(redis.call('GET', KEYS[4]) or 0), now) + interval
-    local wait = due - now - tonumber(ARGV[7])
+    local wait = due - now - burst
     if wait > 0 then return cmsgpack.pack({{'limited', wait}}) end
     redis.call('SET', KEYS[4], due, 'PX', due - now)
 end
-local act = ARGV[1]
 local origin = redis.call('GET', KEYS[2])
 local digest = redis.call('HGET', KEYS[1], 'digest')
-local link = redis.call('HMGET', KEYS[1], {_NAMES})
+local link = redis.call('HMGET', KEYS[1], {_QUOTED})
 local known
 if act == 'renew' then
     known = redis.call('EXISTS', KEYS[3]) == 1
 else
     -- Lua keeps one copy of each string and compares addresses: this takes the same time whatever differs.
-    known = digest == ARGV[2]
+    known = digest == token
 end
 if not digest or not known or tonumber(link[{_EXPIRES}]) <= now then return cmsgpack.pack({{'gone', origin}}) end
 local left = link[{_MAX_VIEWS}] == '' or tonumber(link[{_VIEWS}]) < tonumber(link[{_MAX_VIEWS}])
 if act ~= 'renew' then
     if not left then return cmsgpack.pack({{'gone', origin}}) end
-    if act == 'redeem' and link[{_PASSCODE}] ~= '' and link[{_PASSCODE}] ~= ARGV[4] then
+    if act == 'redeem' and link[{_PASSCODE}] ~= '' and link[{_PASSCODE}] ~= matched then
         return cmsgpack.pack({{'locked', unpack(link)}})
     end
 end
 if act ~= 'look' then
     local rest = redis.call('PTTL', KEYS[1])
     if rest < 1 then return cmsgpack.pack({{'gone', origin}}) end
-    redis.call('SET', KEYS[3], '1', 'PX', math.min(tonumber(ARGV[5]), rest))
+    redis.call('SET', KEYS[3], '1', 'PX', math.min(renewal_ttl, rest))
     if act == 'redeem' then link[{_VIEWS}] = redis.call('HINCRBY', KEYS[1], 'views', 1) end
 end
 return cmsgpack.pack({{'opened', unpack(link)}})
@@ -120,3 +120,9 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
 end
 redis.call('DEL', KEYS[2])
 """
+
+NAMES = {
+    script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+    for script in (CREATE, OPEN, TAKE_BACK, ATTEMPT, FORGIVE)
+}
+"""What EVALSHA calls each script."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import redis.asyncio
-from redis.commands.core import AsyncScript
+from redis.exceptions import NoScriptError
 
 from services.runtime.link_keys import LinkKeys, creator_key, end_link
 from services.runtime.redis_link import redis_errors, required
@@ -33,6 +33,7 @@ say that Redis is away."""
 
 _MINUTE_MS = 60_000
 _PAGE_SLACK = 20
+_pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 
@@ -60,7 +61,6 @@ class LinkStore:
         self._keys = keys
         self._interval_ms = -(-_MINUTE_MS // requests_per_minute) if requests_per_minute else 0
         self._renewal_ttl_ms = renewal_ttl_ms
-        self._scripts: dict[str, AsyncScript] = {}
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     @property
@@ -118,13 +118,17 @@ class LinkStore:
                 names.rate(bucket or ""),
             ],
             [
-                act.value,
-                key.digest,
-                now_ms,
-                matched_hash,
-                self._renewal_ttl_ms,
-                0 if bucket is None else self._interval_ms,
-                _MINUTE_MS,
+                _pack(
+                    (
+                        act.value,
+                        key.digest,
+                        now_ms,
+                        matched_hash,
+                        self._renewal_ttl_ms,
+                        0 if bucket is None else self._interval_ms,
+                        _MINUTE_MS,
+                    )
+                )
             ],
         )
         answer: list[Any] = _unpack(packed)
@@ -221,13 +225,15 @@ class LinkStore:
             for link_id, row in zip(ids, rows, strict=True)
         ]
 
-    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | float]) -> Any:
+    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
         client = self._client
-        if script not in self._scripts:
-            self._scripts[script] = client.register_script(script)
+        name = scripts.NAMES[script]
         async with self._places:
             with redis_errors():
-                return await self._scripts[script](keys=list(keys), args=list(arguments))
+                try:
+                    return await client.evalsha(name, len(keys), *keys, *arguments)
+                except NoScriptError:  # a Redis that has just started
+                    return await client.eval(script, len(keys), *keys, *arguments)
 
 
 def _row(link: Link) -> tuple[str | int, ...]:

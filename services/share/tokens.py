@@ -44,9 +44,10 @@ def new_token(new_secret: NewSecret) -> str:
     return _text(new_secret(SECRET_BYTES))
 
 
-def new_handle(link_id: str, new_secret: NewSecret) -> str:
-    """Returns a renewal handle: the link's id and 32 random bytes, 64 characters of base64url."""
-    return _text(UUID(link_id).bytes + new_secret(SECRET_BYTES))
+def new_handle(link_id: str, new_secret: NewSecret) -> tuple[str, str]:
+    """Returns a renewal handle (the link's id and 32 random bytes, 64 characters of base64url) and its digest."""
+    secret = new_secret(SECRET_BYTES)
+    return _text(bytes.fromhex(link_id.replace("-", "")) + secret), hashlib.sha256(secret).hexdigest()
 
 
 def token_key(token: str) -> Key:
