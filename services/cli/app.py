@@ -16,6 +16,7 @@ from services.cli.exporting import export
 from services.cli.importing import import_command
 from services.cli.listing import sessions
 from services.cli.migrating import migrate
+from services.cli.share import share
 from services.cli.tokens import token
 from services.cli.up import up
 
@@ -37,6 +38,7 @@ def make_app() -> typer.Typer:
     app.command()(sessions)
     app.command()(token)
     app.command()(migrate)
+    app.add_typer(share)
     app.command()(doctor)
     app.command()(config)
     return app
