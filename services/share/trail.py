@@ -9,12 +9,13 @@ time whether the link ended or never was.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 
 import structlog
 from afterimage.audit.v1 import access_event_pb2
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
+from prometheus_client import Counter as Metric
 
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
@@ -27,6 +28,9 @@ _log = structlog.get_logger("afterimage.trail")
 MAX_BATCH = 500
 MAX_WAITING = 5_000
 """Entries that wait for storage. More: redemptions are refused, refusals are dropped and counted."""
+
+SENDERS = 2
+"""Batches of one project that are on their way at once: the service goes on while AuditService inserts."""
 
 BUSY_BATCH = 8
 GATHER_S = 0.01
@@ -53,11 +57,11 @@ class Trail:
         self._required = required
         self._now_ms = now_ms
         self._waiting: dict[str, list[tuple[access_event_pb2.AccessEvent, asyncio.Future[None]]]] = {}
-        self._sending: set[str] = set()
+        self._sending: Counter[str] = Counter()
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
-        self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
-        self._lost = Counter("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
+        self._acts = Metric("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
+        self._lost = Metric("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
 
     async def allowed(self, entry: Entry) -> None:
         """Writes an entry; when it returns it is stored.
@@ -115,8 +119,8 @@ class Trail:
             raise Unavailable("too many entries wait for the access trail")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.append((event, done))
-        if project not in self._sending:
-            self._sending.add(project)
+        if self._sending[project] < SENDERS:
+            self._sending[project] += 1
             self._senders.create_task(self._send(project))
         await done
 
@@ -139,4 +143,4 @@ class Trail:
                 if len(batch) >= BUSY_BATCH:
                     await asyncio.sleep(GATHER_S)
         finally:
-            self._sending.discard(project)
+            self._sending[project] -= 1
