@@ -42,6 +42,8 @@ class Entry:
     stored: Callable[[], None]
     chunk: ChunkRow | None = None
     head: WindowHead | None = None
+    again: bool = False
+    """The chunk is stored already, and is stored once more with what its window's end decided."""
 
     @property
     def size_bytes(self) -> int:
@@ -136,7 +138,7 @@ class Committer:
 
     async def _store_whole(self, batch: list[Entry]) -> None:
         """Stores a batch, trying again until it is stored: a batch is never given up."""
-        heads = list({entry.head.key: entry.head for entry in batch if entry.head}.values())
+        heads = list({(entry.head.key, entry.head.ended): entry.head for entry in batch if entry.head}.values())
         chunks = [entry.chunk for entry in batch if entry.chunk]
         retry_s = FIRST_RETRY_S
         while True:
@@ -152,7 +154,8 @@ class Committer:
             else:
                 self._failing_since = None
                 self.counts.inserts += 1
-                self.counts.chunks += len(chunks)
-                self.counts.events += sum(chunk.event_count for chunk in chunks)
-                self.counts.payload_bytes += sum(len(chunk.payload) for chunk in chunks)
+                new = [entry.chunk for entry in batch if entry.chunk and not entry.again]
+                self.counts.chunks += len(new)
+                self.counts.events += sum(chunk.event_count for chunk in new)
+                self.counts.payload_bytes += sum(len(chunk.payload) for chunk in new)
                 return

@@ -320,6 +320,7 @@ def receipt(done: Receipt, now_ms: int) -> pb.DeleteSessionsResponse:
     return pb.DeleteSessionsResponse(
         session_count=done.sessions,
         chunk_count=done.chunks,
+        interaction_count=done.interactions,
         share_link_count=done.links,
         not_found=map(str, done.not_found),
         delete_time=timestamp(now_ms),

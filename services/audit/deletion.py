@@ -23,6 +23,7 @@ class Receipt:
 
     sessions: int
     chunks: int
+    interactions: int
     links: int
     not_found: tuple[UUID, ...]
 
@@ -43,7 +44,7 @@ class Deletion:
         comes after the deletion. Viewers are told last, when there is nothing left to read.
         """
         asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
-        deleted = chunks = links = 0
+        deleted = chunks = interactions = links = 0
         not_found: list[UUID] = []
         for begin in range(0, len(asked), BATCH):
             batch = asked[begin : begin + BATCH]
@@ -58,9 +59,10 @@ class Deletion:
                 one.stop("the session was deleted")
             await asyncio.gather(*(one.drained() for one in open_now))
             chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
+            interactions += await self._store.count_interactions(project, found) if found else 0
             await self._store.delete(project, found)
             links += await self._revocations.end_links(project, found)
             deleted += len(found)
             for session in found:
                 self._hub.deleted(SessionKey(project, session))
-        return Receipt(deleted, chunks, links, tuple(not_found))
+        return Receipt(deleted, chunks, interactions, links, tuple(not_found))

@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from services.audit import rrweb
+from services.audit.interactions import BehaviourState
 from services.audit.masking import Masked, MaskState
 from services.audit.model import Kind, Mark, Total, Totals
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
@@ -67,6 +68,8 @@ class WindowState(msgspec.Struct, array_like=True, frozen=True):
     """Nodes that masking watches."""
     leaks: dict[str, int] = {}
     """What masking found so far, that is what the browser let through: by "rule field_class"."""
+    behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
+    """What the detectors know of the visitor (`findings`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,14 @@
-"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold."""
+"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold, find."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 
-from services.audit.fold import WindowState, dump_state, fold
+from services.audit.behaviour import BehaviourRules
+from services.audit.findings import find, marks_of
+from services.audit.fold import MAX_MARKS, WindowState, dump_state, fold
 from services.audit.masking import Masker
-from services.audit.model import ChunkRow, WindowKey
+from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode, deflate, inflate
 
 IDENTITY = 1
@@ -40,16 +41,22 @@ class TakenIn:
 
 
 def take_in(
-    key: WindowKey, kept_from: date, state: WindowState, sent: SentChunk, bounds: Bounds, masker: Masker
+    head: WindowHead,
+    state: WindowState,
+    sent: SentChunk,
+    bounds: Bounds,
+    masker: Masker,
+    rules: BehaviourRules,
 ) -> TakenIn:
     """Returns a chunk as it is stored. Pure.
 
     The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
-    that is kept of the chunk (counts, marks, URLs) comes from the masked events.
+    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events.
 
     Raises:
         BadPayload: If the chunk cannot be stored; the state is what it was.
     """
+    key = head.key
     payload = sent.payload
     if len(payload) > bounds.max_bytes:
         raise BadPayload(
@@ -78,19 +85,24 @@ def take_in(
     check_times(events, facts.first_ms, facts.last_ms, bounds)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
+    after, found = find(state, after, events, rules)
     row = ChunkRow(
         key=key,
         seq=after.seq,
-        kept_from=kept_from,
+        kept_from=head.kept_from,
         order_ms=after.order_ms,
         first_ms=facts.first_ms,
         last_ms=facts.last_ms,
         event_count=len(events),
         snapshot_ms=facts.snapshot_ms,
         snapshot_seq=facts.snapshot_seq,
-        marks=facts.marks,
+        marks=(*facts.marks, *marks_of(found))[:MAX_MARKS],
         totals=after.totals,
         state=dump_state(after),
         payload=payload,
+        found=tuple(found),
+        first_number=state.behaviour.kept,
+        device_type=head.device_type,
+        actor_type=head.actor_type,
     )
     return TakenIn(after, row, masked.counts)

@@ -58,7 +58,8 @@ class Playback:
     async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
         """Returns the session's marks with their window and seq, in the order of time."""
         rows = await self._store.engine.query(
-            f"SELECT window, seq, marks FROM chunks WHERE {_OF_SESSION} AND marks != '' LIMIT 1 BY window, seq",
+            f"SELECT window, seq, marks FROM chunks WHERE {_OF_SESSION} AND marks != '' "
+            "ORDER BY stored_ms DESC LIMIT 1 BY window, seq",
             self._params(key),
         )
         found = [(window, seq, mark) for window, seq, data in rows for mark in read_marks(data)]

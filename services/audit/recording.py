@@ -15,7 +15,9 @@ from enum import IntEnum
 import structlog
 from msgspec.structs import replace as replace_state
 
+from services.audit.behaviour import BehaviourRules
 from services.audit.committer import Committer, Entry
+from services.audit.findings import ended
 from services.audit.fold import WindowState, read_state
 from services.audit.ingest import SentChunk, take_in
 from services.audit.live import LiveHub
@@ -98,6 +100,7 @@ class IngestRules:
     max_unacked_bytes: int
     flush_interval_s: float
     watched_flush_interval_s: float
+    behaviour: BehaviourRules = field(default_factory=BehaviourRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +116,19 @@ class Recording:
     """A window's stream. Created by `Recordings.open`."""
 
     def __init__(
-        self, head: WindowHead, rules: IngestRules, committer: Committer, hub: LiveHub, counts: RecordingCounts
+        self,
+        head: WindowHead,
+        rules: IngestRules,
+        store: Store,
+        committer: Committer,
+        hub: LiveHub,
+        counts: RecordingCounts,
     ) -> None:
         self.head = head
         self.next_seq = 1
         """Seq of the chunk that is wanted next, counting those that are on their way to storage."""
         self._rules = rules
+        self._store = store
         self._committer = committer
         self._hub = hub
         self._counts = counts
@@ -197,7 +207,7 @@ class Recording:
             )
         if self.next_seq > 1:
             self.head = replace(self.head, ended=True)
-            await self._submit(Entry(self._ended, head=self.head), 0)
+            await self._submit(Entry(self._ended, await self._end_row(), self.head, again=True), 0)
         await self.drained()
 
     async def drained(self) -> None:
@@ -272,9 +282,19 @@ class Recording:
         """Ends the stream; the recorder connects again."""
         self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
 
+    async def _end_row(self) -> ChunkRow | None:
+        """Returns the last chunk's row with what the end decides; None: nothing."""
+        await self.drained()
+        last = await self._store.last_chunk(self.key, self.next_seq - 1)
+        if last is None:
+            return None
+        last = replace(last, device_type=self.head.device_type, actor_type=self.head.actor_type)
+        self._state, row = ended(last, self._state, self._rules.behaviour)
+        return row
+
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
         rules = self._rules
-        arguments = (self.key, self.head.kept_from, self._state, sent, rules.bounds, rules.masker())
+        arguments = (self.head, self._state, sent, rules.bounds, rules.masker(), rules.behaviour)
         if len(sent.payload) > OFF_LOOP_BYTES:
             taken = await asyncio.to_thread(take_in, *arguments)
         else:
@@ -353,7 +373,7 @@ class Recordings:
             StorageError: As the engine does.
         """
         key = head.key
-        recording = Recording(head, rules, self._committer, self._hub, self.counts)
+        recording = Recording(head, rules, self._store, self._committer, self._hub, self.counts)
         older = self._open.get(key)
         self._open[key] = recording
         self._unfinished.add(recording)

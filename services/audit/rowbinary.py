@@ -11,7 +11,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from functools import cache
-from typing import Any
+from typing import Any, overload
 from uuid import UUID
 
 _EPOCH = date(1970, 1, 1)
@@ -146,6 +146,36 @@ def _array_codec(element: str) -> tuple[Write, Read]:
     return write, read
 
 
+class PackedRows(Sequence[tuple[Any, ...]]):
+    """Rows that are RowBinary already, for tables whose rows are too many to be made of Python's values.
+
+    An engine that takes RowBinary hands `data` on; another one reads the rows back by looking at them.
+
+    Attributes:
+        data: The rows as RowBinary.
+    """
+
+    def __init__(self, types: Sequence[str], data: bytes) -> None:
+        self._types = types
+        self._rows: list[tuple[Any, ...]] | None = None
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self._read())
+
+    @overload
+    def __getitem__(self, index: int) -> tuple[Any, ...]: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[tuple[Any, ...]]: ...
+    def __getitem__(self, index: int | slice) -> tuple[Any, ...] | list[tuple[Any, ...]]:
+        return self._read()[index]
+
+    def _read(self) -> list[tuple[Any, ...]]:
+        if self._rows is None:
+            self._rows = _read_rows([_codec(name)[1] for name in self._types], self.data, 0)
+        return self._rows
+
+
 def encode_rows(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """Returns rows as RowBinary.
 
@@ -153,6 +183,8 @@ def encode_rows(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
         types: ClickHouse's names of the columns' types.
         rows: One value for each column.
     """
+    if isinstance(rows, PackedRows):
+        return rows.data
     writers = [_codec(name)[0] for name in types]
     out = bytearray()
     for row in rows:
@@ -172,6 +204,10 @@ def decode_rows(data: bytes) -> list[tuple[Any, ...]]:
     for _ in range(count):
         name, at = _read_string(data, at)
         readers.append(_codec(name.decode())[1])
+    return _read_rows(readers, data, at)
+
+
+def _read_rows(readers: Sequence[Read], data: bytes, at: int) -> list[tuple[Any, ...]]:
     rows = []
     end = len(data)
     while at < end:

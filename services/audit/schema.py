@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from services.audit.access_store import access_migration
 from services.audit.engine import Engine, Table
+from services.audit.interaction_rows import interactions_migration
 
 WINDOWS = Table(
     "windows",
@@ -217,9 +218,10 @@ MIGRATIONS = (
     Migration(1, "recordings", _recordings),
     Migration(2, "deletions", _deletions),
     Migration(3, "access trail", access_migration),
+    Migration(4, "interactions", interactions_migration),
 )
 
-RETAINED = ("chunks", "sessions", "windows")
+RETAINED = ("interactions", "chunks", "sessions", "windows")
 """Tables whose rows end with their project's retention; `windows` last: it is what a listing starts from."""
 
 

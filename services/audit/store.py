@@ -11,7 +11,9 @@ from uuid import UUID
 import msgspec
 
 from services.audit.engine import Engine, Row
+from services.audit.interaction_rows import INTERACTIONS, pack_rows
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
+from services.audit.rowbinary import PackedRows
 from services.audit.schema import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS, Dialect
 
 REPAIR_SPAN_MS = 3_600_000
@@ -65,20 +67,52 @@ class Store:
             StorageError: As the engine does; nothing or a part may have been stored, so store all again.
         """
         stored_ms = self._now_ms()
-        if heads:
-            await self.engine.insert(WINDOWS, [_head_row(head, stored_ms) for head in heads])
+        if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
+            await self.engine.insert(WINDOWS, begun)
+        # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
+        if found := b"".join(_interaction_rows(chunk) for chunk in chunks):
+            await self.engine.insert(INTERACTIONS, PackedRows(INTERACTIONS.types, found))
         if chunks:
             await self.engine.insert(CHUNKS, [_chunk_row(chunk, stored_ms) for chunk in chunks])
+        # Last, and a moment later: whoever reads that a window has ended finds all of its chunks.
+        if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
+            await self.engine.insert(WINDOWS, ended)
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
         """Returns where the window's recording stands; None: nothing is stored of it."""
         rows = await self.engine.query(
             "SELECT seq, state, kept_from FROM chunks "
             "WHERE project = {project:String} AND day = {day:Date} AND session = {session:UUID} "
-            "AND window = {window:UUID} ORDER BY seq DESC LIMIT 1",
+            "AND window = {window:UUID} ORDER BY seq DESC, stored_ms DESC LIMIT 1",
             _window_params(key),
         )
         return ResumePoint(*rows[0]) if rows else None
+
+    async def last_chunk(self, key: WindowKey, seq: int) -> ChunkRow | None:
+        """Returns a window's stored chunk; None: it is not there."""
+        rows = await self.engine.query(
+            "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
+            "state, payload FROM chunks WHERE project = {project:String} AND day = {day:Date} "
+            "AND session = {session:UUID} AND window = {window:UUID} AND seq = {seq:UInt32} "
+            "ORDER BY stored_ms DESC LIMIT 1",
+            {**_window_params(key), "seq": seq},
+        )
+        if not rows:
+            return None
+        kept_from, order_ms, first_ms, last_ms, events, snapshot_ms, snapshot_seq, marks, *rest = rows[0]
+        return ChunkRow(
+            key,
+            seq,
+            kept_from,
+            order_ms,
+            first_ms,
+            last_ms,
+            events,
+            snapshot_ms,
+            snapshot_seq,
+            read_marks(marks),
+            *rest,
+        )
 
     async def is_deleted(self, key: SessionKey) -> bool:
         """Returns whether the session was deleted: what its recorder still sends is not wanted."""
@@ -106,6 +140,15 @@ class Store:
         )
         return {session: int(count) for session, count in rows}
 
+    async def count_interactions(self, project: str, sessions: Sequence[UUID]) -> int:
+        """Returns the number of stored interactions of the sessions."""
+        [(count,)] = await self.engine.query(
+            "SELECT count() FROM interactions FINAL WHERE project = {project:String} "
+            "AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}",
+            _sessions_params(project, sessions),
+        )
+        return int(count)
+
     async def mark_deleted(self, project: str, sessions: Sequence[UUID]) -> None:
         """Notes the ids of deleted sessions, so that a recorder which still streams cannot bring them back."""
         now = self._now_ms()
@@ -118,8 +161,11 @@ class Store:
         if not sessions:
             return
         condition = "project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}"
+        params = _sessions_params(project, sessions)
         for table in RETAINED:
-            await self._delete_where(table, condition, _sessions_params(project, sessions))
+            # A mutation takes its time even where there is nothing to delete, as with sessions nobody clicked in.
+            if await self.engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
+                await self._delete_where(table, condition, params)
 
     async def sweep(self) -> None:
         """Deletes what is past its project's retention. TTL does the same where the server has it."""
@@ -209,6 +255,12 @@ def _head_row(head: WindowHead, stored_ms: int) -> Row:
         int(head.ended),
         stored_ms,
     )
+
+
+def _interaction_rows(chunk: ChunkRow) -> bytes:
+    key, who = chunk.key, (chunk.device_type, chunk.actor_type)
+    day = day_of(key.session_key.start_ms)
+    return pack_rows(key, day, chunk.kept_from, chunk.seq, who, chunk.first_number, chunk.found)
 
 
 def _chunk_row(chunk: ChunkRow, stored_ms: int) -> Row:

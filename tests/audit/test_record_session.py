@@ -212,6 +212,8 @@ async def test_totals_of_every_chunk_delivered_three_times_are_those_of_one_deli
                     sent[seq] += 1
                 if rng.random() < 0.7:
                     assert await recorder.ended() is None
+        async with audit.recorder(session, window) as recorder:  # the end decides findings that wait for it
+            assert await recorder.end(20) is None
         assert (await audit.replay(session)).events == [event for chunk in chunks for event in chunk]
 
     await asyncio.gather(*(deliver(session) for session in sessions[1:]))
