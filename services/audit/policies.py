@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import structlog
 
 from services.audit.masking import Masker
-from services.audit.policy import Method, Policy, PolicyError, load_policy
-from services.runtime.config import SettingsError
+from services.audit.policy import Method, Policy, PolicyError, Problem, load_policy
+from services.runtime.config import SettingsError, settings_file
+from services.runtime.config_lines import line_of
 from services.runtime.secret import signing_secret
 from services.runtime.settings import Settings
 
@@ -68,11 +69,11 @@ def _read(settings: Settings) -> dict[str, InForce]:
     problems: list[str] = []
     found: dict[str, InForce] = {}
     secret = signing_secret(settings)
-    for project in settings.projects:
+    for number, project in enumerate(settings.projects):
         try:
             policy = load_policy(settings.privacy, project.privacy or None, f"projects.{project.id}")
         except PolicyError as error:
-            problems += [f"{each.where}: {each.reason}" for each in error.problems]
+            problems += [_sentence(each, number) for each in error.problems]
             continue
         if secret is None and any(rule.method is Method.HASH for rule in policy.rules):
             problems.append(f'projects.{project.id}: privacy: the method "hash" needs auth.secret, which keys it')
@@ -82,3 +83,17 @@ def _read(settings: Settings) -> dict[str, InForce]:
     if problems:
         raise SettingsError(*dict.fromkeys(problems))
     return found
+
+
+def _sentence(problem: Problem, project: int) -> str:
+    """Returns one problem with the file and the line that it is in, where a file has it."""
+    file = settings_file()
+    of_project = problem.keys[0] == "projects"
+    # What is wrong for all projects is told once.
+    where = problem.where if of_project else problem.where.partition(": ")[2]
+    try:
+        text = file.read_text() if file else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    line = line_of(text, ["projects", project, *problem.keys[1:]] if of_project else problem.keys)
+    return f"{file}:{line}: {where}: {problem.reason}" if line else f"{where}: {problem.reason}"

@@ -61,10 +61,11 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with a policy."""
+    """One thing that is wrong with a policy: where, why, and the way to the key as TOML has it."""
 
     where: str
     reason: str
+    keys: tuple[str, ...] = ()
 
 
 class PolicyError(ValueError):

@@ -48,7 +48,8 @@ class _Reader:
         self._source = source
 
     def problem(self, table: str, key: str, reason: str) -> None:
-        self.problems.append(Problem(f"{self._source}: [{table}] {key}".rstrip(), reason))
+        keys = (*table.split("."), *([key] if key else []))
+        self.problems.append(Problem(f"{self._source}: [{table}] {key}".rstrip(), reason, keys))
 
     def apply(self, policy: Policy, table: str, values: Mapping[str, Any]) -> Policy:
         """Returns the policy with one layer's changes."""

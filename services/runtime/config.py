@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
     from pydantic_core import ErrorDetails
 
-__all__ = ["Settings", "SettingsError", "load_settings"]
+__all__ = ["Settings", "SettingsError", "load_settings", "settings_file"]
 
 PREFIX = "AFTERIMAGE_"
 DEFAULT_FILE = Path("afterimage.toml")
@@ -66,6 +66,11 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
     if problems:
         raise SettingsError(*problems)
     return settings
+
+
+def settings_file(path: Path | None = None) -> Path | None:
+    """Returns the file that `load_settings` reads; None: there is none."""
+    return _find_file(path, [])
 
 
 class _EnvSource(EnvSettingsSource):
