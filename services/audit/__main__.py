@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from services.audit.app import serve
-from services.audit.engine import StorageError
+from services.audit.engine import DataDirectoryInUse, StorageError
 from services.runtime import log
 from services.runtime.config import SettingsError, load_settings
 from services.runtime.server import run
@@ -21,16 +21,31 @@ async def main() -> None:
 
 
 def start() -> int:
-    """Runs the process; returns its exit status."""
+    """Runs the process; returns its exit status: 2 for settings that cannot be used, 1 for a storage that cannot."""
     try:
         run(main)
-    except SettingsError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - before there is a log
-        return 2
-    except StorageError as error:
-        print(f"clickhouse: {error.detail}", file=sys.stderr)  # noqa: T201
-        return 1
+    except Exception as error:
+        reason = _leaf(error)
+        if isinstance(reason, SettingsError):
+            return _say(str(reason), 2)
+        if isinstance(reason, DataDirectoryInUse):
+            return _say(str(reason), 2)
+        if isinstance(reason, StorageError):
+            return _say(f"clickhouse: {reason.detail}", 1)
+        raise
     return 0
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """Returns the first error in a group of errors: what happens inside a TaskGroup comes out as one."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _say(text: str, status: int) -> int:
+    sys.stderr.write(f"{text}\n")
+    return status
 
 
 if __name__ == "__main__":

@@ -52,6 +52,10 @@ class StorageOverload(StorageError, ResourceExhausted):  # noqa: N818 - a state,
         self.number = number
 
 
+class DataDirectoryInUse(Exception):  # noqa: N818 - said to a person who started two
+    """Another process has the data directory open."""
+
+
 MEMORY_LIMIT = 241
 AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
 """ClickHouse's codes after which a retry may help: time-outs, network, too many parts, read-only, keeper."""

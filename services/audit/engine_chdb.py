@@ -17,7 +17,7 @@ from uuid import UUID
 
 from chdb.state.sqlitelike import Connection, connect
 
-from services.audit.engine import Params, Row, StorageError, Table, storage_error
+from services.audit.engine import DataDirectoryInUse, Params, Row, StorageError, Table, storage_error
 from services.audit.rowbinary import decode_rows, encode_rows
 
 T = TypeVar("T")
@@ -41,10 +41,6 @@ INSERT_SETTINGS = {
 }
 """Settings of the connection for inserts: a batch is small, so threads and a merge before the write cost more
 than they give. 150 rows of 5 KB with the view took 29 ms with the defaults and 13 ms with these."""
-
-
-class DataDirectoryInUse(Exception):  # noqa: N818 - said to a person who started two
-    """Another process has the data directory open."""
 
 
 class ChdbEngine:

@@ -111,7 +111,7 @@ def read_state(data: bytes) -> WindowState:
         return WindowState()
 
 
-def fold(
+def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: calls cost more than they tidy
     state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int, masked: Masked = NOTHING_MASKED
 ) -> tuple[WindowState, Facts]:
     """Returns the state after a chunk, and what the chunk holds.

@@ -84,8 +84,8 @@ class Playback:
             for window in dict.fromkeys(chunk.window for chunk in batch):
                 seqs = [chunk.seq for chunk in batch if chunk.window == window]
                 rows = await self._store.engine.query(
-                    "SELECT window, seq, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, payload FROM chunks "
-                    f"WHERE {_OF_SESSION} AND window = {{window:UUID}} AND seq >= {{low:UInt32}} "
+                    "SELECT window, seq, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, payload "
+                    f"FROM chunks WHERE {_OF_SESSION} AND window = {{window:UUID}} AND seq >= {{low:UInt32}} "
                     "AND seq <= {high:UInt32} LIMIT 1 BY seq",
                     {**self._params(key), "window": window, "low": min(seqs), "high": max(seqs)},
                 )

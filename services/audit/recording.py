@@ -381,8 +381,7 @@ class Recordings:
             if older is not None:
                 older.superseded()
                 await _drained(older)
-            if await self._store.is_deleted(key.session_key):
-                raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
+            await self._check_not_deleted(key.session_key)
             if point := await self._store.resume_point(key):
                 recording.head = replace(head, kept_from=point.kept_from)
                 recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
@@ -398,6 +397,10 @@ class Recordings:
             await recording.drained()
         finally:
             self._forget(recording)
+
+    async def _check_not_deleted(self, key: SessionKey) -> None:
+        if await self._store.is_deleted(key):
+            raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
 
     def of_session(self, session: SessionKey) -> list[Recording]:
         """Returns the recordings of a session that are open or have chunks on their way to storage."""

@@ -115,14 +115,13 @@ class Replayer:
                 yield part
 
     async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
-        session = await self._catalog.get_session(wanted.key)
-        if session is None:
+        details, index = await asyncio.gather(self._catalog.get_details(wanted.key), self._playback.index(wanted.key))
+        if details is None:
             raise NotFound(f"session {wanted.key.session} was not found")
-        windows = await self._catalog.windows(wanted.key)
+        session, windows = details.session, details.windows
         if wanted.window is not None and wanted.window not in {window.window for window in windows}:
             raise NotFound(f"window {wanted.window} was not found in the session")
         times = wanted.visible.within(session.first_ms)
-        index = await self._playback.index(wanted.key)
         if wanted.positions is None:
             from_ms = wanted.from_ms if wanted.offset_ms is None else session.first_ms + wanted.offset_ms
             chunks = replay_plan(index, times, from_ms, wanted.window)
@@ -156,7 +155,9 @@ class Replayer:
                 elif times.touches(part.first_ms, part.last_ms) and (shown := await _shown(part, times)):
                     yield shown
 
-    async def _live(self, wanted: Wanted, sent: dict[UUID, int], tail: Tail) -> AsyncGenerator[Part, None]:
+    async def _live(  # noqa: C901 - the states of a follower, in the order in which they are looked at
+        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail
+    ) -> AsyncGenerator[Part, None]:
         while True:
             chunks = tail.take()
             if tail.deleted:

@@ -150,10 +150,11 @@ def _literal(text: str) -> str:
 
 
 def _table(dialect: Dialect, name: str, columns: str, engine: str, order: str, granularity: int) -> list[str]:
-    statements = [
+    create = (
         f"CREATE TABLE IF NOT EXISTS {dialect.local(name)}{dialect.on_cluster} ({columns}) ENGINE = {engine} "
         f"PARTITION BY day ORDER BY ({order}) {dialect.settings(granularity)}"
-    ]
+    )
+    statements = [create]
     if dialect.cluster:
         statements.append(
             f"CREATE TABLE IF NOT EXISTS {name}{dialect.on_cluster} AS {dialect.local(name)} "

@@ -12,13 +12,15 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 
-from services.audit import convert, convert_access
+from services.audit import convert, convert_access, convert_behaviour
 from services.audit.access import TrailPosition
 from services.audit.access_store import AccessStore
 from services.audit.admission import RecordingAdmission
+from services.audit.behaviour_store import BehaviourStore, InteractionPosition, PagePosition
 from services.audit.catalog import Catalog, Position
 from services.audit.deletion import Deletion
 from services.audit.grants import marks_within, visible_to, windows_within
+from services.audit.heatmaps import Heatmaps
 from services.audit.model import SessionKey, SessionSummary
 from services.audit.playback import Playback
 from services.audit.policies import Policies
@@ -53,6 +55,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
+DEFAULT_INTERACTIONS, MAX_INTERACTIONS = 1_000, 10_000
 MAX_PAGES_AND_MARKERS = 1_000
 
 LAST_WORDS_S = 2.0
@@ -75,6 +78,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         replayer: Replayer,
         watcher: Watcher,
         deletion: Deletion,
+        behaviour: BehaviourStore,
+        heatmaps: Heatmaps,
         trail: AccessStore,
         now_ms: NowMs,
     ) -> None:
@@ -86,6 +91,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self._replayer = replayer
         self._watcher = watcher
         self._deletion = deletion
+        self._behaviour = behaviour
+        self._heatmaps = heatmaps
         self._trail = trail
         self._now_ms = now_ms
 
@@ -173,10 +180,12 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         identity = current_identity()
         key = SessionKey(identity.project, convert.session_id(request.session_id))
         visible = visible_to(identity, key.session)
-        summary = await self._session(key)
-        windows, marks, leaks = await asyncio.gather(
-            self._catalog.windows(key), self._playback.marks(key), self._playback.leaks(key)
+        details, marks, leaks = await asyncio.gather(
+            self._catalog.get_details(key), self._playback.marks(key), self._playback.leaks(key)
         )
+        if details is None:
+            raise NotFound(f"session {key.session} was not found")
+        summary, windows = details.session, details.windows
         times = visible.within(summary.first_ms)
         return convert.session_details(
             summary,
@@ -213,18 +222,44 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         return convert.receipt(receipt, self._now_ms())
 
     async def GetHeatmap(self, request: pb.GetHeatmapRequest, context: Context) -> pb.GetHeatmapResponse:
-        """Comes with heatmaps."""
-        raise Unimplemented("heatmaps are not built yet")
+        """Counts a page's interactions into points."""
+        query = convert_behaviour.wanted_heatmap(request)
+        return convert_behaviour.heatmap_answer(await self._heatmaps.heatmap(current_identity().project, query))
 
     async def ListPages(self, request: pb.ListPagesRequest, context: Context) -> pb.ListPagesResponse:
-        """Comes with heatmaps."""
-        raise Unimplemented("heatmaps are not built yet")
+        """Lists pages that have interactions."""
+        project = current_identity().project
+        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        wanted = convert_behaviour.wanted_pages(request)
+        bound_to = paging.fingerprint(b"pages", project.encode(), repr(wanted).encode())
+        after = paging.read_token(request.page_token, bound_to, PagePosition)
+        found = await self._behaviour.pages(project, wanted, size + 1, after)
+        token = ""
+        if len(found) > size:
+            token = paging.write_token(PagePosition(found[size - 1].interactions, found[size - 1].page), bound_to)
+        return pb.ListPagesResponse(pages=map(convert_behaviour.page_summary, found[:size]), next_page_token=token)
 
     async def ListInteractions(
         self, request: pb.ListInteractionsRequest, context: Context
     ) -> pb.ListInteractionsResponse:
-        """Comes with heatmaps."""
-        raise Unimplemented("interactions are not built yet")
+        """Lists a session's interactions."""
+        identity = current_identity()
+        key = SessionKey(identity.project, convert.session_id(request.session_id))
+        visible = visible_to(identity, key.session)
+        size = paging.page_size(request.page_size, DEFAULT_INTERACTIONS, MAX_INTERACTIONS)
+        kinds = convert_behaviour.wanted_kinds(request)
+        bound_to = paging.fingerprint(identity.project.encode(), key.session.bytes, bytes(kinds))
+        after = paging.read_token(request.page_token, bound_to, InteractionPosition)
+        summary = await self._session(key)
+        found = await self._behaviour.interactions(key, kinds, visible.within(summary.first_ms), size + 1, after)
+        token = ""
+        if len(found) > size:
+            last = found[size - 1]
+            token = paging.write_token(InteractionPosition(last.time_ms, last.window, last.number), bound_to)
+        return pb.ListInteractionsResponse(
+            interactions=[convert_behaviour.interaction(key, summary.first_ms, one) for one in found[:size]],
+            next_page_token=token,
+        )
 
     async def ListAccessEvents(
         self, request: pb.ListAccessEventsRequest, context: Context

@@ -42,7 +42,7 @@ def chunk(key: WindowKey, seq: int, *, text: bytes = b"[]", snapshot: bool = Fal
     begin = key.session_key.start_ms + seq * 1000
     totals = [0] * len(Total)
     totals[Total.CHUNKS], totals[Total.EVENTS] = seq, 10 * seq
-    for name, value in list(values.items()):
+    for name in list(values):
         if name.upper() in Total.__members__:
             totals[Total[name.upper()]] = values.pop(name)
     row = ChunkRow(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 import recordings
@@ -29,7 +30,7 @@ def run(chunks: list[list[dict]], state: WindowState | None = None):
 
 def cut(events: list, places: list[int]) -> list[list]:
     edges = [0, *sorted({place % (len(events) + 1) for place in places}), len(events)]
-    return [events[begin:end] for begin, end in zip(edges, edges[1:], strict=False)]
+    return [events[begin:end] for begin, end in pairwise(edges)]
 
 
 COUNTED = [place for place in Total if place not in {Total.CHUNKS, Total.RAW_BYTES, Total.STORED_BYTES}]

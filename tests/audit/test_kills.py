@@ -78,7 +78,8 @@ class Recorder:
                 try:
                     await self._stream(opened, pace_s)
                 except grpc.aio.AioRpcError as error:
-                    assert error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}, error
+                    if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+                        raise
             if not self.ended:
                 self.reconnects += 1
                 await asyncio.sleep(random.uniform(0.02, 0.2))

@@ -118,13 +118,18 @@ async def _make_sessions(engine: ChdbEngine, count: int) -> None:
     """Sessions over the last 25 days, as if recorded: heads, and the sums that the view makes of their chunks."""
     begin = round(time.time() * 1000) - 25 * DAY_MS
     step = 25 * DAY_MS // count
-    high = "lower(hex(toUInt32(bitShiftRight(toUInt64(at), 16)))), '-', lower(substring(hex(toUInt32(bitAnd(at, 65535) + 2147483648)), 5, 4))"
+    high = (
+        "lower(hex(toUInt32(bitShiftRight(toUInt64(at), 16)))), '-', "
+        "lower(substring(hex(toUInt32(bitAnd(at, 65535) + 2147483648)), 5, 4))"
+    )
     low = "lower(substring(hex(toUInt64(number + bitShiftLeft(toUInt64(1), 60))), 5, 12))"
     await engine.execute(
         "INSERT INTO windows (project, day, start_ms, session, window, kept_from, actor_id, actor_type, device_type, "
-        "viewport, screen, tag_names, tag_values, ended, updated_ms) SELECT 'demo', toDate(intDiv(at, 1000), 'UTC') AS d, at, id, id, d, "
+        "viewport, screen, tag_names, tag_values, ended, updated_ms) "
+        "SELECT 'demo', toDate(intDiv(at, 1000), 'UTC') AS d, at, id, id, d, "
         "concat('u', toString(number % 100)), 1, 1 + number % 3, [1280, 720], [1280, 720], [], [], 1, at "
-        f"FROM (SELECT number, toInt64({begin} + number * {step}) AS at, toUUID(concat({high}, '-7000-8000-', {low})) AS id "
+        f"FROM (SELECT number, toInt64({begin} + number * {step}) AS at, "
+        f"toUUID(concat({high}, '-7000-8000-', {low})) AS id "
         f"FROM numbers({count})) SETTINGS max_memory_usage = 0"
     )
     await engine.execute(
