@@ -9,13 +9,12 @@ time whether the link ended or never was.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable
 
 import structlog
 from afterimage.audit.v1 import access_event_pb2
-from prometheus_client import CollectorRegistry
-from prometheus_client import Counter as Metric
+from prometheus_client import CollectorRegistry, Counter
 
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
@@ -28,14 +27,6 @@ _log = structlog.get_logger("afterimage.trail")
 MAX_BATCH = 500
 MAX_WAITING = 5_000
 """Entries that wait for storage. More: redemptions are refused, refusals are dropped and counted."""
-
-SENDERS = 2
-"""Batches of one project that are on their way at once: the service goes on while AuditService inserts."""
-
-BUSY_BATCH = 8
-GATHER_S = 0.01
-"""After a batch of so many entries the next one gathers so long: an insert costs about the same for one as for a
-hundred. Below that nobody waits."""
 
 REFUSALS_EVERY_S = 1.0
 
@@ -57,11 +48,11 @@ class Trail:
         self._required = required
         self._now_ms = now_ms
         self._waiting: dict[str, list[tuple[access_event_pb2.AccessEvent, asyncio.Future[None]]]] = {}
-        self._sending: Counter[str] = Counter()
+        self._sending: set[str] = set()
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
-        self._acts = Metric("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
-        self._lost = Metric("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
+        self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
+        self._lost = Counter("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
 
     async def allowed(self, entry: Entry) -> None:
         """Writes an entry; when it returns it is stored.
@@ -119,8 +110,8 @@ class Trail:
             raise Unavailable("too many entries wait for the access trail")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         waiting.append((event, done))
-        if self._sending[project] < SENDERS:
-            self._sending[project] += 1
+        if project not in self._sending:
+            self._sending.add(project)
             self._senders.create_task(self._send(project))
         await done
 
@@ -140,7 +131,5 @@ class Trail:
                             done.set_result(None)
                         else:
                             done.set_exception(failure)
-                if len(batch) >= BUSY_BATCH:
-                    await asyncio.sleep(GATHER_S)
         finally:
-            self._sending[project] -= 1
+            self._sending.discard(project)
