@@ -59,9 +59,7 @@ class PayloadMasker:
             counts: Where findings are counted.
         """
         if isinstance(payload, dict) and isinstance(payload.get("requests"), list) and "network" in plugin:
-            payload["requests"] = [self._request(each, field, counts) for each in payload["requests"]]
-            rest = {key: value for key, value in payload.items() if key != "requests"}
-            return payload | self._walk(rest, field, counts, 0)
+            return self._exchange(payload, field, counts)
         if field == "console" and isinstance(payload, dict) and self._policy.console is BodyMode.MASK:
             for key in ("payload", "trace"):
                 if key in payload:
@@ -85,20 +83,34 @@ class PayloadMasker:
                 self._denials[key] = known
         return known
 
+    def _exchange(self, payload: dict[str, Any], field: str, counts: Counts) -> dict[str, Any]:
+        """Masks what the network plugin sends: requests, and fields beside them."""
+        requests = [self._request(each, field, counts) for each in payload["requests"]]
+        rest = iter(self._object({k: v for k, v in payload.items() if k != "requests"}, field, counts, 0).items())
+        return dict(("requests", requests) if key == "requests" else next(rest) for key in payload)
+
     def _request(self, request: Any, field: str, counts: Counts) -> Any:
         if not isinstance(request, dict):
             return self._walk(request, field, counts, 0)
-        masked = {}
+        masked: dict[str, Any] = {}
         for key, value in request.items():
+            name = self._name(key, masked, field, counts)
             if key in _HEADERS:
-                masked[key] = self._headers(value, field, counts)
+                masked[name] = self._headers(value, field, counts)
             elif key in _BODIES and value is not None:
-                masked[key] = self._body(key, value, field, counts)
+                masked[name] = self._body(key, value, field, counts)
             elif isinstance(value, str):
-                masked[key] = self._text.mask(value, field, counts, key=key)
+                masked[name] = self._text.mask(value, field, counts, key=key)
             else:
-                masked[key] = self._walk(value, field, counts, 0)
+                masked[name] = self._walk(value, field, counts, 0)
         return masked
+
+    def _name(self, key: str, others: Mapping[str, Any], field: str, counts: Counts) -> str:
+        """Returns what stands in place of a key, other than what stands there already."""
+        name = self._text.mask(key, field, counts)
+        while name != key and name in others:
+            name += "*"
+        return name
 
     def _body(self, key: str, value: Any, field: str, counts: Counts) -> Any:
         mode = self._policy.request_bodies if key == "requestBody" else self._policy.response_bodies
@@ -109,15 +121,20 @@ class PayloadMasker:
     def _headers(self, value: Any, field: str, counts: Counts) -> Any:
         """Takes {name: value}, [[name, value]] and [{name, value}]."""
         if isinstance(value, dict):
-            return {name: self._header(name, each, field, counts) for name, each in value.items()}
+            headers: dict[str, Any] = {}
+            for name, each in value.items():
+                headers[self._name(name, headers, field, counts)] = self._header(name, each, field, counts)
+            return headers
         if not isinstance(value, list):
             return self._walk(value, field, counts, 0)
         masked: list[Any] = []
         for each in value:
             if isinstance(each, list) and len(each) == 2 and isinstance(each[0], str):
-                masked.append([each[0], self._header(each[0], each[1], field, counts)])
+                name = self._text.mask(each[0], field, counts)
+                masked.append([name, self._header(each[0], each[1], field, counts)])
             elif isinstance(each, dict) and isinstance(each.get("name"), str) and "value" in each:
-                masked.append(each | {"value": self._header(each["name"], each["value"], field, counts)})
+                value = self._header(each["name"], each["value"], field, counts)
+                masked.append(self._walk(each | {"value": value}, field, counts, 0))
             else:
                 masked.append(self._walk(each, field, counts, 0))
         return masked
@@ -144,9 +161,7 @@ class PayloadMasker:
     def _object(self, value: Mapping[str, Any], field: str, counts: Counts, depth: int) -> dict[str, Any]:
         masked: dict[str, Any] = {}
         for key, each in value.items():
-            name = self._text.mask(key, field, counts)
-            while name != key and name in masked:
-                name += "*"
+            name = self._name(key, masked, field, counts)
             if self.is_denied(key) and not isinstance(each, bool):
                 masked[name] = self._replaced(each, "body_word", field, counts)
             elif isinstance(each, str):

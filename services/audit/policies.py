@@ -6,6 +6,7 @@ import hashlib
 import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
@@ -65,29 +66,49 @@ class Policies:
         return True
 
 
-def _read(settings: Settings) -> dict[str, InForce]:
+def read_policies(settings: Settings, file: Path | None = None) -> dict[str, Policy]:
+    """Returns the policy of each project.
+
+    Args:
+        settings: The tables `[privacy]` and `[projects.privacy]`.
+        file: Where they were read from, for the errors; None: where settings are read from if nothing is said.
+
+    Raises:
+        SettingsError: Naming everything that is wrong in any of the policies, with file and line.
+    """
     problems: list[str] = []
-    found: dict[str, InForce] = {}
-    secret = signing_secret(settings)
+    found: dict[str, Policy] = {}
     for number, project in enumerate(settings.projects):
         try:
-            policy = load_policy(settings.privacy, project.privacy or None, f"projects.{project.id}")
+            found[project.id] = load_policy(settings.privacy, project.privacy or None, f"projects.{project.id}")
         except PolicyError as error:
-            problems += [_sentence(each, number) for each in error.problems]
-            continue
-        if secret is None and any(rule.method is Method.HASH for rule in policy.rules):
-            problems.append(f'projects.{project.id}: privacy: the method "hash" needs auth.secret, which keys it')
-            continue
-        key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.id.encode(), hashlib.sha256)
-        found[project.id] = InForce(policy, Masker(policy, key))
+            problems += [_sentence(each, number, settings_file(file)) for each in error.problems]
     if problems:
         raise SettingsError(*dict.fromkeys(problems))
     return found
 
 
-def _sentence(problem: Problem, project: int) -> str:
+def _read(settings: Settings) -> dict[str, InForce]:
+    secret = signing_secret(settings)
+    policies = read_policies(settings)
+    if secret is None:
+        problems = [
+            f'projects.{project}: privacy: the method "hash" needs auth.secret, which keys it'
+            for project, policy in policies.items()
+            if any(rule.method is Method.HASH for rule in policy.rules)
+        ]
+        if problems:
+            raise SettingsError(*problems)
+
+    def masker(project: str, policy: Policy) -> Masker:
+        key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.encode(), hashlib.sha256)
+        return Masker(policy, key)
+
+    return {project: InForce(policy, masker(project, policy)) for project, policy in policies.items()}
+
+
+def _sentence(problem: Problem, project: int, file: Path | None) -> str:
     """Returns one problem with the file and the line that it is in, where a file has it."""
-    file = settings_file()
     of_project = problem.keys[0] == "projects"
     # What is wrong for all projects is told once.
     where = problem.where if of_project else problem.where.partition(": ")[2]

@@ -13,9 +13,11 @@ from services.cli.command import Invocation
 from services.cli.configuration import config
 from services.cli.doctor import doctor
 from services.cli.exporting import export
+from services.cli.heatmap import heatmap
 from services.cli.importing import import_command
 from services.cli.listing import sessions
 from services.cli.migrating import migrate
+from services.cli.privacy import privacy
 from services.cli.share import share
 from services.cli.tokens import token
 from services.cli.up import up
@@ -36,9 +38,11 @@ def make_app() -> typer.Typer:
     app.command("import")(import_command)
     app.command()(export)
     app.command()(sessions)
+    app.command()(heatmap)
     app.command()(token)
     app.command()(migrate)
     app.add_typer(share)
+    app.add_typer(privacy)
     app.command()(doctor)
     app.command()(config)
     return app

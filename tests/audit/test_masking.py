@@ -450,3 +450,17 @@ def test_any_events_are_masked_once_and_for_all(events, which, ascii_only, seen)
     assert again.text is masked.text
     assert again.counts == {}
     assert b"4111 1111 1111 1111" not in masked.text
+
+
+def test_names_of_fields_in_network_payloads_are_masked_too():
+    request = {
+        "name": "https://x.example/",
+        "dana1@example.com": "a",
+        "requestHeaders": {"dana2@example.com": "b"},
+        "responseHeaders": [["dana3@example.com", "c"], {"name": "a", "value": "b", "note": "dana4@example.com"}],
+    }
+    payload = {"first": 1, "requests": [request], "dana5@example.com": "d", "last": 2}
+    event = {"type": 6, "data": {"plugin": "rrweb/network@1", "payload": payload}, "timestamp": 1}
+    masked = DEFAULT.mask(MaskState(True), pack(event)).text
+    assert b"dana" not in masked
+    assert list(json.loads(masked)[0]["data"]["payload"]) == ["first", "requests", MASK, "last"]
