@@ -7,18 +7,38 @@ from dataclasses import dataclass, replace
 from afterimage.audit.v1 import audit_service_pb2 as pb
 
 from services.audit import convert
+from services.audit.behaviour import BehaviourRules
 from services.audit.live import LiveHub
 from services.audit.model import WindowHead
+from services.audit.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
 from services.audit.policies import Policies
 from services.audit.policy import Policy
 from services.audit.recording import IngestRules
 from services.audit.store import NowMs, day_of
 from services.runtime.auth import Identity, Scope
+from services.runtime.config import SettingsError
 from services.runtime.errors import InvalidArgument, PermissionDenied
-from services.runtime.settings import Settings
+from services.runtime.settings import PageSettings, Settings
 
 _DAY_MS = 86_400_000
+
+
+def behaviour_rules(pages: PageSettings) -> BehaviourRules:
+    """Returns the detectors' rules, with the installation's own pages.
+
+    Raises:
+        SettingsError: Naming every pattern that RE2 refuses.
+    """
+    folds, problems = [], []
+    for index, fold in enumerate(pages.folds):
+        try:
+            folds.append(FoldRule(LinearMatcher(fold.pattern), fold.placeholder))
+        except ValueError as error:
+            problems.append(f"pages.folds.{index}.pattern: {error}")
+    if problems:
+        raise SettingsError(*problems)
+    return BehaviourRules(PageRules((*folds, *DEFAULT_FOLDS), pages.hash_routes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +62,7 @@ class RecordingAdmission:
 
     def __init__(self, settings: Settings, policies: Policies, hub: LiveHub, now_ms: NowMs) -> None:
         self._settings = settings
+        self._behaviour = behaviour_rules(settings.pages)
         self._policies = policies
         self.hub = hub
         self._now_ms = now_ms
@@ -79,6 +100,7 @@ class RecordingAdmission:
             limits.max_unacked_bytes,
             limits.flush_interval_s,
             limits.watched_flush_interval_s,
+            self._behaviour,
         )
         in_force = self._policies.of(project)
         return Admitted(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.audit.access_interceptor import AccessInterceptor
 from services.audit.access_store import AccessStore
 from services.audit.admission import RecordingAdmission
+from services.audit.behaviour_store import BehaviourStore
 from services.audit.catalog import Catalog
 from services.audit.committer import Committer
 from services.audit.deletion import Deletion
@@ -23,6 +24,7 @@ from services.audit.device import recognise
 from services.audit.engine import Engine, StorageError
 from services.audit.fan_out import FanOut
 from services.audit.grants import GRANT_METHODS
+from services.audit.heatmaps import Heatmaps
 from services.audit.live import LiveHub
 from services.audit.metrics import AuditMetrics
 from services.audit.playback import Playback
@@ -132,6 +134,7 @@ async def _serving(
     fan_out = None
     if redis is not None and not alone:
         hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
+    behaviour = BehaviourStore(store)
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, policies, hub, now_ms),
         policies=policies,
@@ -141,6 +144,8 @@ async def _serving(
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
         deletion=Deletion(store, recordings, hub, revocations),
+        behaviour=behaviour,
+        heatmaps=Heatmaps(behaviour, redis, redis_link.key(settings, "heatmap"), settings.audit.heatmap_cache_s),
         trail=trail,
         now_ms=now_ms,
     )

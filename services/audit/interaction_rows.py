@@ -36,7 +36,7 @@ _OF_ONE = (
     ("time_ms", "Int64"),
     ("x", "Float32"),
     ("y", "Float32"),
-    ("top", "Float32"),
+    ("top_y", "Float32"),
     ("viewport_width", "UInt16"),
     ("viewport_height", "UInt16"),
     ("page_width", "UInt32"),
@@ -49,7 +49,7 @@ _OF_ONE = (
 _one = struct.Struct("<IBqfffHHIIBqII")
 
 INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, ("page", "String"), ("detail", "String")))
-"""`number` counts the window's interactions; x, y and top are -1 where there is no place; `flags` below."""
+"""`number` counts the window's interactions; x, y and top_y are -1 where there is no place; `flags` below."""
 
 ESTIMATED, CLAMPED = 1, 2
 NOWHERE = -1.0
@@ -65,7 +65,7 @@ def interactions_migration(dialect: Dialect) -> list[str]:
     of its day; a server that has bloom filters skips most of it.
     """
     few = {"project", "page"}
-    codecs = {name: dialect.codec("ZSTD(1)") for name in ("x", "y", "top", "session", "window", "time_ms", "detail")}
+    codecs = {name: dialect.codec("ZSTD(1)") for name in ("x", "y", "top_y", "session", "window", "time_ms", "detail")}
     columns = [
         f"{name} {dialect.name_type if name in few else kind}{codecs.get(name, '')}"
         for name, kind in INTERACTIONS.columns

@@ -21,7 +21,7 @@ from services.audit.catalog import Catalog, Position
 from services.audit.deletion import Deletion
 from services.audit.grants import marks_within, visible_to, windows_within
 from services.audit.heatmaps import Heatmaps
-from services.audit.model import SessionKey, SessionSummary
+from services.audit.model import SessionKey
 from services.audit.playback import Playback
 from services.audit.policies import Policies
 from services.audit.recording import Recording, Recordings
@@ -30,7 +30,7 @@ from services.audit.store import NowMs
 from services.audit.watch import Watcher
 from services.runtime import paging
 from services.runtime.auth import Scope, current_identity
-from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound, Unimplemented
+from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 
@@ -250,7 +250,9 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         kinds = convert_behaviour.wanted_kinds(request)
         bound_to = paging.fingerprint(identity.project.encode(), key.session.bytes, bytes(kinds))
         after = paging.read_token(request.page_token, bound_to, InteractionPosition)
-        summary = await self._session(key)
+        summary = await self._catalog.get_session(key)
+        if summary is None:
+            raise NotFound(f"session {key.session} was not found")
         found = await self._behaviour.interactions(key, kinds, visible.within(summary.first_ms), size + 1, after)
         token = ""
         if len(found) > size:
@@ -291,9 +293,3 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         """Gets the policy in force."""
         policy = self._policies.of(current_identity().project).policy
         return pb.GetPrivacyPolicyResponse(privacy_policy=convert.privacy_policy(policy))
-
-    async def _session(self, key: SessionKey) -> SessionSummary:
-        summary = await self._catalog.get_session(key)
-        if summary is None:
-            raise NotFound(f"session {key.session} was not found")
-        return summary

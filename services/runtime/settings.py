@@ -173,6 +173,33 @@ class AuditSettings(ServiceSettings):
     access_retention_days: int = Field(
         default=365, ge=0, description="Days that an entry of the access trail is kept. 0: for ever."
     )
+    heatmap_cache_s: float = Field(
+        default=30.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that a heatmap is kept in Redis and given out again. 0, or no Redis: it is counted anew.",
+    )
+
+
+class PageFold(Group):
+    """Segments of a URL's path that are the same page."""
+
+    pattern: str = Field(min_length=1, description="Regular expression (RE2) for a whole segment of the path.")
+    placeholder: Annotated[str, StringConstraints(pattern=r"^:[a-z0-9_-]{1,31}$")] = Field(
+        default=":id", description='What stands for it: ":" and 1 to 31 of a-z, 0-9, _ and -.'
+    )
+
+
+class PageSettings(Group):
+    """Which URLs are one page for heatmaps (docs/definitions.md). A change holds for what is recorded from then on."""
+
+    hash_routes: bool = Field(
+        default=False, description='Whether a fragment that begins with "/" or "!/" is part of the page.'
+    )
+    folds: tuple[PageFold, ...] = Field(
+        default=(),
+        description="Segments that are folded besides numbers, UUIDs, dates and the like, and before those.",
+    )
 
 
 class ShareSettings(ServiceSettings):
@@ -494,6 +521,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     ingest: IngestSettings = IngestSettings()
     session: SessionSettings = SessionSettings()
+    pages: PageSettings = PageSettings()
     log: LogSettings = LogSettings()
     privacy: dict[str, Any] = Field(
         default={},

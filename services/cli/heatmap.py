@@ -1,0 +1,92 @@
+"""`afterimage heatmap`: a page's heatmap as a PNG."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from afterimage_client.audit.v1 import GetHeatmapRequest, GetHeatmapResponse
+from afterimage_client.audit.v1 import HeatmapKind as KindMessage
+from afterimage_client.recording.v1 import DeviceType
+
+from services.audit.heatmap import Heatmap, HeatmapCells, HeatmapKind, HeatmapPoint
+from services.audit.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
+from services.cli.client import TIMEOUT_S, connect
+from services.cli.command import Address, CommandError, ProjectName, duration_s, invocation_of, run
+from services.runtime.auth import Scope
+
+
+def heatmap(
+    context: typer.Context,
+    page: Annotated[str, typer.Argument(help="The page, as heatmaps name it: without query, ids as :id.")],
+    *,
+    kind: Annotated[str, typer.Option(help="click, move, scroll, rage, dead or attention.")] = "click",
+    out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, PNG.")] = Path("heatmap.png"),
+    since: Annotated[str | None, typer.Option(help="Only what happened so long ago or later: 7d, 12h.")] = None,
+    device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
+    background: Annotated[
+        Path | None, typer.Option(help="A picture of the whole page to draw over. Default: a blank page.")
+    ] = None,
+    width: Annotated[int, typer.Option(min=320, max=4096, help="Of the picture, in pixels.")] = DEFAULT_WIDTH,
+    resolution: Annotated[int, typer.Option(min=10, max=400, help="Cells along each axis.")] = 100,
+    project: ProjectName = None,
+    address: Address = None,
+) -> None:
+    """Draws the heatmap of a page."""
+
+    async def main() -> None:
+        wanted = _named(kind)
+        request = GetHeatmapRequest(
+            page=page,
+            kind=KindMessage(wanted.value),
+            device_types=[_device(name) for name in device or ()],
+            resolution=resolution,
+            max_points=10_000,
+        )
+        if since is not None:
+            request.start_time = datetime.fromtimestamp(datetime.now(UTC).timestamp() - duration_s(since), UTC)
+        settings = invocation_of(context).settings()
+        async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
+            answer = await client.audit.get_heatmap(request, timeout=TIMEOUT_S)
+        found = _heatmap(answer)
+        try:
+            picture = draw_heatmap(found, wanted, PictureStyle(width, background, f"{wanted.name.lower()}: {page}"))
+            out.write_bytes(picture)
+        except OSError as error:
+            raise CommandError(f"{error.filename or background or out}: {error.strerror or error}") from error
+        samples = f"{found.counted.samples:,} {'ms' if wanted is HeatmapKind.ATTENTION else 'samples'}"
+        sys.stdout.write(f"{out}: {samples}, {found.counted.sessions:,} sessions\n")
+
+    run(main())
+
+
+def _named(kind: str) -> HeatmapKind:
+    try:
+        return HeatmapKind[kind.upper()]
+    except KeyError:
+        names = ", ".join(one.name.lower() for one in HeatmapKind)
+        raise CommandError(f"--kind: {kind!r} is none of {names}") from None
+
+
+def _device(name: str) -> DeviceType:
+    known: dict[str, DeviceType] = {str(value.name).lower(): value for value in DeviceType if value != 0}
+    if name.lower() not in known:
+        raise CommandError(f"--device: {name!r} is none of {', '.join(known)}")
+    return known[name.lower()]
+
+
+def _heatmap(answer: GetHeatmapResponse) -> Heatmap:
+    points = tuple(HeatmapPoint(one.x_percent, one.y_percent, one.count, one.intensity) for one in answer.points)
+    counted = HeatmapCells(
+        (),
+        answer.sample_count,
+        answer.session_count,
+        (answer.page_size.width, answer.page_size.height),
+        (answer.viewport.width, answer.viewport.height),
+        answer.estimated_count,
+        answer.clamped_count,
+    )
+    return Heatmap(points, counted, answer.resolution)
