@@ -82,8 +82,8 @@ async def truths(shared_audit) -> list[Truth]:
     moments = [now - rng.choice([0, 1, 5, 20]) * DAY_MS - rng.randrange(DAY_MS // 2) for _ in range(COUNT - 20)]
     moments += rng.sample(moments, 10) + [now - 3 * DAY_MS] * 10
     found: list[Truth] = []
-    for begin in range(0, COUNT, 20):
-        batch = (_record(shared_audit, rng, at) for at in moments[begin : begin + 20])
+    for begin in range(0, COUNT, 60):
+        batch = (_record(shared_audit, rng, at) for at in moments[begin : begin + 60])
         found += await asyncio.gather(*batch)
     return found
 
@@ -159,8 +159,10 @@ async def pages(audit: Audit, page_size: int, **request: Any) -> list[list[Any]]
         message.page_token = page.next_page_token
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize(
+    ("name", "order"),
+    [(name, order) for name in FILTERS for order in ORDERS if order in {1, 2, 4} or name in {"all", "a tag", "errors"}],
+)
 async def test_pages_are_what_a_sort_in_python_gives(shared_audit, truths, name, order):
     wanted, keeps = FILTERS[name]
     expected = sorted((truth for truth in truths if keeps(truth)), key=ORDERS[order])
@@ -219,7 +221,7 @@ async def test_pages_stay_stable_while_sessions_are_added(shared_audit, truths, 
     """What is listed already is not listed again, and nothing that was there is left out."""
     rng = random.Random(order)
     before = {session.session_id for session in await shared_audit.sessions(page_size=500)}
-    message = pb.ListSessionsRequest(page_size=29, order=order)
+    message = pb.ListSessionsRequest(page_size=71, order=order)
     got: list[str] = []
     added: list[str] = []
     while True:
@@ -234,4 +236,3 @@ async def test_pages_stay_stable_while_sessions_are_added(shared_audit, truths, 
             added.append(session)
     assert len(got) == len(set(got))
     assert before <= set(got) <= before | set(added)
-    await shared_audit.delete(*added)
