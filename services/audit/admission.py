@@ -62,7 +62,7 @@ class RecordingAdmission:
 
     def __init__(self, settings: Settings, policies: Policies, hub: LiveHub, now_ms: NowMs) -> None:
         self._settings = settings
-        self._behaviour = behaviour_rules(settings.pages)
+        self._behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         self._policies = policies
         self.hub = hub
         self._now_ms = now_ms

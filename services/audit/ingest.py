@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.audit.behaviour import BehaviourRules
+from services.audit.behaviour import BehaviourRules, Interaction
 from services.audit.findings import find, marks_of
 from services.audit.fold import MAX_MARKS, WindowState, dump_state, fold
 from services.audit.masking import Masker
@@ -46,12 +46,13 @@ def take_in(
     sent: SentChunk,
     bounds: Bounds,
     masker: Masker,
-    rules: BehaviourRules,
+    rules: BehaviourRules | None,
 ) -> TakenIn:
     """Returns a chunk as it is stored. Pure.
 
     The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
-    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events.
+    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events. Without `rules`
+    no interactions are looked for.
 
     Raises:
         BadPayload: If the chunk cannot be stored; the state is what it was.
@@ -85,7 +86,9 @@ def take_in(
     check_times(events, facts.first_ms, facts.last_ms, bounds)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
-    after, found = find(state, after, events, rules)
+    found: list[Interaction] = []
+    if rules is not None:
+        after, found = find(state, after, events, rules)
     row = ChunkRow(
         key=key,
         seq=after.seq,

@@ -100,7 +100,8 @@ class IngestRules:
     max_unacked_bytes: int
     flush_interval_s: float
     watched_flush_interval_s: float
-    behaviour: BehaviourRules = field(default_factory=BehaviourRules)
+    behaviour: BehaviourRules | None = field(default_factory=BehaviourRules)
+    """None: no interactions are looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,6 +285,8 @@ class Recording:
 
     async def _end_row(self) -> ChunkRow | None:
         """Returns the last chunk's row with what the end decides; None: nothing."""
+        if self._rules.behaviour is None:
+            return None
         await self.drained()
         last = await self._store.last_chunk(self.key, self.next_seq - 1)
         if last is None:

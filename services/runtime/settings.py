@@ -458,6 +458,11 @@ class IngestSettings(Group):
     flush_interval_s: Seconds = Field(
         default=2.0, description="Seconds that a recorder gathers events before it sends."
     )
+    detectors: bool = Field(
+        default=True,
+        description="Whether interactions are looked for: clicks, moves, rage and dead clicks, attention, what heatmaps "
+        "and ListInteractions show. Without them a server takes in more (docs/benchmarks.md).",
+    )
     watched_flush_interval_s: Seconds = Field(
         default=0.25, description="The same while somebody watches the session live."
     )

@@ -1,6 +1,6 @@
 """Ingest: durable chunks a second beside the bare echo of the same messages, and ack latency at half load.
 
-Once with nothing masked (the foundation), once with the default policy.
+Once with neither masking nor detectors (the foundation), then with each of the two, and with both (the default).
 """
 
 from __future__ import annotations
@@ -32,8 +32,11 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     async with processes.echo() as address, grpc.aio.insecure_channel(address) as channel:
         await load.echo(channel, chunks, recorders=RECORDERS, each=50)
         bare = await load.echo(channel, chunks, recorders=RECORDERS, each=each)
-    full, half, peak_mb = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
-    masked, _, masked_peak_mb = await _measure(chunks, each)
+    bare_settings = {"AFTERIMAGE_PRIVACY": KEEP_ALL, "AFTERIMAGE_INGEST__DETECTORS": "false"}
+    full, half, peak_mb = await _measure(chunks, each, **bare_settings)
+    detected, _, _ = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
+    masked, _, _ = await _measure(chunks, each, AFTERIMAGE_INGEST__DETECTORS="false")
+    both, both_half, both_peak_mb = await _measure(chunks, each)
     bare_insert = await _bare_insert(chunks, 5_000 if quick else 20_000)
     return [
         ("chunk, JSON", raw, "bytes"),
@@ -48,9 +51,14 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
         ("ack p50 at half load", half.percentile(0.50), "ms"),
         ("ack p99 at half load", half.percentile(0.99), "ms"),
         ("audit process, peak resident", peak_mb, "MB"),
-        ("durable ingest, default privacy policy", masked.per_second, "chunks/s"),
+        ("durable ingest with detectors", detected.per_second, "chunks/s"),
+        ("with detectors / without", detected.per_second / full.per_second * 100, "%"),
+        ("durable ingest with the default privacy policy", masked.per_second, "chunks/s"),
         ("with the policy / without", masked.per_second / full.per_second * 100, "%"),
-        ("audit process, peak resident, with the policy", masked_peak_mb, "MB"),
+        ("durable ingest with both (the default)", both.per_second, "chunks/s"),
+        ("ack p50 at half load, with both", both_half.percentile(0.50), "ms"),
+        ("ack p99 at half load, with both", both_half.percentile(0.99), "ms"),
+        ("audit process, peak resident, with both", both_peak_mb, "MB"),
     ]
 
 
