@@ -15,7 +15,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.audit.model import ChunkIndex, Mark, WindowSummary
+from services.audit.model import ChunkIndex, Mark, SessionSummary, WindowSummary
 from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrogates
 from services.audit.playback import StoredPayload, plan
 from services.audit.rrweb import BareEvent, EventType
@@ -34,6 +34,14 @@ class Visible:
 
     start_ms: int | None = None
     end_ms: int | None = None
+    by_grant: bool = False
+    """The caller holds a link, not an account: who the visitor was is none of his business."""
+
+    def session(self, summary: SessionSummary) -> SessionSummary:
+        """Returns a session without what a link does not show: actor, tags, user agent, first page."""
+        if not self.by_grant:
+            return summary
+        return replace(summary, head=replace(summary.head, actor_id="", tags={}, user_agent="", first_url=""))
 
     def within(self, first_ms: int) -> Times:
         """Returns the part as times of a session whose first event was at `first_ms`."""
@@ -82,7 +90,7 @@ def visible_to(identity: Identity, session: UUID) -> Visible:
         return EVERYTHING
     if identity.session_id != str(session):
         raise NotFound(f"session {session} was not found")
-    return Visible(identity.range_start_ms, identity.range_end_ms)
+    return Visible(identity.range_start_ms, identity.range_end_ms, by_grant=True)
 
 
 def replay_plan(

@@ -127,7 +127,7 @@ class Replayer:
             chunks = replay_plan(index, times, from_ms, wanted.window)
         else:
             chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
-        yield Header(session, windows_within(windows, times), chunks)
+        yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
         async for payload in self._playback.payloads(wanted.key, chunks):
             sent[payload.window] = payload.seq
             if shown := await _shown(payload, times):

@@ -188,7 +188,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         summary, windows = details.session, details.windows
         times = visible.within(summary.first_ms)
         return convert.session_details(
-            summary,
+            visible.session(summary),
             windows_within(windows, times),
             marks_within(marks, times),
             {} if identity.session_id else leaks,

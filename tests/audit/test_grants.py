@@ -4,12 +4,12 @@ import json
 import uuid
 
 import pytest
-from audit.storage import uuid7
+from audit.storage import head, uuid7, window_key
 from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.grants import EVERYTHING, GRANT_METHODS, Times, Visible, cut, replay_plan, visible_to
-from services.audit.model import ChunkIndex
+from services.audit.model import ChunkIndex, SessionSummary
 from services.audit.payload import deflate
 from services.audit.playback import StoredPayload, plan
 from services.audit.servicer import SCOPES, SERVICE
@@ -58,10 +58,23 @@ def test_members_see_everything():
 def test_a_grant_sees_its_own_part():
     session = uuid7(START)
     seen = visible_to(identity(session_id=str(session), range_start_ms=5, range_end_ms=9), session)
-    assert seen == Visible(5, 9)
+    assert seen == Visible(5, 9, by_grant=True)
     assert seen.within(START) == Times(START + 5, START + 9)
     with pytest.raises(NotFound):
         visible_to(identity(session_id=str(session)), uuid7(START))
+
+
+def test_a_link_does_not_tell_who_the_visitor_was():
+    key = window_key()
+    summary = SessionSummary(
+        key.session_key,
+        head(key, actor_id="dana@example.com", tags={"plan": "pro"}, user_agent="Mozilla", first_url="https://x/", browser="Chrome"),
+        0, 1, 2, (), 1, 1,
+    )  # fmt: skip
+    assert EVERYTHING.session(summary) is summary
+    shown = visible_to(identity(session_id=str(key.session)), key.session).session(summary)
+    assert (shown.head.actor_id, shown.head.tags, shown.head.user_agent, shown.head.first_url) == ("", {}, "", "")
+    assert (shown.head.browser, shown.first_ms, shown.last_ms) == ("Chrome", 0, 1)
 
 
 def test_grant_methods_are_methods_that_viewers_have():
