@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from afterimage.recording.v1 import enums_pb2
+from afterimage.recording.v1 import chunk_pb2, enums_pb2
 from audit.rpc import (
     GZIP,
     Recorder,
@@ -41,6 +41,7 @@ from services.audit.policies import Policies
 from services.audit.recording import IngestRules, Recording, Recordings
 from services.audit.revocation import Revocations
 from services.audit.schema import migrate
+from services.audit.servicer import AuditServicer
 from services.audit.store import Store, day_of
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
@@ -465,6 +466,40 @@ async def test_no_more_than_the_bound_is_taken_in_before_it_is_stored(tmp_path):
         assert taken == 100
         assert [message.through_seq for message in recording.messages_now()] == [100]
         assert (await shop.store.resume_point(shop.key)).seq == 100
+
+
+class SlowContext:
+    """The half of gRPC's context that a recorder's stream uses: one write at a time, and each takes a while."""
+
+    def __init__(self) -> None:
+        self.writing = False
+        self.written: list[pb.RecordSessionResponse] = []
+
+    def cancelled(self) -> bool:
+        return False
+
+    async def write(self, message: pb.RecordSessionResponse) -> None:
+        assert not self.writing, "gRPC takes one write at a time"
+        self.writing = True
+        await asyncio.sleep(0.05)
+        self.written.append(message)
+        self.writing = False
+
+
+async def test_a_stream_that_ends_in_the_middle_of_a_write_finishes_it(tmp_path):
+    async with workshop(tmp_path) as shop:
+        shop.store.open.set()
+        recording, context = await shop.begin(), SlowContext()
+
+        async def requests() -> AsyncIterator[pb.RecordSessionRequest]:
+            chunk = chunk_pb2.Chunk(seq=1, encoding=GZIP, payload=shop.payload)
+            yield pb.RecordSessionRequest(chunk=chunk)
+            while not context.writing:  # noqa: ASYNC110 - the ack is on its way, and now the recorder ends
+                await asyncio.sleep(0.001)
+
+        await AuditServicer.__new__(AuditServicer)._record(requests(), context, recording)
+        assert [message.ack.through_seq for message in context.written] == [1]
+        await shop.recordings.close(recording)
 
 
 async def test_a_superseded_stream_takes_nothing_in_any_more(tmp_path):
