@@ -65,7 +65,7 @@ def interactions_migration(dialect: Dialect) -> list[str]:
     of its day; a server that has bloom filters skips most of it.
     """
     few = {"project", "page"}
-    codecs = {name: dialect.codec("ZSTD(1)") for name in ("x", "y", "top_y", "session", "window", "time_ms", "detail")}
+    codecs = {name: dialect.codec("ZSTD(1)") for name in ("window", "detail")}
     columns = [
         f"{name} {dialect.name_type if name in few else kind}{codecs.get(name, '')}"
         for name, kind in INTERACTIONS.columns
