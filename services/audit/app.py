@@ -49,8 +49,8 @@ from services.runtime.settings import Settings
 
 _log = structlog.get_logger("afterimage.audit")
 
-RECURSION_LIMIT = 3_000
-"""Levels of JSON that an event may nest, less the frames of the call: a DOM of some 1,400 levels."""
+FRAMES = 200
+"""Frames of Python around the decoder, which are counted with the levels of JSON that it goes down."""
 
 SWITCH_INTERVAL_S = 0.0005
 """How long a thread keeps the interpreter when another wants it (Python's default is 5 ms). The thread that
@@ -98,7 +98,7 @@ async def open_engine(settings: Settings) -> Engine:
 @asynccontextmanager
 async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     """Serves AuditService while the block runs."""
-    sys.setrecursionlimit(max(sys.getrecursionlimit(), RECURSION_LIMIT))
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), settings.ingest.max_nesting + FRAMES))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
     engine = await open_engine(settings)

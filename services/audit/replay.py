@@ -101,9 +101,16 @@ class Replayer:
         """
         if not wanted.follow:
             sent: dict[UUID, int] = {}
+            shown = expected = 0
             async for part in self._stored(wanted, sent):
+                if isinstance(part, Header):
+                    expected = len(part.chunks)
+                else:
+                    shown += 1
                 yield part
-            yield End(COMPLETE)
+            # Fewer than announced: the last one was cut away whole, or the session went while it was shown.
+            gone = shown < expected and await self._catalog.get_session(wanted.key) is None
+            yield End(DELETED if gone else COMPLETE)
             return
         with self._hub.follow(wanted.key) as tail:
             sent = dict(wanted.positions or {})
@@ -175,7 +182,11 @@ class Replayer:
                     yield payload
             if chunks or tail.lagging:
                 continue
-            if await self._is_over(wanted.key):
+            session = await self._catalog.get_session(wanted.key)
+            if session is None:
+                yield End(DELETED)
+                return
+            if session.status != Status.LIVE:
                 async for payload in self._missed(wanted, sent):
                     yield payload
                 yield End(SESSION_ENDED)
@@ -212,10 +223,6 @@ class Replayer:
         async for payload in self._playback.payloads(wanted.key, chunks):
             sent[payload.window] = payload.seq
             yield payload
-
-    async def _is_over(self, key: SessionKey) -> bool:
-        session = await self._catalog.get_session(key)
-        return session is None or session.status != Status.LIVE
 
 
 async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:

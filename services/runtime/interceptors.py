@@ -20,7 +20,7 @@ from grpc_status import rpc_status
 
 from services.runtime.admission import OPEN_SERVICES, Admission
 from services.runtime.auth import acting_as
-from services.runtime.errors import DOMAIN, AfterimageError, Unauthenticated, Unimplemented, to_status
+from services.runtime.errors import DOMAIN, AfterimageError, InvalidArgument, Unauthenticated, Unimplemented, to_status
 from services.runtime.rpc_metrics import RpcMetrics
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         else:
             wrapped = self._unary(label, behaviour, streams=handler.request_streaming, method=method)
         result: grpc.RpcMethodHandler[Any, Any] = make(
-            wrapped, handler.request_deserializer, handler.response_serializer
+            wrapped, _forgiving(handler.request_deserializer), handler.response_serializer
         )
         return result
 
@@ -226,6 +226,30 @@ _MAKERS = {
     (True, False): grpc.stream_unary_rpc_method_handler,
     (True, True): grpc.stream_stream_rpc_method_handler,
 }
+
+
+class _Malformed:
+    """Stands for a message that cannot be read, until somebody wants to know what is in it.
+
+    gRPC answers an error of a deserialiser by itself, with UNKNOWN and the exception's text; here the servicer's
+    first look into the message raises what a caller may see.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        raise InvalidArgument.of("message", "is not a protobuf message of this method", reason="MESSAGE_MALFORMED")
+
+
+def _forgiving(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], Any] | None:
+    if deserialize is None:
+        return None
+
+    def read(data: bytes) -> Any:
+        try:
+            return deserialize(data)
+        except Exception:  # noqa: BLE001 - whatever the generated code raises, it is the sender's message
+            return _Malformed()
+
+    return read
 
 
 def _behaviour(handler: Any) -> Behaviour:

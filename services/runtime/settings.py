@@ -454,14 +454,20 @@ class IngestSettings(Group):
     )
     max_batch_bytes: Bytes = Field(default=16 * 1024**2, description="Bytes of one insert.")
     max_batch_rows: int = Field(default=2000, ge=1, description="Chunks of one insert.")
-    max_nesting: int = Field(default=1000, ge=16, le=100_000, description="Levels of JSON inside an event.")
+    max_nesting: int = Field(
+        default=3000,
+        ge=500,
+        le=10_000,
+        description="Levels of JSON inside an event; a document of 1,400 nested elements has some 2,900. Python 3.12 "
+        "and later have a bound of their own below which this cannot be raised.",
+    )
     flush_interval_s: Seconds = Field(
         default=2.0, description="Seconds that a recorder gathers events before it sends."
     )
     detectors: bool = Field(
         default=True,
-        description="Whether interactions are looked for: clicks, moves, rage and dead clicks, attention, what heatmaps "
-        "and ListInteractions show. Without them a server takes in more (docs/benchmarks.md).",
+        description="Whether interactions are looked for: clicks, moves, rage and dead clicks, attention, what "
+        "heatmaps and ListInteractions show. Without them a server takes in more (docs/benchmarks.md).",
     )
     watched_flush_interval_s: Seconds = Field(
         default=0.25, description="The same while somebody watches the session live."

@@ -68,7 +68,7 @@ def test_a_link_does_not_tell_who_the_visitor_was():
     key = window_key()
     summary = SessionSummary(
         key.session_key,
-        head(key, actor_id="dana", tags={"plan": "pro"}, user_agent="Mozilla", first_url="https://x/", browser="Chrome"),
+        head(key, actor_id="dana", tags={"a": "b"}, user_agent="Mozilla", first_url="https://x/", browser="Chrome"),
         0, 1, 2, (), 1, 1,
     )  # fmt: skip
     assert EVERYTHING.session(summary) is summary
