@@ -112,7 +112,7 @@ def clickhouse_url() -> Iterator[str]:
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Names of cases are the same in every process: bytes and long strings may hold a time or a random id."""
     if isinstance(val, bytes):
-        return f"{argname}-{len(val)}-bytes"
+        return f"{argname}-bytes"
     if isinstance(val, str) and len(val) > 30:
-        return f"{argname}-{len(val)}-characters"
+        return f"{argname}-text"
     return None

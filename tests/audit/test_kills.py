@@ -78,7 +78,7 @@ class Recorder:
                 try:
                     await self._stream(opened, pace_s)
                 except grpc.aio.AioRpcError as error:
-                    # A write that meets the end of its stream is a local INTERNAL in grpc.aio, whatever the server said.
+                    # A write that meets the end of its stream is a local INTERNAL in grpc.aio.
                     lost = error.code() is grpc.StatusCode.INTERNAL and "from Core" in (error.details() or "")
                     if not lost and error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
                         raise
