@@ -6,6 +6,8 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# Tests wait more than they work: more processes than two cores would suggest.
+TEST_PROCESSES ?= 3
 NPM_BIN := gen/ts/node_modules/.bin
 
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
@@ -20,7 +22,7 @@ run: $(BIN)/afterimage ## Installs, starts everything, imports the sample record
 	$(BIN)/afterimage up --samples
 
 test: lint typecheck ## Installs what tests need, checks and types the code, runs all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 format: $(VENV)/.dev ## Writes the code as the linters want it
 	$(BIN)/ruff check --fix

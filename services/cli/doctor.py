@@ -1,4 +1,4 @@
-"""`afterimage doctor`: why nothing is recorded, one line for each thing that was looked at."""
+"""`afterimage doctor`: why something does not work, one line for each thing that was looked at."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from services.cli.checks_audit import check_recorder, check_refusals, check_service
+from services.cli.checks_doors import check_heatmaps, check_links, check_sidecar
 from services.cli.checks_settings import check_key, check_origin, check_settings, check_token
 from services.cli.checks_storage import check_disk, check_storage
 from services.cli.client import audit_address, local_address
@@ -31,9 +32,12 @@ CHECKS: tuple[Check, ...] = (
     check_disk,
     check_refusals,
     check_recorder,
+    check_sidecar,
+    check_links,
+    check_heatmaps,
 )
-"""In the order in which they are shown: what a later one needs comes before it. The recorder comes last, so that its
-own refusal is not among those that are counted."""
+"""In the order in which they are shown: what a later one needs comes before it. The recorder comes after the
+refusals, so that its own is not among those that are counted."""
 
 _COLOURS = {State.OK: "green", State.PROBLEM: "bold red", State.NOTE: "yellow", State.SKIPPED: "dim"}
 
@@ -44,11 +48,12 @@ def doctor(
     project: ProjectName = None,
     key: Annotated[str, typer.Option(help="A publishable key that does not work.")] = "",
     origin: Annotated[str, typer.Option(help="A web origin that does not record, such as https://shop.example.")] = "",
+    link: Annotated[str, typer.Option(help="A share link that does not open.")] = "",
     token: Annotated[str, typer.Option(help="A token that does not work. Default: AFTERIMAGE_TOKEN.")] = "",
     metrics: Annotated[str, typer.Option(help="URL of AuditService's metrics. Default: as the settings say.")] = "",
     address: Address = None,
 ) -> None:
-    """Looks for the reason why nothing is recorded; exit status 1 when there is a problem.
+    """Looks for the reason why something does not work; exit status 1 when there is a problem.
 
     Nothing is stored or changed by it.
     """
@@ -71,6 +76,7 @@ def doctor(
             token=token or os.environ.get("AFTERIMAGE_TOKEN", "").strip(),
             key=key,
             origin=origin,
+            link=link,
         )
         findings = []
         for check in CHECKS:

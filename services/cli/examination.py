@@ -74,6 +74,7 @@ class Examination:
         token: A token that somebody gave, to be looked at; "": one is minted for each call.
         key: A publishable key to be looked at; "": none was named.
         origin: A web origin to be looked at; "": none was named.
+        link: A share link, or its token, to be looked at; "": none was given.
         now: The clock of this machine, in seconds since 1970.
     """
 
@@ -85,6 +86,7 @@ class Examination:
     token: str = ""
     key: str = ""
     origin: str = ""
+    link: str = ""
     now: Callable[[], float] = time.time
 
     @asynccontextmanager
