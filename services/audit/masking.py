@@ -141,7 +141,8 @@ class _Chunk:
 
     # Events
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: Event, whole: Raw | None = None) -> None:
+        """Masks an event; `whole` is its data as it stands in the text, where that is known already."""
         data = event.data
         if data is UNSET:
             return
@@ -153,7 +154,7 @@ class _Chunk:
             elif source == _INPUT:
                 self._input(data)
             elif source == _CANVAS:
-                self._canvas(event, data)
+                self._canvas(data, self._data_of(event) if whole is None else whole)
         elif kind == _FULL_SNAPSHOT:
             if data.node is UNSET:
                 raise ValueError("a full snapshot without a node")
@@ -174,7 +175,7 @@ class _Chunk:
         for raw, bare in zip(raws_decoder.decode(self._text), bare_decoder.decode(self._text), strict=True):
             try:
                 event = event_decoder.decode(raw)
-                self._event(event)
+                self._event(event, bare.data if bare.data is not UNSET else None)
             except (msgspec.MsgspecError, RecursionError, ValueError):
                 event = Event(bare.type)
                 if bare.data is not UNSET and bare.type in {2, 3}:
@@ -275,12 +276,11 @@ class _Chunk:
         if value.strip(b'*"'):
             self._counts["input", "input"] = self._counts.get(("input", "input"), 0) + 1
 
-    def _canvas(self, event: Event, data: Data) -> None:
+    def _canvas(self, data: Data, raw: Raw) -> None:
         """Masks text drawn on a canvas whose text is not to be seen."""
         flags = self._default if data.id is None else self._flags.get(data.id, self._default)
         if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
             return
-        raw = self._data_of(event)
         decoded = decode_any(raw)
         changed = False
         commands = decoded.get("commands", [decoded])

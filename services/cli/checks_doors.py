@@ -8,7 +8,7 @@ import redis.asyncio
 from afterimage_client.audit.v1 import ListPagesRequest
 
 from services.cli.client import token_source
-from services.cli.examination import Examination, Finding, ok, problem, skipped
+from services.cli.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import redis_link
 from services.runtime.auth import Scope
 from services.runtime.errors import InvalidArgument, Unavailable
@@ -84,6 +84,6 @@ async def check_heatmaps(about: Examination) -> list[Finding]:
         advice = (
             "they are found while recording: record or import something, and look at its page by its normalised URL"
         )
-        return [problem("heatmaps", "no page has interactions in this project", advice)]
+        return [note("heatmaps", "no page has interactions in this project", advice)]
     pages = ", ".join(f"{page.page} ({page.interaction_count:,})" for page in answer.pages)
     return [ok("heatmaps", f"pages with interactions: {pages}; filters of time, device and kind can still empty one")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -36,6 +37,7 @@ class Server:
             "AFTERIMAGE_AUDIT__PORT": str(port),
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
             "AFTERIMAGE_LOG__LEVEL": "error",
+            "AFTERIMAGE_PRIVACY": json.dumps(settings.privacy),  # as the run without kills has it
         }
         self._process: asyncio.subprocess.Process | None = None
 
