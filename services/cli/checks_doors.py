@@ -27,8 +27,7 @@ async def check_sidecar(about: Examination) -> list[Finding]:
     advice = "docs/websocket.md has the routes, the refusals and the limits"
     found = await check_socket(socket, token)
     return [
-        ok(f"websocket {one.name}", one.text) if one.is_good else problem(f"websocket {one.name}", one.text, advice)
-        for one in found
+        ok(f"ws {one.name}", one.text) if one.is_good else problem(f"ws {one.name}", one.text, advice) for one in found
     ]
 
 
@@ -39,10 +38,10 @@ async def check_links(about: Examination) -> list[Finding]:
         with_url = settings.redis.model_copy(update={"url": about.running.redis})
         settings = settings.model_copy(update={"redis": with_url})
     client = redis_link.connect(settings)
+    if client is None and about.link:
+        return [problem("share links", "no redis.url is set: there are none", "set redis.url, or use `afterimage up`")]
     if client is None:
-        return [
-            problem("share links", "no redis.url is set: there are no links", "set redis.url, or use `afterimage up`")
-        ]
+        return [skipped("share links", "no redis.url is set: there are none")]
     keys = LinkKeys(settings)
     try:
         with redis_link.redis_errors():
