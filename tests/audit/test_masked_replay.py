@@ -38,7 +38,10 @@ def missing() -> str:
     if not (os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS))):
         return f"no Chromium on PATH ({', '.join(BROWSERS)})"
     if not (recordings.SAMPLES / "node_modules" / "rrweb").exists():
-        return f"no node_modules: run `npm ci` in {recordings.SAMPLES.relative_to(recordings.ROOT)}"
+        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(install, cwd=recordings.SAMPLES, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"npm ci failed in {recordings.SAMPLES.relative_to(recordings.ROOT)}: {done.stderr[-500:]}"
     return ""
 
 
