@@ -111,7 +111,7 @@ def _codec(type_name: str) -> tuple[Write, Read]:
         case "Date":
             return _write_date, _read_date
         case _:
-            raise NotImplementedError(f"RowBinary: type {type_name}")
+            raise TypeError(f"RowBinary: no table of ours has a column of type {type_name}")
 
 
 def _array_codec(element: str) -> tuple[Write, Read]:
