@@ -1,0 +1,23 @@
+// `vite build` makes the ES module for npm, `vite build --mode script` the file behind the script tag.
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { contract } from "../contract.ts";
+
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+export default defineConfig(({ mode }) => ({
+  resolve: contract,
+  build: {
+    target: "es2020",
+    emptyOutDir: false,
+    ...(mode === "script"
+      ? {
+          outDir: folder("../dist"),
+          lib: { entry: folder("src/script.ts"), formats: ["iife"], name: "Afterimage", fileName: () => "recorder.js" },
+        }
+      : {
+          outDir: folder("dist"),
+          lib: { entry: folder("src/index.ts"), formats: ["es"], fileName: () => "index.js" },
+        }),
+  },
+}));
