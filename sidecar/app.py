@@ -23,6 +23,7 @@ from sidecar import record_http, token
 from sidecar.access_log import AccessLogger, measured, server_log
 from sidecar.connect import Connect
 from sidecar.cors import Cors
+from sidecar.demo import Demo
 from sidecar.door import Door
 from sidecar.limits import Attempts, Connections
 from sidecar.metrics import SidecarMetrics
@@ -30,21 +31,20 @@ from sidecar.ops import Ops
 from sidecar.origins import Origins
 from sidecar.record_http import RecordHttp
 from sidecar.routes import GRANT_METHODS, STREAMS, UNARY, scopes
+from sidecar.site import WEB, Site
 from sidecar.token import TokenExchange
 from sidecar.upstreams import Upstreams
 from sidecar.websocket import WebSockets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from services.runtime.settings import Settings, SidecarSettings
 
 _log = structlog.get_logger("afterimage.sidecar")
 
 _BACKLOG = 1024
-_NOT_BUILT = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Afterimage</title>
-<p>The sidecar runs. The console is not built: see README.md for how to build it.</p></html>
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,8 @@ class Sidecar:
 
 
 @asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[Sidecar]:
-    """Serves while the block runs.
+async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sidecar]:
+    """Serves while the block runs; the files of the pages are in `web_dir`.
 
     It stops in this order: not ready, no new connections, sockets are told to go elsewhere (1001) while recorders' last
     chunks are stored, requests finish, channels and the link to Redis are closed.
@@ -112,7 +112,9 @@ async def serve(settings: Settings) -> AsyncIterator[Sidecar]:
         ops.add_routes(app.router)
         app.router.add_post(record_http.PATH, recording.handle)
         app.router.add_post(token.PATH, exchange.handle)
-        app.router.add_get("/", _not_built)
+        Site(web_dir, own.replay_sources).add_routes(app.router)
+        if settings.has_demo:
+            Demo(web_dir).add_routes(app.router)
         Cors(origins).set_up(app)
 
         runner = web.AppRunner(
@@ -175,7 +177,3 @@ def _minter(settings: Settings) -> TokenMinter | None:
         return TokenMinter(settings)
     except SettingsError:
         return None
-
-
-async def _not_built(_request: web.Request) -> web.StreamResponse:
-    return web.Response(text=_NOT_BUILT, content_type="text/html")

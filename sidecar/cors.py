@@ -50,7 +50,8 @@ class Cors:
 
     async def _add_headers(self, request: web.Request, response: web.StreamResponse) -> None:
         origin = request.headers.get(hdrs.ORIGIN)
-        response.headers[hdrs.VARY] = hdrs.ORIGIN
+        varies = response.headers.get(hdrs.VARY)
+        response.headers[hdrs.VARY] = f"{varies}, {hdrs.ORIGIN}" if varies else hdrs.ORIGIN
         response.headers[hdrs.SERVER] = "afterimage"
         response.headers["X-Content-Type-Options"] = "nosniff"
         if origin is not None and self._origins.is_any(request, origin):

@@ -36,6 +36,11 @@ Origin = Annotated[
     str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
 ]
 
+# A source of CSP (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: no script is ever among them.
+ContentSource = Annotated[
+    str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
+]
+
 
 def is_loopback(host: str) -> bool:
     """Returns whether only this machine can reach `host`."""
@@ -259,6 +264,15 @@ class SidecarSettings(Group):
         default=(),
         description="Web origins, besides the sidecar's own, whose pages may view, share and administer. "
         "(Who may record is said by the project's origins.) Empty: none.",
+    )
+    replay_sources: tuple[ContentSource, ...] = Field(
+        default=(),
+        description="From where replayed pages may load images, fonts, media and style sheets, such as "
+        "https://shop.example, https://*.cdn.example or https: (anywhere). Those servers see that, and from which "
+        "address, a recording is watched. Empty: from nowhere, what a recording does not carry is missing.",
+    )
+    demo: bool | None = Field(
+        default=None, description='Whether the demo shop is served at /demo/. "": in "development" only.'
     )
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
@@ -567,6 +581,11 @@ class Settings(BaseSettings):
     def is_development(self) -> bool:
         """Whether missing secrets and projects are made up."""
         return self.environment == DEVELOPMENT
+
+    @property
+    def has_demo(self) -> bool:
+        """Whether the sidecar serves the demo shop."""
+        return self.is_development if self.sidecar.demo is None else self.sidecar.demo
 
     @property
     def chdb_path(self) -> Path:

@@ -21,6 +21,7 @@ from services.runtime import log
 from services.runtime.auth import TokenMinter
 from services.runtime.settings import LogSettings
 from sidecar.app import serve
+from sidecar.site import WEB
 from tests.sidecar.fake_audit import FakeAudit, serving
 
 ORIGIN = "http://localhost:5173"  # of the project "demo"
@@ -107,13 +108,13 @@ class Recorder:
 
 
 @asynccontextmanager
-async def rigged(settings, *, fake=None, **overrides):
+async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
     """Runs service, sidecar and client; `overrides` are settings of the sidecar."""
     fake = fake or FakeAudit()
     async with serving(settings, fake) as server:
         sidecar = {**settings.sidecar.model_dump(), **overrides, "audit_address": server.address}
         changed = settings.model_copy(update={"sidecar": type(settings.sidecar)(**sidecar)})
-        async with serve(changed) as running, aiohttp.ClientSession() as http:
+        async with serve(changed, web_dir) as running, aiohttp.ClientSession() as http:
             yield Rig(changed, running, fake, http)
         await asyncio.sleep(0)
         # Whatever a test did: no call outlives its socket, and nothing went wrong that nobody foresaw.
