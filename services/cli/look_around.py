@@ -1,4 +1,4 @@
-"""Lines that somebody can type to look at what is stored; each works as it stands."""
+"""Addresses to open and lines to type, to look at what is stored; each works as it stands."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from services.cli.client import local_subject
 from services.runtime.auth import Scope, TokenMinter
-from services.runtime.config import Settings
+from services.runtime.config import Settings, SettingsError
 
 TOKEN_TTL_S = 12 * 3_600.0
 _SERVICE = "afterimage.audit.v1.AuditService"
@@ -52,6 +52,31 @@ How to look (the schema comes from the server, through reflection):
   {own} export SESSION -o session.json
   {own} doctor
 """
+
+
+def way_in(settings: Settings, sidecar: str) -> str:
+    """Returns what to open in a browser: the console and, where it is served, the demo shop.
+
+    In development the console's address carries a token, behind a # that browsers send to no server, and the console
+    takes it out of the address: it signs in for `TOKEN_TTL_S` to the first project. Elsewhere people bring their own.
+
+    Args:
+        settings: For the secret and the project.
+        sidecar: URL of the sidecar.
+    """
+    sign_in, what = f"{sidecar}/", "the console; sign in with a token (JWT) of your identity provider"
+    if settings.is_development:
+        try:
+            scopes = [Scope.VIEW, Scope.SHARE, Scope.ADMIN]
+            token = TokenMinter(settings).mint(local_subject(), settings.projects[0].id, scopes, TOKEN_TTL_S)
+        except SettingsError:  # tokens come from an identity provider here, too
+            pass
+        else:
+            sign_in, what = f"{sidecar}/signin#token={token}", "the console, signed in for 12 hours"
+    lines = ["", "Open in a browser:", "", f"  {sign_in}", f"      {what}"]
+    if settings.has_demo:
+        lines += [f"  {sidecar}/demo/", "      a shop that records its visitors: watch yourself under Live"]
+    return "\n".join([*lines, ""])
 
 
 def own_name() -> str:

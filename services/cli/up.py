@@ -20,7 +20,7 @@ from services.cli.import_progress import progress_on
 from services.cli.importing import SCOPES, import_files
 from services.cli.installation import Installation
 from services.cli.listing import fetch_sessions, show
-from services.cli.look_around import look_around
+from services.cli.look_around import look_around, way_in
 from services.cli.redis_process import find_redis_server, redis_program, redis_socket
 from services.cli.running import Running, announce, chdb_holder, the_only_one
 from services.cli.supervisor import Supervisor, supervised
@@ -64,6 +64,8 @@ def up(
                 _print_addresses(running)
                 if samples:
                     await _import_samples(installation.settings)
+                if running.sidecar:
+                    sys.stdout.write(way_in(installation.settings, running.sidecar))
                 sys.stdout.write("\nCtrl-C ends it.\n")
                 sys.stdout.flush()
                 await asyncio.Event().wait()

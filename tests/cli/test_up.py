@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ import pytest
 import redis
 
 from services.cli.installation import Installation
+from services.cli.look_around import way_in
 from services.cli.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
 from services.runtime.config import load_settings
 
@@ -42,6 +44,17 @@ def test_from_start_to_ctrl_c(tmp_path):
             "shop-errors.json.gz",
             "shop-mobile.json.gz",
         }
+
+        # What it says to open in a browser is there, and its token lets in.
+        address, token = re.search(r"^  (http://\S+)/signin#token=(\S+)$", said, re.MULTILINE).groups()
+        assert address == running["sidecar"]
+        assert f"  {address}/demo/\n" in said
+        for method in ("audit.v1.AuditService/ListSessions", "share.v1.ShareService/ListShareLinks"):
+            request = urllib.request.Request(f"{address}/afterimage.{method}", data=b"{}")
+            request.add_header("Content-Type", "application/json")
+            request.add_header("Authorization", f"Bearer {token}")
+            with urllib.request.urlopen(request) as answer:
+                assert json.load(answer) is not None
 
         if BUF.exists():
             export, line = (part.strip() for part in said.splitlines() if "export TOKEN" in part or "buf curl" in part)
@@ -173,6 +186,16 @@ def test_ports(monkeypatch, port, expected):
     )
     assert ports == expected
     assert made.environment["AFTERIMAGE_AUDIT__PORT"] == str(expected[1])
+
+
+def test_outside_development_people_bring_their_own_token():
+    projects = [{"id": "shop", "keys": ["pk_shop"], "origins": ["https://shop.example"]}]
+    settings = load_settings(environment="production", auth={"secret": "s" * 32}, projects=projects)
+    said = way_in(settings, "https://replay.example")
+    assert "https://replay.example/\n" in said
+    assert "identity provider" in said
+    assert "token=" not in said
+    assert "/demo/" not in said
 
 
 def test_free_ports_are_five_different_ones():
