@@ -13,22 +13,33 @@ NPM_BIN := gen/ts/node_modules/.bin
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
 GEN_OUT ?= gen
 
-.PHONY: help run test format lint lint-protos typecheck bench gen check-gen
+# What the console and the recorder are built of; tests of them are not.
+WEB := sidecar/web
+WEB_SOURCES := $(shell find $(WEB) gen/ts/afterimage -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
+	-not -path '$(WEB)/demo/*' -not -path '*/test/*' -not -name '*.test.ts*')
+# Why the web part cannot be built here; empty: it can.
+NO_NODE := $(shell command -v npm >/dev/null || { echo "there is no npm here"; exit; }; \
+	node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
+	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
+	|| echo "node does not run here")
+
+.PHONY: help run web test test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench gen check-gen
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(BIN)/afterimage ## Installs, starts everything, imports the sample recordings, says how to look
+	@$(MAKE) --no-print-directory web || echo "the console could not be built (why is above); everything else runs"
 	$(BIN)/afterimage up --samples
 
-test: lint typecheck ## Installs what tests need, checks and types the code, runs all tests
+test: lint typecheck web test-web ## Installs what tests need, checks and types the code, runs all tests
 	$(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
 
-format: $(VENV)/.dev ## Writes the code as the linters want it
+format: $(VENV)/.dev format-web ## Writes the code as the linters want it
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-lint: $(VENV)/.dev lint-protos ## Finds mistakes and wrong formatting in code, protos and imports between packages
+lint: $(VENV)/.dev lint-protos lint-web ## Finds mistakes and wrong formatting in code, protos and imports between packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
@@ -42,8 +53,35 @@ lint-protos:
 	@echo "buf lint is left out: there is no npm here"
 endif
 
-typecheck: $(VENV)/.dev ## Checks the types
+typecheck: $(VENV)/.dev typecheck-web ## Checks the types
 	$(BIN)/mypy
+
+ifeq ($(NO_NODE),)
+web: $(WEB)/dist/console/index.html ## Builds the console and the recorder (Node 20 or newer)
+
+format-web: $(WEB)/node_modules/.installed
+	npm run --silent format --prefix $(WEB)
+
+lint-web: $(WEB)/node_modules/.installed
+	npm run --silent lint --prefix $(WEB)
+
+typecheck-web: $(WEB)/node_modules/.installed
+	npm run --silent typecheck --prefix $(WEB)
+
+test-web: $(WEB)/node_modules/.installed
+	npm run --silent test --prefix $(WEB)
+else
+web:
+	@test -f $(WEB)/dist/console/index.html \
+		|| echo "The console and the recorder are not built: $(NO_NODE). Install Node 20 or newer, then 'make web'."
+
+format-web lint-web typecheck-web test-web:
+	@echo "$@ is left out: $(NO_NODE)"
+endif
+
+$(WEB)/dist/console/index.html: $(WEB)/node_modules/.installed $(WEB_SOURCES)
+	npm run --silent build --prefix $(WEB)
+	@touch -c $@
 
 bench: $(VENV)/.dev ## Measures; prints a table and writes docs/benchmarks.md
 	PYTHONPATH=tests $(BIN)/python -m bench
@@ -62,8 +100,14 @@ $(VENV)/.dev: $(BIN)/afterimage
 
 # Not `npm ci`: it refuses a lock file without buf's builds for platforms that the registry at hand does not carry.
 # This takes the locked versions too, checks their hashes, and writes neither file.
+NPM_INSTALL := npm install --no-save --no-audit --no-fund --ignore-scripts
+
 $(NPM_BIN)/buf: gen/ts/package-lock.json
-	npm install --no-save --no-audit --no-fund --ignore-scripts --prefix gen/ts
+	$(NPM_INSTALL) --prefix gen/ts
+	@touch $@
+
+$(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(wildcard $(WEB)/*/package.json)
+	$(NPM_INSTALL) --prefix $(WEB)
 	@touch $@
 
 gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript

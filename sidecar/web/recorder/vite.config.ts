@@ -1,12 +1,14 @@
 // `vite build` makes the ES module for npm, `vite build --mode script` the file behind the script tag.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { compressed } from "../compressed.ts";
 import { contract } from "../contract.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig(({ mode }) => ({
   resolve: contract,
+  plugins: mode === "script" ? [compressed()] : [],
   build: {
     target: "es2020",
     emptyOutDir: false,
