@@ -9,11 +9,11 @@ import { chromium } from "playwright-core";
 /** The shop's address inside the recordings; Chromium is told to find it on this machine. */
 export const SHOP = "http://shop.example.com/";
 
-const SITE = new URL("./site/", import.meta.url);
+const SITE = new URL("../../../sidecar/web/demo/", import.meta.url);
 const TYPES = { ".html": "text/html; charset=utf-8", ".css": "text/css", ".js": "text/javascript" };
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"];
 
-/** Serves site/ and the shop's two API answers on a free port. */
+/** Serves the demo shop and its two API answers on a free port. */
 export async function serveShop() {
   const server = createServer(async (request, response) => {
     const { pathname, searchParams } = new URL(request.url, SHOP);
@@ -21,6 +21,11 @@ export async function serveShop() {
       const failing = searchParams.get("page") === "2";
       response.writeHead(failing ? 500 : 200, { "content-type": "application/json" });
       response.end(JSON.stringify(failing ? { error: "orders are resting" } : { number: "LL-2093" }));
+      return;
+    }
+    if (pathname === "/recorder.js") {
+      // Where the shop is the demo, this is Afterimage's recorder; here rrweb itself records.
+      response.writeHead(200, { "content-type": TYPES[".js"] }).end();
       return;
     }
     const name = pathname === "/" ? "index.html" : pathname.slice(1);
