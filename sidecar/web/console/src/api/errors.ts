@@ -1,0 +1,97 @@
+// Errors in words. Every failure that a page can meet becomes a Problem: what is the case, and what to do.
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** What went wrong, for people. */
+export interface Problem {
+  kind: "signed-out" | "forbidden" | "not-found" | "bad-request" | "busy" | "unavailable" | "internal";
+  title: string;
+  advice: string;
+  /** Whether the same again may succeed. */
+  mayRetry: boolean;
+  /** What an administrator finds the case by. */
+  reference?: string;
+}
+
+const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference">>> = {
+  "signed-out": {
+    title: "You are signed out",
+    advice: "Your token has expired or is not accepted any more. Sign in again; you will come back to this page.",
+    mayRetry: false,
+  },
+  forbidden: {
+    title: "Your token does not allow this",
+    advice: "It lacks the scope for what you asked. Ask an administrator for a token with that scope.",
+    mayRetry: false,
+  },
+  "not-found": {
+    title: "There is no such thing here",
+    advice: "It does not exist in your project: it may have been deleted, or have reached the end of its retention.",
+    mayRetry: false,
+  },
+  "bad-request": {
+    title: "The server refused the request",
+    advice: "Something in it is not what the server accepts.",
+    mayRetry: false,
+  },
+  busy: {
+    title: "Too many requests",
+    advice: "You, or others at your address, are over a limit. Wait a minute, then try again.",
+    mayRetry: true,
+  },
+  unavailable: {
+    title: "The server cannot be reached",
+    advice: "Check your network. If it is fine, Afterimage may be restarting: `afterimage doctor` says what is down.",
+    mayRetry: true,
+  },
+  internal: {
+    title: "Something went wrong in the server",
+    advice: "Try again. If it stays, an administrator finds it in the server's log.",
+    mayRetry: true,
+  },
+};
+
+/** Returns the problem of a kind, with other words where they are given. */
+export function problem(kind: Problem["kind"], words: Partial<Omit<Problem, "kind">> = {}): Problem {
+  return { kind, ...WORDS[kind], ...words };
+}
+
+/** Returns the problem behind anything that was thrown. */
+export function inWords(error: unknown): Problem {
+  const failure = ConnectError.from(error);
+  const reference = requestId(failure);
+  const extra = reference === undefined ? {} : { reference };
+  switch (failure.code) {
+    case Code.Unauthenticated:
+      return problem("signed-out");
+    case Code.PermissionDenied:
+      return problem("forbidden");
+    case Code.NotFound:
+      return problem("not-found");
+    case Code.InvalidArgument:
+    case Code.OutOfRange:
+    case Code.FailedPrecondition:
+      return problem("bad-request", { advice: sentence(failure.rawMessage) });
+    case Code.ResourceExhausted:
+      return problem("busy");
+    case Code.Unavailable:
+    case Code.DeadlineExceeded:
+    case Code.Aborted:
+    case Code.Canceled:
+      return problem("unavailable");
+    case Code.Unknown:
+      // What connect-web makes of a fetch that got no answer.
+      return failure.cause instanceof TypeError ? problem("unavailable") : problem("internal", extra);
+    default:
+      return problem("internal", extra);
+  }
+}
+
+function requestId(failure: ConnectError): string | undefined {
+  return /request id:? ([\w-]+)/i.exec(failure.rawMessage)?.[1];
+}
+
+function sentence(text: string): string {
+  const words = text.trim();
+  if (words === "") return WORDS["bad-request"].advice;
+  return `The server says: ${words}${/[.!?]$/.test(words) ? "" : "."}`;
+}

@@ -1,0 +1,23 @@
+import { storeToken } from "./token";
+
+/** Why somebody who was signed in is asked to sign in again. */
+export type SignInReason = "expired" | "signed-out";
+
+/** Returns the address of the sign-in page that leads back to `from` (path, query and fragment). */
+export function signInPath(reason: SignInReason | null, from: string): string {
+  const query = new URLSearchParams();
+  if (reason !== null) query.set("reason", reason);
+  if (from !== "/" && !from.startsWith("/signin")) query.set("next", from);
+  const text = query.toString();
+  return text === "" ? "/signin" : `/signin?${text}`;
+}
+
+/** Returns where to go after sign-in: a path of this site, whatever the address says. */
+export function pathAfterSignIn(next: string | null): string {
+  return next?.startsWith("/") === true && !next.startsWith("//") && !next.startsWith("/\\") ? next : "/";
+}
+
+/** Forgets the token; the shell then shows the sign-in page. */
+export function signOut(): void {
+  storeToken(null);
+}

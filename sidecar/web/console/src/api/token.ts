@@ -1,0 +1,60 @@
+// The token of who is signed in. It lives in sessionStorage: it ends with the tab, and no other site ever gets it.
+
+/** What a token says about its holder. Nothing is decided by it here: the server verifies every token itself. */
+export interface Identity {
+  subject: string;
+  project: string;
+  scopes: readonly string[];
+  /** Milliseconds since 1970 UTC. */
+  expiresMs: number;
+}
+
+const KEY = "afterimage.token";
+
+let listeners: readonly (() => void)[] = [];
+let identityOf: { token: string; identity: Identity | null } = { token: "", identity: null };
+
+/** Returns the token in use; null: nobody is signed in. */
+export function storedToken(): string | null {
+  return sessionStorage.getItem(KEY);
+}
+
+/** Signs in, or out with null. */
+export function storeToken(token: string | null): void {
+  if (token === null) sessionStorage.removeItem(KEY);
+  else sessionStorage.setItem(KEY, token);
+  for (const listener of listeners) listener();
+}
+
+/** Calls `listener` whenever somebody signs in or out, until the returned function is called. */
+export function onTokenChange(listener: () => void): () => void {
+  listeners = [...listeners, listener];
+  return () => {
+    listeners = listeners.filter((other) => other !== listener);
+  };
+}
+
+/** Returns who is signed in; the same object while it is the same token, as React's stores want it. */
+export function storedIdentity(): Identity | null {
+  const token = storedToken() ?? "";
+  if (token !== identityOf.token) identityOf = { token, identity: readIdentity(token) };
+  return identityOf.identity;
+}
+
+/** Returns what a JWT says; null where it is none. */
+export function readIdentity(token: string): Identity | null {
+  const payload = token.split(".")[1];
+  if (payload === undefined) return null;
+  try {
+    const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    return {
+      subject: typeof claims.sub === "string" ? claims.sub : "",
+      project: typeof claims.project === "string" ? claims.project : "",
+      scopes: typeof claims.scope === "string" ? claims.scope.split(" ") : [],
+      expiresMs: typeof claims.exp === "number" ? claims.exp * 1000 : Infinity,
+    };
+  } catch {
+    return null;
+  }
+}

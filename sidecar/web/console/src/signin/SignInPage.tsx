@@ -1,0 +1,122 @@
+import { useEffect, useState, type SyntheticEvent } from "react";
+import { useLocation, useNavigate, useSearchParams } from "react-router";
+import { createApi } from "../api/api";
+import { inWords, type Problem } from "../api/errors";
+import { pathAfterSignIn } from "../api/signOut";
+import { readIdentity, storeToken } from "../api/token";
+import { Brand } from "../shell/Brand";
+import { useTitle } from "../shell/Page";
+import { ThemeSwitch } from "../shell/ThemeSwitch";
+import { Button } from "../ui/Button";
+import styles from "./SignInPage.module.css";
+import { tokenFault } from "./tokenFault";
+
+/** Takes a token, from its field or from `/signin#token=...`, asks the server whether it holds, and signs in. */
+export function SignInPage() {
+  useTitle("Sign in");
+  const [query] = useSearchParams();
+  const location = useLocation();
+  const navigate = useNavigate();
+  const [token, setToken] = useState("");
+  const [fault, setFault] = useState<string | null>(null);
+  const [isAsking, setIsAsking] = useState(false);
+
+  const signIn = async (text: string): Promise<void> => {
+    const candidate = text.trim().replace(/^bearer\s+/i, "");
+    const found = tokenFault(candidate, readIdentity(candidate), Date.now());
+    if (found !== null) {
+      setFault(found);
+      return;
+    }
+    setIsAsking(true);
+    try {
+      await createApi({ token: () => candidate }).audit.listSessions({ pageSize: 1 });
+    } catch (error) {
+      setFault(refusal(inWords(error)));
+      setIsAsking(false);
+      return;
+    }
+    storeToken(candidate);
+    await navigate(pathAfterSignIn(query.get("next")), { replace: true });
+  };
+
+  // A token in the fragment signs in by itself, and leaves the address bar and the history at once.
+  useEffect(() => {
+    const given = new URLSearchParams(location.hash.slice(1)).get("token");
+    if (given === null) return;
+    window.history.replaceState(window.history.state, "", location.pathname + location.search);
+    void signIn(given);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, with the address that the page was opened with
+  }, []);
+
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    void signIn(token);
+  };
+
+  return (
+    <main className={styles.page}>
+      <form className={styles.card} onSubmit={submit}>
+        <header className={styles.head}>
+          <Brand />
+          <ThemeSwitch />
+        </header>
+        <h1>Sign in</h1>
+        {query.get("reason") === "expired" ? (
+          <p className={styles.reason} role="status">
+            Your token has expired. Sign in with a new one; you will come back to where you were.
+          </p>
+        ) : null}
+        <label className={styles.field}>
+          <span>Token</span>
+          <textarea
+            value={token}
+            onChange={(event) => {
+              setToken(event.target.value);
+              setFault(null);
+            }}
+            onKeyDown={(event) => {
+              if (event.key === "Enter" && !event.shiftKey) submit(event);
+            }}
+            rows={4}
+            spellCheck={false}
+            autoComplete="off"
+            autoFocus
+            aria-invalid={fault !== null}
+            aria-describedby="token-help"
+          />
+        </label>
+        {fault === null ? null : (
+          <p className={styles.fault} role="alert">
+            {fault}
+          </p>
+        )}
+        <Button kind="primary" type="submit" disabled={isAsking || token.trim() === ""}>
+          {isAsking ? "Asking the server …" : "Sign in"}
+        </Button>
+        <div id="token-help" className={styles.help}>
+          <p>
+            On your own machine, <code>make run</code> prints a link that signs you in; <code>afterimage token</code>{" "}
+            makes a token:
+          </p>
+          <pre>.venv/bin/afterimage token --scope view --scope share</pre>
+          <p>
+            In production it is a JWT of your identity provider with the scope <code>view</code>. It stays in this tab
+            and ends with it.
+          </p>
+        </div>
+      </form>
+    </main>
+  );
+}
+
+function refusal(problem: Problem): string {
+  switch (problem.kind) {
+    case "signed-out":
+      return "The server does not accept this token: it may come from another installation, or its secret has changed.";
+    case "forbidden":
+      return "The token is good but may not look at sessions: it needs the scope view.";
+    default:
+      return `${problem.title}. ${problem.advice}`;
+  }
+}

@@ -1,0 +1,36 @@
+import type { ButtonHTMLAttributes, ReactNode } from "react";
+import styles from "./Button.module.css";
+
+interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
+  /** How much it asks for attention; one `primary` a view. */
+  kind?: "primary" | "plain" | "quiet" | "danger";
+  size?: "normal" | "small";
+}
+
+/** A button; `type` is "button" unless said otherwise, so that none submits a form by accident. */
+export function Button({ kind = "plain", size = "normal", className, type = "button", ...rest }: ButtonProps) {
+  return <button type={type} className={[styles.button, styles[kind], styles[size], className].join(" ")} {...rest} />;
+}
+
+interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "children"> {
+  /** What it does, for screen readers and as a tooltip. */
+  label: string;
+  /** Key that does the same, shown in the tooltip. */
+  shortcut?: string;
+  children: ReactNode;
+}
+
+/** A square button with an icon and a name. */
+export function IconButton({ label, shortcut, className, type = "button", children, ...rest }: IconButtonProps) {
+  return (
+    <button
+      type={type}
+      className={[styles.button, styles.icon, className].join(" ")}
+      aria-label={label}
+      title={shortcut === undefined ? label : `${label} (${shortcut})`}
+      {...rest}
+    >
+      {children}
+    </button>
+  );
+}

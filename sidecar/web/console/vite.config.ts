@@ -1,0 +1,30 @@
+// Two documents: the console, and the frame that replays run in, which has a Content-Security-Policy of its own.
+import react from "@vitejs/plugin-react";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vite";
+import { compressed } from "../compressed.ts";
+import { contract } from "../contract.ts";
+
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+// `npm run dev` serves the pages itself and asks an installation that runs for the rest.
+const installation = process.env.AFTERIMAGE_URL ?? "http://127.0.0.1:8080";
+
+export default defineConfig({
+  plugins: [react(), compressed()],
+  resolve: contract,
+  build: {
+    outDir: folder("../dist/console"),
+    emptyOutDir: true,
+    // light-dark() and CSS nesting are used as they are.
+    target: ["chrome123", "firefox128", "safari17.5"],
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    rolldownOptions: { input: { index: folder("index.html"), player: folder("player.html") } },
+  },
+  server: {
+    proxy: {
+      "^/(ws|afterimage\\.|token|record|recorder\\.js|demo)": { target: installation, ws: true, changeOrigin: false },
+    },
+  },
+});

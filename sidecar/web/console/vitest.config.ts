@@ -1,0 +1,6 @@
+import { mergeConfig } from "vitest/config";
+import config from "./vite.config.ts";
+
+export default mergeConfig(config, {
+  test: { environment: "happy-dom", include: ["test/**/*.test.{ts,tsx}"] },
+});
