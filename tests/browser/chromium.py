@@ -1,0 +1,75 @@
+"""A real Chromium, and contexts in it that notice what a person would not: errors that pages print or throw."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from contextlib import asynccontextmanager
+
+import pytest
+from playwright.async_api import async_playwright
+
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--mute-audio",
+    "--force-color-profile=srgb",
+    # Nothing that a page or a recording names is looked for outside of this machine.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+]
+
+
+def executable():
+    """The browser's path; without one the test is skipped, loudly, and fails in CI."""
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        message = "no Chromium on PATH (apt-get install chromium): browsers are NOT tested"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return found
+
+
+@asynccontextmanager
+async def launched():
+    """Yields a browser that runs."""
+    path = executable()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+class Guard:
+    """Collects errors of all pages of its contexts: uncaught ones, printed ones, broken policies, failed loads."""
+
+    def __init__(self):
+        self._found = []
+        self._allowed = []
+
+    def watch(self, context):
+        context.on("weberror", lambda error: self._found.append(f"uncaught: {error.error}"))
+        context.on("console", self._printed)
+
+    def allow(self, pattern):
+        """Takes errors that `pattern` (a regular expression) finds for what the test is about."""
+        self._allowed.append(re.compile(pattern))
+
+    @property
+    def problems(self):
+        return [text for text in self._found if not any(allowed.search(text) for allowed in self._allowed)]
+
+    def _printed(self, message):
+        # A Content Security Policy that was broken is printed as an error, in whichever frame.
+        if message.type == "error":
+            self._found.append(f"printed: {message.text} ({message.location['url']})")

@@ -1,0 +1,95 @@
+"""What tests in a browser share: one installation and one Chromium for a test process, a fresh context for each test.
+
+A test fails when one of its pages throws, prints an error, breaks a Content Security Policy or fails to load something;
+`guard.allow(...)` names what a test is about. All run in one event loop, that of the session.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+
+from tests import web
+
+from .chromium import Guard, launched
+from .installation import installed
+from .network import network_to
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if pytest_asyncio.is_async_test(item) and item.path.is_relative_to(web.ROOT / "tests" / "browser"):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser():
+    """Chromium."""
+    async with launched() as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def installation(browser, tmp_path_factory):
+    """A whole installation with the sample recordings; other tests may have left sessions in it."""
+    web.built()
+    async with installed(tmp_path_factory.mktemp("installation")) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def guard():
+    """Fails the test when its pages have errors."""
+    watching = Guard()
+    yield watching
+    assert watching.problems == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_context(browser, guard):
+    """Makes further contexts: other people, with other browsers. `await new_context(viewport=...)`."""
+    async with AsyncExitStack() as stack:
+
+        async def make(**options):
+            context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(15_000)
+            guard.watch(context)
+            return context
+
+        yield make
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def context(new_context):
+    """A browser nobody has used."""
+    return await new_context()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(context):
+    """A tab of `context`."""
+    return await context.new_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def sign_in(installation):
+    """Signs a tab in and opens a page of the console: `await sign_in(page, "/live")`."""
+
+    async def enter(page, path="/", *scopes, url=None, **claims):
+        base = url or installation.url
+        await page.goto(installation.sign_in_url(*scopes, url=base, **claims))
+        await page.wait_for_url(lambda address: "/signin" not in address)
+        if path != "/":
+            await page.goto(f"{base}{path}")
+
+    return enter
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def network(installation):
+    """A network to the installation that can be cut; `network.url` goes through it."""
+    async with network_to(installation.port) as between:
+        yield between

@@ -1,0 +1,116 @@
+"""A whole installation for browsers to meet: `afterimage up` with its Redis and chDB, and the sample recordings."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import uuid
+from contextlib import asynccontextmanager
+
+import psutil
+from afterimage.share.v1 import share_service_pb2_grpc
+from audit.service import Client
+from cli.commands import Up
+from conftest import SECRET
+
+from services.runtime.auth import TokenMinter
+from services.runtime.config import load_settings
+from services.runtime.uuid7 import uuid7
+
+EVERYTHING = ("view", "share", "admin")
+PATIENCE_S = 30.0
+"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
+
+
+class Installation:
+    """An installation that runs.
+
+    Attributes:
+        url: The sidecar, http://127.0.0.1:port: the console and the demo.
+        audit: AuditService, by gRPC, with every scope (`audit.stub`, `audit.record(...)`).
+        share: ShareService's stub; calls want `metadata=installation.metadata`.
+    """
+
+    def __init__(self, up, settings):
+        self._up = up
+        self._minter = TokenMinter(settings)
+        self.url = up.running["sidecar"]
+        self.port = int(self.url.rpartition(":")[2])
+        self.audit = Client(up.running["audit"], self.token("record", *EVERYTHING, ttl_s=3600))
+        self.metadata = self.audit.metadata
+        self._share = Client(up.running["share"], "")
+        self.share = share_service_pb2_grpc.ShareServiceStub(self._share.channel)
+
+    def token(self, *scopes, subject="tester", project="demo", ttl_s=600, **claims):
+        """Returns a token; without scopes one that may do all that people do in the console."""
+        return self._minter.mint(subject, project, scopes or EVERYTHING, ttl_s, **claims)
+
+    def sign_in_url(self, *scopes, url=None, **claims):
+        """Returns the address that signs a tab in."""
+        return f"{url or self.url}/signin#token={self.token(*scopes, **claims)}"
+
+    async def record(self, *chunks, session=None, window=None, finish=True, **start):
+        """Records over gRPC: each chunk is a list of rrweb events; returns the session's id, as text."""
+        session, window = session or uuid7(), window or uuid.uuid4()
+        await self.audit.record(session, window, chunks, finish=finish, **start)
+        return str(session)
+
+    async def restart(self, *names, number=signal.SIGTERM):
+        """Ends processes ("sidecar", "audit", "share") at the same time and returns when they serve again."""
+        ended = [self._process(name) for name in names]
+        for process in ended:
+            process.send_signal(number)
+        for name, process in zip(names, ended, strict=True):
+            await self.until(lambda name=name, process=process: self._is_new(name, process), f"{name} is back")
+
+    async def until(self, condition, what="what was waited for"):
+        """Waits until `condition()`, which may be a coroutine function, is true; returns what it returned."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                found = condition()
+                if asyncio.iscoroutine(found):
+                    found = await found
+                if found:
+                    return found
+                await asyncio.sleep(0.05)
+        raise AssertionError(what)
+
+    @property
+    def log(self):
+        """What all its processes have said so far."""
+        return self._up.everything
+
+    async def close(self):
+        await self.audit.channel.close()
+        await self._share.channel.close()
+
+    def _process(self, name):
+        return self._up.child("sidecar" if name == "sidecar" else f"services.{name}")
+
+    def _is_new(self, name, old):
+        try:
+            new = self._process(name)
+            ports = {one.laddr.port for one in new.net_connections() if one.status == psutil.CONN_LISTEN}
+        except (StopIteration, psutil.Error):
+            return False
+        return new.pid != old.pid and bool(ports)
+
+
+@asynccontextmanager
+async def installed(directory):
+    """Runs an installation in `directory`; its ports are any free ones, and nothing of it is left afterwards."""
+    foreign = [name for name in os.environ if name.startswith("AFTERIMAGE_") and not name.startswith("AFTERIMAGE_TEST")]
+    for name in foreign:
+        del os.environ[name]
+    settings = load_settings(data_dir=directory / ".data", auth={"secret": SECRET})
+    environment = {"AFTERIMAGE_AUTH__SECRET": SECRET, "AFTERIMAGE_LOG__LEVEL": "warning"}
+    with Up(directory, "--port", "0", "--samples", environment=environment) as up:
+        await asyncio.to_thread(up.said, "Ctrl-C ends it")
+        installation = Installation(up, settings)
+        try:
+            yield installation
+        finally:
+            await installation.close()
+            up.process.send_signal(signal.SIGINT)
+            await asyncio.to_thread(up.process.wait, PATIENCE_S)
