@@ -6,7 +6,7 @@ import asyncio
 import sys
 
 from services.audit.app import serve
-from services.audit.engine import DataDirectoryInUse, StorageError
+from services.audit.storage.engine import DataDirectoryInUse, StorageError
 from services.runtime import log
 from services.runtime.config import SettingsError, load_settings
 from services.runtime.server import run

@@ -13,29 +13,29 @@ import structlog
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from services.audit.access_interceptor import AccessInterceptor
-from services.audit.access_store import AccessStore
-from services.audit.admission import RecordingAdmission
-from services.audit.behaviour_store import BehaviourStore
-from services.audit.catalog import Catalog
-from services.audit.committer import Committer
+from services.audit.access.interceptor import AccessInterceptor
 from services.audit.deletion import Deletion
-from services.audit.device import recognise
-from services.audit.engine import Engine, StorageError
-from services.audit.fan_out import FanOut
-from services.audit.grants import GRANT_METHODS
-from services.audit.heatmaps import Heatmaps
-from services.audit.live import LiveHub
+from services.audit.ingest.admission import RecordingAdmission
+from services.audit.ingest.committer import Committer
+from services.audit.ingest.device import recognise
+from services.audit.ingest.recording import Recordings
 from services.audit.metrics import AuditMetrics
-from services.audit.playback import Playback
-from services.audit.policies import Policies
-from services.audit.recording import Recordings
-from services.audit.replay import Replayer
-from services.audit.revocation import Revocations
-from services.audit.schema import Dialect, migrate
+from services.audit.privacy.policies import Policies
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
-from services.audit.store import Store
-from services.audit.watch import Watcher
+from services.audit.storage.access_store import AccessStore
+from services.audit.storage.behaviour_store import BehaviourStore
+from services.audit.storage.catalog import Catalog
+from services.audit.storage.engine import Engine, StorageError
+from services.audit.storage.playback import Playback
+from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.store import Store
+from services.audit.viewing.fan_out import FanOut
+from services.audit.viewing.grants import GRANT_METHODS
+from services.audit.viewing.heatmaps import Heatmaps
+from services.audit.viewing.live import LiveHub
+from services.audit.viewing.replay import Replayer
+from services.audit.viewing.revocation import Revocations
+from services.audit.viewing.watch import Watcher
 from services.runtime import redis_link
 from services.runtime.auth import TokenVerifier
 from services.runtime.caller import CallerReader
@@ -84,10 +84,10 @@ async def open_engine(settings: Settings) -> Engine:
     """
     house = settings.clickhouse
     if house.engine == "chdb":
-        from services.audit.engine_chdb import ChdbEngine
+        from services.audit.storage.engine_chdb import ChdbEngine
 
         return await ChdbEngine.open(settings.chdb_path, house.connections, database=house.database)
-    from services.audit.engine_clickhouse import ClickHouseEngine
+    from services.audit.storage.engine_clickhouse import ClickHouseEngine
 
     assert house.url is not None  # noqa: S101 - the settings were checked
     return await ClickHouseEngine.open(

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.audit.live import LiveHub
+from services.audit.ingest.recording import Recordings
 from services.audit.model import SessionKey
-from services.audit.recording import Recordings
-from services.audit.revocation import Revocations
-from services.audit.store import Store
+from services.audit.storage.store import Store
+from services.audit.viewing.live import LiveHub
+from services.audit.viewing.revocation import Revocations
 
 BATCH = 1_000
 """Sessions deleted by one statement."""

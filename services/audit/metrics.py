@@ -8,9 +8,9 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.audit.committer import Committer
-from services.audit.live import LiveHub
-from services.audit.recording import Recordings
+from services.audit.ingest.committer import Committer
+from services.audit.ingest.recording import Recordings
+from services.audit.viewing.live import LiveHub
 
 
 class AuditMetrics(Collector):

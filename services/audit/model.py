@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 if TYPE_CHECKING:
-    from services.audit.behaviour import Interaction  # which imports Kind from here
+    from services.audit.behaviour.definitions import Interaction  # which imports Kind from here
 
 
 class Total(IntEnum):
@@ -222,3 +222,29 @@ class ChunkIndex:
 def total(totals: Totals, place: Total) -> int:
     """Returns one running total; 0 where the row is from before it was counted."""
     return totals[place] if place < len(totals) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """A part of a session, in milliseconds since 1970 UTC; both ends belong to it. None: no bound."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+    def holds(self, time_ms: int) -> bool:
+        """Returns whether a moment belongs to the part."""
+        return self.touches(time_ms, time_ms)
+
+    def touches(self, first_ms: int, last_ms: int) -> bool:
+        """Returns whether any of an interval belongs to the part."""
+        return (self.end_ms is None or first_ms <= self.end_ms) and (self.start_ms is None or last_ms >= self.start_ms)
+
+    def is_over(self, time_ms: int) -> bool:
+        """Returns whether a moment is behind the part."""
+        return self.end_ms is not None and time_ms > self.end_ms
+
+    def begin(self, from_ms: int | None) -> int | None:
+        """Returns where a replay that was asked for from `from_ms` on begins."""
+        if self.start_ms is None or from_ms is None:
+            return from_ms if self.start_ms is None else self.start_ms
+        return max(from_ms, self.start_ms)

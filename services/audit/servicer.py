@@ -12,22 +12,22 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 
-from services.audit import convert, convert_access, convert_behaviour
-from services.audit.access import TrailPosition
-from services.audit.access_store import AccessStore
-from services.audit.admission import RecordingAdmission
-from services.audit.behaviour_store import BehaviourStore, InteractionPosition, PagePosition
-from services.audit.catalog import Catalog, Position
+from services.audit.access.trail import TrailPosition
+from services.audit.convert import access, behaviour, recordings, replays, sessions, values
 from services.audit.deletion import Deletion
-from services.audit.grants import marks_within, visible_to, windows_within
-from services.audit.heatmaps import Heatmaps
+from services.audit.ingest.admission import RecordingAdmission
+from services.audit.ingest.recording import Recording, Recordings
 from services.audit.model import SessionKey
-from services.audit.playback import Playback
-from services.audit.policies import Policies
-from services.audit.recording import Recording, Recordings
-from services.audit.replay import Replayer
-from services.audit.store import NowMs
-from services.audit.watch import Watcher
+from services.audit.privacy.policies import Policies
+from services.audit.storage.access_store import AccessStore
+from services.audit.storage.behaviour_store import BehaviourStore, InteractionPosition, PagePosition
+from services.audit.storage.catalog import Catalog, Position
+from services.audit.storage.playback import Playback
+from services.audit.storage.store import NowMs
+from services.audit.viewing.grants import marks_within, visible_to, windows_within
+from services.audit.viewing.heatmaps import Heatmaps
+from services.audit.viewing.replay import Replayer
+from services.audit.viewing.watch import Watcher
 from services.runtime import paging
 from services.runtime.auth import Scope, current_identity
 from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -111,7 +111,9 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         recording = await self._recordings.open(admitted.head, admitted.rules)
         try:
             with self._admission.hub.recording(recording.key, recording):
-                await context.write(convert.ready(recording.next_seq, admitted.rules, admitted.policy, self._now_ms()))
+                await context.write(
+                    recordings.ready(recording.next_seq, admitted.rules, admitted.policy, self._now_ms())
+                )
                 await self._record(requests, context, recording)
         finally:
             await self._recordings.close(recording)
@@ -122,7 +124,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         async def answer() -> None:
             while messages := await recording.messages():
                 for message in messages:
-                    await context.write(convert.to_recorder(message))
+                    await context.write(recordings.to_recorder(message))
 
         # Not cancelled while it writes: gRPC takes one write at a time, and what a cancelled one was about to
         # say would be lost, such as the last ack.
@@ -149,7 +151,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         async for request in requests:
             match request.WhichOneof("message"):
                 case "chunk":
-                    await recording.take(convert.sent_chunk(request.chunk))
+                    await recording.take(recordings.sent_chunk(request.chunk))
                 case "end":
                     await recording.end(request.end.last_seq)
                     return
@@ -165,20 +167,20 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         """Lists sessions."""
         project = current_identity().project
         size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        wanted, order = convert.session_filter(request.filter), convert.order(request.order)
+        wanted, order = sessions.session_filter(request.filter), sessions.order(request.order)
         bound_to = paging.fingerprint(
             project.encode(), request.filter.SerializeToString(deterministic=True), bytes([order])
         )
         after = paging.read_token(request.page_token, bound_to, Position)
         listed = await self._catalog.list_sessions(project, wanted, order, size + 1, after)
         token = paging.write_token(listed[size - 1].position, bound_to) if len(listed) > size else ""
-        sessions = [convert.session(entry.session) for entry in listed[:size]]
-        return pb.ListSessionsResponse(sessions=sessions, next_page_token=token)
+        found = [sessions.session(entry.session) for entry in listed[:size]]
+        return pb.ListSessionsResponse(sessions=found, next_page_token=token)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
         """Gets one session."""
         identity = current_identity()
-        key = SessionKey(identity.project, convert.session_id(request.session_id))
+        key = SessionKey(identity.project, values.session_id(request.session_id))
         visible = visible_to(identity, key.session)
         details, marks, leaks = await asyncio.gather(
             self._catalog.get_details(key), self._playback.marks(key), self._playback.leaks(key)
@@ -187,7 +189,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             raise NotFound(f"session {key.session} was not found")
         summary, windows = details.session, details.windows
         times = visible.within(summary.first_ms)
-        return convert.session_details(
+        return sessions.session_details(
             visible.session(summary),
             windows_within(windows, times),
             marks_within(marks, times),
@@ -200,54 +202,54 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     ) -> AsyncIterator[pb.ReplaySessionResponse]:
         """Streams a session."""
         identity = current_identity()
-        wanted = convert.wanted_replay(request, identity.project)
+        wanted = replays.wanted_replay(request, identity.project)
         wanted = replace(wanted, visible=visible_to(identity, wanted.key.session))
         async with aclosing(self._replayer.replay(wanted)) as parts:
             async for part in parts:
-                yield convert.replay_part(part, self._now_ms())
+                yield replays.replay_part(part, self._now_ms())
 
     async def WatchSessions(
         self, request: pb.WatchSessionsRequest, context: Context
     ) -> AsyncIterator[pb.WatchSessionsResponse]:
         """Streams the live sessions."""
-        wanted = convert.session_filter(request.filter)
+        wanted = sessions.session_filter(request.filter)
         async with aclosing(self._watcher.watch(current_identity().project, wanted)) as changes:
             async for change in changes:
-                yield convert.watch_change(change)
+                yield sessions.watch_change(change)
 
     async def DeleteSessions(self, request: pb.DeleteSessionsRequest, context: Context) -> pb.DeleteSessionsResponse:
         """Deletes sessions."""
-        asked = convert.sessions_to_delete(request)
+        asked = sessions.sessions_to_delete(request)
         receipt = await self._deletion.delete(current_identity().project, asked.sessions, asked.actor_id)
-        return convert.receipt(receipt, self._now_ms())
+        return sessions.receipt(receipt, self._now_ms())
 
     async def GetHeatmap(self, request: pb.GetHeatmapRequest, context: Context) -> pb.GetHeatmapResponse:
         """Counts a page's interactions into points."""
-        query = convert_behaviour.wanted_heatmap(request)
-        return convert_behaviour.heatmap_answer(await self._heatmaps.heatmap(current_identity().project, query))
+        query = behaviour.wanted_heatmap(request)
+        return behaviour.heatmap_answer(await self._heatmaps.heatmap(current_identity().project, query))
 
     async def ListPages(self, request: pb.ListPagesRequest, context: Context) -> pb.ListPagesResponse:
         """Lists pages that have interactions."""
         project = current_identity().project
         size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        wanted = convert_behaviour.wanted_pages(request)
+        wanted = behaviour.wanted_pages(request)
         bound_to = paging.fingerprint(b"pages", project.encode(), repr(wanted).encode())
         after = paging.read_token(request.page_token, bound_to, PagePosition)
         found = await self._behaviour.pages(project, wanted, size + 1, after)
         token = ""
         if len(found) > size:
             token = paging.write_token(PagePosition(found[size - 1].interactions, found[size - 1].page), bound_to)
-        return pb.ListPagesResponse(pages=map(convert_behaviour.page_summary, found[:size]), next_page_token=token)
+        return pb.ListPagesResponse(pages=map(behaviour.page_summary, found[:size]), next_page_token=token)
 
     async def ListInteractions(
         self, request: pb.ListInteractionsRequest, context: Context
     ) -> pb.ListInteractionsResponse:
         """Lists a session's interactions."""
         identity = current_identity()
-        key = SessionKey(identity.project, convert.session_id(request.session_id))
+        key = SessionKey(identity.project, values.session_id(request.session_id))
         visible = visible_to(identity, key.session)
         size = paging.page_size(request.page_size, DEFAULT_INTERACTIONS, MAX_INTERACTIONS)
-        kinds = convert_behaviour.wanted_kinds(request)
+        kinds = behaviour.wanted_kinds(request)
         bound_to = paging.fingerprint(identity.project.encode(), key.session.bytes, bytes(kinds))
         after = paging.read_token(request.page_token, bound_to, InteractionPosition)
         summary = await self._catalog.get_session(key)
@@ -259,7 +261,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             last = found[size - 1]
             token = paging.write_token(InteractionPosition(last.time_ms, last.window, last.number), bound_to)
         return pb.ListInteractionsResponse(
-            interactions=[convert_behaviour.interaction(key, summary.first_ms, one) for one in found[:size]],
+            interactions=[behaviour.interaction(key, summary.first_ms, one) for one in found[:size]],
             next_page_token=token,
         )
 
@@ -269,22 +271,20 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         """Lists the access trail."""
         project = current_identity().project
         size = paging.page_size(request.page_size, DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE)
-        wanted = convert_access.trail_filter(request)
-        bound_to = paging.fingerprint(project.encode(), convert_access.fields_of_list(request))
+        wanted = access.trail_filter(request)
+        bound_to = paging.fingerprint(project.encode(), access.fields_of_list(request))
         after = paging.read_token(request.page_token, bound_to, TrailPosition)
         events = await self._trail.find(project, wanted, size + 1, after)
         token = ""
         if len(events) > size:
             token = paging.write_token(TrailPosition(events[size - 1].time_ms, events[size - 1].event), bound_to)
-        return pb.ListAccessEventsResponse(
-            access_events=map(convert_access.access_event, events[:size]), next_page_token=token
-        )
+        return pb.ListAccessEventsResponse(access_events=map(access.access_event, events[:size]), next_page_token=token)
 
     async def RecordAccessEvents(
         self, request: pb.RecordAccessEventsRequest, context: Context
     ) -> pb.RecordAccessEventsResponse:
         """Writes what another process let somebody do into the trail."""
-        await self._trail.add(convert_access.events_to_record(request, current_identity().project))
+        await self._trail.add(access.events_to_record(request, current_identity().project))
         return pb.RecordAccessEventsResponse()
 
     async def GetPrivacyPolicy(
@@ -292,4 +292,4 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     ) -> pb.GetPrivacyPolicyResponse:
         """Gets the policy in force."""
         policy = self._policies.of(current_identity().project).policy
-        return pb.GetPrivacyPolicyResponse(privacy_policy=convert.privacy_policy(policy))
+        return pb.GetPrivacyPolicyResponse(privacy_policy=recordings.privacy_policy(policy))

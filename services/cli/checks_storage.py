@@ -27,9 +27,9 @@ async def check_storage(about: Examination, /) -> list[Finding]:
 
 
 async def _examine_engine(about: Examination) -> list[Finding]:
-    from services.audit import schema  # the engines are heavy, and no other check needs them
     from services.audit.app import dialect_for, open_engine
-    from services.audit.engine import StorageAway, StorageError, Table
+    from services.audit.storage import schema  # the engines are heavy, and no other check needs them
+    from services.audit.storage.engine import StorageAway, StorageError, Table
 
     settings = about.settings
     try:

@@ -12,8 +12,8 @@ from afterimage_client.audit.v1 import GetHeatmapRequest, GetHeatmapResponse
 from afterimage_client.audit.v1 import HeatmapKind as KindMessage
 from afterimage_client.recording.v1 import DeviceType
 
-from services.audit.heatmap import Heatmap, HeatmapCells, HeatmapKind, HeatmapPoint
-from services.audit.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
+from services.audit.behaviour.heatmap import Heatmap, HeatmapCells, HeatmapKind, HeatmapPoint
+from services.audit.behaviour.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
 from services.cli.client import TIMEOUT_S, connect
 from services.cli.command import Address, CommandError, ProjectName, duration_s, invocation_of, run
 from services.runtime.auth import Scope

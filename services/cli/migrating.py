@@ -31,9 +31,9 @@ def migrate(context: typer.Context) -> None:
 
 
 async def _migrate(settings: Settings) -> list[str]:
-    from services.audit import schema  # the engines are heavy, and no other command needs them
     from services.audit.app import dialect_for, open_engine
-    from services.audit.engine import StorageError
+    from services.audit.storage import schema  # the engines are heavy, and no other command needs them
+    from services.audit.storage.engine import StorageError
 
     try:
         engine = await open_engine(settings)

@@ -15,11 +15,11 @@ from afterimage_client.audit.v1 import GetSessionRequest, ReplaySessionRequest
 from afterimage_client.recording.v1 import StoredChunk
 from betterproto import which_one_of
 
-from services.audit.dry_run import Place, dry_run
 from services.audit.linear import compile_pattern
 from services.audit.payload import BadPayload, Bounds, inflate, replace_lone_surrogates
-from services.audit.policies import read_policies
-from services.audit.policy import Policy
+from services.audit.privacy.dry_run import Place, dry_run
+from services.audit.privacy.policies import read_policies
+from services.audit.privacy.policy import Policy
 from services.cli.client import TIMEOUT_S, connect, the_project
 from services.cli.command import (
     Address,

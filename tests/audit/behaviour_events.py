@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from services.audit.behaviour import BehaviourRules, Interaction
-from services.audit.interactions import BehaviourState, finish, observe
+from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.behaviour.interactions import BehaviourState, finish, observe
 from services.audit.model import Kind
 from services.audit.payload import replace_lone_surrogates
 from services.audit.rrweb import Event

@@ -6,10 +6,10 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass, replace
 
-from services.audit.fold import WindowState, dump_state
+from services.audit.ingest.fold import WindowState, dump_state
 from services.audit.model import ChunkRow, Kind, Mark, SessionKey, Total, WindowHead, WindowKey
 from services.audit.payload import deflate
-from services.audit.store import day_of
+from services.audit.storage.store import day_of
 
 NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)
 

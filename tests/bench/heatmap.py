@@ -9,13 +9,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from services.audit.behaviour_store import BehaviourStore
-from services.audit.convert_behaviour import heatmap_answer
-from services.audit.engine_chdb import ChdbEngine
-from services.audit.heatmap import heatmap_query
-from services.audit.heatmaps import Heatmaps
-from services.audit.schema import Dialect, migrate
-from services.audit.store import Store
+from services.audit.convert.behaviour import heatmap_answer
+
+from services.audit.behaviour.heatmap import heatmap_query
+from services.audit.storage.behaviour_store import BehaviourStore
+from services.audit.storage.engine_chdb import ChdbEngine
+from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.store import Store
+from services.audit.viewing.heatmaps import Heatmaps
 
 DAYS = 10
 ROUNDS = 7

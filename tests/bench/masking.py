@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from bench import load
 
-from services.audit.fold import WindowState, fold
-from services.audit.masking import Masker, MaskState
+from services.audit.ingest.fold import WindowState, fold
 from services.audit.payload import Bounds, decode, inflate
-from services.audit.policy import load_policy
+from services.audit.privacy.masking import Masker, MaskState
+from services.audit.privacy.policy import load_policy
 
 _BOUNDS = Bounds(2**26, 2**26)
 

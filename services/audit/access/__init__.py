@@ -1,0 +1,1 @@
+"""The access trail: every read of recorded content is recorded."""

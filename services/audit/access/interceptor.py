@@ -1,0 +1,206 @@
+"""The one place that writes the access trail, for every RPC of AuditService.
+
+It stands inside of admission, so it knows the caller. A read is done first and written down then, so that the entry
+says how it ended; only when the entry is stored is the answer given out. A stream is written down when it has its
+first message, and given out from there. What changes something is written down before it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import grpc
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from services.audit.access.trail import METHODS, AccessEvent, Asked, Outcome, Recorded
+from services.audit.convert.access import asked
+from services.audit.storage.access_store import AccessStore
+from services.audit.viewing.revocation import Revocations
+from services.runtime.auth import Identity, current_identity
+from services.runtime.caller import CallerReader
+from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
+from services.runtime.refusals import note_admitted
+from services.runtime.uuid7 import uuid7
+
+_log = structlog.get_logger("afterimage.trail")
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class AccessInterceptor(grpc.aio.ServerInterceptor):
+    """Writes the trail, and ends what a share link opened when the link ends.
+
+    Args:
+        service: Full name of AuditService.
+        store: Where entries go.
+        revocations: Says whether a grant's link still stands.
+        callers: Says where calls come from.
+        required: Whether a read whose entry cannot be stored is refused; else the loss is logged and counted.
+        now_ms: The server's clock, milliseconds since 1970 UTC.
+        registry: For the metrics.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: str,
+        store: AccessStore,
+        revocations: Revocations,
+        callers: CallerReader,
+        required: bool,
+        now_ms: Callable[[], int],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._prefix = f"/{service}/"
+        self._store = store
+        self._revocations = revocations
+        self._callers = callers
+        self._required = required
+        self._now_ms = now_ms
+        self._lost = Counter("afterimage_access_events_lost", "Entries the trail has not got.", registry=registry)
+
+    @property
+    def methods(self) -> frozenset[str]:
+        """Full names of the methods that are recorded."""
+        return frozenset(self._prefix + name for name, recorded in METHODS.items() if recorded)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+        """Returns the method's handler with the trail around it."""
+        handler: Any = await continuation(handler_call_details)
+        method = handler_call_details.method
+        if handler is None or not method.startswith(self._prefix):
+            return handler  # type: ignore[no-any-return]
+        recorded = METHODS[method.removeprefix(self._prefix)]
+        if recorded is None:
+            return handler  # type: ignore[no-any-return]
+        if handler.response_streaming:
+            make, wrapped = grpc.unary_stream_rpc_method_handler, self._streaming(method, recorded, handler)
+        else:
+            make, wrapped = grpc.unary_unary_rpc_method_handler, self._unary(method, recorded, handler)
+        result: grpc.RpcMethodHandler[Any, Any] = make(
+            wrapped, handler.request_deserializer, handler.response_serializer
+        )
+        return result
+
+    async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
+        """Writes down a call that admission refused, as far as that is possible."""
+        recorded = METHODS[method.removeprefix(self._prefix)]
+        if recorded is not None:
+            access = _Access(self, method, recorded, request, context, identity)
+            await access.try_record(Outcome.DENIED)
+
+    def _unary(self, method: str, recorded: Recorded, handler: Any) -> Any:
+        async def answer(request: Any, context: Context) -> Any:
+            access = _Access(self, method, recorded, request, context, current_identity())
+            async with access.accounted():
+                if recorded.first:
+                    await access.record()
+                response = await handler.unary_unary(request, context)
+                if not recorded.first:
+                    await access.record()
+                return response
+
+        return answer
+
+    def _streaming(self, method: str, recorded: Recorded, handler: Any) -> Any:
+        # A coroutine that writes: a generator here would cost the replay something for every message.
+        async def answer(request: Any, context: Context) -> None:
+            access = _Access(self, method, recorded, request, context, current_identity())
+            async with access.accounted(), aclosing(handler.unary_stream(request, context)) as messages:
+                first = await anext(messages, None)
+                await access.record()
+                if first is None:
+                    return
+                await context.write(first)
+                async for message in messages:
+                    await context.write(message)
+
+        return answer
+
+
+class _Access:
+    """One access, from the call to its entry."""
+
+    def __init__(
+        self,
+        owner: AccessInterceptor,
+        method: str,
+        recorded: Recorded,
+        request: Any,
+        context: Context,
+        identity: Identity,
+    ) -> None:
+        self._owner = owner
+        self._method = method
+        self._asked: Asked = asked(recorded.action, request)
+        self._identity = identity
+        self._caller = owner._callers.read(context)  # noqa: SLF001 - a part of it
+        self._is_recorded = False
+        note_admitted()
+
+    @asynccontextmanager
+    async def accounted(self) -> AsyncIterator[None]:
+        """Writes down how the block ended if it fails before its entry, and ends it when its link ends."""
+        try:
+            if self._identity.link_id is None:
+                yield
+            else:
+                async with self._owner._revocations.standing(self._identity.link_id):  # noqa: SLF001
+                    yield
+        except Exception as error:
+            if not self._is_recorded:
+                await self.try_record(_outcome(error))
+            raise
+
+    async def record(self) -> None:
+        """Stores the entry of an access that is allowed.
+
+        Raises:
+            Unavailable: It cannot be stored and is required (TRAIL_UNAVAILABLE).
+        """
+        self._is_recorded = True
+        if self._owner._required:  # noqa: SLF001
+            await self._owner._store.add(self._events(Outcome.ALLOWED))  # noqa: SLF001
+        else:
+            await self.try_record(Outcome.ALLOWED)
+
+    async def try_record(self, outcome: Outcome) -> None:
+        """Stores an entry if that is possible: nothing is given out for it."""
+        try:
+            await self._owner._store.add(self._events(outcome))  # noqa: SLF001
+        except AfterimageError as error:
+            self._owner._lost.inc()  # noqa: SLF001
+            _log.warning("the access trail has lost an entry", method=self._method, error=error.message)
+
+    def _events(self, outcome: Outcome) -> Sequence[AccessEvent]:
+        now_ms = self._owner._now_ms()  # noqa: SLF001
+        return [
+            AccessEvent(
+                event=uuid7(now_ms),
+                project=self._identity.project,
+                time_ms=now_ms,
+                action=self._asked.action,
+                outcome=outcome,
+                subject=self._identity.subject,
+                link_id=self._identity.link_id or "",
+                session=session,
+                rpc=self._method,
+                address=self._caller.address,
+                user_agent=self._caller.user_agent,
+                detail=self._asked.detail,
+            )
+            for session in self._asked.sessions or (None,)
+        ]
+
+
+def _outcome(error: Exception) -> Outcome:
+    if isinstance(error, PermissionDenied):
+        return Outcome.DENIED
+    return Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.FAILED

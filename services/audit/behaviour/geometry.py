@@ -1,0 +1,206 @@
+"""Where on the page something is: viewport coordinates, scroll position and page size into percents."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from services.audit.behaviour.definitions import Interaction
+from services.audit.model import Kind
+from services.audit.rrweb import NOTHING
+
+MAX_PIXELS = 16_777_215
+"""Largest extent that is believed; a float32 counts pixels exactly up to here, and browsers' limits are near."""
+
+MAX_MEASURED_FRAMES = 64
+
+
+class MeasuredFrame(msgspec.Struct, array_like=True, frozen=True):
+    """Where a frame's content begins, in CSS pixels of the top document."""
+
+    element: int
+    x: float
+    y: float
+
+
+class FramePayload(msgspec.Struct):
+    """A frame in the payload of `afterimage.page`: `id` is rrweb's id of its element."""
+
+    id: int
+    x: float
+    y: float
+
+
+class PagePayload(msgspec.Struct):
+    """Payload of the recorder's Custom event `afterimage.page`: the document's size, in CSS pixels.
+
+    Positions of frames are those of their content box in the top document, of nested frames too; they
+    hold until the next full snapshot or measurement.
+    """
+
+    width: float = 0.0
+    height: float = 0.0
+    frames: list[FramePayload] = []
+
+
+_payload_decoder = msgspec.json.Decoder(PagePayload)
+
+
+def pixels(value: float | None, limit: int = 65_535) -> int:
+    """Returns a size as a whole number in [0, limit]; 0 for none, NaN or a negative one."""
+    return int(min(value, limit)) if value is not None and value > 0 else 0
+
+
+class Geometry(msgspec.Struct, array_like=True):
+    """Viewport, scroll position and size of the page that is shown. A working copy changes in place."""
+
+    page: str = ""
+    viewport: tuple[int, int] = (0, 0)
+    scroll_x: float = 0.0
+    scroll_y: float = 0.0
+    measured: tuple[int, int] = (0, 0)
+    right: float = 0.0
+    lower: float = 0.0
+    """Right and lower end of what has been in view since the page was opened."""
+    frames: tuple[MeasuredFrame, ...] = ()
+    size: tuple[int, int] = (0, 0)
+    """The page's size, measured or else the largest extent seen; (0, 0): not known."""
+    estimated: bool = True
+    """Whether `size` is the largest extent seen."""
+
+    def open(self, page: str) -> None:
+        """Begins a page: it is at its top, and nothing is known of its size."""
+        self.page = page
+        self.scroll_x = self.scroll_y = 0.0
+        self.measured, self.frames = (0, 0), ()
+        self.right, self.lower = map(float, self.viewport)
+        self._size_up()
+
+    def differs(self, width: float | None, height: float | None) -> bool:
+        """Returns whether this is a viewport's size, and another than the present one's."""
+        viewport = (pixels(width), pixels(height))
+        return viewport != self.viewport and 0 not in viewport
+
+    def resize(self, width: float | None, height: float | None) -> None:
+        """Takes a viewport's size. One without an area says nothing: the one before stays."""
+        if self.differs(width, height):
+            self.viewport = (pixels(width), pixels(height))
+            self.scroll(None, None)
+
+    def scroll(self, x: float | None, y: float | None) -> None:
+        """Takes the document's scroll position. Overscroll is negative; what is no number changes nothing."""
+        if x is not None and -MAX_PIXELS <= x <= MAX_PIXELS:
+            self.scroll_x = x
+        if y is not None and -MAX_PIXELS <= y <= MAX_PIXELS:
+            self.scroll_y = y
+        width, height = self.viewport
+        lower, right = self.scroll_y + height, self.scroll_x + width
+        if lower > self.lower or right > self.right:
+            self.lower, self.right = max(self.lower, lower), max(self.right, right)
+            self._size_up()
+
+    def measure(self, payload: msgspec.Raw) -> None:
+        """Takes the recorder's measurement; one without a size changes nothing."""
+        if payload is NOTHING:
+            return
+        try:
+            page = _payload_decoder.decode(payload)
+        except msgspec.MsgspecError:
+            return
+        width, height = pixels(page.width, MAX_PIXELS), pixels(page.height, MAX_PIXELS)
+        if not (width and height):
+            return
+        self.measured = (width, height)
+        self._size_up()
+        self.frames = tuple(
+            MeasuredFrame(frame.id, frame.x, frame.y)
+            for frame in page.frames[:MAX_MEASURED_FRAMES]
+            if 0 < frame.id < 2**53 and abs(frame.x) <= MAX_PIXELS and abs(frame.y) <= MAX_PIXELS
+        )
+
+    def _size_up(self) -> None:
+        """Keeps `size` and `estimated`, which are asked for far more often than they change."""
+        self.estimated = not self.measured[1]
+        if self.estimated:
+            self.size = pixels(math.ceil(self.right), MAX_PIXELS), pixels(math.ceil(self.lower), MAX_PIXELS)
+        else:
+            self.size = self.measured
+
+    def place(
+        self, kind: Kind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
+    ) -> Interaction:
+        """Returns an interaction at a position of the viewport, or of a frame's own viewport.
+
+        Args:
+            kind: What it is.
+            time_ms: When it happened.
+            x: Client position; None, NaN or an infinity: the interaction has no place.
+            y: The same.
+            node_id: Node it happened on.
+            frame: Id of the frame element whose document the position is relative to; 0: the page itself.
+                A frame that was not measured gives no place: none is better than a wrong one.
+        """
+        if x is None or y is None or not math.isfinite(x) or not math.isfinite(y):
+            return self.nowhere(kind, time_ms, node_id)
+        if frame:
+            for measured in self.frames:
+                if measured.element == frame:
+                    page_x, page_y = measured.x + x, measured.y + y
+                    break
+            else:
+                return self.nowhere(kind, time_ms, node_id)
+        else:
+            page_x, page_y = x + self.scroll_x, y + self.scroll_y
+            if self.estimated and 0 in self.viewport:
+                self.right = max(self.right, min(page_x, MAX_PIXELS))
+                self.lower = max(self.lower, min(page_y, MAX_PIXELS))
+                self._size_up()
+        size = self.size
+        width, height = size
+        if not (width and height):
+            return self.nowhere(kind, time_ms, node_id)
+        x_percent, y_percent = page_x * 100.0 / width, page_y * 100.0 / height
+        clamped = not (0.0 <= x_percent <= 100.0 and 0.0 <= y_percent <= 100.0)
+        if clamped:
+            x_percent, y_percent = min(max(x_percent, 0.0), 100.0), min(max(y_percent, 0.0), 100.0)
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            x_percent,
+            y_percent,
+            self.viewport,
+            size,
+            self.estimated,
+            clamped,
+            node_id,
+        )
+
+    def band(self, kind: Kind, time_ms: int, upper: float | None, lower: float | None, weight_ms: int) -> Interaction:
+        """Returns an interaction with a band of the page, in percent of its height."""
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            None,
+            lower,
+            self.viewport,
+            self.size,
+            self.estimated,
+            weight_ms=weight_ms,
+            top_percent=upper,
+        )
+
+    def nowhere(self, kind: Kind, time_ms: int, node_id: int = 0, detail: str = "") -> Interaction:
+        """Returns an interaction of the page as a whole, or whose place is not known."""
+        return Interaction(
+            kind,
+            time_ms,
+            self.page,
+            viewport=self.viewport,
+            page_size=self.size,
+            estimated=self.estimated,
+            node_id=node_id,
+            detail=detail,
+        )

@@ -1,0 +1,431 @@
+"""Behaviour, out of the events themselves: what visitors do on a page, and where it frustrates them.
+
+`observe(state, events, rules)` is pure, and looks at one event after the other with nothing but the
+state in between: cutting a recording into other chunks moves findings into other chunks and changes none.
+docs/definitions.md defines the kinds; the detectors are in pointer.py, viewing.py and frustration.py.
+"""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.audit import rrweb
+from services.audit.behaviour.attention import Viewing
+from services.audit.behaviour.definitions import MAX_DETAIL, BehaviourRules, Interaction
+from services.audit.behaviour.frustration import NEVER, Clicks, Visits
+from services.audit.behaviour.geometry import Geometry
+from services.audit.behaviour.node_index import NodeIndex, Nodes
+from services.audit.behaviour.pages import normalise_page, page_address
+from services.audit.behaviour.pointer import Path
+from services.audit.model import Kind
+from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from services.audit.rrweb import Data
+
+STATE_VERSION = 1
+
+PAGE_TAG = "afterimage.page"
+"""Custom event of our recorder with the page's size: on load, resize, growth, and after each full snapshot."""
+
+URL_TAG = "afterimage.url"
+"""Custom event of our recorder for what Meta does not tell: pushState, replaceState and hash changes."""
+
+LATEST_MS = 253_402_300_799_999.0
+"""The end of the year 9999; events after it, or with no time at all, are passed over."""
+
+# Members as plain numbers: comparing with an IntEnum's attribute costs as much as all else about an event.
+_INCREMENTAL_SNAPSHOT = EventType.INCREMENTAL_SNAPSHOT.value
+_MOUSE_MOVE = IncrementalSource.MOUSE_MOVE.value
+_MOUSE_INTERACTION = IncrementalSource.MOUSE_INTERACTION.value
+_SCROLL = IncrementalSource.SCROLL.value
+_VIEWPORT_RESIZE = IncrementalSource.VIEWPORT_RESIZE.value
+_INPUT = IncrementalSource.INPUT.value
+_TOUCH_MOVE = IncrementalSource.TOUCH_MOVE.value
+_DRAG = IncrementalSource.DRAG.value
+
+ACTING = frozenset(source.value for source in rrweb.ACTIVE_SOURCES)
+"""Sources that show a visitor at work. Scrolling, playing and resizing also answer a click."""
+
+ANSWERING = frozenset(
+    {
+        IncrementalSource.MUTATION.value,
+        IncrementalSource.STYLE_SHEET_RULE.value,
+        IncrementalSource.CANVAS_MUTATION.value,
+        IncrementalSource.STYLE_DECLARATION.value,
+        IncrementalSource.SELECTION.value,
+        IncrementalSource.ADOPTED_STYLE_SHEET.value,
+    }
+)
+"""Sources by which a page shows that it has answered a click."""
+
+POINTING = frozenset({_MOUSE_MOVE, _TOUCH_MOVE})
+NAVIGATING = frozenset({EventType.DOM_CONTENT_LOADED.value, EventType.LOAD.value, EventType.META.value})
+PRESSING = frozenset({MouseInteractions.MOUSE_DOWN.value, MouseInteractions.TOUCH_START.value})
+CLICK_KINDS: dict[int | None, Kind] = {
+    MouseInteractions.CLICK.value: Kind.CLICK,
+    MouseInteractions.DBL_CLICK.value: Kind.DOUBLE_CLICK,
+    MouseInteractions.CONTEXT_MENU.value: Kind.CONTEXT_MENU,
+    MouseInteractions.TOUCH_START.value: Kind.TOUCH,
+}
+
+
+class Typing(msgspec.Struct, array_like=True, frozen=True):
+    """Changes of one field in a row."""
+
+    first: Interaction
+    count: int
+    last_ms: float
+
+
+class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a window's visitor after its last chunk: 0.2 KB, and up to 2 KB of node ids.
+
+    The parts are never changed once they are in here: `observe` works on copies. Add fields at the end
+    only, with defaults.
+    """
+
+    version: int = STATE_VERSION
+    clock_ms: float = 0.0
+    """Latest timestamp since the clock was last set back."""
+    kept: int = 0
+    """Interactions found so far, at most `max_interactions`."""
+    loading: bool = False
+    """A document has been loaded and its Meta has not come yet."""
+    geometry: Geometry = msgspec.field(default_factory=Geometry)
+    nodes: Nodes = Nodes()
+    viewing: Viewing = msgspec.field(default_factory=Viewing)
+    path: Path = msgspec.field(default_factory=Path)
+    clicks: Clicks = msgspec.field(default_factory=Clicks)
+    visits: Visits = msgspec.field(default_factory=Visits)
+    typing: Typing | None = None
+
+
+def observe(
+    state: BehaviourState, events: Sequence[Event], rules: BehaviourRules
+) -> tuple[BehaviourState, list[Interaction]]:
+    """Returns the state after a chunk, and the interactions that the chunk decides, in that order.
+
+    Args:
+        state: The state after the chunk before it; `BehaviourState()` before the first.
+        events: The chunk's events in the order in which they were sent.
+        rules: The thresholds; a window keeps to one set, else its findings are those of neither.
+    """
+    observer = _Observer(state, rules)
+    observer.see(events)
+    return observer.result()
+
+
+def finish(state: BehaviourState, end_ms: int, rules: BehaviourRules) -> tuple[BehaviourState, list[Interaction]]:
+    """Returns the state after a window's end, and the interactions that the end decides.
+
+    Args:
+        state: The state after the window's last chunk.
+        end_ms: The end by the visitor's clock, such as the time of the last event. A click less than
+            `dead_ms` before it is not judged.
+        rules: As for `observe`.
+    """
+    observer = _Observer(state, rules)
+    observer.end(end_ms)
+    return observer.result()
+
+
+class _Observer:
+    """Working copies of the state's parts, and the events' way to them."""
+
+    __slots__ = (
+        "clicks",
+        "clock",
+        "due",
+        "found",
+        "geometry",
+        "index",
+        "loading",
+        "path",
+        "rules",
+        "state",
+        "typing",
+        "viewing",
+        "visits",
+    )
+
+    def __init__(self, state: BehaviourState, rules: BehaviourRules) -> None:
+        self.state = state
+        self.rules = rules
+        self.found: list[Interaction] = []
+        self.clock = state.clock_ms
+        self.loading = state.loading
+        self.geometry = copy(state.geometry)
+        self.index = NodeIndex(state.nodes)
+        self.viewing = copy(state.viewing)
+        self.path = copy(state.path)
+        self.clicks = copy(state.clicks)
+        self.visits = copy(state.visits)
+        self.typing = state.typing
+        self.due = 0.0
+        self._wait()
+
+    def result(self) -> tuple[BehaviourState, list[Interaction]]:
+        found = self.found[: max(self.rules.max_interactions - self.state.kept, 0)]
+        state = BehaviourState(
+            self.state.version,
+            self.clock,
+            self.state.kept + len(found),
+            self.loading,
+            self.geometry,
+            self.index.dump(),
+            self.viewing,
+            self.path,
+            self.clicks,
+            self.visits,
+            self.typing,
+        )
+        return state, found
+
+    def see(self, events: Sequence[Event]) -> None:  # noqa: C901 - as for _act
+        clicks, act, nothing = self.clicks, self._act, rrweb.NOTHING
+        for event in events:
+            time = event.timestamp
+            if self.clock <= time <= LATEST_MS:
+                self.clock = time
+            elif not self._is_time(time):
+                continue
+            kind, data = event.type, event.data
+            if time >= self.due:
+                self._settle(time, kind in NAVIGATING)
+            if kind != _INCREMENTAL_SNAPSHOT:
+                self._milestone(kind, time, data)
+            elif data is not None:
+                source = data.source
+                if source in ACTING:
+                    act(source, time, data)
+                elif source in ANSWERING:
+                    clicks.answered_ms = time
+                    if clicks.waiting:
+                        clicks.waiting = ()
+                    if data.adds is not nothing:
+                        self.index.grow(data.adds)
+
+    def end(self, end_ms: int) -> None:
+        time = float(max(end_ms, int(self.clock)))
+        self.clicks.settle(time, False, self.rules, self.found)
+        if self.viewing.since_ms >= 0:
+            self.viewing.look(int(time), self.rules.attention_gap_ms)
+        self._leave(time)
+        self.viewing = Viewing()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Notes when something has to be judged at the earliest."""
+        rules = self.rules
+        due = self.clicks.due_ms(rules)
+        if self.path.turns:
+            due = min(due, self.path.due_ms(rules))
+        if self.typing is not None:
+            due = min(due, self.typing.last_ms + rules.input_gap_ms)
+        self.due = due
+
+    def _settle(self, time: float, navigates: bool) -> None:
+        self.clicks.settle(time, navigates, self.rules, self.found)
+        self.path.settle(time, self.rules, self.found)
+        if self.typing is not None and time - self.typing.last_ms >= self.rules.input_gap_ms:
+            self._end_typing()
+        self._wait()
+
+    def _is_time(self, time: float) -> bool:
+        """Returns whether a timestamp that is not the latest can be used; notices that the clock was set back."""
+        if not 0.0 <= time <= LATEST_MS:
+            return False
+        if time < self.clock - self.rules.clock_slack_ms:
+            self._set_back(time)
+        return True
+
+    def _set_back(self, time: float) -> None:
+        """The clock was set back: times before and after do not compare, so nothing may wait across it."""
+        self._end_typing()
+        self.clicks.leave(self.rules, self.found)
+        self.clicks.answered_ms = -1.0
+        self.path.restart(self.rules, self.found)
+        if self.viewing.since_ms >= 0:
+            self.viewing.close(self.geometry, self.found)
+            self.viewing.restart(int(time), self.geometry)
+        self.visits.since_ms = time
+        self.clock = time
+        self.due = NEVER
+
+    def _milestone(self, kind: int, time: float, data: Data | None) -> None:
+        """Takes an event that is no IncrementalSnapshot."""
+        if kind == EventType.DOM_CONTENT_LOADED:
+            self.loading = True
+            self.clicks.answer(time)
+        elif kind == EventType.LOAD:
+            self.clicks.answer(time)
+        elif data is None:
+            return
+        elif kind == EventType.META:
+            self._meta(time, data)
+        elif kind == EventType.FULL_SNAPSHOT:
+            self.index.rebuild(data.node)
+            self.geometry.frames = ()
+            if data.initial_offset is not None:
+                self.geometry.scroll(data.initial_offset.left, data.initial_offset.top)
+                self._scrolled(time)
+        else:
+            self._remark(kind, time, data)
+
+    def _remark(self, kind: int, time: float, data: Data) -> None:
+        """Takes an event of our recorder or of a plugin."""
+        if kind == EventType.CUSTOM:
+            if data.tag == PAGE_TAG:
+                self.geometry.measure(data.payload)
+            elif data.tag == URL_TAG:
+                self._url(time, data)
+        elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
+            self._console(time, data)
+
+    def _act(self, source: int | None, time: float, data: Data) -> None:  # noqa: C901, PLR0912 - a branch for each source; a call costs as much as its work
+        """Takes something that the visitor did."""
+        if source == _INPUT and data.user_triggered is False:
+            return
+        viewing = self.viewing
+        viewing.look(int(time), self.rules.attention_gap_ms)
+        if viewing.dwell_ms >= self.rules.attention_max_ms:
+            viewing.close(self.geometry, self.found)
+        if viewing.depth_percent == 0.0 and not self.geometry.estimated:
+            viewing.deepen(int(time), self.geometry, self.rules, self.found)
+        if source == _MOUSE_INTERACTION:
+            action = data.type
+            if action in PRESSING:
+                self.clicks.down_ms = time
+            if action in CLICK_KINDS:
+                self._touch(CLICK_KINDS[action], time, data)
+        elif source == _SCROLL:
+            clicks = self.clicks
+            clicks.answered_ms = time
+            if clicks.waiting:
+                clicks.waiting = ()
+            if data.id == self.index.root or data.id is None:
+                self.geometry.scroll(data.x, data.y)
+                self._scrolled(time)
+        elif source == _INPUT:
+            self._input(time, data)
+        elif source in POINTING:
+            self._point(source == _MOUSE_MOVE, time, data)
+        elif source != _DRAG:
+            self.clicks.answer(time)
+            if source == _VIEWPORT_RESIZE:
+                self._resize(time, data, told=True)
+
+    def _meta(self, time: float, data: Data) -> None:
+        """A page was opened, or a recorder takes a snapshot of the one that is open."""
+        address = page_address(data.href or "", self.rules.pages)
+        if self.loading or not self.visits.is_at(address):
+            self.loading = False
+            self._open(time, data.href or "", address, (data.width, data.height))
+        else:
+            self._resize(time, data, told=False)
+
+    def _url(self, time: float, data: Data) -> None:
+        """The page changed its URL without being loaded."""
+        self.clicks.answer(time)
+        try:
+            href = rrweb.url_decoder.decode(data.payload).href
+        except msgspec.MsgspecError:
+            return
+        address = page_address(href, self.rules.pages)
+        if href and not self.visits.is_at(address):
+            self._open(time, href, address, None)
+
+    def _open(self, time: float, href: str, address: str, viewport: tuple[float | None, float | None] | None) -> None:
+        self._leave(time)
+        geometry = self.geometry
+        if self.visits.visit(address, time, self.rules):
+            left = geometry.nowhere(Kind.QUICK_BACK, int(time), detail=href[:MAX_DETAIL])
+            self.found.append(left)
+        scroll = geometry.scroll_x, geometry.scroll_y
+        geometry.open(normalise_page(href, self.rules.pages))
+        if viewport is not None:
+            geometry.resize(*viewport)
+        else:
+            # The document stays where it is until a Scroll event says otherwise.
+            geometry.scroll(*scroll)
+        self.found.append(geometry.nowhere(Kind.PAGE, int(time), detail=href[:MAX_DETAIL]))
+        self.viewing.open(int(time), geometry)
+
+    def _leave(self, time: float) -> None:
+        """Ends the page that is open."""
+        self._end_typing()
+        self.clicks.leave(self.rules, self.found)
+        self.path.restart(self.rules, self.found)
+        if self.viewing.since_ms >= 0:
+            self.viewing.look(int(time), self.rules.attention_gap_ms)
+            self.viewing.close(self.geometry, self.found)
+            self.viewing.deepen(int(time), self.geometry, self.rules, self.found, leaving=True)
+
+    def _point(self, thrashes: bool, time: float, data: Data) -> None:
+        self.path.follow(data.positions, time, thrashes, self.index, self.geometry, self.rules, self.found)
+        if self.path.turns:
+            self.due = min(self.due, self.path.due_ms(self.rules))
+
+    def _touch(self, kind: Kind, time: float, data: Data) -> None:
+        """Takes a MouseInteraction that is an interaction."""
+        node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
+        frame = self.index.frame_of(node) if node else 0
+        place = self.geometry.place(kind, int(time), data.x, data.y, node, frame)
+        self.found.append(place)
+        if kind is Kind.CLICK:
+            clickable = bool(node) and self.index.is_clickable(node)
+            self.clicks.click(place, data, frame, clickable, self.rules, self.found)
+            self._wait()
+
+    def _scrolled(self, time: float) -> None:
+        viewing, geometry = self.viewing, self.geometry
+        if viewing.moved(geometry, self.rules):
+            viewing.close(geometry, self.found)
+        if not geometry.estimated and viewing.depth_percent < 100.0:
+            viewing.deepen(int(time), geometry, self.rules, self.found)
+
+    def _resize(self, time: float, data: Data, *, told: bool) -> None:
+        """Takes a viewport's size; attention to the old one ends before it changes."""
+        if not self.geometry.differs(data.width, data.height):
+            return
+        if self.viewing.since_ms >= 0:
+            self.viewing.look(int(time), self.rules.attention_gap_ms)
+            self.viewing.close(self.geometry, self.found)
+        self.geometry.resize(data.width, data.height)
+        self.viewing.deepen(int(time), self.geometry, self.rules, self.found)
+        if told:
+            self.found.append(self.geometry.nowhere(Kind.RESIZE, int(time)))
+
+    def _input(self, time: float, data: Data) -> None:
+        node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
+        self.clicks.answer_node(node)
+        typing = self.typing
+        if typing is not None and typing.first.node_id == node and time - typing.last_ms < self.rules.input_gap_ms:
+            self.typing = Typing(typing.first, typing.count + 1, time)
+            return
+        self._end_typing()
+        self.typing = Typing(self.geometry.nowhere(Kind.INPUT, int(time), node), 1, time)
+        self._wait()
+
+    def _end_typing(self) -> None:
+        typing = self.typing
+        if typing is not None:
+            weight_ms = max(int(typing.last_ms) - typing.first.time_ms, 0)
+            self.found.append(msgspec.structs.replace(typing.first, count=typing.count, weight_ms=weight_ms))
+            self.typing = None
+
+    def _console(self, time: float, data: Data) -> None:
+        try:
+            console = rrweb.console_decoder.decode(data.payload)
+        except msgspec.MsgspecError:
+            return
+        if console.level == "error":
+            words = " ".join(console.payload)[:MAX_DETAIL]
+            self.found.append(self.geometry.nowhere(Kind.ERROR, int(time), detail=words))
+            self.clicks.error(time, words, self.rules, self.found)

@@ -1,0 +1,121 @@
+"""The pointer's path: sampled positions, and thrashing to and fro."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.model import Kind
+from services.audit.rrweb import NOTHING, positions_decoder
+
+if TYPE_CHECKING:
+    from services.audit.behaviour.geometry import Geometry
+    from services.audit.behaviour.node_index import NodeIndex
+    from services.audit.rrweb import Position
+
+MAX_POSITIONS_BYTES = 65_536
+"""Longer lists of positions are not looked into; rrweb sends at most some twenty at once, 60 bytes each."""
+
+BATCH_MS = 500.0
+"""rrweb sends positions this late at most (record/observer.ts, mousemove callback)."""
+
+MAX_OFFSET_MS = 60_000.0
+"""Positions that claim to be older than this, or to be of the future, are taken for the event's own time."""
+
+
+class Path(msgspec.Struct, array_like=True):
+    """What is known of the pointer's path. A working copy changes in place."""
+
+    sampled_ms: float = -1.0
+    """Time of the last MOVE; -1: none on this page yet."""
+    x: float = 0.0
+    y: float = 0.0
+    """Where the last leg ended."""
+    leg_x: float = 0.0
+    leg_y: float = 0.0
+    """The last leg; (0, 0): none yet."""
+    turns: int = 0
+    """Reversals of the run that is under way; 0: none is."""
+    first_ms: float = 0.0
+    last_ms: float = 0.0
+    where: Interaction | None = None
+    """The run's last reversal."""
+
+    def due_ms(self, rules: BehaviourRules) -> float:
+        """Returns when a run that is under way can be closed at the earliest; infinity: none is."""
+        return self.last_ms + rules.thrash_gap_ms + BATCH_MS if self.turns else float("inf")
+
+    def follow(
+        self,
+        positions: msgspec.Raw,
+        event_ms: float,
+        thrashes: bool,
+        index: NodeIndex,
+        geometry: Geometry,
+        rules: BehaviourRules,
+        found: list[Interaction],
+    ) -> None:
+        """Takes the positions of a MouseMove (`thrashes`) or TouchMove."""
+        if positions is NOTHING or memoryview(positions).nbytes > MAX_POSITIONS_BYTES:
+            return
+        try:
+            decoded = positions_decoder.decode(positions)
+        except msgspec.MsgspecError:
+            return
+        sample_ms, leg_px = rules.move_sample_ms, rules.thrash_px
+        sampled_ms, last_x, last_y = self.sampled_ms, self.x, self.y
+        for position in decoded:
+            x, y = position.x, position.y
+            if x is None or y is None:
+                continue
+            offset = position.time_offset
+            time = event_ms + offset if -MAX_OFFSET_MS <= offset <= 0.0 else event_ms
+            if not 0.0 <= time - sampled_ms < sample_ms:
+                self.sampled_ms = sampled_ms = time
+                found.append(_place(Kind.MOVE, time, position, index, geometry))
+            leg_x, leg_y = x - last_x, y - last_y
+            if abs(leg_x) + abs(leg_y) < leg_px:
+                continue
+            self.x, self.y = last_x, last_y = x, y
+            if thrashes and leg_x * self.leg_x + leg_y * self.leg_y < 0.0:
+                if self.turns and not 0.0 <= time - self.last_ms <= rules.thrash_gap_ms:
+                    self.close(rules, found)
+                if not self.turns:
+                    self.first_ms = time
+                self.turns += 1
+                self.last_ms = time
+                self.where = _place(Kind.MOUSE_THRASH, time, position, index, geometry)
+            self.leg_x, self.leg_y = leg_x, leg_y
+
+    def settle(self, time: float, rules: BehaviourRules, found: list[Interaction]) -> None:
+        """Closes a run that can no longer go on, positions that come late included."""
+        if self.turns and time > self.last_ms + rules.thrash_gap_ms + BATCH_MS:
+            self.close(rules, found)
+
+    def close(self, rules: BehaviourRules, found: list[Interaction]) -> None:
+        """Ends the run that is under way, and tells of it if it was long enough."""
+        if self.turns >= rules.thrash_turns and self.where is not None:
+            found.append(
+                msgspec.structs.replace(
+                    self.where,
+                    time_ms=int(self.first_ms),
+                    count=self.turns,
+                    weight_ms=max(int(self.last_ms - self.first_ms), 0),
+                )
+            )
+        self.turns, self.where = 0, None
+
+    def restart(self, rules: BehaviourRules, found: list[Interaction]) -> None:
+        """Begins a page."""
+        self.close(rules, found)
+        self.sampled_ms = -1.0
+        self.leg_x = self.leg_y = 0.0
+
+
+def _place(kind: Kind, time: float, position: Position, index: NodeIndex, geometry: Geometry) -> Interaction:
+    node = position.id or 0
+    if not 0 < node < 2**53:
+        return geometry.place(kind, int(time), position.x, position.y)
+    return geometry.place(kind, int(time), position.x, position.y, node, index.frame_of(node))

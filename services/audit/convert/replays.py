@@ -1,0 +1,76 @@
+"""Between the contract's messages about replays and the domain's values."""
+
+from __future__ import annotations
+
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.recording.v1 import chunk_pb2
+
+from services.audit.convert.sessions import session, window
+from services.audit.convert.values import as_is, milliseconds, session_id, timestamp, uuid
+from services.audit.ingest.take_in import GZIP
+from services.audit.model import (
+    SessionKey,
+)
+from services.audit.storage.playback import StoredPayload
+from services.audit.viewing import replay
+from services.runtime.errors import InvalidArgument
+
+MAX_CURSOR_WINDOWS = 1_000
+
+
+def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Wanted:
+    """Returns what a viewer asks for.
+
+    Raises:
+        InvalidArgument: Naming the field at fault.
+    """
+    key = SessionKey(project, session_id(request.session_id))
+    window = uuid(request.window_id, "window_id") if request.window_id else None
+    from_ms, positions = None, None
+    match request.WhichOneof("from"):
+        case "from_offset":
+            offset_ms = milliseconds(request.from_offset)
+            if offset_ms < 0:
+                raise InvalidArgument.of("from_offset", "must not be negative")
+            return replay.Wanted(key, None, None, window, request.follow, offset_ms)
+        case "from_time":
+            from_ms = milliseconds(request.from_time)
+        case "cursor":
+            found = request.cursor.positions
+            if len(found) > MAX_CURSOR_WINDOWS:
+                raise InvalidArgument.of("cursor.positions", f"must not have more than {MAX_CURSOR_WINDOWS} entries")
+            if any(entry.seq < 0 for entry in found):
+                raise InvalidArgument.of("cursor.positions.seq", "must not be negative")
+            positions = {uuid(entry.window_id, "cursor.positions.window_id"): entry.seq for entry in found}
+    return replay.Wanted(key, from_ms, positions, window, request.follow)
+
+
+def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse:
+    """Returns one message of a replay."""
+    match part:
+        case StoredPayload():
+            return pb.ReplaySessionResponse(
+                chunk=chunk_pb2.StoredChunk(
+                    window_id=str(part.window),
+                    seq=part.seq,
+                    encoding=as_is(GZIP),
+                    payload=part.payload,
+                    first_time=timestamp(part.first_ms),
+                    last_time=timestamp(part.last_ms),
+                    event_count=part.event_count,
+                    has_full_snapshot=part.has_full_snapshot,
+                )
+            )
+        case replay.Header(summary, windows, chunks):
+            header = pb.ReplayHeader(
+                session=session(summary),
+                windows=map(window, windows),
+                from_time=timestamp(min((chunk.first_ms for chunk in chunks), default=summary.first_ms)),
+                chunk_count=len(chunks),
+                payload_bytes=sum(chunk.payload_bytes for chunk in chunks),
+            )
+            return pb.ReplaySessionResponse(header=header)
+        case replay.LiveEdge():
+            return pb.ReplaySessionResponse(live_edge=pb.LiveEdge(server_time=timestamp(now_ms)))
+        case replay.End(reason):
+            return pb.ReplaySessionResponse(end=pb.ReplayEnd(reason=as_is(reason)))

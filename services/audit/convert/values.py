@@ -1,0 +1,64 @@
+"""What all conversions share: times, durations, ids, sizes and enums."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.runtime.enums import EnumCodec
+from services.runtime.errors import InvalidArgument
+
+_MOST_MS = 2**62
+_UUID_V7 = 7
+
+
+def known(codec: EnumCodec, number: int) -> Any:
+    """Returns a stored number as an enum's value; the generated types want their own class of int."""
+    return codec.from_storage(number)
+
+
+def as_is(number: int) -> Any:
+    """Returns one of the domain's numbers, which are the contract's, as an enum's value."""
+    return int(number)
+
+
+def timestamp(ms: int) -> Timestamp:
+    """Returns milliseconds since 1970 UTC as a Timestamp."""
+    return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def duration(ms: int) -> Duration:
+    """Returns milliseconds as a Duration."""
+    return Duration(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
+
+
+def milliseconds(value: Timestamp | Duration) -> int:
+    """Returns a Timestamp or a Duration in milliseconds; one too large for storage as the largest there."""
+    return min(max(value.seconds * 1000 + value.nanos // 1_000_000, -_MOST_MS), _MOST_MS)
+
+
+def session_id(text: str, field: str = "session_id") -> UUID:
+    """Returns the UUIDv7 that a request names.
+
+    Raises:
+        InvalidArgument: If it is none.
+    """
+    found = uuid(text, field)
+    if found.version != _UUID_V7:
+        raise InvalidArgument.of(field, "must be a UUIDv7, whose first 48 bits are the session's start")
+    return found
+
+
+def uuid(text: str, field: str) -> UUID:
+    """Returns the UUID that a request names.
+
+    Raises:
+        InvalidArgument: If it is none.
+    """
+    try:
+        return UUID(text)
+    except ValueError:
+        raise InvalidArgument.of(field, "is required" if not text else "is not a UUID") from None

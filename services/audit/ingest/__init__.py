@@ -1,0 +1,1 @@
+"""Ingest: from a recorder's stream to durable rows."""

@@ -1,0 +1,229 @@
+"""The fold: one chunk's events into a window's running state.
+
+`fold(state, chunk)` is pure: the same chunks give the same facts, on any server, however often and
+after whatever restart, because everything that counting and detecting need between chunks is in the
+state, and the state is stored with each chunk.
+
+What looks into events has its own part of the state: counting (below), masking (before it, on the text)
+and the detection of frustration (after it, on the decoded events).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from services.audit import rrweb
+from services.audit.behaviour.interactions import BehaviourState
+from services.audit.model import Kind, Mark, Total, Totals
+from services.audit.privacy.masking import Masked, MaskState
+from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
+
+_log = structlog.get_logger("afterimage.fold")
+
+STATE_VERSION = 1
+
+ACTIVE_GAP_MS = 5_000
+"""Pauses between actions up to this long count as active time (PostHog's threshold, segmentation.ts)."""
+
+MAX_MARKS = 100
+"""Marks kept of one chunk; more are counted and not shown."""
+
+MAX_DETAIL = 512
+"""Characters kept of a mark's words."""
+
+MAX_URL = 2_048
+"""Characters kept of a page's URL."""
+
+FAILED_STATUS = 400
+"""HTTP status from which on a request counts as failed."""
+
+# Plain integers: looking an enum's member up costs more than what is done with it, 50 times a chunk.
+_INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
+_MOUSE_INTERACTION = int(IncrementalSource.MOUSE_INTERACTION)
+_INPUT = int(IncrementalSource.INPUT)
+_RESIZE = int(IncrementalSource.VIEWPORT_RESIZE)
+_CLICK = int(MouseInteractions.CLICK)
+_ACTIVE = frozenset(map(int, rrweb.ACTIVE_SOURCES))
+
+
+class WindowState(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a window after its last chunk. Add fields at the end only, with defaults."""
+
+    version: int = STATE_VERSION
+    seq: int = 0
+    totals: Totals = (0,) * len(Total)
+    order_ms: int = 0
+    active_ms: int = -1
+    """Time of the visitor's last action; -1: none yet."""
+    meta_seq: int = 0
+    """Chunk of the last Meta event that no full snapshot has followed yet; 0: none."""
+    url: str = ""
+    width: int = 0
+    height: int = 0
+    mask: MaskState = MaskState()
+    """Nodes that masking watches."""
+    leaks: dict[str, int] = {}
+    """What masking found so far, that is what the browser let through: by "rule field_class"."""
+    behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
+    """What the detectors know of the visitor (`findings`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one chunk holds."""
+
+    first_ms: int
+    last_ms: int
+    snapshot_ms: int
+    snapshot_seq: int
+    marks: tuple[Mark, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(WindowState)
+
+
+def dump_state(state: WindowState) -> bytes:
+    """Returns the state as it is stored: MessagePack, about 60 bytes and the page's URL."""
+    return _encoder.encode(state)
+
+
+def load_state(data: bytes) -> WindowState:
+    """Returns a stored state; totals that were not counted when it was written begin at 0."""
+    state = _decoder.decode(data)
+    missing = len(Total) - len(state.totals)
+    return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
+
+
+NOTHING_MASKED = Masked(b"", MaskState(), {})
+
+
+def read_state(data: bytes) -> WindowState:
+    """Returns a stored state; one that cannot be read costs what was counted so far, never a recording."""
+    try:
+        return load_state(data)
+    except msgspec.MsgspecError:
+        _log.error("a stored state cannot be read; counting begins anew")
+        return WindowState()
+
+
+def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: calls cost more than they tidy
+    state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int, masked: Masked = NOTHING_MASKED
+) -> tuple[WindowState, Facts]:
+    """Returns the state after a chunk, and what the chunk holds.
+
+    Args:
+        state: The state after the chunk before it.
+        events: The chunk's events in the order in which they were sent; may be empty.
+        raw_bytes: Bytes of JSON before compression.
+        stored_bytes: Bytes of payload as stored.
+        masked: What masking found in the chunk, whose events these are.
+    """
+    seq = state.seq + 1
+    totals = list(state.totals)
+    active_ms, meta_seq, url = state.active_ms, state.meta_seq, state.url
+    width, height = state.width, state.height
+    first = last = events[0].timestamp if events else float(state.order_ms)
+    snapshot_ms = snapshot_seq = clicks = inputs = worked_ms = 0
+    marks: list[Mark] = []
+
+    for event in events:
+        time = event.timestamp
+        if time > last:
+            last = time
+        elif time < first:
+            first = time
+        data = event.data
+        kind = event.type
+        if kind == _INCREMENTAL:
+            if data is None:
+                continue
+            source = data.source
+            if source == _MOUSE_INTERACTION:
+                if data.type == _CLICK:
+                    clicks += 1
+            elif source == _INPUT:
+                if data.user_triggered is not False:
+                    inputs += 1
+            elif source == _RESIZE:
+                width, height = _pixels(data.width), _pixels(data.height)
+            if source in _ACTIVE:
+                if 0 <= active_ms < time <= active_ms + ACTIVE_GAP_MS:
+                    worked_ms += int(time) - active_ms
+                if time > active_ms:
+                    active_ms = int(time)
+        elif kind == EventType.FULL_SNAPSHOT:
+            totals[Total.FULL_SNAPSHOTS] += 1
+            if not snapshot_seq:
+                snapshot_ms, snapshot_seq = int(time), meta_seq or seq
+            meta_seq = 0
+        elif kind == EventType.META:
+            totals[Total.PAGES] += 1
+            meta_seq = seq
+            if data is not None:
+                url = (data.href or "")[:MAX_URL]
+                width, height = _pixels(data.width), _pixels(data.height)
+                marks.append(Mark(Kind.PAGE, int(time), url, width, height))
+        elif kind == EventType.PLUGIN and data is not None and data.payload is not None:
+            _count_plugin(data, int(time), totals, marks)
+
+    totals[Total.CLICKS] += clicks
+    totals[Total.INPUTS] += inputs
+    totals[Total.ACTIVE_MS] += worked_ms
+    leaks = state.leaks
+    if masked.counts:
+        leaks = _add_leaks(leaks, masked.counts)
+        totals[Total.MASKED] += sum(masked.counts.values())
+    totals[Total.CHUNKS] += 1
+    totals[Total.EVENTS] += len(events)
+    totals[Total.RAW_BYTES] += raw_bytes
+    totals[Total.STORED_BYTES] += stored_bytes
+    after = WindowState(
+        seq=seq,
+        totals=tuple(totals),
+        order_ms=max(state.order_ms, int(first)),
+        active_ms=active_ms,
+        meta_seq=meta_seq,
+        url=url,
+        width=width,
+        height=height,
+        mask=masked.state,
+        leaks=leaks,
+    )
+    facts = Facts(int(first), int(last), snapshot_ms, snapshot_seq, tuple(marks[:MAX_MARKS]))
+    return after, facts
+
+
+def _add_leaks(leaks: dict[str, int], counts: dict[tuple[str, str], int]) -> dict[str, int]:
+    added = dict(leaks)
+    for (rule, field), count in counts.items():
+        name = f"{rule} {field}"
+        added[name] = added.get(name, 0) + count
+    return added
+
+
+def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list[Mark]) -> None:
+    """Counts console messages and failed requests; payloads of another form pass uncounted."""
+    assert data.payload is not None  # noqa: S101 - the caller looked
+    try:
+        if data.plugin == rrweb.CONSOLE_PLUGIN:
+            console = rrweb.console_decoder.decode(data.payload)
+            if console.level == "error":
+                totals[Total.ERRORS] += 1
+                marks.append(Mark(Kind.ERROR, time_ms, console.words[:MAX_DETAIL]))
+            elif console.level == "warn":
+                totals[Total.WARNINGS] += 1
+        elif data.plugin == rrweb.NETWORK_PLUGIN:
+            for request in rrweb.network_decoder.decode(data.payload).requests:
+                if request.status is not None and (request.status >= FAILED_STATUS or request.status == 0):
+                    totals[Total.FAILED_REQUESTS] += 1
+    except msgspec.MsgspecError:
+        return
+
+
+def _pixels(value: float | None) -> int:
+    return min(max(int(value), 0), 65_535) if value else 0

@@ -1,0 +1,423 @@
+"""One window that is being recorded: from the first message of a stream to the last ack.
+
+A `Recording` takes chunks in, in order, and knows how far storage has come; `Recordings` keeps one for
+each window, so that a newer stream of the same window ends the older one and goes on where storage is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+
+import structlog
+from msgspec.structs import replace as replace_state
+
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.committer import Committer, Entry
+from services.audit.ingest.findings import ended
+from services.audit.ingest.fold import WindowState, read_state
+from services.audit.ingest.take_in import SentChunk, take_in
+from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
+from services.audit.payload import BadPayload, Bounds
+from services.audit.privacy.masking import Masker
+from services.audit.storage.store import Store
+from services.audit.viewing.live import LiveHub
+from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
+
+_log = structlog.get_logger("afterimage.recording")
+
+MAX_SEQ = 0xFFFF_FFFF
+MAX_REJECTED_IN_A_ROW = 100
+MAX_GAPS_IN_A_ROW = 10_000
+"""More than rejections: behind one rejected chunk come all those that were on their way already."""
+
+OFF_LOOP_BYTES = 64 * 1024
+"""Payloads larger than this leave the event loop: they inflate and decode for more than about 2 ms."""
+
+SUPERSEDE_TIMEOUT_S = 10.0
+FRESH_SNAPSHOT_MS = 60_000
+"""A viewer who joins later than this after the last full snapshot makes the recorder take a new one."""
+
+
+class Reason(IntEnum):
+    """Why a chunk was not stored: the contract's RejectReason."""
+
+    GAP = 1
+    TOO_LARGE = 2
+    INVALID_PAYLOAD = 3
+    INVALID_TIME = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A chunk that was not stored, for its recorder."""
+
+    seq: int
+    reason: Reason
+    message: str
+    expected_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flush:
+    """A wish to the recorder: gather events for so long."""
+
+    interval_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A wish to the recorder: take a full snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A wish to the recorder: stop, and do not reconnect."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Everything up to this seq is durable."""
+
+    through_seq: int
+
+
+Message = Ack | Rejected | Flush | Snapshot | Stop
+
+
+@dataclass(frozen=True, slots=True)
+class IngestRules:
+    """What a recorder may send, and how often it is asked to."""
+
+    bounds: Bounds
+    masker: Callable[[], Masker]
+    """Gives the masker of the policy that is in force now."""
+    max_unacked_bytes: int
+    flush_interval_s: float
+    watched_flush_interval_s: float
+    behaviour: BehaviourRules | None = field(default_factory=BehaviourRules)
+    """None: no interactions are looked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingCounts:
+    """What all recordings of this server counted since its start."""
+
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    masked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By rule and class of field."""
+
+
+class Recording:
+    """A window's stream. Created by `Recordings.open`."""
+
+    def __init__(
+        self,
+        head: WindowHead,
+        rules: IngestRules,
+        store: Store,
+        committer: Committer,
+        hub: LiveHub,
+        counts: RecordingCounts,
+    ) -> None:
+        self.head = head
+        self.next_seq = 1
+        """Seq of the chunk that is wanted next, counting those that are on their way to storage."""
+        self._rules = rules
+        self._store = store
+        self._committer = committer
+        self._hub = hub
+        self._counts = counts
+        self._state = WindowState()
+        self._head_stored = False
+        self._stored_seq = 0
+        self._acked_seq = 0
+        self._unacked_bytes = 0
+        self._pending = 0
+        self._rejected_in_a_row = 0
+        self._gaps_in_a_row = 0
+        self._snapshot_ms = 0
+        self._snapshot_asked_ms = 0
+        self._silent = False
+        self._news = asyncio.Event()
+        self._progress = asyncio.Event()
+        self._outbox: deque[Rejected | Flush | Snapshot | Stop] = deque()
+        self._broken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    @property
+    def key(self) -> WindowKey:
+        """The window."""
+        return self.head.key
+
+    def resume(self, seq: int, state: WindowState) -> None:
+        """Goes on from what is stored."""
+        self._state = state
+        self._stored_seq = self._acked_seq = seq
+        self.next_seq = seq + 1
+
+    async def take(self, sent: SentChunk) -> None:
+        """Takes one chunk in; it is acknowledged, rejected or ignored by a later message.
+
+        Waits while too much is unacknowledged, which is what stops the reading of the stream.
+
+        Raises:
+            InvalidArgument: If the seq is not positive, or too many chunks in a row were rejected.
+        """
+        if not 0 < sent.seq <= MAX_SEQ:
+            raise InvalidArgument.of("chunk.seq", f"must be from 1 to {MAX_SEQ}, not {sent.seq}")
+        if sent.seq < self.next_seq:
+            if sent.seq <= self._stored_seq:
+                self._acked_seq = min(self._acked_seq, sent.seq - 1)  # say it again
+                self._news.set()
+            return
+        if sent.seq > self.next_seq:
+            self._reject(sent.seq, Reason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
+            return
+        while self._unacked_bytes > self._rules.max_unacked_bytes:
+            self._progress.clear()
+            await self._progress.wait()
+        try:
+            chunk = await self._take_in(sent)
+        except BadPayload as error:
+            self._reject(sent.seq, Reason[error.fault.name], str(error))
+            return
+        self._rejected_in_a_row = self._gaps_in_a_row = 0
+        head = None if self._head_stored else self.head
+        self._head_stored = True
+        self.next_seq = chunk.seq + 1
+        await self._submit(Entry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
+
+    async def end(self, last_seq: int) -> None:
+        """Marks the window as ended once everything that was taken in is durable.
+
+        Raises:
+            FailedPrecondition: If `last_seq` is given and was not taken in.
+            InvalidArgument: If it is negative.
+        """
+        if last_seq < 0:
+            raise InvalidArgument.of("end.last_seq", f"must not be negative, is {last_seq}")
+        if last_seq >= self.next_seq:
+            raise FailedPrecondition(
+                f"end.last_seq: {last_seq} is not stored, the last stored chunk is {self.next_seq - 1}",
+                reason="CHUNKS_MISSING",
+            )
+        if self.next_seq > 1:
+            self.head = replace(self.head, ended=True)
+            await self._submit(Entry(self._ended, await self._end_row(), self.head, again=True), 0)
+        await self.drained()
+
+    async def drained(self) -> None:
+        """Waits until everything that was taken in is durable."""
+        while self._pending:
+            self._progress.clear()
+            await self._progress.wait()
+
+    async def messages(self) -> list[Message]:
+        """Waits for, and returns, what the recorder is to be told; acks are cumulative. Empty: that was all."""
+        while True:
+            await self._news.wait()
+            if not self._silent:
+                self._news.clear()
+            if (found := self.messages_now()) or self._silent:
+                return found
+
+    def messages_now(self) -> list[Message]:
+        """Returns what the recorder is to be told at this moment."""
+        found: list[Message] = []
+        if self._stored_seq > self._acked_seq:
+            self._acked_seq = self._stored_seq
+            found.append(Ack(self._stored_seq))
+        found.extend(self._outbox)
+        self._outbox.clear()
+        return found
+
+    def say_no_more(self) -> None:
+        """Makes `messages` come to an end, once it has given what there is to say now."""
+        self._silent = True
+        self._news.set()
+
+    async def broken(self) -> None:
+        """Waits until the stream must end for a reason of the server's, and raises it."""
+        await asyncio.shield(self._broken)
+
+    def break_off(self, error: AfterimageError) -> None:
+        """Ends the stream with an error; what was taken in is stored all the same."""
+        if not self._broken.done():
+            self._broken.set_exception(error)
+            self._broken.exception()  # whoever waits gets it; nobody need wait
+
+    def raise_if_broken(self) -> None:
+        """Raises the error that the stream was broken off with, if it was."""
+        if self._broken.done() and (error := self._broken.exception()):
+            raise error
+
+    def set_watched(self, watched: bool) -> None:
+        """Asks the recorder to flush faster, and for a full snapshot when the last one is old."""
+        rules = self._rules
+        self._say(Flush(rules.watched_flush_interval_s if watched else rules.flush_interval_s))
+        if watched:
+            self.viewer_joined()
+
+    def viewer_joined(self) -> None:
+        """Asks the recorder for a full snapshot when the last one is old and none was asked for since."""
+        latest_ms = max(self._snapshot_ms, self._snapshot_asked_ms)
+        if self._state.order_ms - latest_ms > FRESH_SNAPSHOT_MS:
+            self._snapshot_asked_ms = self._state.order_ms
+            self._say(Snapshot())
+
+    def superseded(self) -> None:
+        """Ends the stream: a newer one records the window."""
+        self.break_off(Aborted("a newer stream records this window", reason="SUPERSEDED"))
+
+    def stop(self, reason: str) -> None:
+        """Tells the recorder to stop, and ends the stream."""
+        self._say(Stop(reason))
+        self.break_off(FailedPrecondition(reason, reason="RECORDING_STOPPED"))
+
+    def server_stops(self) -> None:
+        """Ends the stream; the recorder connects again."""
+        self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
+
+    async def _end_row(self) -> ChunkRow | None:
+        """Returns the last chunk's row with what the end decides; None: nothing."""
+        if self._rules.behaviour is None:
+            return None
+        await self.drained()
+        last = await self._store.last_chunk(self.key, self.next_seq - 1)
+        if last is None:
+            return None
+        last = replace(last, device_type=self.head.device_type, actor_type=self.head.actor_type)
+        self._state, row = ended(last, self._state, self._rules.behaviour)
+        return row
+
+    async def _take_in(self, sent: SentChunk) -> ChunkRow:
+        rules = self._rules
+        arguments = (self.head, self._state, sent, rules.bounds, rules.masker(), rules.behaviour)
+        if len(sent.payload) > OFF_LOOP_BYTES:
+            taken = await asyncio.to_thread(take_in, *arguments)
+        else:
+            taken = take_in(*arguments)
+        self._state = taken.state
+        if taken.masked:
+            self._counts.masked.update(taken.masked)
+        return taken.row
+
+    def _reject(self, seq: int, reason: Reason, message: str) -> None:
+        self._counts.rejected[reason] += 1
+        if reason is Reason.GAP:
+            self._gaps_in_a_row += 1
+        else:
+            self._rejected_in_a_row += 1
+        if self._rejected_in_a_row > MAX_REJECTED_IN_A_ROW or self._gaps_in_a_row > MAX_GAPS_IN_A_ROW:
+            raise InvalidArgument.of("chunk", f"too many chunks in a row were rejected, the last one because {message}")
+        self._say(Rejected(seq, reason, message, self.next_seq))
+
+    def _say(self, message: Rejected | Flush | Snapshot | Stop) -> None:
+        self._outbox.append(message)
+        self._news.set()
+
+    async def _submit(self, entry: Entry, size_bytes: int) -> None:
+        self.raise_if_broken()  # whoever broke it off counts on what is stored now
+        self._pending += 1
+        self._unacked_bytes += size_bytes
+        try:
+            await self._committer.submit(entry)
+        except BaseException:  # cancelled while it waited for room: the entry is not on its way
+            self._pending -= 1
+            self._unacked_bytes -= size_bytes
+            self._progress.set()
+            raise
+
+    def _stored(self, chunk: ChunkRow) -> None:
+        self._pending -= 1
+        self._unacked_bytes -= len(chunk.payload)
+        self._stored_seq = chunk.seq
+        if chunk.snapshot_seq:
+            self._snapshot_ms = chunk.snapshot_ms
+        self._news.set()
+        self._progress.set()
+        self._hub.stored(chunk)
+
+    def _ended(self) -> None:
+        self._pending -= 1
+        self._progress.set()
+        self._hub.ended(self.key)
+
+
+class Recordings:
+    """The windows that are being recorded on this server."""
+
+    def __init__(self, store: Store, committer: Committer, hub: LiveHub) -> None:
+        self._store = store
+        self._committer = committer
+        self._hub = hub
+        self._open: dict[WindowKey, Recording] = {}
+        self._unfinished: set[Recording] = set()
+        """The open ones, and those that a newer stream superseded and whose last chunks are on their way."""
+        self.counts = RecordingCounts()
+
+    @property
+    def open_count(self) -> int:
+        """Number of windows that are being recorded."""
+        return len(self._open)
+
+    async def open(self, head: WindowHead, rules: IngestRules) -> Recording:
+        """Returns the window's recording, ready to take the next chunk; an older stream of it ends.
+
+        Raises:
+            FailedPrecondition: If the session was deleted.
+            Aborted: If a still newer stream came meanwhile.
+            Unavailable: If the older stream's chunks cannot be stored in time.
+            StorageError: As the engine does.
+        """
+        key = head.key
+        recording = Recording(head, rules, self._store, self._committer, self._hub, self.counts)
+        older = self._open.get(key)
+        self._open[key] = recording
+        self._unfinished.add(recording)
+        try:
+            if older is not None:
+                older.superseded()
+                await _drained(older)
+            await self._check_not_deleted(key.session_key)
+            if point := await self._store.resume_point(key):
+                recording.head = replace(head, kept_from=point.kept_from)
+                recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
+            recording.raise_if_broken()
+        except BaseException:
+            self._forget(recording)
+            raise
+        return recording
+
+    async def close(self, recording: Recording) -> None:
+        """Lets go of a recording whose stream has ended, once what it took in is durable."""
+        try:
+            await recording.drained()
+        finally:
+            self._forget(recording)
+
+    async def _check_not_deleted(self, key: SessionKey) -> None:
+        if await self._store.is_deleted(key):
+            raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
+
+    def of_session(self, session: SessionKey) -> list[Recording]:
+        """Returns the recordings of a session that are open or have chunks on their way to storage."""
+        return [recording for recording in self._unfinished if recording.key.session_key == session]
+
+    def _forget(self, recording: Recording) -> None:
+        self._unfinished.discard(recording)
+        if self._open.get(recording.key) is recording:
+            del self._open[recording.key]
+
+
+async def _drained(recording: Recording) -> None:
+    try:
+        async with asyncio.timeout(SUPERSEDE_TIMEOUT_S):
+            await recording.drained()
+    except TimeoutError:
+        raise Unavailable("the window's last chunks are still being stored", reason="STORAGE_SLOW") from None

@@ -1,0 +1,111 @@
+"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold, find."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.ingest.findings import find, marks_of
+from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state, fold
+from services.audit.model import ChunkRow, WindowHead
+from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode, deflate, inflate
+from services.audit.privacy.masking import Masker
+
+IDENTITY = 1
+GZIP = 2
+
+
+@dataclass(frozen=True, slots=True)
+class SentChunk:
+    """A chunk as a recorder sent it; `encoding` is the contract's ChunkEncoding."""
+
+    seq: int
+    encoding: int
+    payload: bytes
+    event_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A chunk as it is stored.
+
+    Attributes:
+        state: The window's state after it.
+        row: What is stored.
+        masked: How often each rule found something in each class of field; never what.
+    """
+
+    state: WindowState
+    row: ChunkRow
+    masked: dict[tuple[str, str], int]
+
+
+def take_in(
+    head: WindowHead,
+    state: WindowState,
+    sent: SentChunk,
+    bounds: Bounds,
+    masker: Masker,
+    rules: BehaviourRules | None,
+) -> TakenIn:
+    """Returns a chunk as it is stored. Pure.
+
+    The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
+    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events. Without `rules`
+    no interactions are looked for.
+
+    Raises:
+        BadPayload: If the chunk cannot be stored; the state is what it was.
+    """
+    key = head.key
+    payload = sent.payload
+    if len(payload) > bounds.max_bytes:
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: {len(payload):,} bytes are more than max_chunk_bytes ({bounds.max_bytes:,}); "
+            "send smaller chunks",
+        )
+    if sent.encoding == GZIP:
+        text = inflate(payload, bounds)
+    elif sent.encoding == IDENTITY:
+        text = payload
+        payload = deflate(text)
+    else:
+        raise BadPayload(Fault.INVALID_PAYLOAD, "encoding: must be IDENTITY or GZIP")
+    events = decode(text)
+    if sent.event_count and sent.event_count != len(events):
+        raise BadPayload(
+            Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
+        )
+    masked = masker.mask(state.mask, text)
+    if masked.text is not text:
+        text = masked.text
+        payload = deflate(text)
+        events = decode(text)
+    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
+    check_times(events, facts.first_ms, facts.last_ms, bounds)
+    if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
+        facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
+    found: list[Interaction] = []
+    if rules is not None:
+        after, found = find(state, after, events, rules)
+    row = ChunkRow(
+        key=key,
+        seq=after.seq,
+        kept_from=head.kept_from,
+        order_ms=after.order_ms,
+        first_ms=facts.first_ms,
+        last_ms=facts.last_ms,
+        event_count=len(events),
+        snapshot_ms=facts.snapshot_ms,
+        snapshot_seq=facts.snapshot_seq,
+        marks=(*facts.marks, *marks_of(found))[:MAX_MARKS],
+        totals=after.totals,
+        state=dump_state(after),
+        payload=payload,
+        found=tuple(found),
+        first_number=state.behaviour.kept,
+        device_type=head.device_type,
+        actor_type=head.actor_type,
+    )
+    return TakenIn(after, row, masked.counts)

@@ -1,0 +1,1 @@
+"""Privacy: the policy, and the masking of every chunk before anything is written."""

@@ -1,0 +1,1 @@
+"""Storage: the tables, the engines that hold them, and everything that is read from or written to them."""

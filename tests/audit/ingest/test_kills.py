@@ -1,0 +1,174 @@
+"""Kills: the audit process dies at random moments while recorders stream, and nothing acknowledged is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sys
+import time
+import uuid
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+import recordings
+from audit.service import chunk, client, end, start, uuid7
+
+from services.audit.app import serve
+from services.audit.storage.engine_chdb import ChdbEngine
+
+KILLS = 25
+RECORDERS = 20
+SEED = 20261122
+
+
+class Server:
+    """`python -m services.audit`, killed and started again on the same port."""
+
+    def __init__(self, settings, port: int) -> None:
+        self.address = f"127.0.0.1:{port}"
+        self._environment = {
+            **os.environ,
+            "AFTERIMAGE_DATA_DIR": str(settings.data_dir),
+            "AFTERIMAGE_AUTH__SECRET": settings.auth.secret.get_secret_value(),
+            "AFTERIMAGE_AUDIT__PORT": str(port),
+            "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
+            "AFTERIMAGE_LOG__LEVEL": "error",
+            "AFTERIMAGE_PRIVACY": json.dumps(settings.privacy),  # as the run without kills has it
+        }
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.audit", env=self._environment
+        )
+        port = int(self.address.rpartition(":")[2])
+        async with asyncio.timeout(60):
+            while True:
+                assert self._process.returncode is None, "the audit process ended by itself"
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except OSError:
+                    await asyncio.sleep(0.05)
+                else:
+                    writer.close()
+                    return
+
+    async def kill(self, number: int = signal.SIGKILL) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+        await self._process.wait()
+
+
+@dataclass
+class Recorder:
+    """A recorder that goes on until everything is acknowledged and its window has ended."""
+
+    chunks: list
+    session: uuid.UUID
+    window: uuid.UUID = field(default_factory=uuid.uuid4)
+    acked: int = 0
+    reconnects: int = 0
+    ended: bool = False
+
+    async def run(self, address: str, token: str, pace_s: float) -> None:
+        while not self.ended:
+            async with client(address, token) as opened:
+                try:
+                    await self._stream(opened, pace_s)
+                except grpc.aio.AioRpcError as error:
+                    # A write that meets the end of its stream is a local INTERNAL in grpc.aio.
+                    lost = error.code() is grpc.StatusCode.INTERNAL and "from Core" in (error.details() or "")
+                    if not lost and error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+                        raise
+            if not self.ended:
+                self.reconnects += 1
+                await asyncio.sleep(random.uniform(0.02, 0.2))
+
+    async def _stream(self, opened, pace_s: float) -> None:
+        call = opened.stub.RecordSession(metadata=opened.metadata)
+        await call.write(start(self.session, self.window))
+        first = await call.read()
+        if first is grpc.aio.EOF:
+            await call.initial_metadata()
+            raise grpc.aio.AioRpcError(await call.code(), grpc.aio.Metadata(), grpc.aio.Metadata())
+        ready = first.ready
+        assert ready.next_seq > self.acked, f"acknowledged {self.acked}, but the server wants {ready.next_seq}"
+        self.acked = ready.next_seq - 1
+
+        async def write() -> None:
+            for seq in range(ready.next_seq, len(self.chunks) + 1):
+                await call.write(chunk(seq, self.chunks[seq - 1]))
+                await asyncio.sleep(random.uniform(0, 2 * pace_s))
+            await call.write(end(len(self.chunks)))
+
+        writing = asyncio.create_task(write())
+        try:
+            while (answer := await call.read()) is not grpc.aio.EOF:
+                assert answer.HasField("ack"), answer
+                assert answer.ack.through_seq > self.acked
+                self.acked = answer.ack.through_seq
+            self.ended = await call.code() is grpc.StatusCode.OK and self.acked == len(self.chunks)
+        finally:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+
+
+def _chunks(number: int, begin: int) -> list:
+    """A recorder's chunks: the events of a real recording, over and over, with times that go on."""
+    paths = recordings.paths()[:3]
+    events = [e for e in recordings.events(paths[number % len(paths)]) if e["type"] != 2][:120]
+    base, found = events[0]["timestamp"], []
+    for lap in range(8):
+        shifted = [{**e, "timestamp": begin + lap * 60_000 + (e["timestamp"] - base)} for e in events]
+        found += [shifted[at : at + 8] for at in range(0, len(shifted), 8)]
+    return found
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(300)
+async def test_twenty_five_kills_lose_nothing_and_repeat_nothing(settings, mint, unused_tcp_port: int) -> None:
+    random.seed(SEED)
+    begin = 1_000 * (int(time.time()) - 3_600)
+    token = mint("record", "view")
+    fleet = [Recorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
+    server = Server(settings, unused_tcp_port)
+    await server.start()
+    pace_s = 0.35
+    running = [asyncio.create_task(one.run(server.address, token, pace_s)) for one in fleet]
+    kills = 0
+    while kills < KILLS:
+        await asyncio.sleep(random.uniform(0.05, 0.9))
+        assert not all(task.done() for task in running), f"the recorders were done after {kills} kills"
+        await server.kill()
+        kills += 1
+        await server.start()
+    async with asyncio.timeout(150):
+        await asyncio.gather(*running)
+    await server.kill(signal.SIGTERM)
+
+    assert sum(one.reconnects for one in fleet) >= KILLS
+    # A run without kills, beside it in the same store: another project has the same sessions.
+    async with serve(settings) as calm, client(calm.address, mint("record", "view")) as first:
+        async with client(calm.address, mint("record", "view", project="other")) as second:
+            for one in fleet:
+                await second.record(one.session, one.window, one.chunks)
+                events = [event for events in one.chunks for event in events]
+                assert await first.events(one.session) == events
+                shaken, still = await first.session(one.session), await second.session(one.session)
+                assert shaken.session.totals == still.session.totals
+                assert shaken.session.active_duration == still.session.active_duration
+                assert shaken.session.status == still.session.status
+                assert [w.last_seq for w in shaken.windows] == [len(one.chunks)]
+    engine = await ChdbEngine.open(settings.chdb_path, 1)
+    try:
+        [(rows, different)] = await engine.query(
+            "SELECT count(), uniqExact(session, window, seq) FROM chunks WHERE project = 'demo'"
+        )
+    finally:
+        await engine.close()
+    assert different == sum(len(one.chunks) for one in fleet)
+    assert rows >= different
