@@ -9,9 +9,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from services.audit.convert.behaviour import heatmap_answer
-
 from services.audit.behaviour.heatmap import heatmap_query
+from services.audit.convert.behaviour import heatmap_answer
 from services.audit.storage.behaviour_store import BehaviourStore
 from services.audit.storage.engine_chdb import ChdbEngine
 from services.audit.storage.schema import Dialect, migrate
