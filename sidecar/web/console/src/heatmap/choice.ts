@@ -1,0 +1,138 @@
+/** What a heatmap is asked for: kept in the page's address, so that a view can be sent to somebody and reloaded. */
+
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
+import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import { DeviceType } from "@contract/recording/v1/enums_pb";
+import type { Extent } from "./heat";
+import { KINDS } from "./words";
+
+/** Devices that can be chosen, by their names in addresses. */
+export const DEVICES = [
+  { name: "desktop", label: "Desktop", device: DeviceType.DESKTOP },
+  { name: "mobile", label: "Mobile", device: DeviceType.MOBILE },
+  { name: "tablet", label: "Tablet", device: DeviceType.TABLET },
+  { name: "other", label: "Other", device: DeviceType.OTHER },
+] as const;
+
+/** Lengths of time that can be chosen, up to now. */
+export const PERIODS = [
+  { name: "24h", label: "Last 24 hours", ms: 86_400_000 },
+  { name: "7d", label: "Last 7 days", ms: 7 * 86_400_000 },
+  { name: "30d", label: "Last 30 days", ms: 30 * 86_400_000 },
+] as const;
+
+/** Widths that a viewport can be bounded to. */
+export interface Widths {
+  /** In CSS pixels; 0: no bound. */
+  readonly min: number;
+  /** In CSS pixels; 0: no bound. */
+  readonly max: number;
+}
+
+/** What is chosen. */
+export interface Choice {
+  /** Normalised URL; "": none yet. */
+  readonly page: string;
+  readonly kind: HeatmapKind;
+  /** Name of one of DEVICES; "": all. */
+  readonly device: string;
+  /** Name of one of PERIODS; "": any time. */
+  readonly period: string;
+  readonly widths: Widths;
+}
+
+const ANY_WIDTH: Widths = { min: 0, max: 0 };
+const MAX_WIDTH = 65_535;
+
+/** Cells along each axis, unless the page is so tall that they would be coarse. */
+const RESOLUTION = 100;
+const MAX_RESOLUTION = 400;
+const MAX_POINTS = 10_000;
+
+/** Tallest that a cell should be, in CSS pixels. */
+const CELL_HEIGHT = 32;
+
+/** Returns the choice that an address makes; what it names wrongly is as if it were not there. */
+export function choiceOf(search: URLSearchParams): Choice {
+  const widths = parseWidths(search.get("width") ?? "");
+  return {
+    page: search.get("page") ?? "",
+    kind: KINDS.find(({ name }) => name === search.get("kind"))?.kind ?? HeatmapKind.CLICK,
+    device: DEVICES.find(({ name }) => name === search.get("device"))?.name ?? "",
+    period: PERIODS.find(({ name }) => name === search.get("time"))?.name ?? "",
+    widths: "problem" in widths ? ANY_WIDTH : widths,
+  };
+}
+
+/** Returns the query of the address that makes a choice; defaults are left out. */
+export function searchOf(choice: Choice): URLSearchParams {
+  const kind = KINDS.find((one) => one.kind === choice.kind)?.name ?? "";
+  const parts = {
+    page: choice.page,
+    kind: kind === "click" ? "" : kind,
+    device: choice.device,
+    time: choice.period,
+    width: widthsWords(choice.widths),
+  };
+  return new URLSearchParams(Object.entries(parts).filter(([, value]) => value !== ""));
+}
+
+/** Returns the widths that somebody wrote: "768-1440", "768-", "-767", "390"; or what is wrong with it. */
+export function parseWidths(text: string): Widths | { problem: string } {
+  const trimmed = text.replace(/\s|px/g, "").replace(/[–—]/g, "-");
+  if (trimmed === "" || trimmed === "-") {
+    return ANY_WIDTH;
+  }
+  const [, from, dash, to] = /^(\d{1,6})?(-)?(\d{1,6})?$/.exec(trimmed) ?? [];
+  if (from === undefined && dash === undefined) {
+    return { problem: "Write a range in pixels, such as 768-1440, 768- or -767." };
+  }
+  const min = Number(from ?? 0);
+  const max = dash === undefined ? min : Number(to ?? 0);
+  if (min > MAX_WIDTH || max > MAX_WIDTH) {
+    return { problem: `A viewport is at most ${MAX_WIDTH.toLocaleString("en")} pixels wide.` };
+  }
+  return max > 0 && max < min ? { problem: `${max} is below ${min}: write the smaller width first.` } : { min, max };
+}
+
+/** Returns widths as `parseWidths` reads them; "" for any. */
+export function widthsWords({ min, max }: Widths): string {
+  if (min === 0 && max === 0) {
+    return "";
+  }
+  return min === max ? `${min}` : `${min || ""}-${max || ""}`;
+}
+
+/** Returns how many cells a page of this size wants along each axis. */
+export function resolutionFor(page: Extent): number {
+  return Math.min(Math.max(RESOLUTION, Math.ceil(page.height / CELL_HEIGHT)), MAX_RESOLUTION);
+}
+
+/**
+ * Returns the request for a choice.
+ *
+ * @param now Milliseconds since 1970: what periods count back from.
+ * @param resolution Cells along each axis.
+ */
+export function requestOf(choice: Choice, now: number, resolution = RESOLUTION): GetHeatmapRequest {
+  const device = DEVICES.find(({ name }) => name === choice.device);
+  const since = sinceOf(choice, now);
+  return create(GetHeatmapRequestSchema, {
+    page: choice.page,
+    kind: choice.kind,
+    deviceTypes: device === undefined ? [] : [device.device],
+    ...(since === undefined ? {} : { startTime: timestampFromMs(since) }),
+    minViewportWidth: choice.widths.min,
+    maxViewportWidth: choice.widths.max,
+    resolution,
+    maxPoints: MAX_POINTS,
+  });
+}
+
+/** Returns when a choice's period begins, in milliseconds since 1970; undefined: any time. */
+export function sinceOf(choice: Choice, now: number): number | undefined {
+  const period = PERIODS.find(({ name }) => name === choice.period);
+  return period === undefined ? undefined : now - period.ms;
+}

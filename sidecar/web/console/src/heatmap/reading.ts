@@ -1,0 +1,53 @@
+/** Numbers at a place of a heatmap: what lies under the pointer, and what the ends of the legend stand for. */
+
+import { type Extent, type Heat, isBands } from "./heat";
+
+/** What was counted at a place. */
+export interface Reading {
+  /** Interactions; milliseconds for attention. */
+  readonly count: number;
+  /** Part of all samples, 0 to 1. */
+  readonly share: number;
+}
+
+/**
+ * Returns what was counted around a place: within `reach` of it, or in the band that it lies in.
+ *
+ * @param x In percent of the page's width.
+ * @param y In percent of the page's height.
+ * @param page The page's size in CSS pixels.
+ * @param reach In CSS pixels of the page; bands do without.
+ */
+export function readingAt(heat: Heat, x: number, y: number, page: Extent, reach: number): Reading {
+  const within = isBands(heat.kind) ? bandHolds(heat, y) : near(x, y, page, reach);
+  const count = heat.points.reduce((sum, point) => (within(point) ? sum + point.count : sum), 0);
+  return { count, share: heat.samples > 0 ? count / heat.samples : 0 };
+}
+
+/** Returns what was counted at the hottest place. */
+export function hottest(heat: Heat, page: Extent, reach: number): Reading {
+  const readings = heat.points.slice(0, 50).map((point) => readingAt(heat, point.x, point.y, page, reach));
+  return readings.reduce((most, reading) => (reading.count > most.count ? reading : most), { count: 0, share: 0 });
+}
+
+/**
+ * Returns how deep a part of the page views went, in percent of the page's height; undefined where none is deeper than
+ * the page's first band.
+ *
+ * @param heat Of the kind scroll.
+ * @param share Part of page views, 0 to 1.
+ */
+export function depthSeenBy(heat: Heat, share: number): number | undefined {
+  const cell = 100 / Math.max(heat.resolution, 1);
+  const deepest = Math.max(0, ...heat.points.filter((point) => point.count >= heat.samples * share).map((p) => p.y));
+  return deepest > 0 ? deepest + cell / 2 : undefined;
+}
+
+function near(x: number, y: number, page: Extent, reach: number): (point: { x: number; y: number }) => boolean {
+  return (point) => Math.hypot(((point.x - x) / 100) * page.width, ((point.y - y) / 100) * page.height) <= reach;
+}
+
+function bandHolds(heat: Heat, y: number): (point: { y: number }) => boolean {
+  const half = 50 / Math.max(heat.resolution, 1);
+  return (point) => y >= point.y - half && y < point.y + half;
+}

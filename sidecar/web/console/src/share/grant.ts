@@ -1,0 +1,92 @@
+/** A visitor's grant: how long it holds, and what a reload of the page finds of it. */
+
+/** What a visitor holds while a link is open. */
+export interface Grant {
+  readonly token: string;
+  readonly renewalHandle: string;
+  readonly sessionId: string;
+  /** When the link ends, in milliseconds since 1970. */
+  readonly linkEndsMs: number;
+  /** The part of the session, in milliseconds from its start; undefined: from its start, to its end. */
+  readonly startMs: number | undefined;
+  readonly endMs: number | undefined;
+  /** How often the link can still be opened; undefined: as often as one likes. */
+  readonly viewsLeft: number | undefined;
+}
+
+/** Part of a grant's life after which it is renewed: there is time to try again before it ends. */
+const RENEW_AFTER = 0.6;
+
+const SHORTEST_WAIT_MS = 2_000;
+const DEFAULT_LIFE_MS = 900_000;
+
+/**
+ * Returns how long after it was given a grant is to be renewed, in milliseconds. Its life is the difference of its own
+ * two times: the visitor's clock may be wrong by hours.
+ */
+export function renewAfterMs(token: string): number {
+  const { iat, exp } = claimsOf(token);
+  const lifeMs = typeof iat === "number" && typeof exp === "number" ? (exp - iat) * 1000 : DEFAULT_LIFE_MS;
+  return Math.max(lifeMs * RENEW_AFTER, SHORTEST_WAIT_MS);
+}
+
+/**
+ * Keeps the renewal handle of the link that a tab has open, so that a reload is not another view. It is stored under a
+ * hash of the link's token: the token itself stays where it is, in the address.
+ */
+export class HandleStore {
+  static readonly #key = "afterimage.share";
+  readonly #storage: Storage | undefined;
+
+  /** @param storage The tab's; undefined: it has none, every reload is a view. */
+  constructor(storage: Storage | undefined) {
+    this.#storage = storage;
+  }
+
+  /** Returns the handle of a link; undefined: none is kept. */
+  read(token: string): string | undefined {
+    try {
+      const [fingerprint, handle] = (this.#storage?.getItem(HandleStore.#key) ?? "").split(" ");
+      return fingerprint === fingerprintOf(token) && handle ? handle : undefined;
+    } catch {
+      return undefined; // storage is forbidden here
+    }
+  }
+
+  /** Keeps the handle of a link, in place of any other's. */
+  write(token: string, handle: string): void {
+    try {
+      this.#storage?.setItem(HandleStore.#key, `${fingerprintOf(token)} ${handle}`);
+    } catch {
+      // Full or forbidden: a reload is then another view.
+    }
+  }
+
+  /** Forgets the handle: the link has ended. */
+  clear(): void {
+    try {
+      this.#storage?.removeItem(HandleStore.#key);
+    } catch {
+      // Nothing was kept then.
+    }
+  }
+}
+
+function claimsOf(token: string): { iat?: unknown; exp?: unknown } {
+  try {
+    const body = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
+    const claims: unknown = JSON.parse(atob(body));
+    return typeof claims === "object" && claims !== null ? claims : {};
+  } catch {
+    return {};
+  }
+}
+
+/** FNV-1a over 32 bits: tells this tab's links apart, and is far too short to lead back to a token. */
+function fingerprintOf(token: string): string {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < token.length; index++) {
+    hash = Math.imul(hash ^ token.charCodeAt(index), 0x01000193);
+  }
+  return (hash >>> 0).toString(16);
+}

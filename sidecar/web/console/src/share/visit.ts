@@ -1,0 +1,64 @@
+/** A visit to a share page, as states and what leads from one to the next. Pure. */
+
+import type { Grant } from "./grant";
+
+/** Where a visit is. */
+export type Visit =
+  /** The link is being looked at, or redeemed. */
+  | { readonly at: "opening" }
+  /** It needs a passcode. `problem`: what was wrong with the last; `waitUntilMs`: when the next may be tried. */
+  | { readonly at: "passcode"; readonly problem?: string; readonly waitUntilMs?: number; readonly busy: boolean }
+  /** It is open. `warning`: renewing does not succeed at present. */
+  | { readonly at: "watching"; readonly grant: Grant; readonly warning?: string }
+  /** There is no such link, or not any more. `wasOpen`: it ended before the visitor's eyes. */
+  | { readonly at: "ended"; readonly wasOpen: boolean }
+  /** The address is no link's: a part of it is missing. */
+  | { readonly at: "malformed" }
+  /** Something is away; trying again helps. */
+  | { readonly at: "failed"; readonly problem: string; readonly waitUntilMs?: number };
+
+/** What happens in a visit. */
+export type VisitEvent =
+  | { readonly type: "open" }
+  | { readonly type: "passcodeNeeded"; readonly problem?: string; readonly waitUntilMs?: number }
+  | { readonly type: "passcodeSent" }
+  | { readonly type: "granted"; readonly grant: Grant }
+  | { readonly type: "gone" }
+  | { readonly type: "malformed" }
+  | { readonly type: "failed"; readonly problem: string; readonly waitUntilMs?: number };
+
+/** A visit that has just begun. */
+export const OPENING: Visit = { at: "opening" };
+
+/** Returns where a visit is after something has happened. */
+export function after(visit: Visit, event: VisitEvent): Visit {
+  switch (event.type) {
+    case "open":
+      return OPENING;
+    case "passcodeNeeded":
+      return { at: "passcode", busy: false, ...said(event) };
+    case "passcodeSent":
+      return { at: "passcode", busy: true };
+    case "granted":
+      return { at: "watching", grant: event.grant };
+    case "gone":
+      return { at: "ended", wasOpen: visit.at === "watching" || (visit.at === "ended" && visit.wasOpen) };
+    case "malformed":
+      return { at: "malformed" };
+    case "failed":
+      // What is being watched goes on for as long as its grant holds.
+      return visit.at === "watching"
+        ? { at: "watching", grant: visit.grant, warning: event.problem }
+        : { at: "failed", problem: event.problem, ...said(event) };
+  }
+}
+
+function said(event: { readonly problem?: string; readonly waitUntilMs?: number }): {
+  readonly problem?: string;
+  readonly waitUntilMs?: number;
+} {
+  return {
+    ...(event.problem === undefined ? {} : { problem: event.problem }),
+    ...(event.waitUntilMs === undefined ? {} : { waitUntilMs: event.waitUntilMs }),
+  };
+}

@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import { type Interaction, InteractionSchema } from "@contract/recording/v1/interaction_pb";
+import { describe, expect, it } from "vitest";
+import { literalPart, momentOf } from "../../src/heatmap/moment";
+
+const SHOP = "https://shop.example/";
+const ORDER = "https://shop.example/orders/:id";
+const WIDE = { width: 1280, height: 720 };
+
+function opened(page: string, offsetMs: number, width = 1280, windowId = "a"): Interaction {
+  return create(InteractionSchema, {
+    sessionId: "s",
+    windowId,
+    kind: InteractionKind.PAGE,
+    page,
+    offset: durationFromMs(offsetMs),
+    viewport: { width, height: 720 },
+  });
+}
+
+describe("the moment that shows a page", () => {
+  it("is two seconds after it was opened", () => {
+    const found = momentOf([opened(SHOP, 0), opened(ORDER, 10_000)], ORDER, WIDE);
+    expect(found).toEqual({ sessionId: "s", windowId: "a", offsetMs: 12_000, viewport: WIDE });
+  });
+
+  it("is before the next page of the same window", () => {
+    const pages = [opened(SHOP, 0), opened(ORDER, 500, 1280, "b"), opened(ORDER, 1_000)];
+    expect(momentOf(pages, SHOP, WIDE)?.offsetMs).toBe(980);
+  });
+
+  it("is never before the page itself", () => {
+    expect(momentOf([opened(SHOP, 100), opened(ORDER, 105)], SHOP, WIDE)?.offsetMs).toBe(100);
+  });
+
+  it("is of the visit whose viewport is the nearest to the typical one", () => {
+    const pages = [opened(SHOP, 0, 390), opened(ORDER, 5_000, 390), opened(SHOP, 9_000, 1200), opened(ORDER, 20_000)];
+    expect(momentOf(pages, SHOP, WIDE)?.offsetMs).toBe(11_000);
+  });
+
+  it("is none where the session does not show the page", () => {
+    expect(momentOf([opened(SHOP, 0)], ORDER, WIDE)).toBeUndefined();
+  });
+});
+
+describe("what the addresses of a page have in common", () => {
+  it.each([
+    [SHOP, SHOP],
+    [ORDER, "https://shop.example/orders/"],
+    ["https://a.example/:id/a/very/long/way/to/the/settings/of/:id", "/a/very/long/way/to/the/settings/of/"],
+    ["https://a.example/identity/:date", "https://a.example/identity/"],
+  ])("%s", (page, literal) => {
+    expect(literalPart(page)).toBe(literal);
+  });
+});
