@@ -1,5 +1,4 @@
-/** What a heatmap is asked for: kept in the page's address, so that a view can be sent to somebody and reloaded. */
-
+// What a heatmap is asked for: kept in the page's address, so that a view can be sent to somebody and reloaded.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";

@@ -1,5 +1,4 @@
-/** Draws heatmaps on a canvas: gradients add up in its alpha channel, which then becomes colour. */
-
+// Draws heatmaps on a canvas: gradients add up in its alpha channel, which then becomes colour.
 import { falloff, gradientsOf } from "./gradients";
 import { type Extent, type Heat, isBands } from "./heat";
 import { colourise, rampColour } from "./ramp";

@@ -1,11 +1,8 @@
-/**
- * Which gradients make up a heatmap: where, how large, how strong.
- *
- * The server's cells are already smoothed, and neighbouring cells all have points, so gradients overlap and add up.
- * Each is therefore drawn weaker than its intensity, by a factor such that the sum at the hottest place is the highest
- * intensity that the server gave: nothing saturates, and twice the heat is twice the alpha.
- */
-
+// Which gradients make up a heatmap: where, how large, how strong.
+//
+// The server's cells are already smoothed, and neighbouring cells all have points, so gradients overlap and add up.
+// Each is therefore drawn weaker than its intensity, by a factor such that the sum at the hottest place is the highest
+// intensity that the server gave: nothing saturates, and twice the heat is twice the alpha.
 import type { Extent, Heat, HeatPoint } from "./heat";
 
 /** Gradients reach so many cells far, so that those of neighbouring cells run into each other. */

@@ -1,5 +1,4 @@
-/** What GetHeatmap answered, in plain numbers. */
-
+// What GetHeatmap answered, in plain numbers.
 import type { GetHeatmapResponse } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 

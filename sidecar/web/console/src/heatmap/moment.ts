@@ -1,5 +1,4 @@
-/** Which moment of which session shows a page, for the picture under its heatmap. */
-
+// Which moment of which session shows a page, for the picture under its heatmap.
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";

@@ -1,7 +1,5 @@
-/**
- * The colours of heat. Lightness rises in equal steps from cold to hot (OKLCH), so the order is read without telling
- * hues apart: in grey, and by people who see no red or green. Cold is nearly transparent: the page shows through.
- */
+// The colours of heat. Lightness rises in equal steps from cold to hot (OKLCH), so the order is read without telling
+// hues apart: in grey, and by people who see no red or green. Cold is nearly transparent: the page shows through.
 
 /** A stop: intensity 0 to 1, then OKLCH lightness (0 to 1), chroma and hue in degrees, then opacity (0 to 1). */
 type Stop = readonly [intensity: number, lightness: number, chroma: number, hue: number, opacity: number];

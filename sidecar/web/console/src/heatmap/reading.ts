@@ -1,5 +1,4 @@
-/** Numbers at a place of a heatmap: what lies under the pointer, and what the ends of the legend stand for. */
-
+// Numbers at a place of a heatmap: what lies under the pointer, and what the ends of the legend stand for.
 import { type Extent, type Heat, isBands } from "./heat";
 
 /** What was counted at a place. */

@@ -1,5 +1,4 @@
-/** What a heatmap says in words: its kinds, its legend, what is under the pointer, why it is empty. */
-
+// What a heatmap says in words: its kinds, its legend, what is under the pointer, why it is empty.
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import type { Extent, Heat } from "./heat";
 import { hottest, type Reading } from "./reading";

@@ -1,11 +1,129 @@
-import { Page } from "../shell/Page";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useParams } from "react-router";
+import { createApi } from "../api/api";
+import { ApiContext } from "../api/context";
+import { Brand } from "../shell/Brand";
+import { useTitle } from "../shell/Page";
+import { ThemeSwitch } from "../shell/ThemeSwitch";
+import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
+import { Spinner } from "../ui/Loading";
+import { HandleStore } from "./grant";
+import { PasscodeForm } from "./PasscodeForm";
+import { SharedPlayer } from "./SharedPlayer";
+import styles from "./SharePage.module.css";
+import { ShareVisit } from "./ShareVisit";
+import { useWait } from "./useWait";
 
-/** One session for the holder of a link. */
+/** One session, or a part of it, for the holder of a link: no account, and no way into the console. */
 export default function SharePage() {
+  const { token = "" } = useParams();
+  useTitle("Shared session");
   return (
-    <Page title="Shared session">
-      <EmptyState title="This page is not part of this build" />
-    </Page>
+    <div className={styles.page}>
+      <header className={styles.bar}>
+        <Brand />
+        <span className={styles.what}>Shared session</span>
+        <ThemeSwitch />
+      </header>
+      <main className={styles.content}>
+        <Visited key={token} token={token} />
+      </main>
+    </div>
   );
+}
+
+function Visited({ token }: { token: string }) {
+  const [share] = useState(
+    () => new ShareVisit(token, createApi({ token: () => null }).share, new HandleStore(tabStorage())),
+  );
+  const visit = useSyncExternalStore(share.subscribe, () => share.visit);
+  const api = useMemo(() => createApi({ token: () => share.grantToken }), [share]);
+
+  useEffect(() => {
+    void share.open();
+    const look = () => {
+      if (document.visibilityState === "visible") void share.look();
+    };
+    document.addEventListener("visibilitychange", look);
+    window.addEventListener("online", look);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      window.removeEventListener("online", look);
+      share.close();
+    };
+  }, [share]);
+
+  switch (visit.at) {
+    case "opening":
+      return <Spinner label="Opening the link" />;
+    case "passcode":
+      return <PasscodeForm {...visit} onEnter={(passcode) => void share.enter(passcode)} />;
+    case "watching":
+      return (
+        <ApiContext value={api}>
+          <SharedPlayer grant={visit.grant} warning={visit.warning} onEnd={() => void share.look()} />
+        </ApiContext>
+      );
+    case "ended":
+      return <Ended wasOpen={visit.wasOpen} />;
+    case "malformed":
+      return (
+        <EmptyState title="This address is not whole">
+          <p>A link ends in 43 letters, digits, hyphens and underscores. Part of this one is missing or changed.</p>
+          <p>Copy all of it from where you found it: programs for mail and chat sometimes break long addresses.</p>
+        </EmptyState>
+      );
+    case "failed":
+      return <Failed problem={visit.problem} waitUntilMs={visit.waitUntilMs} onRetry={() => void share.open()} />;
+  }
+}
+
+function Ended({ wasOpen }: { wasOpen: boolean }) {
+  return (
+    <EmptyState title="This link has expired">
+      {wasOpen ? (
+        <p role="alert">The replay was stopped: the link’s time is over, or whoever shared it has revoked it.</p>
+      ) : (
+        <p>Its time is over, it was revoked, it has been opened as often as it may be, or it never was a link.</p>
+      )}
+      <ul className={styles.checks}>
+        <li>Ask whoever sent it to you for a new link.</li>
+        <li>Look whether the address is whole: it ends in 43 characters, and one that is changed opens nothing.</li>
+        <li>Look for a newer message: the link may have been replaced.</li>
+      </ul>
+    </EmptyState>
+  );
+}
+
+interface FailedProps {
+  problem: string;
+  waitUntilMs: number | undefined;
+  onRetry: () => void;
+}
+
+function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
+  const wait = useWait(waitUntilMs);
+  return (
+    <EmptyState
+      title="The link cannot be opened at present"
+      action={
+        <Button kind="primary" onClick={onRetry} disabled={wait !== undefined}>
+          {wait === undefined ? "Try again" : `Try again in ${wait}`}
+        </Button>
+      }
+    >
+      <p role="alert">{problem}</p>
+      <p>The link itself is not at fault, and no view of it was used up.</p>
+    </EmptyState>
+  );
+}
+
+/** Returns the tab's storage; undefined where the browser forbids it. */
+function tabStorage(): Storage | undefined {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return undefined;
+  }
 }

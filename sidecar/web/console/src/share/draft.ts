@@ -1,5 +1,4 @@
-/** A link as it is being filled in, and the request that it becomes. */
-
+// A link as it is being filled in, and the request that it becomes.
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type CreateShareLinkRequest, CreateShareLinkRequestSchema } from "@contract/share/v1/share_service_pb";

@@ -1,4 +1,4 @@
-/** A visitor's grant: how long it holds, and what a reload of the page finds of it. */
+// A visitor's grant: how long it holds, and what a reload of the page finds of it.
 
 /** What a visitor holds while a link is open. */
 export interface Grant {

@@ -1,4 +1,4 @@
-/** For how long a link lives: presets, what people write, what is said. */
+// For how long a link lives: presets, what people write, what is said.
 
 const UNITS = [
   { unit: "minutes", ms: 60_000 },

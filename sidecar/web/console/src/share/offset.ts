@@ -1,4 +1,4 @@
-/** Moments of a session as people write them: "1:23", "1:02:03", "83", "83.5 s". */
+// Moments of a session as people write them: "1:23", "1:02:03", "83", "83.5 s".
 
 /** Returns milliseconds; undefined for no moment, NaN for what is none. */
 export function parseOffset(text: string): number | undefined {

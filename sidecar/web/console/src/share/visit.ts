@@ -1,5 +1,4 @@
-/** A visit to a share page, as states and what leads from one to the next. Pure. */
-
+// A visit to a share page, as states and what leads from one to the next. Pure.
 import type { Grant } from "./grant";
 
 /** Where a visit is. */
@@ -23,6 +22,7 @@ export type VisitEvent =
   | { readonly type: "passcodeNeeded"; readonly problem?: string; readonly waitUntilMs?: number }
   | { readonly type: "passcodeSent" }
   | { readonly type: "granted"; readonly grant: Grant }
+  | { readonly type: "stands" }
   | { readonly type: "gone" }
   | { readonly type: "malformed" }
   | { readonly type: "failed"; readonly problem: string; readonly waitUntilMs?: number };
@@ -41,6 +41,8 @@ export function after(visit: Visit, event: VisitEvent): Visit {
       return { at: "passcode", busy: true };
     case "granted":
       return { at: "watching", grant: event.grant };
+    case "stands":
+      return visit.at === "watching" ? { at: "watching", grant: visit.grant } : visit;
     case "gone":
       return { at: "ended", wasOpen: visit.at === "watching" || (visit.at === "ended" && visit.wasOpen) };
     case "malformed":

@@ -1,0 +1,109 @@
+import { useState } from "react";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { ShareLink } from "@contract/share/v1/share_link_pb";
+import { useApi } from "../api/context";
+import { inWords } from "../api/errors";
+import type { Call } from "../api/useCall";
+import { Button } from "../ui/Button";
+import { ErrorNotice } from "../ui/ErrorNotice";
+import { Skeleton } from "../ui/Loading";
+import { dateWords, linkFacts } from "./facts";
+import styles from "./ShareLinks.module.css";
+
+interface ShareLinksProps {
+  links: Call<readonly ShareLink[]>;
+  /** Is called when a link has ended. */
+  onChange: () => void;
+}
+
+/** The links of a session that stand, and a way to end each. */
+export function ShareLinks({ links, onChange }: ShareLinksProps) {
+  return (
+    <section className={styles.section} aria-labelledby="share-links">
+      <h3 id="share-links">Links to this session</h3>
+      <Listed links={links} onChange={onChange} />
+    </section>
+  );
+}
+
+function Listed({ links, onChange }: ShareLinksProps) {
+  switch (links.state) {
+    case "loading":
+      return <Skeleton lines={2} label="Loading links" />;
+    case "failed":
+      return <ErrorNotice problem={links.problem} onRetry={onChange} />;
+    case "done":
+      return links.value.length === 0 ? (
+        <p className={styles.none}>There are none. A link that has ended is not listed any more.</p>
+      ) : (
+        <ul className={styles.list}>
+          {links.value.map((link) => (
+            <ListedLink key={link.shareLinkId} link={link} onRevoked={onChange} />
+          ))}
+        </ul>
+      );
+  }
+}
+
+function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => void }) {
+  const { share } = useApi();
+  const [step, setStep] = useState<"shown" | "asked" | "busy">("shown");
+  const [problem, setProblem] = useState<string>();
+  const made = link.createTime === undefined ? "" : dateWords(timestampMs(link.createTime));
+  const name = link.label === "" ? `Link of ${made}` : link.label;
+
+  const revoke = async (): Promise<void> => {
+    setStep("busy");
+    try {
+      await share.revokeShareLink({ shareLinkId: link.shareLinkId });
+      onRevoked();
+    } catch (error) {
+      const { title, advice } = inWords(error);
+      setProblem(`${title}. ${advice}`);
+      setStep("shown");
+    }
+  };
+
+  return (
+    <li className={styles.link}>
+      <div className={styles.words}>
+        <strong>{name}</strong>
+        <span>{linkFacts(link, Date.now()).join(" · ")}</span>
+        <span>
+          made by {link.createdBy}, {made}
+        </span>
+        {problem === undefined ? null : (
+          <span className={styles.problem} role="alert">
+            {problem}
+          </span>
+        )}
+      </div>
+      {step === "shown" ? (
+        <Button
+          size="small"
+          aria-label={`Revoke ${name}`}
+          onClick={() => {
+            setStep("asked");
+          }}
+        >
+          Revoke
+        </Button>
+      ) : (
+        <div className={styles.confirm} role="group" aria-label={`Revoke ${name}?`}>
+          <span>Whoever is watching is cut off at once.</span>
+          <Button size="small" kind="danger" autoFocus disabled={step === "busy"} onClick={() => void revoke()}>
+            Revoke it
+          </Button>
+          <Button
+            size="small"
+            onClick={() => {
+              setStep("shown");
+            }}
+          >
+            Keep it
+          </Button>
+        </div>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,23 @@
+import { useEffect, useState } from "react";
+import { waitWords } from "./lifetime";
+
+/** Returns how long there is still to wait, such as "8 s", counting down; undefined: not any more. */
+export function useWait(untilMs: number | undefined): string | undefined {
+  const [now, setNow] = useState(() => Date.now());
+  useEffect(() => {
+    setNow(Date.now());
+    if (untilMs === undefined) {
+      return;
+    }
+    const timer = setInterval(() => {
+      setNow(Date.now());
+      if (Date.now() >= untilMs) {
+        clearInterval(timer);
+      }
+    }, 500);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [untilMs]);
+  return untilMs === undefined || now >= untilMs ? undefined : waitWords(untilMs - now);
+}

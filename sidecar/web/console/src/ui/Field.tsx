@@ -1,0 +1,35 @@
+import { useId, type ReactNode } from "react";
+import styles from "./Field.module.css";
+
+/** What a control needs to belong to its field. */
+export interface FieldControl {
+  id: string;
+  "aria-invalid": boolean;
+  "aria-describedby": string | undefined;
+}
+
+interface FieldProps {
+  label: string;
+  /** What to write, or what empty means. */
+  hint?: ReactNode;
+  /** What is wrong with what was written. */
+  problem?: string | undefined;
+  children: (control: FieldControl) => ReactNode;
+}
+
+/** A control with its name above it, and beneath it a hint or what is wrong. */
+export function Field({ label, hint, problem, children }: FieldProps) {
+  const id = useId();
+  const hasWords = problem !== undefined || hint !== undefined;
+  return (
+    <div className={styles.field}>
+      <label htmlFor={id}>{label}</label>
+      {children({ id, "aria-invalid": problem !== undefined, "aria-describedby": hasWords ? `${id}-words` : undefined })}
+      {hasWords ? (
+        <p id={`${id}-words`} className={problem === undefined ? styles.hint : styles.problem}>
+          {problem ?? hint}
+        </p>
+      ) : null}
+    </div>
+  );
+}
