@@ -24,7 +24,11 @@ export function Field({ label, hint, problem, children }: FieldProps) {
   return (
     <div className={styles.field}>
       <label htmlFor={id}>{label}</label>
-      {children({ id, "aria-invalid": problem !== undefined, "aria-describedby": hasWords ? `${id}-words` : undefined })}
+      {children({
+        id,
+        "aria-invalid": problem !== undefined,
+        "aria-describedby": hasWords ? `${id}-words` : undefined,
+      })}
       {hasWords ? (
         <p id={`${id}-words`} className={problem === undefined ? styles.hint : styles.problem}>
           {problem ?? hint}
