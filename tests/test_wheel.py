@@ -1,0 +1,22 @@
+"""What is installed from a wheel: the pages are in it, and what they are built of is not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+
+from tests import web
+
+
+def test_a_wheel_carries_the_built_pages(tmp_path):
+    dist = web.built()
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
+    subprocess.run(command, cwd=web.ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("sidecar/web/")}
+    assets = {path.relative_to(web.ROOT).as_posix() for path in dist.rglob("*") if path.is_file()}
+    assert {"sidecar/web/dist/console/player.html", "sidecar/web/dist/recorder.js"} <= assets
+    assert assets <= names
+    assert {"sidecar/web/demo/index.html", "sidecar/web/demo/shop.js"} <= names
+    assert {name.split("/")[2] for name in names} == {"dist", "demo"}
