@@ -1,0 +1,39 @@
+// What people are told about the connection of the live list.
+import { problem, type Problem } from "../api/errors";
+import type { StreamState } from "../sockets/stream";
+
+/** Where the connection is. */
+export type LiveConnection =
+  | { kind: "connecting" }
+  | { kind: "live" }
+  /** It broke; the next attempt is at `atMs` (this browser's clock), or under way where that is null. */
+  | { kind: "reconnecting"; atMs: number | null }
+  /** The browser says that this computer has no network. Attempts go on: its word is not always right. */
+  | { kind: "offline" }
+  /** As many attempts as are allowed have failed. */
+  | { kind: "given-up"; problem: Problem }
+  /** The server will not let this stream in, however often it is asked. */
+  | { kind: "refused"; problem: Problem };
+
+/**
+ * Returns what a stream's state means.
+ *
+ * @param hasList Whether the stream that is open has said which sessions there are.
+ * @param isOnline What the browser says about its network.
+ */
+export function connectionOf(state: StreamState, hasList: boolean, isOnline: boolean): LiveConnection {
+  switch (state.kind) {
+    case "open":
+      return hasList ? { kind: "live" } : { kind: "connecting" };
+    case "connecting":
+      if (state.failures === 0) return { kind: "connecting" };
+      return isOnline ? { kind: "reconnecting", atMs: null } : { kind: "offline" };
+    case "waiting":
+      return isOnline ? { kind: "reconnecting", atMs: state.untilMs } : { kind: "offline" };
+    case "failed":
+      return { kind: state.problem.mayRetry ? "given-up" : "refused", problem: state.problem };
+    case "done":
+      // Not an end that the contract has: the list goes on for as long as it is watched.
+      return { kind: "given-up", problem: problem("unavailable") };
+  }
+}
