@@ -24,6 +24,7 @@ from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
+from services.share.script_pipeline import ScriptPipeline
 from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
@@ -82,9 +83,11 @@ async def open_links(
         passcodes = Passcodes()
         stack.callback(passcodes.close)
         await stack.enter_async_context(_running(trail))
+        pipeline = await stack.enter_async_context(ScriptPipeline(client))
         yield Links(
             store=LinkStore(
                 client,
+                pipeline,
                 LinkKeys(settings),
                 requests_per_minute=settings.share.requests_per_minute,
                 renewal_ttl_ms=round(settings.share.renewal_ttl_s * 1000),

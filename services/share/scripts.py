@@ -69,7 +69,9 @@ else
     known = digest == token
 end
 if not digest or not known or tonumber(link[{_EXPIRES}]) <= now then return cmsgpack.pack({{'gone', origin}}) end
-local left = link[{_MAX_VIEWS}] == '' or tonumber(link[{_VIEWS}]) < tonumber(link[{_MAX_VIEWS}])
+-- A renewal that is there already is this redemption's own: the script was sent twice, and its view is counted.
+local counted = act == 'redeem' and redis.call('EXISTS', KEYS[3]) == 1
+local left = counted or link[{_MAX_VIEWS}] == '' or tonumber(link[{_VIEWS}]) < tonumber(link[{_MAX_VIEWS}])
 if act ~= 'renew' then
     if not left then return cmsgpack.pack({{'gone', origin}}) end
     if act == 'redeem' and link[{_PASSCODE}] ~= '' and link[{_PASSCODE}] ~= matched then
@@ -80,7 +82,7 @@ if act ~= 'look' then
     local rest = redis.call('PTTL', KEYS[1])
     if rest < 1 then return cmsgpack.pack({{'gone', origin}}) end
     redis.call('SET', KEYS[3], '1', 'PX', math.min(renewal_ttl, rest))
-    if act == 'redeem' then link[{_VIEWS}] = redis.call('HINCRBY', KEYS[1], 'views', 1) end
+    if act == 'redeem' and not counted then link[{_VIEWS}] = redis.call('HINCRBY', KEYS[1], 'views', 1) end
 end
 return cmsgpack.pack({{'opened', unpack(link)}})
 """

@@ -8,12 +8,12 @@ from typing import Any
 
 import msgspec
 import redis.asyncio
-from redis.exceptions import NoScriptError
 
 from services.runtime.link_keys import LinkKeys, creator_key, end_link
 from services.runtime.redis_link import redis_errors, required
 from services.share import scripts
 from services.share.model import Act, Gone, Limited, Link, Locked, Opened, Origin, Position, Span
+from services.share.script_pipeline import ScriptPipeline
 from services.share.tokens import Key
 
 ORIGIN_KEPT_MS = 7 * 86_400_000
@@ -42,6 +42,7 @@ class LinkStore:
 
     Args:
         client: None: no Redis is set, everything is Unavailable.
+        script_pipeline: Runs scripts on the same Redis.
         keys: The names of the keys.
         requests_per_minute: How fast one address may ask. 0: any.
         renewal_ttl_ms: How long a renewal handle lives after its last use.
@@ -52,12 +53,14 @@ class LinkStore:
     def __init__(
         self,
         client: redis.asyncio.Redis | None,
+        script_pipeline: ScriptPipeline,
         keys: LinkKeys,
         *,
         requests_per_minute: int,
         renewal_ttl_ms: int,
     ) -> None:
         self._maybe_client = client
+        self._scripts = script_pipeline
         self._keys = keys
         self._interval_ms = -(-_MINUTE_MS // requests_per_minute) if requests_per_minute else 0
         self._renewal_ttl_ms = renewal_ttl_ms
@@ -75,7 +78,7 @@ class LinkStore:
             "digest": digest,
             "creator_key": creator_key(link.created_by),
         }
-        await self._run(
+        await self._scripts.run(
             scripts.CREATE,
             [
                 keys.link(link.link_id),
@@ -109,7 +112,7 @@ class LinkStore:
             matched_hash: The passcode hash that the visitor's passcode has matched.
         """
         names = self._keys
-        packed: bytes = await self._run(
+        packed: bytes = await self._scripts.run(
             scripts.OPEN,
             [
                 names.link(key.link_id),
@@ -144,12 +147,12 @@ class LinkStore:
 
     async def take_back(self, link_id: str, renewal: str) -> None:
         """Undoes a redemption whose grant nobody got."""
-        await self._run(scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], [])
+        await self._scripts.run(scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], [])
 
     async def attempt(self, link_id: str, bucket: str, now_ms: int) -> int:
         """Counts a try at a passcode; returns how long to wait before trying, in milliseconds: 0 is now."""
         return int(
-            await self._run(
+            await self._scripts.run(
                 scripts.ATTEMPT,
                 [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)],
                 [
@@ -165,7 +168,7 @@ class LinkStore:
 
     async def forgive(self, link_id: str, bucket: str) -> None:
         """Takes the last try at a passcode back: it was right."""
-        await self._run(scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], [])
+        await self._scripts.run(scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], [])
 
     async def get(self, project: str, link_id: str) -> Link | None:
         """Returns a link of a project."""
@@ -224,16 +227,6 @@ class LinkStore:
             _link(link_id, [field.decode() for field in row]) if row[0] is not None else None
             for link_id, row in zip(ids, rows, strict=True)
         ]
-
-    async def _run(self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
-        client = self._client
-        name = scripts.NAMES[script]
-        async with self._places:
-            with redis_errors():
-                try:
-                    return await client.evalsha(name, len(keys), *keys, *arguments)
-                except NoScriptError:  # a Redis that has just started
-                    return await client.eval(script, len(keys), *keys, *arguments)
 
 
 def _row(link: Link) -> tuple[str | int, ...]:
