@@ -1,34 +1,12 @@
-"""`python -m sidecar` runs the sidecar until it is told to stop."""
+"""`python -m sidecar`: runs the sidecar until SIGTERM or SIGINT."""
 
 from __future__ import annotations
 
-import asyncio
 import resource
 import sys
 
-from services.runtime import log
-from services.runtime.config import SettingsError, load_settings
-from services.runtime.server import run
+from services.runtime import process
 from sidecar.app import serve
-
-
-def main() -> int:
-    """Runs it; returns the exit status."""
-    try:
-        settings = load_settings()
-        log.configure(settings.log)
-        _allow_open_files()
-
-        async def serve_for_ever() -> None:
-            async with serve(settings):
-                await asyncio.Event().wait()
-
-        run(serve_for_ever)
-    except SettingsError as error:
-        for problem in error.problems:
-            sys.stderr.write(f"{problem}\n")
-        return 2
-    return 0
 
 
 def _allow_open_files() -> None:
@@ -38,4 +16,5 @@ def _allow_open_files() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    _allow_open_files()
+    sys.exit(process.main(serve))

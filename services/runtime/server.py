@@ -1,18 +1,13 @@
-"""A gRPC server from start to stop, and a process around it."""
+"""A gRPC server from start to stop."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
 import socket
-import threading
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
-import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
@@ -20,7 +15,7 @@ from services.runtime.config import SettingsError
 from services.runtime.tls import KEEPALIVE_OPTIONS, server_credentials
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from services.runtime.settings import ServiceSettings, Settings
 
@@ -110,40 +105,6 @@ async def serve_grpc(
         finally:
             await server.stop(grace_s)
             _log.info("stopped", address=running.address)
-
-
-def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float = 20.0) -> None:
-    """Runs `main` on uvloop until it returns, or until SIGTERM or SIGINT cancels it and it has cleaned up.
-
-    A second signal, or `stop_timeout_s` after the first, ends the process at once with status 1.
-    """
-
-    async def supervised() -> None:
-        loop = asyncio.get_running_loop()
-        task = loop.create_task(main())
-        asked = False
-
-        def stop() -> None:
-            nonlocal asked
-            if asked:
-                os._exit(1)
-            asked = True
-            # A thread: it also ends a process whose event loop is stuck.
-            timer = threading.Timer(stop_timeout_s, os._exit, (1,))
-            timer.daemon = True
-            timer.start()
-            task.cancel()
-
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not asked:
-                raise
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(supervised())
 
 
 def _options(settings: Settings) -> tuple[tuple[str, Any], ...]:

@@ -1,13 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 import socket
-import subprocess
-import sys
-import textwrap
-import time
 from pathlib import Path
 
 import grpc
@@ -179,66 +173,3 @@ async def test_stopping_lets_calls_finish_and_cancels_what_is_left(settings):
     assert results[0] == [b"x"]
     assert isinstance(results[1], grpc.aio.AioRpcError)
     assert happened == ["before_stop", "short finished", "long cancelled"]
-
-
-def process(main: str, **options) -> subprocess.Popen[str]:
-    body = textwrap.indent(textwrap.dedent(main).strip(), "    ")
-    source = f"import asyncio, time\nfrom services.runtime.server import run\n\nasync def main():\n{body}\n\n"
-    source += f"run(main, **{options!r})\nprint('returned', flush=True)\n"
-    started = subprocess.Popen(
-        [sys.executable, "-c", source],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'gen'}"},
-    )
-    assert started.stdout is not None
-    assert started.stdout.readline() == "ready\n", started.communicate()
-    return started
-
-
-STOPPABLE = """
-    print("ready", flush=True)
-    try:
-        await asyncio.sleep(60)
-    finally:
-        await asyncio.sleep(0.1)
-        print("cleaned up", flush=True)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_lets_main_clean_up(number):
-    with process(STOPPABLE) as child:
-        child.send_signal(number)
-        out, err = child.communicate(timeout=20)
-        assert (child.returncode, out, err) == (0, "cleaned up\nreturned\n", "")
-
-
-def test_a_second_signal_ends_it_at_once():
-    with process(STOPPABLE.replace("sleep(0.1)", "sleep(50)")) as child:
-        child.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 1
-
-
-def test_a_process_that_does_not_stop_is_ended():
-    stuck = """
-        print("ready", flush=True)
-        try:
-            await asyncio.sleep(60)
-        finally:
-            time.sleep(50)
-    """
-    with process(stuck, stop_timeout_s=0.5) as child:
-        child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 1
-
-
-def test_what_main_raises_is_raised():
-    with process('print("ready", flush=True)\nraise ValueError("boom")\n') as child:
-        _out, err = child.communicate(timeout=20)
-        assert child.returncode == 1
-        assert "ValueError: boom" in err

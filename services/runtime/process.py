@@ -1,0 +1,90 @@
+"""A process around a server: settings, log, signals, exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import uvloop
+
+from services.runtime import log
+from services.runtime.config import Settings, SettingsError, load_settings
+
+BAD_SETTINGS = 2
+"""Exit status of a process that somebody must set up differently."""
+
+Explain = Callable[[BaseException], tuple[str, int] | None]
+"""What to tell a person about an error, and the exit status; None: it is a defect and keeps its traceback."""
+
+
+def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], explain: Explain = lambda _: None) -> int:
+    """Serves by the settings until SIGTERM or SIGINT; returns the exit status.
+
+    Args:
+        serve: Serves while its block runs.
+        explain: Says what is wrong where it is neither the settings nor a defect.
+    """
+    try:
+        settings = load_settings()
+        log.configure(settings.log)
+
+        async def until_cancelled() -> None:
+            async with serve(settings):
+                await asyncio.Event().wait()
+
+        run(until_cancelled)
+    except Exception as error:
+        reason = _first(error)
+        found = (str(reason), BAD_SETTINGS) if isinstance(reason, SettingsError) else explain(reason)
+        if found is None:
+            raise
+        sys.stderr.write(f"{found[0]}\n")
+        return found[1]
+    return 0
+
+
+def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float = 20.0) -> None:
+    """Runs `main` on uvloop until it returns, or until SIGTERM or SIGINT cancels it and it has cleaned up.
+
+    A second signal, or `stop_timeout_s` after the first, ends the process at once with status 1.
+    """
+
+    async def supervised() -> None:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(main())
+        asked = False
+
+        def stop() -> None:
+            nonlocal asked
+            if asked:
+                os._exit(1)
+            asked = True
+            # A thread: it also ends a process whose event loop is stuck.
+            timer = threading.Timer(stop_timeout_s, os._exit, (1,))
+            timer.daemon = True
+            timer.start()
+            task.cancel()
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(supervised())
+
+
+def _first(error: BaseException) -> BaseException:
+    """Returns the first error in a group of errors: what happens inside a TaskGroup comes out as one."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
