@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from itertools import pairwise
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from recordings import SHARED
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe
@@ -19,11 +18,6 @@ from services.audit.rrweb import Event
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-# Read at import: the fixture that cleans the environment comes later.
-RECORDINGS = Path(
-    os.environ.get("AFTERIMAGE_RECORDINGS", Path(__file__).resolve().parents[2].parent / "shared" / "recordings")
-)
 
 T0 = 1_700_000_000_000
 RULES = BehaviourRules()
@@ -155,12 +149,12 @@ def find(
 
 def recorded(name: str) -> list[Event]:
     """A shared recording; the test is skipped where they are not."""
-    path = RECORDINGS / f"{name}.json"
+    path = SHARED / f"{name}.json"
     if not path.exists():
         pytest.skip(f"{path} is not here: set AFTERIMAGE_RECORDINGS")
     return _decoder.decode(replace_lone_surrogates(path.read_bytes()))
 
 
 def recording_names() -> list[str]:
-    names = {path.stem for path in RECORDINGS.glob("*.json")} - {"manifest", "pii_truth"}
+    names = {path.stem for path in SHARED.glob("*.json")} - {"manifest", "pii_truth"}
     return sorted(names) or ["no-recordings"]

@@ -14,7 +14,7 @@ from services.cli.examination import Examination, State
 from services.runtime.config import load_settings
 
 from .commands import SECRET, audit_process, free_port, run
-from .recordings import event
+from .crafted import event
 
 
 def states(answer):

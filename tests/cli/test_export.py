@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from services.cli.export import ChunkError, write_events
 from services.cli.formats import Recording, read_recordings, to_chunks
 
-from .recordings import EVERY_RECORDING, event, events, load
+from .crafted import EVERY_RECORDING, event, events, load
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
                     | st.text(st.characters(codec=None)), lambda inner: st.lists(inner, max_size=3)

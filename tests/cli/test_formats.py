@@ -15,7 +15,7 @@ from services.cli import inflate
 from services.cli.formats import Problem, Recording, read_recordings, session_id_for, window_id_for
 from services.cli.surrogates import hide_lone_surrogates, show_lone_surrogates
 
-from .recordings import EVERY_RECORDING, SAMPLES, START_MS, event, events, gzipped, load, packed
+from .crafted import EVERY_RECORDING, SAMPLE_FILES, START_MS, event, events, gzipped, load, packed
 
 
 @pytest.fixture
@@ -60,11 +60,15 @@ def test_real_recordings_are_read_event_for_event(path):
 
 
 def test_samples_are_there_and_small():
-    assert [path.name for path in SAMPLES] == ["shop-checkout.json.gz", "shop-errors.json.gz", "shop-mobile.json.gz"]
-    assert sum(path.stat().st_size for path in SAMPLES) < 150_000
+    assert [path.name for path in SAMPLE_FILES] == [
+        "shop-checkout.json.gz",
+        "shop-errors.json.gz",
+        "shop-mobile.json.gz",
+    ]
+    assert sum(path.stat().st_size for path in SAMPLE_FILES) < 150_000
 
 
-@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SAMPLE_FILES, ids=lambda path: path.name)
 def test_samples_play_from_their_first_event(path):
     recorded = load(path)
     kinds = [one["type"] for one in recorded]

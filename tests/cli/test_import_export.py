@@ -18,7 +18,7 @@ from services.runtime.auth import Scope
 from services.runtime.config import load_settings
 
 from .commands import Installation, run
-from .recordings import event, events
+from .crafted import event, events
 
 
 def write(path, value):

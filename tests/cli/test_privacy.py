@@ -10,7 +10,7 @@ import recordings
 from audit.canaries import RULES, leaks, plant
 
 from .commands import audit_process, run
-from .recordings import event
+from .crafted import event
 
 DEFAULT = {"AFTERIMAGE_PRIVACY": "{}"}
 

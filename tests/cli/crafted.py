@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import zlib
-from pathlib import Path
 
 import pytest
+from recordings import SAMPLES, SHARED, paths
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SAMPLES = sorted((REPOSITORY / "services/cli/samples").glob("*.json.gz"))
-SHARED_FOLDER = Path(os.environ.get("AFTERIMAGE_RECORDINGS", REPOSITORY.parent / "shared/recordings"))
-SHARED = sorted(path for path in SHARED_FOLDER.glob("*.json") if path.stem not in {"manifest", "pii_truth"})
+SAMPLE_FILES = sorted(SAMPLES.glob("*.json.gz"))
+SHARED_FILES = [path for path in paths() if path.parent == SHARED]
 
 NO_SHARED = pytest.param(
-    None, marks=pytest.mark.skip(reason=f"no recordings in {SHARED_FOLDER}: set AFTERIMAGE_RECORDINGS to their folder")
+    None, marks=pytest.mark.skip(reason=f"no recordings in {SHARED}: set AFTERIMAGE_RECORDINGS to their folder")
 )
-EVERY_RECORDING = [pytest.param(path, id=path.name) for path in SAMPLES] + (
-    [pytest.param(path, id=path.name) for path in SHARED] or [NO_SHARED]
+EVERY_RECORDING = [pytest.param(path, id=path.name) for path in SAMPLE_FILES] + (
+    [pytest.param(path, id=path.name) for path in SHARED_FILES] or [NO_SHARED]
 )
 
 START_MS = 1_700_000_000_000
