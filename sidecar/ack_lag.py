@@ -25,8 +25,8 @@ class AckLag:
 
     def sent(self, request: Any, now: float) -> None:
         """Notes a RecordSessionRequest that goes on to the service."""
-        if request.WhichOneof("message") == "chunk":
-            self._sent.append((request.chunk.seq, now))
+        if seq := request.chunk.seq:  # 0 where it is no chunk
+            self._sent.append((seq, now))
 
     def received(self, message: bytes, now: float) -> None:
         """Notes a serialised RecordSessionResponse that came back."""

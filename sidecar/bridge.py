@@ -22,7 +22,6 @@ from sidecar.frames import BadFrame
 from sidecar.limits import TokenBucket
 
 if TYPE_CHECKING:
-    from aiohttp import WSMessage
 
     from services.runtime.settings import SidecarSettings
     from sidecar.door import Caller
@@ -179,7 +178,10 @@ class Bridge:
             elif kind is not WSMsgType.PONG:
                 self._traffic.frames_in += 1
                 self._traffic.bytes_in += size
-                await self._forward(await self._decoded(frame, now), now)
+                if (kind is WSMsgType.TEXT) is not self._is_json:
+                    raise BadFrame(close_codes.BINARY_FRAME if self._is_json else close_codes.TEXT_FRAME)
+                data = await self._transcoded(frame.data, now) if self._is_json else self._checked(frame.data, now)
+                await self._forward(data, now)
 
     async def _pong(self, data: bytes) -> None:
         try:
@@ -187,23 +189,22 @@ class Bridge:
         except ConnectionError:
             self._is_gone = True
 
-    async def _decoded(self, frame: WSMessage, now: float) -> bytes:
-        """Returns the bytes of the message in `frame`."""
-        data: bytes
-        if (frame.type is WSMsgType.TEXT) is not self._is_json:
-            raise BadFrame(close_codes.BINARY_FRAME if self._is_json else close_codes.TEXT_FRAME)
-        if self._is_json:
-            try:
-                message = await frames.from_json(self._route.rpc.request_type, frame.data)
-            except ValueError:
-                raise BadFrame(close_codes.BAD_JSON) from None
-            data = message.SerializeToString()
-        else:
-            data = frame.data
-            message = frames.parse(self._route.rpc.request_type, data)
+    def _checked(self, data: bytes, now: float) -> bytes:
+        """Returns `data` as it is, which is a message of the route."""
+        message = frames.parse(self._route.rpc.request_type, data)
         if self._acks is not None:
             self._acks.sent(message, now)
         return data
+
+    async def _transcoded(self, text: str, now: float) -> bytes:
+        """Returns the bytes of the message whose JSON form is `text`."""
+        try:
+            message = await frames.from_json(self._route.rpc.request_type, text)
+        except ValueError:
+            raise BadFrame(close_codes.BAD_JSON) from None
+        if self._acks is not None:
+            self._acks.sent(message, now)
+        return message.SerializeToString()
 
     async def _forward(self, data: bytes, now: float) -> None:
         if not self._route.is_bidi and self._call is not None:
