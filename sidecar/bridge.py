@@ -22,7 +22,6 @@ from sidecar.frames import BadFrame
 from sidecar.limits import TokenBucket
 
 if TYPE_CHECKING:
-
     from services.runtime.settings import SidecarSettings
     from sidecar.door import Caller
     from sidecar.metrics import SidecarMetrics

@@ -197,9 +197,10 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             MAX_PAGES_AND_MARKERS,
         )
 
-    async def ReplaySession(
+    # Bytes are a message that was serialised before; the generated type does not know of them.
+    async def ReplaySession(  # type: ignore[override]
         self, request: pb.ReplaySessionRequest, context: Context
-    ) -> AsyncIterator[pb.ReplaySessionResponse]:
+    ) -> AsyncIterator[pb.ReplaySessionResponse | bytes]:
         """Streams a session."""
         identity = current_identity()
         wanted = replays.wanted_replay(request, identity.project)

@@ -85,7 +85,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         else:
             wrapped = self._unary(label, behaviour, streams=handler.request_streaming, method=method)
         result: grpc.RpcMethodHandler[Any, Any] = make(
-            wrapped, _forgiving(handler.request_deserializer), handler.response_serializer
+            wrapped, _forgiving(handler.request_deserializer), _unless_done(handler.response_serializer)
         )
         return result
 
@@ -250,6 +250,17 @@ def _forgiving(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], 
             return _Malformed()
 
     return read
+
+
+def _unless_done(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
+    """Returns `serialize` for messages, while bytes pass: a message that goes to many is serialised once."""
+    if serialize is None:
+        return None
+
+    def write(message: Any) -> bytes:
+        return message if isinstance(message, bytes) else serialize(message)
+
+    return write
 
 
 def _behaviour(handler: Any) -> Behaviour:

@@ -8,11 +8,10 @@ from afterimage.recording.v1 import chunk_pb2
 from services.audit.convert.sessions import session, window
 from services.audit.convert.values import as_is, milliseconds, session_id, timestamp, uuid
 from services.audit.ingest.take_in import GZIP
-from services.audit.model import (
-    SessionKey,
-)
+from services.audit.model import SessionKey
 from services.audit.storage.playback import StoredPayload
 from services.audit.viewing import replay
+from services.audit.viewing.live import LiveChunk
 from services.runtime.errors import InvalidArgument
 
 MAX_CURSOR_WINDOWS = 1_000
@@ -45,22 +44,13 @@ def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Want
     return replay.Wanted(key, from_ms, positions, window, request.follow)
 
 
-def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse:
-    """Returns one message of a replay."""
+def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse | bytes:
+    """Returns one message of a replay; what goes to many viewers is serialised already, once for all of them."""
     match part:
+        case LiveChunk():
+            return part.message(lambda stored: _chunk(stored).SerializeToString())
         case StoredPayload():
-            return pb.ReplaySessionResponse(
-                chunk=chunk_pb2.StoredChunk(
-                    window_id=str(part.window),
-                    seq=part.seq,
-                    encoding=as_is(GZIP),
-                    payload=part.payload,
-                    first_time=timestamp(part.first_ms),
-                    last_time=timestamp(part.last_ms),
-                    event_count=part.event_count,
-                    has_full_snapshot=part.has_full_snapshot,
-                )
-            )
+            return _chunk(part)
         case replay.Header(summary, windows, chunks):
             header = pb.ReplayHeader(
                 session=session(summary),
@@ -74,3 +64,18 @@ def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse:
             return pb.ReplaySessionResponse(live_edge=pb.LiveEdge(server_time=timestamp(now_ms)))
         case replay.End(reason):
             return pb.ReplaySessionResponse(end=pb.ReplayEnd(reason=as_is(reason)))
+
+
+def _chunk(part: StoredPayload) -> pb.ReplaySessionResponse:
+    return pb.ReplaySessionResponse(
+        chunk=chunk_pb2.StoredChunk(
+            window_id=str(part.window),
+            seq=part.seq,
+            encoding=as_is(GZIP),
+            payload=part.payload,
+            first_time=timestamp(part.first_ms),
+            last_time=timestamp(part.last_ms),
+            event_count=part.event_count,
+            has_full_snapshot=part.has_full_snapshot,
+        )
+    )

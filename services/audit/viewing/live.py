@@ -1,20 +1,22 @@
 """What happens now: stored chunks to those who follow, wishes of viewers to recorders.
 
-Nothing is shown that is not stored. A follower gets each chunk right after its insert; when it is too
-slow for the bounded queue, or another server stored the chunk, it is only told that there is more, and
-reads on from storage. Positions are seqs, so neither way can lose or repeat a chunk.
+Nothing is shown that is not stored: a live chunk is as durable as an acknowledged one. A follower gets each
+chunk right after its insert; when it is too slow for the bounded queue, or another server stored the chunk,
+it is only told that there is more, and reads on from storage. Positions are seqs, so neither way can lose or
+repeat a chunk.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 from uuid import UUID
 
 from services.audit.model import ChunkRow, SessionKey, WindowKey
+from services.audit.storage.playback import StoredPayload
 
 TAIL_BYTES = 4 * 1024 * 1024
 """Payload bytes that wait for one follower; beyond, they are dropped here and read from storage."""
@@ -64,31 +66,64 @@ class Elsewhere(Protocol):
         ...
 
 
+class LiveChunk:
+    """A chunk on its way to all who follow: the first of them makes a message of it, the others send that one."""
+
+    __slots__ = ("_message", "stored")
+
+    def __init__(self, chunk: ChunkRow) -> None:
+        self.stored = StoredPayload(
+            chunk.key.window,
+            chunk.seq,
+            chunk.first_ms,
+            chunk.last_ms,
+            chunk.event_count,
+            chunk.snapshot_seq > 0,
+            chunk.payload,
+        )
+        self._message: bytes | None = None
+
+    def message(self, serialise: Callable[[StoredPayload], bytes]) -> bytes:
+        """Returns the bytes that `serialise` makes of the chunk; it is called once."""
+        if self._message is None:
+            self._message = serialise(self.stored)
+        return self._message
+
+
 class Tail:
     """The new chunks of one session, for one follower."""
 
     def __init__(self) -> None:
-        self._chunks: deque[ChunkRow] = deque()
+        self._chunks: deque[LiveChunk] = deque()
         self._bytes = 0
         self._news = asyncio.Event()
         self.lagging = False
         """There is more in storage than in the queue. Whoever reads storage sets it back first."""
+        self.ended = False
+        """A window has ended since the follower last looked at the session; it sets it back first."""
         self.deleted = False
 
-    def push(self, chunk: ChunkRow) -> None:
+    @property
+    def has_news(self) -> bool:
+        """Whether something has come since the last call of `take`."""
+        return self._news.is_set()
+
+    def push(self, chunk: LiveChunk) -> None:
         """Adds a stored chunk, or notes that there is more in storage."""
-        if self._bytes + len(chunk.payload) > TAIL_BYTES:
+        size = len(chunk.stored.payload)
+        if self._bytes + size > TAIL_BYTES:
             self._chunks.clear()
             self._bytes = 0
             self.lagging = True
         elif not self.lagging:
             self._chunks.append(chunk)
-            self._bytes += len(chunk.payload)
+            self._bytes += size
         self._news.set()
 
-    def nudge(self, *, lagging: bool = False, deleted: bool = False) -> None:
+    def nudge(self, *, lagging: bool = False, ended: bool = False, deleted: bool = False) -> None:
         """Wakes the follower: there may be more in storage, or the session has ended or is gone."""
         self.lagging |= lagging
+        self.ended |= ended
         self.deleted |= deleted
         self._news.set()
 
@@ -100,7 +135,7 @@ class Tail:
         except TimeoutError:
             return
 
-    def take(self) -> list[ChunkRow]:
+    def take(self) -> list[LiveChunk]:
         """Returns what has come since the last call."""
         self._news.clear()
         taken = list(self._chunks)
@@ -152,15 +187,17 @@ class LiveHub:
     def stored(self, chunk: ChunkRow) -> None:
         """A chunk is durable."""
         key = chunk.key.session_key
-        for tail in self._tails.get(key, ()):
-            tail.push(chunk)
+        if tails := self._tails.get(key):
+            live = LiveChunk(chunk)
+            for tail in tails:
+                tail.push(live)
         self._changed(key)
 
     def ended(self, window: WindowKey) -> None:
         """A window has ended, durably."""
         key = window.session_key
         for tail in self._tails.get(key, ()):
-            tail.nudge()
+            tail.nudge(ended=True)
         self._changed(key)
 
     def changed_elsewhere(self, key: SessionKey) -> None:

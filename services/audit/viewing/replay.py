@@ -13,18 +13,19 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.audit.model import ChunkIndex, ChunkRow, SessionKey, SessionSummary, Status, Times, WindowSummary
+from services.audit.model import ChunkIndex, SessionKey, SessionSummary, Status, Times, WindowSummary
 from services.audit.storage.catalog import Catalog
 from services.audit.storage.playback import Playback, StoredPayload, after_cursor
 from services.audit.viewing.grants import EVERYTHING, Visible, cut, replay_plan, windows_within
-from services.audit.viewing.live import LiveHub, Tail
+from services.audit.viewing.live import LiveChunk, LiveHub, Tail
+from services.audit.viewing.shared_reads import SharedReads
 from services.runtime.errors import NotFound, Unavailable
 
 POLL_S = 5.0
-"""A follower looks at the session again after so long without news: has it ended, or timed out?"""
+"""A follower looks at the session again after so long: has it timed out, or was it deleted?"""
 
 POLL_STORAGE_S = 1.0
-"""The same where other servers may store chunks of the session and cannot tell us."""
+"""The same where other servers may store chunks of the session and cannot tell us; storage is read as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class End:
 
 COMPLETE, SESSION_ENDED, DELETED = 1, 2, 3
 
-Part = Header | StoredPayload | LiveEdge | End
+Part = Header | StoredPayload | LiveChunk | LiveEdge | End
 
 
 class Replayer:
@@ -87,11 +88,14 @@ class Replayer:
     """
 
     def __init__(self, catalog: Catalog, playback: Playback, hub: LiveHub, *, alone: bool) -> None:
-        self._catalog = catalog
         self._playback = playback
         self._hub = hub
         self._poll_s = POLL_S if alone else POLL_STORAGE_S
         self._alone = alone
+        # Viewers come in crowds, and are woken all at once.
+        self._sessions = SharedReads(catalog.get_session)
+        self._details = SharedReads(catalog.get_details)
+        self._indexes = SharedReads(playback.index)
 
     async def replay(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
         """Yields the parts of a replay.
@@ -109,20 +113,23 @@ class Replayer:
                     shown += 1
                 yield part
             # Fewer than announced: the last one was cut away whole, or the session went while it was shown.
-            gone = shown < expected and await self._catalog.get_session(wanted.key) is None
+            gone = shown < expected and await self._sessions.get(wanted.key) is None
             yield End(DELETED if gone else COMPLETE)
             return
         with self._hub.follow(wanted.key) as tail:
             sent = dict(wanted.positions or {})
+            is_live = False
             async for part in self._stored(wanted, sent):
+                if isinstance(part, Header):
+                    is_live = part.session.status == Status.LIVE
                 yield part
             yield LiveEdge()
-            live = self._live(wanted, sent, tail)
+            live = self._live(wanted, sent, tail, is_live=is_live)
             async for part in live if wanted.visible == EVERYTHING else self._visible(wanted, live):
                 yield part
 
     async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
-        details, index = await asyncio.gather(self._catalog.get_details(wanted.key), self._playback.index(wanted.key))
+        details, index = await asyncio.gather(self._details.get(wanted.key), self._indexes.get(wanted.key))
         if details is None:
             raise NotFound(f"session {wanted.key.session} was not found")
         session, windows = details.session, details.windows
@@ -145,7 +152,7 @@ class Replayer:
     async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
         """Yields of the live parts what the viewer may see; ends when there cannot be any more of it."""
         async with aclosing(parts):
-            session = await self._catalog.get_session(wanted.key)
+            session = await self._sessions.get(wanted.key)
             if session is None:
                 yield End(DELETED)
                 return
@@ -154,35 +161,37 @@ class Replayer:
                 yield End(COMPLETE)
                 return
             async for part in parts:
-                if not isinstance(part, StoredPayload):
+                if not isinstance(part, (StoredPayload, LiveChunk)):
                     yield part
-                elif times.is_over(part.first_ms):
+                    continue
+                stored = part.stored if isinstance(part, LiveChunk) else part
+                if times.is_over(stored.first_ms):
                     yield End(COMPLETE)
                     return
-                elif times.touches(part.first_ms, part.last_ms) and (shown := await _shown(part, times)):
-                    yield shown
+                if times.touches(stored.first_ms, stored.last_ms) and (shown := await _shown(stored, times)):
+                    yield part if shown is stored else shown
 
     async def _live(  # noqa: C901 - the states of a follower, in the order in which they are looked at
-        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail
+        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail, *, is_live: bool
     ) -> AsyncGenerator[Part, None]:
+        clock = asyncio.get_running_loop().time
+        look_at = clock() + self._poll_s if is_live else 0.0
         while True:
-            chunks = tail.take()
+            async for part in self._news(wanted, sent, tail):
+                yield part
             if tail.deleted:
                 yield End(DELETED)
                 return
             if self._hub.closing:
                 raise Unavailable("the server is stopping; reconnect with the cursor", reason="SERVER_STOPPING")
-            if tail.lagging:
-                tail.lagging = False
-                chunks = []
-                async for payload in self._missed(wanted, sent):
-                    yield payload
-            for chunk in chunks:
-                async for payload in self._in_order(wanted, sent, chunk):
-                    yield payload
-            if chunks or tail.lagging:
+            if tail.has_news:
                 continue
-            session = await self._catalog.get_session(wanted.key)
+            if not tail.ended and clock() < look_at:
+                await tail.wait(look_at - clock())
+                continue
+            # Not for every chunk: of 500 viewers each would ask storage.
+            tail.ended = False
+            session = await self._sessions.get(wanted.key)
             if session is None:
                 yield End(DELETED)
                 return
@@ -191,34 +200,38 @@ class Replayer:
                     yield payload
                 yield End(SESSION_ENDED)
                 return
-            await tail.wait(self._poll_s)
+            look_at = clock() + self._poll_s
             if not self._alone:
-                tail.lagging = True
+                tail.nudge(lagging=True)
 
-    async def _in_order(
-        self, wanted: Wanted, sent: dict[UUID, int], chunk: ChunkRow
-    ) -> AsyncGenerator[StoredPayload, None]:
-        window = chunk.key.window
-        if wanted.window not in {None, window}:
+    async def _news(
+        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail
+    ) -> AsyncGenerator[StoredPayload | LiveChunk, None]:
+        """Yields what has come since the last time, of each window without a gap."""
+        chunks = tail.take()
+        if tail.deleted or self._hub.closing:
             return
-        position = sent.get(window, 0)
-        if chunk.seq <= position:
-            return
-        if chunk.seq > position + 1:
+        if tail.lagging:
+            tail.lagging = False
+            chunks = []
             async for payload in self._missed(wanted, sent):
                 yield payload
-            if sent.get(window, 0) >= chunk.seq:
-                return
-        sent[window] = chunk.seq
-        yield StoredPayload(
-            window, chunk.seq, chunk.first_ms, chunk.last_ms, chunk.event_count, chunk.snapshot_seq > 0, chunk.payload
-        )
+        for chunk in chunks:
+            window, seq = chunk.stored.window, chunk.stored.seq
+            if wanted.window not in {None, window}:
+                continue
+            if seq > sent.get(window, 0) + 1:
+                async for payload in self._missed(wanted, sent):
+                    yield payload
+            if seq > sent.get(window, 0):
+                sent[window] = seq
+                yield chunk
 
     async def _missed(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[StoredPayload, None]:
         chunks = [
             chunk
-            for chunk in await self._playback.index(wanted.key, after=sent)
-            if wanted.window in {None, chunk.window}
+            for chunk in await self._indexes.get(wanted.key)
+            if wanted.window in {None, chunk.window} and chunk.seq > sent.get(chunk.window, 0)
         ]
         async for payload in self._playback.payloads(wanted.key, chunks):
             sent[payload.window] = payload.seq
