@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from typing import Any
 from uuid import uuid4
 
@@ -25,6 +26,8 @@ from audit.rpc import (
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.audit.storage.engine import Params, Row
+from services.audit.storage.engine_chdb import ChdbEngine
 from services.audit.viewing.live import TAIL_BYTES
 
 COMPLETE, SESSION_ENDED, DELETED = 1, 2, 3
@@ -220,6 +223,35 @@ async def test_a_follower_gets_history_an_edge_and_what_comes(audit):
             assert await viewer.ended() is None
     assert end.reason == SESSION_ENDED
     assert [m.WhichOneof("message") for m in viewer.seen].count("live_edge") == 1
+
+
+async def test_a_crowd_follows_without_asking_storage_for_every_chunk(audit, monkeypatch):
+    """Storage answers in milliseconds: asked by each viewer for each chunk, it was what live waited for."""
+    asked: list[str] = []
+    query = ChdbEngine.query
+
+    async def counted(self: ChdbEngine, sql: str, params: Params | None = None) -> list[Row]:
+        asked.append(sql)
+        return await query(self, sql, params)
+
+    monkeypatch.setattr(ChdbEngine, "query", counted)
+    session, viewers, chunks = new_session(), 20, 10
+    async with audit.recorder(session) as recorder, AsyncExitStack() as stack:
+        await recorder.send(1, [move(start_of(session))])
+        await recorder.ack(1)
+        crowd = [await stack.enter_async_context(audit.view(session, follow=True)) for _ in range(viewers)]
+        await asyncio.gather(*(viewer.until("live_edge") for viewer in crowd))
+        assert asked  # it is counted
+        asked.clear()
+        for seq in range(2, chunks + 2):
+            await recorder.send(seq, [move(start_of(session) + seq, seq)])
+            received = await asyncio.gather(*(viewer.until("chunk") for viewer in crowd))
+            assert {message.seq for message in received} == {seq}
+            # One message for all of them.
+            assert len({message.SerializeToString(deterministic=True) for message in received}) == 1
+        looks = len(asked)
+    # Each viewer looks once in POLL_S, which is longer than this took unless the machine stood still.
+    assert looks < viewers * chunks / 2, asked
 
 
 async def test_following_a_session_that_is_over_ends_at_once(audit):
