@@ -52,7 +52,7 @@ class Installation:
 
     async def record(self, *chunks, session=None, window=None, finish=True, **start):
         """Records over gRPC: each chunk is a list of rrweb events; returns the session's id, as text."""
-        session, window = session or uuid7(), window or uuid.uuid4()
+        session, window = session or uuid7(chunks[0][0]["timestamp"]), window or uuid.uuid4()
         await self.audit.record(session, window, chunks, finish=finish, **start)
         return str(session)
 

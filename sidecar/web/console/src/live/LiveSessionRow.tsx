@@ -1,0 +1,64 @@
+import { durationMs } from "@bufbuild/protobuf/wkt";
+import { Link } from "react-router";
+import { actorText, countText, deviceText, pageText } from "../sessions/sessionWords";
+import { TroubleBadges } from "../sessions/TroubleBadges";
+import { clockText, lengthText } from "../ui/time";
+import { ActivityBars } from "./ActivityBars";
+import styles from "./LiveSessionRow.module.css";
+import type { LiveSession } from "./liveSessions";
+
+/** A visitor who was silent for so long is not "active" any more, in milliseconds: recorders send every two seconds. */
+const QUIET_MS = 8_000;
+
+interface LiveSessionRowProps {
+  live: LiveSession;
+  nowMs: number;
+}
+
+/** A visit that goes on; it leads to where it is watched. */
+export function LiveSessionRow({ live: { session, heardMs, activity }, nowMs }: LiveSessionRowProps) {
+  const { path, host } = pageText(session.firstUrl);
+  const silentMs = Math.max(0, nowMs - heardMs);
+  // What was recorded, and the silence since: no clock but the visitor's own and this one's is asked.
+  const lengthMs = (session.duration === undefined ? 0 : durationMs(session.duration)) + silentMs;
+  const isActive = silentMs < QUIET_MS;
+  const { totals } = session;
+  return (
+    <li className={styles.item}>
+      <Link className={styles.row ?? ""} to={`/live/${session.sessionId}`} data-session={session.sessionId}>
+        <span className={styles.who}>
+          <span className={styles.name}>
+            <span className={isActive ? styles.active : styles.quiet} aria-hidden="true" />
+            {actorText(session)}
+            {session.actorId === "" ? <span className={styles.id}>{session.sessionId.slice(-4)}</span> : null}
+          </span>
+          <span className={styles.small}>{deviceText(session)}</span>
+        </span>
+        <span className={styles.page} title={session.firstUrl}>
+          <span className={styles.path}>
+            <span className="visually-hidden">began at </span>
+            {path}
+          </span>
+          <span className={styles.small}>{host}</span>
+        </span>
+        <span className={styles.activity}>
+          <ActivityBars activity={activity} />
+          <span className={styles.small}>{isActive ? "Active now" : `Quiet for ${lengthText(silentMs)}`}</span>
+        </span>
+        <span className={styles.counts}>
+          <span>{countText(totals?.clickCount ?? 0n, "click")}</span>
+          <span className={styles.small}>{countText(totals?.pageCount ?? 0n, "page")}</span>
+        </span>
+        <span className={styles.badges}>
+          <TroubleBadges totals={totals} />
+        </span>
+        <time className={styles.length} aria-label={`for ${lengthText(lengthMs)}`}>
+          {clockText(lengthMs)}
+        </time>
+        <span className={styles.watch} aria-hidden="true">
+          Watch
+        </span>
+      </Link>
+    </li>
+  );
+}
