@@ -23,6 +23,27 @@ export function readingAt(heat: Heat, x: number, y: number, page: Extent, reach:
   return { count, share: heat.samples > 0 ? count / heat.samples : 0 };
 }
 
+/** A place in percent of the page, and what was counted there. */
+export interface Place extends Reading {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Returns the hottest places, at most `count` and none within `reach` of a hotter one. */
+export function hottestPlaces(heat: Heat, page: Extent, reach: number, count: number): Place[] {
+  const places: Place[] = [];
+  for (const { x, y } of heat.points) {
+    const isApart = places.every((place) => isBands(heat.kind) || !near(place.x, place.y, page, 2 * reach)({ x, y }));
+    if (isApart) {
+      places.push({ x, y, ...readingAt(heat, x, y, page, reach) });
+    }
+    if (places.length === count) {
+      break;
+    }
+  }
+  return places.filter((place) => place.count > 0);
+}
+
 /** Returns what was counted at the hottest place. */
 export function hottest(heat: Heat, page: Extent, reach: number): Reading {
   const readings = heat.points.slice(0, 50).map((point) => readingAt(heat, point.x, point.y, page, reach));

@@ -1,5 +1,5 @@
 // What a heatmap says in words: its kinds, its legend, what is under the pointer, why it is empty.
-import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import { HeatmapKind, type PageSummary } from "@contract/audit/v1/heatmap_pb";
 import type { Extent, Heat } from "./heat";
 import { hottest, type Reading } from "./reading";
 
@@ -55,6 +55,12 @@ export function amountWords(kind: HeatmapKind, count: number): string {
   }
   const [one, many] = UNITS[kind] ?? ["sample", "samples"];
   return `${numbers.format(count)} ${count === 1 ? one : many}`;
+}
+
+/** Returns what a page has: interactions, clicks, sessions. */
+export function pageWords({ interactionCount, clickCount, sessionCount }: PageSummary): string {
+  const counted = (count: bigint, one: string): string => `${numbers.format(count)} ${one}${count === 1n ? "" : "s"}`;
+  return `${counted(interactionCount, "interaction")} · ${counted(clickCount, "click")} · ${counted(sessionCount, "session")}`;
 }
 
 /** Returns what is under the pointer. */

@@ -1,0 +1,116 @@
+import { useEffect, useState } from "react";
+import { Field } from "../ui/Field";
+import { type Choice, DEVICES, parseWidths, PERIODS, widthsWords } from "./choice";
+import styles from "./ChoiceForm.module.css";
+import { KINDS } from "./words";
+
+interface ChoiceFormProps {
+  choice: Choice;
+  onChange: (part: Partial<Choice>) => void;
+}
+
+/** What of a page is counted, and of which visits. */
+export function ChoiceForm({ choice, onChange }: ChoiceFormProps) {
+  return (
+    <div className={styles.form}>
+      <fieldset className={styles.kinds}>
+        <legend className="visually-hidden">What is counted</legend>
+        {KINDS.map(({ kind, name, label, what }) => (
+          <label key={name} className={styles.kind} title={what}>
+            <input
+              type="radio"
+              name="kind"
+              value={name}
+              checked={choice.kind === kind}
+              onChange={() => {
+                onChange({ kind });
+              }}
+            />
+            <span>{label}</span>
+          </label>
+        ))}
+      </fieldset>
+      <div className={styles.filters}>
+        <Field label="Device">
+          {(control) => (
+            <select
+              {...control}
+              value={choice.device}
+              onChange={(event) => {
+                onChange({ device: event.target.value });
+              }}
+            >
+              <option value="">All devices</option>
+              {DEVICES.map(({ name, label }) => (
+                <option key={name} value={name}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <Field label="Time">
+          {(control) => (
+            <select
+              {...control}
+              value={choice.period}
+              onChange={(event) => {
+                onChange({ period: event.target.value });
+              }}
+            >
+              <option value="">Any time</option>
+              {PERIODS.map(({ name, label }) => (
+                <option key={name} value={name}>
+                  {label}
+                </option>
+              ))}
+            </select>
+          )}
+        </Field>
+        <WidthsField widths={widthsWords(choice.widths)} onChange={onChange} />
+      </div>
+    </div>
+  );
+}
+
+/** Takes a range when it is left or Enter is pressed; what is no range is said, and changes nothing. */
+function WidthsField({ widths, onChange }: { widths: string; onChange: (part: Partial<Choice>) => void }) {
+  const [text, setText] = useState(widths);
+  const [problem, setProblem] = useState<string>();
+  useEffect(() => {
+    setText(widths);
+    setProblem(undefined);
+  }, [widths]);
+
+  const take = (): void => {
+    const parsed = parseWidths(text);
+    if ("problem" in parsed) {
+      setProblem(parsed.problem);
+    } else if (widthsWords(parsed) === widths) {
+      setText(widths);
+    } else {
+      onChange({ widths: parsed });
+    }
+  };
+
+  return (
+    <Field label="Viewport width" problem={problem}>
+      {(control) => (
+        <input
+          {...control}
+          value={text}
+          placeholder="any, or 768-1440"
+          autoComplete="off"
+          onChange={(event) => {
+            setText(event.target.value);
+            setProblem(undefined);
+          }}
+          onBlur={take}
+          onKeyDown={(event) => {
+            if (event.key === "Enter") take();
+          }}
+        />
+      )}
+    </Field>
+  );
+}

@@ -1,0 +1,77 @@
+import { useCallback } from "react";
+import type { Api } from "../api/api";
+import { useApi } from "../api/context";
+import { useCall } from "../api/useCall";
+import { PageProblem } from "../shell/PageProblem";
+import { EmptyState } from "../ui/EmptyState";
+import { Spinner } from "../ui/Loading";
+import { type Choice, requestOf, resolutionFor } from "./choice";
+import { reachOf } from "./gradients";
+import { type Extent, type Heat, heatOf } from "./heat";
+import styles from "./HeatmapView.module.css";
+import { HottestTable } from "./HottestTable";
+import { Legend } from "./Legend";
+import { Stage } from "./Stage";
+import { emptyWords, summaryWords } from "./words";
+
+/** Drawn over where nothing is known of the page's size. */
+const USUAL_PAGE: Extent = { width: 1280, height: 2400 };
+
+/** The heatmap of a choice: its legend, the map, and what it was made of. */
+export function HeatmapView({ choice }: { choice: Choice }) {
+  const api = useApi();
+  const [heat, retry] = useCall(
+    useCallback((signal: AbortSignal) => fetchHeat(api, choice, Date.now(), signal), [api, choice]),
+  );
+  if (heat.state === "loading") {
+    return <Spinner label="Counting" />;
+  }
+  if (heat.state === "failed") {
+    return <PageProblem problem={heat.problem} onRetry={retry} />;
+  }
+  if (heat.value.points.length === 0) {
+    return <Nothing choice={choice} />;
+  }
+  return <Drawn heat={heat.value} choice={choice} />;
+}
+
+function Drawn({ heat, choice }: { heat: Heat; choice: Choice }) {
+  const page = heat.page.width > 0 && heat.page.height > 0 ? heat.page : USUAL_PAGE;
+  const reach = reachOf(heat.resolution, page);
+  return (
+    <>
+      <div className={styles.head}>
+        <p className={styles.summary}>{summaryWords(heat).join(" ")}</p>
+        <Legend heat={heat} page={page} reach={reach} />
+      </div>
+      <Stage heat={heat} choice={choice} page={page} reach={reach} />
+      <HottestTable heat={heat} page={page} reach={reach} />
+    </>
+  );
+}
+
+function Nothing({ choice }: { choice: Choice }) {
+  const { why, todo } = emptyWords({
+    kind: choice.kind,
+    hasDevice: choice.device !== "",
+    hasTimes: choice.period !== "",
+    hasWidths: choice.widths.min > 0 || choice.widths.max > 0,
+  });
+  return (
+    <EmptyState title="Nothing to show">
+      <p>{why}</p>
+      {todo.map((words) => (
+        <p key={words}>{words}</p>
+      ))}
+    </EmptyState>
+  );
+}
+
+/** Returns a heatmap; of a tall page it is asked for again, with cells that are small enough for it. */
+async function fetchHeat({ audit }: Api, choice: Choice, now: number, signal: AbortSignal): Promise<Heat> {
+  const heat = heatOf(choice.kind, await audit.getHeatmap(requestOf(choice, now), { signal }));
+  const resolution = resolutionFor(heat.page);
+  return resolution <= heat.resolution
+    ? heat
+    : heatOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
+}
