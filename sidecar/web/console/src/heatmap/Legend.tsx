@@ -25,7 +25,7 @@ function Ramp() {
     const context = canvas.current?.getContext("2d");
     for (let index = 0; index < RAMP_SIZE; index++) {
       if (context) {
-        context.fillStyle = rampColour(index / (RAMP_SIZE - 1), true);
+        context.fillStyle = rampColour(index / (RAMP_SIZE - 1), 1);
         context.fillRect(index, 0, 1, 1);
       }
     }

@@ -6,7 +6,7 @@ import { PageProblem } from "../shell/PageProblem";
 import { Button } from "../ui/Button";
 import { Skeleton } from "../ui/Loading";
 import styles from "./PagePicker.module.css";
-import { NO_PAGES, pageWords } from "./words";
+import { NO_PAGES, pageWords, shortName } from "./words";
 
 const PAGE_SIZE = 50;
 
@@ -56,7 +56,13 @@ export function PagePicker({ chosen, onChoose }: PagePickerProps) {
         <>
           <ul className={styles.list}>
             {pages.value.pages.map((page) => (
-              <Listed key={page.page} page={page} isChosen={page.page === chosen} onChoose={onChoose} />
+              <Listed
+                key={page.page}
+                page={page}
+                name={shortName(page.page, pages.value.pages)}
+                isChosen={page.page === chosen}
+                onChoose={onChoose}
+              />
             ))}
           </ul>
           {pages.value.nextPageToken === "" ? null : (
@@ -77,22 +83,25 @@ export function PagePicker({ chosen, onChoose }: PagePickerProps) {
 
 interface ListedProps {
   page: PageSummary;
+  /** What tells it from the others. */
+  name: string;
   isChosen: boolean;
   onChoose: (page: string) => void;
 }
 
-function Listed({ page, isChosen, onChoose }: ListedProps) {
+function Listed({ page, name, isChosen, onChoose }: ListedProps) {
   return (
     <li>
       <button
         type="button"
         className={styles.page}
+        title={page.page}
         aria-pressed={isChosen}
         onClick={() => {
           onChoose(page.page);
         }}
       >
-        <span className={styles.address}>{page.page}</span>
+        <span className={styles.address}>{name}</span>
         <span className={styles.totals}>{pageWords(page)}</span>
       </button>
     </li>

@@ -40,7 +40,7 @@ export function Stage({ heat, choice, page, reach }: StageProps) {
 
   const kind = KINDS.find((one) => one.kind === heat.kind)?.label ?? "";
   return (
-    <div className={styles.frame}>
+    <div className={styles.frame} role="region" aria-label="Map" tabIndex={0}>
       <div
         ref={area}
         className={styles.stage}

@@ -9,6 +9,9 @@ const MAX_PIXELS = 8_000_000;
 /** Longest side of a canvas that browsers draw. */
 const MAX_SIDE = 16_384;
 
+/** Bands cover all of the page, which must be read through them. */
+const BAND_OPACITY = 0.5;
+
 /** Radius of the one gradient that all others are scaled from, in pixels. */
 const SPRITE_RADIUS = 64;
 
@@ -64,7 +67,7 @@ function drawBands(context: CanvasRenderingContext2D, heat: Heat): void {
   const rows = new Map(heat.points.map((point) => [Math.floor((point.y * heat.resolution) / 100), point.intensity]));
   const gradient = context.createLinearGradient(0, 0, 0, height);
   for (let row = 0; row < heat.resolution; row++) {
-    gradient.addColorStop((row + 0.5) / heat.resolution, rampColour(rows.get(row) ?? 0));
+    gradient.addColorStop((row + 0.5) / heat.resolution, rampColour(rows.get(row) ?? 0, BAND_OPACITY));
   }
   context.fillStyle = gradient;
   context.fillRect(0, 0, width, height);

@@ -6,10 +6,10 @@
 import type { Extent, Heat, HeatPoint } from "./heat";
 
 /** Gradients reach so many cells far, so that those of neighbouring cells run into each other. */
-const REACH_CELLS = 1.15;
+const REACH_CELLS = 1.7;
 
 /** Smallest and largest reach of a gradient, in CSS pixels of the page: about a fingertip, and a paragraph. */
-const MIN_REACH = 18;
+const MIN_REACH = 20;
 const MAX_REACH = 90;
 
 /** The hottest place is looked for at so many of the hottest points. */

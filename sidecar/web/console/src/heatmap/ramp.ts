@@ -6,7 +6,7 @@ type Stop = readonly [intensity: number, lightness: number, chroma: number, hue:
 
 const STOPS: readonly [Stop, ...Stop[]] = [
   [0, 0.4, 0.17, 276, 0],
-  [0.06, 0.43, 0.19, 284, 0.42],
+  [0.08, 0.43, 0.19, 284, 0.34],
   [0.25, 0.53, 0.22, 312, 0.66],
   [0.5, 0.655, 0.22, 361, 0.78],
   [0.75, 0.78, 0.17, 415, 0.86],
@@ -23,12 +23,12 @@ export const RAMP: Uint8ClampedArray = ramp();
  * Returns a colour of the ramp for style sheets.
  *
  * @param intensity 0 to 1; what is outside gets the colour of the nearer end.
- * @param opaque Without the ramp's transparency, as a legend shows it.
+ * @param opacity 0 to 1, in place of the ramp's own.
  */
-export function rampColour(intensity: number, opaque = false): string {
+export function rampColour(intensity: number, opacity: number): string {
   const place = Math.round(Math.min(Math.max(intensity, 0), 1) * (RAMP_SIZE - 1)) * 4;
-  const [red, green, blue, alpha] = RAMP.subarray(place, place + 4);
-  return `rgb(${red} ${green} ${blue} / ${opaque ? 1 : ((alpha ?? 0) / 255).toFixed(3)})`;
+  const [red, green, blue] = RAMP.subarray(place, place + 3);
+  return `rgb(${red} ${green} ${blue} / ${opacity})`;
 }
 
 /** Gives pixels whose alpha is an intensity (0 to 255) the ramp's colours, in place. */

@@ -57,6 +57,16 @@ export function amountWords(kind: HeatmapKind, count: number): string {
   return `${numbers.format(count)} ${count === 1 ? one : many}`;
 }
 
+/** Returns a page's name without its site, unless there are pages of several sites. */
+export function shortName(page: string, pages: readonly PageSummary[]): string {
+  const site = siteOf(page);
+  return pages.every((other) => siteOf(other.page) === site) ? page.slice(site.length) || page : page;
+}
+
+function siteOf(page: string): string {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i.exec(page)?.[0] ?? "";
+}
+
 /** Returns what a page has: interactions, clicks, sessions. */
 export function pageWords({ interactionCount, clickCount, sessionCount }: PageSummary): string {
   const counted = (count: bigint, one: string): string => `${numbers.format(count)} ${one}${count === 1n ? "" : "s"}`;
@@ -87,7 +97,7 @@ export function legendWords(heat: Heat, page: Extent, reach: number): readonly [
     default:
       return [
         "0",
-        numbers.format(Math.round(most.count / 2)),
+        most.count < 2 ? "" : numbers.format(Math.round(most.count / 2)),
         `${amountWords(heat.kind, most.count)} within ${Math.round(reach)} px`,
       ];
   }

@@ -46,8 +46,8 @@ describe("gradients", () => {
 
 describe("a gradient's reach", () => {
   it("covers the way to the next cell, between a fingertip and a paragraph", () => {
-    expect(reachOf(100, PAGE)).toBeGreaterThan(20);
-    expect(reachOf(400, PAGE)).toBe(18);
+    expect(reachOf(100, PAGE)).toBeGreaterThan(25);
+    expect(reachOf(400, PAGE)).toBe(20);
     expect(reachOf(10, { width: 400, height: 20_000 })).toBe(90);
   });
 });

@@ -30,9 +30,9 @@ describe("the ramp", () => {
 
   it("is the same for style sheets", () => {
     const [red, green, blue] = RAMP.subarray((RAMP_SIZE - 1) * 4);
-    expect(rampColour(1, true)).toBe(`rgb(${red ?? 0} ${green ?? 0} ${blue ?? 0} / 1)`);
-    expect(rampColour(7)).toBe(rampColour(1));
-    expect(rampColour(-1)).toBe(rampColour(0));
+    expect(rampColour(1, 1)).toBe(`rgb(${red ?? 0} ${green ?? 0} ${blue ?? 0} / 1)`);
+    expect(rampColour(7, 0.5)).toBe(rampColour(1, 0.5));
+    expect(rampColour(-1, 1)).toBe(rampColour(0, 1));
   });
 });
 

@@ -1,6 +1,7 @@
-import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import { create } from "@bufbuild/protobuf";
+import { HeatmapKind, PageSummarySchema } from "@contract/audit/v1/heatmap_pb";
 import { describe, expect, it } from "vitest";
-import { emptyWords, legendWords, readingWords, summaryWords } from "../../src/heatmap/words";
+import { emptyWords, legendWords, readingWords, shortName, summaryWords } from "../../src/heatmap/words";
 import { heat, spot } from "./heats";
 
 const PAGE = { width: 1000, height: 2000 };
@@ -33,6 +34,15 @@ describe("what a heatmap says", () => {
     expect(estimated).toMatch(/^3 samples were recorded without the page's height/);
     expect(clamped).toBe("1 lay outside of the page and is shown at its edge.");
   });
+});
+
+it("a page is named without its site, unless there are several", () => {
+  const pages = (names: string[]) => names.map((page) => create(PageSummarySchema, { page }));
+  expect(shortName("https://a.example/b", pages(["https://a.example/b", "https://a.example/"]))).toBe("/b");
+  expect(shortName("https://a.example/b", pages(["https://a.example/b", "https://b.example/"]))).toBe(
+    "https://a.example/b",
+  );
+  expect(shortName("about", pages(["about"]))).toBe("about");
 });
 
 describe("an empty heatmap", () => {
