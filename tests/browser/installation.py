@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import uuid
@@ -19,6 +20,11 @@ from services.runtime.config import load_settings
 from services.runtime.uuid7 import uuid7
 
 EVERYTHING = ("view", "share", "admin")
+PROJECTS = [
+    {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]},
+    # Nothing is ever recorded in it.
+    {"id": "empty"},
+]
 PATIENCE_S = 30.0
 """How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
 
@@ -104,7 +110,11 @@ async def installed(directory):
     for name in foreign:
         del os.environ[name]
     settings = load_settings(data_dir=directory / ".data", auth={"secret": SECRET})
-    environment = {"AFTERIMAGE_AUTH__SECRET": SECRET, "AFTERIMAGE_LOG__LEVEL": "warning"}
+    environment = {
+        "AFTERIMAGE_AUTH__SECRET": SECRET,
+        "AFTERIMAGE_LOG__LEVEL": "warning",
+        "AFTERIMAGE_PROJECTS": json.dumps(PROJECTS),
+    }
     with Up(directory, "--port", "0", "--samples", environment=environment) as up:
         await asyncio.to_thread(up.said, "Ctrl-C ends it")
         installation = Installation(up, settings)
