@@ -11,16 +11,16 @@ import typer
 
 from services.cli.command import Invocation
 from services.cli.configuration import config
-from services.cli.doctor import doctor
-from services.cli.exporting import export
+from services.cli.doctor.doctor import doctor
+from services.cli.files.exporting import export
+from services.cli.files.importing import import_command
 from services.cli.heatmap import heatmap
-from services.cli.importing import import_command
+from services.cli.installation.up import up
 from services.cli.listing import sessions
 from services.cli.migrating import migrate
 from services.cli.privacy import privacy
 from services.cli.share import share
 from services.cli.tokens import token
-from services.cli.up import up
 
 
 def make_app() -> typer.Typer:

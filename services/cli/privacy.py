@@ -31,8 +31,8 @@ from services.cli.command import (
     run,
     telling_problems,
 )
-from services.cli.export import MAX_PAYLOAD_BYTES
-from services.cli.formats import Problem, read_recordings
+from services.cli.files.formats import Problem, read_recordings
+from services.cli.files.joining import MAX_PAYLOAD_BYTES
 from services.runtime.auth import Scope
 from services.runtime.config import Settings
 

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from services.cli.checks_audit import check_recorder
-from services.cli.checks_storage import check_disk
 from services.cli.command import CommandError
-from services.cli.doctor import CHECKS, findings_of
-from services.cli.examination import Examination, State
+from services.cli.doctor.checks_audit import check_recorder
+from services.cli.doctor.checks_storage import check_disk
+from services.cli.doctor.doctor import CHECKS, findings_of
+from services.cli.doctor.examination import Examination, State
 from services.runtime.config import load_settings
 
 from .commands import SECRET, audit_process, free_port, run

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.export import ChunkError, write_events
-from services.cli.formats import Recording, read_recordings, to_chunks
+from services.cli.files.formats import Recording, read_recordings, to_chunks
+from services.cli.files.joining import ChunkError, write_events
 
 from .crafted import EVERY_RECORDING, event, events, load
 

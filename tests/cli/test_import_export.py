@@ -12,8 +12,8 @@ import recordings
 from afterimage_client.audit.v1 import RecordingStart
 
 from services.cli.client import connect
-from services.cli.formats import read_recordings, session_id_for, to_chunks, window_id_for
-from services.cli.sending import DROPPED_TAG, send_window
+from services.cli.files.formats import read_recordings, session_id_for, to_chunks, window_id_for
+from services.cli.files.sending import DROPPED_TAG, send_window
 from services.runtime.auth import Scope
 from services.runtime.config import load_settings
 

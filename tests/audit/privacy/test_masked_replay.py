@@ -14,7 +14,7 @@ import recordings
 
 from services.audit.privacy.masking import Masker, MaskState
 from services.audit.privacy.policy import load_policy
-from services.cli.formats import to_chunks
+from services.cli.files.formats import to_chunks
 
 PRESETS = ("default", "strict")
 SAMPLES = [path for path in recordings.paths() if path.parent == recordings.SAMPLES]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.cli.client import local_address
 from services.cli.command import CommandError
+from services.cli.installation.supervisor import Program
 from services.cli.running import Running
-from services.cli.supervisor import Program
 from services.runtime.config import Settings
 
 _OFF = -1

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from services.cli.client import token_source
 from services.cli.command import spoken_duration
-from services.cli.examination import Examination, Finding, ok, problem
+from services.cli.doctor.examination import Examination, Finding, ok, problem
 from services.runtime.auth import Scope, TokenVerifier
 from services.runtime.errors import AfterimageError, PermissionDenied
 from services.runtime.settings import Project, Settings

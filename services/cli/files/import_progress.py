@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColu
 from rich.progress import Progress as RichProgress
 
 from services.cli.command import spoken_size
-from services.cli.import_session import SessionSent
+from services.cli.files.import_session import SessionSent
 
 
 class Progress(Protocol):

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from services.cli.supervisor import Program
+from services.cli.installation.supervisor import Program
 
 MAX_SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 with the final zero on Linux and 104 elsewhere."""

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from services.cli.command import spoken_size
-from services.cli.examination import Examination, Finding, ok, problem, skipped
+from services.cli.doctor.examination import Examination, Finding, ok, problem, skipped
 from services.cli.running import chdb_holder
 from services.runtime.settings import is_loopback
 

@@ -16,8 +16,8 @@ from grpclib.exceptions import GRPCError
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, sentence_of
 from services.cli.command import CommandError
-from services.cli.formats import Recording, session_id_for, window_id_for
-from services.cli.sending import send_window
+from services.cli.files.formats import Recording, session_id_for, window_id_for
+from services.cli.files.sending import send_window
 
 RECORDER_NAME = "afterimage import"
 _META = 4  # rrweb's EventType.Meta

@@ -24,8 +24,8 @@ from afterimage_client.recording.v1 import Chunk, ChunkEncoding
 from betterproto import which_one_of
 
 from services.cli.command import CommandError
-from services.cli.recording import event_head, to_chunks
-from services.cli.surrogates import hide_lone_surrogates
+from services.cli.files.recording import event_head, to_chunks
+from services.cli.files.surrogates import hide_lone_surrogates
 
 DROPPED_TAG = "afterimage.dropped"
 """Tag of the rrweb custom event that stands where a chunk was refused."""

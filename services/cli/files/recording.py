@@ -13,7 +13,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.cli.surrogates import hide_lone_surrogates
+from services.cli.files.surrogates import hide_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from services.cli.recording import event_head
-from services.cli.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.cli.files.recording import event_head
+from services.cli.files.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator

@@ -8,7 +8,7 @@ import redis.asyncio
 from afterimage_client.audit.v1 import ListPagesRequest
 
 from services.cli.client import token_source
-from services.cli.examination import Examination, Finding, note, ok, problem, skipped
+from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import redis_link
 from services.runtime.auth import Scope
 from services.runtime.errors import InvalidArgument, Unavailable

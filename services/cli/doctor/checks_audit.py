@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.cli.command import CommandError, spoken_duration
-from services.cli.examination import Examination, Finding, note, ok, problem, skipped
+from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import tls
 from services.runtime.auth import Scope
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.cli.inflate import DamageError, expand, is_list, is_string, looks_packed, unpack
-from services.cli.recording import MAX_TIMESTAMP_MS, event_head
+from services.cli.files.inflate import DamageError, expand, is_list, is_string, looks_packed, unpack
+from services.cli.files.recording import MAX_TIMESTAMP_MS, event_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from services.cli.inflate import Allowance
+    from services.cli.files.inflate import Allowance
 
 MAIN_WINDOW = "main"
 """The window of events that name none."""

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.cli.events import MAIN_WINDOW, Found, find_events
-from services.cli.inflate import MAX_FILE_BYTES, Allowance, DamageError, read_lines
-from services.cli.recording import (
+from services.cli.files.events import MAIN_WINDOW, Found, find_events
+from services.cli.files.inflate import MAX_FILE_BYTES, Allowance, DamageError, read_lines
+from services.cli.files.recording import (
     Problem,
     RecordedWindow,
     Recording,
@@ -35,8 +35,8 @@ from services.cli.recording import (
     to_chunks,
     window_id_for,
 )
-from services.cli.sections import Section, sections
-from services.cli.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.cli.files.sections import Section, sections
+from services.cli.files.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.cli.command import CommandError
-from services.cli.tether import tether
+from services.cli.installation.tether import tether
 
 READY_TIMEOUT_S = 60.0
 PROBE_INTERVAL_S = 0.05

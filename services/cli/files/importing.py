@@ -16,9 +16,9 @@ from grpclib.exceptions import GRPCError
 
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import Address, ProjectName, invocation_of, run, spoken_size
-from services.cli.formats import Problem, Recording, read_recordings
-from services.cli.import_progress import Progress, progress_on
-from services.cli.import_session import SessionSent, import_session
+from services.cli.files.formats import Problem, Recording, read_recordings
+from services.cli.files.import_progress import Progress, progress_on
+from services.cli.files.import_session import SessionSent, import_session
 from services.runtime.auth import Scope
 
 SESSIONS_AT_ONCE = 4

@@ -16,18 +16,18 @@ from afterimage_client.audit.v1 import SessionFilter, SessionOrder
 
 from services.cli.client import connect
 from services.cli.command import CommandError, complain, invocation_of, run
-from services.cli.import_progress import progress_on
-from services.cli.importing import SCOPES, import_files
-from services.cli.installation import Installation
+from services.cli.files.import_progress import progress_on
+from services.cli.files.importing import SCOPES, import_files
+from services.cli.installation.look_around import look_around, way_in
+from services.cli.installation.programs import Installation
+from services.cli.installation.redis_process import find_redis_server, redis_program, redis_socket
+from services.cli.installation.supervisor import Supervisor, supervised
 from services.cli.listing import fetch_sessions, show
-from services.cli.look_around import look_around, way_in
-from services.cli.redis_process import find_redis_server, redis_program, redis_socket
 from services.cli.running import Running, announce, chdb_holder, the_only_one
-from services.cli.supervisor import Supervisor, supervised
 from services.cli.tables import new_table, print_table
 from services.runtime.config import Settings
 
-SAMPLES = Path(__file__).with_name("samples")
+SAMPLES = Path(__file__).parents[1] / "samples"
 ORPHAN_INTERVAL_S = 0.5
 
 

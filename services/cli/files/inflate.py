@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 import msgspec
 
-from services.cli.surrogates import hide_lone_surrogates
+from services.cli.files.surrogates import hide_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

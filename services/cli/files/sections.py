@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.cli.events import MAIN_WINDOW, name_of
-from services.cli.inflate import is_list, is_object
+from services.cli.files.events import MAIN_WINDOW, name_of
+from services.cli.files.inflate import is_list, is_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""`afterimage doctor`: says why something does not work, and what to do."""

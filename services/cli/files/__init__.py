@@ -1,0 +1,1 @@
+"""Recordings in files: other tools' forms read and imported, stored sessions exported."""

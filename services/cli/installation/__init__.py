@@ -1,0 +1,1 @@
+"""`afterimage up`: the processes of an installation, started, watched and ended together."""
