@@ -121,7 +121,7 @@ async def test_clocks_that_differ(audit, monkeypatch):
 
 
 async def test_a_disk_that_is_full(audit, monkeypatch):
-    monkeypatch.setattr("services.cli.checks_storage.MIN_FREE_BYTES", 10**18)
+    monkeypatch.setattr("services.cli.doctor.checks_storage.MIN_FREE_BYTES", 10**18)
     (disk,) = await check_disk(examination(audit, monkeypatch))
     assert disk.state is State.PROBLEM
     assert "make room" in disk.advice
@@ -153,7 +153,7 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
     with audit_process(tmp_path, AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="16384") as own:
         # Past the client, which keeps to the limit that the server tells it.
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("services.cli.sending._Sender._fitting", lambda _, outgoing: outgoing)
+            patch.setattr("services.cli.files.sending._Sender._fitting", lambda _, outgoing: outgoing)
             assert own.run("import", path).status == 1
         token = run("token", "--scope", "record", AFTERIMAGE_AUTH__SECRET="x" * 32).out.strip()
         own.run("doctor", AFTERIMAGE_TOKEN=token)

@@ -142,7 +142,7 @@ def test_a_bad_chunk_is_named(payload, message, second):
 
 
 def test_a_chunk_that_inflates_without_end(monkeypatch):
-    monkeypatch.setattr("services.cli.export.MAX_PAYLOAD_BYTES", 1_000)
+    monkeypatch.setattr("services.cli.files.joining.MAX_PAYLOAD_BYTES", 1_000)
     with pytest.raises(ChunkError, match="more than 1,000 bytes"):
         write_events(stored([b"[" + b" " * 9_000 + b"]"]), io.BytesIO())
 

@@ -60,7 +60,7 @@ def test_an_import_that_was_cut_off_goes_on(audit, tmp_path, monkeypatch):
     (recording,) = read_recordings(visit)
     chunks = list(to_chunks(recording.windows[0].events))
     assert len(chunks) > 5
-    monkeypatch.setattr("services.cli.sending.to_chunks", lambda _: iter(chunks[:4]))
+    monkeypatch.setattr("services.cli.files.sending.to_chunks", lambda _: iter(chunks[:4]))
     assert "4 chunks" not in audit.run("import", visit).out
     monkeypatch.undo()
     answer = audit.run("import", visit)
