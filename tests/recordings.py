@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Read at import: the fixture that cleans the environment comes later.
-SHARED = Path(os.environ.get("AFTERIMAGE_RECORDINGS", ROOT.parent / "shared" / "recordings"))
+SHARED = Path(os.environ.get("AFTERIMAGE_TEST_RECORDINGS", ROOT.parent / "shared" / "recordings"))
 SAMPLES = ROOT / "services" / "cli" / "samples"
 _NOT_RECORDINGS = {"manifest", "pii_truth"}
 

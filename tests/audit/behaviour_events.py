@@ -151,7 +151,7 @@ def recorded(name: str) -> list[Event]:
     """A shared recording; the test is skipped where they are not."""
     path = SHARED / f"{name}.json"
     if not path.exists():
-        pytest.skip(f"{path} is not here: set AFTERIMAGE_RECORDINGS")
+        pytest.skip(f"{path} is not here: set AFTERIMAGE_TEST_RECORDINGS")
     return _decoder.decode(replace_lone_surrogates(path.read_bytes()))
 
 

@@ -23,7 +23,7 @@ from afterimage.recording.v1 import chunk_pb2
 from services.audit.payload import deflate
 
 ROOT = Path(__file__).resolve().parents[2]
-RECORDINGS = Path(os.environ.get("AFTERIMAGE_RECORDINGS", ROOT.parent / "shared" / "recordings"))
+RECORDINGS = Path(os.environ.get("AFTERIMAGE_TEST_RECORDINGS", ROOT.parent / "shared" / "recordings"))
 SAMPLES = ROOT / "services" / "cli" / "samples"
 RECORD = "/afterimage.audit.v1.AuditService/RecordSession"
 

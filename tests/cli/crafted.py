@@ -13,7 +13,7 @@ SAMPLE_FILES = sorted(SAMPLES.glob("*.json.gz"))
 SHARED_FILES = [path for path in paths() if path.parent == SHARED]
 
 NO_SHARED = pytest.param(
-    None, marks=pytest.mark.skip(reason=f"no recordings in {SHARED}: set AFTERIMAGE_RECORDINGS to their folder")
+    None, marks=pytest.mark.skip(reason=f"no recordings in {SHARED}: set AFTERIMAGE_TEST_RECORDINGS to their folder")
 )
 EVERY_RECORDING = [pytest.param(path, id=path.name) for path in SAMPLE_FILES] + (
     [pytest.param(path, id=path.name) for path in SHARED_FILES] or [NO_SHARED]

@@ -1,0 +1,55 @@
+"""What can be set, group by group: the typed form of afterimage.toml.
+
+Every field says what it means, its unit, and what 0 or "" means; docs/configuration.md is made of these texts.
+`services.runtime.config` reads the file and the environment into these.
+"""
+
+from services.runtime.settings.identity import AuthSettings, TlsSettings
+from services.runtime.settings.projects import PageFold, PageSettings, Project
+from services.runtime.settings.recording import IngestSettings, SessionSettings
+from services.runtime.settings.root import Settings
+from services.runtime.settings.servers import AuditSettings, LogSettings, ServiceSettings, ShareSettings
+from services.runtime.settings.sidecar import SidecarSettings
+from services.runtime.settings.storage import ClickHouseSettings, RedisSettings
+from services.runtime.settings.values import (
+    DEVELOPMENT,
+    MIN_SECRET_BYTES,
+    Bytes,
+    ContentSource,
+    Group,
+    MetricsPort,
+    Origin,
+    Port,
+    PublishableKey,
+    Seconds,
+    is_loopback,
+)
+
+__all__ = [
+    "DEVELOPMENT",
+    "MIN_SECRET_BYTES",
+    "AuditSettings",
+    "AuthSettings",
+    "Bytes",
+    "ClickHouseSettings",
+    "ContentSource",
+    "Group",
+    "IngestSettings",
+    "LogSettings",
+    "MetricsPort",
+    "Origin",
+    "PageFold",
+    "PageSettings",
+    "Port",
+    "Project",
+    "PublishableKey",
+    "RedisSettings",
+    "Seconds",
+    "ServiceSettings",
+    "SessionSettings",
+    "Settings",
+    "ShareSettings",
+    "SidecarSettings",
+    "TlsSettings",
+    "is_loopback",
+]

@@ -1,0 +1,103 @@
+"""All settings together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    Field,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from services.runtime.settings.identity import AuthSettings, TlsSettings
+from services.runtime.settings.projects import PageSettings, Project
+from services.runtime.settings.recording import IngestSettings, SessionSettings
+from services.runtime.settings.servers import AuditSettings, LogSettings, ShareSettings
+from services.runtime.settings.sidecar import SidecarSettings
+from services.runtime.settings.storage import ClickHouseSettings, RedisSettings
+from services.runtime.settings.values import DEVELOPMENT
+
+_DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Made by `services.runtime.config.load_settings`, which also checks it as a whole."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_prefix="AFTERIMAGE_",
+        env_nested_delimiter="__",
+        env_ignore_empty=True,
+    )
+
+    environment: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = Field(
+        DEVELOPMENT,
+        description='Name of the installation: 1 to 32 of a-z, 0-9 and -; it prefixes Redis keys. In "development" '
+        "a secret and a demo project are made when there are none.",
+    )
+    data_dir: Path = Field(
+        default=Path(".data"),
+        description="Directory of everything on disk; a relative one is taken from where it starts.",
+    )
+    projects: tuple[Project, ...] = Field(
+        default=(), description='What is recorded. Empty: in "development" the project "demo", elsewhere a problem.'
+    )
+    auth: AuthSettings = AuthSettings()
+    audit: AuditSettings = AuditSettings()
+    share: ShareSettings = ShareSettings()
+    sidecar: SidecarSettings = SidecarSettings()
+    redis: RedisSettings = RedisSettings()
+    tls: TlsSettings = TlsSettings()
+    clickhouse: ClickHouseSettings = ClickHouseSettings()
+    ingest: IngestSettings = IngestSettings()
+    session: SessionSettings = SessionSettings()
+    pages: PageSettings = PageSettings()
+    log: LogSettings = LogSettings()
+    privacy: dict[str, Any] = Field(
+        default={},
+        description="What is masked before anything is stored (docs/privacy.md). Empty: all inputs, passwords and the "
+        "like, and what rules find in text: card and identity numbers, e-mail addresses, credentials ...",
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - the library's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads nothing by itself: the loader merges file and environment, so that it can report on both."""
+        return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _demo_project(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("projects"):
+            return values
+        return {**values, "projects": [_DEMO]} if values.get("environment", DEVELOPMENT) == DEVELOPMENT else values
+
+    def project(self, project_id: str) -> Project | None:
+        """Returns the project of that id, or None."""
+        return next((project for project in self.projects if project.id == project_id), None)
+
+    @property
+    def is_development(self) -> bool:
+        """Whether missing secrets and projects are made up."""
+        return self.environment == DEVELOPMENT
+
+    @property
+    def has_demo(self) -> bool:
+        """Whether the sidecar serves the demo shop."""
+        return self.is_development if self.sidecar.demo is None else self.sidecar.demo
+
+    @property
+    def chdb_path(self) -> Path:
+        """The directory of the embedded engine."""
+        return self.clickhouse.path or self.data_dir / "chdb"

@@ -1,0 +1,70 @@
+"""Where things are kept: ClickHouse and Redis."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+from services.runtime.settings.values import Group, Seconds
+
+
+class RedisSettings(Group):
+    """Share links, live presence and rate limits; recordings do without."""
+
+    url: str = Field(
+        default="",
+        pattern=r"^$|^(redis|rediss|unix)://",
+        repr=False,  # it may hold a password
+        description="redis://, rediss:// or unix:// address. "
+        '"": `afterimage up` starts a server and passes its address; without one, what needs Redis is off.',
+    )
+    timeout_s: Seconds = Field(default=1.0, description="Seconds for connecting and for one command.")
+
+
+class ClickHouseSettings(Group):
+    """Where recordings are stored."""
+
+    engine: Literal["chdb", "server"] = Field(
+        default="chdb",
+        description="chdb: ClickHouse inside the audit process, nothing to install; server: one at `url`.",
+    )
+    path: Path | None = Field(default=None, description='Directory of chdb; one process at a time. "": data_dir/chdb.')
+    url: SecretStr | None = Field(
+        default=None,
+        description="clickhouse://user:password@host:9000/ of a server (native protocol), clickhouses:// with TLS. "
+        'Needed for engine = "server".',
+    )
+    database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = Field(
+        default="afterimage", description="Database that holds the tables; made when it is not there."
+    )
+    cluster: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = Field(
+        default="", description='Cluster for ON CLUSTER and Distributed tables, as the server names it. "": one server.'
+    )
+    connections: int = Field(default=4, ge=1, le=64, description="Connections (chdb: threads) that run queries.")
+    timeout_s: Seconds = Field(default=10.0, description="Seconds for one query.")
+    fsync: bool = Field(
+        default=False,
+        description="Whether an insert is on the disk, not only with the kernel, before it is acknowledged: "
+        "survives a power cut, costs throughput.",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_scheme(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("clickhouse://", "clickhouses://")):
+            raise ValueError("must start with clickhouse:// or clickhouses://")
+        return url
+
+    @model_validator(mode="after")
+    def _server_has_url(self) -> ClickHouseSettings:
+        if self.engine == "server" and self.url is None:
+            raise ValueError('engine = "server" needs url')
+        return self

@@ -1,0 +1,65 @@
+"""The kinds of values that settings are made of."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+DEVELOPMENT = "development"
+MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HS256 key is at least as long as the hash
+Port = Annotated[int, Field(ge=0, le=65535)]
+MetricsPort = Annotated[int, Field(ge=-1, le=65535)]
+Bytes = Annotated[int, Field(ge=1024)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
+]
+# A source of CSP (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: no script is ever among them.
+ContentSource = Annotated[
+    str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
+]
+
+
+def is_loopback(host: str) -> bool:
+    """Returns whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def existing(path: Path | None) -> Path | None:
+    """Returns the path of a file that is there. Raises ValueError where there is none."""
+    if path is not None and not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+class Group(BaseModel):
+    """A table of the file: frozen, and a key it does not know is a problem, not a shrug."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, values: Any) -> Any:
+        """Takes "" for None where None is the default: TOML and environment variables have no null."""
+        if not isinstance(values, dict):
+            return values
+        fields = cls.model_fields
+        return {
+            key: None if value == "" and key in fields and fields[key].default is None else value
+            for key, value in values.items()
+        }
