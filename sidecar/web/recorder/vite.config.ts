@@ -10,7 +10,7 @@ export default defineConfig(({ mode }) => ({
   resolve: contract,
   plugins: mode === "script" ? [compressed()] : [],
   build: {
-    target: "es2020",
+    target: "es2022",
     emptyOutDir: false,
     ...(mode === "script"
       ? {

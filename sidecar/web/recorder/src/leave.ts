@@ -1,0 +1,71 @@
+// What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
+import type { Entry } from "./backlog";
+import { type Loss, lossOf } from "./loss";
+import type { Shelf } from "./storage";
+
+const LEFT = "left";
+
+/** Browsers let beacons have 64 KiB, all that are on their way together. */
+export const BEACON_BYTES = 60 * 1024;
+/** What is kept in sessionStorage, which holds 5 million characters for all of the origin's pages. */
+const KEPT_BYTES = 1024 * 1024;
+
+/** What was left by the page before this one, in the same window. */
+export interface Left {
+  readonly entries: readonly Entry[];
+  /** What did not fit. */
+  readonly loss: Loss | undefined;
+  /** Versions of privacy policies that the server had confirmed. */
+  readonly policies: readonly string[];
+}
+
+interface Kept {
+  readonly window: string;
+  readonly entries: readonly (Omit<Entry, "payload"> & { readonly payload: string })[];
+  readonly loss?: Loss | undefined;
+  readonly policies: readonly string[];
+}
+
+/**
+ * Keeps chunks, the oldest first, as many as there is room for: the numbers of what is kept must have no gap, since a
+ * beacon may be bringing the same chunks under the same numbers.
+ *
+ * @param window - Session and window that they belong to.
+ * @returns Whether the next page will find them.
+ */
+export function keep(shelf: Shelf, window: string, entries: readonly Entry[], policies: readonly string[]): boolean {
+  let bytes = 0;
+  const fitting = entries.findIndex((entry) => (bytes += entry.payload.length) > KEPT_BYTES);
+  const kept = fitting < 0 ? entries : entries.slice(0, fitting);
+  const rest = entries.slice(kept.length).filter((entry) => entry.loss === undefined);
+  return shelf.set(LEFT, {
+    window,
+    entries: kept.map((entry) => ({ ...entry, payload: toBase64(entry.payload) })),
+    loss: rest.length > 0 ? lossOf("page_left", rest) : undefined,
+    policies,
+  } satisfies Kept);
+}
+
+/** Returns what the page before this one has left for `window`, and takes it off the shelf. */
+export function takeLeft(shelf: Shelf, window: string): Left | undefined {
+  const kept = shelf.get(LEFT) as Kept | undefined;
+  shelf.remove(LEFT);
+  if (kept?.window !== window) return undefined;
+  try {
+    const entries = kept.entries.map((entry) => ({ ...entry, payload: fromBase64(entry.payload) }));
+    return { entries, loss: kept.loss, policies: kept.policies };
+  } catch {
+    return undefined;
+  }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  // Function calls take some ten thousand arguments, not a million.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,144 @@
+// What a page may ask of the recorder. README.md has the same as a table.
+
+/** Options of `start`. Only `key` is required. */
+export interface RecorderOptions {
+  /** The project's publishable key, such as "pk_demo". */
+  key: string;
+  /** URL of the Afterimage installation. Default: where the script came from, else the page's own origin. */
+  endpoint?: string;
+  /** The visitor in the site's own terms, at most 256 characters. Default: nobody in particular. */
+  actorId?: string;
+  /** What else is to be known of the session: at most 32 entries, keys to 64 and values to 256 characters. */
+  tags?: Record<string, string>;
+  /** Which part of the sessions is recorded, 0 to 1. Decided once for each session. Default: 1. */
+  sampleRate?: number;
+  /** Whether nothing is recorded for who sends Do Not Track or Global Privacy Control. Default: true. */
+  respectOptOut?: boolean;
+  /** Whether messages of the console and uncaught errors are recorded. Default: true. */
+  console?: boolean;
+  /** Whether requests are recorded: their URL, status and times. Headers and bodies never are. Default: true. */
+  network?: boolean;
+  /** Whether what is drawn on canvases is recorded, which costs much. Default: false. */
+  canvas?: boolean;
+  /** After so many minutes without action a session ends, and the next action begins another. Default: 30. */
+  idleMinutes?: number;
+  /** A session ends after so many hours at the latest. Default: 24. */
+  maxHours?: number;
+  /** Most bytes that wait while the installation cannot be reached. Default: 8 MiB. */
+  maxQueueBytes?: number;
+  /** Pages with more elements than this are not recorded: looking at them would be felt. Default: 250,000. */
+  maxElements?: number;
+}
+
+/** Options with every default filled in. */
+export interface ResolvedOptions {
+  readonly key: string;
+  /** Ends with a slash. */
+  readonly endpoint: string;
+  readonly actorId: string;
+  readonly tags: Readonly<Record<string, string>>;
+  readonly sampleRate: number;
+  readonly respectOptOut: boolean;
+  readonly console: boolean;
+  readonly network: boolean;
+  readonly canvas: boolean;
+  readonly idleMs: number;
+  readonly maxMs: number;
+  readonly maxQueueBytes: number;
+  readonly maxElements: number;
+}
+
+/** What came of options: `options` is undefined where there is nothing to begin with. */
+export interface Resolution {
+  readonly options: ResolvedOptions | undefined;
+  /** What is wrong, in words, one for each option. */
+  readonly problems: readonly string[];
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * Returns options as they hold. A bad optional one is named and gets its default: a typing mistake is no reason to
+ * record nothing. Values are checked as unknown, since pages are seldom written in TypeScript.
+ *
+ * @param given - What the page said.
+ * @param base - Where the script came from, or the page's address.
+ */
+export function resolveOptions(given: RecorderOptions, base: string): Resolution {
+  const problems: string[] = [];
+  const values = given as unknown as Record<string, unknown>;
+
+  const take = <T>(
+    name: keyof RecorderOptions,
+    fallback: T,
+    isGood: (value: unknown) => boolean,
+    wanted: string,
+  ): T => {
+    const value = values[name];
+    if (value === undefined || value === null) return fallback;
+    if (isGood(value)) return value as T;
+    problems.push(`${name} must be ${wanted}`);
+    return fallback;
+  };
+  const flag = (name: keyof RecorderOptions, fallback: boolean): boolean =>
+    take(name, fallback, (value) => typeof value === "boolean", "true or false");
+  const number = (name: keyof RecorderOptions, fallback: number, least: number, most: number): number =>
+    take(
+      name,
+      fallback,
+      (value) => typeof value === "number" && value >= least && value <= most,
+      `a number from ${least} to ${most}`,
+    );
+
+  const key = take<string>(
+    "key",
+    "",
+    (value) => typeof value === "string" && value !== "",
+    "the project's publishable key",
+  );
+  if (key === "" && problems.length === 0) problems.push("key is missing: the project's publishable key");
+  const endpoint = endpointOf(take<string>("endpoint", base, (value) => typeof value === "string", "a URL"));
+  if (endpoint === undefined) problems.push("endpoint must be an http or https URL");
+  const rest = {
+    actorId: take<string>(
+      "actorId",
+      "",
+      (value) => typeof value === "string" && value.length <= 256,
+      "at most 256 characters",
+    ),
+    tags: take<Record<string, string>>("tags", {}, areTags, "at most 32 short texts under short names"),
+    sampleRate: number("sampleRate", 1, 0, 1),
+    respectOptOut: flag("respectOptOut", true),
+    console: flag("console", true),
+    network: flag("network", true),
+    canvas: flag("canvas", false),
+    idleMs: number("idleMinutes", 30, 0.05, 24 * 60) * MINUTE_MS,
+    maxMs: number("maxHours", 24, 0.01, 24) * HOUR_MS,
+    maxQueueBytes: number("maxQueueBytes", 8 * 1024 * 1024, 1, 256 * 1024 * 1024),
+    maxElements: number("maxElements", 250_000, 1, 10_000_000),
+  };
+  const options = key === "" || endpoint === undefined ? undefined : { key, endpoint, ...rest };
+  return { options, problems };
+}
+
+function endpointOf(text: string): string | undefined {
+  try {
+    const url = new URL(text);
+    if (!/^https?:$/.test(url.protocol)) return undefined;
+    return `${url.origin}${url.pathname.replace(/\/*$/, "/")}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function areTags(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const entries = Object.entries(value);
+  return (
+    entries.length <= 32 &&
+    entries.every(
+      ([name, text]) => name.length >= 1 && name.length <= 64 && typeof text === "string" && text.length <= 256,
+    )
+  );
+}

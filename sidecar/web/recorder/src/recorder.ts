@@ -1,0 +1,530 @@
+// The recorder of one page: puts the parts together, and decides when they begin and end.
+//
+// rrweb begins when the policy is known and not before: its masking options hold for its lifetime, and what it has seen
+// without them cannot be masked afterwards (a selector asks the page, not the recording). The policy of the last page is
+// remembered, so all pages but a visitor's first are recorded from their first moment; those events wait here until
+// `ready` confirms the policy, and are thrown away where it has changed. Nothing that was recorded under a policy that
+// no server has confirmed ever leaves.
+import type { RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
+import { EventType, type eventWithTime } from "@rrweb/types";
+import { Backlog, type Entry } from "./backlog";
+import { Capture, findNode, MANY_ELEMENTS } from "./capture";
+import { Cleaner } from "./clean";
+import { type Batch, Gatherer } from "./gather";
+import { Guard } from "./guard";
+import { Identity } from "./identity";
+import { BEACON_BYTES, keep, takeLeft } from "./leave";
+import { recordBody } from "./link_http";
+import { droppedEntry, type Loss, lossOf } from "./loss";
+import type { ResolvedOptions } from "./options";
+import { pack, plainEntry } from "./pack";
+import { AppliedPolicy, rememberedPolicy, rememberPolicy } from "./policy";
+import type { Notices, RecorderState, RecorderStatus } from "./status";
+import { openShelf, type Shelf } from "./storage";
+import {
+  asksNotToBeTracked,
+  isFramed,
+  isRecordedFromOutside,
+  missingFeatures,
+  whenRead,
+  whenShown,
+} from "./surroundings";
+import { TokenSource } from "./token";
+import { Upload } from "./upload";
+import { uuid4, uuid7 } from "./uuid";
+import { chunkMessage, DEFAULT_LIMITS, durationMs, skewMs, type StartFields, startMessage } from "./wire";
+
+/** Shorter than this nobody sees a difference; a server that asks for less is not taken at its word. */
+const SHORTEST_FLUSH_MS = 100;
+/** A POST is a stream of its own: so often at most. */
+const HTTP_FLUSH_MS = 3_000;
+const CHECK_MS = 15_000;
+const ACTIVITY_MS = 1_000;
+const WAKING = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"] as const;
+
+/** A batch that is being packed. */
+interface Job {
+  readonly batch: Batch;
+  readonly policy: string;
+  readonly window: WindowUpload;
+  isTaken: boolean;
+}
+
+interface WindowUpload {
+  readonly backlog: Backlog;
+  readonly upload: Upload;
+}
+
+/** Records this page from `start` on. */
+export class Recorder {
+  readonly #options: ResolvedOptions;
+  readonly #notices: Notices;
+  readonly #guard: Guard;
+  readonly #ends: (() => void)[] = [];
+  readonly #confirmed = new Set<string>();
+  readonly #tokens: TokenSource;
+  readonly #gatherer: Gatherer;
+  #state: RecorderState = "off";
+  #shared: Shelf | undefined;
+  #tab: Shelf | undefined;
+  #identity: Identity | undefined;
+  #policy: AppliedPolicy | undefined;
+  #cleaner: Cleaner | undefined;
+  #capture: Capture | undefined;
+  #window: WindowUpload | undefined;
+  #jobs: Job[] = [];
+  #packing: Promise<void> = Promise.resolve();
+  #intervalMs = DEFAULT_LIMITS.flushIntervalMs;
+  #activityMs = 0;
+  #droppedEvents = 0;
+  #clockSkewMs = 0;
+
+  constructor(options: ResolvedOptions, notices: Notices) {
+    this.#options = options;
+    this.#notices = notices;
+    this.#guard = new Guard(notices);
+    this.#tokens = new TokenSource(options.endpoint, options.key, Date.now);
+    this.#gatherer = new Gatherer(
+      {
+        onBatch: this.#gathered,
+        clean: (event) => this.#cleaner?.clean(event) ?? event,
+        onUnreadable: this.#unreadable,
+        isFlowing: () => this.#window?.upload.isFlowing ?? false,
+      },
+      this.#intervalMs,
+    );
+  }
+
+  get status(): RecorderStatus {
+    const isOn = this.#window !== undefined;
+    return {
+      state: this.#state,
+      sessionId: isOn ? this.#identity?.session.id : undefined,
+      windowId: isOn ? this.#identity?.windowId : undefined,
+      transport: this.#window?.upload.transport,
+      queuedBytes: this.#window?.backlog.bytes ?? 0,
+      droppedEvents: this.#droppedEvents,
+      clockSkewMs: this.#clockSkewMs,
+      notices: this.#notices.all,
+    };
+  }
+
+  /** Begins, where nothing speaks against it; `status` says what does. */
+  start(): void {
+    const { key, endpoint, respectOptOut } = this.#options;
+    const missing = missingFeatures();
+    if (missing.length > 0) {
+      this.#notices.say("unsupported", `this browser lacks ${missing.join(", ")}; nothing is recorded`);
+      this.#state = "stopped";
+    } else if (respectOptOut && asksNotToBeTracked()) this.#state = "opted_out";
+    else if (isRecordedFromOutside()) this.#state = "framed";
+    else {
+      this.#state = "connecting";
+      const prefix = `afterimage:${key}@${endpoint}:`;
+      this.#shared = openShelf(() => localStorage, prefix);
+      this.#tab = openShelf(() => sessionStorage, prefix);
+      whenShown(
+        this.#guard.wrap(() => {
+          whenRead(this.#guard.wrap(this.#begin));
+        }),
+      );
+    }
+  }
+
+  /** Ends: what was recorded is still sent, the page is left alone. */
+  stop(): void {
+    this.#end("off");
+    this.#identity?.release();
+  }
+
+  /** Names the visitor, from now on and for what comes of this session. */
+  identify(actorId: string): void {
+    const fields = this.#window?.upload.fields;
+    if (this.#identity === undefined || fields === undefined || fields.actorId === actorId) return;
+    this.#identity.identify(actorId);
+    this.#window?.upload.restart({ ...fields, actorId });
+  }
+
+  readonly #begin = (): void => {
+    if (this.#state !== "connecting" || this.#shared === undefined || this.#tab === undefined) return;
+    const { idleMs, maxMs, sampleRate, actorId, maxElements } = this.#options;
+    const elements = document.getElementsByTagName("*").length;
+    if (elements > maxElements) {
+      this.#notices.say(
+        "too_many_elements",
+        `this page has ${elements} elements, more than ${maxElements}, and is not recorded: see maxElements`,
+      );
+      this.#state = "stopped";
+      return;
+    }
+    if (!this.#tab.isKept) {
+      this.#notices.say(
+        "no_storage",
+        "the browser keeps nothing for this page (cookies are blocked, or it is sandboxed): each page is a session of its own",
+      );
+    }
+    const rules = { idleMs, maxMs, sampleRate };
+    const chance = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4 };
+    this.#identity = new Identity(this.#shared, this.#tab, isFramed(), rules, chance);
+    if (actorId !== "") this.#identity.identify(actorId);
+    if (!this.#mayRecord()) return;
+    this.#listen();
+    this.#open(true);
+    const remembered = rememberedPolicy(this.#shared);
+    if (remembered !== undefined) this.#record(remembered, true);
+  };
+
+  /** Whether the present session is recorded; the state says why not. */
+  #mayRecord(): boolean {
+    const session = this.#identity?.session;
+    if (session === undefined) return false;
+    if (session.isStopped) this.#state = "stopped";
+    else if (!session.isSampled) this.#state = "not_sampled";
+    else return true;
+    return false;
+  }
+
+  /** Opens the way of the present session's window. */
+  #open(isFirst: boolean): void {
+    const { endpoint, maxQueueBytes, tags } = this.#options;
+    const identity = this.#identity;
+    if (identity === undefined || this.#tab === undefined) return;
+    const { session, windowId } = identity;
+    const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
+    const backlog = new Backlog(maxQueueBytes);
+    const left = isFirst ? takeLeft(this.#tab, windowKey(fields)) : undefined;
+    if (left !== undefined) {
+      for (const version of left.policies) this.#confirmed.add(version);
+      backlog.restore(left.entries);
+      if (left.loss !== undefined) {
+        this.#lost(left.loss);
+        backlog.push(droppedEntry(left.loss, left.policies[0] ?? ""));
+      }
+    }
+    const upload: Upload = new Upload(fields, {
+      endpoint,
+      backlog,
+      tokens: this.#tokens,
+      guard: this.#guard,
+      notices: this.#notices,
+      now: Date.now,
+      events: {
+        onReady: (ready) => {
+          this.#ready(ready, window);
+        },
+        onChange: () => {
+          this.#changed(window);
+        },
+        onCommand: (command) => {
+          if (this.#window === window) this.#command(command);
+        },
+        onContested: () => {
+          if (this.#window === window) this.#moveWindow();
+        },
+        onStopped: () => {
+          if (this.#window === window) this.#stopForSession();
+        },
+        onFailed: () => {
+          if (this.#window === window) this.#end("stopped");
+        },
+        onDropped: (events) => {
+          this.#droppedEvents += events;
+        },
+      },
+    });
+    const window: WindowUpload = { upload, backlog };
+    this.#window = window;
+    this.#state = "connecting";
+    upload.connect();
+  }
+
+  /** Begins rrweb under a policy. */
+  #record(policy: AppliedPolicy, isNewPage: boolean): void {
+    this.#capture?.stop();
+    this.#policy = policy;
+    this.#cleaner = new Cleaner(policy, findNode);
+    // rrweb tells of a load only when it was there before; without, a reload of the same page would be no page view.
+    if (isNewPage) this.#gatherer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
+    const events = { onEvent: this.#event, onActivity: this.#active };
+    this.#capture = new Capture(this.#options, policy, events, this.#guard);
+    const elements = document.getElementsByTagName("*").length;
+    if (elements > MANY_ELEMENTS) {
+      const costMs = Math.round(this.#capture.snapshotCostMs);
+      this.#notices.say(
+        "many_elements",
+        `this page has ${elements} elements; looking at all of them took ${costMs} ms. ` +
+          `Mark what need not be seen with data-afterimage="block"`,
+      );
+    }
+  }
+
+  #ready(ready: RecordingReady, window: WindowUpload): void {
+    if (ready.privacyPolicy === undefined) throw new Error("the installation told no privacy policy");
+    const policy = new AppliedPolicy(ready.privacyPolicy);
+    this.#clockSkewMs = skewMs(ready, Date.now());
+    const before = this.#policy;
+    const isSame = before?.version === policy.version;
+    const wasConfirmed = before !== undefined && this.#confirmed.has(before.version);
+    this.#confirmed.add(policy.version);
+    if (this.#shared !== undefined) rememberPolicy(this.#shared, ready.privacyPolicy);
+    if (!isSame && wasConfirmed) this.#gatherer.flush();
+    if (!isSame && before !== undefined && !wasConfirmed) this.#discard(window, before.version, policy.version);
+    if (this.#window !== window) return;
+    if (!isSame) this.#record(policy, before === undefined);
+    this.#setInterval(window.upload.limits.flushIntervalMs);
+  }
+
+  /** Throws away what was recorded under a policy that does not hold (any more). */
+  #discard(window: WindowUpload, version: string, policy: string): void {
+    const entries = window.backlog.discard((each) => this.#confirmed.has(each));
+    const jobs = this.#jobs.filter((job) => job.policy === version);
+    for (const job of jobs) job.isTaken = true;
+    this.#jobs = this.#jobs.filter((job) => !job.isTaken);
+    const waiting = this.#gatherer.clear();
+    const all = [...entries, ...jobs.map((job) => plainEntry(job.batch, version))];
+    const loss = all.length > 0 ? lossOf("policy_changed", all) : momentLoss("policy_changed");
+    const total = { ...loss, events: loss.events + waiting };
+    this.#lost(total);
+    window.backlog.push(droppedEntry(total, policy));
+  }
+
+  #changed(window: WindowUpload): void {
+    if (this.#window !== window) return;
+    const { isFlowing } = window.upload;
+    if (isFlowing) this.#notices.clear("unreachable");
+    if (this.#state === "connecting" && !isFlowing) return;
+    this.#state = isFlowing ? "recording" : "offline";
+  }
+
+  #command({ command }: RecorderCommand): void {
+    switch (command.case) {
+      case "flushInterval":
+        this.#setInterval(durationMs(command.value));
+        break;
+      case "takeFullSnapshot":
+        this.#capture?.takeSnapshot();
+        this.#gatherer.flush();
+        break;
+      case "stop":
+        this.#notices.say(
+          "stopped",
+          `the installation ended this recording: ${command.value.reason || "no reason told"}`,
+        );
+        this.#stopForSession();
+        break;
+      case undefined:
+        break;
+    }
+  }
+
+  #setInterval(wantedMs: number): void {
+    const least = this.#window?.upload.transport === "http" ? HTTP_FLUSH_MS : SHORTEST_FLUSH_MS;
+    this.#intervalMs = Math.max(wantedMs, least);
+    this.#gatherer.setInterval(this.#intervalMs);
+  }
+
+  readonly #event = (event: eventWithTime): void => {
+    this.#gatherer.add(event);
+  };
+
+  readonly #unreadable = (event: eventWithTime): void => {
+    const loss: Loss = { reason: "unreadable", events: 1, bytes: 0, fromMs: event.timestamp, toMs: event.timestamp };
+    this.#lost(loss);
+    this.#notices.say("unreadable", "an event could not be written as JSON and is missing in the recording");
+  };
+
+  readonly #gathered = (batch: Batch): void => {
+    const window = this.#window;
+    if (window === undefined || this.#policy === undefined) return;
+    const job: Job = { batch, policy: this.#policy.version, window, isTaken: false };
+    this.#jobs.push(job);
+    this.#packing = this.#packing
+      .then(() => this.#pack(job))
+      .catch((error: unknown) => {
+        this.#guard.failed(error);
+      });
+  };
+
+  async #pack(job: Job): Promise<void> {
+    if (job.isTaken) return;
+    const { upload, backlog } = job.window;
+    const entries = await pack(job.batch, job.policy, upload.limits);
+    // Meanwhile the page may have been left, and the batch with it.
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
+    if (job.isTaken) return;
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+    for (const entry of entries) {
+      if (entry.loss === undefined) continue;
+      this.#lost(entry.loss);
+      this.#notices.say("too_large", `a part of this page is missing in the recording: ${entry.loss.detail ?? ""}`);
+    }
+    upload.push(...entries);
+    this.#bound(backlog, upload);
+  }
+
+  #bound(backlog: Backlog, upload: Upload): void {
+    const { maxQueueBytes } = this.#options;
+    const { dropped, needsSnapshot } = backlog.shrink();
+    if (dropped > 0) {
+      this.#droppedEvents += dropped;
+      this.#notices.say(
+        "queue_full",
+        `the installation could not be reached for so long that ${maxQueueBytes} bytes were waiting: the oldest were given up`,
+      );
+    }
+    // Snapshots along the way, so that not everything has to go at once.
+    const isLong = !upload.isFlowing && backlog.bytesSinceSnapshot > maxQueueBytes / 4;
+    if ((needsSnapshot || isLong) && this.#window?.upload === upload) this.#capture?.takeSnapshot();
+  }
+
+  #lost(loss: Loss): void {
+    this.#droppedEvents += loss.events;
+  }
+
+  readonly #active = (): void => {
+    const nowMs = Date.now();
+    if (nowMs - this.#activityMs < ACTIVITY_MS) return;
+    this.#activityMs = nowMs;
+    if (this.#identity?.isOver() === true) this.#renew();
+    this.#identity?.touch();
+  };
+
+  readonly #check = (): void => {
+    if (this.#window !== undefined && this.#identity?.isOver() === true) this.#sleep();
+  };
+
+  /** Lets the present session end, and begins the next. */
+  #renew(): void {
+    const policy = this.#policy;
+    this.#finish();
+    this.#identity?.renew();
+    if (!this.#mayRecord()) return;
+    this.#open(false);
+    if (policy !== undefined) this.#record(policy, true);
+  }
+
+  /** Lets the present session end; the visitor's next action begins another. */
+  #sleep(): void {
+    this.#finish();
+    this.#state = "idle";
+    const wake = this.#guard.wrap(() => {
+      for (const name of WAKING) window.removeEventListener(name, wake, true);
+      if (this.#state === "idle") this.#renew();
+    });
+    for (const name of WAKING) window.addEventListener(name, wake, { capture: true, passive: true });
+  }
+
+  /** Another tab records under this window's id. */
+  #moveWindow(): void {
+    const policy = this.#policy;
+    this.#gatherer.clear();
+    this.#window = undefined;
+    this.#identity?.changeWindow();
+    this.#open(false);
+    if (policy !== undefined) this.#record(policy, true);
+  }
+
+  #stopForSession(): void {
+    this.#identity?.stop();
+    this.#gatherer.clear();
+    this.#window?.upload.close();
+    this.#end("stopped");
+  }
+
+  /** Sends what there is, says that the window has ended, and lets go of it. */
+  #finish(): void {
+    const window = this.#window;
+    this.#gatherer.flush();
+    this.#capture?.stop();
+    this.#capture = undefined;
+    this.#window = undefined;
+    if (window === undefined) return;
+    this.#guard.start(async () => {
+      await this.#packing;
+      window.upload.finish();
+    });
+  }
+
+  #end(state: RecorderState): void {
+    this.#finish();
+    this.#state = state;
+    for (const end of this.#ends.splice(0)) end();
+  }
+
+  #listen(): void {
+    const listen = (target: EventTarget, name: string, work: (event: Event) => void): void => {
+      const listener = this.#guard.wrap(work);
+      target.addEventListener(name, listener);
+      this.#ends.push(() => {
+        target.removeEventListener(name, listener);
+      });
+    };
+    listen(window, "pagehide", this.#leave);
+    listen(window, "pageshow", (event) => {
+      if ((event as PageTransitionEvent).persisted) this.#return();
+    });
+    listen(document, "visibilitychange", () => {
+      if (document.visibilityState === "hidden") this.#gatherer.flush();
+    });
+    const timer = setInterval(this.#guard.wrap(this.#check), CHECK_MS);
+    this.#ends.push(() => {
+      clearInterval(timer);
+    });
+  }
+
+  readonly #leave = (): void => {
+    const window = this.#window;
+    const identity = this.#identity;
+    if (window === undefined || identity === undefined || this.#tab === undefined) return;
+    const { upload, backlog } = window;
+    this.#gatherer.flush();
+    for (const job of this.#jobs) {
+      job.isTaken = true;
+      job.window.backlog.push(plainEntry(job.batch, job.policy));
+    }
+    this.#jobs = [];
+    const { entries } = backlog;
+    if (entries.length > 0) {
+      backlog.numberAll();
+      this.#sendLast(entries, upload);
+    }
+    const policies = [...this.#confirmed];
+    const isKept = entries.length === 0 || keep(this.#tab, windowKey(upload.fields), entries, policies);
+    if (isKept) identity.release();
+    else identity.abandon();
+    upload.suspend();
+  };
+
+  /** Sends what is not stored yet, in the way that outlives the page. */
+  #sendLast(entries: readonly Entry[], upload: Upload): void {
+    const token = this.#tokens.present;
+    if (token === undefined || !entries.every((entry) => this.#confirmed.has(entry.policy))) return;
+    const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+    // A beacon ends the socket's stream, so it is one or the other.
+    if (bytes > BEACON_BYTES) {
+      upload.pump();
+      return;
+    }
+    const start = startMessage(upload.fields, Date.now());
+    navigator.sendBeacon(`${this.#options.endpoint}record`, recordBody(token, start, entries.map(chunkMessage)));
+  }
+
+  /** The page comes back out of the browser's cache; others may have been recorded in this window meanwhile. */
+  #return(): void {
+    const window = this.#window;
+    if (window === undefined || this.#tab === undefined) return;
+    takeLeft(this.#tab, windowKey(window.upload.fields));
+    this.#identity?.hold();
+    window.upload.connect();
+    this.#capture?.takeSnapshot();
+  }
+}
+
+function windowKey(fields: StartFields): string {
+  return `${fields.sessionId}/${fields.windowId}`;
+}
+
+function momentLoss(reason: Loss["reason"]): Loss {
+  const nowMs = Date.now();
+  return { reason, events: 0, bytes: 0, fromMs: nowMs, toMs: nowMs };
+}

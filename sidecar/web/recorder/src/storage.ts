@@ -1,0 +1,86 @@
+// localStorage and sessionStorage where the page has them, else memory: cookies may be blocked, frames sandboxed.
+
+/** A few JSON values that outlive a page, or do not. */
+export interface Shelf {
+  /** Whether what is put here is there after a reload. */
+  readonly isKept: boolean;
+  get(name: string): unknown;
+  /** Returns whether it was kept: there may be no room. */
+  set(name: string, value: unknown): boolean;
+  remove(name: string): void;
+}
+
+const PROBE = "probe";
+
+/**
+ * Returns a shelf over a Storage, or over nothing.
+ *
+ * @param open - Returns the Storage; it may throw, as `window.localStorage` does where cookies are blocked.
+ * @param prefix - What all names begin with, so that two projects in one page keep apart.
+ */
+export function openShelf(open: () => Storage, prefix: string): Shelf {
+  let storage: Storage | undefined;
+  try {
+    storage = open();
+    storage.setItem(`${prefix}${PROBE}`, "1");
+    storage.removeItem(`${prefix}${PROBE}`);
+  } catch {
+    storage = undefined;
+  }
+  return storage === undefined ? new MemoryShelf() : new StorageShelf(storage, prefix);
+}
+
+class StorageShelf implements Shelf {
+  readonly isKept = true;
+  readonly #storage: Storage;
+  readonly #prefix: string;
+
+  constructor(storage: Storage, prefix: string) {
+    this.#storage = storage;
+    this.#prefix = prefix;
+  }
+
+  get(name: string): unknown {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#prefix + name) ?? "null") ?? undefined;
+    } catch {
+      return undefined; // Somebody else's value under our name is as good as none.
+    }
+  }
+
+  set(name: string, value: unknown): boolean {
+    try {
+      this.#storage.setItem(this.#prefix + name, JSON.stringify(value));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  remove(name: string): void {
+    try {
+      this.#storage.removeItem(this.#prefix + name);
+    } catch {
+      // What cannot be reached any more cannot be read either.
+    }
+  }
+}
+
+/** Forgets with the page. */
+export class MemoryShelf implements Shelf {
+  readonly isKept = false;
+  readonly #values = new Map<string, unknown>();
+
+  get(name: string): unknown {
+    return this.#values.get(name);
+  }
+
+  set(name: string, value: unknown): boolean {
+    this.#values.set(name, value);
+    return true;
+  }
+
+  remove(name: string): void {
+    this.#values.delete(name);
+  }
+}

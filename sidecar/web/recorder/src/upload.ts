@@ -1,0 +1,444 @@
+// The way of one window's chunks to storage: connects, sends, hears what is stored, and begins again when it breaks.
+import {
+  RejectReason,
+  type ChunkRejected,
+  type RecorderCommand,
+  type RecordingReady,
+} from "@contract/audit/v1/audit_service_pb";
+import type { Backlog, Entry } from "./backlog";
+import { Backoff } from "./backoff";
+import { lookAtDoor, policyAdvice, watchPolicy, type Blocked } from "./door";
+import type { Guard } from "./guard";
+import { type Closing, CloseCode, type Link, type LinkEvents } from "./link";
+import { HttpLink } from "./link_http";
+import { SocketLink } from "./link_socket";
+import { droppedEntry, lossOf } from "./loss";
+import { repack } from "./pack";
+import type { Notices } from "./status";
+import { Refusal, type TokenSource } from "./token";
+import { DEFAULT_LIMITS, type Limits, limitsOf, type StartFields, startMessage } from "./wire";
+
+/** What an upload tells. */
+export interface UploadEvents {
+  /** The server has answered `start`; nothing was sent yet, and what is taken out of the backlog now never is. */
+  readonly onReady: (ready: RecordingReady) => void;
+  /** It is connected, or is no longer. */
+  readonly onChange: () => void;
+  readonly onCommand: (command: RecorderCommand) => void;
+  /** Somebody else records this window, again and again. */
+  readonly onContested: () => void;
+  /** It is over: the installation wants no more of this session, and will want none after a reload. */
+  readonly onStopped: () => void;
+  /** It is over for this page: something is wrong that no retry mends. */
+  readonly onFailed: () => void;
+  /** So many events were given up. */
+  readonly onDropped: (events: number) => void;
+}
+
+/** What an upload is made of. */
+export interface UploadParts {
+  readonly endpoint: string;
+  readonly tokens: TokenSource;
+  readonly backlog: Backlog;
+  readonly guard: Guard;
+  readonly notices: Notices;
+  readonly events: UploadEvents;
+  readonly now: () => number;
+  readonly random?: () => number;
+}
+
+/** Less than the server allows: enough to fill the way, and little to send again. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+/** With chunks on their way, a connection that says nothing for so long is taken for dead. */
+const SILENCE_MS = 30_000;
+/** So often in a minute the window may be taken over by another connection; our own beacon is one. */
+const MAX_SUPERSEDED = 3;
+const MINUTE_MS = 60_000;
+/** After so many looks at the door that say so, the upgrade is taken to be stripped. */
+const NO_UPGRADES = 2;
+
+/** An upload; `connect` begins it. */
+export class Upload {
+  readonly #parts: UploadParts;
+  readonly #backoff: Backoff;
+  readonly #unwatch: () => void;
+  #fields: StartFields;
+  #link: Link | undefined;
+  #limits: Limits = DEFAULT_LIMITS;
+  #isReady = false;
+  #isOver = false;
+  #isFinishing = false;
+  #isEndSent = false;
+  /** Something at the front is being replaced. */
+  #isHeld = false;
+  #isHttp = typeof WebSocket === "undefined";
+  #noUpgrades = 0;
+  #ignoredGaps = 0;
+  #superseded: number[] = [];
+  #attempt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(fields: StartFields, parts: UploadParts) {
+    this.#fields = fields;
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.random);
+    this.#unwatch = watchPolicy(parts.endpoint, parts.guard.wrap(this.#blocked));
+    if (this.#isHttp) {
+      parts.notices.say("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
+    }
+    window.addEventListener("online", this.#retryNow);
+  }
+
+  get fields(): StartFields {
+    return this.#fields;
+  }
+
+  get limits(): Limits {
+    return this.#limits;
+  }
+
+  /** Whether what is pushed now leaves now. */
+  get isFlowing(): boolean {
+    return this.#isReady;
+  }
+
+  get transport(): Link["kind"] | undefined {
+    return this.#isReady ? this.#link?.kind : undefined;
+  }
+
+  /** Connects, unless it is connected or on its way to be. */
+  connect(): void {
+    if (this.#isOver || this.#link !== undefined) return;
+    this.#cancelRetry();
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    this.#parts.guard.start(() => this.#open(attempt));
+  }
+
+  /** Adds chunks, and sends what may be sent. */
+  push(...entries: Entry[]): void {
+    this.#parts.backlog.push(...entries);
+    this.pump();
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    const { backlog } = this.#parts;
+    const link = this.#link;
+    if (link === undefined || !this.#isReady || this.#isHeld) return;
+    for (;;) {
+      const entry = backlog.take(Math.min(WINDOW_BYTES, this.#limits.maxUnackedBytes));
+      if (entry === undefined) break;
+      link.send(entry);
+      this.#expectNews();
+    }
+    if (this.#isFinishing && !this.#isEndSent && backlog.entries.length === 0) {
+      this.#isEndSent = true;
+      link.end(backlog.lastSeq);
+    }
+  }
+
+  /** Says something else in `start`: the connection begins anew. */
+  restart(fields: StartFields): void {
+    this.#fields = fields;
+    this.#drop();
+    this.connect();
+  }
+
+  /** Ends the window once everything is stored, and then itself. */
+  finish(): void {
+    this.#isFinishing = true;
+    if (this.#parts.backlog.entries.length === 0 && !this.#isReady) this.close();
+    else if (this.#isReady) this.pump();
+    else this.connect();
+  }
+
+  /** Lets the connection go; `connect` makes another. */
+  suspend(): void {
+    this.#attempt += 1;
+    this.#cancelRetry();
+    this.#drop();
+  }
+
+  /** Ends for good. */
+  close(): void {
+    this.#isOver = true;
+    this.suspend();
+    this.#unwatch();
+    window.removeEventListener("online", this.#retryNow);
+  }
+
+  async #open(attempt: number): Promise<void> {
+    const { tokens, endpoint, guard, now, notices } = this.#parts;
+    let token: string;
+    try {
+      token = await tokens.get();
+    } catch (error) {
+      if (attempt === this.#attempt) this.#refused(error);
+      return;
+    }
+    if (attempt !== this.#attempt || this.#isOver) return;
+    notices.clear("unreachable");
+    const start = new Uint8Array(startMessage(this.#fields, now()));
+    const events: LinkEvents = {
+      onReady: guard.wrap(this.#ready),
+      onAck: guard.wrap(this.#acked),
+      onRejected: guard.wrap(this.#rejected),
+      onCommand: guard.wrap((command: RecorderCommand) => {
+        this.#parts.events.onCommand(command);
+      }),
+      onClosed: guard.wrap((closing: Closing) => {
+        guard.start(() => this.#closed(closing));
+      }),
+    };
+    try {
+      const Way = this.#isHttp ? HttpLink : SocketLink;
+      this.#link = new Way(endpoint, token, start, events, guard);
+    } catch {
+      // Some browsers throw where a policy forbids the connection; it is told as a violation, too.
+      this.#retryLater();
+    }
+  }
+
+  #refused(error: unknown): void {
+    const { notices, events } = this.#parts;
+    if (!(error instanceof Refusal)) throw error;
+    notices.say(error.isFinal ? "refused" : "unreachable", error.message);
+    if (error.isFinal) {
+      this.close();
+      events.onFailed();
+    } else {
+      this.#retryLater(error.retryAfterMs);
+      events.onChange();
+    }
+  }
+
+  readonly #ready = (ready: RecordingReady): void => {
+    const { backlog, events } = this.#parts;
+    this.#limits = limitsOf(ready);
+    this.#ignoredGaps = this.#noUpgrades = 0;
+    events.onReady(ready);
+    if (this.#isOver) return;
+    backlog.resume(Number(ready.nextSeq));
+    this.#isReady = true;
+    events.onChange();
+    this.pump();
+  };
+
+  readonly #acked = (throughSeq: number): void => {
+    // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
+    this.#backoff.reset();
+    this.#cancelSilence();
+    this.#parts.backlog.ack(throughSeq);
+    if (this.#parts.backlog.inFlight > 0) this.#expectNews();
+    this.pump();
+    this.#parts.events.onChange();
+  };
+
+  readonly #rejected = (rejected: ChunkRejected): void => {
+    const { backlog } = this.#parts;
+    const seq = Number(rejected.seq);
+    this.#cancelSilence();
+    if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
+      // Sent before the server's earlier answer was here, and answered by what is sent since.
+      this.#ignoredGaps -= 1;
+      return;
+    }
+    const onTheirWay = backlog.entries.slice(0, backlog.inFlight);
+    this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
+    const bad = onTheirWay.find((entry) => entry.seq === seq);
+    backlog.rewind(Number(rejected.expectedSeq));
+    if (rejected.reason === RejectReason.GAP || bad === undefined) this.pump();
+    else if (rejected.reason === RejectReason.TOO_LARGE) this.#parts.guard.start(() => this.#split(bad));
+    else this.#giveUp(bad, rejected.message);
+  };
+
+  async #split(entry: Entry): Promise<void> {
+    const { backlog, events, notices } = this.#parts;
+    this.#isHeld = true;
+    try {
+      const parts = await repack(entry, this.#limits);
+      backlog.replace(entry, parts);
+      const lost = parts.filter((part) => part.loss !== undefined);
+      if (lost.length > 0) {
+        notices.say("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
+        events.onDropped(lost.length);
+      }
+    } finally {
+      this.#isHeld = false;
+    }
+    this.pump();
+  }
+
+  #giveUp(entry: Entry, message: string): void {
+    const { backlog, events, notices } = this.#parts;
+    if (entry.loss !== undefined) {
+      notices.say("rejected", `the installation refuses what is recorded (${message}): is this device's clock right?`);
+      this.close();
+      events.onFailed();
+      return;
+    }
+    notices.say("rejected", `the installation refused ${entry.events} events: ${message}`);
+    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message), entry.policy)]);
+    events.onDropped(entry.events);
+    this.pump();
+  }
+
+  async #closed(closing: Closing): Promise<void> {
+    const { backlog, events, tokens } = this.#parts;
+    const link = this.#link;
+    const inFlight = backlog.entries.slice(0, backlog.inFlight);
+    this.#drop();
+    events.onChange();
+    switch (closing.code) {
+      case CloseCode.DONE:
+        if (this.#isFinishing && backlog.entries.length === 0) this.close();
+        else this.#retryLater();
+        break;
+      case CloseCode.UNAUTHENTICATED:
+        tokens.forget();
+        if (closing.wasReady) this.connect();
+        else this.#retryLater();
+        break;
+      case CloseCode.BAD_MESSAGE:
+      case CloseCode.FORBIDDEN:
+      case CloseCode.NOT_FOUND:
+        this.#unwanted(closing);
+        break;
+      case CloseCode.SUPERSEDED:
+        this.#supersede();
+        break;
+      case CloseCode.TOO_LARGE: {
+        const largest = inFlight.reduce<Entry | undefined>(
+          (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
+          undefined,
+        );
+        if (largest !== undefined) await this.#split(largest);
+        this.#retryLater();
+        break;
+      }
+      default:
+        if (closing.code === CloseCode.BROKEN && !closing.wasReady && link?.kind === "websocket") await this.#look();
+        else this.#retryLater(closing.retryAfterMs);
+    }
+  }
+
+  /** Finds out why a WebSocket did not come about. */
+  async #look(): Promise<void> {
+    const { endpoint, tokens, notices, events } = this.#parts;
+    const token = tokens.present;
+    const attempt = this.#attempt;
+    const look = token === undefined ? undefined : await lookAtDoor(endpoint, token);
+    if (attempt !== this.#attempt || this.#isOver) return;
+    if (look?.kind === "page_refused") {
+      notices.say("refused", `${endpoint} does not record pages of ${location.origin}`);
+      this.close();
+      events.onFailed();
+      return;
+    }
+    if (look?.kind === "token_refused") tokens.forget();
+    if (look?.kind === "no_upgrade") {
+      this.#noUpgrades += 1;
+      if (this.#noUpgrades >= NO_UPGRADES) {
+        this.#useHttp(
+          "no_upgrade",
+          `no WebSocket gets through to ${endpoint}: events are sent by POST. Is there a proxy that strips the upgrade?`,
+        );
+        return;
+      }
+    }
+    this.#retryLater(look?.kind === "wait" ? look.retryAfterMs : undefined);
+  }
+
+  #useHttp(code: string, message: string): void {
+    this.#parts.notices.say(code, message);
+    this.#isHttp = true;
+    this.#drop();
+    this.connect();
+  }
+
+  readonly #blocked = (what: Blocked): void => {
+    const { endpoint, notices, events } = this.#parts;
+    const advice = policyAdvice(endpoint);
+    if (what === "websocket") {
+      if (!this.#isHttp)
+        this.#useHttp(
+          "csp",
+          `the page's policy forbids WebSockets to ${endpoint}: events are sent by POST; better, ${advice}`,
+        );
+      return;
+    }
+    notices.say("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
+    this.close();
+    events.onFailed();
+  };
+
+  #unwanted({ word, code }: Closing): void {
+    const { notices, events, endpoint } = this.#parts;
+    const isEnded = word === "session_deleted" || word === "recording_stopped";
+    if (!isEnded) {
+      const why =
+        code === CloseCode.BAD_MESSAGE
+          ? "is this device's clock right, and is the recorder as new as the installation?"
+          : "does the key belong to it?";
+      notices.say("refused", `${endpoint} refuses this recording (${word || code}): ${why}`);
+    }
+    this.close();
+    if (isEnded) events.onStopped();
+    else events.onFailed();
+  }
+
+  #supersede(): void {
+    const nowMs = this.#parts.now();
+    this.#superseded = [...this.#superseded.filter((time) => time > nowMs - MINUTE_MS), nowMs];
+    if (this.#superseded.length > MAX_SUPERSEDED) {
+      this.close();
+      this.#parts.events.onContested();
+    } else this.#retryLater();
+  }
+
+  #retryLater(leastMs = 0): void {
+    if (this.#isOver) return;
+    this.#cancelRetry();
+    const waitMs = Math.max(this.#backoff.next(), leastMs);
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.connect();
+    }, waitMs);
+  }
+
+  readonly #retryNow = (): void => {
+    if (this.#retry !== undefined) this.connect();
+  };
+
+  #cancelRetry(): void {
+    if (this.#retry !== undefined) clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  #expectNews(): void {
+    this.#silence ??= setTimeout(
+      this.#parts.guard.wrap(() => {
+        this.#silence = undefined;
+        this.#drop();
+        this.#parts.events.onChange();
+        this.#retryLater();
+      }),
+      SILENCE_MS,
+    );
+  }
+
+  #cancelSilence(): void {
+    if (this.#silence !== undefined) clearTimeout(this.#silence);
+    this.#silence = undefined;
+  }
+
+  #drop(): void {
+    this.#cancelSilence();
+    this.#link?.close();
+    this.#link = undefined;
+    this.#isReady = this.#isEndSent = false;
+    this.#parts.backlog.disconnected();
+  }
+}
