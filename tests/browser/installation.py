@@ -112,6 +112,7 @@ async def installed(directory):
     settings = load_settings(data_dir=directory / ".data", auth={"secret": SECRET})
     environment = {
         "AFTERIMAGE_AUTH__SECRET": SECRET,
+        "AFTERIMAGE_AUTH__LEEWAY_S": "0",  # a token ends when it says so
         "AFTERIMAGE_LOG__LEVEL": "warning",
         "AFTERIMAGE_PROJECTS": json.dumps(PROJECTS),
     }

@@ -21,9 +21,9 @@ export interface RealTimeLimits {
 
 /** About five minutes of attempts; as many sessions as a list can show at once without getting slow. */
 export const DEFAULT_LIMITS: RealTimeLimits = {
-  attempts: 30,
+  attempts: 60,
   firstDelayMs: 500,
-  longestDelayMs: 20_000,
+  longestDelayMs: 10_000,
   maxSessions: 500,
 };
 
