@@ -14,6 +14,7 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
+from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.ingest.admission import RecordingAdmission
 from services.audit.ingest.committer import Committer
@@ -26,6 +27,7 @@ from services.audit.storage.access_store import AccessStore
 from services.audit.storage.behaviour_store import BehaviourStore
 from services.audit.storage.catalog import Catalog
 from services.audit.storage.engine import Engine, StorageError
+from services.audit.storage.heatmap_store import HeatmapStore
 from services.audit.storage.playback import Playback
 from services.audit.storage.schema import Dialect, migrate
 from services.audit.storage.store import Store
@@ -134,7 +136,6 @@ async def _serving(
     fan_out = None
     if redis is not None and not alone:
         hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
-    behaviour = BehaviourStore(store)
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, policies, hub, now_ms),
         policies=policies,
@@ -144,8 +145,14 @@ async def _serving(
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
         deletion=Deletion(store, recordings, hub, revocations),
-        behaviour=behaviour,
-        heatmaps=Heatmaps(behaviour, redis, redis_link.key(settings, "heatmap"), settings.audit.heatmap_cache_s),
+        behaviour=BehaviourStore(store),
+        heatmaps=Heatmaps(
+            HeatmapStore(store),
+            pack_heatmap,
+            redis,
+            redis_link.key(settings, "heatmap"),
+            settings.audit.heatmap_cache_s,
+        ),
         trail=trail,
         now_ms=now_ms,
     )

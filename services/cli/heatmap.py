@@ -12,7 +12,7 @@ from afterimage_client.audit.v1 import GetHeatmapRequest, GetHeatmapResponse
 from afterimage_client.audit.v1 import HeatmapKind as KindMessage
 from afterimage_client.recording.v1 import DeviceType
 
-from services.audit.behaviour.heatmap import Heatmap, HeatmapCells, HeatmapKind, HeatmapPoint
+from services.audit.behaviour.heatmap import Heatmap, HeatmapCounts, HeatmapKind, HeatmapPoint
 from services.audit.behaviour.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
 from services.cli.client import TIMEOUT_S, connect
 from services.cli.command import Address, CommandError, ProjectName, duration_s, invocation_of, run
@@ -80,8 +80,7 @@ def _device(name: str) -> DeviceType:
 
 def _heatmap(answer: GetHeatmapResponse) -> Heatmap:
     points = tuple(HeatmapPoint(one.x_percent, one.y_percent, one.count, one.intensity) for one in answer.points)
-    counted = HeatmapCells(
-        (),
+    counted = HeatmapCounts(
         answer.sample_count,
         answer.session_count,
         (answer.page_size.width, answer.page_size.height),

@@ -19,7 +19,7 @@ from services.audit.model import Kind
 from services.runtime.errors import Violations
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 Grid = npt.NDArray[np.float64]
 
@@ -102,11 +102,10 @@ class HeatmapPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class HeatmapCells:
-    """What the database counted.
+class HeatmapCounts:
+    """What a heatmap was counted from.
 
     Attributes:
-        cells: (column, row, count), columns and rows from 0; of bands the column is 0 (`cells_of_steps`).
         samples: Interactions counted; of ATTENTION, milliseconds.
         sessions: Sessions that they come from.
         page_size: Median of the samples, in CSS pixels.
@@ -115,7 +114,6 @@ class HeatmapCells:
         clamped: Samples that were moved to the page's edge.
     """
 
-    cells: tuple[tuple[int, int, int], ...]
     samples: int = 0
     sessions: int = 0
     page_size: tuple[int, int] = (0, 0)
@@ -124,12 +122,25 @@ class HeatmapCells:
     clamped: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatmapCells:
+    """What the database counted.
+
+    Attributes:
+        cells: Rows of (column, row, count), columns and rows from 0; of bands the column is 0 (`cells_of_steps`).
+        counts: What they are counted from.
+    """
+
+    cells: npt.ArrayLike
+    counts: HeatmapCounts = HeatmapCounts()
+
+
 @dataclass(frozen=True, slots=True)
 class Heatmap:
     """An answer: the points, hottest first, and what they were made of."""
 
     points: tuple[HeatmapPoint, ...]
-    counted: HeatmapCells
+    counted: HeatmapCounts
     resolution: int
 
 
@@ -237,7 +248,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
     values = grid if scroll or not query.smoothing else _smooth(grid, query.smoothing)
     top = _top(values, grid, 100.0 if scroll else query.normalise_percentile)
     if top <= 0.0:
-        return Heatmap((), counted, query.resolution)
+        return Heatmap((), counted.counts, query.resolution)
     intensity = np.minimum(values / top, 1.0)
     rows, columns = np.nonzero((grid > 0.0) | (intensity >= MIN_INTENSITY))
     # Hottest first; among equals by value, count and place, so that the same cells give the same list.
@@ -252,19 +263,17 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
         intensity[rows, columns].tolist(),
         strict=True,
     )
-    return Heatmap(tuple(HeatmapPoint(*point) for point in points), counted, query.resolution)
+    return Heatmap(tuple(HeatmapPoint(*point) for point in points), counted.counts, query.resolution)
 
 
-def _grid(cells: Sequence[tuple[int, int, int]], query: HeatmapQuery) -> Grid:
+def _grid(cells: npt.ArrayLike, query: HeatmapQuery) -> Grid:
     """Returns the counts as rows x columns; what lies outside is put into the cell at the edge."""
     size = query.resolution
-    grid = np.zeros((size, 1 if query.kind in BANDS else size))
-    if cells:
-        table = np.asarray(cells, dtype=np.int64)
-        columns = np.clip(table[:, 0], 0, grid.shape[1] - 1)
-        rows = np.clip(table[:, 1], 0, size - 1)
-        np.add.at(grid, (rows, columns), table[:, 2])
-    return grid
+    width = 1 if query.kind in BANDS else size
+    table = np.asarray(cells, dtype=np.int64).reshape(-1, 3)
+    places = np.clip(table[:, 1], 0, size - 1) * width + np.clip(table[:, 0], 0, width - 1)
+    counts: Grid = np.bincount(places, weights=table[:, 2], minlength=size * width).astype(np.float64)
+    return counts.reshape(size, width)
 
 
 def _smooth(grid: Grid, sigma: float) -> Grid:

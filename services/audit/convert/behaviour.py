@@ -46,10 +46,15 @@ def wanted_heatmap(request: pb.GetHeatmapRequest) -> HeatmapQuery:
     )
 
 
-def heatmap_answer(found: Heatmap) -> pb.GetHeatmapResponse:
-    """Returns a heatmap."""
+def heatmap_answer(packed: bytes) -> pb.GetHeatmapResponse:
+    """Returns a heatmap that `pack_heatmap` has packed."""
+    return pb.GetHeatmapResponse.FromString(packed)
+
+
+def pack_heatmap(found: Heatmap) -> bytes:
+    """Returns a heatmap as the bytes of its message."""
     counted = found.counted
-    return pb.GetHeatmapResponse(
+    answer = pb.GetHeatmapResponse(
         points=[
             heatmap_pb2.HeatmapPoint(
                 x_percent=point.x_percent, y_percent=point.y_percent, count=point.count, intensity=point.intensity
@@ -64,6 +69,7 @@ def heatmap_answer(found: Heatmap) -> pb.GetHeatmapResponse:
         estimated_count=counted.estimated,
         clamped_count=counted.clamped,
     )
+    return answer.SerializeToString()
 
 
 def wanted_pages(request: pb.ListPagesRequest) -> PagesWanted:

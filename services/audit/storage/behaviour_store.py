@@ -1,28 +1,21 @@
-"""Reading interactions: heatmap cells, pages, the interactions of a session.
+"""Reading interactions: pages, and the interactions of a session.
 
 Rows that were delivered twice are one row after a merge; until then FINAL makes them one.
 """
 
 from __future__ import annotations
 
-import asyncio
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from services.audit.behaviour.heatmap import BANDS, HeatmapCells, HeatmapKind, HeatmapQuery, cells_of_steps
-from services.audit.behaviour.heatmap import KIND_OF as INTERACTION_OF
 from services.audit.model import Kind, SessionKey, Times
-from services.audit.storage.interaction_rows import CLAMPED, ESTIMATED
+from services.audit.storage.engine import Engine
 from services.audit.storage.store import Store, day_of
 
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may be behind the one that made the session's id, whose day the rows lie in."""
-
-MEDIAN_SAMPLES = 500_000
-"""Of more than twice as many interactions, the typical sizes are those of about so many."""
 
 DEFAULT_KINDS = tuple(kind for kind in Kind if kind not in {Kind.MOVE, Kind.SCROLL, Kind.ATTENTION})
 
@@ -87,48 +80,7 @@ class BehaviourStore:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        # A row's copies lie in its session's day, so a day whose parts are merged needs no second look: 10 million
-        # rows take 0.2 s instead of 6.
-        modern = store.engine.version >= (20, 10)
-        self._settings = " SETTINGS do_not_merge_across_partitions_select_final = 1" if modern else ""
-
-    async def cells(self, project: str, query: HeatmapQuery) -> HeatmapCells:
-        """Returns what a heatmap counts, counted by the database."""
-        params: dict[str, object] = {
-            "project": project,
-            "since": self._store.kept_since(project),
-            "page": query.page,
-            "kind": int(INTERACTION_OF[query.kind]),
-        }
-        where = _conditions(query, params)
-        ask = self._store.engine.query
-        counted, [(samples, sessions)] = await asyncio.gather(
-            ask(_cells_sql(query, where) + self._settings, params),
-            ask(
-                f"SELECT {_samples(query)}, uniq(session) FROM interactions FINAL WHERE {where}{self._settings}", params
-            ),
-        )
-        if not samples:
-            return HeatmapCells(())
-        if query.kind in BANDS:
-            cells = cells_of_steps(((int(edge), int(amount)) for edge, amount in counted), query.resolution)
-            every = 1
-        else:
-            cells = tuple((cell % query.resolution, cell // query.resolution, count) for cell, count, *_ in counted)
-            every = max(samples // MEDIAN_SAMPLES, 1)
-        [(estimated, clamped, *medians)] = await ask(_summary_sql(where, every) + self._settings, params)
-        if query.kind not in BANDS:
-            estimated, clamped = (sum(row[place] for row in counted) for place in (2, 3))
-        width, height, view_width, view_height = map(_median, medians)
-        return HeatmapCells(
-            cells,
-            int(samples),
-            int(sessions),
-            (width, height),
-            (view_width, view_height),
-            int(estimated),
-            int(clamped),
-        )
+        self._settings = final_settings(store.engine)
 
     async def pages(
         self, project: str, wanted: PagesWanted, count: int, after: PagePosition | None = None
@@ -136,7 +88,7 @@ class BehaviourStore:
         """Returns up to `count` pages that follow `after`, most interactions first."""
         params: dict[str, object] = {"project": project, "since": self._store.kept_since(project)}
         where = ["project = {project:String}", "kept_from >= {since:Date}", "page != ''"]
-        where += _time_conditions(wanted.start_ms, wanted.end_ms, params)
+        where += time_conditions(wanted.start_ms, wanted.end_ms, params)
         if wanted.contains:
             where.append("position(page, {contains:String}) > 0")
             params["contains"] = wanted.contains
@@ -213,31 +165,18 @@ class BehaviourStore:
         ]
 
 
-def _conditions(query: HeatmapQuery, params: dict[str, object]) -> str:
-    where = [
-        "project = {project:String}",
-        "page = {page:String}",
-        "kind = {kind:UInt8}",
-        "kept_from >= {since:Date}",
-        "y >= 0",  # what has no place is in no heatmap
-        *_time_conditions(query.start_ms, query.end_ms, params),
-    ]
-    if query.device_types:
-        where.append("device_type IN {devices:Array(UInt8)}")
-        params["devices"] = list(query.device_types)
-    if query.actor_types:
-        where.append("actor_type IN {actors:Array(UInt8)}")
-        params["actors"] = list(query.actor_types)
-    if query.min_viewport_width:
-        where.append("viewport_width >= {narrowest:UInt32}")
-        params["narrowest"] = query.min_viewport_width
-    if query.max_viewport_width:
-        where.append("viewport_width <= {widest:UInt32}")
-        params["widest"] = query.max_viewport_width
-    return " AND ".join(where)
+def final_settings(engine: Engine) -> str:
+    """Returns the SETTINGS clause of a statement that reads interactions with FINAL.
+
+    A row's copies lie in its session's day, so a day whose parts are merged needs no second look: 10 million
+    rows take 0.2 s instead of 6.
+    """
+    modern = engine.version >= (20, 10)
+    return " SETTINGS do_not_merge_across_partitions_select_final = 1" if modern else ""
 
 
-def _time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object]) -> list[str]:
+def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object]) -> list[str]:
+    """Returns conditions on an interaction's time, and adds their parameters."""
     where = []
     if start_ms is not None:
         where.append("time_ms >= {start:Int64}")
@@ -251,40 +190,6 @@ def _time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str,
 def _last_day(end_ms: int) -> date:
     last = day_of(max(end_ms, 0))
     return last + _DAY_SLACK if last < date(2149, 6, 6) else last
-
-
-def _cells_sql(query: HeatmapQuery, where: str) -> str:
-    size = query.resolution
-    if query.kind in BANDS:
-        weight = "toInt64(weight_ms)" if query.kind is HeatmapKind.ATTENTION else "toInt64(1)"
-        bands = f"SELECT top_y, y, {weight} AS w FROM interactions FINAL WHERE {where}"
-        edge = f"toUInt32(floor(at * {size} / 100 + 0.5)) AS edge"
-        return f"SELECT {edge}, sum(amount) FROM ({bands}) ARRAY JOIN [top_y, y] AS at, [w, -w] AS amount GROUP BY edge"
-    column, row = (f"toUInt32(least(floor({name} * {size} / 100), {size - 1}))" for name in ("x", "y"))
-    cell = f"{row} * {size} + {column}"
-    flags = f"sum(bitAnd(flags, {ESTIMATED}) > 0), sum(bitAnd(flags, {CLAMPED}) > 0)"
-    return f"SELECT {cell} AS cell, count(), {flags} FROM interactions FINAL WHERE {where} GROUP BY cell"
-
-
-def _samples(query: HeatmapQuery) -> str:
-    return {HeatmapKind.ATTENTION: "sum(weight_ms)", HeatmapKind.SCROLL: "sum(top_y <= 0)"}.get(query.kind, "count()")
-
-
-def _summary_sql(where: str, every: int) -> str:
-    # By a hash of the time, so that the same rows give the same median whatever order they are read in.
-    medians = ", ".join(
-        f"quantileDeterministic(0.5)({name}, intHash64(toUInt64(time_ms)))"
-        for name in ("page_width", "page_height", "viewport_width", "viewport_height")
-    )
-    some = f" AND intHash32(toUInt64(time_ms)) % {every} = 0" if every > 1 else ""
-    return (
-        f"SELECT sum(bitAnd(flags, {ESTIMATED}) > 0), sum(bitAnd(flags, {CLAMPED}) > 0), {medians} "
-        f"FROM interactions FINAL WHERE {where}{some}"
-    )
-
-
-def _median(value: float) -> int:
-    return round(value) if math.isfinite(value) else 0
 
 
 def _percent(value: float) -> float | None:

@@ -14,6 +14,7 @@ from services.audit.behaviour.heatmap import (
     KIND_OF,
     MAX_POINTS,
     HeatmapCells,
+    HeatmapCounts,
     HeatmapKind,
     HeatmapQuery,
     cells_of_steps,
@@ -215,7 +216,9 @@ def test_any_steps_give_cells_of_the_page(steps):
 
 
 def drawn(kind=HeatmapKind.CLICK, cells=((5, 5, 9),), size=(1000, 2000), **style):
-    made = heatmap(HeatmapCells(tuple(cells), samples=9, page_size=size), query(kind=kind, smoothing=1.0))
+    made = heatmap(
+        HeatmapCells(tuple(cells), HeatmapCounts(samples=9, page_size=size)), query(kind=kind, smoothing=1.0)
+    )
     picture = Image.open(io.BytesIO(draw_heatmap(made, kind, PictureStyle(**style))))
     assert picture.format == "PNG"
     return picture

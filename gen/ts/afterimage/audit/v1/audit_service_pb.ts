@@ -1203,7 +1203,8 @@ export type GetHeatmapResponse = Message<"afterimage.audit.v1.GetHeatmapResponse
   sampleCount: bigint;
 
   /**
-   * Output only. Sessions that they come from.
+   * Output only. Sessions that they come from; of more than a million interactions an estimate,
+   * within about 1 %.
    *
    * @generated from field: int64 session_count = 3;
    */
