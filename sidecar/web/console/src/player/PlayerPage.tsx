@@ -1,11 +1,95 @@
-import { Page } from "../shell/Page";
-import { EmptyState } from "../ui/EmptyState";
+import { SessionStatus } from "@contract/recording/v1/enums_pb";
+import { useCallback, useState } from "react";
+import { Link, useParams, useSearchParams } from "react-router";
+import { count } from "../format/amounts";
+import { withoutScheme } from "../format/address";
+import { DEVICE } from "../format/enums";
+import { date, duration } from "../format/time";
+import { PageProblem } from "../shell/PageProblem";
+import { useTitle } from "../shell/Page";
+import { Badge, LiveBadge } from "../ui/Badge";
+import { BackIcon } from "../ui/icons";
+import { problem, type Problem } from "../api/errors";
+import { lengthMs, timeMs } from "./details";
+import styles from "./PlayerPage.module.css";
+import type { PlayerState } from "./playerState";
+import { SessionPlayer } from "./SessionPlayer";
 
-/** One session, replayed. */
+/** One session, replayed. `?t=` begins so many seconds into it. */
 export default function PlayerPage() {
+  const { id = "" } = useParams();
+  const [query] = useSearchParams();
+  const [details, setDetails] = useState<PlayerState["details"]>(null);
+  const session = details?.session;
+  useTitle(session === undefined ? "Session" : session.actorId || withoutScheme(session.firstUrl) || "Session");
+  const onState = useCallback((state: PlayerState) => {
+    setDetails(state.details);
+  }, []);
+  const seconds = Number(query.get("t"));
+
   return (
-    <Page title="Session">
-      <EmptyState title="This page is not part of this build" />
-    </Page>
+    <div className={styles.page}>
+      <header className={styles.head}>
+        <Link to="/" className={styles.back} aria-label="All sessions" title="All sessions">
+          <BackIcon />
+        </Link>
+        {session === undefined ? (
+          <h1>Session</h1>
+        ) : (
+          <>
+            <h1 title={session.firstUrl}>
+              {session.actorId || withoutScheme(session.firstUrl) || "Anonymous visitor"}
+            </h1>
+            <ul className={styles.facts}>
+              <li>{date(timeMs(session.startTime))}</li>
+              <li>{duration(lengthMs(session.duration))}</li>
+              <li>{DEVICE[session.deviceType]}</li>
+              {[session.browser, session.system].filter(Boolean).map((name) => (
+                <li key={name}>{name}</li>
+              ))}
+            </ul>
+            <span className={styles.badges}>
+              {session.status === SessionStatus.LIVE ? <LiveBadge /> : null}
+              <Findings session={session} />
+            </span>
+          </>
+        )}
+      </header>
+      <SessionPlayer
+        key={id}
+        sessionId={id}
+        onState={onState}
+        problemView={(found, retry) => <PageProblem problem={aboutSession(found, id)} onRetry={retry} />}
+        {...(seconds > 0 ? { beginAtMs: seconds * 1000 } : {})}
+      />
+    </div>
   );
+}
+
+function Findings({ session }: { session: NonNullable<NonNullable<PlayerState["details"]>["session"]> }) {
+  const totals = session.totals;
+  if (totals === undefined) return null;
+  return (
+    <>
+      {totals.errorCount > 0n ? <Badge tone="danger">{count(totals.errorCount, "error")}</Badge> : null}
+      {totals.rageClickCount > 0n ? <Badge tone="warning">{count(totals.rageClickCount, "rage click")}</Badge> : null}
+      {totals.deadClickCount > 0n ? <Badge tone="violet">{count(totals.deadClickCount, "dead click")}</Badge> : null}
+    </>
+  );
+}
+
+function aboutSession(found: Problem, id: string): Problem {
+  if (found.kind === "not-found" && found.title === problem("not-found").title) {
+    return {
+      ...found,
+      title: "There is no such session",
+      advice:
+        `Your project has no session ${id}: it may have been deleted, have reached the end of its retention, or belong ` +
+        "to another project.",
+    };
+  }
+  if (found.kind === "bad-request") {
+    return { ...found, title: "This address names no session", advice: `“${id}” is not the id of a session.` };
+  }
+  return found;
 }

@@ -1,0 +1,14 @@
+/** Returns an address without scheme and host, as short as it is still read; "" stays "". */
+export function pathOf(url: string): string {
+  try {
+    const parsed = new URL(url);
+    return parsed.pathname + parsed.search + parsed.hash;
+  } catch {
+    return url;
+  }
+}
+
+/** Returns an address without its scheme. */
+export function withoutScheme(url: string): string {
+  return url.replace(/^https?:\/\//, "").replace(/\/$/, "");
+}

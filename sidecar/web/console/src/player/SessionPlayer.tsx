@@ -1,0 +1,307 @@
+import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
+import { useApi } from "../api/context";
+import type { Problem } from "../api/errors";
+import { duration } from "../format/time";
+import { PageProblem } from "../shell/PageProblem";
+import { Button } from "../ui/Button";
+import { EmptyState } from "../ui/EmptyState";
+import { Spinner } from "../ui/Loading";
+import { Controls } from "./Controls";
+import { isTaken, orderOf, type Order } from "./keyboard";
+import { Player } from "./player";
+import { PlayerFrame, type FrameLink } from "./PlayerFrame";
+import { SPEEDS, type PlayerState } from "./playerState";
+import styles from "./SessionPlayer.module.css";
+import { Shortcuts } from "./Shortcuts";
+import { SidePanel } from "./SidePanel";
+import { Timeline } from "./Timeline";
+import { marksOf } from "./timeline";
+import { PlayerContext, usePlayerState } from "./usePlayer";
+import { interactionInWords } from "./words";
+
+interface SessionPlayerProps {
+  sessionId: string;
+  /** Begins at the newest moment of a live session and keeps to it. */
+  follow?: boolean;
+  /** Only this part, as offsets from the session's start in milliseconds. */
+  range?: { startMs?: number | undefined; endMs?: number | undefined };
+  /** Begins so far into the session, in milliseconds. */
+  beginAtMs?: number;
+  autoPlay?: boolean;
+  /** Whether there is a panel with activity, console, network and facts. */
+  hasPanel?: boolean;
+  /** Shown in the place of a problem that ends the player; by default the problem in words, with a way to sign in. */
+  problemView?: (problem: Problem, retry: () => void) => ReactNode;
+  /** Told of what the player comes to know. */
+  onState?: (state: PlayerState) => void;
+}
+
+/**
+ * Plays one session, with the credentials of the API around it (`ApiContext`): of who is signed in, or of a share
+ * link's grant. It fills the box that it is in.
+ */
+export function SessionPlayer({
+  sessionId,
+  follow = false,
+  range,
+  beginAtMs,
+  autoPlay = true,
+  hasPanel = true,
+  problemView,
+  onState,
+}: SessionPlayerProps) {
+  const api = useApi();
+  const [player, setPlayer] = useState<Player | null>(null);
+  const [attempt, setAttempt] = useState(0);
+  const link = useRef<FrameLink | null>(null);
+  const [rangeStartMs, rangeEndMs] = [range?.startMs, range?.endMs];
+
+  useEffect(() => {
+    const created = new Player({
+      sessionId,
+      api,
+      follow,
+      range: { startMs: rangeStartMs, endMs: rangeEndMs },
+      autoPlay,
+      ...(beginAtMs === undefined ? {} : { beginAtMs }),
+    });
+    setPlayer(created);
+    if (link.current !== null) created.attach(link.current);
+    created.start();
+    return () => {
+      created.close();
+    };
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- where it begins is only looked at in the beginning
+  }, [sessionId, api, follow, rangeStartMs, rangeEndMs, attempt]);
+
+  useEffect(() => {
+    if (player === null || onState === undefined) return undefined;
+    return player.subscribe(() => {
+      onState(player.state);
+    });
+  }, [player, onState]);
+
+  const connect = useCallback(
+    (next: FrameLink) => {
+      link.current = next;
+      player?.attach(next);
+    },
+    [player],
+  );
+  const retry = useCallback(() => {
+    setAttempt((count) => count + 1);
+  }, []);
+
+  return (
+    <PlayerContext value={player}>
+      <Layout player={player} onConnect={connect} hasPanel={hasPanel} retry={retry} problemView={problemView} />
+    </PlayerContext>
+  );
+}
+
+interface LayoutProps {
+  player: Player | null;
+  onConnect: (link: FrameLink) => void;
+  hasPanel: boolean;
+  retry: () => void;
+  problemView: SessionPlayerProps["problemView"];
+}
+
+function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const [isPanelOpen, setIsPanelOpen] = useState(() => window.innerWidth > 1000);
+  const [isHelpOpen, setIsHelpOpen] = useState(false);
+  const phase = usePlayerState(player, (state) => state.phase);
+  const problem = usePlayerState(player, (state) => state.problem);
+
+  const carryOut = useCallback(
+    (order: Order) => {
+      switch (order.kind) {
+        case "panel":
+          if (hasPanel) setIsPanelOpen((isOpen) => !isOpen);
+          break;
+        case "help":
+          setIsHelpOpen((isOpen) => !isOpen);
+          break;
+        case "full-screen":
+          void toggleFullScreen(box.current);
+          break;
+        default:
+          if (player !== null) play(player, order);
+      }
+    },
+    [player, hasPanel],
+  );
+
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent): void => {
+      if (event.defaultPrevented || isTaken(event.target, event.key)) return;
+      const order = orderOf(event);
+      if (order === null) return;
+      event.preventDefault();
+      carryOut(order);
+    };
+    window.addEventListener("keydown", onKeyDown);
+    return () => {
+      window.removeEventListener("keydown", onKeyDown);
+    };
+  }, [carryOut]);
+
+  if (phase === "failed" && problem !== null) {
+    return problemView?.(problem, retry) ?? <PageProblem problem={problem} onRetry={retry} />;
+  }
+  return (
+    <div ref={box} className={styles.player} data-phase={phase}>
+      <div className={styles.main}>
+        <div className={styles.picture}>
+          <PlayerFrame title="Replay of the recorded page" onConnect={onConnect} />
+          {/* Takes the clicks, so that none reaches the recorded page and the keyboard stays with the player. */}
+          <div
+            className={styles.glass}
+            onClick={() => {
+              player?.toggle();
+            }}
+          />
+          <Over player={player} onRetry={retry} />
+        </div>
+        {player === null ? null : (
+          <>
+            <Timeline />
+            <Controls
+              isPanelOpen={isPanelOpen}
+              onPanel={
+                hasPanel
+                  ? () => {
+                      setIsPanelOpen(!isPanelOpen);
+                    }
+                  : null
+              }
+              onFullScreen={() => {
+                void toggleFullScreen(box.current);
+              }}
+              onHelp={() => {
+                setIsHelpOpen(true);
+              }}
+            />
+          </>
+        )}
+      </div>
+      {hasPanel && isPanelOpen && player !== null ? <SidePanel /> : null}
+      {isHelpOpen ? (
+        <Shortcuts
+          onClose={() => {
+            setIsHelpOpen(false);
+          }}
+        />
+      ) : null}
+    </div>
+  );
+}
+
+/** What lies over the picture: that it waits, that there is none, what was skipped, that the connection is gone. */
+function Over({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
+  const phase = usePlayerState(player, (state) => state.phase);
+  const isWaiting = usePlayerState(player, (state) => state.isWaiting);
+  const problem = usePlayerState(player, (state) => state.problem);
+  const notice = usePlayerState(player, (state) => state.notice);
+  const connection = usePlayerState(player, (state) => state.connection);
+  const isLive = usePlayerState(player, (state) => state.live !== null);
+
+  if (phase === "empty") {
+    return (
+      <div className={styles.over}>
+        <EmptyState title="There is no picture in this recording">
+          <p>
+            {isLive
+              ? "The page has not sent a full snapshot yet. It does so when it has loaded; this page shows it then."
+              : "It ended before the page sent its first full snapshot: the visitor left at once, or the page was too large. " +
+                "What was counted is in the panel."}
+          </p>
+        </EmptyState>
+      </div>
+    );
+  }
+  return (
+    <>
+      {isWaiting && problem === null ? (
+        <div className={styles.waiting}>
+          <Spinner label={phase === "loading" ? "Loading the session" : "Loading this moment"} />
+        </div>
+      ) : null}
+      <div className={styles.notices} aria-live="polite">
+        {problem === null ? null : (
+          <div className={styles.notice}>
+            <b>{problem.title}.</b> {problem.advice}{" "}
+            <Button size="small" onClick={onRetry}>
+              Try again
+            </Button>
+          </div>
+        )}
+        {connection?.kind === "waiting" ? (
+          <div className={styles.notice}>
+            <b>{connection.problem.title}.</b> What is loaded plays on; the connection is tried again by itself.{" "}
+            <Button
+              size="small"
+              onClick={() => {
+                player?.reconnectNow();
+              }}
+            >
+              Try now
+            </Button>
+          </div>
+        ) : null}
+        {notice?.kind === "skipped" ? (
+          <div className={styles.notice}>Skipped {duration(notice.lengthMs)} without activity</div>
+        ) : null}
+        {notice?.kind === "session-ended" ? (
+          <div className={styles.notice}>The visitor has left: the session has ended.</div>
+        ) : null}
+      </div>
+    </>
+  );
+}
+
+function play(player: Player, order: Order): void {
+  const { startMs, endMs, atMs, speed, skipsPauses, interactions } = player.state;
+  switch (order.kind) {
+    case "toggle":
+      player.toggle();
+      break;
+    case "seek-by":
+      player.seekBy(order.stepMs);
+      break;
+    case "seek-to-part":
+      player.seek(startMs + order.part * (endMs - startMs));
+      break;
+    case "speed": {
+      const at = SPEEDS.findIndex((choice) => choice === speed);
+      player.setSpeed(SPEEDS[Math.min(SPEEDS.length - 1, Math.max(0, at + order.step))] ?? 1);
+      break;
+    }
+    case "mark": {
+      const marks = marksOf(interactions, interactionInWords).filter((mark) => mark.kind !== "page");
+      const next =
+        order.step > 0
+          ? marks.find((mark) => mark.timeMs > atMs + MARK_LEAD_MS + 100)
+          : marks.findLast((mark) => mark.timeMs < atMs - 100);
+      if (next !== undefined) player.seek(next.timeMs - MARK_LEAD_MS);
+      break;
+    }
+    case "skip-pauses":
+      player.setSkipsPauses(!skipsPauses);
+      break;
+    case "live":
+      player.jumpToLive();
+      break;
+    default:
+      break;
+  }
+}
+
+/** A mark is shown from a little before it on, in milliseconds. */
+const MARK_LEAD_MS = 1_000;
+
+async function toggleFullScreen(element: HTMLElement | null): Promise<void> {
+  if (document.fullscreenElement === null) await element?.requestFullscreen();
+  else await document.exitFullscreen();
+}

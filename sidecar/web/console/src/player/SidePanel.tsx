@@ -1,0 +1,63 @@
+import { useState } from "react";
+import { count } from "../format/amounts";
+import { FactsTab } from "./FactsTab";
+import { ActivityTab, ConsoleTab, NetworkTab } from "./panelTabs";
+import styles from "./SidePanel.module.css";
+import { usePlayer, usePlayerState } from "./usePlayer";
+
+const TABS = ["Activity", "Console", "Network", "Facts"] as const;
+type Tab = (typeof TABS)[number];
+
+/** Beside the picture: what the visitor did, what the page said and fetched, and what is known of the session. */
+export function SidePanel() {
+  const player = usePlayer();
+  const [tab, setTab] = useState<Tab>("Activity");
+  const counts: Record<Tab, number | null> = {
+    Activity: usePlayerState(player, (state) => state.interactions.length),
+    Console: usePlayerState(player, (state) => state.consoleRows.length),
+    Network: usePlayerState(player, (state) => state.networkRows.length),
+    Facts: null,
+  };
+  return (
+    <aside className={styles.panel} aria-label="About the session">
+      <div className={styles.tabs} role="tablist">
+        {TABS.map((name, index) => (
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            id={`tab-${name}`}
+            aria-selected={name === tab}
+            aria-controls="panel-of-tab"
+            tabIndex={name === tab ? 0 : -1}
+            onClick={() => {
+              setTab(name);
+            }}
+            onKeyDown={(event) => {
+              const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+              if (step === 0) return;
+              event.preventDefault();
+              event.stopPropagation();
+              const next = TABS[(index + step + TABS.length) % TABS.length] ?? name;
+              setTab(next);
+              document.getElementById(`tab-${next}`)?.focus();
+            }}
+          >
+            {name}
+            {counts[name] === null || counts[name] === 0 ? null : (
+              <span className={styles.count} title={count(counts[name], "row")}>
+                {counts[name]}
+              </span>
+            )}
+          </button>
+        ))}
+      </div>
+      <div className={styles.content} id="panel-of-tab" role="tabpanel" aria-labelledby={`tab-${tab}`}>
+        {tab === "Activity" ? <ActivityTab /> : null}
+        {tab === "Console" ? <ConsoleTab /> : null}
+        {tab === "Network" ? <NetworkTab /> : null}
+        {tab === "Facts" ? <FactsTab /> : null}
+      </div>
+    </aside>
+  );
+}

@@ -1,0 +1,57 @@
+// What is known of a session beside its chunks: totals, windows, pages, marks, interactions.
+import { durationMs, timestampMs, type Duration, type Timestamp } from "@bufbuild/protobuf/wkt";
+import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import type { Interaction } from "@contract/recording/v1/interaction_pb";
+import type { Api } from "../api/api";
+
+/** Pages of interactions fetched at most; 10,000 each. What is beyond is missing from the histogram only. */
+const MOST_PAGES = 5;
+const PAGE_SIZE = 10_000;
+
+/** Returns the session with its windows, pages and marks. */
+export function fetchDetails(api: Api, sessionId: string, signal: AbortSignal): Promise<GetSessionResponse> {
+  return api.audit.getSession({ sessionId }, { signal });
+}
+
+/**
+ * Yields the session's interactions, page by page: first what a person reads, then where there was movement.
+ */
+export async function* fetchInteractions(
+  api: Api,
+  sessionId: string,
+  signal: AbortSignal,
+): AsyncGenerator<{ isListed: boolean; interactions: Interaction[] }> {
+  for (const kinds of [[], [InteractionKind.MOVE, InteractionKind.SCROLL]]) {
+    let pageToken = "";
+    for (let page = 0; page < MOST_PAGES; page += 1) {
+      const answer = await api.audit.listInteractions({ sessionId, kinds, pageSize: PAGE_SIZE, pageToken }, { signal });
+      yield { isListed: kinds.length === 0, interactions: answer.interactions };
+      pageToken = answer.nextPageToken;
+      if (pageToken === "") break;
+    }
+  }
+}
+
+/** Whether an interaction is something that the visitor did, and not a detector's finding about it. */
+export function isActivity(kind: InteractionKind): boolean {
+  switch (kind) {
+    case InteractionKind.ERROR:
+    case InteractionKind.PAGE:
+    case InteractionKind.ATTENTION:
+    case InteractionKind.UNSPECIFIED:
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** Returns a time in milliseconds since 1970 UTC; 0: none. */
+export function timeMs(time: Timestamp | undefined): number {
+  return time === undefined ? 0 : timestampMs(time);
+}
+
+/** Returns a duration in milliseconds; 0: none. */
+export function lengthMs(duration: Duration | undefined): number {
+  return duration === undefined ? 0 : durationMs(duration);
+}

@@ -1,0 +1,106 @@
+// What rrweb events say beside pictures: messages of the console, requests, and when the visitor did something.
+import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
+import type { ChunkFacts, ConsoleRow, NetworkRow } from "../protocol";
+
+/** Longest text kept of a message or an address, in characters. */
+const LONGEST = 2_000;
+
+/** Returns what the events of a chunk say; fields that are not as the plugins write them are read as empty. */
+export function readFacts(
+  windowId: string,
+  seq: number,
+  events: readonly eventWithTime[],
+): Omit<ChunkFacts, "rawBytes"> {
+  const activeMs: number[] = [];
+  const consoleRows: ConsoleRow[] = [];
+  const networkRows: NetworkRow[] = [];
+  for (const event of events) {
+    if (event.type === EventType.IncrementalSnapshot) {
+      if (isUserInteraction(event.data.source)) activeMs.push(event.timestamp);
+    } else if (event.type === EventType.Plugin) {
+      const payload = record(event.data.payload);
+      if (event.data.plugin.startsWith("rrweb/console")) {
+        consoleRows.push(consoleRow(windowId, event.timestamp, payload));
+      } else if (event.data.plugin.startsWith("rrweb/network")) {
+        networkRows.push(...requests(windowId, event.timestamp, payload));
+      }
+    }
+  }
+  return { windowId, seq, activeMs, consoleRows, networkRows };
+}
+
+/** Whether rrweb counts events of a source as the visitor's: all between MouseMove and Input (its Replayer does so). */
+export function isUserInteraction(source: IncrementalSource): boolean {
+  return source > IncrementalSource.Mutation && source <= IncrementalSource.Input;
+}
+
+function consoleRow(windowId: string, timeMs: number, payload: Readonly<Record<string, unknown>>): ConsoleRow {
+  const parts = Array.isArray(payload.payload) ? payload.payload : [];
+  const trace = Array.isArray(payload.trace) ? payload.trace : [];
+  return {
+    timeMs,
+    windowId,
+    level: level(payload.level),
+    text: cut(parts.map(readable).join(" ")),
+    source: cut(text(trace[0])),
+  };
+}
+
+// The plugin writes each argument as a string of JSON.
+function readable(part: unknown): string {
+  if (typeof part !== "string") return text(part);
+  try {
+    const value: unknown = JSON.parse(part);
+    return typeof value === "string" ? value : part;
+  } catch {
+    return part;
+  }
+}
+
+function level(value: unknown): ConsoleRow["level"] {
+  switch (value) {
+    case "error":
+    case "assert":
+      return "error";
+    case "warn":
+    case "info":
+    case "debug":
+      return value;
+    default:
+      return "log";
+  }
+}
+
+function requests(windowId: string, timeMs: number, payload: Readonly<Record<string, unknown>>): NetworkRow[] {
+  const list = Array.isArray(payload.requests) ? payload.requests : [];
+  return list.map((entry) => {
+    const request = record(entry);
+    const durationMs = number(request.duration) || Math.max(0, number(request.endTime) - number(request.startTime));
+    return {
+      // Requests are told of when they are over; their own clock counts from the page's load.
+      timeMs: number(request.timestamp) || timeMs,
+      windowId,
+      method: text(request.method) || "GET",
+      url: cut(text(request.name) || text(request.url)),
+      status: number(request.status) || number(request.responseStatus),
+      durationMs,
+    };
+  });
+}
+
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}
+
+function text(value: unknown): string {
+  if (typeof value === "string") return value;
+  return value === undefined || value === null ? "" : JSON.stringify(value);
+}
+
+function cut(words: string): string {
+  return words.length > LONGEST ? `${words.slice(0, LONGEST)} …` : words;
+}

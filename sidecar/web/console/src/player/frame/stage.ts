@@ -1,0 +1,71 @@
+// One rrweb Replayer, showing one window of a session from a full snapshot on.
+import { Replayer } from "@rrweb/replay";
+import { EventType, type eventWithTime } from "@rrweb/types";
+
+/** A Replayer ends where its events do. This one is so far away that it never ends: events come as they are loaded. */
+const NEVER_MS = 10 * 365 * 86_400_000;
+
+/** Plays one window. All times are absolute; rrweb's own count from its first event. */
+export class Stage {
+  readonly #replayer: Replayer;
+  readonly #firstMs: number;
+  readonly element: HTMLDivElement;
+
+  /**
+   * @param events A full snapshot among them, in the order of time.
+   * @param onSize Told of the visitor's viewport, now and whenever it changes.
+   */
+  constructor(events: eventWithTime[], speed: number, onSize: (width: number, height: number) => void) {
+    this.element = document.createElement("div");
+    this.element.className = "stage";
+    document.body.append(this.element);
+    this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
+    const end: eventWithTime = {
+      type: EventType.Custom,
+      data: { tag: "afterimage.end", payload: {} },
+      timestamp: this.#firstMs + NEVER_MS,
+    };
+    this.#replayer = new Replayer([...events, end], {
+      root: this.element,
+      speed,
+      showWarning: false,
+      showDebug: false,
+      mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
+    });
+    this.#replayer.on("resize", (size) => {
+      const { width, height } = size as { width: number; height: number };
+      onSize(width, height);
+    });
+  }
+
+  /** Where it stands. */
+  get nowMs(): number {
+    return this.#firstMs + this.#replayer.getCurrentTime();
+  }
+
+  /** Shows the moment, then plays on or stands still. */
+  seek(atMs: number, isPlaying: boolean): void {
+    const offset = Math.max(0, atMs - this.#firstMs);
+    if (isPlaying) this.#replayer.play(offset);
+    else this.#replayer.pause(offset);
+  }
+
+  pause(): void {
+    this.#replayer.pause();
+  }
+
+  setSpeed(speed: number): void {
+    this.#replayer.setConfig({ speed });
+  }
+
+  /** Adds events; those from before its beginning cannot be shown any more. */
+  append(events: readonly eventWithTime[]): void {
+    for (const event of events) if (event.timestamp >= this.#firstMs) this.#replayer.addEvent(event);
+  }
+
+  /** Takes it off the page. */
+  destroy(): void {
+    this.#replayer.destroy();
+    this.element.remove();
+  }
+}

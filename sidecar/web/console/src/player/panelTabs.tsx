@@ -1,0 +1,243 @@
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import type { Interaction } from "@contract/recording/v1/interaction_pb";
+import { useMemo, useState, type ReactNode } from "react";
+import { pathOf } from "../format/address";
+import { clock, duration } from "../format/time";
+import { timeMs } from "./details";
+import type { ConsoleRow, NetworkRow } from "./protocol";
+import styles from "./SidePanel.module.css";
+import { usePlayer, usePlayerState } from "./usePlayer";
+import { VirtualList } from "./VirtualList";
+import { interactionInWords } from "./words";
+
+/** Seeking to something begins a little before it, so that one sees it happen. Milliseconds. */
+const BEFORE_MS = 700;
+
+/** What the visitor did, and what was found in it. */
+export function ActivityTab() {
+  const player = usePlayer();
+  const interactions = usePlayerState(player, (state) => state.interactions);
+  const [onlyMarked, setOnlyMarked] = useState(false);
+  const rows = useMemo(
+    () => (onlyMarked ? interactions.filter((row) => dotOf(row.kind) !== "") : interactions),
+    [interactions, onlyMarked],
+  );
+  return (
+    <>
+      <div className={styles.filter}>
+        <label>
+          <input
+            type="checkbox"
+            checked={onlyMarked}
+            onChange={(event) => {
+              setOnlyMarked(event.target.checked);
+            }}
+          />
+          Only pages, errors and frustration
+        </label>
+      </div>
+      <Rows
+        label="What the visitor did"
+        rows={rows}
+        timeOf={(row) => timeMs(row.time)}
+        empty="Nothing was found in this session: no clicks, no input, no errors."
+      >
+        {(row) => (
+          <>
+            <span className={styles.dot} data-kind={dotOf(row.kind)} />
+            <span className={styles.text} title={interactionInWords(row)}>
+              {interactionInWords(row)}
+            </span>
+          </>
+        )}
+      </Rows>
+    </>
+  );
+}
+
+/** What the page wrote on its console, uncaught errors included. */
+export function ConsoleTab() {
+  const player = usePlayer();
+  const all = usePlayerState(player, (state) => state.consoleRows);
+  const [search, setSearch] = useState("");
+  const [onlyErrors, setOnlyErrors] = useState(false);
+  const [chosen, setChosen] = useState<ConsoleRow | null>(null);
+  const rows = useMemo(() => {
+    const wanted = search.toLowerCase();
+    return all.filter(
+      (row) => (!onlyErrors || row.level === "error") && (wanted === "" || row.text.toLowerCase().includes(wanted)),
+    );
+  }, [all, search, onlyErrors]);
+  return (
+    <>
+      <Filter search={search} onSearch={setSearch} words="Only errors" isOn={onlyErrors} onToggle={setOnlyErrors} />
+      <Rows
+        label="Console"
+        rows={rows}
+        timeOf={(row) => row.timeMs}
+        onChoose={setChosen}
+        empty={
+          all.length === 0
+            ? "The page wrote nothing on its console, or its recorder does not record it."
+            : "No message matches."
+        }
+      >
+        {(row) => (
+          <>
+            <span className={styles.dot} data-kind={row.level} />
+            <span className={[styles.code, styles[row.level]].join(" ")} title={row.text}>
+              {row.text}
+            </span>
+          </>
+        )}
+      </Rows>
+      {chosen === null ? null : (
+        <div className={styles.detail}>
+          <pre>{chosen.text}</pre>
+          {chosen.source === "" ? null : <p className={styles.note}>{chosen.source}</p>}
+        </div>
+      )}
+    </>
+  );
+}
+
+/** What the page fetched. */
+export function NetworkTab() {
+  const player = usePlayer();
+  const all = usePlayerState(player, (state) => state.networkRows);
+  const [search, setSearch] = useState("");
+  const [onlyFailed, setOnlyFailed] = useState(false);
+  const [chosen, setChosen] = useState<NetworkRow | null>(null);
+  const rows = useMemo(() => {
+    const wanted = search.toLowerCase();
+    return all.filter((row) => (!onlyFailed || hasFailed(row)) && row.url.toLowerCase().includes(wanted));
+  }, [all, search, onlyFailed]);
+  return (
+    <>
+      <Filter search={search} onSearch={setSearch} words="Only failed" isOn={onlyFailed} onToggle={setOnlyFailed} />
+      <Rows
+        label="Requests"
+        rows={rows}
+        timeOf={(row) => row.timeMs}
+        onChoose={setChosen}
+        empty={
+          all.length === 0 ? "No requests were recorded: the recorder may not record them." : "No request matches."
+        }
+      >
+        {(row) => (
+          <>
+            <span className={[styles.note, hasFailed(row) ? styles.error : ""].join(" ")}>
+              {row.status === 0 ? "none" : row.status}
+            </span>
+            <span className={styles.note}>{row.method}</span>
+            <span className={styles.code} title={row.url}>
+              {pathOf(row.url)}
+            </span>
+            <span className={styles.note}>{duration(row.durationMs)}</span>
+          </>
+        )}
+      </Rows>
+      {chosen === null ? null : (
+        <div className={styles.detail}>
+          <pre>
+            {chosen.method} {chosen.url}
+          </pre>
+          <p className={styles.note}>
+            {chosen.status === 0 ? "No answer" : `Status ${chosen.status}`}, {duration(chosen.durationMs)}
+          </p>
+        </div>
+      )}
+    </>
+  );
+}
+
+interface FilterProps {
+  search: string;
+  onSearch: (text: string) => void;
+  words: string;
+  isOn: boolean;
+  onToggle: (isOn: boolean) => void;
+}
+
+function Filter({ search, onSearch, words, isOn, onToggle }: FilterProps) {
+  return (
+    <div className={styles.filter}>
+      <input
+        type="search"
+        placeholder="Contains …"
+        aria-label="Contains"
+        value={search}
+        onChange={(event) => {
+          onSearch(event.target.value);
+        }}
+      />
+      <label>
+        <input
+          type="checkbox"
+          checked={isOn}
+          onChange={(event) => {
+            onToggle(event.target.checked);
+          }}
+        />
+        {words}
+      </label>
+    </div>
+  );
+}
+
+interface RowsProps<Row> {
+  label: string;
+  rows: readonly Row[];
+  timeOf: (row: Row) => number;
+  empty: string;
+  onChoose?: (row: Row) => void;
+  children: (row: Row) => ReactNode;
+}
+
+/** Rows with their times; choosing one seeks to it, and the one of the present moment is marked. */
+function Rows<Row>({ label, rows, timeOf, empty, onChoose, children }: RowsProps<Row>) {
+  const player = usePlayer();
+  const startMs = usePlayerState(player, (state) => state.startMs);
+  const current = usePlayerState(player, (state) => rows.findLastIndex((row) => timeOf(row) <= state.atMs));
+  if (rows.length === 0) return <p className={styles.empty}>{empty}</p>;
+  return (
+    <VirtualList
+      label={label}
+      rows={rows}
+      current={current}
+      onChoose={(row) => {
+        player.seek(timeOf(row) - BEFORE_MS);
+        onChoose?.(row);
+      }}
+    >
+      {(row) => (
+        <>
+          <span className={styles.time}>{clock(timeOf(row) - startMs)}</span>
+          {children(row)}
+        </>
+      )}
+    </VirtualList>
+  );
+}
+
+function hasFailed(row: NetworkRow): boolean {
+  return row.status === 0 || row.status >= 400;
+}
+
+function dotOf(kind: Interaction["kind"]): string {
+  switch (kind) {
+    case InteractionKind.PAGE:
+      return "page";
+    case InteractionKind.ERROR:
+    case InteractionKind.ERROR_CLICK:
+      return "error";
+    case InteractionKind.RAGE_CLICK:
+      return "rage";
+    case InteractionKind.DEAD_CLICK:
+    case InteractionKind.QUICK_BACK:
+    case InteractionKind.MOUSE_THRASH:
+      return "dead";
+    default:
+      return "";
+  }
+}

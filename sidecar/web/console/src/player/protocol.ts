@@ -1,0 +1,94 @@
+// What the console and the frame that replays say to each other over a MessagePort. Times are milliseconds since 1970
+// UTC by the visitor's clock, as in the recording.
+
+/** A chunk for the frame; its payload is handed over, not copied. */
+export interface FrameChunk {
+  windowId: string;
+  seq: number;
+  isGzip: boolean;
+  payload: ArrayBuffer;
+}
+
+/** How the recorded page is laid into the frame. */
+export type Layout =
+  /** The visitor's viewport, as large as fits. */
+  | { kind: "contain" }
+  /** The whole page (CSS pixels), as wide as the frame; the frame scrolls if the page is higher. */
+  | { kind: "page"; width: number; height: number };
+
+/**
+ * What the console asks for. Chunks (`append`, `read`) wait for everything else. `order` counts up with each moment
+ * that is to be shown; reports name the one that they follow.
+ */
+export type Command =
+  /** Builds the page anew from chunks of one window, the first with a full snapshot, and shows it at a moment. */
+  | {
+      type: "stage";
+      stage: number;
+      order: number;
+      chunks: FrameChunk[];
+      atMs: number;
+      isPlaying: boolean;
+      speed: number;
+    }
+  /** Adds a chunk to the stage. */
+  | { type: "append"; stage: number; chunk: FrameChunk }
+  /** Only reads what is in a chunk; answered with `facts`. */
+  | { type: "read"; chunk: FrameChunk }
+  | { type: "seek"; order: number; atMs: number; isPlaying: boolean }
+  | { type: "play" }
+  | { type: "pause" }
+  | { type: "speed"; speed: number }
+  | { type: "layout"; layout: Layout }
+  /** Shows nothing. */
+  | { type: "clear" };
+
+/** A message on the console of the recorded page. */
+export interface ConsoleRow {
+  timeMs: number;
+  windowId: string;
+  level: "log" | "info" | "warn" | "error" | "debug";
+  text: string;
+  /** Where in the page's scripts; empty: not known. */
+  source: string;
+}
+
+/** A request of the recorded page. */
+export interface NetworkRow {
+  timeMs: number;
+  windowId: string;
+  method: string;
+  url: string;
+  /** HTTP status; 0: no answer. */
+  status: number;
+  durationMs: number;
+}
+
+/** What a chunk holds beside pictures. */
+export interface ChunkFacts {
+  windowId: string;
+  seq: number;
+  /** Bytes of JSON. */
+  rawBytes: number;
+  /** When the visitor did something (rrweb's user interactions). */
+  activeMs: number[];
+  consoleRows: ConsoleRow[];
+  networkRows: NetworkRow[];
+}
+
+/** What the frame tells. */
+export type Report =
+  | { type: "ready" }
+  /** The page stands as it was at this moment. */
+  | { type: "shown"; order: number; atMs: number }
+  /** Where playing is; some twenty times a second. */
+  | { type: "time"; order: number; atMs: number }
+  /** Size of the visitor's viewport in CSS pixels. */
+  | { type: "size"; width: number; height: number }
+  /** What is in a chunk; `stage` is the one that took it in, 0 where it was only read. */
+  | { type: "facts"; stage: number; facts: ChunkFacts }
+  /** A chunk, or a stage, that cannot be shown. */
+  | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
+
+/** The console's first message to the frame's window; the port comes with it. */
+export const CONNECT = "afterimage.connect";

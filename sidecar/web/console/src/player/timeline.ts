@@ -1,0 +1,80 @@
+// What the timeline shows where. Pure.
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import type { Interaction } from "@contract/recording/v1/interaction_pb";
+import { timeMs } from "./details";
+
+export type MarkKind = "page" | "error" | "rage" | "dead" | "other";
+
+/** A moment worth a look. */
+export interface Mark {
+  kind: MarkKind;
+  timeMs: number;
+  /** What it says to a person. */
+  label: string;
+  /** How many lie so close together that they are shown as one. */
+  count: number;
+}
+
+const KINDS: Readonly<Partial<Record<InteractionKind, MarkKind>>> = {
+  [InteractionKind.PAGE]: "page",
+  [InteractionKind.ERROR]: "error",
+  [InteractionKind.ERROR_CLICK]: "error",
+  [InteractionKind.RAGE_CLICK]: "rage",
+  [InteractionKind.DEAD_CLICK]: "dead",
+  [InteractionKind.QUICK_BACK]: "other",
+  [InteractionKind.MOUSE_THRASH]: "other",
+};
+
+const RANK: Readonly<Record<MarkKind, number>> = { other: 0, page: 1, dead: 2, rage: 3, error: 4 };
+
+/** Returns the marks of interactions, in the order of time. */
+export function marksOf(interactions: readonly Interaction[], name: (interaction: Interaction) => string): Mark[] {
+  return interactions.flatMap((interaction) => {
+    const kind = KINDS[interaction.kind];
+    return kind === undefined ? [] : [{ kind, timeMs: timeMs(interaction.time), label: name(interaction), count: 1 }];
+  });
+}
+
+/**
+ * Returns the marks with those that would lie on one another put together; one that stands for several has the
+ * gravest's kind, and the words of all.
+ *
+ * @param gapMs Marks nearer than this are one.
+ */
+export function gathered(marks: readonly Mark[], gapMs: number): Mark[] {
+  const found: Mark[] = [];
+  for (const mark of marks) {
+    const last = found.at(-1);
+    if (last === undefined || mark.timeMs - last.timeMs >= gapMs) {
+      found.push(mark);
+      continue;
+    }
+    found[found.length - 1] = {
+      kind: RANK[mark.kind] > RANK[last.kind] ? mark.kind : last.kind,
+      timeMs: last.timeMs,
+      label: last.count < MOST_WORDS ? `${last.label}\n${mark.label}` : last.label,
+      count: last.count + mark.count,
+    };
+  }
+  return found;
+}
+
+const MOST_WORDS = 6;
+
+/** Returns where a moment lies between 0 and 100 percent of a span. */
+export function percentAt(timeAtMs: number, startMs: number, endMs: number): number {
+  if (endMs <= startMs) return 0;
+  return Math.min(100, Math.max(0, ((timeAtMs - startMs) / (endMs - startMs)) * 100));
+}
+
+/** Returns the outline of a histogram, as the path of an SVG that is as wide as there are bins and 100 high. */
+export function histogramPath(counts: readonly number[]): string {
+  const most = Math.max(1, ...counts);
+  // The root, so that quiet parts are still seen beside busy ones.
+  const bars = counts.map((value, bin) => {
+    if (value === 0) return "";
+    const height = Math.max(8, Math.sqrt(value / most) * 100);
+    return `M${bin} 100V${(100 - height).toFixed(1)}h.8V100z`;
+  });
+  return bars.join("");
+}
