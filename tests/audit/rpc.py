@@ -79,6 +79,15 @@ def problem(error: grpc.aio.AioRpcError) -> Problem:
     return Problem(error.code(), error.details() or "", reason, fields, retry_after_s)
 
 
+def is_one_sentence(problem: Problem) -> None:
+    """Checks what every refusal must be: short, in our words, with a reason that programs can act on."""
+    assert problem.reason
+    assert 10 < len(problem.message) < 400
+    assert "\n" not in problem.message
+    for leak in ("Traceback", "Exception", "SELECT", "DB::", "0x", "<class", "services."):
+        assert leak not in problem.message
+
+
 async def refused(call: Any) -> Problem:
     """Awaits a call, or reads a stream to its end, and returns the error that it must end with."""
     try:
@@ -138,6 +147,16 @@ def unpacked(chunk: chunk_pb2.StoredChunk) -> list[dict[str, Any]]:
 
 def a_chunk(seq: int, events: Any, *, event_count: int = 0) -> chunk_pb2.Chunk:
     return chunk_pb2.Chunk(seq=seq, encoding=GZIP, payload=packed(events), event_count=event_count)
+
+
+def story(session: str, count: int = 5) -> list[list[dict]]:
+    """Returns chunks of a window: a page with its snapshot, then clicks and an error among movements."""
+    start = start_of(session)
+    chunks = [[meta(start), full_snapshot(start + 1), move(start + 2)]]
+    for number in range(1, count):
+        at = start + number * 100
+        chunks.append([move(at, number), click(at + 10), console_error(at + 20)])
+    return chunks
 
 
 class Recorder:

@@ -1,0 +1,118 @@
+"""How a window ends: said by its recorder, by the server's stop, and what goes on after it."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import grpc
+import pytest
+from afterimage.recording.v1 import enums_pb2
+from audit.rpc import (
+    audit_settings,
+    click,
+    move,
+    new_session,
+    running,
+    start_of,
+    story,
+)
+
+LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED
+
+
+@pytest.mark.parametrize("last_seq", [3, 4_000_000_000, 9_000_000_000])
+async def test_an_end_that_names_a_chunk_that_is_not_stored_leaves_the_window_open(audit, last_seq):
+    session, window = new_session(), str(uuid4())
+    chunks = story(session, 3)
+    async with audit.recorder(session, window) as recorder:
+        await recorder.send(1, chunks[0])
+        await recorder.send(2, chunks[1])
+        error = await recorder.end(last_seq)
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "CHUNKS_MISSING")
+    assert str(last_seq) in error.message
+    assert "last_seq" in error.message
+    got = await audit.session(session)
+    assert got.session.status == LIVE
+    assert [w.ended for w in got.windows] == [False]
+    async with audit.recorder(session, window) as recorder:
+        assert recorder.ready.next_seq == 3
+        await recorder.send(3, chunks[2])
+        assert await recorder.end(3) is None
+    got = await audit.session(session)
+    assert got.session.status == ENDED
+    assert [(w.ended, w.last_seq) for w in got.windows] == [(True, 3)]
+
+
+async def test_an_end_that_names_a_chunk_that_is_stored_is_accepted(audit):
+    """`last_seq` refuses an end only when that chunk is not stored, as the contract says."""
+    session = new_session()
+    async with audit.recorder(session) as recorder:
+        for seq in (1, 2, 3):
+            await recorder.send(seq, [move(start_of(session))])
+        assert await recorder.end(2) is None
+    assert (await audit.session(session)).session.status == ENDED
+
+
+async def test_an_end_without_last_seq_or_without_chunks_is_accepted(audit):
+    session = new_session()
+    async with audit.recorder(session) as recorder:
+        assert await recorder.end() is None
+    assert not await audit.is_stored(session)
+    async with audit.recorder(session) as recorder:
+        await recorder.send(1, [move(start_of(session))])
+        assert await recorder.end() is None
+    assert (await audit.session(session)).session.status == ENDED
+
+
+async def test_a_window_that_goes_on_after_its_end_is_live_again(audit):
+    session, window = new_session(), str(uuid4())
+    await audit.record(session, story(session, 2), window)
+    assert (await audit.session(session)).session.status == ENDED
+    async with audit.recorder(session, window) as recorder:
+        assert recorder.ready.next_seq == 3
+        await recorder.send(3, [move(start_of(session) + 5_000)])
+        await recorder.ack(3)
+        assert (await audit.session(session)).session.status == LIVE
+
+
+async def test_a_session_has_ended_when_all_its_windows_have(audit):
+    session = new_session()
+    async with audit.recorder(session) as one, audit.recorder(session) as two:
+        for recorder in (one, two):
+            for seq in (1, 2):
+                await recorder.send(seq, [click(start_of(session) + seq)])
+            await recorder.ack(2)
+        assert await one.end(2) is None
+        got = await audit.session(session)
+        assert got.session.status == LIVE
+        assert {w.window_id: w.ended for w in got.windows} == {one.window: True, two.window: False}
+        assert await two.end(2) is None
+    got = await audit.session(session)
+    assert got.session.status == ENDED
+    assert got.session.window_count == 2
+    assert got.session.totals.click_count == 4
+    assert [w.totals.click_count for w in got.windows] == [2, 2]
+
+
+async def test_a_server_that_stops_ends_open_streams_and_keeps_what_it_acknowledged(tmp_path):
+    settings = audit_settings(tmp_path)
+    sessions = [new_session() for _ in range(5)]
+    async with running(settings) as audit:
+        recorders = [audit.recorder(session) for session in sessions]
+        for recorder in recorders:
+            await recorder.__aenter__()
+            for seq in range(1, 21):
+                await recorder.send(seq, [move(start_of(recorder.session) + seq)])
+        for recorder in recorders:
+            await recorder.ack(1)
+        stopping_from = asyncio.get_running_loop().time()
+    took_s = asyncio.get_running_loop().time() - stopping_from
+    errors = [await recorder.ended(half_close=False) for recorder in recorders]
+    assert {(error.code, error.reason) for error in errors} == {(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING")}
+    assert all(error.retry_after_s is not None for error in errors)
+    assert took_s < 4, "streams are ended, not waited for until the grace is over"
+    async with running(settings) as audit:
+        for recorder in recorders:
+            stored = len((await audit.replay(recorder.session)).chunks)
+            assert recorder.acked <= stored <= 20
