@@ -13,12 +13,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import psutil
 
 from services.runtime.auth import Scope, TokenMinter
 from services.runtime.config import load_settings
 
+ROOT = Path(__file__).resolve().parents[2]
 SECRET = "bench-secret-bench-secret-bench-secret"
+_LIMITS = (
+    "MAX_CONNECTIONS MAX_CONNECTIONS_PER_PROJECT MAX_CONNECTIONS_PER_SUBJECT MAX_CONNECTIONS_PER_ADDRESS "
+    "UPGRADES_PER_MINUTE_PER_ADDRESS UPGRADES_PER_MINUTE_PER_SUBJECT MESSAGES_PER_S BYTES_PER_S"
+)
 
 
 def free_port() -> int:
@@ -71,16 +77,82 @@ async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterat
             await process.wait()
 
 
+class Sidecar:
+    """A sidecar, or what stands in for one; `http` opens sockets that check what aiohttp checks."""
+
+    def __init__(self, port: int, pid: int, http: aiohttp.ClientSession) -> None:
+        self.port = port
+        self.process = psutil.Process(pid)
+        self.http = http
+
+    def socket(self, path: str, scope: str):
+        protocols = ("afterimage.v1", f"bearer.{token(scope)}")
+        return self.http.ws_connect(
+            f"http://127.0.0.1:{self.port}{path}", protocols=protocols, max_msg_size=0, compress=0
+        )
+
+    @property
+    def cpu_s(self) -> float:
+        return cpu_s(self.process)
+
+
 @asynccontextmanager
-async def echo() -> AsyncIterator[str]:
+async def sidecar(audit: str) -> AsyncIterator[Sidecar]:
+    """A sidecar without limits in front of the service at `audit`."""
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(Path(__file__).parent / "echo_server.py"), stdout=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "sidecar",
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "AFTERIMAGE_AUTH__SECRET": SECRET,
+            "AFTERIMAGE_SIDECAR__PORT": str(port),
+            "AFTERIMAGE_SIDECAR__AUDIT_ADDRESS": audit,
+            "AFTERIMAGE_LOG__LEVEL": "warning",
+            **{f"AFTERIMAGE_SIDECAR__{name}": "0" for name in _LIMITS.split()},
+        },
     )
     try:
-        yield f"127.0.0.1:{int(await process.stdout.readline())}"
+        await until_open(port)
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+            yield Sidecar(port, process.pid, http)
     finally:
         process.terminate()
         await process.wait()
+
+
+@asynccontextmanager
+async def bare_bridge(upstream: str) -> AsyncIterator[Sidecar]:
+    """A bridge that does nothing else, in front of the echo at `upstream`."""
+    async with _printing_its_port("bare_bridge.py", upstream) as (port, pid), aiohttp.ClientSession() as http:
+        yield Sidecar(port, pid, http)
+
+
+@asynccontextmanager
+async def echo() -> AsyncIterator[str]:
+    async with _printing_its_port("echo_server.py") as (port, _):
+        yield f"127.0.0.1:{port}"
+
+
+@asynccontextmanager
+async def _printing_its_port(script: str, *arguments: str) -> AsyncIterator[tuple[int, int]]:
+    """Runs a script of this directory; gives the port that it prints, and its process id."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(Path(__file__).parent / script), *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    try:
+        yield int(await process.stdout.readline()), process.pid
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+def cpu_s(process: psutil.Process) -> float:
+    """Seconds of CPU that a process has used."""
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 async def until_open(port: int, timeout_s: float = 30.0) -> None:

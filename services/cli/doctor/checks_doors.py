@@ -19,9 +19,9 @@ from sidecar.checks import check_socket
 
 async def check_sidecar(about: Examination) -> list[Finding]:
     """Looks whether a browser's WebSocket gets through: address, sidecar, services behind it, token, upgrade."""
-    url = about.running.sidecar if about.running else ""
+    url = about.url or (about.running.sidecar if about.running else "")
     if not url:
-        return [skipped("sidecar", "`afterimage up` says of none here; give its host to the browser that complains")]
+        return [skipped("sidecar", "`afterimage up` says of none here; name one with --url https://replay.example")]
     token = about.token or token_source(about.settings, [Scope.VIEW], project=about.project)()
     socket = url.replace("http", "ws", 1).rstrip("/") + "/ws/replay"
     advice = "docs/websocket.md has the routes, the refusals and the limits"

@@ -49,6 +49,10 @@ def doctor(
     key: Annotated[str, typer.Option(help="A publishable key that does not work.")] = "",
     origin: Annotated[str, typer.Option(help="A web origin that does not record, such as https://shop.example.")] = "",
     link: Annotated[str, typer.Option(help="A share link that does not open.")] = "",
+    url: Annotated[
+        str,
+        typer.Option(help="The sidecar as browsers reach it, such as https://replay.example. Default: the one here."),
+    ] = "",
     token: Annotated[str, typer.Option(help="A token that does not work. Default: AFTERIMAGE_TOKEN.")] = "",
     metrics: Annotated[str, typer.Option(help="URL of AuditService's metrics. Default: as the settings say.")] = "",
     address: Address = None,
@@ -77,6 +81,7 @@ def doctor(
             key=key,
             origin=origin,
             link=link,
+            url=url,
         )
         findings = []
         for check in CHECKS:

@@ -75,6 +75,7 @@ class Examination:
         key: A publishable key to be looked at; "": none was named.
         origin: A web origin to be looked at; "": none was named.
         link: A share link, or its token, to be looked at; "": none was given.
+        url: The sidecar as browsers reach it; "": the one that `afterimage up` runs here.
         now: The clock of this machine, in seconds since 1970.
     """
 
@@ -87,6 +88,7 @@ class Examination:
     key: str = ""
     origin: str = ""
     link: str = ""
+    url: str = ""
     now: Callable[[], float] = time.time
 
     @asynccontextmanager
