@@ -17,8 +17,8 @@ import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 
-from services.cli.checks_doors import check_sidecar
-from services.cli.examination import Examination, State
+from services.cli.doctor.checks_doors import check_sidecar
+from services.cli.doctor.examination import Examination, State
 from services.runtime.caller import ADDRESS_HEADER
 from sidecar import delimited
 from tests.sidecar.conftest import Recorder, rigged
