@@ -1,0 +1,129 @@
+"""Safe replay: a recorded page runs nothing, sends nothing and asks nobody for anything, whatever is in it.
+
+Whether the recorded page would do all of that, if it was let, is shown first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+
+from . import hostile
+from .rrweb_events import now_ms, opened
+
+SETTLE_S = 1.5
+"""Time for what must not happen to happen after the last picture; the same page as HTML needs a tenth of it."""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def elsewhere():
+    async with hostile.elsewhere() as server:
+        yield server
+
+
+async def test_the_page_would_reach_out_and_run(elsewhere, page, guard):
+    """Without this the tests below might show only that the page is harmless."""
+    guard.allow(".")
+    elsewhere.pages["/"] = ("text/html", hostile.as_page(elsewhere.url))
+    elsewhere.pages["/script.js"] = ("text/javascript", hostile.ran("script-file"))
+    # Links and forms lead away: what is asked of them is seen by what arrives.
+    await page.goto(f"{elsewhere.url}/", wait_until="commit")
+    expected = {"/script.js", "/img.png", "/frame.html", "/stylesheet", "/import.css", "/style.png", "/poster.png"}
+    expected |= {"/prefetch", "/preload", "/modulepreload", "/svg-image.png", "/input.png", "/object.html", "/refresh"}
+    expected |= {f"/ran-{what}" for what in ("script", "onerror", "script-file", "ontoggle", "onfocus")}
+    try:
+        await elsewhere.until_reached(expected)
+    except TimeoutError:
+        pytest.fail(f"not tried: {expected - set(elsewhere.reached)}")
+
+
+async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhere, context, page, guard, sign_in):
+    # Chromium prints what it has stopped: that is what this is about.
+    guard.allow(r"Content Security Policy|sandboxed|Domains, protocols and ports must match")
+    guard.allow(r"play\(\)|supported source")  # its video has nothing to play
+    session = await _recorded(installation, elsewhere)
+    requests, opened_pages, dialogs = [], [], []
+    context.on("request", lambda request: requests.append(request))  # noqa: PLW0108 - it looks at signatures
+    context.on("page", lambda tab: opened_pages.append(tab.url))
+    page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+    await sign_in(page, f"/sessions/{session}")
+    recorded = await _recorded_page(page)
+    await expect(recorded.locator("#submit")).to_have_count(1)
+    # All of its changes have been applied, too.
+    await expect(page.get_by_role("slider").first).to_be_visible()
+    await _until_shown(recorded)
+    await _use(page, recorded)
+    await asyncio.sleep(SETTLE_S)
+
+    assert elsewhere.reached == []
+    # What Playwright calls a request is an intention; each that is not for us has to have been stopped by the browser:
+    # by the policy, or because images in images (SVG's use) are never from elsewhere.
+    ours = (f"{installation.url}/", "data:", "blob:", "about:")
+    foreign = {request.url: request.failure for request in requests if not request.url.startswith(ours)}
+    assert foreign
+    assert {url: why for url, why in foreign.items() if why not in {"csp", "origin"}} == {}
+    assert (opened_pages, dialogs) == ([], [])
+    assert page.url.startswith(f"{installation.url}/sessions/{session}")
+    # The scripts write to the top window, and to their own.
+    for frame in (page.main_frame, recorded.owner.parent_frame, recorded.owner):
+        assert await frame.evaluate("typeof window.__ran + typeof window.HOME") == "undefinedundefined"
+
+
+async def test_the_replay_is_shut_in(installation, elsewhere, page, guard, sign_in):
+    """What the document around the recorded page allows, as the browser sees it."""
+    guard.allow(".")
+    session = await _recorded(installation, elsewhere)
+    await sign_in(page, f"/sessions/{session}")
+    recorded = await _recorded_page(page)
+    sandbox = await (await recorded.owner.frame_element()).get_attribute("sandbox")
+    assert set(sandbox.split()) == {"allow-same-origin"}
+    # It cannot ask the installation either: what somebody recorded must not use the viewer's token.
+    assert await recorded.owner.evaluate("fetch('/healthz').then(() => 'asked', () => 'stopped')") == "stopped"
+
+
+async def _recorded(installation, elsewhere):
+    at_ms = now_ms() - 10_000
+    page = opened(at_ms, f"{elsewhere.url}/", hostile.nodes(elsewhere.url))
+    return await installation.record([*page, *hostile.later(at_ms, elsewhere.url)])
+
+
+class _Recorded:
+    """The frame that shows the recorded page."""
+
+    def __init__(self, owner):
+        self.owner = owner
+
+    def locator(self, selector):
+        return self.owner.locator(selector)
+
+
+async def _recorded_page(page):
+    """Waits for the frame inside the replay's document; the recorded page's own frames are inside that one."""
+    async with asyncio.timeout(20):
+        while True:
+            for frame in page.frames:
+                parent = frame.parent_frame
+                if parent is not None and parent.url.endswith("/player.html"):
+                    return _Recorded(frame)
+            await asyncio.sleep(0.05)
+
+
+async def _until_shown(recorded):
+    """Waits until the last change of the recording is in the page."""
+    added = recorded.locator("img[src*='added.png'], img[rr_src*='added.png']")
+    await expect(added).to_have_count(1, timeout=20_000)
+
+
+async def _use(page, recorded):
+    """Does what a curious viewer might: clicks, and presses Enter, on everything that leads somewhere."""
+    for selector in ("#script-link", "#link", "#submit", "img", "details"):
+        for kind in ("click", "auxclick", "mouseover", "error", "load", "submit"):
+            await recorded.locator(selector).first.dispatch_event(kind)
+    for selector in ("#script-link", "#link", "#submit"):
+        box = await recorded.locator(selector).bounding_box()
+        if box is not None:
+            await page.mouse.click(box["x"] + 2, box["y"] + 2)
+            await page.keyboard.press("Enter")
