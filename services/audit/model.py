@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 if TYPE_CHECKING:
@@ -178,6 +178,17 @@ class ResumePoint:
     kept_from: date
 
 
+class StoredWindow(NamedTuple):
+    """What is stored of a window: sums over its chunks."""
+
+    window: UUID
+    first_ms: int
+    last_ms: int
+    seq: int
+    totals: Totals
+    stored_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class WindowSummary:
     """A window as read back: totals are the largest that any of its rows carries."""
@@ -205,9 +216,11 @@ class SessionSummary:
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkIndex:
-    """Where a stored chunk stands in its session: all that a replay's plan needs, without the payload."""
+class ChunkIndex(NamedTuple):
+    """Where a stored chunk stands in its session: all that a replay's plan needs, without the payload.
+
+    A tuple, since a long session has thousands of them before its first chunk can be sent.
+    """
 
     window: UUID
     seq: int

@@ -18,6 +18,7 @@ from services.audit.model import (
     SessionKey,
     SessionSummary,
     Status,
+    StoredWindow,
     Total,
     Totals,
     WindowHead,
@@ -31,6 +32,10 @@ from services.audit.storage.store import NowMs, Store
 
 WALK_GROWTH = 8
 WALK_MOST = 200_000
+
+
+_HEAD_COLUMNS = ", ".join(name for name, _ in WINDOWS.columns)
+_UPDATED_MS = [name for name, _ in WINDOWS.columns].index("updated_ms")
 
 
 class Order(IntEnum):
@@ -134,24 +139,46 @@ class Catalog:
                 "SELECT window, minMerge(first_ms) AS first_at, maxMerge(last_ms) AS last_at, "
                 "maxMerge(seq) AS last_seq, maxForEachMerge(totals) AS counted, maxMerge(stored_ms) AS stored_at "
                 "FROM sessions WHERE project = {project:String} AND start_ms = {start:Int64} "
-                "AND session = {session:UUID} AND kept_from >= {since:Date} "
-                "GROUP BY window ORDER BY first_at, window",
+                "AND session = {session:UUID} AND kept_from >= {since:Date} GROUP BY window",
                 params,
             ),
-            self._heads(key.project, [key.session]),
+            self.heads(key),
         )
-        if not rows:
+        return self.details(key, [StoredWindow(*row) for row in rows], heads)
+
+    def details(self, key: SessionKey, stored: Sequence[StoredWindow], heads: Sequence[WindowHead]) -> Details | None:
+        """Returns a session of which this is stored; None: nothing is.
+
+        Args:
+            key: The session.
+            stored: Its windows.
+            heads: Theirs, as `heads` gives them.
+        """
+        if not stored:
             return None
         ended = {head.key.window for head in heads if head.ended}
         windows = [
-            WindowSummary(window, first, last, seq, _full(counted), window in ended)
-            for window, first, last, seq, counted, _ in rows
+            WindowSummary(one.window, one.first_ms, one.last_ms, one.seq, _full(one.totals), one.window in ended)
+            for one in sorted(stored, key=lambda one: (one.first_ms, one.window))
         ]
         summed = tuple(sum(places) for places in zip(*(window.totals for window in windows), strict=True))
         first_ms, last_ms = min(window.first_ms for window in windows), max(window.last_ms for window in windows)
-        stored_ms = max(row[5] for row in rows)
+        stored_ms = max(one.stored_ms for one in stored)
         row = (0, key.start_ms, key.session, first_ms, last_ms, stored_ms, summed, len(windows))
         return Details(self._summary(key.project, row, heads), windows)
+
+    async def heads(self, key: SessionKey) -> list[WindowHead]:
+        """Returns the newest head of each window of a session, the newest first."""
+        rows = await self._store.engine.query(
+            f"SELECT {_HEAD_COLUMNS} FROM windows PREWHERE project = {{project:String}} "
+            "AND start_ms = {start:Int64} AND session = {session:UUID}",
+            {"project": key.project, "start": key.start_ms, "session": key.session},
+        )
+        newest: dict[UUID, WindowHead] = {}
+        for row in sorted(rows, key=lambda row: row[_UPDATED_MS], reverse=True):
+            head = _head(row)
+            newest.setdefault(head.key.window, head)
+        return list(newest.values())
 
     async def get_sessions(
         self, project: str, sessions: Sequence[UUID], wanted: Filter | None = None
@@ -323,9 +350,8 @@ class Catalog:
 
     async def _heads(self, project: str, sessions: Sequence[UUID]) -> list[WindowHead]:
         """Returns the newest head of each window of the sessions, the newest first."""
-        names = ", ".join(name for name, _ in WINDOWS.columns)
         rows = await self._store.engine.query(
-            f"SELECT {names} FROM windows WHERE project = {{project:String}} "
+            f"SELECT {_HEAD_COLUMNS} FROM windows WHERE project = {{project:String}} "
             "AND start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)} "
             "ORDER BY updated_ms DESC LIMIT 1 BY session, window",
             {"project": project, "sessions": list(sessions), "starts": [session.int >> 80 for session in sessions]},

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from services.audit.ingest.fold import read_state
-from services.audit.model import ChunkIndex, Mark, SessionKey
-from services.audit.storage.store import Store, day_of, read_marks
+from services.audit.model import ChunkIndex, Mark, SessionKey, StoredWindow
+from services.audit.storage.store import FOREVER, Store, day_of, read_marks
 
-BATCH_BYTES = 4 * 1024 * 1024
-"""Payloads read at once; the first batch is smaller, so that the first chunk is soon there."""
+BATCH_BYTES = 2 * 1024 * 1024
+"""Payloads read at once. A viewer has two such batches at most: one is sent, the next one is read."""
 
 FIRST_BATCH_BYTES = 256 * 1024
-
-_OF_SESSION = (
-    "project = {project:String} AND day = {day:Date} AND session = {session:UUID} AND kept_from >= {since:Date}"
-)
+"""The first batch is smaller, so that the first chunk is soon there."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredPayload:
+class StoredPayload(NamedTuple):
     """A chunk as a replay sends it."""
 
     window: UUID
@@ -34,41 +34,62 @@ class StoredPayload:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is stored of a session: its windows, and its chunks in the order of play."""
+
+    windows: list[StoredWindow]
+    chunks: list[ChunkIndex]
+
+
 class Playback:
     """Reads the chunks of sessions."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def index(self, key: SessionKey, after: Mapping[UUID, int] | None = None) -> list[ChunkIndex]:
-        """Returns the session's chunks without payloads, in the order of play.
+    async def contents(self, key: SessionKey) -> Contents:
+        """Returns what is stored of a session, without payloads, by one statement.
 
-        Args:
-            key: The session.
-            after: The last seq already known of each window; windows not named are read from the start.
+        Before its first row a statement costs some milliseconds, most of them for its analysis: fewer and simpler
+        ones are what a short wait for the first chunk is made of. Columns come as arrays: a thousand rows of eight
+        values cost ten times as much to decode.
         """
+        columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
+        condition, params = self._of_session(key)
         rows = await self._store.engine.query(
-            "SELECT window, seq, order_ms, first_ms, last_ms, snapshot_ms, snapshot_seq, payload_bytes FROM chunks "
-            f"WHERE {_OF_SESSION} ORDER BY order_ms, window, seq LIMIT 1 BY window, seq",
-            self._params(key),
+            "SELECT window, min(first_ms), max(last_ms), max(seq), maxForEach(totals), max(stored_ms), "
+            f"{columns} FROM chunks PREWHERE {condition} GROUP BY window",
+            params,
         )
-        chunks = [ChunkIndex(*row) for row in rows]
-        return [chunk for chunk in chunks if chunk.seq > after.get(chunk.window, 0)] if after else chunks
+        windows = [StoredWindow(*row[: len(StoredWindow._fields)]) for row in rows]
+        chunks: list[ChunkIndex] = []
+        for window, *values in ((row[0], *row[len(StoredWindow._fields) :]) for row in rows):
+            stored = map(ChunkIndex._make, zip(repeat(window), *values, strict=False))
+            chunks += {chunk.seq: chunk for chunk in stored}.values()  # what was delivered twice is one
+        chunks.sort(key=attrgetter("order_ms", "window", "seq"))
+        return Contents(windows, chunks)
+
+    async def index(self, key: SessionKey) -> list[ChunkIndex]:
+        """Returns the session's chunks without payloads, in the order of play."""
+        return (await self.contents(key)).chunks
 
     async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
         """Returns the session's marks with their window and seq, in the order of time."""
+        condition, params = self._of_session(key)
         rows = await self._store.engine.query(
-            f"SELECT window, seq, marks FROM chunks WHERE {_OF_SESSION} AND marks != '' "
+            f"SELECT window, seq, marks FROM chunks WHERE {condition} AND marks != '' "
             "ORDER BY stored_ms DESC LIMIT 1 BY window, seq",
-            self._params(key),
+            params,
         )
         found = [(window, seq, mark) for window, seq, data in rows for mark in read_marks(data)]
         return sorted(found, key=lambda entry: (entry[2].time_ms, entry[0].int, entry[1]))
 
     async def leaks(self, key: SessionKey) -> dict[tuple[str, str], int]:
         """Returns what masking found in the session: how often each rule in each class of field."""
+        condition, params = self._of_session(key)
         rows = await self._store.engine.query(
-            f"SELECT state FROM chunks WHERE {_OF_SESSION} ORDER BY seq DESC LIMIT 1 BY window", self._params(key)
+            f"SELECT state FROM chunks WHERE {condition} ORDER BY seq DESC LIMIT 1 BY window", params
         )
         found: Counter[tuple[str, str]] = Counter()
         for (state,) in rows:
@@ -77,33 +98,80 @@ class Playback:
                 found[rule, field] += count
         return dict(found)
 
-    async def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> AsyncGenerator[StoredPayload, None]:
-        """Yields the chunks with their payloads, in the order in which they are given."""
-        for batch in _batches(chunks):
-            found: dict[tuple[UUID, int], StoredPayload] = {}
-            for window in dict.fromkeys(chunk.window for chunk in batch):
-                seqs = [chunk.seq for chunk in batch if chunk.window == window]
-                rows = await self._store.engine.query(
-                    "SELECT window, seq, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, payload "
-                    f"FROM chunks WHERE {_OF_SESSION} AND window = {{window:UUID}} AND seq >= {{low:UInt32}} "
-                    "AND seq <= {high:UInt32} LIMIT 1 BY seq",
-                    {**self._params(key), "window": window, "low": min(seqs), "high": max(seqs)},
-                )
-                for _, seq, first_ms, last_ms, event_count, _, snapshot_seq, payload in rows:
-                    found[window, seq] = StoredPayload(
-                        window, seq, first_ms, last_ms, event_count, snapshot_seq > 0, payload
-                    )
-            for chunk in batch:
-                if stored := found.get((chunk.window, chunk.seq)):
-                    yield stored
+    def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> Payloads:
+        """Returns the chunks with their payloads, in the order in which they are given; begins to read at once."""
+        return Payloads(lambda batch: self._read(key, batch), _batches(chunks))
 
-    def _params(self, key: SessionKey) -> dict[str, object]:
-        return {
+    async def _read(self, key: SessionKey, batch: Sequence[ChunkIndex]) -> list[StoredPayload]:
+        condition, params = self._of_session(key)
+        found: dict[tuple[UUID, int], StoredPayload] = {}
+        for window in dict.fromkeys(chunk.window for chunk in batch):
+            seqs = [chunk.seq for chunk in batch if chunk.window == window]
+            rows = await self._store.engine.query(
+                "SELECT window, seq, first_ms, last_ms, event_count, snapshot_seq > 0, payload FROM chunks "
+                f"PREWHERE {condition} AND window = {{window:UUID}} "
+                "AND seq >= {low:UInt32} AND seq <= {high:UInt32}",
+                {**params, "window": window, "low": min(seqs), "high": max(seqs)},
+            )
+            for row in rows:
+                found[window, row[1]] = StoredPayload._make(row)
+        return [stored for chunk in batch if (stored := found.get((chunk.window, chunk.seq)))]
+
+    def _of_session(self, key: SessionKey) -> tuple[str, dict[str, object]]:
+        """Returns the condition of a session's chunks and its parameters."""
+        since = self._store.kept_since(key.project)
+        condition = "project = {project:String} AND day = {day:Date} AND session = {session:UUID}"
+        if since != FOREVER:
+            condition += " AND kept_from >= {since:Date}"
+        return condition, {
             "project": key.project,
             "day": day_of(key.start_ms),
             "session": key.session,
-            "since": self._store.kept_since(key.project),
+            "since": since,
         }
+
+
+class Payloads:
+    """Chunks with their payloads, as an asynchronous iterator: while a batch is sent, the next one is read.
+
+    Args:
+        read: Reads a batch.
+        batches: What to read, in the order of play.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[ChunkIndex]], Awaitable[list[StoredPayload]]],
+        batches: Iterable[Sequence[ChunkIndex]],
+    ) -> None:
+        self._read = read
+        self._batches = iter(batches)
+        self._found = iter(list[StoredPayload]())
+        self._ahead = self._begin()
+
+    def __aiter__(self) -> Payloads:
+        return self
+
+    async def __anext__(self) -> StoredPayload:
+        while True:
+            for payload in self._found:
+                return payload
+            if self._ahead is None:
+                raise StopAsyncIteration
+            found = await self._ahead
+            self._ahead = self._begin()
+            self._found = iter(found)
+
+    async def aclose(self) -> None:
+        """Stops reading."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+            self._ahead = None
+
+    def _begin(self) -> asyncio.Future[list[StoredPayload]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else asyncio.ensure_future(self._read(batch))
 
 
 def _batches(chunks: Sequence[ChunkIndex]) -> list[list[ChunkIndex]]:

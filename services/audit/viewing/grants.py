@@ -108,7 +108,7 @@ def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
     if not kept:
         return None
     payload = deflate(b"[" + b",".join(kept) + b"]")
-    return replace(chunk, payload=payload, event_count=len(kept), last_ms=last_ms, has_full_snapshot=has_full_snapshot)
+    return chunk._replace(payload=payload, event_count=len(kept), last_ms=last_ms, has_full_snapshot=has_full_snapshot)
 
 
 def _events(text: bytes) -> list[msgspec.Raw]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.audit.model import ChunkIndex, SessionKey, SessionSummary, Status, Times, WindowSummary
-from services.audit.storage.catalog import Catalog
+from services.audit.storage.catalog import Catalog, Details
 from services.audit.storage.playback import Playback, StoredPayload, after_cursor
 from services.audit.viewing.grants import EVERYTHING, Visible, cut, replay_plan, windows_within
 from services.audit.viewing.live import LiveChunk, LiveHub, Tail
@@ -88,13 +88,14 @@ class Replayer:
     """
 
     def __init__(self, catalog: Catalog, playback: Playback, hub: LiveHub, *, alone: bool) -> None:
+        self._catalog = catalog
         self._playback = playback
         self._hub = hub
         self._poll_s = POLL_S if alone else POLL_STORAGE_S
         self._alone = alone
         # Viewers come in crowds, and are woken all at once.
         self._sessions = SharedReads(catalog.get_session)
-        self._details = SharedReads(catalog.get_details)
+        self._openings = SharedReads(self._read)
         self._indexes = SharedReads(playback.index)
 
     async def replay(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
@@ -129,7 +130,7 @@ class Replayer:
                 yield part
 
     async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
-        details, index = await asyncio.gather(self._details.get(wanted.key), self._indexes.get(wanted.key))
+        details, index = await self._openings.get(wanted.key)
         if details is None:
             raise NotFound(f"session {wanted.key.session} was not found")
         session, windows = details.session, details.windows
@@ -141,13 +142,20 @@ class Replayer:
             chunks = replay_plan(index, times, from_ms, wanted.window)
         else:
             chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
-        yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
-        async for payload in self._playback.payloads(wanted.key, chunks):
-            sent[payload.window] = payload.seq
-            if shown := await _shown(payload, times):
-                yield shown
+        # Read while the access is written down, which has to be done before the header goes out.
+        async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
+            yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
+            async for payload in payloads:
+                sent[payload.window] = payload.seq
+                if shown := await _shown(payload, times):
+                    yield shown
         for chunk in index:  # windows that were over by then are not sent later either
             sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
+
+    async def _read(self, key: SessionKey) -> tuple[Details | None, list[ChunkIndex]]:
+        """Returns what a replay opens with, by two statements at the same time."""
+        contents, heads = await asyncio.gather(self._playback.contents(key), self._catalog.heads(key))
+        return self._catalog.details(key, contents.windows, heads), contents.chunks
 
     async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
         """Yields of the live parts what the viewer may see; ends when there cannot be any more of it."""
@@ -233,9 +241,10 @@ class Replayer:
             for chunk in await self._indexes.get(wanted.key)
             if wanted.window in {None, chunk.window} and chunk.seq > sent.get(chunk.window, 0)
         ]
-        async for payload in self._playback.payloads(wanted.key, chunks):
-            sent[payload.window] = payload.seq
-            yield payload
+        async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
+            async for payload in payloads:
+                sent[payload.window] = payload.seq
+                yield payload
 
 
 async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:
