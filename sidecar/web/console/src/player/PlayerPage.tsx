@@ -1,13 +1,13 @@
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import { useCallback, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
-import { count } from "../format/amounts";
 import { withoutScheme } from "../format/address";
 import { DEVICE } from "../format/enums";
 import { date, duration } from "../format/time";
 import { PageProblem } from "../shell/PageProblem";
 import { useTitle } from "../shell/Page";
-import { Badge, LiveBadge } from "../ui/Badge";
+import { Findings } from "../sessions/SessionTable";
+import { LiveBadge } from "../ui/Badge";
 import { BackIcon } from "../ui/icons";
 import { problem, type Problem } from "../api/errors";
 import { lengthMs, timeMs } from "./details";
@@ -63,18 +63,6 @@ export default function PlayerPage() {
         {...(seconds > 0 ? { beginAtMs: seconds * 1000 } : {})}
       />
     </div>
-  );
-}
-
-function Findings({ session }: { session: NonNullable<NonNullable<PlayerState["details"]>["session"]> }) {
-  const totals = session.totals;
-  if (totals === undefined) return null;
-  return (
-    <>
-      {totals.errorCount > 0n ? <Badge tone="danger">{count(totals.errorCount, "error")}</Badge> : null}
-      {totals.rageClickCount > 0n ? <Badge tone="warning">{count(totals.rageClickCount, "rage click")}</Badge> : null}
-      {totals.deadClickCount > 0n ? <Badge tone="violet">{count(totals.deadClickCount, "dead click")}</Badge> : null}
-    </>
   );
 }
 

@@ -1,11 +1,107 @@
+import { useCallback, useEffect, useMemo, useRef } from "react";
+import { useSearchParams } from "react-router";
+import { count } from "../format/amounts";
 import { Page } from "../shell/Page";
+import { PageProblem } from "../shell/PageProblem";
+import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
+import { Skeleton, Spinner } from "../ui/Loading";
+import { FilterBar, OrderSelect } from "./FilterBar";
+import { filtersOf, isFiltered, NO_FILTERS, queryOf, type Filters } from "./filters";
+import { HowToRecord } from "./HowToRecord";
+import { SessionTable } from "./SessionTable";
+import styles from "./SessionsPage.module.css";
+import { useSessions } from "./useSessions";
 
-/** All sessions of the project. */
+/** All sessions of the project, filtered as the address says. */
 export function SessionsPage() {
+  const [query, setQuery] = useSearchParams();
+  const text = query.toString();
+  const filters = useMemo(() => filtersOf(new URLSearchParams(text)), [text]);
+  const { sessions, isLoading, hasMore, problem, more, refresh } = useSessions(filters);
+
+  const change = useCallback(
+    (next: Filters) => {
+      setQuery(queryOf(next), { replace: true });
+    },
+    [setQuery],
+  );
+
   return (
-    <Page title="Sessions">
-      <EmptyState title="This page is not part of this build" />
+    <Page
+      title="Sessions"
+      actions={
+        <span className={styles.actions}>
+          <OrderSelect filters={filters} onChange={change} />
+          <Button onClick={refresh} disabled={isLoading}>
+            Refresh
+          </Button>
+        </span>
+      }
+    >
+      <FilterBar filters={filters} onChange={change} />
+      {sessions.length === 0 ? null : <SessionTable sessions={sessions} />}
+      {problem !== null ? (
+        <PageProblem problem={problem} onRetry={sessions.length === 0 ? refresh : more} />
+      ) : isLoading && sessions.length === 0 ? (
+        <Skeleton lines={9} label="Loading sessions" />
+      ) : sessions.length === 0 && !hasMore ? (
+        isFiltered(filters) ? (
+          <EmptyState
+            title="No session matches"
+            action={
+              <Button
+                onClick={() => {
+                  change({ ...NO_FILTERS, order: filters.order });
+                }}
+              >
+                Remove all filters
+              </Button>
+            }
+          >
+            <p>Nothing that was recorded fits all of these filters. Leave one out, or take a longer time.</p>
+          </EmptyState>
+        ) : (
+          <HowToRecord />
+        )
+      ) : (
+        <footer className={styles.foot}>
+          {hasMore ? (
+            <>
+              <Sentinel onSeen={more} />
+              {isLoading ? (
+                <Spinner label="Loading more" />
+              ) : (
+                <Button size="small" onClick={more}>
+                  Load more
+                </Button>
+              )}
+            </>
+          ) : (
+            <span>{count(sessions.length, "session")}, and no more</span>
+          )}
+        </footer>
+      )}
     </Page>
   );
+}
+
+/** Calls when it comes near the view, and again with each new callback while it is there. */
+function Sentinel({ onSeen }: { onSeen: () => void }) {
+  const element = useRef<HTMLSpanElement>(null);
+  useEffect(() => {
+    const target = element.current;
+    if (target === null) return undefined;
+    const observer = new IntersectionObserver(
+      ([entry]) => {
+        if (entry?.isIntersecting === true) onSeen();
+      },
+      { rootMargin: "400px" },
+    );
+    observer.observe(target);
+    return () => {
+      observer.disconnect();
+    };
+  }, [onSeen]);
+  return <span ref={element} aria-hidden="true" />;
 }

@@ -1,0 +1,114 @@
+import { SessionStatus } from "@contract/recording/v1/enums_pb";
+import type { Session } from "@contract/recording/v1/session_pb";
+import { useEffect, useState } from "react";
+import { Link } from "react-router";
+import { withoutScheme } from "../format/address";
+import { count, number } from "../format/amounts";
+import { DEVICE, STATUS } from "../format/enums";
+import { ago, duration, fullDate } from "../format/time";
+import { lengthMs, timeMs } from "../player/details";
+import { Badge, LiveBadge } from "../ui/Badge";
+import styles from "./SessionTable.module.css";
+
+/** How often "3 minutes ago" is looked at again, in milliseconds. */
+const TICK_MS = 30_000;
+
+/** Sessions, one a row; on a narrow screen one a card. */
+export function SessionTable({ sessions }: { sessions: readonly Session[] }) {
+  const [nowMs, setNowMs] = useState(Date.now);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      setNowMs(Date.now());
+    }, TICK_MS);
+    return () => {
+      clearInterval(timer);
+    };
+  }, []);
+  return (
+    <table className={styles.table}>
+      <thead>
+        <tr>
+          <th scope="col">Visitor</th>
+          <th scope="col">Began</th>
+          <th scope="col" className={styles.right}>
+            Duration
+          </th>
+          <th scope="col" className={styles.right}>
+            Pages
+          </th>
+          <th scope="col" className={styles.right}>
+            Clicks
+          </th>
+          <th scope="col">Device</th>
+          <th scope="col">Found</th>
+          <th scope="col">Status</th>
+        </tr>
+      </thead>
+      <tbody>
+        {sessions.map((session) => (
+          <Row key={session.sessionId} session={session} nowMs={nowMs} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function Row({ session, nowMs }: { session: Session; nowMs: number }) {
+  const beganMs = timeMs(session.startTime);
+  const totals = session.totals;
+  return (
+    <tr>
+      <td className={styles.visitor}>
+        <Link to={`/sessions/${session.sessionId}`} className={styles.link}>
+          {session.actorId || "Anonymous visitor"}
+        </Link>
+        <span className={styles.page} title={session.firstUrl}>
+          {withoutScheme(session.firstUrl) || "no page"}
+        </span>
+      </td>
+      <td title={fullDate(beganMs)}>{ago(beganMs, nowMs)}</td>
+      <td className={styles.right} title={`${duration(lengthMs(session.activeDuration))} of it active`}>
+        {duration(lengthMs(session.duration))}
+      </td>
+      <Count value={totals?.pageCount ?? 0n} unit="page" />
+      <Count value={totals?.clickCount ?? 0n} unit="click" />
+      <td className={styles.device}>
+        {[session.browser, session.system].filter(Boolean).join(" on ") || DEVICE[session.deviceType]}
+      </td>
+      <td className={styles.found}>
+        <Findings session={session} />
+      </td>
+      <td>
+        {session.status === SessionStatus.LIVE ? (
+          <LiveBadge />
+        ) : (
+          <span className={styles.status}>{STATUS[session.status]}</span>
+        )}
+      </td>
+    </tr>
+  );
+}
+
+/** A number; on a narrow screen, where there is no heading above it, with its unit. */
+function Count({ value, unit }: { value: bigint; unit: string }) {
+  return (
+    <td className={styles.right}>
+      <span className={styles.bare}>{number(value)}</span>
+      <span className={styles.counted}>{count(value, unit)}</span>
+    </td>
+  );
+}
+
+/** Errors and signs of frustration, those that there are. */
+export function Findings({ session }: { session: Session }) {
+  const totals = session.totals;
+  if (totals === undefined) return null;
+  return (
+    <>
+      {totals.errorCount > 0n ? <Badge tone="danger">{count(totals.errorCount, "error")}</Badge> : null}
+      {totals.rageClickCount > 0n ? <Badge tone="warning">{count(totals.rageClickCount, "rage click")}</Badge> : null}
+      {totals.deadClickCount > 0n ? <Badge tone="violet">{count(totals.deadClickCount, "dead click")}</Badge> : null}
+      {totals.quickBackCount > 0n ? <Badge>{count(totals.quickBackCount, "quick back")}</Badge> : null}
+    </>
+  );
+}

@@ -1,0 +1,68 @@
+import type { eventWithTime } from "@rrweb/types";
+import { describe, expect, it } from "vitest";
+import { readFacts } from "../../src/player/frame/facts";
+
+const event = (type: number, data: unknown, timestamp = 1_000): eventWithTime => ({ type, data, timestamp });
+const plugin = (name: string, payload: unknown): eventWithTime => event(6, { plugin: name, payload });
+
+describe("readFacts", () => {
+  it("reads messages of the console", () => {
+    const { consoleRows } = readFacts("w", 1, [
+      plugin("rrweb/console@1", {
+        level: "error",
+        trace: ["at pay (https://shop.example/shop.js:3:7)"],
+        payload: ['"it failed:"', '{"code":7}'],
+      }),
+    ]);
+    expect(consoleRows).toEqual([
+      {
+        timeMs: 1_000,
+        windowId: "w",
+        level: "error",
+        text: 'it failed: {"code":7}',
+        source: "at pay (https://shop.example/shop.js:3:7)",
+      },
+    ]);
+  });
+
+  it("reads requests", () => {
+    const { networkRows } = readFacts("w", 1, [
+      plugin("rrweb/network@1", {
+        requests: [
+          { name: "https://shop.example/api", method: "POST", status: 500, startTime: 10, endTime: 35 },
+          { name: "https://shop.example/x" },
+        ],
+      }),
+    ]);
+    expect(networkRows).toMatchObject([
+      { method: "POST", url: "https://shop.example/api", status: 500, durationMs: 25 },
+      { method: "GET", url: "https://shop.example/x", status: 0, durationMs: 0 },
+    ]);
+  });
+
+  it("knows the visitor's doings from the page's", () => {
+    const sources = [0, 1, 2, 3, 4, 5, 6, 8];
+    const { activeMs } = readFacts(
+      "w",
+      1,
+      sources.map((source) => event(3, { source }, source)),
+    );
+    expect(activeMs).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it.each([[null], [7], ["text"], [{ payload: 7, trace: "x", level: {} }], [{ requests: [null, 7, {}] }]])(
+    "takes any payload: %j",
+    (payload) => {
+      expect(() =>
+        readFacts("w", 1, [plugin("rrweb/console@1", payload), plugin("rrweb/network@1", payload)]),
+      ).not.toThrow();
+    },
+  );
+
+  it("keeps no text without end", () => {
+    const { consoleRows } = readFacts("w", 1, [
+      plugin("rrweb/console@1", { level: "log", payload: [JSON.stringify("x".repeat(100_000))] }),
+    ]);
+    expect(consoleRows[0]?.text.length).toBeLessThan(2_100);
+  });
+});
