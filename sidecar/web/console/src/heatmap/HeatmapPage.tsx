@@ -35,7 +35,7 @@ export default function HeatmapPage() {
               <p>Its heatmap appears here, drawn over the page as a visitor saw it.</p>
             </EmptyState>
           ) : (
-            <HeatmapView choice={choice} />
+            <HeatmapView key={choice.page} choice={choice} />
           )}
         </div>
       </div>

@@ -1,4 +1,4 @@
-import { useCallback } from "react";
+import { useCallback, useState } from "react";
 import type { Api } from "../api/api";
 import { useApi } from "../api/context";
 import { useCall } from "../api/useCall";
@@ -17,36 +17,44 @@ import { emptyWords, summaryWords } from "./words";
 /** Drawn over where nothing is known of the page's size. */
 const USUAL_PAGE: Extent = { width: 1280, height: 2400 };
 
-/** The heatmap of a choice: its legend, the map, and what it was made of. */
+/**
+ * The heatmap of a choice: its legend, the map, and what it was made of. While another one is counted, the one before
+ * stays, and with it the picture of the page.
+ */
 export function HeatmapView({ choice }: { choice: Choice }) {
   const api = useApi();
   const [heat, retry] = useCall(
     useCallback((signal: AbortSignal) => fetchHeat(api, choice, Date.now(), signal), [api, choice]),
   );
-  if (heat.state === "loading") {
-    return <Spinner label="Counting" />;
+  const [last, setLast] = useState<Heat>();
+  if (heat.state === "done" && heat.value !== last) {
+    setLast(heat.value);
   }
   if (heat.state === "failed") {
     return <PageProblem problem={heat.problem} onRetry={retry} />;
   }
-  if (heat.value.points.length === 0) {
-    return <Nothing choice={choice} />;
+  const shown = heat.state === "done" ? heat.value : last;
+  if (shown === undefined) {
+    return <Spinner label="Counting" />;
   }
-  return <Drawn heat={heat.value} choice={choice} />;
+  if (shown.points.length === 0) {
+    return heat.state === "loading" ? <Spinner label="Counting" /> : <Nothing choice={choice} />;
+  }
+  return <Drawn heat={shown} choice={choice} isStale={heat.state === "loading"} />;
 }
 
-function Drawn({ heat, choice }: { heat: Heat; choice: Choice }) {
+function Drawn({ heat, choice, isStale }: { heat: Heat; choice: Choice; isStale: boolean }) {
   const page = heat.page.width > 0 && heat.page.height > 0 ? heat.page : USUAL_PAGE;
   const reach = reachOf(heat.resolution, page);
   return (
-    <>
+    <div className={styles.drawn} aria-busy={isStale} data-stale={isStale}>
       <div className={styles.head}>
         <p className={styles.summary}>{summaryWords(heat).join(" ")}</p>
         <Legend heat={heat} page={page} reach={reach} />
       </div>
       <Stage heat={heat} choice={choice} page={page} reach={reach} />
       <HottestTable heat={heat} page={page} reach={reach} />
-    </>
+    </div>
   );
 }
 

@@ -50,7 +50,7 @@ export function Stage({ heat, choice, page, reach }: StageProps) {
           setPointed(undefined);
         }}
       >
-        <PagePicture choice={choice} page={page} />
+        <PagePicture choice={choice} page={page} viewport={heat.viewport} />
         <HeatmapCanvas heat={heat} page={page} label={`Heatmap of ${choice.page}: ${kind}`} />
         {pointed === undefined ? null : <Under pointed={pointed} reach={reach} heat={heat} page={page} />}
       </div>

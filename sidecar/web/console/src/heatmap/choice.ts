@@ -131,7 +131,7 @@ export function requestOf(choice: Choice, now: number, resolution = RESOLUTION):
 }
 
 /** Returns when a choice's period begins, in milliseconds since 1970; undefined: any time. */
-export function sinceOf(choice: Choice, now: number): number | undefined {
+export function sinceOf(choice: Pick<Choice, "period">, now: number): number | undefined {
   const period = PERIODS.find(({ name }) => name === choice.period);
   return period === undefined ? undefined : now - period.ms;
 }

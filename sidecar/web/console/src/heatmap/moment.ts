@@ -1,5 +1,5 @@
 // Which moment of which session shows a page, for the picture under its heatmap.
-import { durationMs } from "@bufbuild/protobuf/wkt";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Extent } from "./heat";
@@ -8,8 +8,8 @@ import type { Extent } from "./heat";
 export interface Moment {
   readonly sessionId: string;
   readonly windowId: string;
-  /** From the session's start, in milliseconds. */
-  readonly offsetMs: number;
+  /** Milliseconds since 1970, by the visitor's clock. */
+  readonly timeMs: number;
   readonly viewport: Extent;
 }
 
@@ -42,18 +42,29 @@ export function literalPart(page: string): string {
 export function momentOf(opened: readonly Interaction[], page: string, viewport: Extent): Moment | undefined {
   const visits = opened.filter((one) => one.kind === InteractionKind.PAGE && one.page === page);
   const moments = visits.map((visit): Moment => {
-    const start = visit.offset === undefined ? 0 : durationMs(visit.offset);
-    const next = opened.find(
-      (other) => other.windowId === visit.windowId && other.offset !== undefined && durationMs(other.offset) > start,
-    );
-    const left = next?.offset === undefined ? Infinity : durationMs(next.offset);
+    const start = msOf(visit);
+    const next = opened.find((other) => other.windowId === visit.windowId && msOf(other) > start);
+    const left = next === undefined ? Infinity : msOf(next);
     return {
       sessionId: visit.sessionId,
       windowId: visit.windowId,
-      offsetMs: Math.max(start, Math.min(start + SETTLE_MS, left - MARGIN_MS)),
+      timeMs: Math.max(start, Math.min(start + SETTLE_MS, left - MARGIN_MS)),
       viewport: { width: visit.viewport?.width ?? 0, height: visit.viewport?.height ?? 0 },
     };
   });
-  const difference = (moment: Moment): number => Math.abs(moment.viewport.width - viewport.width);
-  return moments.sort((a, b) => difference(a) - difference(b))[0];
+  return nearest(moments, viewport);
+}
+
+/** Returns the moment whose viewport's width is the nearest to that of `viewport`. */
+export function nearest(moments: readonly Moment[], viewport: Extent): Moment | undefined {
+  return moments.toSorted((a, b) => widthApart(a, viewport) - widthApart(b, viewport))[0];
+}
+
+/** Returns how far a moment's viewport is from another in width, in CSS pixels. */
+export function widthApart(moment: Moment, viewport: Extent): number {
+  return Math.abs(moment.viewport.width - viewport.width);
+}
+
+function msOf({ time }: Interaction): number {
+  return time === undefined ? 0 : timestampMs(time);
 }

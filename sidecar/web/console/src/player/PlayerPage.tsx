@@ -1,9 +1,10 @@
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
-import { useCallback, useState } from "react";
+import { useCallback, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { withoutScheme } from "../format/address";
 import { DEVICE } from "../format/enums";
 import { date, duration } from "../format/time";
+import { ShareButton } from "../share/ShareButton";
 import { PageProblem } from "../shell/PageProblem";
 import { useTitle } from "../shell/Page";
 import { Findings } from "../sessions/SessionTable";
@@ -22,8 +23,10 @@ export default function PlayerPage() {
   const [details, setDetails] = useState<PlayerState["details"]>(null);
   const session = details?.session;
   useTitle(session === undefined ? "Session" : session.actorId || withoutScheme(session.firstUrl) || "Session");
+  const atMs = useRef(0);
   const onState = useCallback((state: PlayerState) => {
     setDetails(state.details);
+    atMs.current = Math.max(0, state.atMs - timeMs(state.details?.session?.startTime));
   }, []);
   const seconds = Number(query.get("t"));
 
@@ -51,6 +54,9 @@ export default function PlayerPage() {
             <span className={styles.badges}>
               {session.status === SessionStatus.LIVE ? <LiveBadge /> : null}
               <Findings session={session} />
+            </span>
+            <span className={styles.actions}>
+              <ShareButton sessionId={id} currentMs={() => atMs.current} />
             </span>
           </>
         )}

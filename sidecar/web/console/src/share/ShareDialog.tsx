@@ -17,8 +17,24 @@ interface ShareDialogProps {
 
 /** Makes links to a session, and lists and ends those that there are. */
 export function ShareDialog({ sessionId, currentMs, onClose }: ShareDialogProps) {
+  const mayShare = useIdentity()?.scopes.includes("share") ?? false;
+  return (
+    <Dialog title="Share this session" onClose={onClose}>
+      {mayShare ? (
+        <Sharing sessionId={sessionId} currentMs={currentMs} />
+      ) : (
+        <p>
+          Your token may look at sessions, and not share them: it lacks the scope <code>share</code>. Ask an
+          administrator for a token with that scope; on your own machine{" "}
+          <code>afterimage token --scope view --scope share</code> makes one.
+        </p>
+      )}
+    </Dialog>
+  );
+}
+
+function Sharing({ sessionId, currentMs }: Omit<ShareDialogProps, "onClose">) {
   const { share } = useApi();
-  const mayShare = useIdentity()?.scopes.some((scope) => scope === "share" || scope === "admin") ?? false;
   const [made, setMade] = useState<CreateShareLinkResponse>();
   const [links, reload] = useCall(
     useCallback(
@@ -26,41 +42,27 @@ export function ShareDialog({ sessionId, currentMs, onClose }: ShareDialogProps)
       [share, sessionId],
     ),
   );
-
-  if (!mayShare) {
-    return (
-      <Dialog title="Share this session" onClose={onClose}>
-        <p>
-          Your token may look at sessions, and not share them: it lacks the scope <code>share</code>. Ask an
-          administrator for a token with that scope; on your own machine{" "}
-          <code>afterimage token --scope view --scope share</code> makes one.
-        </p>
-      </Dialog>
-    );
-  }
   return (
-    <Dialog title="Share this session" onClose={onClose}>
-      <div className={styles.parts}>
-        {made === undefined ? (
-          <NewLinkForm
-            sessionId={sessionId}
-            currentMs={currentMs}
-            onMade={(link) => {
-              setMade(link);
-              reload();
-            }}
-          />
-        ) : (
-          <NewLink
-            url={made.url}
-            link={made.shareLink}
-            onAnother={() => {
-              setMade(undefined);
-            }}
-          />
-        )}
-        <ShareLinks links={links} onChange={reload} />
-      </div>
-    </Dialog>
+    <div className={styles.parts}>
+      {made === undefined ? (
+        <NewLinkForm
+          sessionId={sessionId}
+          currentMs={currentMs}
+          onMade={(link) => {
+            setMade(link);
+            reload();
+          }}
+        />
+      ) : (
+        <NewLink
+          url={made.url}
+          link={made.shareLink}
+          onAnother={() => {
+            setMade(undefined);
+          }}
+        />
+      )}
+      <ShareLinks links={links} onChange={reload} />
+    </div>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { useParams } from "react-router";
 import { createApi } from "../api/api";
 import { ApiContext } from "../api/context";
@@ -40,19 +40,21 @@ function Visited({ token }: { token: string }) {
   const visit = useSyncExternalStore(share.subscribe, () => share.visit);
   const api = useMemo(() => createApi({ token: () => share.grantToken }), [share]);
 
+  const look = useCallback(() => void share.look(), [share]);
+
   useEffect(() => {
     void share.open();
-    const look = () => {
-      if (document.visibilityState === "visible") void share.look();
+    const lookAgain = () => {
+      if (document.visibilityState === "visible") look();
     };
-    document.addEventListener("visibilitychange", look);
-    window.addEventListener("online", look);
+    document.addEventListener("visibilitychange", lookAgain);
+    window.addEventListener("online", lookAgain);
     return () => {
-      document.removeEventListener("visibilitychange", look);
-      window.removeEventListener("online", look);
+      document.removeEventListener("visibilitychange", lookAgain);
+      window.removeEventListener("online", lookAgain);
       share.close();
     };
-  }, [share]);
+  }, [share, look]);
 
   switch (visit.at) {
     case "opening":
@@ -62,7 +64,7 @@ function Visited({ token }: { token: string }) {
     case "watching":
       return (
         <ApiContext value={api}>
-          <SharedPlayer grant={visit.grant} warning={visit.warning} onEnd={() => void share.look()} />
+          <SharedPlayer grant={visit.grant} warning={visit.warning} onEnd={look} />
         </ApiContext>
       );
     case "ended":

@@ -1,3 +1,7 @@
+import { useCallback, useEffect, useMemo } from "react";
+import type { Problem } from "../api/errors";
+import { SessionPlayer } from "../player/SessionPlayer";
+import { ErrorNotice } from "../ui/ErrorNotice";
 import { dateWords, partWords } from "./facts";
 import type { Grant } from "./grant";
 import styles from "./SharedPlayer.module.css";
@@ -6,27 +10,48 @@ interface SharedPlayerProps {
   grant: Grant;
   /** What does not work at present. */
   warning: string | undefined;
-  /** Is called when the replay's stream was ended by the server. */
+  /** Is called when the server has ended the replay's stream: the link may have ended. */
   onEnd: () => void;
 }
 
 /** The replay that a grant opens, and when the link ends. */
-export function SharedPlayer({ grant, warning }: SharedPlayerProps) {
-  const part = partWords(grant.startMs, grant.endMs);
+export function SharedPlayer({
+  grant: { sessionId, startMs, endMs, linkEndsMs, viewsLeft },
+  warning,
+  onEnd,
+}: SharedPlayerProps) {
+  const range = useMemo(() => ({ startMs, endMs }), [startMs, endMs]);
+  const part = partWords(startMs, endMs);
+  const problemView = useCallback(
+    (problem: Problem, retry: () => void) => <Interrupted problem={problem} onRetry={retry} onEnd={onEnd} />,
+    [onEnd],
+  );
   return (
     <div className={styles.shared}>
       <p className={styles.facts}>
-        {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends{" "}
-        {dateWords(grant.linkEndsMs)}
-        {grant.viewsLeft === undefined ? "" : `, and can be opened ${timesWords(grant.viewsLeft)}`}.
+        {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {dateWords(linkEndsMs)}
+        {viewsLeft === undefined ? "" : `, and can be opened ${timesWords(viewsLeft)}`}.
       </p>
       {warning === undefined ? null : (
         <p className={styles.warning} role="status">
           {warning} The replay goes on; whether the link still stands is asked again.
         </p>
       )}
+      <SessionPlayer sessionId={sessionId} range={range} problemView={problemView} />
     </div>
   );
+}
+
+interface InterruptedProps {
+  problem: Problem;
+  onRetry: () => void;
+  onEnd: () => void;
+}
+
+/** Stands in the player's place when its stream was refused, until it is known whether the link has ended. */
+function Interrupted({ problem, onRetry, onEnd }: InterruptedProps) {
+  useEffect(onEnd, [onEnd]);
+  return <ErrorNotice problem={{ ...problem, mayRetry: true }} onRetry={onRetry} />;
 }
 
 function timesWords(views: number): string {

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import { type Interaction, InteractionSchema } from "@contract/recording/v1/interaction_pb";
 import { describe, expect, it } from "vitest";
@@ -7,6 +7,7 @@ import { literalPart, momentOf } from "../../src/heatmap/moment";
 
 const SHOP = "https://shop.example/";
 const ORDER = "https://shop.example/orders/:id";
+const T0 = 1_700_000_000_000;
 const WIDE = { width: 1280, height: 720 };
 
 function opened(page: string, offsetMs: number, width = 1280, windowId = "a"): Interaction {
@@ -15,7 +16,7 @@ function opened(page: string, offsetMs: number, width = 1280, windowId = "a"): I
     windowId,
     kind: InteractionKind.PAGE,
     page,
-    offset: durationFromMs(offsetMs),
+    time: timestampFromMs(T0 + offsetMs),
     viewport: { width, height: 720 },
   });
 }
@@ -23,21 +24,21 @@ function opened(page: string, offsetMs: number, width = 1280, windowId = "a"): I
 describe("the moment that shows a page", () => {
   it("is two seconds after it was opened", () => {
     const found = momentOf([opened(SHOP, 0), opened(ORDER, 10_000)], ORDER, WIDE);
-    expect(found).toEqual({ sessionId: "s", windowId: "a", offsetMs: 12_000, viewport: WIDE });
+    expect(found).toEqual({ sessionId: "s", windowId: "a", timeMs: T0 + 12_000, viewport: WIDE });
   });
 
   it("is before the next page of the same window", () => {
     const pages = [opened(SHOP, 0), opened(ORDER, 500, 1280, "b"), opened(ORDER, 1_000)];
-    expect(momentOf(pages, SHOP, WIDE)?.offsetMs).toBe(980);
+    expect(momentOf(pages, SHOP, WIDE)?.timeMs).toBe(T0 + 980);
   });
 
   it("is never before the page itself", () => {
-    expect(momentOf([opened(SHOP, 100), opened(ORDER, 105)], SHOP, WIDE)?.offsetMs).toBe(100);
+    expect(momentOf([opened(SHOP, 100), opened(ORDER, 105)], SHOP, WIDE)?.timeMs).toBe(T0 + 100);
   });
 
   it("is of the visit whose viewport is the nearest to the typical one", () => {
     const pages = [opened(SHOP, 0, 390), opened(ORDER, 5_000, 390), opened(SHOP, 9_000, 1200), opened(ORDER, 20_000)];
-    expect(momentOf(pages, SHOP, WIDE)?.offsetMs).toBe(11_000);
+    expect(momentOf(pages, SHOP, WIDE)?.timeMs).toBe(T0 + 11_000);
   });
 
   it("is none where the session does not show the page", () => {

@@ -178,6 +178,8 @@ export class Performer {
       const frame = element.querySelector("iframe");
       frame?.setAttribute("width", String(this.#layout.width));
       frame?.setAttribute("height", String(this.#layout.height));
+      // A page that is higher than it is said to be has been scrolled by its visitor.
+      frame?.contentWindow?.scrollTo({ left: 0, top: 0, behavior: "instant" });
       const scale = document.documentElement.clientWidth / this.#layout.width;
       element.style.transform = `scale(${scale})`;
       return;

@@ -1,0 +1,232 @@
+"""Sharing: a link is made in the dialog, opened by somebody without an account, limited, revoked, and ends."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import grpc
+import pytest
+import pytest_asyncio
+from afterimage.share.v1 import share_service_pb2 as pb
+from audit import behaviour_events as rrweb
+from google.protobuf.duration_pb2 import Duration
+
+WORDS = "Nothing but a shared page"
+SECONDS = 20
+ACTOR = "visitor 4711"
+
+
+def recording(start_ms):
+    """Events of a page with WORDS on it."""
+    text = {"type": 3, "textContent": WORDS, "id": 21}
+    body = rrweb.element(20, "body", {"type": 2, "tagName": "h1", "attributes": {}, "childNodes": [text], "id": 22})
+    events = [
+        rrweb.meta(0, href="https://share.example/basket", width=800, height=600),
+        rrweb.snapshot(10, rrweb.document(body)),
+        *(rrweb.move(second * 1000, (0, 100 + second, 200), node=22) for second in range(1, SECONDS + 1)),
+    ]
+    return [{**event, "timestamp": event["timestamp"] - rrweb.T0 + start_ms} for event in events]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def session(installation):
+    """A session of SECONDS that has ended."""
+    return await installation.record(recording(int(time.time() * 1000) - 60_000), actor_id=ACTOR)
+
+
+@pytest.fixture
+def make(installation, session):
+    """Makes a link over gRPC: `await make(ttl_s=60, passcode=...)`."""
+    return maker(installation, session)
+
+
+def maker(installation, session):
+    async def link(*, ttl_s=3600, **wanted):
+        request = pb.CreateShareLinkRequest(session_id=session, ttl=Duration(seconds=ttl_s), **wanted)
+        made = await installation.share.CreateShareLink(request, metadata=installation.metadata)
+        return made, f"{installation.url}/s/{made.token}"
+
+    return link
+
+
+def picture(page):
+    """The recorded page inside of the player."""
+    return page.frame_locator("iframe[title='Replay of the recorded page']").frame_locator("iframe")
+
+
+async def plays(page):
+    await picture(page).get_by_text(WORDS).wait_for()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def short_lived(installation, browser):
+    """A page with a link that lives for a minute, opened before all other tests: the last one sees it end."""
+    session = await installation.record(recording(int(time.time() * 1000) - 60_000))
+    _made, url = await maker(installation, session)(ttl_s=60)
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(url)
+    yield page
+    await context.close()
+
+
+async def test_a_link_made_in_the_dialog_opens_for_anybody(installation, page, sign_in, new_context, session):
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Ends after").select_option("1 hour")
+    await dialog.get_by_label("Label").fill("For the designers")
+    await dialog.get_by_role("button", name="Make the link").click()
+    url = await dialog.get_by_label("The link").input_value()
+    assert re.fullmatch(rf"http://127\.0\.0\.1:{installation.port}/s/[\w-]{{43}}", url)
+    await dialog.get_by_text("For the designers").wait_for()
+
+    stranger = await (await new_context()).new_page()
+    referrers = []
+    stranger.on("request", lambda request: referrers.append(request.headers.get("referer")))
+    await stranger.goto(url)
+    await plays(stranger)
+    assert await stranger.get_by_role("navigation").count() == 0
+    assert ACTOR not in await stranger.content()
+    token = url.rpartition("/")[2]
+    assert not any(referrers)
+    assert token not in await stranger.evaluate("JSON.stringify({...sessionStorage, ...localStorage})")
+    assert token not in installation.log
+
+
+async def test_the_dialog_shows_only_part_of_a_session(page, sign_in, new_context, session):
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Current time as start").click()
+    assert re.fullmatch(r"0:\d\d(\.\d)?", await dialog.get_by_label("Show from").input_value())
+    await dialog.get_by_label("Show from").fill("0:05")
+    await dialog.get_by_label("Show up to").fill("12 s")
+    await dialog.get_by_role("button", name="Make the link").click()
+    url = await dialog.get_by_label("The link").input_value()
+    stranger = await (await new_context()).new_page()
+    await stranger.goto(url)
+    await plays(stranger)
+    assert await stranger.get_by_text("The part from 0:05 to 0:12").is_visible()
+
+
+async def test_what_the_server_refuses_is_said_at_its_field(page, sign_in, session, guard):
+    guard.allow("400 ")
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Ends after").select_option("Another time …")
+    await dialog.get_by_label("How long").fill("400")
+    await dialog.get_by_label("Passcode").fill("abc")
+    await dialog.get_by_label("Most views").fill("0")
+    await dialog.get_by_label("Label").fill("x" * 201)
+    await dialog.get_by_role("button", name="Make the link").click()
+    for label, words in {
+        "How long": "from 60 s to",
+        "Passcode": "4 to 128 characters",
+        "Most views": "from 1 to",
+        "Label": "200 characters",
+    }.items():
+        field = dialog.get_by_label(label, exact=True)
+        described = await field.get_attribute("aria-describedby")
+        await dialog.locator(f"[id='{described}']").get_by_text(words).wait_for()
+        assert await field.get_attribute("aria-invalid") == "true"
+    await dialog.get_by_label("Show from").fill("9:00")
+    for label in ("Passcode", "Most views", "Label"):
+        await dialog.get_by_label(label, exact=True).fill("")
+    await dialog.get_by_label("How long").fill("2")
+    await dialog.get_by_role("button", name="Make the link").click()
+    await dialog.get_by_text("past the session's end").wait_for()
+
+
+async def test_a_link_is_listed_and_revoked_after_it_was_asked(page, sign_in, make, session, installation):
+    made, _url = await make(label="Old news", max_views=5)
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text("0 of 5 views").wait_for()
+    await dialog.get_by_role("button", name="Revoke Old news").click()
+    await dialog.get_by_role("button", name="Keep it").click()
+    await dialog.get_by_role("button", name="Revoke Old news").click()
+    await dialog.get_by_role("button", name="Revoke it").click()
+    await dialog.get_by_text("There are none.").wait_for()
+    with pytest.raises(grpc.aio.AioRpcError, match="NOT_FOUND"):
+        await installation.share.GetShareLink(pb.GetShareLinkRequest(token=made.token))
+
+
+async def test_a_token_that_may_not_share_is_told(page, sign_in, session):
+    await sign_in(page, f"/sessions/{session}", "view")
+    await page.get_by_role("button", name="Share").click()
+    await page.get_by_role("dialog").get_by_text("it lacks the scope share").wait_for()
+
+
+async def test_a_passcode_is_asked_for(page, make, guard):
+    guard.allow("403 ")
+    _made, url = await make(passcode="swordfish")
+    await page.goto(url)
+    field = page.get_by_label("Passcode")
+    await field.fill("sardine")
+    await field.press("Enter")
+    await page.get_by_text("This passcode is wrong").first.wait_for()
+    assert await picture(page).get_by_text(WORDS).count() == 0
+    await field.fill("swordfish")
+    await page.get_by_role("button", name="Watch").click()
+    await plays(page)
+
+
+async def test_too_many_wrong_passcodes_make_wait(page, make, guard):
+    guard.allow("403 |429 ")
+    _made, url = await make(passcode="swordfish")
+    await page.goto(url)
+    field, button = page.get_by_label("Passcode"), page.get_by_role("button", name="Watch")
+    waits = page.get_by_text(re.compile(r"Too many passcodes were wrong.*Try again in \d+ (s|min)"))
+    for guess in range(8):
+        await field.fill(f"guess {guess}")
+        await button.click()
+        await page.get_by_text(re.compile("This passcode is wrong|Too many passcodes")).first.wait_for()
+        await page.wait_for_function("!document.querySelector('button[type=submit]').textContent.includes('Looking')")
+        if await waits.count():
+            break
+    await waits.wait_for()
+    assert await button.is_disabled()
+
+
+async def test_a_reload_is_no_view_and_the_last_view_is_the_last(page, new_context, make, guard):
+    guard.allow("404 ")
+    _made, url = await make(max_views=1)
+    await page.goto(url)
+    await plays(page)
+    await page.reload()
+    await plays(page)
+    other = await (await new_context()).new_page()
+    await other.goto(url)
+    await other.get_by_role("heading", name="This link has expired").wait_for()
+
+
+async def test_a_link_revoked_while_open_stops_the_player(page, make, installation, guard):
+    guard.allow("404 ")
+    made, url = await make()
+    await page.goto(url)
+    await plays(page)
+    await installation.share.RevokeShareLink(
+        pb.RevokeShareLinkRequest(share_link_id=made.share_link.share_link_id), metadata=installation.metadata
+    )
+    await page.get_by_role("heading", name="This link has expired").wait_for()
+    await page.get_by_text("The replay was stopped").wait_for()
+    assert await page.locator("iframe").count() == 0
+
+
+async def test_a_link_that_never_was_and_one_that_is_broken(page, installation, guard):
+    guard.allow("404 |400 ")
+    await page.goto(f"{installation.url}/s/{'A' * 43}")
+    await page.get_by_role("heading", name="This link has expired").wait_for()
+    await page.get_by_text("Ask whoever sent it to you for a new link").wait_for()
+    await page.goto(f"{installation.url}/s/{'A' * 40}")
+    await page.get_by_role("heading", name="This address is not whole").wait_for()
+
+
+async def test_a_link_ends_before_the_visitors_eyes(short_lived):
+    await short_lived.get_by_role("heading", name="This link has expired").wait_for(timeout=90_000)
+    await short_lived.get_by_text("The replay was stopped").wait_for()
+    assert await short_lived.locator("iframe").count() == 0
