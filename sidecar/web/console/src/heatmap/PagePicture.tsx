@@ -48,7 +48,9 @@ function Pictured({ moment, page }: { moment: Moment; page: Extent }) {
   const { connect, state } = usePicture(moment, page);
   return (
     <>
-      <PlayerFrame title="The page as a visitor saw it" onConnect={connect} className={styles.picture ?? ""} />
+      <div className={styles.picture} inert>
+        <PlayerFrame title="The page as a visitor saw it" onConnect={connect} />
+      </div>
       {state === "shown" ? <div className={styles.scrim} /> : null}
       {state === "loading" ? <Blank words="Loading the page …" /> : null}
       {state === "failed" ? <Blank words="The recording that shows this page cannot be read." /> : null}

@@ -37,6 +37,7 @@ export interface Stream {
 }
 
 const SUBPROTOCOL = "afterimage.v1";
+const TOKEN_ENDED = 4401;
 
 /** A connection that held for so long was good: the next failure counts as the first. Milliseconds. */
 const STEADY_MS = 5_000;
@@ -104,7 +105,10 @@ export function openStream<Request extends DescMessage, Response extends DescMes
       socket = null;
       if (openedMs > 0) {
         if (Date.now() - openedMs >= STEADY_MS) failures = 0;
-        end(outcomeOfClose(event.code));
+        // The token that this connection began with has ended; a share link's was renewed in the meantime.
+        const isRenewed = event.code === TOKEN_ENDED && options.credentials.token() !== token;
+        if (isRenewed) connect();
+        else end(outcomeOfClose(event.code));
       } else {
         void whyRefused(options.path, token).then(end);
       }
