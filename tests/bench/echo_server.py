@@ -1,4 +1,4 @@
-"""A gRPC server that echoes bytes: what any service on this machine could reach at most."""
+"""A gRPC server that echoes bytes, or streams some: what any service on this machine could reach at most."""
 
 from __future__ import annotations
 
@@ -14,8 +14,18 @@ async def echo(requests, context):
         await context.write(message)
 
 
+async def stream(request, context):
+    """Sends as many messages of such a size as the request says: "count size"."""
+    count, size = map(int, request.split())
+    message = bytes(size)
+    for _ in range(count):
+        await context.write(message)
+
+
 class Handler(grpc.GenericRpcHandler):
     def service(self, details):
+        if details.method.endswith("/Stream"):
+            return grpc.unary_stream_rpc_method_handler(stream)
         return grpc.stream_stream_rpc_method_handler(echo)
 
 

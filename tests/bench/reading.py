@@ -71,6 +71,7 @@ async def _replay() -> list[tuple[str, float, str]]:
                 raw.append(sum(len(payload) for _, payload in found) / (time.perf_counter() - begun))
         finally:
             await engine.close()
+    bare = await _bare_stream(sum(map(len, (payload for _, payload in found))) // len(found))
     rate = statistics.median(size / seconds for _, seconds, size in whole)
     firsts = sorted(first for first, _, _ in whole)
     seeks = sorted(first for first, _, _ in sought)
@@ -80,7 +81,22 @@ async def _replay() -> list[tuple[str, float, str]]:
         ("replay, payload", rate / 1e6, "MB/s"),
         ("raw SELECT of the same payloads", statistics.median(raw) / 1e6, "MB/s"),
         ("replay / raw SELECT", rate / statistics.median(raw) * 100, "%"),
+        ("bare gRPC stream of as many messages of that size", bare / 1e6, "MB/s"),
+        ("replay / bare gRPC stream", rate / bare * 100, "%"),
     ]
+
+
+async def _bare_stream(size: int) -> float:
+    """Bytes a second of a stream of messages that are made beforehand, read as a viewer would."""
+    rates = []
+    async with processes.echo() as address, grpc.aio.insecure_channel(address) as channel:
+        stream = channel.unary_stream("/bench.Bare/Stream")
+        for _ in range(10):
+            begun = time.perf_counter()
+            async for message in stream(f"{CHUNKS_OF_SESSION} {size}".encode()):
+                assert len(message) == size
+            rates.append(CHUNKS_OF_SESSION * size / (time.perf_counter() - begun))
+    return statistics.median(rates)
 
 
 async def _listing(count: int) -> list[tuple[str, float, str]]:

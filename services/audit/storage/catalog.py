@@ -26,7 +26,7 @@ from services.audit.model import (
     WindowSummary,
     total,
 )
-from services.audit.storage.engine import Row
+from services.audit.storage.engine import POINT_READ, Row
 from services.audit.storage.schema import WINDOWS
 from services.audit.storage.store import NowMs, Store
 
@@ -171,7 +171,7 @@ class Catalog:
         """Returns the newest head of each window of a session, the newest first."""
         rows = await self._store.engine.query(
             f"SELECT {_HEAD_COLUMNS} FROM windows PREWHERE project = {{project:String}} "
-            "AND start_ms = {start:Int64} AND session = {session:UUID}",
+            f"AND start_ms = {{start:Int64}} AND session = {{session:UUID}}{POINT_READ}",
             {"project": key.project, "start": key.start_ms, "session": key.session},
         )
         newest: dict[UUID, WindowHead] = {}

@@ -14,6 +14,9 @@ from typing import Any, Protocol
 
 from services.runtime.errors import ResourceExhausted, Unavailable
 
+POINT_READ = " SETTINGS max_threads = 1"
+"""Ends a statement that reads a few granules: a second thread costs such a one more than it gives."""
+
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 

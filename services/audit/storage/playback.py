@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.audit.ingest.fold import read_state
 from services.audit.model import ChunkIndex, Mark, SessionKey, StoredWindow
+from services.audit.storage.engine import POINT_READ
 from services.audit.storage.store import FOREVER, Store, day_of, read_marks
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -59,7 +60,7 @@ class Playback:
         condition, params = self._of_session(key)
         rows = await self._store.engine.query(
             "SELECT window, min(first_ms), max(last_ms), max(seq), maxForEach(totals), max(stored_ms), "
-            f"{columns} FROM chunks PREWHERE {condition} GROUP BY window",
+            f"{columns} FROM chunks PREWHERE {condition} GROUP BY window{POINT_READ}",
             params,
         )
         windows = [StoredWindow(*row[: len(StoredWindow._fields)]) for row in rows]
@@ -110,7 +111,7 @@ class Playback:
             rows = await self._store.engine.query(
                 "SELECT window, seq, first_ms, last_ms, event_count, snapshot_seq > 0, payload FROM chunks "
                 f"PREWHERE {condition} AND window = {{window:UUID}} "
-                "AND seq >= {low:UInt32} AND seq <= {high:UInt32}",
+                f"AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}}{POINT_READ}",
                 {**params, "window": window, "low": min(seqs), "high": max(seqs)},
             )
             for row in rows:
