@@ -61,10 +61,6 @@ class Viewing(msgspec.Struct, array_like=True):
             self.since_ms, self.dwell_ms = self.seen_ms, 0
         self.top = geometry.scroll_y
 
-    def moved(self, geometry: Geometry, rules: BehaviourRules) -> bool:
-        """Returns whether the page was scrolled far enough since the interval began to be another place."""
-        return abs(geometry.scroll_y - self.top) >= rules.attention_step * geometry.viewport[1]
-
     def deepen(
         self,
         time_ms: int,

@@ -48,7 +48,7 @@ class Clicks(msgspec.Struct, array_like=True):
 
     def due_ms(self, rules: BehaviourRules) -> float:
         """Returns when something has to be judged at the earliest; infinity: nothing waits."""
-        due = min(click.time_ms for click in self.waiting) + rules.dead_ms if self.waiting else NEVER
+        due = min([click.time_ms for click in self.waiting]) + rules.dead_ms if self.waiting else NEVER
         return due if self.run is None else min(due, self.run.last_ms + rules.rage_gap_ms)
 
     def click(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from math import ceil, isfinite
 
 import msgspec
 
@@ -98,7 +98,8 @@ class Geometry(msgspec.Struct, array_like=True):
         lower, right = self.scroll_y + height, self.scroll_x + width
         if lower > self.lower or right > self.right:
             self.lower, self.right = max(self.lower, lower), max(self.right, right)
-            self._size_up()
+            if self.estimated:
+                self._size_up()
 
     def measure(self, payload: msgspec.Raw) -> None:
         """Takes the recorder's measurement; one without a size changes nothing."""
@@ -123,7 +124,7 @@ class Geometry(msgspec.Struct, array_like=True):
         """Keeps `size` and `estimated`, which are asked for far more often than they change."""
         self.estimated = not self.measured[1]
         if self.estimated:
-            self.size = pixels(math.ceil(self.right), MAX_PIXELS), pixels(math.ceil(self.lower), MAX_PIXELS)
+            self.size = pixels(ceil(self.right), MAX_PIXELS), pixels(ceil(self.lower), MAX_PIXELS)
         else:
             self.size = self.measured
 
@@ -141,7 +142,7 @@ class Geometry(msgspec.Struct, array_like=True):
             frame: Id of the frame element whose document the position is relative to; 0: the page itself.
                 A frame that was not measured gives no place: none is better than a wrong one.
         """
-        if x is None or y is None or not math.isfinite(x) or not math.isfinite(y):
+        if x is None or y is None or not isfinite(x) or not isfinite(y):
             return self.nowhere(kind, time_ms, node_id)
         if frame:
             for measured in self.frames:

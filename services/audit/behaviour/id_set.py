@@ -55,6 +55,9 @@ class IdSet:
 
     def _add(self, start: int, end: int) -> None:
         borders = self.borders
+        if not borders or start > borders[-1]:  # new nodes have new ids
+            borders += (start, end)
+            return
         first, after = bisect_left(borders, start), bisect_right(borders, end)
         edges = [] if first & 1 else [start]
         if not after & 1:

@@ -7,10 +7,10 @@ docs/definitions.md defines the kinds; the detectors are in pointer.py, viewing.
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING
 
 import msgspec
+from msgspec.structs import replace
 
 from services.audit import rrweb
 from services.audit.behaviour.attention import Viewing
@@ -160,12 +160,12 @@ class _Observer:
         self.found: list[Interaction] = []
         self.clock = state.clock_ms
         self.loading = state.loading
-        self.geometry = copy(state.geometry)
+        self.geometry = replace(state.geometry)
         self.index = NodeIndex(state.nodes)
-        self.viewing = copy(state.viewing)
-        self.path = copy(state.path)
-        self.clicks = copy(state.clicks)
-        self.visits = copy(state.visits)
+        self.viewing = replace(state.viewing)
+        self.path = replace(state.path)
+        self.clicks = replace(state.clicks)
+        self.visits = replace(state.visits)
         self.typing = state.typing
         self.due = 0.0
         self._wait()
@@ -187,8 +187,10 @@ class _Observer:
         )
         return state, found
 
-    def see(self, events: Sequence[Event]) -> None:  # noqa: C901 - as for _act
-        clicks, act, nothing = self.clicks, self._act, rrweb.NOTHING
+    def see(self, events: Sequence[Event]) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch a source: a call costs as much as its work
+        clicks, viewing, index, geometry = self.clicks, self.viewing, self.index, self.geometry
+        rules, found, nothing = self.rules, self.found, rrweb.NOTHING
+        gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
         for event in events:
             time = event.timestamp
             if self.clock <= time <= LATEST_MS:
@@ -200,16 +202,51 @@ class _Observer:
                 self._settle(time, kind in NAVIGATING)
             if kind != _INCREMENTAL_SNAPSHOT:
                 self._milestone(kind, time, data)
-            elif data is not None:
-                source = data.source
-                if source in ACTING:
-                    act(source, time, data)
-                elif source in ANSWERING:
-                    clicks.answered_ms = time
-                    if clicks.waiting:
-                        clicks.waiting = ()
-                    if data.adds is not nothing:
-                        self.index.grow(data.adds)
+                continue
+            if data is None:
+                continue
+            source = data.source
+            if source in ANSWERING:
+                clicks.answered_ms = time
+                if clicks.waiting:
+                    clicks.waiting = ()
+                if data.adds is not nothing:
+                    index.grow(data.adds)
+                continue
+            if source not in ACTING or (source == _INPUT and data.user_triggered is False):
+                continue
+            # Somebody is there: what Viewing.look does, without the call.
+            elapsed_ms = int(time) - viewing.seen_ms
+            if viewing.since_ms < 0:
+                viewing.look(int(time), gap_ms)
+            elif elapsed_ms > 0:
+                viewing.dwell_ms += min(gap_ms, elapsed_ms)
+                viewing.seen_ms += elapsed_ms
+                if viewing.dwell_ms >= piece_ms:
+                    viewing.close(geometry, found)
+            if viewing.depth_percent == 0.0 and not geometry.estimated:
+                viewing.deepen(int(time), geometry, rules, found)
+            if source == _SCROLL:
+                clicks.answered_ms = time
+                if clicks.waiting:
+                    clicks.waiting = ()
+                if data.id == index.root or data.id is None:
+                    geometry.scroll(data.x, data.y)
+                    self._scrolled(time)
+            elif source == _MOUSE_INTERACTION:
+                action = data.type
+                if action in PRESSING:
+                    clicks.down_ms = time
+                if action in CLICK_KINDS:
+                    self._touch(CLICK_KINDS[action], time, data)
+            elif source in POINTING:
+                self._point(source == _MOUSE_MOVE, time, data)
+            elif source == _INPUT:
+                self._input(time, data)
+            elif source != _DRAG:
+                clicks.answer(time)
+                if source == _VIEWPORT_RESIZE:
+                    self._resize(time, data, told=True)
 
     def end(self, end_ms: int) -> None:
         time = float(max(end_ms, int(self.clock)))
@@ -288,39 +325,6 @@ class _Observer:
         elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
             self._console(time, data)
 
-    def _act(self, source: int | None, time: float, data: Data) -> None:  # noqa: C901, PLR0912 - a branch for each source; a call costs as much as its work
-        """Takes something that the visitor did."""
-        if source == _INPUT and data.user_triggered is False:
-            return
-        viewing = self.viewing
-        viewing.look(int(time), self.rules.attention_gap_ms)
-        if viewing.dwell_ms >= self.rules.attention_max_ms:
-            viewing.close(self.geometry, self.found)
-        if viewing.depth_percent == 0.0 and not self.geometry.estimated:
-            viewing.deepen(int(time), self.geometry, self.rules, self.found)
-        if source == _MOUSE_INTERACTION:
-            action = data.type
-            if action in PRESSING:
-                self.clicks.down_ms = time
-            if action in CLICK_KINDS:
-                self._touch(CLICK_KINDS[action], time, data)
-        elif source == _SCROLL:
-            clicks = self.clicks
-            clicks.answered_ms = time
-            if clicks.waiting:
-                clicks.waiting = ()
-            if data.id == self.index.root or data.id is None:
-                self.geometry.scroll(data.x, data.y)
-                self._scrolled(time)
-        elif source == _INPUT:
-            self._input(time, data)
-        elif source in POINTING:
-            self._point(source == _MOUSE_MOVE, time, data)
-        elif source != _DRAG:
-            self.clicks.answer(time)
-            if source == _VIEWPORT_RESIZE:
-                self._resize(time, data, told=True)
-
     def _meta(self, time: float, data: Data) -> None:
         """A page was opened, or a recorder takes a snapshot of the one that is open."""
         address = page_address(data.href or "", self.rules.pages)
@@ -385,8 +389,8 @@ class _Observer:
 
     def _scrolled(self, time: float) -> None:
         viewing, geometry = self.viewing, self.geometry
-        if viewing.moved(geometry, self.rules):
-            viewing.close(geometry, self.found)
+        if abs(geometry.scroll_y - viewing.top) >= self.rules.attention_step * geometry.viewport[1]:
+            viewing.close(geometry, self.found)  # far enough to be another place
         if not geometry.estimated and viewing.depth_percent < 100.0:
             viewing.deepen(int(time), geometry, self.rules, self.found)
 
@@ -417,7 +421,7 @@ class _Observer:
         typing = self.typing
         if typing is not None:
             weight_ms = max(int(typing.last_ms) - typing.first.time_ms, 0)
-            self.found.append(msgspec.structs.replace(typing.first, count=typing.count, weight_ms=weight_ms))
+            self.found.append(replace(typing.first, count=typing.count, weight_ms=weight_ms))
             self.typing = None
 
     def _console(self, time: float, data: Data) -> None:

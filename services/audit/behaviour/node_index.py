@@ -89,34 +89,33 @@ class Nodes(msgspec.Struct, array_like=True, frozen=True):
 
 
 class NodeIndex:
-    """The index at work. Reads `Nodes` when it is first asked, so that a chunk without clicks pays nothing."""
+    """The index at work. Copies what is stored when it first changes: a chunk without additions pays nothing."""
 
     __slots__ = ("_clickable", "_framed", "_frames", "_stored", "root")
 
     def __init__(self, stored: Nodes) -> None:
         self._stored = stored
         self.root = stored.root
+        self._frames = stored.frames
         self._clickable: IdSet | None = None
-        self._frames: dict[int, tuple[int, IdSet]] | None = None
         self._framed: dict[int, int] = {}  # what frame_of has found since the frames last changed
 
     def dump(self) -> Nodes:
         """Returns the index as it is stored."""
-        if self._clickable is None and self._frames is None:
-            return self._stored
-        clickable = self._stored.clickable if self._clickable is None else self._clickable.dump()
-        frames = self._stored.frames
-        if self._frames is not None:
-            frames = tuple(FrameNodes(element, root, ids.dump()) for root, (element, ids) in self._frames.items())
-        return Nodes(self.root, clickable, frames)
+        stored = self._stored
+        if self._clickable is None and self._frames is stored.frames:
+            return stored
+        clickable = stored.clickable if self._clickable is None else self._clickable.dump()
+        return Nodes(self.root, clickable, self._frames)
 
     def is_clickable(self, node_id: int) -> bool:
         """Returns whether a click on the node promises an answer; False for a node never seen."""
-        return node_id in self._clickables()
+        borders = self._stored.clickable if self._clickable is None else self._clickable.borders
+        return bisect_right(borders, node_id) & 1 == 1
 
     def frame_of(self, node_id: int) -> int:
         """Returns the id of the frame element whose document the node lies in; 0: none that is known."""
-        if self._frames is None and not self._stored.frames:
+        if not self._frames:
             return 0
         found = self._framed.get(node_id)  # a pointer stays on a node for a while
         if found is None:
@@ -124,20 +123,15 @@ class NodeIndex:
         return found
 
     def _look_up_frame(self, node_id: int) -> int:
-        if self._frames is None:
-            for frame in self._stored.frames:
-                if bisect_right(frame.ids, node_id) & 1 or node_id == frame.root:
-                    return frame.element
-            return 0
-        for root, (element, ids) in self._frames.items():
-            if bisect_right(ids.borders, node_id) & 1 or node_id == root:
-                return element
+        for frame in self._frames:
+            if bisect_right(frame.ids, node_id) & 1 or node_id == frame.root:
+                return frame.element
         return 0
 
     def rebuild(self, tree: msgspec.Raw) -> None:
         """Takes a full snapshot's tree. One that is no tree, or too large, leaves an empty index."""
         self._stored = Nodes()
-        self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), {}
+        self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), ()
         self._framed.clear()
         if tree is NOTHING or memoryview(tree).nbytes > MAX_TREE_BYTES:
             return
@@ -151,13 +145,13 @@ class NodeIndex:
     def grow(self, adds: msgspec.Raw) -> None:  # noqa: C901 - runs for every added node
         """Takes a mutation's additions: a button's new label is as clickable as the button."""
         text = bytes(adds)
-        if len(text) > MAX_TREE_BYTES or b'"tagName"' not in text:
+        if b'"tagName"' not in text or len(text) > MAX_TREE_BYTES:
             return  # text is never what is clicked
         try:
             decoded = _adds_decoder.decode(text)
         except (msgspec.MsgspecError, RecursionError):
             return
-        clickable = self._clickables()
+        clickable = self._working_copy()
         borders = clickable.borders
         fresh: set[int] = set()
         parent, inside = 0, False
@@ -171,19 +165,16 @@ class NodeIndex:
             if add.parent_id != parent:  # siblings come in a row
                 parent = add.parent_id
                 inside = bisect_right(borders, parent) & 1 == 1 or parent in fresh
-            if inside:
-                fresh.add(node.id)
-            elif tag in _TELLING_TAGS:
-                if _promises(node):
-                    fresh.add(node.id)
-            else:
-                attributes = node.attributes
-                if (
-                    attributes is not None
-                    and (attributes.role is not None or attributes.onclick is not None)
-                    and _promises(node)
-                ):
-                    fresh.add(node.id)
+            if not inside:
+                if tag not in _TELLING_TAGS:
+                    attributes = node.attributes
+                    if attributes is None or (attributes.role is None and attributes.onclick is None):
+                        continue
+                if not _promises(node):
+                    continue
+            node_id = node.id
+            if not bisect_right(borders, node_id) & 1:  # nodes that are moved are in there already
+                fresh.add(node_id)
         if fresh:
             clickable.update(fresh)
 
@@ -194,17 +185,10 @@ class NodeIndex:
         if add.node.root_id or add.node.tag_name is None:
             self._take_framed(add)
 
-    def _clickables(self) -> IdSet:
+    def _working_copy(self) -> IdSet:
         if self._clickable is None:
             self._clickable = IdSet(self._stored.clickable, MAX_RUNS)
         return self._clickable
-
-    def _in_frames(self) -> dict[int, tuple[int, IdSet]]:
-        if self._frames is None:
-            self._frames = {
-                frame.root: (frame.element, IdSet(frame.ids, MAX_FRAME_RUNS)) for frame in self._stored.frames
-            }
-        return self._frames
 
     def _take(self, tree: Node) -> None:
         """Adds the clickable elements of a tree, with all that lies inside them."""
@@ -217,24 +201,27 @@ class NodeIndex:
             elif node.child_nodes:
                 stack += node.child_nodes
         if ids:
-            self._clickables().update(ids)
+            self._working_copy().update(ids)
 
     def _take_framed(self, add: Add) -> None:
         """Notes that nodes lie in a frame: its whole document, or a node added to it later."""
-        frames, node = self._in_frames(), add.node
-        self._framed.clear()
+        node = add.node
         if node.root_id:
-            if node.root_id in frames:
-                frames[node.root_id][1].update([node.id])
-            return
-        for root in [root for root, (element, _) in frames.items() if element == add.parent_id]:
-            del frames[root]  # the frame shows another document now
-        if len(frames) >= MAX_FRAMES:
-            del frames[next(iter(frames))]
-        if node.id > 0 and add.parent_id > 0:
-            ids = IdSet((), MAX_FRAME_RUNS)
-            ids.update(_ids_of(node))
-            frames[node.id] = (add.parent_id, ids)
+            self._frames = tuple(
+                frame if frame.root != node.root_id else _with_ids(frame, [node.id]) for frame in self._frames
+            )
+        elif node.id > 0 and add.parent_id > 0:
+            # What the frame showed before is gone; of too many frames, the oldest is.
+            others = [frame for frame in self._frames if frame.element != add.parent_id and frame.root != node.id]
+            document = _with_ids(FrameNodes(add.parent_id, node.id), _ids_of(node))
+            self._frames = (*others[-MAX_FRAMES + 1 :], document)
+        self._framed.clear()
+
+
+def _with_ids(frame: FrameNodes, ids: list[int]) -> FrameNodes:
+    inside = IdSet(frame.ids, MAX_FRAME_RUNS)
+    inside.update(ids)
+    return FrameNodes(frame.element, frame.root, inside.dump())
 
 
 def _ids_of(tree: Node) -> list[int]:

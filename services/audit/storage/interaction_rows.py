@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from services.audit.behaviour.definitions import Interaction
 from services.audit.model import WindowKey
 from services.audit.storage.engine import Table
-from services.audit.storage.rowbinary import encode_rows
+from services.audit.storage.rowbinary import date_number, encode_rows, uuid_words
 
 if TYPE_CHECKING:
     from services.audit.storage.schema import Dialect  # which imports the migration from here
@@ -46,6 +46,7 @@ _OF_ONE = (
     ("times", "UInt32"),
     ("weight_ms", "UInt32"),
 )
+_rest_of_chunk = struct.Struct("<HQQQQHIBB")
 _one = struct.Struct("<IBqfffHHIIBqII")
 
 INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, ("page", "String"), ("detail", "String")))
@@ -54,7 +55,6 @@ INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, ("page", "String"), 
 ESTIMATED, CLAMPED = 1, 2
 NOWHERE = -1.0
 
-_OF_CHUNK_TYPES = tuple(kind for _, kind in _OF_CHUNK)
 _MOST = 0xFFFF_FFFF
 
 
@@ -109,13 +109,18 @@ def pack_rows(
     """
     if not found:
         return b""
-    common = encode_rows(_OF_CHUNK_TYPES, [(key.project, day, key.session, key.window, kept_from, seq, *who)])
+    common = _text(key.project) + _rest_of_chunk.pack(
+        date_number(day), *uuid_words(key.session), *uuid_words(key.window), date_number(kept_from), seq, *who
+    )
     pack = _one.pack
+    page, no_detail = found[0].page, _text(found[0].page) + b"\0"
     parts: list[bytes] = []
     for number, one in enumerate(found, first_number):
         x, y, top, detail = one.x_percent, one.y_percent, one.top_percent, one.detail
         width, height = one.viewport
         page_width, page_height = one.page_size
+        if one.page != page:  # most chunks are of one page
+            page, no_detail = one.page, _text(one.page) + b"\0"
         parts += (
             common,
             pack(
@@ -134,8 +139,7 @@ def pack_rows(
                 one.count,
                 min(one.weight_ms, _MOST),
             ),
-            _text(one.page),
-            _text(detail) if detail else b"\0",
+            no_detail if not detail else no_detail[:-1] + _text(detail),
         )
     return b"".join(parts)
 

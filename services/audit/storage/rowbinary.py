@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, overload
 from uuid import UUID
 
@@ -69,8 +69,14 @@ _two_words = struct.Struct("<QQ")
 _half_word = struct.Struct("<H")
 
 
+@lru_cache(maxsize=8192)
+def uuid_words(value: UUID) -> tuple[int, int]:
+    """Returns the two UInt64 as which a UUID is written; a window's ids are written with each of its rows."""
+    return value.int >> 64, value.int & 0xFFFF_FFFF_FFFF_FFFF
+
+
 def _write_uuid(out: bytearray, value: UUID) -> None:
-    out += _two_words.pack(value.int >> 64, value.int & 0xFFFF_FFFF_FFFF_FFFF)
+    out += _two_words.pack(*uuid_words(value))
 
 
 def _read_uuid(data: bytes, at: int) -> tuple[UUID, int]:
@@ -78,8 +84,13 @@ def _read_uuid(data: bytes, at: int) -> tuple[UUID, int]:
     return UUID(int=high << 64 | low), at + 16
 
 
+def date_number(value: date) -> int:
+    """Returns the UInt16 as which a Date is written; dates that it cannot hold become its first or last one."""
+    return min(max(value.toordinal() - _EPOCH_ORDINAL, 0), 0xFFFF)
+
+
 def _write_date(out: bytearray, value: date) -> None:
-    out += _half_word.pack(min(max(value.toordinal() - _EPOCH_ORDINAL, 0), 0xFFFF))
+    out += _half_word.pack(date_number(value))
 
 
 def _read_date(data: bytes, at: int) -> tuple[date, int]:
