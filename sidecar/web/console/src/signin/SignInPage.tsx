@@ -40,14 +40,15 @@ export function SignInPage() {
     await navigate(pathAfterSignIn(query.get("next")), { replace: true });
   };
 
-  // A token in the fragment signs in by itself, and leaves the address bar and the history at once.
+  // A token in the fragment signs in by itself, and leaves the address bar and the history at once. It may also come
+  // while this page is open: a browser does not load an address again of which only the fragment differs.
   useEffect(() => {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
     if (given === null) return;
-    window.history.replaceState(window.history.state, "", location.pathname + location.search);
+    void navigate({ pathname: location.pathname, search: location.search }, { replace: true });
     void signIn(given);
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- once, with the address that the page was opened with
-  }, []);
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- for each fragment once
+  }, [location.hash]);
 
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
