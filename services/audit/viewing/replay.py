@@ -22,10 +22,11 @@ from services.audit.viewing.shared_reads import SharedReads
 from services.runtime.errors import NotFound, Unavailable
 
 POLL_S = 5.0
-"""A follower looks at the session again after so long: has it timed out, or was it deleted?"""
+"""A follower looks at the session again after so long without a chunk: has it timed out?"""
 
 POLL_STORAGE_S = 1.0
-"""The same where other servers may store chunks of the session and cannot tell us; storage is read as well."""
+"""The same where other servers may store chunks of the session, or delete it, and cannot tell us; storage is read as
+well, however often chunks of this server come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +188,8 @@ class Replayer:
         while True:
             async for part in self._news(wanted, sent, tail):
                 yield part
+                if self._alone:  # what has just been stored is live, and a deletion would have been told
+                    look_at = clock() + self._poll_s
             if tail.deleted:
                 yield End(DELETED)
                 return
