@@ -39,10 +39,16 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
       element.contentWindow?.postMessage(CONNECT, location.origin, [channel.port2]);
       connected.current(linkOf(channel.port1));
     };
+    // A recorded dialog takes the focus when it opens; the keyboard stays with the player.
+    const keepFocus = (): void => {
+      if (document.activeElement === element) element.blur();
+    };
+    window.addEventListener("blur", keepFocus);
     element.addEventListener("load", connect);
     // Only now, so that its load event cannot be missed.
     element.src = "/player.html";
     return () => {
+      window.removeEventListener("blur", keepFocus);
       element.removeEventListener("load", connect);
       port?.close();
     };

@@ -2,12 +2,12 @@ import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import { useCallback, useRef, useState } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { withoutScheme } from "../format/address";
-import { DEVICE } from "../format/enums";
 import { date, duration } from "../format/time";
 import { ShareButton } from "../share/ShareButton";
 import { PageProblem } from "../shell/PageProblem";
 import { useTitle } from "../shell/Page";
-import { Findings } from "../sessions/SessionTable";
+import { actorText, deviceText } from "../sessions/sessionWords";
+import { TroubleBadges } from "../sessions/TroubleBadges";
 import { LiveBadge } from "../ui/Badge";
 import { BackIcon } from "../ui/icons";
 import { problem, type Problem } from "../api/errors";
@@ -40,20 +40,15 @@ export default function PlayerPage() {
           <h1>Session</h1>
         ) : (
           <>
-            <h1 title={session.firstUrl}>
-              {session.actorId || withoutScheme(session.firstUrl) || "Anonymous visitor"}
-            </h1>
+            <h1 title={session.firstUrl}>{session.actorId || withoutScheme(session.firstUrl) || actorText(session)}</h1>
             <ul className={styles.facts}>
               <li>{date(timeMs(session.startTime))}</li>
               <li>{duration(lengthMs(session.duration))}</li>
-              <li>{DEVICE[session.deviceType]}</li>
-              {[session.browser, session.system].filter(Boolean).map((name) => (
-                <li key={name}>{name}</li>
-              ))}
+              <li>{deviceText(session)}</li>
             </ul>
             <span className={styles.badges}>
               {session.status === SessionStatus.LIVE ? <LiveBadge /> : null}
-              <Findings session={session} />
+              <TroubleBadges totals={session.totals} />
             </span>
             <span className={styles.actions}>
               <ShareButton sessionId={id} currentMs={() => atMs.current} />

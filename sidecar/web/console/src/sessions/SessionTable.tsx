@@ -4,11 +4,13 @@ import { useEffect, useState } from "react";
 import { Link } from "react-router";
 import { withoutScheme } from "../format/address";
 import { count, number } from "../format/amounts";
-import { DEVICE, STATUS } from "../format/enums";
+import { STATUS } from "../format/enums";
 import { ago, duration, fullDate } from "../format/time";
 import { lengthMs, timeMs } from "../player/details";
-import { Badge, LiveBadge } from "../ui/Badge";
+import { LiveBadge } from "../ui/Badge";
+import { actorText, deviceText } from "./sessionWords";
 import styles from "./SessionTable.module.css";
+import { TroubleBadges } from "./TroubleBadges";
 
 /** How often "3 minutes ago" is looked at again, in milliseconds. */
 const TICK_MS = 30_000;
@@ -60,7 +62,7 @@ function Row({ session, nowMs }: { session: Session; nowMs: number }) {
     <tr>
       <td className={styles.visitor}>
         <Link to={`/sessions/${session.sessionId}`} className={styles.link}>
-          {session.actorId || "Anonymous visitor"}
+          {actorText(session)}
         </Link>
         <span className={styles.page} title={session.firstUrl}>
           {withoutScheme(session.firstUrl) || "no page"}
@@ -72,11 +74,9 @@ function Row({ session, nowMs }: { session: Session; nowMs: number }) {
       </td>
       <Count value={totals?.pageCount ?? 0n} unit="page" />
       <Count value={totals?.clickCount ?? 0n} unit="click" />
-      <td className={styles.device}>
-        {[session.browser, session.system].filter(Boolean).join(" on ") || DEVICE[session.deviceType]}
-      </td>
+      <td className={styles.device}>{deviceText(session)}</td>
       <td className={styles.found}>
-        <Findings session={session} />
+        <TroubleBadges totals={totals} />
       </td>
       <td>
         {session.status === SessionStatus.LIVE ? (
@@ -96,19 +96,5 @@ function Count({ value, unit }: { value: bigint; unit: string }) {
       <span className={styles.bare}>{number(value)}</span>
       <span className={styles.counted}>{count(value, unit)}</span>
     </td>
-  );
-}
-
-/** Errors and signs of frustration, those that there are. */
-export function Findings({ session }: { session: Session }) {
-  const totals = session.totals;
-  if (totals === undefined) return null;
-  return (
-    <>
-      {totals.errorCount > 0n ? <Badge tone="danger">{count(totals.errorCount, "error")}</Badge> : null}
-      {totals.rageClickCount > 0n ? <Badge tone="warning">{count(totals.rageClickCount, "rage click")}</Badge> : null}
-      {totals.deadClickCount > 0n ? <Badge tone="violet">{count(totals.deadClickCount, "dead click")}</Badge> : null}
-      {totals.quickBackCount > 0n ? <Badge>{count(totals.quickBackCount, "quick back")}</Badge> : null}
-    </>
   );
 }

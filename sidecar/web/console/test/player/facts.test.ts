@@ -1,9 +1,10 @@
-import type { eventWithTime } from "@rrweb/types";
+import { EventType, type eventWithTime } from "@rrweb/types";
 import { describe, expect, it } from "vitest";
 import { readFacts } from "../../src/player/frame/facts";
 
-const event = (type: number, data: unknown, timestamp = 1_000): eventWithTime => ({ type, data, timestamp });
-const plugin = (name: string, payload: unknown): eventWithTime => event(6, { plugin: name, payload });
+const event = (type: EventType, data: unknown, timestamp = 1_000): eventWithTime =>
+  ({ type, data, timestamp }) as eventWithTime;
+const plugin = (name: string, payload: unknown): eventWithTime => event(EventType.Plugin, { plugin: name, payload });
 
 describe("readFacts", () => {
   it("reads messages of the console", () => {
@@ -45,7 +46,7 @@ describe("readFacts", () => {
     const { activeMs } = readFacts(
       "w",
       1,
-      sources.map((source) => event(3, { source }, source)),
+      sources.map((source) => event(EventType.IncrementalSnapshot, { source }, source)),
     );
     expect(activeMs).toEqual([1, 2, 3, 4, 5]);
   });

@@ -30,6 +30,8 @@ export class Stage {
       speed,
       showWarning: false,
       showDebug: false,
+      // The focus is the viewer's: it must not leave the player's controls because a visitor clicked into a field.
+      triggerFocus: false,
       mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
     this.#replayer.on("resize", (size) => {

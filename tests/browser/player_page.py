@@ -1,0 +1,57 @@
+"""The player's page as a test uses it."""
+
+from __future__ import annotations
+
+from playwright.async_api import expect
+
+
+class PlayerPage:
+    """A tab with a session in the player."""
+
+    def __init__(self, page):
+        self.page = page
+        self.position = page.get_by_role("slider", name="Position")
+        self.recorded = page.frame_locator("iframe[title='Replay of the recorded page']").frame_locator("iframe")
+
+    async def seconds(self):
+        return int(await self.position.get_attribute("aria-valuenow"))
+
+    async def length(self):
+        return int(await self.position.get_attribute("aria-valuemax"))
+
+    async def until_ready(self):
+        await expect(self.page.locator("[data-phase=ready]")).to_be_visible()
+        await expect(self.page.get_by_text("Loading")).to_have_count(0)
+
+    async def pause(self):
+        pause = self.page.get_by_role("button", name="Pause", exact=True)
+        if await pause.count():
+            await pause.click()
+        await expect(self.page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+    async def seeks_ms(self):
+        """Returns how long each seek took until the picture was there, as the page itself measured it."""
+        return await self.page.evaluate(
+            "performance.getEntriesByName('afterimage:seek').map((entry) => entry.duration)"
+        )
+
+    async def seek_to_part(self, part):
+        """Clicks on the timeline, and waits for the picture."""
+        before = len(await self.seeks_ms())
+        bar = await self.position.locator("..").bounding_box()
+        await self.page.mouse.click(bar["x"] + bar["width"] * part, bar["y"] + bar["height"] / 2)
+        await self.page.wait_for_function(
+            "(count) => performance.getEntriesByName('afterimage:seek').length > count", arg=before
+        )
+
+    async def shown(self):
+        """Returns the recorded page as it is shown: its HTML, the values of its fields, how far it is scrolled."""
+        return await self.recorded.locator("html").evaluate(LOOKS)
+
+
+LOOKS = """(root) => ({
+  // How it stands still, and where the pointer has been on its way there: rrweb leaves an empty class behind.
+  html: root.outerHTML.replace(/ class="[^"]*rrweb-paused[^"]*"/, "").replaceAll(' class=""', ""),
+  fields: [...root.querySelectorAll("input, textarea, select")].map((field) => [field.value, field.checked]),
+  scroll: [root.scrollLeft, root.scrollTop, root.ownerDocument.defaultView.scrollY],
+})"""
