@@ -9,13 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.model import WindowKey
 from services.audit.storage.engine import Table
-from services.audit.storage.rowbinary import date_number, encode_rows, uuid_words
+from services.audit.storage.rowbinary import date_number, packed_text, uuid_words
 
 if TYPE_CHECKING:
     from services.audit.storage.schema import Dialect  # which imports the migration from here
@@ -109,18 +108,18 @@ def pack_rows(
     """
     if not found:
         return b""
-    common = _text(key.project) + _rest_of_chunk.pack(
+    common = packed_text(key.project) + _rest_of_chunk.pack(
         date_number(day), *uuid_words(key.session), *uuid_words(key.window), date_number(kept_from), seq, *who
     )
     pack = _one.pack
-    page, no_detail = found[0].page, _text(found[0].page) + b"\0"
+    page, no_detail = found[0].page, packed_text(found[0].page) + b"\0"
     parts: list[bytes] = []
     for number, one in enumerate(found, first_number):
         x, y, top, detail = one.x_percent, one.y_percent, one.top_percent, one.detail
         width, height = one.viewport
         page_width, page_height = one.page_size
         if one.page != page:  # most chunks are of one page
-            page, no_detail = one.page, _text(one.page) + b"\0"
+            page, no_detail = one.page, packed_text(one.page) + b"\0"
         parts += (
             common,
             pack(
@@ -139,12 +138,6 @@ def pack_rows(
                 one.count,
                 min(one.weight_ms, _MOST),
             ),
-            no_detail if not detail else no_detail[:-1] + _text(detail),
+            no_detail if not detail else no_detail[:-1] + packed_text(detail),
         )
     return b"".join(parts)
-
-
-@lru_cache(maxsize=4096)
-def _text(value: str) -> bytes:
-    """Returns a string as RowBinary; halves of surrogate pairs become question marks."""
-    return encode_rows(("String",), [(value.encode("utf-8", "replace"),)])

@@ -54,6 +54,24 @@ def _read_length(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
+def packed_length(length: int) -> bytes:
+    """Returns the length that goes before a string or an array."""
+    if length < 0x80:
+        return bytes((length,))
+    if length < 0x4000:
+        return bytes((length & 0x7F | 0x80, length >> 7))
+    out = bytearray()
+    _write_length(out, length)
+    return bytes(out)
+
+
+@lru_cache(maxsize=4096)
+def packed_text(value: str) -> bytes:
+    """Returns a String; halves of surrogate pairs become question marks."""
+    data = value.encode("utf-8", "replace")
+    return packed_length(len(data)) + data
+
+
 def _write_string(out: bytearray, value: str | bytes) -> None:
     data = value.encode() if isinstance(value, str) else value
     _write_length(out, len(data))
@@ -158,18 +176,24 @@ def _array_codec(element: str) -> tuple[Write, Read]:
 
 
 class PackedRows(Sequence[tuple[Any, ...]]):
-    """Rows that are RowBinary already, for tables whose rows are too many to be made of Python's values.
+    """Rows that are packed by a function of their own, for tables with too many to encode column by column.
 
-    An engine that takes RowBinary hands `data` on; another one reads the rows back by looking at them.
+    An engine that takes RowBinary asks for `data`; another one looks at the rows.
 
-    Attributes:
-        data: The rows as RowBinary.
+    Args:
+        pack: Gives the rows as RowBinary.
+        unpack: Gives the same rows as values.
     """
 
-    def __init__(self, types: Sequence[str], data: bytes) -> None:
-        self._types = types
+    def __init__(self, pack: Callable[[], bytes], unpack: Callable[[], list[tuple[Any, ...]]]) -> None:
+        self._pack = pack
+        self._unpack = unpack
         self._rows: list[tuple[Any, ...]] | None = None
-        self.data = data
+
+    @property
+    def data(self) -> bytes:
+        """The rows as RowBinary."""
+        return self._pack()
 
     def __len__(self) -> int:
         return len(self._read())
@@ -183,8 +207,13 @@ class PackedRows(Sequence[tuple[Any, ...]]):
 
     def _read(self) -> list[tuple[Any, ...]]:
         if self._rows is None:
-            self._rows = _read_rows([_codec(name)[1] for name in self._types], self.data, 0)
+            self._rows = self._unpack()
         return self._rows
+
+
+def unpacked_when_asked(types: Sequence[str], data: bytes) -> PackedRows:
+    """Returns rows that are RowBinary already; who looks at them makes them values."""
+    return PackedRows(lambda: data, lambda: _read_rows([_codec(name)[1] for name in types], data, 0))
 
 
 def encode_rows(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:

@@ -6,22 +6,22 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from uuid import UUID
 
 import msgspec
 
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
+from services.audit.storage.chunk_rows import chunk_rows
 from services.audit.storage.engine import Engine, Row
 from services.audit.storage.interaction_rows import INTERACTIONS, pack_rows
-from services.audit.storage.rowbinary import PackedRows
+from services.audit.storage.rowbinary import unpacked_when_asked
 from services.audit.storage.schema import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS, Dialect
 
 REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again what was stored within this time before the last stored chunk."""
 
 FOREVER = date(1970, 1, 1)
-
-_marks = msgspec.json.Encoder()
 
 NowMs = Callable[[], int]
 
@@ -32,6 +32,7 @@ _LAST_DAY = date(2149, 6, 6)
 _LAST_DAY_MS = (_LAST_DAY - FOREVER).days * 86_400_000
 
 
+@lru_cache(maxsize=8192)
 def day_of(start_ms: int) -> date:
     """Returns the day, in UTC, that partitions every table; for all times after 2149 its last one."""
     if start_ms >= _LAST_DAY_MS:
@@ -71,9 +72,9 @@ class Store:
             await self.engine.insert(WINDOWS, begun)
         # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
         if found := b"".join(_interaction_rows(chunk) for chunk in chunks):
-            await self.engine.insert(INTERACTIONS, PackedRows(INTERACTIONS.types, found))
+            await self.engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
         if chunks:
-            await self.engine.insert(CHUNKS, [_chunk_row(chunk, stored_ms) for chunk in chunks])
+            await self.engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
         # Last, and a moment later: whoever reads that a window has ended finds all of its chunks.
         if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
             await self.engine.insert(WINDOWS, ended)
@@ -261,33 +262,6 @@ def _interaction_rows(chunk: ChunkRow) -> bytes:
     key, who = chunk.key, (chunk.device_type, chunk.actor_type)
     day = day_of(key.session_key.start_ms)
     return pack_rows(key, day, chunk.kept_from, chunk.seq, who, chunk.first_number, chunk.found)
-
-
-def _chunk_row(chunk: ChunkRow, stored_ms: int) -> Row:
-    key = chunk.key
-    start_ms = key.session_key.start_ms
-    return (
-        key.project,
-        day_of(start_ms),
-        start_ms,
-        key.session,
-        key.window,
-        chunk.seq,
-        chunk.kept_from,
-        chunk.order_ms,
-        chunk.first_ms,
-        chunk.last_ms,
-        stored_ms,
-        chunk.event_count,
-        chunk.snapshot_ms,
-        chunk.snapshot_seq,
-        chunk.urls,
-        _marks.encode(chunk.marks) if chunk.marks else b"",
-        chunk.totals,
-        chunk.state,
-        len(chunk.payload),
-        chunk.payload,
-    )
 
 
 _decode_marks = msgspec.json.Decoder(tuple[Mark, ...])
