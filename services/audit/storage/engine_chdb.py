@@ -22,6 +22,9 @@ from services.audit.storage.rowbinary import decode_rows, encode_rows
 
 T = TypeVar("T")
 
+_SETTLING = 3
+"""Statements that empty a connection; the first one does, the second one tells."""
+
 _CODE = re.compile(r"Code: (\d+)")
 
 SESSION_SETTINGS = {
@@ -163,9 +166,23 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
     try:
         result = connection.query(sql, output, params=bound)
     except RuntimeError as error:
+        _settle(connection)
         raise _storage_error(error) from error
     data: bytes = result.bytes() if result else b""
     return data
+
+
+def _settle(connection: Connection) -> None:
+    """Empties a connection after a statement that failed.
+
+    Rows that such a statement had given before it failed stay in the connection, and the next statement's answer
+    would begin with them (chDB 26.9): one caller would be shown another's.
+    """
+    for _ in range(_SETTLING):
+        result = connection.query("SELECT toUInt8(7)", "RowBinary")
+        if result and result.bytes() == b"\7":
+            return
+    raise StorageError("chDB: a connection cannot be emptied after a failure")
 
 
 def _storage_error(error: Exception) -> StorageError:
