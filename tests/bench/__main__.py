@@ -21,6 +21,7 @@ BENCHES = {
     "heatmap": "Heatmaps",
     "share": "Share links",
     "sidecar": "Sidecar",
+    "recorder": "Recorder",
 }
 
 

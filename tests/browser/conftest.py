@@ -16,6 +16,7 @@ from tests import web
 from .chromium import Guard, launched
 from .installation import installed
 from .network import network_to
+from .sites import served
 
 
 def pytest_collection_modifyitems(items):
@@ -93,3 +94,14 @@ async def network(installation):
     """A network to the installation that can be cut; `network.url` goes through it."""
     async with network_to(installation.port) as between:
         yield between
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def serve():
+    """Serves web sites to record: `url = await serve({"/": sites.document()}, Content_Security_Policy="...")`."""
+    async with AsyncExitStack() as stack:
+
+        async def begin(pages, **headers):
+            return await stack.enter_async_context(served(pages, **headers))
+
+        yield begin

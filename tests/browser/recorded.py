@@ -72,17 +72,14 @@ async def _is_recording(page):
 
 
 async def settled(installation, page):
-    """Waits until everything that was recorded so far is acknowledged.
-
-    A mark of our own makes sure that it is: what comes before it is stored when it is.
-    """
+    """Waits until everything that has happened so far is recorded and acknowledged."""
+    await page.wait_for_timeout(600)  # rrweb hands mouse moves over every 500 ms
     await installation.until(lambda: _is_settled(page), "everything is acknowledged")
 
 
 async def _is_settled(page):
-    await page.wait_for_timeout(600)  # rrweb hands mouse moves over every 500 ms
     now = await status(page)
-    return now["state"] == "recording" and now["queuedBytes"] == 0
+    return now["state"] == "recording" and now["queuedEvents"] == 0
 
 
 async def windows(installation, session):

@@ -3,12 +3,13 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
 import { compressed } from "../compressed.ts";
 import { contract } from "../contract.ts";
+import { declarations } from "./declarations.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig(({ mode }) => ({
   resolve: contract,
-  plugins: mode === "script" ? [compressed()] : [],
+  plugins: [mode === "script" ? compressed() : declarations()],
   build: {
     target: "es2022",
     emptyOutDir: false,

@@ -49,6 +49,11 @@ export class Backlog {
     return this.#bytes;
   }
 
+  /** Number of events in all of them. */
+  get events(): number {
+    return this.#entries.reduce((sum, entry) => sum + entry.events, 0);
+  }
+
   get inFlight(): number {
     return this.#inFlight;
   }

@@ -21,8 +21,6 @@ export interface GathererParts {
   readonly isFlowing: () => boolean;
 }
 
-/** A batch is cut at so many characters of JSON: about 20 to 60 KB when packed. */
-const FULL_CHARS = 256 * 1024;
 /** Work in idle time goes on for at most so long at once. */
 const SLICE_MS = 8;
 const IDLE_TIMEOUT_MS = 400;
@@ -30,6 +28,7 @@ const IDLE_TIMEOUT_MS = 400;
 /** Gathers. */
 export class Gatherer {
   readonly #parts: GathererParts;
+  readonly #fullChars: number;
   #raw: eventWithTime[] = [];
   #texts: string[] = [];
   #chars = 0;
@@ -41,9 +40,19 @@ export class Gatherer {
   /** Whether what was added will be written down without being asked for. */
   #isScheduled = false;
 
-  constructor(parts: GathererParts, intervalMs: number) {
+  /**
+   * @param intervalMs - How long a batch gathers.
+   * @param fullChars - At so many characters of JSON it is cut before.
+   */
+  constructor(parts: GathererParts, intervalMs: number, fullChars: number) {
     this.#parts = parts;
+    this.#fullChars = fullChars;
     this.#intervalMs = intervalMs;
+  }
+
+  /** Number of events that were added since the last batch. */
+  get events(): number {
+    return this.#raw.length + this.#texts.length;
   }
 
   /** Takes an event. This is called within the page's own handlers, so nothing is done here. */
@@ -70,7 +79,7 @@ export class Gatherer {
 
   /** Forgets what was added since the last batch, and returns how many events that were. */
   clear(): number {
-    const events = this.#raw.length + this.#texts.length;
+    const { events } = this;
     this.#raw = [];
     this.#reset();
     return events;
@@ -120,7 +129,7 @@ export class Gatherer {
     this.#hasSnapshot ||= event.type === EventType.FullSnapshot;
     this.#texts.push(text);
     this.#chars += text.length;
-    if (this.#chars >= FULL_CHARS) this.#cut();
+    if (this.#chars >= this.#fullChars) this.#cut();
   }
 
   #cut(): void {

@@ -17,7 +17,7 @@ import { BEACON_BYTES, keep, takeLeft } from "./leave";
 import { recordBody } from "./link_http";
 import { droppedEntry, type Loss, lossOf } from "./loss";
 import type { ResolvedOptions } from "./options";
-import { pack, plainEntry } from "./pack";
+import { Packing, type WindowUpload } from "./packing";
 import { AppliedPolicy, rememberedPolicy, rememberPolicy } from "./policy";
 import type { Notices, RecorderState, RecorderStatus } from "./status";
 import { openShelf, type Shelf } from "./storage";
@@ -38,22 +38,12 @@ import { chunkMessage, DEFAULT_LIMITS, durationMs, skewMs, type StartFields, sta
 const SHORTEST_FLUSH_MS = 100;
 /** A POST is a stream of its own: so often at most. */
 const HTTP_FLUSH_MS = 3_000;
+/** A chunk is cut at so many characters of JSON: 20 to 60 KB when packed. A small queue wants smaller ones. */
+const FULL_CHARS = 256 * 1024;
+const LEAST_FULL_CHARS = 16 * 1024;
 const CHECK_MS = 15_000;
 const ACTIVITY_MS = 1_000;
 const WAKING = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"] as const;
-
-/** A batch that is being packed. */
-interface Job {
-  readonly batch: Batch;
-  readonly policy: string;
-  readonly window: WindowUpload;
-  isTaken: boolean;
-}
-
-interface WindowUpload {
-  readonly backlog: Backlog;
-  readonly upload: Upload;
-}
 
 /** Records this page from `start` on. */
 export class Recorder {
@@ -64,6 +54,7 @@ export class Recorder {
   readonly #confirmed = new Set<string>();
   readonly #tokens: TokenSource;
   readonly #gatherer: Gatherer;
+  readonly #packing: Packing;
   #state: RecorderState = "off";
   #shared: Shelf | undefined;
   #tab: Shelf | undefined;
@@ -72,8 +63,6 @@ export class Recorder {
   #cleaner: Cleaner | undefined;
   #capture: Capture | undefined;
   #window: WindowUpload | undefined;
-  #jobs: Job[] = [];
-  #packing: Promise<void> = Promise.resolve();
   #intervalMs = DEFAULT_LIMITS.flushIntervalMs;
   #activityMs = 0;
   #droppedEvents = 0;
@@ -84,6 +73,7 @@ export class Recorder {
     this.#notices = notices;
     this.#guard = new Guard(notices);
     this.#tokens = new TokenSource(options.endpoint, options.key, Date.now);
+    this.#packing = new Packing(this.#guard, this.#packed);
     this.#gatherer = new Gatherer(
       {
         onBatch: this.#gathered,
@@ -92,6 +82,7 @@ export class Recorder {
         isFlowing: () => this.#window?.upload.isFlowing ?? false,
       },
       this.#intervalMs,
+      Math.min(FULL_CHARS, Math.max(LEAST_FULL_CHARS, options.maxQueueBytes / 4)),
     );
   }
 
@@ -102,6 +93,7 @@ export class Recorder {
       sessionId: isOn ? this.#identity?.session.id : undefined,
       windowId: isOn ? this.#identity?.windowId : undefined,
       transport: this.#window?.upload.transport,
+      queuedEvents: isOn ? this.#queuedEvents() : 0,
       queuedBytes: this.#window?.backlog.bytes ?? 0,
       droppedEvents: this.#droppedEvents,
       clockSkewMs: this.#clockSkewMs,
@@ -277,11 +269,9 @@ export class Recorder {
   /** Throws away what was recorded under a policy that does not hold (any more). */
   #discard(window: WindowUpload, version: string, policy: string): void {
     const entries = window.backlog.discard((each) => this.#confirmed.has(each));
-    const jobs = this.#jobs.filter((job) => job.policy === version);
-    for (const job of jobs) job.isTaken = true;
-    this.#jobs = this.#jobs.filter((job) => !job.isTaken);
+    const packing = this.#packing.takeBack(version);
     const waiting = this.#gatherer.clear();
-    const all = [...entries, ...jobs.map((job) => plainEntry(job.batch, version))];
+    const all = [...entries, ...packing];
     const loss = all.length > 0 ? lossOf("policy_changed", all) : momentLoss("policy_changed");
     const total = { ...loss, events: loss.events + waiting };
     this.#lost(total);
@@ -291,7 +281,11 @@ export class Recorder {
   #changed(window: WindowUpload): void {
     if (this.#window !== window) return;
     const { isFlowing } = window.upload;
-    if (isFlowing) this.#notices.clear("unreachable");
+    if (isFlowing && this.#state !== "recording") {
+      this.#notices.clear("unreachable");
+      // What has gathered meanwhile was not cut by time, and nothing may come after it.
+      this.#gatherer.flush();
+    }
     if (this.#state === "connecting" && !isFlowing) return;
     this.#state = isFlowing ? "recording" : "offline";
   }
@@ -336,23 +330,10 @@ export class Recorder {
   readonly #gathered = (batch: Batch): void => {
     const window = this.#window;
     if (window === undefined || this.#policy === undefined) return;
-    const job: Job = { batch, policy: this.#policy.version, window, isTaken: false };
-    this.#jobs.push(job);
-    this.#packing = this.#packing
-      .then(() => this.#pack(job))
-      .catch((error: unknown) => {
-        this.#guard.failed(error);
-      });
+    this.#packing.add(batch, this.#policy.version, window);
   };
 
-  async #pack(job: Job): Promise<void> {
-    if (job.isTaken) return;
-    const { upload, backlog } = job.window;
-    const entries = await pack(job.batch, job.policy, upload.limits);
-    // Meanwhile the page may have been left, and the batch with it.
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
-    if (job.isTaken) return;
-    this.#jobs = this.#jobs.filter((other) => other !== job);
+  readonly #packed = (entries: readonly Entry[], { upload, backlog }: WindowUpload): void => {
     for (const entry of entries) {
       if (entry.loss === undefined) continue;
       this.#lost(entry.loss);
@@ -360,7 +341,7 @@ export class Recorder {
     }
     upload.push(...entries);
     this.#bound(backlog, upload);
-  }
+  };
 
   #bound(backlog: Backlog, upload: Upload): void {
     const { maxQueueBytes } = this.#options;
@@ -375,6 +356,10 @@ export class Recorder {
     // Snapshots along the way, so that not everything has to go at once.
     const isLong = !upload.isFlowing && backlog.bytesSinceSnapshot > maxQueueBytes / 4;
     if ((needsSnapshot || isLong) && this.#window?.upload === upload) this.#capture?.takeSnapshot();
+  }
+
+  #queuedEvents(): number {
+    return this.#gatherer.events + this.#packing.events + (this.#window?.backlog.events ?? 0);
   }
 
   #lost(loss: Loss): void {
@@ -440,7 +425,7 @@ export class Recorder {
     this.#window = undefined;
     if (window === undefined) return;
     this.#guard.start(async () => {
-      await this.#packing;
+      await this.#packing.done;
       window.upload.finish();
     });
   }
@@ -478,11 +463,7 @@ export class Recorder {
     if (window === undefined || identity === undefined || this.#tab === undefined) return;
     const { upload, backlog } = window;
     this.#gatherer.flush();
-    for (const job of this.#jobs) {
-      job.isTaken = true;
-      job.window.backlog.push(plainEntry(job.batch, job.policy));
-    }
-    this.#jobs = [];
+    this.#packing.finishNow();
     const { entries } = backlog;
     if (entries.length > 0) {
       backlog.numberAll();

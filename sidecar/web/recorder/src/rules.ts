@@ -25,7 +25,7 @@ const FINDERS: Readonly<Record<string, Finder>> = {
     pattern: /[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b/gi,
     isReal: (match) => !/@\d+x?\./.test(match), // logo@2x.png
   },
-  payment_card: { hint: /\d{4}/, pattern: /(?<![\w.])[2-6](?:[ -]?\d){12,18}(?![\w.])/g, isReal: isCard },
+  payment_card: { hint: /\d{4}/, pattern: /(?<![\w.])[2-6](?:[ -]?\d){12,18}(?!\w|\.\w)/g, isReal: isCard },
   iban: {
     hint: /[A-Z]{2}\d{2}/,
     pattern: /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g,

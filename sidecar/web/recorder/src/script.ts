@@ -1,14 +1,7 @@
 // What `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>` runs.
-import {
-  identify,
-  type RecorderOptions,
-  type RecorderStatus,
-  sessionId,
-  setDefaultEndpoint,
-  start,
-  status,
-  stop,
-} from "./index";
+import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./face";
+import type { RecorderOptions } from "./options";
+import type { RecorderStatus } from "./status";
 
 interface AfterimageGlobal {
   start: (options: RecorderOptions) => void;

@@ -37,7 +37,9 @@ export interface RecorderStatus {
   readonly windowId: string | undefined;
   /** How events travel at the moment; undefined: they do not. */
   readonly transport: "websocket" | "http" | undefined;
-  /** Bytes that are not acknowledged yet, waiting or on their way. */
+  /** Events that are not stored yet: being gathered, waiting, or on their way. */
+  readonly queuedEvents: number;
+  /** Bytes of those that are packed already. */
   readonly queuedBytes: number;
   /** Events of this page that were given up; the recording says where they are missing. */
   readonly droppedEvents: number;

@@ -27,6 +27,7 @@ function gatherer(): Gatherer {
       isFlowing: () => isFlowing,
     },
     2000,
+    256 * 1024,
   );
 }
 

@@ -1,0 +1,50 @@
+import { expect, test } from "vitest";
+import { keep, takeLeft } from "../src/leave";
+import { MemoryShelf } from "../src/storage";
+import { chunk } from "./chunks";
+
+/** What goes through JSON, as in sessionStorage. */
+class JsonShelf extends MemoryShelf {
+  override set(name: string, value: unknown): boolean {
+    return super.set(name, JSON.parse(JSON.stringify(value)));
+  }
+}
+
+test("the next page of the window finds what was left, once", () => {
+  const shelf = new JsonShelf();
+  const entries = [chunk(1, 300, { seq: 4, payload: Uint8Array.from({ length: 300 }, (_, n) => n % 256) }), chunk(2)];
+  expect(keep(shelf, "s/w", entries, ["p"])).toBe(true);
+  const left = takeLeft(shelf, "s/w");
+  expect(left).toEqual({ entries, loss: undefined, policies: ["p"] });
+  expect(takeLeft(shelf, "s/w")).toBeUndefined();
+});
+
+test("another window or session finds nothing", () => {
+  const shelf = new JsonShelf();
+  keep(shelf, "s/w", [chunk(1)], []);
+  expect(takeLeft(shelf, "s/other")).toBeUndefined();
+});
+
+test("what does not fit is the newest, and is told", () => {
+  const shelf = new JsonShelf();
+  const entries = [chunk(1, 500_000), chunk(2, 500_000), chunk(3, 500_000), chunk(4, 10)];
+  keep(shelf, "s/w", entries, []);
+  const left = takeLeft(shelf, "s/w");
+  expect(left?.entries.map((entry) => entry.firstMs)).toEqual([1000, 2000]);
+  expect(left?.loss).toEqual({ reason: "page_left", events: 4, bytes: 500_010, fromMs: 3000, toMs: 4900 });
+});
+
+test("a storage that is full is told", () => {
+  class Full extends JsonShelf {
+    override set(): boolean {
+      return false;
+    }
+  }
+  expect(keep(new Full(), "s/w", [chunk(1)], [])).toBe(false);
+});
+
+test("what somebody else has put there is nothing", () => {
+  const shelf = new JsonShelf();
+  shelf.set("left", { window: "s/w", entries: [{ payload: "%" }] });
+  expect(takeLeft(shelf, "s/w")).toBeUndefined();
+});
