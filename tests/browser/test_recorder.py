@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+from tests import web
+
 from .recorded import (
     CLICK,
     FULL_SNAPSHOT,
@@ -64,3 +66,50 @@ async def test_a_visit(installation, page, guard):
     assert got.session.totals.click_count == 3
     assert window.of_type(FULL_SNAPSHOT)
     assert await window_of(installation, session) == window
+
+
+OUTLINE = """(root) => {
+  const outline = (node) => {
+    if (node.nodeType === 3) return node.data.trim() === "" ? [] : [node.data.replace(/\\\\s+/g, " ").trim()];
+    if (node.nodeType !== 1 || node.tagName === "SCRIPT") return [];
+    const attributes = [...node.attributes]
+      .filter(({name}) => !/^(href|src|style|value|data-rr|rr_)/.test(name))
+      .map(({name, value}) => [name, name === "class" ? value.replace(/\\\\s*:hover\\\\s*/g, "").trim() : value])
+      .filter(([name, value]) => name !== "class" || value !== "")
+      .map((each) => each.join("="))
+      .sort();
+    const path = node.href ? [new URL(node.href.baseVal ?? node.href, "http://x/").pathname] : [];
+    return [[node.tagName.toLowerCase(), ...path, attributes, [...node.childNodes].flatMap(outline)]];
+  };
+  return outline(root.body);
+}"""
+
+
+async def test_the_replay_ends_as_the_page_did(installation, page, new_context):
+    await page.goto(f"{installation.url}/demo/product.html?id=harbour")
+    session = await recording(installation, page)
+    await page.select_option("#quantity", "2")
+    await page.click("#add")
+    await page.wait_for_selector(".toast")
+    await page.click('nav a[href="cart.html"]')
+    await recording(installation, page)
+    await page.click('[data-step="1"]')
+    await page.click('[data-step="1"]')
+    await page.click('[data-step="-1"]')
+    await settled(installation, page)
+    shown = await page.evaluate(f"({OUTLINE})(document)")
+    assert "Harbour table lamp" in json.dumps(shown)
+
+    window = await window_of(installation, session)
+    viewer = await (await new_context()).new_page()
+    await viewer.add_script_tag(path=web.WEB / "node_modules" / "rrweb" / "dist" / "rrweb.umd.min.cjs")
+    replayed = await viewer.evaluate(
+        f"""async (events) => {{
+          const player = new rrweb.Replayer(events, {{useVirtualDom: false, mouseTail: false}});
+          player.pause(player.getMetaData().totalTime + 1);
+          await new Promise((done) => setTimeout(done, 300));
+          return ({OUTLINE})(player.iframe.contentDocument);
+        }}""",
+        window.events,
+    )
+    assert replayed == shown
