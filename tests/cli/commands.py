@@ -21,7 +21,7 @@ from services.cli.app import make_app
 
 SECRET = "test-secret-of-more-than-32-bytes-length"
 COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 """How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
 
 

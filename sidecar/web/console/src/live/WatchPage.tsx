@@ -1,11 +1,97 @@
-import { Page } from "../shell/Page";
-import { EmptyState } from "../ui/EmptyState";
+import { useCallback, useState } from "react";
+import { Link, useParams } from "react-router";
+import { duration } from "../format/time";
+import { PageProblem } from "../shell/PageProblem";
+import { useTitle } from "../shell/Page";
+import { actorText, deviceText, pageText } from "../sessions/sessionWords";
+import { TroubleBadges } from "../sessions/TroubleBadges";
+import type { PlayerState } from "../player/playerState";
+import { SessionPlayer } from "../player/SessionPlayer";
+import { Badge, LiveBadge } from "../ui/Badge";
+import { BackIcon } from "../ui/icons";
+import styles from "./WatchPage.module.css";
 
-/** One session as it happens. */
+/** What of the player is shown beside it. */
+interface Watched {
+  details: PlayerState["details"];
+  live: PlayerState["live"];
+  isReady: boolean;
+}
+
+/** One session as it happens: the newest moment, and how far that lies behind the visitor. */
 export default function WatchPage() {
+  const { id = "" } = useParams();
+  const [{ details, live, isReady }, setWatched] = useState<Watched>({ details: null, live: null, isReady: false });
+  const session = details?.session;
+  useTitle(session === undefined ? "Live session" : `${actorText(session)}, live`);
+  const onState = useCallback((state: PlayerState) => {
+    setWatched({ details: state.details, live: state.live, isReady: state.phase === "ready" });
+  }, []);
+
   return (
-    <Page title="Live session">
-      <EmptyState title="This page is not part of this build" />
-    </Page>
+    <div className={styles.page}>
+      <header className={styles.head}>
+        <Link to="/live" className={styles.back ?? ""} aria-label="All live sessions" title="All live sessions">
+          <BackIcon />
+        </Link>
+        <h1>{session === undefined ? "Live session" : actorText(session)}</h1>
+        {session === undefined ? null : (
+          <>
+            <span className={styles.facts} title={session.firstUrl}>
+              {pageText(session.firstUrl).path} · {deviceText(session)}
+            </span>
+            <span className={styles.badges}>
+              <TroubleBadges totals={session.totals} />
+            </span>
+          </>
+        )}
+        <span className={styles.lag}>
+          <Lag live={live} isKnown={session !== undefined} isReady={isReady} id={id} />
+        </span>
+      </header>
+      <SessionPlayer
+        key={id}
+        sessionId={id}
+        follow
+        onState={onState}
+        problemView={(problem, retry) => <PageProblem problem={problem} onRetry={retry} />}
+      />
+    </div>
+  );
+}
+
+const MEANING =
+  "How long ago the visitor did what is shown: sending, storing, fetching and drawing it. It compares the visitor's " +
+  "clock with yours. Where these differ by more than two seconds they cannot both be right, and the delay is counted " +
+  "from the fastest that anything came.";
+
+function Lag({
+  live,
+  isKnown,
+  isReady,
+  id,
+}: {
+  live: PlayerState["live"];
+  isKnown: boolean;
+  isReady: boolean;
+  id: string;
+}) {
+  if (!isKnown) return null;
+  if (live === null) {
+    return (
+      <>
+        <Badge>Not live any more</Badge>
+        <Link to={`/sessions/${id}`}>Replay it from the start</Link>
+      </>
+    );
+  }
+  if (!live.isFollowing) return <Badge title="“Jump to live” brings you back">Not at the newest moment</Badge>;
+  return (
+    <>
+      <LiveBadge />
+      <span className={styles.behind} title={MEANING} data-lag-ms={live.lagMs ?? ""}>
+        {live.lagMs === null || !isReady ? "catching up" : `${duration(live.lagMs)} behind`}
+      </span>
+    </>
   );
 }

@@ -70,7 +70,7 @@ export class Player {
           this.#gather();
         },
         onChunk: (chunk) => {
-          this.#lag.arrived(chunk.lastMs, Date.now());
+          this.#lag.arrived(chunk, Date.now(), this.#feed.isOver);
           this.#stage.arrived(chunk);
           this.#gather();
           this.#proceed();
@@ -303,7 +303,10 @@ export class Player {
     if (this.#wantedMs === Infinity ? !this.#feed.isOver : !this.#feed.covers(atMs)) return;
     const windowId = this.#windowFor(atMs);
     if (windowId === null) {
-      if (this.#feed.isOver) this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
+      // The first picture of a session that has just begun is still on its way.
+      if (this.#feed.isOver && this.#state.live === null) {
+        this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
+      }
       return;
     }
     this.#wantedMs = null;
@@ -382,7 +385,7 @@ export class Player {
     const { atMs, isWaiting, isPlaying, live } = this.#state;
     this.#stage.fill(this.#feed.store, atMs);
     if (this.#isFollowing && live !== null && isPlaying) {
-      const next = correction(this.#feed.store.newestMs, atMs);
+      const next = correction(this.#lag.placeMs(Date.now()), atMs);
       if (next.kind === "jump") this.#show(next.toMs);
       else this.#setFrameSpeed(next.speed);
     } else if (isWaiting && this.#feed.covers(Math.min(atMs + ENOUGH_MS, this.#state.endMs))) {
