@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from isal import igzip, isal_zlib
@@ -110,8 +110,26 @@ _event = msgspec.json.Decoder(Event)
 _bare_event = msgspec.json.Decoder(BareEvent)
 
 
+class Decoded(NamedTuple):
+    """The events of a chunk.
+
+    Attributes:
+        events: The events, decoded as far as `rrweb.Data` goes.
+        text: The JSON that their raw parts are views of: the payload's, or one of equal length without halves
+            of surrogate pairs.
+    """
+
+    events: list[Event]
+    text: bytes
+
+
 def decode(text: bytes) -> list[Event]:
-    """Returns the events of a JSON array, decoded as far as `rrweb.Data` goes.
+    """Returns the events of a JSON array; raises as `decode_chunk` does."""
+    return decode_chunk(text).events
+
+
+def decode_chunk(text: bytes) -> Decoded:
+    """Returns the events of a JSON array.
 
     Raises:
         BadPayload: If it is not UTF-8, not JSON, not an array, nested deeper than the interpreter's
@@ -125,12 +143,12 @@ def decode(text: bytes) -> list[Event]:
                 Fault.INVALID_PAYLOAD, f"payload: is not UTF-8 at byte {error.start} of the JSON text"
             ) from None
     try:
-        events = _events.decode(text)
+        return Decoded(_events.decode(text), text)
     except RecursionError:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the JSON is nested too deep") from None
     except msgspec.DecodeError:
-        events = _decode_one_by_one(replace_lone_surrogates(text))
-    return events
+        whole = replace_lone_surrogates(text)
+        return Decoded(_decode_one_by_one(whole), whole)
 
 
 def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds: Bounds) -> None:

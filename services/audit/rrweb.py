@@ -115,6 +115,14 @@ class Data(msgspec.Struct, gc=False):
     """Of MouseMove, TouchMove and Drag."""
     adds: msgspec.Raw = NOTHING
     """Of a Mutation."""
+    text: msgspec.Raw = NOTHING
+    """Of an Input. This and the next three are for masking, which takes away those that it changed."""
+    texts: msgspec.Raw = NOTHING
+    """Of a Mutation."""
+    attributes: msgspec.Raw = NOTHING
+    """Of a Mutation."""
+    removes: msgspec.Raw = NOTHING
+    """Of a Mutation."""
     node: msgspec.Raw = NOTHING
     """Of a FullSnapshot: the document, some hundred KB."""
 

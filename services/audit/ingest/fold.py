@@ -99,7 +99,7 @@ def load_state(data: bytes) -> WindowState:
     return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
 
 
-NOTHING_MASKED = Masked(b"", MaskState(), {})
+NOTHING_MASKED = Masked(b"", MaskState(), {}, [])
 
 
 def read_state(data: bytes) -> WindowState:

@@ -8,7 +8,7 @@ from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.ingest.findings import find, marks_of
 from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state, fold
 from services.audit.model import ChunkRow, WindowHead
-from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode, deflate, inflate
+from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
 from services.audit.privacy.masking import Masker
 
 IDENTITY = 1
@@ -69,19 +69,19 @@ def take_in(
         text = inflate(payload, bounds)
     elif sent.encoding == IDENTITY:
         text = payload
-        payload = deflate(text)
     else:
         raise BadPayload(Fault.INVALID_PAYLOAD, "encoding: must be IDENTITY or GZIP")
-    events = decode(text)
+    decoded = decode_chunk(text)
+    events = decoded.events
     if sent.event_count and sent.event_count != len(events):
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
         )
-    masked = masker.mask(state.mask, text)
-    if masked.text is not text:
+    masked = masker.mask(state.mask, text, decoded)
+    events = masked.events
+    if masked.text is not text or sent.encoding != GZIP:
         text = masked.text
         payload = deflate(text)
-        events = decode(text)
     after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
     check_times(events, facts.first_ms, facts.last_ms, bounds)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give

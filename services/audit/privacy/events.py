@@ -1,4 +1,8 @@
-"""rrweb's events as far as masking looks into them: values are left as raw JSON until one must be changed."""
+"""Parts of rrweb's events as far as masking looks into them: values are left as raw JSON until one must be changed.
+
+Events are decoded once for all that looks at them (payload); what is here is for the parts that masking opens,
+and for events that are not as `rrweb.Data` has them.
+"""
 
 from __future__ import annotations
 
@@ -73,8 +77,12 @@ class BareEvent(msgspec.Struct, gc=False):
     data: Raw | UnsetType = UNSET
 
 
-events_decoder = msgspec.json.Decoder(list[Event])
-bare_decoder = msgspec.json.Decoder(list[BareEvent])
+adds_decoder = msgspec.json.Decoder(tuple[Add, ...])
+texts_decoder = msgspec.json.Decoder(tuple[TextChange, ...])
+attributes_decoder = msgspec.json.Decoder(tuple[AttributeChange, ...])
+removes_decoder = msgspec.json.Decoder(tuple[Remove, ...])
+node_decoder = msgspec.json.Decoder(Node)
+bare_decoder = msgspec.json.Decoder(BareEvent)
 event_decoder = msgspec.json.Decoder(Event)
 raws_decoder = msgspec.json.Decoder(list[Raw])
 object_decoder = msgspec.json.Decoder(dict[str, Raw])

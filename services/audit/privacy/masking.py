@@ -1,10 +1,11 @@
 """Masking: one chunk's events with everything replaced that the policy does not let into storage.
 
-A chunk goes through three looks. Its events are decoded in part, for what hangs on elements: form fields,
-selectors, text modes (masking_nodes). Plugin and Custom payloads are opened (masking_plugins). Then one scan
-over the raw bytes finds the strings in which a rule may find something, wherever they stand, also in
-events and fields that nobody has heard of (masking_scan, masking_places, masking_text). What must change is replaced in
-place; all other bytes stay as they are.
+A chunk goes through three looks. One scan over the raw bytes finds the strings in which a rule may find something,
+wherever they stand, also in events and fields that nobody has heard of (scan, places, text); and it finds the
+places that may make an element one that matters: the tag of a form field, a word of a selector. With them, and
+with the numbers of the nodes that are remembered, it is known which mutations must be opened for what hangs on
+elements (nodes); full snapshots always are, the others are never looked into. Plugin and Custom payloads are
+opened too (plugins). What must change is replaced in place; all other bytes stay as they are.
 """
 
 from __future__ import annotations
@@ -16,27 +17,34 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import UNSET, Raw
 
-from services.audit.payload import replace_lone_surrogates
+from services.audit.payload import Decoded, decode_chunk
 from services.audit.privacy.edits import Edits
 from services.audit.privacy.events import (
     Data,
-    Event,
+    adds_decoder,
+    attributes_decoder,
     bare_decoder,
     event_decoder,
-    events_decoder,
+    node_decoder,
     raws_decoder,
+    removes_decoder,
+    texts_decoder,
 )
 from services.audit.privacy.nodes import FIELD_TAGS, NodeMasker
 from services.audit.privacy.places import Places
 from services.audit.privacy.plugins import PayloadMasker, decode_any, encode_any
-from services.audit.privacy.scan import Scanner
+from services.audit.privacy.scan import Quotes, Scanner
 from services.audit.privacy.state import MAX_NODES, Flag, MaskState, compact, expand
 from services.audit.privacy.text import MASK, Counts, TextMasker, is_masked
-from services.audit.rrweb import EventType, IncrementalSource
+from services.audit.rrweb import NOTHING, EventType, IncrementalSource
 
 if TYPE_CHECKING:
-    from services.audit.privacy.events import Add, Node
+    from collections.abc import Iterator
+
+    from services.audit import rrweb
+    from services.audit.privacy.events import Add, AttributeChange, Node, Remove, TextChange
     from services.audit.privacy.policy import Policy
+    from services.audit.rrweb import Event
 
 __all__ = ["MASK", "MaskState", "Masked", "Masker"]
 
@@ -45,6 +53,12 @@ _FULL_SNAPSHOT, _INCREMENTAL = int(EventType.FULL_SNAPSHOT), int(EventType.INCRE
 _CUSTOM, _PLUGIN = int(EventType.CUSTOM), int(EventType.PLUGIN)
 _MUTATION, _INPUT = int(IncrementalSource.MUTATION), int(IncrementalSource.INPUT)
 _CANVAS = int(IncrementalSource.CANVAS_MUTATION)
+
+_EMPTY = 2
+"""Bytes of `[]`."""
+
+_SOUGHT = 3
+"""Remembered nodes that are looked for one by one in a chunk; with more of them, all mutations are opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,39 +69,50 @@ class Masked:
         text: The JSON; the very object that was given if nothing had to change.
         state: What to pass along with the window's next chunk.
         counts: How often each rule found something in each class of field; never what.
+        events: The events of the masked text. Of what changed in them, they hold what `rrweb.Data` has for others
+            than masking; the rest is taken away.
     """
 
     text: bytes
     state: MaskState
     counts: Counts
+    events: list[Event]
 
 
 class Masker:
-    """Masks chunks by one policy. Holds nothing between calls; may be shared by threads."""
+    """Masks chunks by one policy. Holds nothing of them between calls; may be shared by threads."""
 
-    def __init__(self, policy: Policy, hash_key: bytes) -> None:
+    def __init__(self, policy: Policy, hash_key: bytes, *, opens_all: bool = False) -> None:
         """Compiles the policy.
 
         Args:
             policy: The policy.
             hash_key: Key of the method hash; equal values have equal hashes only under the same key.
+            opens_all: Open every event and judge every string, also where the scan says that there is no need:
+                slow, and what the fast way is compared with.
         """
+        self._opens_all = opens_all
         self._policy = policy
         self._text = TextMasker(policy, hash_key)
         self._nodes = NodeMasker(policy)
         self._payloads = PayloadMasker(policy, self._text)
-        self._scanner = Scanner(policy)
+        self.scanner = Scanner(policy)
 
-    def mask(self, state: MaskState, text: bytes) -> Masked:
+    def mask(self, state: MaskState, text: bytes, decoded: Decoded | None = None) -> Masked:
         """Returns a chunk with everything masked.
 
         Args:
             state: The state after the window's chunk before; MaskState() for the first.
             text: A JSON array of rrweb events in UTF-8; may hold halves of surrogate pairs, as escapes.
+            decoded: What `decode_chunk` makes of it, if that has been done. Its events may be changed.
+
+        Raises:
+            BadPayload: If it is no such array and was not decoded before.
         """
+        decoded = decoded or decode_chunk(text)
         if self._policy.keeps_all:
-            return Masked(text, state, {})
-        return _Chunk(self, state, text).run()
+            return Masked(text, state, {}, decoded.events)
+        return _Chunk(self, state, text, decoded).run()
 
     def url(self, href: str) -> str:
         """Returns a page's URL with everything masked, as in a Meta event."""
@@ -97,37 +122,43 @@ class Masker:
 class _Chunk:
     """The masking of one chunk."""
 
-    def __init__(self, masker: Masker, state: MaskState, text: bytes) -> None:
-        self._policy = masker._policy  # noqa: SLF001 - a chunk is the inside of a masker
-        self._rules = masker._text  # noqa: SLF001
+    def __init__(self, masker: Masker, state: MaskState, text: bytes, decoded: Decoded) -> None:
+        self._rules = masker._text  # noqa: SLF001 - a chunk is the inside of a masker
         self._nodes = masker._nodes  # noqa: SLF001
         self._payloads = masker._payloads  # noqa: SLF001
-        self._scanner = masker._scanner  # noqa: SLF001
         self._original = text
-        self._text, decoded = _decode(text)
+        self._events, self._text = decoded
         self._edits = Edits(self._text)
         self._state = state
         self._flags = expand(state)
         self._seen, self._full = state.seen, state.full
         self._changed = False
         self._counts: Counts = {}
-        self._bare: list[Raw] | None = None
-        self._places: Places | None = None
-        self._events: list[Event] = decoded or []
-        self._is_decoded = decoded is not None
-        self._strings = self._scanner.strings(self._text)
-        self._select = self._scanner.may_select(self._text, self._strings)
+        self._raws: list[Raw] | None = None
+        self._places = Places(decoded, self._edits)
+        self._is_stale = False
+        """Whether events no longer say what the masked text says."""
         self._default = self._unknown()
+        scan = masker.scanner.scan(self._text)
+        self._strings = scan.strings
+        self._select = scan.may_select or masker._opens_all  # noqa: SLF001
+        self._opens_all = scan.is_odd or masker._opens_all  # noqa: SLF001
+        """Whether every mutation must be opened, not only those in `_marked`."""
+        self._marked: set[int] = set()
+        """Numbers of events that bring an element that may matter, or may name a node that is remembered."""
+        if masker._opens_all:  # noqa: SLF001
+            self._strings = Quotes(self._text).strings()
+        if self._default or len(self._flags) > _SOUGHT:
+            self._opens_all = True
+        elif not self._opens_all:
+            places = scan.elements
+            if self._flags:
+                places += [place for node in self._flags for place in _numbers(self._text, node)]
+            self._marked = {index for place in places for index in self._places.events_around(place)}
 
     def run(self) -> Masked:
         """Returns the masked chunk."""
-        try:
-            for event in self._events:
-                self._event(event)
-        except (msgspec.MsgspecError, RecursionError, ValueError):
-            self._is_decoded = False
-        if not self._is_decoded:
-            self._start_over()
+        self._look_at_events()
         covers = self._edits.covers() if self._strings else []
         starts = [start for start, _ in covers]
         for start, end in self._strings:
@@ -137,50 +168,97 @@ class _Chunk:
         state = self._state
         if self._changed:
             state = compact(self._flags, seen=self._seen, full=self._full)
-        return Masked(self._edits.apply(self._original), state, self._counts)
+        text = self._edits.apply(self._original)
+        return Masked(text, state, self._counts, self._masked_events(text))
+
+    def _masked_events(self, text: bytes) -> list[Event]:
+        if not len(self._edits):
+            return self._events
+        if self._is_stale:
+            return decode_chunk(text).events
+        trees = self._places.trees
+        for which, part in self._edits.parts([tree.span for tree in trees]):
+            setattr(trees[which].data, trees[which].field, Raw(part))
+        for tree in trees:
+            tree.data.texts = tree.data.attributes = NOTHING
+        return self._events
 
     # Events
 
-    def _event(self, event: Event, whole: Raw | None = None) -> None:
-        """Masks an event; `whole` is its data as it stands in the text, where that is known already."""
-        data = event.data
-        if data is UNSET:
-            return
-        kind = event.type
-        if kind == _INCREMENTAL:
-            source = data.source
-            if source == _MUTATION:
-                self._mutation(data)
-            elif source == _INPUT:
-                self._input(data)
-            elif source == _CANVAS:
-                self._canvas(data, self._data_of(event) if whole is None else whole)
-        elif kind == _FULL_SNAPSHOT:
-            if data.node is UNSET:
-                raise ValueError("a full snapshot without a node")
-            self._seen, self._full, self._changed = True, False, True
-            self._flags = {}
-            self._default = self._unknown()
-            self._walk(data.node, self._default)
-        elif kind in {_PLUGIN, _CUSTOM}:
-            self._payload(kind, data)
-
-    def _start_over(self) -> None:
-        """Takes the events one by one; those whose data is not as it should be have all their strings masked."""
-        self._edits = Edits(self._text)
-        self._flags = expand(self._state)
-        self._seen, self._full, self._counts = self._state.seen, self._state.full, {}
-        self._default = self._unknown()
-        self._events = []
-        for raw, bare in zip(raws_decoder.decode(self._text), bare_decoder.decode(self._text), strict=True):
+    def _look_at_events(self) -> None:  # noqa: C901 - one loop over the events: calls cost more than they tidy
+        for index, event in enumerate(self._events):
+            data = event.data
+            kind = event.type
             try:
-                event = event_decoder.decode(raw)
-                self._event(event, bare.data if bare.data is not UNSET else None)
+                if data is None:
+                    self._unusual(index)
+                elif kind == _INCREMENTAL:
+                    source = data.source
+                    if source == _MUTATION:
+                        self._mutation(index, data)
+                    elif source == _INPUT:
+                        self._input(data.id, data.text)
+                        data.text = NOTHING
+                    elif source == _CANVAS:
+                        self._canvas(index, data.id)
+                    elif source is None:
+                        self._unusual(index)
+                elif kind == _FULL_SNAPSHOT:
+                    self._snapshot(node_decoder.decode(data.node))
+                elif kind in {_PLUGIN, _CUSTOM}:
+                    data.payload = self._payload(kind, data.plugin, data.payload)
             except (msgspec.MsgspecError, RecursionError, ValueError):
-                event = Event(bare.type)
-                if bare.data is not UNSET and bare.type in {2, 3}:
-                    self._mask_whole(bare.data)
-            self._events.append(event)
+                self._unusual(index)
+
+    def _mutation(self, index: int, data: rrweb.Data) -> None:
+        texts = texts_decoder.decode(data.texts) if len(data.texts) > _EMPTY and data.texts is not NOTHING else ()
+        if self._opens_all or index in self._marked or data.adds is NOTHING:
+            removes = removes_decoder.decode(data.removes) if data.removes is not NOTHING else ()
+            attributes = attributes_decoder.decode(data.attributes) if data.attributes is not NOTHING else ()
+            adds = adds_decoder.decode(data.adds) if data.adds is not NOTHING else ()
+            self._is_stale |= data.adds is NOTHING  # it is not among the trees
+            self._mutate(removes, texts, attributes, adds)
+        elif len(data.attributes) > _EMPTY and self._nodes.may_change(data.attributes):
+            self._mutate((), (), attributes_decoder.decode(data.attributes), ())
+
+    def _unusual(self, index: int) -> None:
+        """Masks an event that is not as `rrweb.Data` has it; if it can be no event of rrweb, all its strings."""
+        self._is_stale = True
+        kind = self._events[index].type
+        try:
+            data = event_decoder.decode(self._raw(index)).data
+            if data is UNSET:
+                return
+            if kind in {_PLUGIN, _CUSTOM}:
+                self._payload(kind, data.plugin, NOTHING if data.payload is UNSET else data.payload)
+            elif kind == _FULL_SNAPSHOT:
+                if data.node is UNSET:
+                    self._mask_whole(self._data_of(index))
+                else:
+                    self._snapshot(data.node)
+            elif kind == _INCREMENTAL:
+                self._places.sources[index] = data.source
+                self._unusual_change(index, data)
+        except (msgspec.MsgspecError, RecursionError, ValueError):
+            if kind in {_FULL_SNAPSHOT, _INCREMENTAL}:
+                self._mask_whole(self._data_of(index))
+
+    def _unusual_change(self, index: int, data: Data) -> None:
+        if data.source == _MUTATION:
+            self._mutate(data.removes, data.texts, data.attributes, data.adds)
+        elif data.source == _INPUT:
+            self._input(data.id, NOTHING if data.text is UNSET else data.text)
+        elif data.source == _CANVAS:
+            self._canvas(index, data.id)
+
+    def _raw(self, index: int) -> Raw:
+        if self._raws is None:
+            self._raws = raws_decoder.decode(self._text)
+        return self._raws[index]
+
+    def _data_of(self, index: int) -> Raw:
+        data = bare_decoder.decode(self._raw(index)).data
+        return NOTHING if data is UNSET else data
 
     def _mask_whole(self, data: Raw) -> None:
         counted = ("malformed", "other")
@@ -208,12 +286,19 @@ class _Chunk:
         if after != decoded:
             self._edits.replace(data, encode_any(after))
 
+    def _snapshot(self, node: Node) -> None:
+        self._seen, self._full, self._changed = True, False, True
+        self._flags = {}
+        self._default = self._unknown()
+        self._walk(node, self._default)
+
     def _walk(self, node: Node, above: int) -> None:
         flags = self._flags
-        before = len(flags)
+        before = flags if self._opens_all else dict(flags)
+        some = bool(flags)
         self._nodes.walk(node, above, flags, self._edits, self._counts, select=self._select)
-        if before or flags:
-            self._changed = True
+        if flags != before or (self._opens_all and (some or flags)):
+            self._changed = self._opens_all = True
             if len(flags) > MAX_NODES:
                 self._full, self._flags = True, {}
                 self._default = self._unknown()
@@ -222,49 +307,53 @@ class _Chunk:
         """Returns the flags of a node that is not remembered."""
         return Flag.MASK if self._full or not self._seen or self._nodes.walks_all else Flag.NONE
 
-    def _mutation(self, data: Data) -> None:
+    def _mutate(
+        self,
+        removes: tuple[Remove, ...],
+        texts: tuple[TextChange, ...],
+        attributes: tuple[AttributeChange, ...],
+        adds: tuple[Add, ...],
+    ) -> None:
         if self._flags:
-            for remove in data.removes:
+            for remove in removes:
                 if remove.id is not None and self._flags.pop(remove.id, None) is not None:
                     self._changed = True
-        if data.adds:
-            self._adds(data.adds)
+        if adds:
+            self._adds(adds)
         flags, default = self._flags, self._default
         if flags or default:
-            for text in data.texts:
+            for text in texts:
                 its = flags.get(text.id, default)
                 if its:
                     self._nodes.change_text(text, its, self._edits, self._counts)
-        for change in data.attributes:
+        for change in attributes:
             its = flags.get(change.id, default)
-            became = self._nodes.change_attributes(change, its, self._edits, self._counts, select=self._select)
+            became = self._nodes.change_attributes(change, its, self._edits, self._counts)
             if became != its:
                 flags[change.id] = became
-                self._changed = True
+                self._changed = self._opens_all = True
 
     def _adds(self, adds: tuple[Add, ...]) -> None:
-        flags = self._flags
-        if not self._select and not self._default:
-            # Most nodes are texts and empty elements of no interest: they are told in one expression.
-            adds = tuple(
-                add
-                for add in adds
-                if (node := add.node) is not UNSET
-                and (
-                    node.children
-                    or ((tag := node.tag) is not UNSET and (tag in FIELD_TAGS or not tag.islower()))
-                    or (flags and (add.parent in flags or node.id in flags))
-                )
-            )
+        """Masks added nodes. One may hang under another that came before it in the same mutation."""
         for add in adds:
-            if add.node is not UNSET:
-                self._walk(add.node, self._flags.get(-1 if add.parent is None else add.parent, self._default))
+            node = add.node
+            if node is UNSET:
+                continue
+            flags, default = self._flags, self._default
+            above = default if add.parent is None else flags.get(add.parent, default)
+            if (
+                self._select
+                or above
+                or node.children
+                or ((tag := node.tag) is not UNSET and (tag in FIELD_TAGS or not tag.islower()))
+                or (flags and node.id in flags)
+            ):
+                self._walk(node, above)
 
-    def _input(self, data: Data) -> None:
-        raw = data.text
-        if raw is UNSET:
+    def _input(self, node: int | None, raw: Raw) -> None:
+        if raw is NOTHING:
             return
-        flags = None if data.id is None else self._flags.get(data.id, self._default)
+        flags = None if node is None else self._flags.get(node, self._default)
         instead = self._nodes.input_value(flags)
         if instead is None:
             return
@@ -276,11 +365,12 @@ class _Chunk:
         if value.strip(b'*"'):
             self._counts["input", "input"] = self._counts.get(("input", "input"), 0) + 1
 
-    def _canvas(self, data: Data, raw: Raw) -> None:
+    def _canvas(self, index: int, node: int | None) -> None:
         """Masks text drawn on a canvas whose text is not to be seen."""
-        flags = self._default if data.id is None else self._flags.get(data.id, self._default)
+        flags = self._default if node is None else self._flags.get(node, self._default)
         if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
             return
+        raw = self._data_of(index)
         decoded = decode_any(raw)
         changed = False
         commands = decoded.get("commands", [decoded])
@@ -294,61 +384,57 @@ class _Chunk:
         if changed:
             self._edits.replace(raw, encode_any(self._payloads.mask("", decoded, "canvas", self._counts)))
 
-    def _data_of(self, event: Event) -> Raw:
-        if self._bare is None:
-            self._bare = [bare.data for bare in bare_decoder.decode(self._text) if bare.data is not UNSET]
-            self._with_data = {
-                id(each): place for place, each in enumerate(e for e in self._events if e.data is not UNSET)
-            }
-        return self._bare[self._with_data[id(event)]]
-
-    def _payload(self, kind: int, data: Data) -> None:
-        raw = data.payload
-        if raw is UNSET:
-            return
-        plugin = data.plugin or ""
-        field = "custom" if kind == EventType.CUSTOM else _plugin_field(plugin)
+    def _payload(self, kind: int, plugin: str | None, raw: Raw) -> Raw:
+        """Masks a payload; returns what stands there instead, or the payload itself."""
+        if raw is NOTHING:
+            return raw
+        field = "custom" if kind == EventType.CUSTOM else _plugin_field(plugin or "")
         try:
             payload = decode_any(raw)
             before = encode_any(payload)
-            after = encode_any(self._payloads.mask(plugin, payload, field, self._counts))
+            after = encode_any(self._payloads.mask(plugin or "", payload, field, self._counts))
         except (ValueError, RecursionError):
-            self._edits.replace(raw, b'"***"')
+            before, after = b"", b'"***"'
             self._counts["malformed", field] = self._counts.get(("malformed", field), 0) + 1
-            return
         if before == after:
             self._edits.cover(raw)
-        else:
-            self._edits.replace(raw, after)
+            return raw
+        self._edits.replace(raw, after)
+        return Raw(after)
 
     # Strings
 
     def _string(self, start: int, end: int) -> None:
         """Applies the rules to the JSON string at a place."""
-        if self._places is None:
-            self._places = Places(self._text, self._events)
+        raw = self._text[start:end]
+        known = self._rules.mask_json(raw)
+        if known is not None and known.masked is None:
+            return
         place = self._places.of(start, end)
         if place.is_layout:
             return
-        value = msgspec.json.decode(self._text[start:end])
-        masked = self._rules.mask(value, place.field, self._counts, key=place.key, resource=place.is_resource)
-        if masked is not value and masked != value:
-            self._edits.put((start, end), encode_any(masked))
+        if known is not None:
+            instead = known.masked
+            for (rule, _), count in known.counts.items():
+                self._counts[rule, place.field] = self._counts.get((rule, place.field), 0) + count
+        else:
+            value = msgspec.json.decode(raw)
+            masked = self._rules.mask(value, place.field, self._counts, key=place.key, resource=place.is_resource)
+            instead = None if masked == value else encode_any(masked)
+        if instead is not None:
+            self._edits.put((start, end), instead)
+            self._is_stale |= not place.is_node
 
 
-def _decode(text: bytes) -> tuple[bytes, list[Event] | None]:
-    """Returns a text that decodes, of equal length, and its events; None: they must be taken one by one.
-
-    The decoder takes no halves of surrogate pairs, so that there are none where it succeeds.
-    """
-    try:
-        return text, events_decoder.decode(text)
-    except (msgspec.MsgspecError, RecursionError):
-        whole = replace_lone_surrogates(text)
-    try:
-        return whole, events_decoder.decode(whole)
-    except (msgspec.MsgspecError, RecursionError):
-        return whole, None
+def _numbers(text: bytes, node: int) -> Iterator[int]:
+    """Yields where a node is named."""
+    name = b'd":%d' % node  # "id", "parentId", "nextId" ...
+    place = text.find(name)
+    while place >= 0:
+        end = place + len(name)
+        if not 0x30 <= text[end] <= 0x39:
+            yield place
+        place = text.find(name, end)
 
 
 def _plugin_field(plugin: str) -> str:

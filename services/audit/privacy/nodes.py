@@ -7,11 +7,13 @@ they stand. What a blocked element holds is emptied but its nodes stay: later ev
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from services.audit.linear import compile_scan
 from services.audit.privacy.events import Node, object_decoder
 from services.audit.privacy.policy import BodyMode, Policy, TextMode
 from services.audit.privacy.state import Flag
@@ -34,7 +36,9 @@ _CONTENT_ATTRIBUTES = frozenset(
 )
 _INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN
 _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
-_WATCHED = re.compile(rb'"value"|"type"|"autocomplete"|is-password|\\u00')
+_WATCHED = (r'"value"', r'"type"', r'"autocomplete"', r"is-password", r"\\u00")
+"""What the attributes of an ordinary element must hold to matter, besides words of selectors."""
+
 _STARRED_ONCE = "data-rr-is-password"
 """Set by rrweb on a field that was of type password once (rrweb-snapshot utils.ts)."""
 
@@ -49,15 +53,26 @@ class NodeMasker:
         self._masks_inputs = policy.inputs is BodyMode.MASK
         self._base = Flag.MASK if policy.text_mode is TextMode.ALL else Flag.NONE
         self._selective = policy.selectors
-        words = {each.word.encode() for each in self._selective} | {rb"\u00"}
-        self._words = re.compile(b"|".join(map(re.escape, sorted(words))))
+        words = sorted({re.escape(each.json_word.decode()) for each in self._selective})
+        self._words = compile_scan("|".join((r"\\u00", *words)))
+        self._watched = compile_scan("|".join((*_WATCHED, *words)))
+        kinds = ((policy.block, Flag.BLOCK), (policy.mask, Flag.MASK), (policy.unmask, Flag.KEEP))
+        self._selectors = tuple((each, flag) for some, flag in (*kinds, (policy.ignore, Flag.REMOVE)) for each in some)
+        self._asks_tags = any(each.tag for each in self._selective)
+        self._asked = frozenset(each.attribute for each in self._selective if each.attribute)
+        self._classes = tuple({each.cls for each in self._selective if each.cls})
+        self._blocked = lru_cache(maxsize=1024)(policy.blocks_input)
 
     @property
     def walks_all(self) -> bool:
         """Whether every node must be looked at, since text is masked unless something keeps it."""
         return self._base is not Flag.NONE
 
-    def may_select(self, text: bytes | Raw) -> bool:
+    def may_change(self, attributes: Raw) -> bool:
+        """Returns whether new attributes, as JSON, may make an element one that matters or hold a field's value."""
+        return self._watched.search(attributes) is not None
+
+    def _may_select(self, text: Raw) -> bool:
         """Returns whether JSON may hold an element that a selector means."""
         return self._words.search(text) is not None
 
@@ -112,22 +127,19 @@ class NodeMasker:
         if change.value is not UNSET:
             self._replace_text(change.value, flags, edits, counts)
 
-    def change_attributes(
-        self, change: AttributeChange, flags: int, edits: Edits, counts: Counts, *, select: bool
-    ) -> int:
+    def change_attributes(self, change: AttributeChange, flags: int, edits: Edits, counts: Counts) -> int:
         """Masks new attributes of an element, and returns the flags that it has with them.
 
         They are never less than they were: a field that shows its password stays a password.
         """
         raw = change.attributes
         marked = flags & (_TREATED | Flag.FIELD)
-        if not marked and _WATCHED.search(raw) is None and not (select and self.may_select(raw)):
+        if not marked and not self.may_change(raw):
             return flags
-        attributes = object_decoder.decode(raw)
-        plain = _plain(attributes)
+        attributes, plain = object_decoder.decode(raw), _plain(raw)
         became = _settled(flags | self._selected("", plain), flags)
         kind, autocomplete = _text(plain.get("type")), _text(plain.get("autocomplete"))
-        if self._policy.blocks_input(kind, autocomplete) or _STARRED_ONCE in plain:
+        if self._blocked(kind, autocomplete) or _STARRED_ONCE in plain:
             became = (became | Flag.REMOVE | Flag.FIELD) & ~Flag.OPEN
         is_field = self._masks_inputs and not became & Flag.STYLE
         self._attributes(attributes, plain, became | (Flag.FIELD if is_field else 0), edits, counts)
@@ -144,8 +156,7 @@ class NodeMasker:
 
     def _element(self, node: Node, tag: str, above: int, edits: Edits, counts: Counts) -> int:
         flags = above & (_INHERITED | Flag.SELECT)
-        attributes = self._read(node.attributes, tag, flags)
-        plain = _plain(attributes)
+        attributes, plain = self._read(node.attributes, tag, flags)
         flags = _settled(flags | self._selected(tag, plain), above)
         if tag in _STYLE_TAGS:
             return flags | Flag.STYLE
@@ -158,13 +169,13 @@ class NodeMasker:
             return its
         return its & ~Flag.FIELD  # nothing to remember: the value of an unknown field is masked
 
-    def _read(self, raw: Raw | UnsetType, tag: str, flags: int) -> dict[str, Raw]:
-        """Returns the attributes of an element if any of them may matter."""
+    def _read(self, raw: Raw | UnsetType, tag: str, flags: int) -> tuple[dict[str, Raw], dict[str, object]]:
+        """Returns the attributes of an element if any of them may matter, as JSON and as values."""
         if raw is UNSET or len(raw) <= 2:
-            return {}
-        if tag in FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self.may_select(raw):
-            return object_decoder.decode(raw)
-        return {}
+            return {}, {}
+        if tag in FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self._may_select(raw):
+            return object_decoder.decode(raw), _plain(raw)
+        return {}, {}
 
     def _field(self, tag: str, plain: dict[str, object]) -> int:
         match tag:
@@ -179,7 +190,7 @@ class NodeMasker:
 
     def _input(self, plain: dict[str, object]) -> int:
         kind = _text(plain.get("type")).lower() or "text"
-        if self._policy.blocks_input(kind, _text(plain.get("autocomplete"))) or _STARRED_ONCE in plain:
+        if self._blocked(kind, _text(plain.get("autocomplete"))) or _STARRED_ONCE in plain:
             return Flag.FIELD | Flag.REMOVE
         if kind in _BUTTONS:
             return 0
@@ -187,40 +198,36 @@ class NodeMasker:
 
     def _selected(self, tag: str, plain: dict[str, object]) -> int:
         """Returns the flags that selectors give an element."""
-        policy, found = self._policy, 0
-        if not plain and not any(selector.tag for selector in self._selective):
-            return 0
-        if any(each.matches(tag, plain) for each in policy.block):
-            found |= Flag.BLOCK
-        if any(each.matches(tag, plain) for each in policy.mask):
-            found |= Flag.MASK
-        elif any(each.matches(tag, plain) for each in policy.unmask):
-            found |= Flag.KEEP
-        if any(each.matches(tag, plain) for each in policy.ignore):
-            found |= Flag.REMOVE
-        return found
+        if not self._asks_tags and self._asked.isdisjoint(plain):
+            classes = plain.get("class")
+            if not isinstance(classes, str) or not any(cls in classes for cls in self._classes):
+                return 0
+        found = 0
+        for selector, flag in self._selectors:
+            if not found & flag and selector.matches(tag, plain):
+                found |= flag
+        return found & ~Flag.KEEP if found & Flag.MASK else found
 
     def _attributes(
         self, attributes: dict[str, Raw], plain: dict[str, object], flags: int, edits: Edits, counts: Counts
     ) -> None:
+        if flags & Flag.SELECT and plain.get("selected") is True:
+            edits.replace(attributes["selected"], b"false")
+        if flags & Flag.FIELD and "value" in attributes:
+            instead = self.input_value(flags)
+            if instead is not None:
+                self._put(attributes["value"], plain["value"], instead, ("input", "attribute"), edits, counts)
+        if not flags & (Flag.MASK | Flag.BLOCK) or flags & Flag.STYLE:
+            return
+        instead = _EMPTY if flags & Flag.BLOCK else _MASKED
         for name, raw in attributes.items():
-            value = plain[name]
-            if name == "selected" and flags & Flag.SELECT:
-                if value is True:
-                    edits.replace(raw, b"false")
-            elif name == "value" and flags & Flag.FIELD:
-                instead = self.input_value(flags)
-                if instead is not None:
-                    self._put(raw, value, instead, ("input", "attribute"), edits, counts)
-            elif self._hides(name, value, flags, plain):
-                instead = _EMPTY if flags & Flag.BLOCK else _MASKED
-                self._put(raw, value, instead, (self._why(flags), "attribute"), edits, counts)
+            is_own = (name == "value" and flags & Flag.FIELD) or (name == "selected" and flags & Flag.SELECT)
+            if not is_own and self._hides(name, plain[name], flags, plain):
+                self._put(raw, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
 
     @staticmethod
     def _hides(name: str, value: object, flags: int, plain: dict[str, object]) -> bool:
-        """Returns whether an attribute of an element with these flags must not be seen."""
-        if not flags & (Flag.MASK | Flag.BLOCK) or flags & Flag.STYLE:
-            return False
+        """Returns whether an attribute of a masked or blocked element must not be seen."""
         if name in _TEXT_ATTRIBUTES:
             return name != "content" or _text(plain.get("name")).lower() != "viewport"
         if name.startswith("aria-"):
@@ -277,6 +284,5 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _plain(attributes: dict[str, Raw]) -> dict[str, object]:
-    """Returns the values of attributes; objects (changes of style) as they are."""
-    return {name: msgspec.json.decode(raw) for name, raw in attributes.items()}
+_plain = msgspec.json.Decoder(dict[str, object]).decode
+"""Returns the values of attributes; objects (changes of style) as they are."""

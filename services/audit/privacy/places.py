@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
-
-from msgspec import UNSET
 
 from services.audit.privacy.events import raws_decoder
 from services.audit.privacy.urls import RESOURCE_KEYS, RESOURCE_TAGS
-from services.audit.rrweb import EventType, IncrementalSource
+from services.audit.rrweb import NOTHING, EventType, IncrementalSource
 
 if TYPE_CHECKING:
-    from services.audit.privacy.events import Event
+    from services.audit.payload import Decoded
+    from services.audit.privacy.edits import Edits
+    from services.audit.privacy.scan import Span
+    from services.audit.rrweb import Data
+
+# Plain numbers: an IntEnum's comparison costs more than all else that is done with most events.
+_FULL_SNAPSHOT, _INCREMENTAL = int(EventType.FULL_SNAPSHOT), int(EventType.INCREMENTAL_SNAPSHOT)
+_MUTATION = int(IncrementalSource.MUTATION)
 
 _LAYOUT_KEYS = frozenset(
     [
@@ -72,6 +78,9 @@ _TYPE_FIELDS: dict[int, str] = {
 _NODE_KEYS = frozenset({"textContent", "value"})
 _TAG_BEFORE = re.compile(rb'"tagName"\s*:\s*"([^"]{1,64})"')
 _SPACE = b" \t\r\n"
+_EMPTY = 2
+"""Bytes of `[]`."""
+
 _MAX_KEY = 128
 _TAG_REACH = 4096
 """Bytes before an `href` in which its element's tag is looked for: rrweb writes the tag right before the attributes."""
@@ -85,53 +94,133 @@ class Place(NamedTuple):
         key: The attribute or field that it is the value of; "": running text.
         is_layout: Whether it lays the page out and is not to be touched.
         is_resource: Whether it names something that the page loads.
+        is_node: Whether it stands in a snapshot or a mutation.
     """
 
     field: str
     key: str
     is_layout: bool = False
     is_resource: bool = False
+    is_node: bool = False
+
+
+class Tree(NamedTuple):
+    """The nodes that an event brings: a full snapshot's document, a mutation's additions. Events count from 0."""
+
+    number: int
+    data: Data
+    field: str
+    span: Span
 
 
 class Places:
-    """Tells where the strings of one chunk stand."""
+    """Tells where the strings of one chunk stand.
 
-    def __init__(self, text: bytes, events: list[Event]) -> None:
-        """Finds the events in the text of a chunk."""
-        self._text = text
-        self._events = events
-        self._starts: list[int] = []
-        at = 0
-        for raw in raws_decoder.decode(text):
-            at = text.index(b"{", at)
-            self._starts.append(at)
-            at += len(raw)
+    The decoder does not say where events begin, and to ask it costs as much as the scan. But the parts that it
+    hands out raw have addresses, and nearly all strings that anybody looks for stand in those.
+    """
+
+    def __init__(self, decoded: Decoded, edits: Edits) -> None:
+        """Takes a chunk; `edits` tells where raw parts lie."""
+        self._events, self._text = decoded
+        self._edits = edits
+        self.sources: dict[int, int | None] = {}
+        """Sources of incremental events that have no data, by the event's number."""
+
+    @cached_property
+    def trees(self) -> list[Tree]:
+        """The trees in the chunk, in order."""
+        found = []
+        for index, event in enumerate(self._events):
+            data = event.data
+            if data is None:
+                continue
+            if event.type == _INCREMENTAL:
+                if data.source == _MUTATION and data.adds is not NOTHING:
+                    found.append(Tree(index, data, "adds", self._edits.span(data.adds)))
+            elif event.type == _FULL_SNAPSHOT and data.node is not NOTHING:
+                found.append(Tree(index, data, "node", self._edits.span(data.node)))
+        return found
+
+    def events_around(self, place: int) -> tuple[int, ...]:
+        """Returns the numbers of events one of which holds a place, if an event with a tree does.
+
+        A place in such an event lies behind where its tree begins, or before that and behind where the tree before
+        begins; so that the event is found without knowing where it begins or ends.
+        """
+        trees, at = self.trees, bisect_right(self._tree_starts, place)
+        if at and place < trees[at - 1].span[1]:
+            return (trees[at - 1].number,)
+        return tuple(tree.number for tree in trees[max(at - 1, 0) : at + 1])
 
     def of(self, start: int, end: int) -> Place:
         """Returns where the string from `start` to `end`, quotes included, stands."""
         text = self._text
-        index = max(bisect_right(self._starts, start) - 1, 0)
-        event = self._events[index]
-        kind, source = event.type, None
-        if kind == EventType.INCREMENTAL_SNAPSHOT and event.data is not UNSET:
-            source = event.data.source
-        is_node = kind == EventType.FULL_SNAPSHOT or source == IncrementalSource.MUTATION
         key = "" if _is_key(text, end) else _key_before(text, start)
+        if self._is_in_tree(start):
+            is_node, field = True, _node_field(key)
+        else:
+            kind, source = self._event_at(start)
+            is_node = kind == _FULL_SNAPSHOT or source == _MUTATION
+            field = _node_field(key) if is_node else _field(kind, source)
         if is_node and key in _LAYOUT_KEYS:
-            return Place("attribute", key, is_layout=True)
-        field = _field(key, kind, source, is_node=is_node)
+            return Place("attribute", key, is_layout=True, is_node=True)
         resource = field == "style" or key in RESOURCE_KEYS or field == "asset"
         if key == "href" and is_node:
-            tags = _TAG_BEFORE.findall(text, max(self._starts[index], start - _TAG_REACH), start)
+            tags = _TAG_BEFORE.findall(text, max(0, start - _TAG_REACH), start)
             resource = bool(tags) and tags[-1].lower().decode(errors="replace") in RESOURCE_TAGS
-        return Place(field, "" if key in _NODE_KEYS or field in {"style", "canvas"} else key, is_resource=resource)
+        key = "" if key in _NODE_KEYS or field in {"style", "canvas"} else key
+        return Place(field, key, is_resource=resource, is_node=is_node)
+
+    def _is_in_tree(self, place: int) -> bool:
+        at = bisect_right(self._tree_starts, place)
+        return at > 0 and place < self.trees[at - 1].span[1]
+
+    def _event_at(self, place: int) -> tuple[int, int | None]:
+        """Returns type and source of the event around a place in no tree."""
+        for starts, ends in self._changes:
+            at = bisect_right(starts, place)
+            if at and place < ends[at - 1]:
+                return _INCREMENTAL, _MUTATION
+        number = max(bisect_right(self._event_starts, place) - 1, 0)
+        event = self._events[number]
+        if event.type != _INCREMENTAL:
+            return event.type, None
+        return event.type, self.sources.get(number) if event.data is None else event.data.source
+
+    @cached_property
+    def _changes(self) -> list[tuple[list[int], list[int]]]:
+        """Where the changes of texts and of attributes begin and end, of mutations that have a tree."""
+        found = []
+        for field in ("texts", "attributes"):
+            parts = (getattr(tree.data, field) for tree in self.trees)
+            spans = [self._edits.span(part) for part in parts if len(part) > _EMPTY and part is not NOTHING]
+            found.append(([start for start, _ in spans], [end for _, end in spans]))
+        return found
+
+    @cached_property
+    def _tree_starts(self) -> list[int]:
+        return [tree.span[0] for tree in self.trees]
+
+    @cached_property
+    def _event_starts(self) -> list[int]:
+        """Where the events begin."""
+        starts: list[int] = []
+        at = 0
+        for raw in raws_decoder.decode(self._text):
+            at = self._text.index(b"{", at)
+            starts.append(at)
+            at += len(raw)
+        return starts
 
 
-def _field(key: str, kind: int, source: int | None, *, is_node: bool) -> str:
-    if is_node:
-        if key in _STYLE_KEYS:
-            return "style"
-        return "text" if key in {"textContent", ""} else "attribute"
+def _node_field(key: str) -> str:
+    if key in {"textContent", ""}:
+        return "text"
+    return "style" if key in _STYLE_KEYS else "attribute"
+
+
+def _field(kind: int, source: int | None) -> str:
     if source is not None:
         return _SOURCE_FIELDS.get(source, "other")
     return _TYPE_FIELDS.get(kind, "other")

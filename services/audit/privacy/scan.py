@@ -1,25 +1,27 @@
-r"""The scan: which JSON strings of a chunk may hold something that a rule finds.
+r"""The scan: which JSON strings of a chunk may hold something that a rule finds, and which may mean an element.
 
-One RE2 automaton with the hints of all rules runs over the raw bytes, at some 400 MB/s. Where it stops, the
-string around is cut out exactly: whether a place lies in a string is told by the quotes
-before it. An escaped printable character (`\\u0040` for @) is a hint itself, so that escapes hide nothing;
-so are the words of selectors.
+One RE2 automaton with the hints of all rules runs over the raw bytes, at some 500 MB/s: the one pass over a chunk
+that masking cannot do without. Where it stops, the string around is cut out exactly: whether a place lies in a
+string is told by the quotes before it. An escaped printable character (`\\u0040` for @) is a hint itself, so
+that escapes hide nothing; so are the tags of form fields and the words of selectors: a mutation without any of
+them brings no element that matters.
 Patterns of a policy's own are scanned for separately, since they were not written with escapes in mind.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from services.audit.linear import compile_pattern, compile_scan
+from services.audit.privacy.nodes import FIELD_TAGS
 from services.audit.privacy.policy import Method
 from services.audit.privacy.rules import URL_RULE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from services.audit.linear import Pattern
     from services.audit.privacy.policy import Policy
@@ -27,17 +29,43 @@ if TYPE_CHECKING:
 _ESCAPE_HINT = r"\\u00[2-7][0-9a-fA-F]"
 _URL_HINT = r"[?#&;][^\s\"?#&;={}<>():,]+="
 
+_TAG_HINT = '"(?i:' + "|".join(sorted(FIELD_TAGS)) + ')"'
+_ODD_HINTS = (
+    r'd"\s*:\s*-?[0-9]+[.eE]',
+    r'd"(?:\s+:|:\s)',
+    r'(?:adds|texts|removes)"\s*:\s*[^\[\s]',
+    r'attributes"\s*:\s*[^\[{\s]',
+)
+"""Numbers of nodes in a form that JSON.stringify does not give them, and parts of mutations that are no lists."""
+
 _SPACE = b" \t\r\n"
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 
 Span = tuple[int, int]
 
 
+class Scan(NamedTuple):
+    """What a scan found.
+
+    Attributes:
+        strings: Where the strings lie that may need masking, quotes included, in order.
+        elements: Where strings begin that may make an element one that matters.
+        may_select: Whether a selector may mean an element; escapes may hide its words.
+        is_odd: Whether parts of mutations may be written in a way in which nobody looks for them.
+    """
+
+    strings: list[Span]
+    elements: list[int]
+    may_select: bool
+    is_odd: bool
+
+
 class Scanner:
     """Finds the strings that may need masking."""
 
     def __init__(self, policy: Policy) -> None:
-        hints = [_ESCAPE_HINT, *(re.escape(each.word) for each in policy.selectors)]
+        self._words = tuple({each.json_word for each in policy.selectors})
+        hints = [_TAG_HINT, _ESCAPE_HINT, *(re.escape(word.decode()) for word in self._words)]
         custom = []
         for rule in policy.rules:
             if rule.method is Method.KEEP:
@@ -48,20 +76,53 @@ class Scanner:
                 hints.append(_URL_HINT)
             else:
                 hints += [hint for finder in policy.finders(rule.name) for hint in finder.hints]
-        self._select = (*(each.word.encode() for each in policy.selectors), rb"\u00")
-        self._hints = compile_scan("|".join(f"(?:{hint})" for hint in dict.fromkeys(hints)))
+        self._odd_hints = _any(_ODD_HINTS)
+        self._hints = _any([*hints, *_ODD_HINTS])
+        self._usual_hints = _any(hints)
         self._custom: Pattern | None = None
         if custom:
             self._custom = compile_pattern("|".join(f"(?m:{pattern})" for pattern in custom))
 
-    def strings(self, text: bytes) -> list[Span]:
-        """Returns where the strings of JSON in UTF-8 lie that may need masking, quotes included, in order."""
-        found = _hinted(self._hints, text)
-        return found if self._custom is None else sorted({*found, *self._own(self._custom, text)})
+    def scan(self, text: bytes) -> Scan:
+        """Returns what is found in JSON in UTF-8."""
+        scan = self._hinted(text)
+        if self._custom is not None:
+            scan = scan._replace(strings=sorted({*scan.strings, *self._own(self._custom, text)}))
+        return scan
 
-    def may_select(self, text: bytes, strings: list[Span]) -> bool:
-        """Returns whether a selector may mean an element, given the strings found; escapes may hide its word."""
-        return any(text.find(word, start, end) >= 0 for start, end in strings for word in self._select)
+    def _hinted(self, text: bytes) -> Scan:
+        search, quotes = self._hints.search, None
+        found: list[Span] = []
+        elements: list[int] = []
+        may_select = is_odd = False
+        last = 0
+        while (match := search(text, last)) is not None:
+            first, last = match[0]
+            if text[last - 1] == _QUOTE and text[first] == _QUOTE:
+                elements.append(first)  # the tag of a form field
+                continue
+            start, sure = _string_before(text, last - 1)
+            if start >= 0 and not sure:
+                quotes = quotes or Quotes(text)
+                span = quotes.around(last - 1)
+                start = -1 if span is None else span[0]
+            if start < 0:
+                if not is_odd and self._odd_hints.search(text[first:last]) is not None:
+                    is_odd, search = True, self._usual_hints.search
+                continue
+            end = text.index(b'"', last - 1)
+            while _is_escaped(text, end):
+                end = text.index(b'"', end + 1)
+            last = end + 1
+            found.append((start, last))
+            if text.find(rb"\u00", start, end) >= 0:
+                may_select = is_odd = True
+            for word in self._words:
+                if text.find(word, start, end) >= 0:
+                    elements.append(start)
+                    may_select = True
+                    break
+        return Scan(found, elements, may_select, is_odd)
 
     def _own(self, pattern: Pattern, text: bytes) -> Iterator[Span]:
         """Yields the strings that a policy's own patterns may match.
@@ -79,27 +140,8 @@ class Scanner:
                 end = span[1]
 
 
-def _hinted(hints: Pattern, text: bytes) -> list[Span]:
-    found: list[Span] = []
-    quotes: Quotes | None = None
-    last = 0
-    while (match := hints.search(text, last)) is not None:
-        last = match[0][1]
-        start, sure = _string_before(text, last - 1)
-        if start < 0:
-            continue
-        if not sure:
-            quotes = quotes or Quotes(text)
-            span = quotes.around(last - 1)
-            if span is None:
-                continue
-            start = span[0]
-        end = text.index(b'"', last - 1)
-        while _is_escaped(text, end):
-            end = text.index(b'"', end + 1)
-        last = end + 1
-        found.append((start, last))
-    return found
+def _any(hints: Sequence[str]) -> Pattern:
+    return compile_scan("|".join(f"(?:{hint})" for hint in dict.fromkeys(hints)))
 
 
 def _string_before(text: bytes, place: int) -> tuple[int, bool]:
@@ -136,6 +178,11 @@ class Quotes:
             escaped = escaped[[_is_escaped(text, place) for place in escaped.tolist()]]
         is_quote[escaped] = False
         self._places = np.flatnonzero(is_quote)
+
+    def strings(self) -> list[Span]:
+        """Returns all strings."""
+        places = self._places.tolist()
+        return [(start, end + 1) for start, end in zip(places[::2], places[1::2], strict=True)]
 
     def around(self, place: int) -> Span | None:
         """Returns the string that a place lies in, quotes included; None if it lies in none.

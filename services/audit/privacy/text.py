@@ -10,7 +10,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING, TypeAlias
+import secrets
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import msgspec
 
 from services.audit.linear import PatternSet, compile_pattern
 from services.audit.privacy.policy import Method
@@ -33,12 +37,30 @@ _MAX_PASSES = 8
 _SHORT = 2048
 """Bytes up to which a text is searched as a whole."""
 
+_MAX_KNOWN, _MOST_KNOWN = 512, 16_384
+"""Bytes of strings, and number of them, of which it is remembered what rules make of them."""
+
+_SHORTEST = 4
+"""Bytes of the shortest text in which a rule that comes with Afterimage finds something: `//a@`."""
+
 _MEDIA = r"data:(?:image|font|video|audio)/[0-9A-Za-z.+-]{1,64}(?:;[0-9A-Za-z=-]{1,32})*;base64,[0-9A-Za-z+/=%]*"
 
 
 def is_masked(text: str) -> bool:
     """Returns whether a text is empty, white space, or stars such as a recorder puts."""
     return not text.strip("* \t\r\n\u00a0")
+
+
+class Known(NamedTuple):
+    """What rules make of a string.
+
+    Attributes:
+        masked: JSON of what stands there instead; None: nothing was found.
+        counts: How often each rule found something, with "" for the class of field.
+    """
+
+    masked: bytes | None
+    counts: Counts
 
 
 class _Rule:
@@ -56,28 +78,36 @@ class _Rule:
         self.edges = finder.edges
         self.place = 0
 
-    def find(self, text: bytes) -> Iterator[tuple[int, int]]:
-        """Yields where in UTF-8 text the real thing lies."""
-        for match in self.pattern.finditer(text):
-            start, end = match[self.group]
-            if start >= end or (self.edges and _touches(text, start, end)):
+    def find(self, text: bytes, start: int, end: int, found: list[Found]) -> None:
+        """Adds to `found` where between two places of UTF-8 text the real thing lies."""
+        text = text[start:end]
+        search, length, at = self.pattern.search, len(text), 0
+        while at <= length and (match := search(text, at)) is not None:
+            first, last = match[0]
+            at = last if first < last else last + 1
+            first, last = match[self.group]
+            if first >= last or (self.edges and _touches(text, first, last)):
                 continue
             if self.check is None:
-                yield start, end
+                found.append((start + first, self.place, start + last))
                 continue
-            candidate = text[start:end].decode()
-            if candidate.isascii():
-                for first, last in self.check(candidate):
-                    yield start + first, start + last
-            else:
-                for first, last in self.check(candidate):
-                    yield start + len(candidate[:first].encode()), start + len(candidate[:last].encode())
+            candidate = text[first:last].decode()
+            is_ascii = candidate.isascii()
+            for before, behind in self.check(candidate):
+                if is_ascii:
+                    found.append((start + first + before, self.place, start + first + behind))
+                else:
+                    left, right = len(candidate[:before].encode()), len(candidate[:behind].encode())
+                    found.append((start + first + left, self.place, start + first + right))
 
 
 def _touches(text: bytes, start: int, end: int) -> bool:
     """Returns whether an ASCII letter or digit stands right before or after."""
     return (start > 0 and text[start - 1 : start].isalnum()) or text[end : end + 1].isalnum()
 
+
+Found: TypeAlias = tuple[int, int, int]
+"""(start, place of the rule, end)."""
 
 _Gate: TypeAlias = tuple["Pattern | None", list[_Rule]]
 
@@ -104,10 +134,13 @@ class TextMasker:
         self._gates: list[_Gate] = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
         self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
         self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
+        self._known: dict[bytes, Known] = {}
+        self._salt = secrets.token_bytes(32)
         names = sorted({rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word"})
         self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{_MEDIA}")
         kept = frozenset(name.lower() for name in policy.kept_query_parameters)
         self._urls = UrlMasker(kept, self._replace_parameter)
+        self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST
 
     def replacement(self, rule: str, method: Method, value: str) -> str:
         """Returns what stands in place of a value."""
@@ -140,13 +173,34 @@ class TextMasker:
             if found:
                 counts[URL_RULE, field] = counts.get((URL_RULE, field), 0) + len(found)
         for _ in range(_MAX_PASSES):
-            after = self._once(before, field, counts)
+            after, left = self._once(before, field, counts)
             if after == before:
                 break
             before = after
+            if left < self._settled:
+                break
         else:
             return MASK
         return text if before == body else before.decode()
+
+    def mask_json(self, raw: bytes) -> Known | None:
+        """Returns what the rules make of a JSON string, wherever it stands; None: that depends on where it stands.
+
+        Pages say the same again and again, so short strings are remembered: under a digest, never as they are.
+        """
+        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the place
+            return None
+        digest = blake2b(raw, digest_size=16, key=self._salt).digest()
+        known = self._known.get(digest)
+        if known is None:
+            value = msgspec.json.decode(raw)
+            counts: Counts = {}
+            masked = self.mask(value, "", counts)
+            known = Known(None if masked == value else msgspec.json.encode(masked), counts)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[digest] = known
+        return known
 
     def _is_kept(self, text: str) -> bool:
         """Returns whether all of a text is a mask, or an embedded picture, font or recording."""
@@ -154,22 +208,23 @@ class TextMasker:
         match = self._keep.search(body)
         return match is not None and match[0] == (0, len(body))
 
-    def _once(self, body: bytes, field: str, counts: Counts) -> bytes:
-        parts: list[bytes] = []
+    def _once(self, body: bytes, field: str, counts: Counts) -> tuple[bytes, int]:
+        """Returns a text after one pass, and how many bytes of it are no masks."""
         gates = self._open_gates(body)
         if not gates or not body:
-            return body
+            return body, len(body)
+        parts: list[bytes] = []
         if not (b"*" in body or b"[" in body or b"data:" in body):
-            return b"".join(parts) if self._mask_part(body, gates, field, counts, parts) else body
-        changed = False
-        at = 0
+            left = self._mask_part(body, gates, field, counts, parts)
+            return b"".join(parts), left
+        left = at = 0
         for kept in self._keep.finditer(body):
             start, end = kept[0]
-            changed |= self._mask_part(body[at:start], gates, field, counts, parts)
+            left += self._mask_part(body[at:start], gates, field, counts, parts)
             parts.append(body[start:end])
             at = end
-        changed |= self._mask_part(body[at:], gates, field, counts, parts)
-        return b"".join(parts) if changed else body
+        left += self._mask_part(body[at:], gates, field, counts, parts)
+        return b"".join(parts), left
 
     def _open_gates(self, body: bytes) -> list[_Gate]:
         """Returns the rules that may find something, each behind its gate."""
@@ -184,22 +239,25 @@ class TextMasker:
                 gates.append((None, rules))
         return gates
 
-    def _mask_part(self, part: bytes, gates: list[_Gate], field: str, counts: Counts, out: list[bytes]) -> bool:
-        found = sorted(
-            (first + start, rule.place, first + end)
-            for gate, rules in gates
-            for first, last in _windows(gate, part, rules[0].reach)
-            for rule in rules
-            for start, end in rule.find(part[first:last])
-        )
-        at = 0
-        for start, end, place in _merged(found, self._rules):
+    def _mask_part(self, part: bytes, gates: list[_Gate], field: str, counts: Counts, out: list[bytes]) -> int:
+        """Adds a part after masking to `out`; returns how many of its bytes are left."""
+        found: list[Found] = []
+        for gate, rules in gates:
+            for first, last in _windows(gate, part, rules[0].reach):
+                for rule in rules:
+                    rule.find(part, first, last, found)
+        if not found:
+            out.append(part)
+            return len(part)
+        at, left = 0, len(part)
+        for start, place, end in _merged(sorted(found), self._rules) if len(found) > 1 else found:
             rule = self._rules[place]
             counts[rule.name, field] = counts.get((rule.name, field), 0) + 1
             out += (part[at:start], self.replacement(rule.name, rule.method, part[start:end].decode()).encode())
             at = end
+            left -= end - start
         out.append(part[at:])
-        return bool(found)
+        return left
 
     def _replace_parameter(self, value: str) -> str:
         return value if self._is_kept(value) else self.replacement(URL_RULE, self._url_method, value)
@@ -220,19 +278,19 @@ def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, i
     return windows
 
 
-def _merged(found: list[tuple[int, int, int]], rules: list[_Rule]) -> Iterator[tuple[int, int, int]]:
-    """Yields (start, end, place) without overlaps: what overlaps becomes one, under the rule that comes first.
+def _merged(found: list[Found], rules: list[_Rule]) -> Iterator[Found]:
+    """Yields what was found without overlaps: what overlaps becomes one, under the rule that comes first.
 
     Only credentials stay alone: `user:pw@host.org` looks like an address, and the host is worth keeping.
     """
-    current: tuple[int, int, int] | None = None
+    current: Found | None = None
     for start, place, end in found:
         if current is None:
-            current = start, end, place
-        elif start >= current[1]:
+            current = start, place, end
+        elif start >= current[2]:
             yield current
-            current = start, end, place
-        elif rules[current[2]].name != "url_credentials":
-            current = min(current[0], start), max(current[1], end), min(current[2], place)
+            current = start, place, end
+        elif rules[current[1]].name != "url_credentials":
+            current = min(current[0], start), min(current[1], place), max(current[2], end)
     if current is not None:
         yield current

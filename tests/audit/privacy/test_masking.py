@@ -196,6 +196,16 @@ def test_selectors_follow_nodes_by_id_through_mutations():
     assert b"New page" in fresh.text
 
 
+def test_what_is_added_under_a_field_of_the_same_mutation_is_masked():
+    adds = [
+        {"parentId": 4, "nextId": None, "node": node("textarea", 20)},
+        {"parentId": 20, "nextId": None, "node": words(21, "Dana Lind")},
+    ]
+    events, state = run(DEFAULT, pack(snapshot()), pack(change(adds=adds)))
+    assert events[1]["data"]["adds"][1]["node"]["textContent"] == MASK
+    assert b"Dana" not in DEFAULT.mask(state, pack(change(texts=[{"id": 21, "value": "Dana L"}]))).text
+
+
 def test_blocked_elements_keep_their_nodes_and_lose_their_content():
     start = pack(
         snapshot(
@@ -329,9 +339,9 @@ def test_user_patterns_take_linear_time():
 
     def seconds(size: int) -> float:
         text = pack(change(texts=[{"id": 1, "value": "a" * size + "b" + "x" * size}]))
-        began = time.perf_counter()
+        began = time.thread_time()
         which.mask(MaskState(True), text)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     seconds(1000)
     assert seconds(400_000) < 5
@@ -352,9 +362,9 @@ def test_user_patterns_take_linear_time():
 )
 def test_built_in_rules_take_linear_time(hostile):
     text = pack(change(texts=[{"id": 1, "value": hostile + " dana@example.com"}]))
-    began = time.perf_counter()
+    began = time.thread_time()
     masked = DEFAULT.mask(MaskState(True), text)
-    assert time.perf_counter() - began < 5
+    assert time.thread_time() - began < 5
     assert b"dana@" not in masked.text
 
 
