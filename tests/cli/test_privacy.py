@@ -81,12 +81,14 @@ def test_a_key_that_is_masked_itself_is_not_said(tmp_path):
     assert "  event 0  data.payload  email x2" in answer.lines
 
 
-def test_a_stored_session_is_checked_against_another_policy(tmp_path, planted):
-    path, events, _ = planted
+def test_an_import_is_masked_and_a_stored_session_is_checked_against_another_policy(tmp_path, planted):
+    path, events, canaries = planted
     with audit_process(tmp_path, AFTERIMAGE_PRIVACY="{}") as audit:
         assert audit.run("import", path).status == 0
         (listed,) = audit.run("sessions", "--json").lines
         session = json.loads(listed)["sessionId"]
+        assert audit.run("export", session, "-o", tmp_path / "out.json").status == 0
+        assert leaks((tmp_path / "out.json").read_bytes(), canaries) == []
         masked = audit.run("privacy", "check", session)
         assert masked.lines[-1].startswith(f"0 places in {len(events):,} events"), masked.err
         strict = audit.run("privacy", "check", session, AFTERIMAGE_PRIVACY='{"preset": "strict"}')

@@ -39,6 +39,10 @@ _ODD_HINTS = (
 """Numbers of nodes in a form that JSON.stringify does not give them, and parts of mutations that are no lists."""
 
 _SPACE = b" \t\r\n"
+_OPENERS, _CLOSERS = b":,[{", b":,}]"
+"""What stands right before a quote that opens a string, and right behind one that closes one."""
+
+_UNSURE = _CLOSERS + _SPACE
 _QUOTE, _BACKSLASH = 0x22, 0x5C
 
 Span = tuple[int, int]
@@ -90,7 +94,7 @@ class Scanner:
             scan = scan._replace(strings=sorted({*scan.strings, *self._own(self._custom, text)}))
         return scan
 
-    def _hinted(self, text: bytes) -> Scan:
+    def _hinted(self, text: bytes) -> Scan:  # noqa: C901 - one loop: calls cost more than they tidy
         search, quotes = self._hints.search, None
         found: list[Span] = []
         elements: list[int] = []
@@ -101,17 +105,19 @@ class Scanner:
             if text[last - 1] == _QUOTE and text[first] == _QUOTE:
                 elements.append(first)  # the tag of a form field
                 continue
-            start, sure = _string_before(text, last - 1)
-            if start >= 0 and not sure:
-                quotes = quotes or Quotes(text)
-                span = quotes.around(last - 1)
-                start = -1 if span is None else span[0]
-            if start < 0:
-                if not is_odd and self._odd_hints.search(text[first:last]) is not None:
-                    is_odd, search = True, self._usual_hints.search
-                continue
+            start = text.rfind(b'"', 0, last - 1)
+            if start <= 0 or text[start - 1] not in _OPENERS or text[start + 1] in _UNSURE:
+                start, sure = _string_before(text, last - 1)
+                if start >= 0 and not sure:
+                    quotes = quotes or Quotes(text)
+                    span = quotes.around(last - 1)
+                    start = -1 if span is None else span[0]
+                if start < 0:
+                    if not is_odd and self._odd_hints.search(text[first:last]) is not None:
+                        is_odd, search = True, self._usual_hints.search
+                    continue
             end = text.index(b'"', last - 1)
-            while _is_escaped(text, end):
+            while text[end - 1] == _BACKSLASH and _is_escaped(text, end):
                 end = text.index(b'"', end + 1)
             last = end + 1
             found.append((start, last))
@@ -160,11 +166,11 @@ def _string_before(text: bytes, place: int) -> tuple[int, bool]:
     before, after = start - 1, start + 1
     while text[before] in _SPACE:
         before -= 1
-    if text[before] not in b":,[{":
+    if text[before] not in _OPENERS:
         return -1, True
     while text[after] in _SPACE:
         after += 1
-    return start, text[after] not in b",:}]"
+    return start, text[after] not in _CLOSERS
 
 
 class Quotes:
