@@ -29,6 +29,7 @@ export default function PlayerPage() {
     atMs.current = Math.max(0, state.atMs - timeMs(state.details?.session?.startTime));
   }, []);
   const seconds = Number(query.get("t"));
+  const hereAndNow = (): string => `/sessions/${id}?t=${Math.floor(atMs.current / 1000)}`;
 
   return (
     <div className={styles.page}>
@@ -60,7 +61,9 @@ export default function PlayerPage() {
         key={id}
         sessionId={id}
         onState={onState}
-        problemView={(found, retry) => <PageProblem problem={aboutSession(found, id)} onRetry={retry} />}
+        problemView={(found, retry) => (
+          <PageProblem problem={aboutSession(found, id)} onRetry={retry} back={hereAndNow()} />
+        )}
         {...(seconds > 0 ? { beginAtMs: seconds * 1000 } : {})}
       />
     </div>

@@ -497,10 +497,12 @@ export class Player {
   #fail(found: Problem): void {
     if (this.#abort.signal.aborted || this.#state.problem !== null) return;
     this.#feed.close();
-    this.#stage.pause();
+    if (found.mayRetry) this.#stage.pause();
+    else this.#stage.clear();
     this.#set({
       problem: found,
-      phase: this.#state.phase === "ready" && found.kind !== "not-found" ? "ready" : "failed",
+      // What is loaded may still be looked at while the server is away, but not by who may not see it any more.
+      phase: this.#state.phase === "ready" && found.mayRetry ? "ready" : "failed",
       isPlaying: false,
       isWaiting: false,
       live: null,
