@@ -23,7 +23,7 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "there is no npm here"; e
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
 
-.PHONY: help run web test test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench gen check-gen
+.PHONY: help run web test test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -82,6 +82,9 @@ endif
 $(WEB)/dist/console/index.html: $(WEB)/node_modules/.installed $(WEB_SOURCES)
 	npm run --silent build --prefix $(WEB)
 	@touch -c $@
+
+screenshots: $(VENV)/.dev web ## Takes the pictures of docs/screenshots/ in a Chromium from PATH
+	PYTHONPATH=.:tests $(BIN)/python -m tests.browser.screenshots
 
 bench: $(VENV)/.dev ## Measures; prints a table and writes docs/benchmarks.md
 	PYTHONPATH=tests $(BIN)/python -m bench

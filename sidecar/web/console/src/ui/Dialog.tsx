@@ -18,9 +18,12 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
 
   useEffect(() => {
     const element = dialog.current;
+    const before = document.activeElement;
     element?.showModal();
     return () => {
       element?.close();
+      // A dialog that is taken off the page does not give the focus back by itself.
+      if (before instanceof HTMLElement) before.focus();
     };
   }, []);
 

@@ -18,6 +18,8 @@ export class Stage {
   constructor(events: eventWithTime[], speed: number, onSize: (width: number, height: number) => void) {
     this.element = document.createElement("div");
     this.element.className = "stage";
+    // A picture: the Tab key goes past what the visitor could have used.
+    this.element.inert = true;
     document.body.append(this.element);
     this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
     const end: eventWithTime = {

@@ -1,0 +1,107 @@
+"""Every page of the console as somebody sees it: for the tests of accessibility, and for the pictures in docs/."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from afterimage.share.v1 import share_service_pb2 as share
+from google.protobuf.duration_pb2 import Duration
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the pages show.
+
+    Attributes:
+        session: A session that has ended.
+        heat: A page with clicks, by its normalised URL.
+    """
+
+    session: str
+    heat: str
+
+
+class Scenes:
+    """Opens pages; each method returns when its page shows what it is about."""
+
+    def __init__(self, installation, shown):
+        self._installation = installation
+        self._shown = shown
+
+    async def sessions(self, page):
+        await self._enter(page, "/")
+        await page.locator("main ul li, main tbody tr").first.wait_for()
+
+    async def player(self, page):
+        await self._enter(page, f"/sessions/{self._shown.session}")
+        await _replays(page)
+
+    async def live(self, page):
+        await self._enter(page, "/live")
+        await page.locator("[data-session]").first.wait_for()
+
+    async def heatmap(self, page):
+        await self._enter(page, f"/heatmap?{urlencode({'page': self._shown.heat})}")
+        await page.locator("canvas[role=img]").wait_for()
+        await page.frame_locator("iframe").frame_locator("iframe").locator("body").wait_for()
+
+    async def share_dialog(self, page):
+        await self.player(page)
+        await page.get_by_role("button", name="Share", exact=True).click()
+        dialog = page.get_by_role("dialog")
+        await dialog.get_by_label("Label").fill("For the designers")
+        await dialog.get_by_role("button", name="Make the link").click()
+        await dialog.get_by_label("The link").wait_for()
+        await dialog.get_by_role("button", name="Revoke For the designers").first.wait_for()
+
+    async def share_form(self, page):
+        await self.player(page)
+        await page.get_by_role("button", name="Share", exact=True).click()
+        await page.get_by_role("dialog").get_by_label("Label").wait_for()
+
+    async def share(self, page):
+        await page.goto(await self._link())
+        await _replays(page)
+
+    async def share_passcode(self, page):
+        await page.goto(await self._link(passcode="swordfish"))
+        await page.get_by_label("Passcode").wait_for()
+
+    async def share_expired(self, page):
+        await page.goto(f"{self._installation.url}/s/{'A' * 43}")
+        await page.get_by_role("heading", name="This link has expired").wait_for()
+
+    async def sign_in(self, page):
+        await page.goto(f"{self._installation.url}/signin")
+        await page.get_by_label("Token").wait_for()
+
+    async def _enter(self, page, path):
+        await page.goto(self._installation.sign_in_url(subject="ada@loom.example"))
+        await page.wait_for_url(lambda address: "/signin" not in address)
+        await page.goto(f"{self._installation.url}{path}")
+
+    async def _link(self, **wanted):
+        request = share.CreateShareLinkRequest(session_id=self._shown.session, ttl=Duration(seconds=3600), **wanted)
+        made = await self._installation.share.CreateShareLink(request, metadata=self._installation.metadata)
+        return f"{self._installation.url}/s/{made.token}"
+
+
+SCENES = (
+    "sessions",
+    "player",
+    "live",
+    "heatmap",
+    "share_dialog",
+    "share_form",
+    "share",
+    "share_passcode",
+    "share_expired",
+    "sign_in",
+)
+"""Names of the methods of Scenes."""
+
+
+async def _replays(page):
+    frame = page.frame_locator("iframe[title='Replay of the recorded page']")
+    await frame.frame_locator("iframe").locator("body *:visible").first.wait_for()

@@ -1,0 +1,87 @@
+"""Takes the pictures of docs/screenshots/: `make screenshots`.
+
+An installation is started, people who are made up visit its demo shop, and every page is taken in both themes, on a
+desk and on a phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from afterimage.audit.v1 import audit_service_pb2 as audit
+from PIL import Image
+
+from tests import web
+
+from .chromium import launched
+from .installation import installed
+from .scenes import Scenes, Shown
+from .visits import visit
+
+OUT = web.ROOT / "docs" / "screenshots"
+SCENES = ("sessions", "player", "live", "heatmap", "share_dialog", "share", "sign_in")
+WIDTHS = {1280: 800, 390: 844}
+VISITS, AT_ONCE, LIVE = 24, 4, 3
+MAX_BYTES = 3_000_000
+SETTLE_MS = 2_500
+"""Time for what is drawn little by little: a replay's picture, a heatmap's."""
+
+
+async def main():
+    web.built()
+    async with launched() as browser:
+        with tempfile.TemporaryDirectory() as directory:
+            async with installed(Path(directory)) as installation:
+                live = await _visits(browser, installation)
+                scenes = Scenes(installation, await _shown(installation))
+                OUT.mkdir(parents=True, exist_ok=True)
+                for scene in SCENES:
+                    await _pictures(browser, scenes, scene)
+                for context in live:
+                    await context.close()
+    sizes = Counter({path.name: path.stat().st_size for path in OUT.glob("*.webp")})
+    sys.stdout.write(f"{len(sizes)} pictures, {sizes.total():,} bytes, largest {sizes.most_common(1)}\n")
+    return int(sizes.total() > MAX_BYTES)
+
+
+async def _visits(browser, installation):
+    """Has the shop visited; returns the contexts of those who are there still."""
+    some = asyncio.Semaphore(AT_ONCE)
+
+    async def one(number):
+        async with some:
+            return await visit(browser, installation.url, number, stays=number >= VISITS - LIVE)
+
+    return [context for context in await asyncio.gather(*map(one, range(VISITS))) if context is not None]
+
+
+async def _shown(installation):
+    """Chooses what the pictures show: a session in which something went wrong, and the shop's busiest page."""
+    stub, metadata = installation.audit.stub, installation.metadata
+    pages = await stub.ListPages(audit.ListPagesRequest(contains="/demo"), metadata=metadata)
+    listed = await stub.ListSessions(audit.ListSessionsRequest(page_size=100), metadata=metadata)
+    troubled = [one for one in listed.sessions if one.totals.error_count and one.totals.rage_click_count]
+    session = max(troubled or listed.sessions, key=lambda one: one.duration.ToMilliseconds())
+    return Shown(session.session_id, pages.pages[0].page)
+
+
+async def _pictures(browser, scenes, scene):
+    for theme in ("light", "dark"):
+        for width, height in WIDTHS.items():
+            viewport = {"width": width, "height": height}
+            context = await browser.new_context(viewport=viewport, color_scheme=theme, device_scale_factor=1)
+            page = await context.new_page()
+            await getattr(scenes, scene)(page)
+            await page.wait_for_timeout(SETTLE_MS)
+            shot = Image.open(io.BytesIO(await page.screenshot()))
+            shot.save(OUT / f"{scene.replace('_', '-')}-{theme}-{width}.webp", quality=82, method=6)
+            await context.close()
+
+
+if __name__ == "__main__":
+    sys.exit(asyncio.run(main()))

@@ -1,0 +1,124 @@
+"""Every page can be read by assistive technology and used from a keyboard, in both themes, on a desk and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+import pytest_asyncio
+from afterimage.audit.v1 import audit_service_pb2 as audit
+
+from tests import web
+
+from .rrweb_events import now_ms, opened
+from .scenes import SCENES, Scenes, Shown
+
+AXE = web.WEB / "node_modules" / "axe-core" / "axe.min.js"
+GRAVE = {"serious", "critical"}
+SIZES = {"desk": {"width": 1280, "height": 844}, "phone": {"width": 390, "height": 844}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def scenes(installation):
+    """Pages that show the samples, and a session that is live."""
+    await installation.record(opened(now_ms()), finish=False, actor_id="grace")
+    stub, metadata = installation.audit.stub, installation.metadata
+    pages = await stub.ListPages(audit.ListPagesRequest(contains="shop.example.com/checkout"), metadata=metadata)
+    sessions = await stub.ListSessions(audit.ListSessionsRequest(page_size=500), metadata=metadata)
+    session = next(one.session_id for one in sessions.sessions if one.tags.get("foreign_id") or one.totals.error_count)
+    return Scenes(installation, Shown(session, pages.pages[0].page))
+
+
+async def findings(page):
+    """What axe-core finds: serious and critical, and where. What was recorded is not ours to judge."""
+    await page.evaluate(AXE.read_text())
+    result = await page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")
+    return [
+        (violation["id"], violation["help"], [node["html"][:160] for node in violation["nodes"]])
+        for violation in result["violations"]
+        if violation["impact"] in GRAVE
+    ]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("scene", SCENES)
+async def test_axe_finds_nothing_serious(scenes, new_context, guard, scene, theme, size):
+    guard.allow("404 ")  # a link that never was
+    context = await new_context(viewport=SIZES[size], color_scheme=theme, reduced_motion="reduce")
+    page = await context.new_page()
+    await getattr(scenes, scene)(page)
+    assert await findings(page) == []
+
+
+@pytest.mark.parametrize("scene", SCENES)
+async def test_nothing_is_wider_than_a_phone(scenes, new_context, guard, scene):
+    guard.allow("404 ")
+    context = await new_context(viewport=SIZES["phone"])
+    page = await context.new_page()
+    await getattr(scenes, scene)(page)
+    assert await page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"]["width"]
+
+
+# What has the focus: its name for people, whether one sees that it has it, and whether it is in the open dialog.
+FOCUSED = """() => {
+    const element = document.activeElement;
+    if (element === null || element === document.body) return null;
+    const around = [element.closest("tr"), ...(element.closest("label")?.querySelectorAll("*") ?? [])];
+    const marked = [element, ...around].filter(Boolean).some((one) => {
+        const {boxShadow, outlineStyle, outlineWidth} = getComputedStyle(one);
+        return boxShadow !== "none" || (outlineStyle !== "none" && outlineWidth !== "0px");
+    });
+    const name = element.getAttribute("aria-label") ?? element.labels?.[0]?.innerText ?? element.innerText ?? "";
+    const dialog = document.querySelector("dialog[open]");
+    return {
+        name: (name || element.title || element.tagName).trim(),
+        isMarked: marked,
+        isInside: dialog === null || dialog.contains(element),
+    };
+}"""
+
+
+async def walk(page, most=150):
+    """Presses Tab once around the page, wherever the focus is; returns what had it, in order."""
+    seen, ends = [], 0
+    for _ in range(most):
+        await page.keyboard.press("Tab")
+        focused = await page.evaluate(FOCUSED)
+        if focused is not None:
+            seen.append(focused)
+        else:  # the focus is in the browser's own bars
+            ends += 1
+        if ends == 2:
+            break
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("scene", "names"),
+    [
+        ("sessions", ["Skip to the content", "Sessions", "Live", "Heatmap", "Sign out"]),
+        ("player", ["All sessions", "Share"]),
+        ("live", ["Heatmap", "Sign out"]),
+        ("heatmap", ["Search pages", "Clicks", "Device", "Time", "Viewport width", "Map"]),
+        ("share", []),
+        ("share_passcode", []),
+        ("sign_in", []),
+    ],
+)
+async def test_the_keyboard_reaches_everything_and_shows_where_it_is(scenes, page, scene, names):
+    await getattr(scenes, scene)(page)
+    seen = await walk(page)
+    assert seen
+    assert [one["name"] for one in seen if not one["isMarked"]] == []
+    reached = [one["name"] for one in seen]
+    assert [name for name in names if not any(name in found for found in reached)] == []
+
+
+async def test_a_dialog_keeps_the_focus_and_gives_it_back(scenes, page):
+    await scenes.share_form(page)
+    seen = await walk(page, 40)
+    assert {"Close", "Ends after", "Show from", "Passcode", "Label", "Make the link"} <= {one["name"] for one in seen}
+    assert all(one["isInside"] for one in seen)
+    assert all(one["isMarked"] for one in seen)
+    await page.keyboard.press("Escape")
+    assert await page.get_by_role("dialog").count() == 0
+    assert (await page.evaluate(FOCUSED))["name"] == "Share"
