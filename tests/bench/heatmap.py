@@ -41,10 +41,16 @@ FROM numbers({first}, {rows}) SETTINGS max_memory_usage = 0, max_threads = 1, ma
 
 # The cells of the same rows of the same table, and nothing else.
 BARE = """\
-SELECT toUInt32(floor(y)) * 100 + toUInt32(floor(x)) AS cell, count() FROM interactions {final}
+SELECT {cell} AS cell, count() FROM interactions {final}
 WHERE project = 'demo' AND page = {{page:String}} AND kind = 1 AND y >= 0 GROUP BY cell{settings}"""
+PLAIN_CELL = "toUInt32(floor(y)) * 100 + toUInt32(floor(x))"
+NARROW_CELL = "toUInt16(toUInt8(y) * 101 + toUInt8(x))"
 
 FINAL = " SETTINGS do_not_merge_across_partitions_select_final = 1"
+
+
+def _bare(cell: str, final: str = "", settings: str = "") -> str:
+    return BARE.format(cell=cell, final=final, settings=settings)
 
 
 async def _median_ms(*asks: Callable[[], Awaitable[object]]) -> list[float]:
@@ -106,15 +112,17 @@ async def _measure(engine: ChdbEngine, size: str, client: object | None) -> list
     async def uncached() -> object:
         return heatmap_answer(await fresh.heatmap("demo", query)).SerializeToString()
 
-    bare, final, counted, full = await _median_ms(
-        lambda: engine.query(BARE.format(final="", settings=""), {"page": PAGE}),
-        lambda: engine.query(BARE.format(final="FINAL", settings=FINAL), {"page": PAGE}),
+    bare, narrow, final, counted, full = await _median_ms(
+        lambda: engine.query(_bare(PLAIN_CELL), {"page": PAGE}),
+        lambda: engine.query(_bare(NARROW_CELL), {"page": PAGE}),
+        lambda: engine.query(_bare(PLAIN_CELL, "FINAL", FINAL), {"page": PAGE}),
         lambda: store.cells("demo", query),
         uncached,
     )
     found = [
         (f"{size}: bare GROUP BY cell, count() of the same rows", bare, "ms"),
         (f"{size}: the same with FINAL", final, "ms"),
+        (f"{size}: the same without FINAL, its key in 16 bits as GetHeatmap's is", narrow, "ms"),
         (f"{size}: cells, flags, sessions and sizes", counted, "ms"),
         (f"{size}: GetHeatmap uncached", full, "ms"),
         (f"{size}: GetHeatmap uncached / bare", full / bare, "x"),
