@@ -18,7 +18,7 @@ from services.audit.storage.catalog import Catalog, Filter, Order
 from services.audit.storage.engine import Engine, StorageError
 from services.audit.storage.engine_chdb import ChdbEngine
 from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.playback import Playback, plan
+from services.audit.storage.playback import Contents, Playback, plan
 from services.audit.storage.schema import CHUNKS, MIGRATIONS, Dialect, applied_migrations, migrate
 from services.audit.storage.store import Store
 
@@ -416,6 +416,38 @@ async def test_plan_on_stored_chunks_starts_at_the_snapshot_before(store: Store,
     assert [one.seq for one in plan(index, start + 19_999)] == list(range(10, 31))
     assert [one.seq for one in plan(index, start)] == list(range(1, 31))
     assert [one.seq for one in plan(index, start + 10**9)] == list(range(20, 31))
+
+
+async def test_what_a_replay_opens_with_says_what_the_sums_say(
+    store: Store, catalog: Catalog, playback: Playback
+) -> None:
+    one = window_key()
+    two, three = window_key(session=one.session), window_key(session=one.session)
+    rows = [chunk(one, seq, clicks=seq) for seq in range(1, 9)]
+    rows += [chunk(two, seq, errors=seq) for seq in (1, 2)] + [chunk(three, 1, totals=(1, 10))]
+    heads = [head(one, actor_id="a"), head(two, ended=True), head(two), head(three, actor_id="c")]
+    random.Random(3).shuffle(rows)
+    for begin in range(0, len(rows), 4):
+        await store.insert(heads, rows[begin : begin + 4] * 2)
+    key = session_of(one)
+    contents, found = await asyncio.gather(playback.contents(key), catalog.heads(key))
+    details = catalog.details(key, contents.windows, found)
+    assert details == await catalog.get_details(key)
+    assert details is not None
+    assert {w.window for w in details.windows if w.ended} == {two.window}
+    order = [(chunk.order_ms, chunk.window, chunk.seq) for chunk in contents.chunks]
+    assert order == sorted(order)
+    assert len(set(order)) == len(rows) == len(order)
+    assert await playback.contents(session_of(window_key())) == Contents([], [])
+
+
+async def test_a_viewer_who_leaves_stops_the_reading(store: Store, playback: Playback) -> None:
+    key = window_key()
+    await store.insert([head(key)], [chunk(key, seq, payload=bytes(700_000)) for seq in range(1, 16)])
+    payloads = playback.payloads(session_of(key), await playback.index(session_of(key)))
+    assert (await anext(payloads)).seq == 1
+    await payloads.aclose()
+    assert [payload async for payload in payloads] == []
 
 
 async def test_large_payloads_are_read_in_batches(store: Store, playback: Playback) -> None:
