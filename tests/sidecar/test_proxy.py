@@ -26,6 +26,7 @@ from tests.sidecar.processes import free_port
 
 DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
 VISITOR = "127.0.0.2"  # another address of this machine than nginx has, as a visitor has another than the proxy
+AWAY = "redis://127.0.0.1:1"
 PROXY = (ip_network("127.0.0.1/32"),)
 
 
@@ -213,7 +214,7 @@ async def examined(rig, url):
     return [(one.what, one.text) for one in await check_sidecar(about) if one.state is State.PROBLEM]
 
 
-async def test_doctor_names_a_proxy_that_strips_the_upgrade(settings, tmp_path):
+async def test_doctor_names_a_proxy_that_strips_the_upgrade_and_a_redis_that_is_away(settings, tmp_path):
     async with behind_nginx(settings, tmp_path) as rig:
         assert await examined(rig, rig.url) == []
         port = free_port()
@@ -221,5 +222,9 @@ async def test_doctor_names_a_proxy_that_strips_the_upgrade(settings, tmp_path):
         (tmp_path / "bare").mkdir()
         async with nginx(content, port, tmp_path / "bare") as url:
             ((what, text),) = await examined(rig, url)
+        away = rig.settings.model_copy(update={"redis": rig.settings.redis.model_copy(update={"url": AWAY})})
+        rig.settings = away
+        ((limits, _),) = await examined(rig, rig.url)
+    assert limits == "ws redis"
     assert what == "ws upgrade"
     assert "a proxy strips Upgrade and Connection" in text

@@ -11,32 +11,39 @@ from services.cli.client import token_source
 from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import redis_link
 from services.runtime.auth import Scope
+from services.runtime.config import Settings
 from services.runtime.errors import InvalidArgument, Unavailable
 from services.runtime.link_keys import LinkKeys
 from services.share.tokens import token_key
-from sidecar.checks import check_socket
+from sidecar.checks import check_redis, check_socket
 
 
 async def check_sidecar(about: Examination) -> list[Finding]:
-    """Looks whether a browser's WebSocket gets through: address, sidecar, services behind it, token, upgrade."""
+    """Looks whether a browser's WebSocket gets through: address, sidecar, services behind, token, upgrade, limits."""
     url = about.url or (about.running.sidecar if about.running else "")
     if not url:
         return [skipped("sidecar", "`afterimage up` says of none here; name one with --url https://replay.example")]
     token = about.token or token_source(about.settings, [Scope.VIEW], project=about.project)()
     socket = url.replace("http", "ws", 1).rstrip("/") + "/ws/replay"
     advice = "docs/websocket.md has the routes, the refusals and the limits"
-    found = await check_socket(socket, token)
+    found = [*await check_socket(socket, token), await check_redis(_with_redis(about))]
     return [
         ok(f"ws {one.name}", one.text) if one.is_good else problem(f"ws {one.name}", one.text, advice) for one in found
     ]
 
 
-async def check_links(about: Examination) -> list[Finding]:
-    """Looks why a share link does not open: is Redis up, does the prefix match, what time is left."""
+def _with_redis(about: Examination) -> Settings:
+    """Returns the settings with the Redis that `afterimage up` runs where they name none."""
     settings = about.settings
     if about.running and about.running.redis and not settings.redis.url:
         with_url = settings.redis.model_copy(update={"url": about.running.redis})
-        settings = settings.model_copy(update={"redis": with_url})
+        return settings.model_copy(update={"redis": with_url})
+    return settings
+
+
+async def check_links(about: Examination) -> list[Finding]:
+    """Looks why a share link does not open: is Redis up, does the prefix match, what time is left."""
+    settings = _with_redis(about)
     client = redis_link.connect(settings)
     if client is None and about.link:
         return [problem("share links", "no redis.url is set: there are none", "set redis.url, or use `afterimage up`")]
