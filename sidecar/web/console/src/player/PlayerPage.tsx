@@ -29,7 +29,10 @@ export default function PlayerPage() {
     atMs.current = Math.max(0, state.atMs - timeMs(state.details?.session?.startTime));
   }, []);
   const seconds = Number(query.get("t"));
-  const hereAndNow = (): string => `/sessions/${id}?t=${Math.floor(atMs.current / 1000)}`;
+  const hereAndNow = (): string => {
+    const second = Math.floor(atMs.current / 1000);
+    return second > 0 ? `/sessions/${id}?t=${second}` : `/sessions/${id}`;
+  };
 
   return (
     <div className={styles.page}>

@@ -5,7 +5,9 @@ import { gathered, histogramPath, marksOf, percentAt } from "./timeline";
 import { usePlayer, usePlayerState } from "./usePlayer";
 import { interactionInWords } from "./words";
 
-const BINS = 240;
+/** Bars of the histogram at most; a short session has one a second, which is what is counted. */
+const MOST_BINS = 240;
+const LEAST_BINS = 12;
 
 /** Marks nearer than this are shown as one, in pixels. */
 const MARK_PX = 9;
@@ -30,8 +32,9 @@ export function Timeline() {
   const [dragMs, setDragMs] = useState<number | null>(null);
   const scrubbed = useRef(0);
 
+  const bins = Math.min(MOST_BINS, Math.max(LEAST_BINS, Math.round((endMs - startMs) / 1000)));
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version says when the player counts differently
-  const path = useMemo(() => histogramPath(player.histogram(BINS)), [player, version, startMs, endMs]);
+  const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
     const within = marksOf(interactions, interactionInWords).filter(
       (mark) => mark.timeMs >= startMs && mark.timeMs <= endMs,
@@ -87,7 +90,7 @@ export function Timeline() {
           setHoverMs(null);
         }}
       >
-        <svg className={styles.activity} viewBox={`0 0 ${BINS} 100`} preserveAspectRatio="none" aria-hidden="true">
+        <svg className={styles.activity} viewBox={`0 0 ${bins} 100`} preserveAspectRatio="none" aria-hidden="true">
           <path d={path} />
         </svg>
         {pauses.map((pause) => (

@@ -9,17 +9,39 @@ export interface Inflated {
 }
 
 /**
- * Returns the events of a chunk, inflated as a stream: there is never more of it in memory than its text.
+ * Returns the events of a chunk, inflated as a stream.
  *
  * @throws If it is not gzip of a JSON array; what in the array is no event is left out.
  */
 export async function inflate(chunk: FrameChunk): Promise<Inflated> {
-  const packed = new Blob([chunk.payload]).stream();
-  const stream = chunk.isGzip ? packed.pipeThrough(new DecompressionStream("gzip")) : packed;
-  const bytes = await new Response(stream).arrayBuffer();
-  const events: unknown = JSON.parse(new TextDecoder().decode(bytes));
+  const { text, rawBytes } = chunk.isGzip ? await gunzip(chunk.payload) : decoded([new Uint8Array(chunk.payload)]);
+  const events: unknown = JSON.parse(text);
   if (!Array.isArray(events)) throw new TypeError("a chunk is not an array of events");
-  return { events: events.filter(isEvent), rawBytes: bytes.byteLength };
+  return { events: events.filter(isEvent), rawBytes };
+}
+
+// Written and read by hand: a Blob's stream would go through the browser's own process, and take its time.
+async function gunzip(payload: ArrayBuffer): Promise<{ text: string; rawBytes: number }> {
+  const { readable, writable } = new DecompressionStream("gzip");
+  const writer = writable.getWriter();
+  const reader = readable.getReader();
+  // What is wrong with the payload is thrown by the reader.
+  writer.write(new Uint8Array(payload)).catch(() => undefined);
+  writer.close().catch(() => undefined);
+  const parts: Uint8Array[] = [];
+  for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
+  return decoded(parts);
+}
+
+function decoded(parts: readonly Uint8Array[]): { text: string; rawBytes: number } {
+  const decoder = new TextDecoder();
+  let text = "";
+  let rawBytes = 0;
+  for (const part of parts) {
+    text += decoder.decode(part, { stream: true });
+    rawBytes += part.byteLength;
+  }
+  return { text: text + decoder.decode(), rawBytes };
 }
 
 function isEvent(value: unknown): value is eventWithTime {

@@ -109,12 +109,10 @@ export class Performer {
   }
 
   async #build(command: Extract<Command, { type: "stage" }>): Promise<void> {
-    const events: eventWithTime[] = [];
-    for (const chunk of command.chunks) {
-      if (command.stage !== this.#wanted) return;
-      events.push(...(await this.#read(chunk, command.stage)));
-    }
     if (command.stage !== this.#wanted) return;
+    const read = await Promise.all(command.chunks.map((chunk) => this.#read(chunk, command.stage)));
+    if (command.stage !== this.#wanted) return;
+    const events = read.flat();
     const old = this.#stage;
     this.#stageNumber = command.stage;
     this.#order = command.order;
