@@ -21,11 +21,17 @@ export function duration(ms: number): string {
 
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
+const clockTime = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
 
 /** Returns a date with its time. */
 export function date(ms: number): string {
   return dateTime.format(ms);
+}
+
+/** Returns the time of a day, to the second. */
+export function timeOfDay(ms: number): string {
+  return clockTime.format(ms);
 }
 
 /** Returns a date with all that is known of it. */

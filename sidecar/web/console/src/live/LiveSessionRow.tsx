@@ -1,8 +1,9 @@
 import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Link } from "react-router";
-import { actorText, countText, deviceText, pageText } from "../sessions/sessionWords";
+import { count } from "../format/amounts";
+import { clock, duration } from "../format/time";
+import { actorText, deviceText, pageText } from "../sessions/sessionWords";
 import { TroubleBadges } from "../sessions/TroubleBadges";
-import { clockText, lengthText } from "../ui/time";
 import { ActivityBars } from "./ActivityBars";
 import styles from "./LiveSessionRow.module.css";
 import type { LiveSession } from "./liveSessions";
@@ -43,17 +44,17 @@ export function LiveSessionRow({ live: { session, heardMs, activity }, nowMs }: 
         </span>
         <span className={styles.activity}>
           <ActivityBars activity={activity} />
-          <span className={styles.small}>{isActive ? "Active now" : `Quiet for ${lengthText(silentMs)}`}</span>
+          <span className={styles.small}>{isActive ? "Active now" : `Quiet for ${duration(silentMs)}`}</span>
         </span>
         <span className={styles.counts}>
-          <span>{countText(totals?.clickCount ?? 0n, "click")}</span>
-          <span className={styles.small}>{countText(totals?.pageCount ?? 0n, "page")}</span>
+          <span>{count(totals?.clickCount ?? 0n, "click")}</span>
+          <span className={styles.small}>{count(totals?.pageCount ?? 0n, "page")}</span>
         </span>
         <span className={styles.badges}>
           <TroubleBadges totals={totals} />
         </span>
-        <time className={styles.length} aria-label={`for ${lengthText(lengthMs)}`}>
-          {clockText(lengthMs)}
+        <time className={styles.length} aria-label={`for ${duration(lengthMs)}`}>
+          {clock(lengthMs)}
         </time>
         <span className={styles.watch} aria-hidden="true">
           Watch

@@ -1,12 +1,12 @@
 import { useEffect, useState } from "react";
 import { useIdentity } from "../api/context";
-import { countText } from "../sessions/sessionWords";
+import { count } from "../format/amounts";
+import { timeOfDay } from "../format/time";
 import { Page } from "../shell/Page";
 import { PageProblem } from "../shell/PageProblem";
 import { EmptyState } from "../ui/EmptyState";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import { Skeleton } from "../ui/Loading";
-import { timeOfDay } from "../ui/time";
 import { useNow } from "../ui/useNow";
 import type { LiveConnection } from "./connection";
 import { ConnectionState } from "./ConnectionState";
@@ -31,7 +31,7 @@ export default function LiveSessionsPage() {
       ) : null}
       {sessions.length > 0 ? (
         <>
-          <p className={styles.count}>{countText(sessions.length + leftOut, "visit")} being recorded</p>
+          <p className={styles.count}>{count(sessions.length + leftOut, "visit")} being recorded</p>
           <ul
             className={[styles.list, connection.kind === "live" ? "" : styles.old].join(" ")}
             aria-label="Live sessions"
@@ -42,8 +42,8 @@ export default function LiveSessionsPage() {
           </ul>
           {leftOut > 0 ? (
             <p className={styles.more}>
-              {countText(leftOut, "older visit")} not shown: there are more than this page keeps. The Sessions page
-              finds them all.
+              {count(leftOut, "older visit")} not shown: there are more than this page keeps. The Sessions page finds
+              them all.
             </p>
           ) : null}
         </>

@@ -1,6 +1,8 @@
 // What a session is, in the words of lists.
-import { ActorType, DeviceType } from "@contract/recording/v1/enums_pb";
+import { ActorType } from "@contract/recording/v1/enums_pb";
 import type { Session, Totals } from "@contract/recording/v1/session_pb";
+import { count } from "../format/amounts";
+import { DEVICE } from "../format/enums";
 
 /** Returns who it is: the recorded site's own name for the visitor, else what kind of visitor it is. */
 export function actorText(session: Session): string {
@@ -15,18 +17,10 @@ export function actorText(session: Session): string {
   }
 }
 
-const DEVICES: Readonly<Record<DeviceType, string>> = {
-  [DeviceType.UNSPECIFIED]: "Unknown device",
-  [DeviceType.DESKTOP]: "Desktop",
-  [DeviceType.MOBILE]: "Phone",
-  [DeviceType.TABLET]: "Tablet",
-  [DeviceType.OTHER]: "Other device",
-};
-
 /** Returns the device: "Phone, Chrome on Android". */
 export function deviceText({ deviceType, browser, system }: Session): string {
   const software = browser !== "" && system !== "" ? `${browser} on ${system}` : browser || system;
-  return [DEVICES[deviceType], software].filter((part) => part !== "").join(", ");
+  return [DEVICE[deviceType], software].filter((part) => part !== "").join(", ");
 }
 
 /** Returns a URL as a list shows it: where on which site, without the query. */
@@ -50,7 +44,7 @@ export interface Trouble {
 /** Returns the troubles of a session, the gravest first. */
 export function troublesOf(totals: Totals | undefined): Trouble[] {
   if (totals === undefined) return [];
-  const kinds: readonly [count: bigint, one: string, tone: Trouble["tone"], title: string][] = [
+  const kinds: readonly [value: bigint, one: string, tone: Trouble["tone"], title: string][] = [
     [totals.errorCount, "error", "danger", "Errors that the page's scripts threw or printed"],
     [totals.rageClickCount, "rage click", "warning", "Many fast clicks on the same place"],
     [totals.deadClickCount, "dead click", "violet", "Clicks after which nothing happened"],
@@ -59,13 +53,10 @@ export function troublesOf(totals: Totals | undefined): Trouble[] {
     [totals.mouseThrashCount, "mouse thrash", "neutral", "The pointer was shaken back and forth"],
   ];
   return kinds
-    .filter(([count]) => count > 0n)
-    .map(([count, one, tone, title]) => ({ tone, text: countText(count, one), title }));
-}
-
-/** Returns "1 click", "3 clicks", "3 thrashes". */
-export function countText(count: bigint | number, one: string): string {
-  const number = new Intl.NumberFormat().format(count);
-  if (Number(count) === 1) return `${number} ${one}`;
-  return `${number} ${one}${/(s|sh|ch|x)$/.test(one) ? "es" : "s"}`;
+    .filter(([value]) => value > 0n)
+    .map(([value, one, tone, title]) => ({
+      tone,
+      text: count(value, one, one.endsWith("sh") ? `${one}es` : `${one}s`),
+      title,
+    }));
 }

@@ -13,6 +13,11 @@ import {
   type RealTimeSessions,
 } from "../../src/live/useRealTimeSessionsWebSocket";
 
+/** Waits for something that must happen; nothing is shown by how long it takes. */
+const until = <T,>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 20_000 });
+
+vi.setConfig({ testTimeout: 30_000 });
+
 const QUICK: Partial<RealTimeLimits> = { attempts: 3, firstDelayMs: 5, longestDelayMs: 20 };
 
 let http: Server;
@@ -70,7 +75,7 @@ async function say(
   number: number,
   message: NonNullable<MessageInitShape<typeof WatchSessionsResponseSchema>["message"]>,
 ) {
-  const peer = await vi.waitFor(() => {
+  const peer = await until(() => {
     const found = peers[number - 1];
     if (found === undefined) throw new Error(`there is no connection ${number} yet`);
     return found;
@@ -85,19 +90,19 @@ const shown = () => seen.sessions.map(({ session }) => session.sessionId).sort()
 describe("useRealTimeSessionsWebSocket", () => {
   it("asks first, then shows the list and each change of it", async () => {
     watch(QUICK);
-    await vi.waitFor(() => {
+    await until(() => {
       expect(asked).toHaveLength(1);
     });
     expect(fromBinary(WatchSessionsRequestSchema, new Uint8Array(asked[0] ?? [1])).filter).toBeUndefined();
     expect(seen.connection.kind).toBe("connecting");
     await say(1, snapshot("a", "b"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(shown()).toEqual(["a", "b"]);
     });
     expect(seen.connection.kind).toBe("live");
     await say(1, { case: "upsert", value: { sessionId: "c" } });
     await say(1, { case: "removal", value: { sessionId: "a" } });
-    await vi.waitFor(() => {
+    await until(() => {
       expect(shown()).toEqual(["b", "c"]);
     });
   });
@@ -105,16 +110,16 @@ describe("useRealTimeSessionsWebSocket", () => {
   it("comes back after a break, with nothing twice, and keeps showing what it knew until then", async () => {
     watch({ ...QUICK, firstDelayMs: 200, longestDelayMs: 200 });
     await say(1, snapshot("a", "b"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("live");
     });
     peers[0]?.close(4503, "unavailable");
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("reconnecting");
     });
     expect(shown()).toEqual(["a", "b"]);
     await say(2, snapshot("b", "c"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(shown()).toEqual(["b", "c"]);
     });
     expect(seen.connection.kind).toBe("live");
@@ -123,14 +128,14 @@ describe("useRealTimeSessionsWebSocket", () => {
   it("gives up after the allowed attempts, and tries again when told to", async () => {
     status = 503;
     watch(QUICK);
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("given-up");
     });
     expect(attempts).toBe(3);
     status = 101;
     seen.retry();
     await say(1, snapshot("a"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("live");
     });
   });
@@ -138,7 +143,7 @@ describe("useRealTimeSessionsWebSocket", () => {
   it("does not ask again where it is refused", async () => {
     status = 401;
     watch(QUICK);
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection).toMatchObject({ kind: "refused", problem: { kind: "signed-out" } });
     });
     expect(attempts).toBe(1);
@@ -147,7 +152,7 @@ describe("useRealTimeSessionsWebSocket", () => {
   it("keeps no more sessions than it may", async () => {
     watch({ ...QUICK, maxSessions: 2 });
     await say(1, snapshot("a", "b", "c"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.sessions).toHaveLength(2);
     });
     expect(seen.leftOut).toBe(1);
@@ -156,12 +161,12 @@ describe("useRealTimeSessionsWebSocket", () => {
   it("opens a fresh connection when the network is back", async () => {
     watch(QUICK);
     await say(1, snapshot("a"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("live");
     });
     window.dispatchEvent(new Event("online"));
     await say(2, snapshot("a"));
-    await vi.waitFor(() => {
+    await until(() => {
       expect(seen.connection.kind).toBe("live");
     });
     expect(shown()).toEqual(["a"]);

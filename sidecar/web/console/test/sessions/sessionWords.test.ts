@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ActorType, DeviceType } from "@contract/recording/v1/enums_pb";
 import { SessionSchema, TotalsSchema } from "@contract/recording/v1/session_pb";
 import { describe, expect, it } from "vitest";
-import { actorText, countText, deviceText, pageText, troublesOf } from "../../src/sessions/sessionWords";
+import { actorText, deviceText, pageText, troublesOf } from "../../src/sessions/sessionWords";
 
 describe("what a session is in words", () => {
   it("names the visitor, or says what kind it is", () => {
@@ -28,9 +28,5 @@ describe("what a session is in words", () => {
     const totals = create(TotalsSchema, { deadClickCount: 1n, errorCount: 2n, clickCount: 9n, mouseThrashCount: 2n });
     expect(troublesOf(totals).map(({ text }) => text)).toEqual(["2 errors", "1 dead click", "2 mouse thrashes"]);
     expect(troublesOf(undefined)).toEqual([]);
-  });
-
-  it("counts as people do", () => {
-    expect([0, 1, 2].map((count) => countText(count, "page"))).toEqual(["0 pages", "1 page", "2 pages"]);
   });
 });
