@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from playwright.async_api import expect
 
+from .installation import PATIENCE_S
+
+PATIENCE_MS = PATIENCE_S * 1000
+
 
 class PlayerPage:
     """A tab with a session in the player."""
@@ -20,8 +24,8 @@ class PlayerPage:
         return int(await self.position.get_attribute("aria-valuemax"))
 
     async def until_ready(self):
-        await expect(self.page.locator("[data-phase=ready]")).to_be_visible()
-        await expect(self.page.get_by_text("Loading")).to_have_count(0)
+        await expect(self.page.locator("[data-phase=ready]")).to_be_visible(timeout=PATIENCE_MS)
+        await expect(self.page.get_by_text("Loading")).to_have_count(0, timeout=PATIENCE_MS)
 
     async def pause(self):
         pause = self.page.get_by_role("button", name="Pause", exact=True)

@@ -22,7 +22,7 @@ export const INACTIVE_MS = 10_000;
 /** Shown of a stretch without activity before and after what is skipped, in milliseconds. */
 const LEAD_MS = 1_000;
 
-/** Counts of activity by second and window. What is counted twice only looks busier. */
+/** Counts of activity by second and window. */
 export class Activity {
   readonly #startMs: number;
   readonly #counts = new Map<string, Uint32Array>();
@@ -34,16 +34,14 @@ export class Activity {
 
   /** Counts one thing that the visitor did. */
   add(windowId: string, timeMs: number): void {
-    const second = Math.min(Math.max(0, Math.floor((timeMs - this.#startMs) / 1000)), MOST_SECONDS - 1);
-    let counts = this.#counts.get(windowId);
-    if (counts === undefined || counts.length <= second) {
-      const larger = new Uint32Array(Math.max(64, (second + 1) * 2));
-      if (counts !== undefined) larger.set(counts);
-      counts = larger;
-      this.#counts.set(windowId, counts);
-    }
+    const [counts, second] = this.#at(windowId, timeMs);
     counts[second] = (counts[second] ?? 0) + 1;
-    this.#seconds = Math.max(this.#seconds, second + 1);
+  }
+
+  /** Notes that something was done in a second, once or more: as the events of a chunk say, counted already or not. */
+  mark(windowId: string, timeMs: number): void {
+    const [counts, second] = this.#at(windowId, timeMs);
+    counts[second] = Math.max(counts[second] ?? 0, 1);
   }
 
   /** Returns how much happened in each of `bins` equal parts of a span. */
@@ -52,7 +50,7 @@ export class Activity {
     const length = Math.max(1, span.toMs - span.fromMs);
     for (let second = 0; second < this.#seconds; second += 1) {
       const bin = Math.floor(((this.#startMs + second * 1000 + 500 - span.fromMs) / length) * bins);
-      if (bin >= 0 && bin < bins) sums[bin] = (sums[bin] ?? 0) + this.#at(second);
+      if (bin >= 0 && bin < bins) sums[bin] = (sums[bin] ?? 0) + this.#sum(second);
     }
     return sums;
   }
@@ -65,7 +63,7 @@ export class Activity {
     };
     let quietSinceMs = span.fromMs;
     for (let second = 0; second < this.#seconds; second += 1) {
-      if (this.#at(second) === 0) continue;
+      if (this.#sum(second) === 0) continue;
       const timeMs = this.#startMs + second * 1000;
       if (timeMs >= span.toMs) break;
       if (timeMs > quietSinceMs) close(quietSinceMs, timeMs);
@@ -99,7 +97,21 @@ export class Activity {
     return found;
   }
 
-  #at(second: number): number {
+  /** The counts of a window, with room for a moment, and the moment's second. */
+  #at(windowId: string, timeMs: number): [counts: Uint32Array, second: number] {
+    const second = Math.min(Math.max(0, Math.floor((timeMs - this.#startMs) / 1000)), MOST_SECONDS - 1);
+    let counts = this.#counts.get(windowId);
+    if (counts === undefined || counts.length <= second) {
+      const larger = new Uint32Array(Math.max(64, (second + 1) * 2));
+      if (counts !== undefined) larger.set(counts);
+      counts = larger;
+      this.#counts.set(windowId, counts);
+    }
+    this.#seconds = Math.max(this.#seconds, second + 1);
+    return [counts, second];
+  }
+
+  #sum(second: number): number {
     let sum = 0;
     for (const counts of this.#counts.values()) sum += counts[second] ?? 0;
     return sum;

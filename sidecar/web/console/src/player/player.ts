@@ -1,14 +1,14 @@
 // The player without its looks: brings chunks, keeps a stage in the frame, and decides at each moment what is shown.
-import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
 import { inWords, problem, type Problem } from "../api/errors";
-import { Activity, pauseAt, windowAt } from "./activity";
-import { fetchDetails, fetchInteractions, isActivity, lengthMs, timeMs } from "./details";
+import { pauseAt, windowAt } from "./activity";
+import { fetchDetails, fetchInteractions, lengthMs, timeMs } from "./details";
+import { Knowledge } from "./knowledge";
 import { correction, LagMeter } from "./liveEdge";
 import type { FrameLink } from "./PlayerFrame";
 import { INITIAL, type PlayerState } from "./playerState";
-import type { ChunkFacts, ConsoleRow, NetworkRow, Report } from "./protocol";
+import type { ChunkFacts, Report } from "./protocol";
 import { ReplayFeed, type FeedEnd } from "./replayFeed";
 import { StageFeeder } from "./stageFeeder";
 
@@ -23,9 +23,6 @@ export interface PlayerOptions {
   beginAtMs?: number;
   autoPlay?: boolean;
 }
-
-/** Rows of console and network kept for the panel at most; the oldest go first. */
-const MOST_ROWS = 5_000;
 
 /** How often a live session's totals and marks are fetched anew, in milliseconds. */
 const REFRESH_MS = 10_000;
@@ -47,10 +44,7 @@ export class Player {
   readonly #lag = new LagMeter();
   #listeners: readonly (() => void)[] = [];
   #state: PlayerState = INITIAL;
-  #activity = new Activity(0);
-  #consoleRows: ConsoleRow[] = [];
-  #networkRows: NetworkRow[] = [];
-  #interactions: Interaction[] = [];
+  #knowledge = new Knowledge(0);
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #noticing: ReturnType<typeof setTimeout> | undefined;
@@ -123,7 +117,7 @@ export class Player {
 
   /** How much happened in each of `bins` parts of what can be shown. */
   histogram(bins: number): number[] {
-    return this.#activity.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
+    return this.#knowledge.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -241,7 +235,7 @@ export class Player {
     const { range } = this.#options;
     const startMs = firstMs + (range?.startMs ?? 0);
     const lastMs = firstMs + Math.min(range?.endMs ?? Infinity, lengthMs(session?.duration));
-    if (this.#state.details === null) this.#activity = new Activity(firstMs);
+    if (this.#state.details === null) this.#knowledge = new Knowledge(firstMs);
     const isLive = session?.status === SessionStatus.LIVE && range?.endMs === undefined;
     this.#set({
       details,
@@ -253,14 +247,10 @@ export class Player {
   }
 
   async #fetchInteractions(): Promise<void> {
-    this.#interactions = [];
     const { api, sessionId } = this.#options;
     for await (const { isListed, interactions } of fetchInteractions(api, sessionId, this.#abort.signal)) {
-      for (const interaction of interactions) {
-        if (isActivity(interaction.kind)) this.#activity.add(interaction.windowId, timeMs(interaction.time));
-      }
-      if (isListed) this.#interactions.push(...interactions);
-      this.#set({ interactions: [...this.#interactions] });
+      this.#knowledge.takeInteractions(isListed, interactions);
+      this.#set({ interactions: this.#knowledge.interactions });
       this.#recount();
     }
   }
@@ -429,9 +419,7 @@ export class Player {
 
   #learn(stage: number, facts: ChunkFacts): void {
     if (!this.#stage.learned(stage, facts)) return;
-    for (const activeMs of facts.activeMs) this.#activity.add(facts.windowId, activeMs);
-    this.#consoleRows = merged(this.#consoleRows, facts.consoleRows);
-    this.#networkRows = merged(this.#networkRows, facts.networkRows);
+    this.#knowledge.takeFacts(facts);
     this.#gather();
   }
 
@@ -439,7 +427,7 @@ export class Player {
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      this.#set({ consoleRows: this.#consoleRows, networkRows: this.#networkRows });
+      this.#set({ consoleRows: this.#knowledge.consoleRows, networkRows: this.#knowledge.networkRows });
       this.#extend();
       this.#recount();
     }, GATHER_MS);
@@ -453,8 +441,8 @@ export class Player {
     }));
     this.#set({
       activityVersion: this.#state.activityVersion + 1,
-      pauses: this.#activity.pauses({ fromMs: startMs, toMs: endMs }),
-      segments: this.#activity.segments(windows),
+      pauses: this.#knowledge.pauses({ fromMs: startMs, toMs: endMs }),
+      segments: this.#knowledge.segments(windows),
     });
   }
 
@@ -513,13 +501,4 @@ export class Player {
     this.#state = { ...this.#state, ...change };
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** Merges rows that are in the order of time each; keeps the newest. */
-function merged<Row extends { timeMs: number }>(rows: Row[], more: readonly Row[]): Row[] {
-  if (more.length === 0) return rows;
-  const all = [...rows, ...more];
-  const isInOrder = (rows.at(-1)?.timeMs ?? -Infinity) <= (more[0]?.timeMs ?? Infinity);
-  if (!isInOrder) all.sort((one, other) => one.timeMs - other.timeMs);
-  return all.length > MOST_ROWS ? all.slice(all.length - MOST_ROWS) : all;
 }

@@ -44,6 +44,13 @@ describe("histogram", () => {
     expect(made(["a", 0], ["a", 50]).histogram({ fromMs: at(10), toMs: at(20) }, 2)).toEqual([0, 0]);
   });
 
+  it("is not raised by what the events of a chunk say of the same", () => {
+    const activity = made(["a", 0], ["a", 0]);
+    for (let again = 0; again < 5; again += 1) activity.mark("a", at(0));
+    activity.mark("a", at(9));
+    expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 2)).toEqual([2, 1]);
+  });
+
   it("takes times outside of any session", () => {
     const activity = made(["a", -100], ["a", 500_000]);
     expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 1)).toEqual([1]);

@@ -1,0 +1,46 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import { InteractionSchema, type Interaction } from "@contract/recording/v1/interaction_pb";
+import { describe, expect, it } from "vitest";
+import { Knowledge } from "../../src/player/knowledge";
+import type { ConsoleRow } from "../../src/player/protocol";
+
+const click = (timeMs: number): Interaction =>
+  create(InteractionSchema, { kind: InteractionKind.CLICK, windowId: "w", time: timestampFromMs(timeMs) });
+const row = (timeMs: number): ConsoleRow => ({ timeMs, windowId: "w", level: "log", text: "", source: "" });
+const facts = (...consoleRows: ConsoleRow[]) => ({
+  windowId: "w",
+  seq: 1,
+  rawBytes: 0,
+  activeMs: [],
+  consoleRows,
+  networkRows: [],
+});
+
+describe("interactions of a live session", () => {
+  it("are counted once, however often they are fetched", () => {
+    const known = new Knowledge(0);
+    known.takeInteractions(true, [click(500), click(1_500)]);
+    known.takeInteractions(false, [click(600)]);
+    known.takeInteractions(true, [click(500), click(1_500), click(2_500)]);
+    expect(known.interactions).toHaveLength(3);
+    expect(known.histogram({ fromMs: 0, toMs: 3_000 }, 3)).toEqual([2, 1, 1]);
+  });
+});
+
+describe("rows", () => {
+  it("are in the order of time, whichever chunk is read first", () => {
+    const known = new Knowledge(0);
+    known.takeFacts(facts(row(5), row(9)));
+    known.takeFacts(facts(row(1), row(7)));
+    expect(known.consoleRows.map((one) => one.timeMs)).toEqual([1, 5, 7, 9]);
+  });
+
+  it("are the newest where there are too many", () => {
+    const known = new Knowledge(0);
+    known.takeFacts(facts(...Array.from({ length: 6_000 }, (_, index) => row(index))));
+    expect(known.consoleRows).toHaveLength(5_000);
+    expect(known.consoleRows[0]?.timeMs).toBe(1_000);
+  });
+});
