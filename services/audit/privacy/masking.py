@@ -12,11 +12,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Raw
 
+from services.audit.linear import compile_scan
 from services.audit.payload import Decoded, decode_chunk
 from services.audit.privacy.edits import Edits
 from services.audit.privacy.events import (
@@ -39,9 +41,8 @@ from services.audit.privacy.text import MASK, Counts, TextMasker, is_masked
 from services.audit.rrweb import NOTHING, EventType, IncrementalSource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from services.audit import rrweb
+    from services.audit.linear import Pattern
     from services.audit.privacy.events import Add, AttributeChange, Node, Remove, TextChange
     from services.audit.privacy.policy import Policy
     from services.audit.rrweb import Event
@@ -57,8 +58,8 @@ _CANVAS = int(IncrementalSource.CANVAS_MUTATION)
 _EMPTY = 2
 """Bytes of `[]`."""
 
-_SOUGHT = 3
-"""Remembered nodes that are looked for one by one in a chunk; with more of them, all mutations are opened."""
+_SOUGHT = 64
+"""Remembered nodes that are looked for in a chunk; with more of them, all mutations are opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class _Chunk:
         elif not self._opens_all:
             places = scan.elements
             if self._flags:
-                places += [place for node in self._flags for place in _numbers(self._text, node)]
+                places += [match[0][0] for match in _names(tuple(self._flags)).finditer(self._text)]
             self._marked = {index for place in places for index in self._places.events_around(place)}
 
     def run(self) -> Masked:
@@ -339,16 +340,16 @@ class _Chunk:
             node = add.node
             if node is UNSET:
                 continue
-            flags, default = self._flags, self._default
-            above = default if add.parent is None else flags.get(add.parent, default)
-            if (
-                self._select
-                or above
-                or node.children
-                or ((tag := node.tag) is not UNSET and (tag in FIELD_TAGS or not tag.islower()))
-                or (flags and node.id in flags)
-            ):
-                self._walk(node, above)
+            flags = self._flags
+            if not self._select and not self._default and not node.children:
+                # Most nodes are texts and empty elements of no interest.
+                tag = node.tag
+                if (tag is UNSET or (tag not in FIELD_TAGS and tag.islower())) and (
+                    not flags or (add.parent not in flags and node.id not in flags)
+                ):
+                    continue
+            above = self._default if add.parent is None else flags.get(add.parent, self._default)
+            self._walk(node, above)
 
     def _input(self, node: int | None, raw: Raw) -> None:
         if raw is NOTHING:
@@ -426,15 +427,10 @@ class _Chunk:
             self._is_stale |= not place.is_node
 
 
-def _numbers(text: bytes, node: int) -> Iterator[int]:
-    """Yields where a node is named."""
-    name = b'd":%d' % node  # "id", "parentId", "nextId" ...
-    place = text.find(name)
-    while place >= 0:
-        end = place + len(name)
-        if not 0x30 <= text[end] <= 0x39:
-            yield place
-        place = text.find(name, end)
+@lru_cache(maxsize=256)
+def _names(nodes: tuple[int, ...]) -> Pattern:
+    """Returns the pattern of where nodes are named: by `id`, `parentId`, `nextId` ..."""
+    return compile_scan(f'd":(?:{"|".join(map(str, nodes))})[^0-9]')
 
 
 def _plugin_field(plugin: str) -> str:

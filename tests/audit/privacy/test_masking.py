@@ -206,6 +206,18 @@ def test_what_is_added_under_a_field_of_the_same_mutation_is_masked():
     assert b"Dana" not in DEFAULT.mask(state, pack(change(texts=[{"id": 21, "value": "Dana L"}]))).text
 
 
+@pytest.mark.parametrize("fields", [1, 40, 100])
+def test_remembered_fields_are_followed_however_many_there_are(fields):
+    areas = [node("textarea", 100 + 2 * each, {}, words(101 + 2 * each, "a")) for each in range(fields)]
+    _, state = run(DEFAULT, pack(snapshot(*areas, node("p", 20, {}, words(21, "b")))))
+    last = 99 + 2 * fields
+    texts = [{"id": last, "value": "Dana"}, {"id": 21, "value": "said"}, {"id": last * 10, "value": "so"}]
+    masked = DEFAULT.mask(state, pack(change(texts=texts)))
+    assert [each["value"] for each in json.loads(masked.text)[0]["data"]["texts"]] == [MASK, "said", "so"]
+    gone = DEFAULT.mask(state, pack(change(removes=[{"parentId": last - 1, "id": last}])))
+    assert expand(gone.state).keys() == expand(state).keys() - {last}
+
+
 def test_blocked_elements_keep_their_nodes_and_lose_their_content():
     start = pack(
         snapshot(
