@@ -177,11 +177,12 @@ class _Chunk:
             return self._events
         if self._is_stale:
             return decode_chunk(text).events
-        trees = self._places.trees
-        for which, part in self._edits.parts([tree.span for tree in trees]):
-            setattr(trees[which].data, trees[which].field, Raw(part))
-        for tree in trees:
-            tree.data.texts = tree.data.attributes = NOTHING
+        trees = list(self._places.trees())
+        for which, part in self._edits.parts([span for _, _, span in trees]):
+            data, field, _ = trees[which]
+            setattr(data, field, Raw(part))
+        for data, _, _ in trees:
+            data.texts = data.attributes = NOTHING
         return self._events
 
     # Events

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from services.audit.privacy.events import raws_decoder
 from services.audit.privacy.urls import RESOURCE_KEYS, RESOURCE_TAGS
 from services.audit.rrweb import NOTHING, EventType, IncrementalSource
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from services.audit.payload import Decoded
     from services.audit.privacy.edits import Edits
     from services.audit.privacy.scan import Span
@@ -104,13 +106,8 @@ class Place(NamedTuple):
     is_node: bool = False
 
 
-class Tree(NamedTuple):
-    """The nodes that an event brings: a full snapshot's document, a mutation's additions. Events count from 0."""
-
-    number: int
-    data: Data
-    field: str
-    span: Span
+Tree: TypeAlias = "tuple[int, Data, str]"
+"""The nodes that an event brings: number of the event from 0, its data, and the field that holds them."""
 
 
 class Places:
@@ -128,19 +125,34 @@ class Places:
         """Sources of incremental events that have no data, by the event's number."""
 
     @cached_property
-    def trees(self) -> list[Tree]:
-        """The trees in the chunk, in order."""
-        found = []
-        for index, event in enumerate(self._events):
+    def _all_trees(self) -> tuple[list[Tree], list[int], list[int]]:
+        """The trees in the chunk, in order; where they begin; and where they end."""
+        trees: list[Tree] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        for number, event in enumerate(self._events):
             data = event.data
             if data is None:
                 continue
             if event.type == _INCREMENTAL:
-                if data.source == _MUTATION and data.adds is not NOTHING:
-                    found.append(Tree(index, data, "adds", self._edits.span(data.adds)))
-            elif event.type == _FULL_SNAPSHOT and data.node is not NOTHING:
-                found.append(Tree(index, data, "node", self._edits.span(data.node)))
-        return found
+                if data.source != _MUTATION:
+                    continue
+                part, field = data.adds, "adds"
+            elif event.type == _FULL_SNAPSHOT:
+                part, field = data.node, "node"
+            else:
+                continue
+            if part is not NOTHING:
+                start, end = self._edits.span(part)
+                trees.append((number, data, field))
+                starts.append(start)
+                ends.append(end)
+        return trees, starts, ends
+
+    def trees(self) -> Iterator[tuple[Data, str, Span]]:
+        """Yields the data of events that bring nodes, the field that holds these, and where that lies."""
+        for (_, data, field), start, end in zip(*self._all_trees, strict=True):
+            yield data, field, (start, end)
 
     def events_around(self, place: int) -> tuple[int, ...]:
         """Returns the numbers of events one of which holds a place, if an event with a tree does.
@@ -148,10 +160,11 @@ class Places:
         A place in such an event lies behind where its tree begins, or before that and behind where the tree before
         begins; so that the event is found without knowing where it begins or ends.
         """
-        trees, at = self.trees, bisect_right(self._tree_starts, place)
-        if at and place < trees[at - 1].span[1]:
-            return (trees[at - 1].number,)
-        return tuple(tree.number for tree in trees[max(at - 1, 0) : at + 1])
+        trees, starts, ends = self._all_trees
+        at = bisect_right(starts, place)
+        if at and place < ends[at - 1]:
+            return (trees[at - 1][0],)
+        return tuple(tree[0] for tree in trees[max(at - 1, 0) : at + 1])
 
     def of(self, start: int, end: int) -> Place:
         """Returns where the string from `start` to `end`, quotes included, stands."""
@@ -173,8 +186,9 @@ class Places:
         return Place(field, key, is_resource=resource, is_node=is_node)
 
     def _is_in_tree(self, place: int) -> bool:
-        at = bisect_right(self._tree_starts, place)
-        return at > 0 and place < self.trees[at - 1].span[1]
+        _, starts, ends = self._all_trees
+        at = bisect_right(starts, place)
+        return at > 0 and place < ends[at - 1]
 
     def _event_at(self, place: int) -> tuple[int, int | None]:
         """Returns type and source of the event around a place in no tree."""
@@ -193,14 +207,10 @@ class Places:
         """Where the changes of texts and of attributes begin and end, of mutations that have a tree."""
         found = []
         for field in ("texts", "attributes"):
-            parts = (getattr(tree.data, field) for tree in self.trees)
+            parts = (getattr(data, field) for _, data, _ in self._all_trees[0])
             spans = [self._edits.span(part) for part in parts if len(part) > _EMPTY and part is not NOTHING]
             found.append(([start for start, _ in spans], [end for _, end in spans]))
         return found
-
-    @cached_property
-    def _tree_starts(self) -> list[int]:
-        return [tree.span[0] for tree in self.trees]
 
     @cached_property
     def _event_starts(self) -> list[int]:
