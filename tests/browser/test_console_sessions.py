@@ -132,3 +132,25 @@ async def test_both_themes_and_the_switch(installation, page, sign_in):
     await page.reload()
     await expect(switch).to_be_visible()
     assert await page.evaluate(ground) == chosen
+
+
+async def test_an_empty_project_says_how_to_record(installation, page, sign_in):
+    # The installation has sessions: the list is answered as that of a project without any, an empty message.
+    await page.route("**/ListSessions", lambda route: route.fulfill(body=b"", content_type="application/proto"))
+    await sign_in(page)
+    await expect(page.get_by_role("heading", name="Nothing has been recorded yet")).to_be_visible()
+    line = f'<script src="{installation.url}/recorder.js" data-key="pk_demo" async></script>'
+    await expect(page.get_by_text(line)).to_be_visible()
+    await expect(page.get_by_role("link", name="Open the demo shop")).to_have_attribute("href", "/demo/")
+
+
+async def test_a_page_whose_files_are_gone(installation, page, sign_in, guard):
+    """As in a tab that was opened before Afterimage was updated."""
+    guard.allow("ERR_FAILED|dynamically imported|PlayerPage")
+    await page.route("**/assets/PlayerPage-*", lambda route: route.abort())
+    await sign_in(page)
+    await page.locator("tbody tr a").first.click()
+    await expect(page.get_by_role("alert")).to_contain_text("was updated since this tab was opened")
+    await page.unroute_all()
+    await page.get_by_role("button", name="Reload the page").click()
+    await expect(page.get_by_role("slider", name="Position")).to_be_visible()

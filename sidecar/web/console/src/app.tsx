@@ -2,6 +2,7 @@
 import { lazy, Suspense, type ReactNode } from "react";
 import { createBrowserRouter, RouterProvider, type RouteObject } from "react-router";
 import { SessionsPage } from "./sessions/SessionsPage";
+import { FailedPage } from "./shell/FailedPage";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { Shell } from "./shell/Shell";
 import { SignInPage } from "./signin/SignInPage";
@@ -19,16 +20,21 @@ const routes: RouteObject[] = [
   {
     element: <Shell />,
     children: [
-      { path: "/", element: <SessionsPage /> },
-      { path: "/sessions/:id", element: later(<PlayerPage />) },
-      { path: "/live", element: later(<LiveSessionsPage />) },
-      { path: "/live/:id", element: later(<WatchPage />) },
-      { path: "/heatmap", element: later(<HeatmapPage />) },
+      {
+        errorElement: <FailedPage />,
+        children: [
+          { path: "/", element: <SessionsPage /> },
+          { path: "/sessions/:id", element: later(<PlayerPage />) },
+          { path: "/live", element: later(<LiveSessionsPage />) },
+          { path: "/live/:id", element: later(<WatchPage />) },
+          { path: "/heatmap", element: later(<HeatmapPage />) },
+        ],
+      },
     ],
   },
   { path: "/signin", element: <SignInPage /> },
   // A visitor with a link: no shell, no account.
-  { path: "/s/:token", element: later(<SharePage />) },
+  { path: "/s/:token", element: later(<SharePage />), errorElement: <FailedPage /> },
   { path: "*", element: <NotFoundPage /> },
 ];
 
