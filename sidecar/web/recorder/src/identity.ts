@@ -89,8 +89,7 @@ export class Identity {
     const nowMs = this.#chance.now();
     this.#session = { ...this.#session, activeMs: nowMs };
     if (nowMs - this.#writtenMs < TOUCH_MS) return;
-    this.#writtenMs = nowMs;
-    if (this.#kept()?.id === this.#session.id) this.#write();
+    this.#change({});
   }
 
   /** Goes on with the session that another tab has begun meanwhile, or else begins one. */
@@ -103,14 +102,12 @@ export class Identity {
 
   /** Names the visitor. */
   identify(actorId: string): void {
-    this.#session = { ...this.#session, actorId };
-    this.#write();
+    this.#change({ actorId });
   }
 
   /** Remembers for the pages to come that this session is recorded no more. */
   stop(): void {
-    this.#session = { ...this.#session, isStopped: true };
-    this.#write();
+    this.#change({ isStopped: true });
   }
 
   /** Takes another window, as where somebody else turns out to record the present one. */
@@ -127,7 +124,7 @@ export class Identity {
   /** Leaves the window to the page that comes next in this tab. */
   release(): void {
     this.#keepWindow(false);
-    this.#write();
+    this.#change({});
   }
 
   /** Leaves nothing to the page that comes next: what this one had sent and what not is not known to it. */
@@ -152,6 +149,17 @@ export class Identity {
     };
     this.#write();
     return this.#session;
+  }
+
+  /** Changes the session for all tabs, and takes over what they have changed; the one after it is not ours to touch. */
+  #change(change: Partial<Session>): void {
+    const kept = this.#kept();
+    if (kept?.id !== this.#session.id) {
+      this.#session = { ...this.#session, ...change };
+      return;
+    }
+    this.#session = { ...kept, activeMs: Math.max(kept.activeMs, this.#session.activeMs), ...change };
+    this.#write();
   }
 
   #write(): void {

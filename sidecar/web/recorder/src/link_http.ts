@@ -98,6 +98,8 @@ export class HttpLink implements Link {
       clearTimeout(timer);
       this.#isBusy = false;
     }
+    // Whatever answered is no Afterimage: asking it again at once would never end.
+    if (!this.#isReady) this.#over(CloseCode.BROKEN, "no_ready");
     if (isLast && this.#waiting.length === 0) this.#over(CloseCode.DONE, "done");
     this.#go();
   }

@@ -48,8 +48,10 @@ export class TokenSource {
     if (present !== undefined) return present;
     const response = await this.#ask();
     if (!response.ok) throw await this.#refusal(response);
-    const answer = (await response.json()) as { token?: unknown; expiresInSeconds?: unknown };
-    if (typeof answer.token !== "string") throw new Refusal(`${this.#endpoint} answers like no Afterimage does`, false);
+    // A network that wants its visitors to sign in answers everything, with a page of its own.
+    const answer = (await response.json().catch(() => null)) as { token?: unknown; expiresInSeconds?: unknown } | null;
+    if (typeof answer?.token !== "string")
+      throw new Refusal(`${this.#endpoint} answers like no Afterimage does`, false);
     this.#token = answer.token;
     this.#endsMs = this.#now() + Number(answer.expiresInSeconds) * 1000;
     return answer.token;
@@ -90,7 +92,7 @@ export class TokenSource {
         true,
       );
     }
-    if (response.status === 429 || response.status >= 502) {
+    if (response.status === 429 || response.status >= 500) {
       return new Refusal(`${this.#endpoint} is busy (${response.status})`, false, retryAfter(response));
     }
     return new Refusal(`${this.#endpoint} gives no token: ${response.status} ${text.slice(0, 200)}`, true);

@@ -139,3 +139,27 @@ test.each([["nonsense"], [{ id: 7 }], [[]], [{ id: "x", startMs: "soon", activeM
     expect(page().session.id).toMatch(/-7/);
   },
 );
+
+test("a tab that wakes up late does not bring back a session that another tab has ended", () => {
+  const late = page();
+  nowMs += 31 * MINUTE;
+  const present = page();
+  late.identify("ana");
+  late.touch();
+  late.stop();
+  late.release();
+  expect(page().session).toEqual(present.session);
+});
+
+test("what one tab says of a session stays when another one writes", () => {
+  const [one, other] = [page(), page()];
+  nowMs += MINUTE;
+  one.touch();
+  one.identify("ana");
+  other.release();
+  expect(page().session).toMatchObject({ actorId: "ana", activeMs: nowMs });
+  other.stop();
+  nowMs += MINUTE;
+  one.touch();
+  expect(page().session).toMatchObject({ actorId: "ana", isStopped: true });
+});
