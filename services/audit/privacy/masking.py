@@ -214,13 +214,15 @@ class _Chunk:
 
     def _mutation(self, index: int, data: rrweb.Data) -> None:
         texts = texts_decoder.decode(data.texts) if len(data.texts) > _EMPTY and data.texts is not NOTHING else ()
+        some = len(data.attributes) > _EMPTY and data.attributes is not NOTHING
+        watched = some and (self._select or self._nodes.may_change(data.attributes))
         if self._opens_all or index in self._marked or data.adds is NOTHING:
             removes = removes_decoder.decode(data.removes) if data.removes is not NOTHING else ()
-            attributes = attributes_decoder.decode(data.attributes) if data.attributes is not NOTHING else ()
             adds = adds_decoder.decode(data.adds) if data.adds is not NOTHING else ()
+            attributes = attributes_decoder.decode(data.attributes) if some else ()
             self._is_stale |= data.adds is NOTHING  # it is not among the trees
-            self._mutate(removes, texts, attributes, adds)
-        elif len(data.attributes) > _EMPTY and self._nodes.may_change(data.attributes):
+            self._mutate(removes, texts, attributes, adds, watched=watched)
+        elif watched:
             self._mutate((), (), attributes_decoder.decode(data.attributes), ())
 
     def _unusual(self, index: int) -> None:
@@ -315,7 +317,10 @@ class _Chunk:
         texts: tuple[TextChange, ...],
         attributes: tuple[AttributeChange, ...],
         adds: tuple[Add, ...],
+        *,
+        watched: bool = True,
     ) -> None:
+        """Masks what a mutation brings; `watched`: whether its attributes may matter to elements that are ordinary."""
         if self._flags:
             for remove in removes:
                 if remove.id is not None and self._flags.pop(remove.id, None) is not None:
@@ -330,10 +335,14 @@ class _Chunk:
                     self._nodes.change_text(text, its, self._edits, self._counts)
         for change in attributes:
             its = flags.get(change.id, default)
-            became = self._nodes.change_attributes(change, its, self._edits, self._counts)
-            if became != its:
-                flags[change.id] = became
-                self._changed = self._opens_all = True
+            if its or watched:
+                self._change(change, its)
+
+    def _change(self, change: AttributeChange, flags: int) -> None:
+        became = self._nodes.change_attributes(change, flags, self._edits, self._counts)
+        if became != flags:
+            self._flags[change.id] = became
+            self._changed = self._opens_all = True
 
     def _adds(self, adds: tuple[Add, ...]) -> None:
         """Masks added nodes. One may hang under another that came before it in the same mutation."""

@@ -136,13 +136,13 @@ class NodeMasker:
         marked = flags & (_TREATED | Flag.FIELD)
         if not marked and not self.may_change(raw):
             return flags
-        attributes, plain = object_decoder.decode(raw), _plain(raw)
+        plain = _plain(raw)
         became = _settled(flags | self._selected("", plain), flags)
         kind, autocomplete = _text(plain.get("type")), _text(plain.get("autocomplete"))
         if self._blocked(kind, autocomplete) or _STARRED_ONCE in plain:
             became = (became | Flag.REMOVE | Flag.FIELD) & ~Flag.OPEN
         is_field = self._masks_inputs and not became & Flag.STYLE
-        self._attributes(attributes, plain, became | (Flag.FIELD if is_field else 0), edits, counts)
+        self._attributes(raw, plain, became | (Flag.FIELD if is_field else 0), edits, counts)
         return became
 
     def input_value(self, flags: int | None) -> bytes | None:
@@ -156,26 +156,26 @@ class NodeMasker:
 
     def _element(self, node: Node, tag: str, above: int, edits: Edits, counts: Counts) -> int:
         flags = above & (_INHERITED | Flag.SELECT)
-        attributes, plain = self._read(node.attributes, tag, flags)
+        plain = self._read(node.attributes, tag, flags)
         flags = _settled(flags | self._selected(tag, plain), above)
         if tag in _STYLE_TAGS:
             return flags | Flag.STYLE
         its = flags | self._field(tag, plain)
-        if attributes:
-            self._attributes(attributes, plain, its, edits, counts)
+        if plain and node.attributes is not UNSET:
+            self._attributes(node.attributes, plain, its, edits, counts)
         if tag == "select":
             return its & ~Flag.FIELD  # its options are no fields
         if tag == "textarea" or its & (Flag.REMOVE | Flag.OPEN):
             return its
         return its & ~Flag.FIELD  # nothing to remember: the value of an unknown field is masked
 
-    def _read(self, raw: Raw | UnsetType, tag: str, flags: int) -> tuple[dict[str, Raw], dict[str, object]]:
-        """Returns the attributes of an element if any of them may matter, as JSON and as values."""
+    def _read(self, raw: Raw | UnsetType, tag: str, flags: int) -> dict[str, object]:
+        """Returns the attributes of an element if any of them may matter."""
         if raw is UNSET or len(raw) <= 2:
-            return {}, {}
+            return {}
         if tag in FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self._may_select(raw):
-            return object_decoder.decode(raw), _plain(raw)
-        return {}, {}
+            return _plain(raw)
+        return {}
 
     def _field(self, tag: str, plain: dict[str, object]) -> int:
         match tag:
@@ -208,22 +208,24 @@ class NodeMasker:
                 found |= flag
         return found & ~Flag.KEEP if found & Flag.MASK else found
 
-    def _attributes(
-        self, attributes: dict[str, Raw], plain: dict[str, object], flags: int, edits: Edits, counts: Counts
-    ) -> None:
+    def _attributes(self, raw: Raw, plain: dict[str, object], flags: int, edits: Edits, counts: Counts) -> None:
+        hides = flags & (Flag.MASK | Flag.BLOCK) and not flags & Flag.STYLE
+        if not hides and "value" not in plain and "selected" not in plain:
+            return
+        attributes = object_decoder.decode(raw)
         if flags & Flag.SELECT and plain.get("selected") is True:
             edits.replace(attributes["selected"], b"false")
         if flags & Flag.FIELD and "value" in attributes:
             instead = self.input_value(flags)
             if instead is not None:
                 self._put(attributes["value"], plain["value"], instead, ("input", "attribute"), edits, counts)
-        if not flags & (Flag.MASK | Flag.BLOCK) or flags & Flag.STYLE:
+        if not hides:
             return
         instead = _EMPTY if flags & Flag.BLOCK else _MASKED
-        for name, raw in attributes.items():
+        for name, its in attributes.items():
             is_own = (name == "value" and flags & Flag.FIELD) or (name == "selected" and flags & Flag.SELECT)
             if not is_own and self._hides(name, plain[name], flags, plain):
-                self._put(raw, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
+                self._put(its, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
 
     @staticmethod
     def _hides(name: str, value: object, flags: int, plain: dict[str, object]) -> bool:

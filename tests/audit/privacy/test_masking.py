@@ -206,6 +206,13 @@ def test_what_is_added_under_a_field_of_the_same_mutation_is_masked():
     assert b"Dana" not in DEFAULT.mask(state, pack(change(texts=[{"id": 21, "value": "Dana L"}]))).text
 
 
+def test_attributes_of_what_the_same_mutation_brings_are_masked():
+    adds = [{"parentId": 4, "nextId": None, "node": node("div", 20, {"class": "rr-mask"})}]
+    attributes = [{"id": 20, "attributes": {"title": "Dana Lind"}}]
+    events, _ = run(DEFAULT, pack(snapshot()), pack(change(adds=adds, attributes=attributes)))
+    assert events[1]["data"]["attributes"][0]["attributes"]["title"] == MASK
+
+
 @pytest.mark.parametrize("fields", [1, 40, 100])
 def test_remembered_fields_are_followed_however_many_there_are(fields):
     areas = [node("textarea", 100 + 2 * each, {}, words(101 + 2 * each, "a")) for each in range(fields)]
