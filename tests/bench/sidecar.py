@@ -48,7 +48,8 @@ async def ingest(quick: bool) -> list[Row]:
 async def record(
     door: processes.Sidecar, chunks: list[load.Chunk], *, recorders: int, each: int, window: int = 64
 ) -> float:
-    """Records over sockets as `load.record` does over gRPC; returns chunks a second."""
+    """Records over sockets as `load.record` does over gRPC, the same chunks; returns chunks a second."""
+    first = load.first_chunk()
 
     async def one(number: int) -> None:
         async with door.socket("/ws/record", "record") as ws:
@@ -68,7 +69,8 @@ async def record(
                 while seq - acked > window:
                     room.clear()
                     await room.wait()
-                await ws.send_bytes(chunks[(seq + number * 7) % len(chunks)].message(seq))
+                chunk = first if seq == 1 else chunks[(seq + number * 7) % len(chunks)]
+                await ws.send_bytes(chunk.message(seq))
             await reading
 
     begun = time.perf_counter()
