@@ -86,8 +86,8 @@ $(WEB)/dist/console/index.html: $(WEB)/node_modules/.installed $(WEB_SOURCES)
 screenshots: $(VENV)/.dev web ## Takes the pictures of docs/screenshots/ in a Chromium from PATH
 	PYTHONPATH=.:tests $(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.dev ## Measures; prints a table and writes docs/benchmarks.md
-	PYTHONPATH=tests $(BIN)/python -m bench
+bench: $(VENV)/.dev ## Measures (BENCHES="ingest share" only some); writes docs/benchmarks.md
+	PYTHONPATH=tests $(BIN)/python -m bench $(BENCHES)
 
 $(BIN)/afterimage: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
