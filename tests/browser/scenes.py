@@ -16,10 +16,12 @@ class Shown:
     Attributes:
         session: A session that has ended.
         heat: A page with clicks, by its normalised URL.
+        widths: The viewports whose clicks are looked at, as the heatmap page takes them; "": all.
     """
 
     session: str
     heat: str
+    widths: str = ""
 
 
 class Scenes:
@@ -34,7 +36,7 @@ class Scenes:
         await page.locator("main ul li, main tbody tr").first.wait_for()
 
     async def player(self, page):
-        await self._enter(page, f"/sessions/{self._shown.session}")
+        await self._enter(page, f"/sessions/{self._shown.session}?t=6")
         await _replays(page)
 
     async def live(self, page):
@@ -42,15 +44,19 @@ class Scenes:
         await page.locator("[data-session]").first.wait_for()
 
     async def heatmap(self, page):
-        await self._enter(page, f"/heatmap?{urlencode({'page': self._shown.heat})}")
+        await self._enter(page, f"/heatmap?{urlencode({'page': self._shown.heat, 'width': self._shown.widths})}")
         await page.locator("canvas[role=img]").wait_for()
         await page.frame_locator("iframe").frame_locator("iframe").locator("body").wait_for()
 
     async def share_dialog(self, page):
+        await self._revoke_all()
         await self.player(page)
         await page.get_by_role("button", name="Share", exact=True).click()
         dialog = page.get_by_role("dialog")
         await dialog.get_by_label("Label").fill("For the designers")
+        await dialog.get_by_label("Most views").fill("5")
+        await dialog.get_by_label("Passcode").fill("swordfish")
+        await dialog.get_by_label("Show up to").fill("0:15")
         await dialog.get_by_role("button", name="Make the link").click()
         await dialog.get_by_label("The link").wait_for()
         await dialog.get_by_role("button", name="Revoke For the designers").first.wait_for()
@@ -80,6 +86,14 @@ class Scenes:
         await page.goto(self._installation.sign_in_url(subject="ada@loom.example"))
         await page.wait_for_url(lambda address: "/signin" not in address)
         await page.goto(f"{self._installation.url}{path}")
+
+    async def _revoke_all(self):
+        service, metadata = self._installation.share, self._installation.metadata
+        request = share.ListShareLinksRequest(session_id=self._shown.session)
+        for link in (await service.ListShareLinks(request, metadata=metadata)).share_links:
+            await service.RevokeShareLink(
+                share.RevokeShareLinkRequest(share_link_id=link.share_link_id), metadata=metadata
+            )
 
     async def _link(self, **wanted):
         request = share.CreateShareLinkRequest(session_id=self._shown.session, ttl=Duration(seconds=3600), **wanted)

@@ -1,7 +1,7 @@
 """Takes the pictures of docs/screenshots/: `make screenshots`.
 
 An installation is started, people who are made up visit its demo shop, and every page is taken in both themes, on a
-desk and on a phone.
+desk and on a phone; or only the pages that are named as arguments.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ async def main():
                 live = await _visits(browser, installation)
                 scenes = Scenes(installation, await _shown(installation))
                 OUT.mkdir(parents=True, exist_ok=True)
-                for scene in SCENES:
+                for scene in sys.argv[1:] or SCENES:
                     await _pictures(browser, scenes, scene)
                 for context in live:
                     await context.close()
@@ -67,7 +67,7 @@ async def _shown(installation):
     listed = await stub.ListSessions(audit.ListSessionsRequest(page_size=100), metadata=metadata)
     troubled = [one for one in listed.sessions if one.totals.error_count and one.totals.rage_click_count]
     session = max(troubled or listed.sessions, key=lambda one: one.duration.ToMilliseconds())
-    return Shown(session.session_id, pages.pages[0].page)
+    return Shown(session.session_id, pages.pages[0].page, widths="1440")
 
 
 async def _pictures(browser, scenes, scene):

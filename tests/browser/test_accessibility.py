@@ -49,13 +49,14 @@ async def test_axe_finds_nothing_serious(scenes, new_context, guard, scene, them
     assert await findings(page) == []
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scene", SCENES)
-async def test_nothing_is_wider_than_a_phone(scenes, new_context, guard, scene):
+async def test_nothing_is_wider_than_its_window(scenes, new_context, guard, scene, size):
     guard.allow("404 ")
-    context = await new_context(viewport=SIZES["phone"])
+    context = await new_context(viewport=SIZES[size])
     page = await context.new_page()
     await getattr(scenes, scene)(page)
-    assert await page.evaluate("document.documentElement.scrollWidth") <= SIZES["phone"]["width"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= SIZES[size]["width"]
 
 
 # What has the focus: its name for people, whether one sees that it has it, and whether it is in the open dialog.

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import random
 
-DESKS = [{"width": 1280, "height": 800}, {"width": 1440, "height": 900}, {"width": 1920, "height": 1080}]
+_CHROME = "Mozilla/5.0 ({}) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0.0.0 Safari/537.36"
+DESKS = [
+    {"viewport": {"width": 1440, "height": 900}, "user_agent": _CHROME.format("Windows NT 10.0; Win64; x64")},
+    {"viewport": {"width": 1440, "height": 900}, "user_agent": _CHROME.format("Macintosh; Intel Mac OS X 10_15_7")},
+    {
+        "viewport": {"width": 1920, "height": 1080},
+        "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0",
+    },
+]
 PHONE = {
     "viewport": {"width": 390, "height": 844},
     "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
@@ -19,7 +27,7 @@ async def visit(browser, url, number, *, stays=False):
     """Somebody looks around in the shop; returns the context, which is open still where he `stays`."""
     chance = random.Random(number)
     phone = number % 4 == 3
-    context = await browser.new_context(**(PHONE if phone else {"viewport": DESKS[number % 3]}))
+    context = await browser.new_context(**(PHONE if phone else DESKS[number % 3]))
     page = await context.new_page()
     await page.goto(f"{url}/demo/")
     await page.wait_for_function("window.Afterimage !== undefined")
@@ -44,6 +52,7 @@ async def visit(browser, url, number, *, stays=False):
         await page.goto(f"{url}/demo/")
         await _look(page, chance)
         return context
+    await page.evaluate("window.Afterimage.stop()")
     await page.wait_for_timeout(2_500)  # what was done leaves the page
     await context.close()
     return None
