@@ -14,7 +14,10 @@ export function signInPath(reason: SignInReason | null, from: string): string {
 
 /** Returns where to go after sign-in: a path of this site, whatever the address says. */
 export function pathAfterSignIn(next: string | null): string {
-  return next?.startsWith("/") === true && !next.startsWith("//") && !next.startsWith("/\\") ? next : "/";
+  if (next?.startsWith("/") !== true || !URL.canParse(next, location.origin)) return "/";
+  // Browsers take "/\\evil.example", and with a tab between its slashes "//evil.example", for another site's address.
+  const { origin, pathname, search, hash } = new URL(next, location.origin);
+  return origin === location.origin ? `${pathname}${search}${hash}` : "/";
 }
 
 /** Forgets the token; the shell then shows the sign-in page. */

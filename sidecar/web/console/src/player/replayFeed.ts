@@ -220,9 +220,11 @@ export class ReplayFeed {
   }
 
   #holdIfFull(): void {
-    if (this.#isOver || this.#store.bytes < BUDGET_BYTES / 2) return;
+    if (this.#store.bytes < BUDGET_BYTES / 2) return;
     if (this.#store.bytesAfter(this.#playheadMs) < BUDGET_BYTES / 2) return;
     this.#isHeld = true;
+    // A live session goes on while somebody looks at one of its moments for an hour.
+    this.#isOver = false;
     this.close();
   }
 }

@@ -72,7 +72,7 @@ describe("the way back from the sign-in page", () => {
     expect(pathAfterSignIn(new URL(path, "http://x").searchParams.get("next"))).toBe("/sessions/7?t=5000");
   });
 
-  it.each([null, "", "https://evil.example/", "//evil.example/", "/\\evil.example"])(
+  it.each([null, "", "https://evil.example/", "//evil.example/", "/\\evil.example", "/\t/evil.example", "//"])(
     "never leaves the site: %j",
     (next) => {
       expect(pathAfterSignIn(next)).toBe("/");
