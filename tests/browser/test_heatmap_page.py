@@ -9,6 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from audit import behaviour_events as rrweb
 
+from .recorded import recording, settled
+
 WIDTH, HEIGHT = 1000, 2000
 """The recorded page, as `behaviour_events.opened` measures it; its viewport is 1000 x 500."""
 
@@ -42,14 +44,14 @@ def address(installation, site, **choice):
     return f"{installation.url}/heatmap?{urlencode({'page': site, **choice})}"
 
 
-async def opacity(page, place):
+async def opacity(page, place, size=(WIDTH, HEIGHT)):
     """How hot the canvas is at a place of the recorded page: its alpha, 0 to 255."""
     return await page.locator("canvas[role=img]").evaluate(
         """(canvas, [x, y]) => {
             const at = [Math.round(x * canvas.width), Math.round(y * canvas.height)];
             return canvas.getContext("2d").getImageData(...at, 1, 1).data[3];
         }""",
-        [place[0] / WIDTH, place[1] / HEIGHT],
+        [place[0] / size[0], place[1] / size[1]],
     )
 
 
@@ -80,6 +82,33 @@ async def test_the_canvas_is_hot_where_the_clicks_were(installation, new_context
     # One pixel of the canvas is one of the screen.
     width, shown = await page.locator("canvas[role=img]").evaluate("(c) => [c.width, c.clientWidth]")
     assert width == pytest.approx(shown * scale, abs=1)
+
+
+async def test_what_the_recorder_saw_is_hot_over_the_page_that_it_saw(installation, new_context, sign_in):
+    # Nobody else has a window of this width.
+    visitor = await new_context(viewport={"width": 1111, "height": 777})
+    shop = await visitor.new_page()
+    await shop.goto(f"{installation.url}/demo/")
+    await recording(installation, shop)
+    size = await shop.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    box = await shop.locator("h1").bounding_box()
+    place = box["x"] + 40, box["y"] + box["height"] / 2
+    for _ in range(2):
+        await shop.mouse.click(*place)
+        await shop.wait_for_timeout(1_200)  # two clicks, and not one of rage
+    await settled(installation, shop)
+
+    page = await (await new_context()).new_page()
+    await sign_in(page)
+    await page.goto(address(installation, f"{installation.url}/demo", width="1111"))
+    await page.locator("canvas[role=img]").wait_for()
+
+    async def is_hot():
+        return await opacity(page, place, size) > 200
+
+    await installation.until(is_hot, "the canvas is hot where the recorder saw the clicks")
+    assert await opacity(page, (size[0] - place[0], size[1] - place[1]), size) == 0
+    await page.frame_locator("iframe").frame_locator("iframe").get_by_text("Warm light, honest cloth").wait_for()
 
 
 async def test_the_pointer_reads_what_was_counted(installation, page, sign_in, site):
