@@ -92,6 +92,8 @@ export class ReplayFeed {
     this.#store = new ChunkStore();
     this.#start = start;
     this.#fromMs = start === "newest" ? Infinity : start.atMs;
+    // What comes before the moment is needed for its picture, however much it is.
+    this.#playheadMs = this.#fromMs;
     this.#hasHeader = false;
     this.#isHeld = false;
     this.#isOver = false;

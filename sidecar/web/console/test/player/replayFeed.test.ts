@@ -192,6 +192,16 @@ describe("memory", () => {
     expect(cursor()).toEqual({ a: 17 });
   });
 
+  it("brings all that a wanted moment needs, however much it is", () => {
+    feed.begin({ atMs: 0 });
+    feed.playhead(1_000);
+    feed.begin({ atMs: 50_000 });
+    Peer.last.onopen?.();
+    for (let seq = 1; seq <= 25; seq += 1) Peer.last.chunk("a", seq, MB, seq === 1);
+    expect(feed.covers(50_000)).toBe(true);
+    expect(Peer.last.isClosed).toBe(false);
+  });
+
   it("reads no further in a live session either, while the playhead stands still", () => {
     feed.begin({ atMs: -Infinity });
     Peer.last.onopen?.();
