@@ -253,6 +253,9 @@ function Over({ player, onRetry }: { player: Player | null; onRetry: () => void 
         {notice?.kind === "skipped" ? (
           <div className={styles.notice}>Skipped {duration(notice.lengthMs)} without activity</div>
         ) : null}
+        {notice?.kind === "unreadable" ? (
+          <div className={styles.notice}>A part of this recording cannot be read and is left out.</div>
+        ) : null}
         {notice?.kind === "session-ended" ? (
           <div className={styles.notice}>The visitor has left: the session has ended.</div>
         ) : null}

@@ -337,6 +337,7 @@ export class Player {
         break;
       case "fault":
         if (report.fault === "no-snapshot") this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
+        else this.#notice({ kind: "unreadable" });
         break;
     }
   }

@@ -9,6 +9,8 @@ import type { ConsoleRow, NetworkRow } from "./protocol";
 /** What is shown instead of a picture, or beside it. */
 export type Notice =
   | { kind: "skipped"; lengthMs: number }
+  /** A part of the recording cannot be shown. */
+  | { kind: "unreadable" }
   /** The session was live and has ended. */
   | { kind: "session-ended" };
 

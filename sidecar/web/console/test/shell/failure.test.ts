@@ -2,8 +2,12 @@ import { describe, expect, it } from "vitest";
 import { failureInWords } from "../../src/shell/failure";
 
 describe("a page that fails", () => {
-  it("says when its files are gone", () => {
-    const gone = new TypeError("Failed to fetch dynamically imported module: /assets/PlayerPage-x.js");
+  it.each([
+    new TypeError("Failed to fetch dynamically imported module: /assets/PlayerPage-x.js"),
+    new TypeError("error loading dynamically imported module: /assets/PlayerPage-x.js"),
+    new TypeError("Importing a module script failed."),
+    new Error("Unable to preload CSS for /assets/PlayerPage-x.css"),
+  ])("says when its files are gone: %s", (gone) => {
     expect(failureInWords(gone).advice).toMatch(/was updated/);
   });
 

@@ -110,7 +110,15 @@ export class Performer {
 
   async #build(command: Extract<Command, { type: "stage" }>): Promise<void> {
     if (command.stage !== this.#wanted) return;
-    const read = await Promise.all(command.chunks.map((chunk) => this.#read(chunk, command.stage)));
+    const read = await Promise.all(
+      command.chunks.map((chunk) =>
+        this.#read(chunk, command.stage).catch((error: unknown) => {
+          // The others may still give a picture.
+          this.#tell({ type: "fault", fault: "unreadable", message: String(error) });
+          return [];
+        }),
+      ),
+    );
     if (command.stage !== this.#wanted) return;
     const events = read.flat();
     const old = this.#stage;
