@@ -88,6 +88,13 @@ async def test_a_visitor_gets_a_name(installation, page, serve):
     assert (await window_of(installation, session)).is_whole
 
 
+async def test_a_name_that_is_given_while_the_page_is_read_counts(installation, page, serve):
+    await _site(page, serve, sites.starter(installation.url) + "<script>Afterimage.identify('ada')</script>")
+    session = await recording(installation, page)
+    await settled(installation, page)
+    await installation.until(lambda: _has_actor(installation, session, "ada"), "the server knows the name")
+
+
 async def _has_actor(installation, session, actor):
     return (await installation.audit.session(session)).session.actor_id == actor
 

@@ -56,6 +56,8 @@ export class Recorder {
   readonly #gatherer: Gatherer;
   readonly #packing: Packing;
   #state: RecorderState = "off";
+  /** As the page named the visitor, which may be before there is a session; undefined: it did not. */
+  #actorId: string | undefined;
   #shared: Shelf | undefined;
   #tab: Shelf | undefined;
   #identity: Identity | undefined;
@@ -71,6 +73,7 @@ export class Recorder {
   constructor(options: ResolvedOptions, notices: Notices) {
     this.#options = options;
     this.#notices = notices;
+    this.#actorId = options.actorId === "" ? undefined : options.actorId;
     this.#guard = new Guard(notices);
     this.#tokens = new TokenSource(options.endpoint, options.key, Date.now);
     this.#packing = new Packing(this.#guard, this.#packed);
@@ -131,15 +134,15 @@ export class Recorder {
 
   /** Names the visitor, from now on and for what comes of this session. */
   identify(actorId: string): void {
-    const fields = this.#window?.upload.fields;
-    if (this.#identity === undefined || fields === undefined || fields.actorId === actorId) return;
-    this.#identity.identify(actorId);
-    this.#window?.upload.restart({ ...fields, actorId });
+    this.#actorId = actorId;
+    this.#identity?.identify(actorId);
+    const upload = this.#window?.upload;
+    if (upload !== undefined && upload.fields.actorId !== actorId) upload.restart({ ...upload.fields, actorId });
   }
 
   readonly #begin = (): void => {
     if (this.#state !== "connecting" || this.#shared === undefined || this.#tab === undefined) return;
-    const { idleMs, maxMs, sampleRate, actorId, maxElements } = this.#options;
+    const { idleMs, maxMs, sampleRate, maxElements } = this.#options;
     const elements = document.getElementsByTagName("*").length;
     if (elements > maxElements) {
       this.#notices.say(
@@ -158,7 +161,7 @@ export class Recorder {
     const rules = { idleMs, maxMs, sampleRate };
     const chance = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4 };
     this.#identity = new Identity(this.#shared, this.#tab, isFramed(), rules, chance);
-    if (actorId !== "") this.#identity.identify(actorId);
+    if (this.#actorId !== undefined) this.#identity.identify(this.#actorId);
     if (!this.#mayRecord()) return;
     this.#listen();
     this.#open(true);
