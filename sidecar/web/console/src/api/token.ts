@@ -41,19 +41,26 @@ export function storedIdentity(): Identity | null {
   return identityOf.identity;
 }
 
-/** Returns what a JWT says; null where it is none. */
+/** Returns who a JWT is for; null where it is none. */
 export function readIdentity(token: string): Identity | null {
+  const claims = readClaims(token);
+  if (claims === null) return null;
+  return {
+    subject: typeof claims.sub === "string" ? claims.sub : "",
+    project: typeof claims.project === "string" ? claims.project : "",
+    scopes: typeof claims.scope === "string" ? claims.scope.split(" ") : [],
+    expiresMs: typeof claims.exp === "number" ? claims.exp * 1000 : Infinity,
+  };
+}
+
+/** Returns the claims of a JWT; null where it is none. */
+export function readClaims(token: string): Readonly<Record<string, unknown>> | null {
   const payload = token.split(".")[1];
   if (payload === undefined) return null;
   try {
     const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
-    return {
-      subject: typeof claims.sub === "string" ? claims.sub : "",
-      project: typeof claims.project === "string" ? claims.project : "",
-      scopes: typeof claims.scope === "string" ? claims.scope.split(" ") : [],
-      expiresMs: typeof claims.exp === "number" ? claims.exp * 1000 : Infinity,
-    };
+    const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof claims === "object" ? (claims as Record<string, unknown> | null) : null;
   } catch {
     return null;
   }

@@ -4,10 +4,11 @@ import type { ShareLink } from "@contract/share/v1/share_link_pb";
 import { useApi } from "../api/context";
 import { inWords } from "../api/errors";
 import type { Call } from "../api/useCall";
+import { date } from "../format/time";
 import { Button } from "../ui/Button";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import { Skeleton } from "../ui/Loading";
-import { dateWords, linkFacts } from "./facts";
+import { linkFacts } from "./facts";
 import styles from "./ShareLinks.module.css";
 
 interface ShareLinksProps {
@@ -49,7 +50,7 @@ function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => voi
   const { share } = useApi();
   const [step, setStep] = useState<"shown" | "asked" | "busy">("shown");
   const [problem, setProblem] = useState<string>();
-  const made = link.createTime === undefined ? "" : dateWords(timestampMs(link.createTime));
+  const made = link.createTime === undefined ? "" : date(timestampMs(link.createTime));
   const name = link.label === "" ? `Link of ${made}` : link.label;
 
   const revoke = async (): Promise<void> => {

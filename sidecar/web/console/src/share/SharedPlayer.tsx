@@ -1,8 +1,9 @@
 import { useCallback, useEffect, useMemo } from "react";
 import type { Problem } from "../api/errors";
+import { date } from "../format/time";
 import { SessionPlayer } from "../player/SessionPlayer";
 import { ErrorNotice } from "../ui/ErrorNotice";
-import { dateWords, partWords } from "./facts";
+import { partWords } from "./facts";
 import type { Grant } from "./grant";
 import styles from "./SharedPlayer.module.css";
 
@@ -29,7 +30,7 @@ export function SharedPlayer({
   return (
     <div className={styles.shared}>
       <p className={styles.facts}>
-        {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {dateWords(linkEndsMs)}
+        {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {date(linkEndsMs)}
         {viewsLeft === undefined ? "" : `, and can be opened ${timesWords(viewsLeft)}`}.
       </p>
       {warning === undefined ? null : (

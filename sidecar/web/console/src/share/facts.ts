@@ -4,13 +4,6 @@ import type { ShareLink } from "@contract/share/v1/share_link_pb";
 import { leftWords } from "./lifetime";
 import { offsetWords } from "./offset";
 
-const dates = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
-
-/** Returns a moment as a date and a time of day. */
-export function dateWords(ms: number): string {
-  return dates.format(ms);
-}
-
 /** Returns the part of the session that a link shows; undefined: all of it. */
 export function partWords(startMs: number | undefined, endMs: number | undefined): string | undefined {
   if (startMs === undefined && endMs === undefined) {

@@ -1,4 +1,5 @@
 // A visitor's grant: how long it holds, and what a reload of the page finds of it.
+import { readClaims } from "../api/token";
 
 /** What a visitor holds while a link is open. */
 export interface Grant {
@@ -25,7 +26,7 @@ const DEFAULT_LIFE_MS = 900_000;
  * two times: the visitor's clock may be wrong by hours.
  */
 export function renewAfterMs(token: string): number {
-  const { iat, exp } = claimsOf(token);
+  const { iat, exp } = readClaims(token) ?? {};
   const lifeMs = typeof iat === "number" && typeof exp === "number" ? (exp - iat) * 1000 : DEFAULT_LIFE_MS;
   return Math.max(lifeMs * RENEW_AFTER, SHORTEST_WAIT_MS);
 }
@@ -69,16 +70,6 @@ export class HandleStore {
     } catch {
       // Nothing was kept then.
     }
-  }
-}
-
-function claimsOf(token: string): { iat?: unknown; exp?: unknown } {
-  try {
-    const body = (token.split(".")[1] ?? "").replace(/-/g, "+").replace(/_/g, "/");
-    const claims: unknown = JSON.parse(atob(body));
-    return typeof claims === "object" && claims !== null ? claims : {};
-  } catch {
-    return {};
   }
 }
 
