@@ -10,7 +10,7 @@ const MOST_ROWS = 5_000;
 
 export class Knowledge {
   #activity: Activity;
-  #countedMs = new Map<boolean, number>();
+  readonly #known = new Set<string>();
   interactions: readonly Interaction[] = [];
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
@@ -21,26 +21,28 @@ export class Knowledge {
   }
 
   /**
-   * Takes the session's interactions, as they are fetched; a live session's again and again, those known included.
+   * Takes the session's interactions, as they are fetched; a live session's again and again, those known included. New
+   * ones may lie before known ones: that a click was dead, or raged, is found out later, and windows are not in step.
    *
    * @param isListed Whether a person reads them; else they only tell when something moved.
    */
   takeInteractions(isListed: boolean, interactions: readonly Interaction[]): void {
-    const countedMs = this.#countedMs.get(isListed) ?? -Infinity;
-    const later = interactions.filter((interaction) => timeMs(interaction.time) > countedMs);
-    for (const interaction of later) {
+    const news: Interaction[] = [];
+    for (const interaction of interactions) {
+      const key = keyOf(interaction);
+      if (this.#known.has(key)) continue;
+      this.#known.add(key);
+      news.push(interaction);
       if (isActivity(interaction.kind)) this.#activity.add(interaction.windowId, timeMs(interaction.time));
     }
-    if (later.length === 0) return;
-    this.#countedMs.set(isListed, timeMs(later.at(-1)?.time));
-    if (isListed) this.interactions = [...this.interactions, ...later];
+    if (isListed) this.interactions = merged(this.interactions, news, ({ time }) => timeMs(time));
   }
 
   /** Takes what was read in a chunk. */
   takeFacts(facts: ChunkFacts): void {
     for (const activeMs of facts.activeMs) this.#activity.mark(facts.windowId, activeMs);
-    this.consoleRows = merged(this.consoleRows, facts.consoleRows);
-    this.networkRows = merged(this.networkRows, facts.networkRows);
+    this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
+    this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
   }
 
   /** How much happened in each of `bins` equal parts of a span. */
@@ -59,11 +61,24 @@ export class Knowledge {
   }
 }
 
-/** Merges rows that are in the order of time each; keeps the newest. */
-function merged<Row extends { timeMs: number }>(rows: readonly Row[], more: readonly Row[]): readonly Row[] {
-  if (more.length === 0) return rows;
+/** Interactions have no id; this is what tells them apart. */
+function keyOf({ windowId, seq, kind, time, nodeId, xPercent, yPercent }: Interaction): string {
+  return [windowId, seq, kind, timeMs(time), nodeId, xPercent, yPercent].join(" ");
+}
+
+function rowMs({ timeMs: ms }: { timeMs: number }): number {
+  return ms;
+}
+
+/** Merges two lists that are in the order of time each; the same list where there is nothing to merge. */
+function merged<Row>(rows: readonly Row[], more: readonly Row[], msOf: (row: Row) => number): readonly Row[] {
+  const [last, first] = [rows.at(-1), more[0]];
+  if (first === undefined) return rows;
   const all = [...rows, ...more];
-  const isInOrder = (rows.at(-1)?.timeMs ?? -Infinity) <= (more[0]?.timeMs ?? Infinity);
-  if (!isInOrder) all.sort((one, other) => one.timeMs - other.timeMs);
-  return all.length > MOST_ROWS ? all.slice(all.length - MOST_ROWS) : all;
+  if (last !== undefined && msOf(last) > msOf(first)) all.sort((one, other) => msOf(one) - msOf(other));
+  return all;
+}
+
+function newest<Row>(rows: readonly Row[]): readonly Row[] {
+  return rows.length > MOST_ROWS ? rows.slice(rows.length - MOST_ROWS) : rows;
 }

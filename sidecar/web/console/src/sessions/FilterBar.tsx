@@ -3,7 +3,18 @@ import { DEVICE, STATUS } from "../format/enums";
 import { Button } from "../ui/Button";
 import { FilterIcon } from "../ui/icons";
 import styles from "./FilterBar.module.css";
-import { DEVICES, inOrder, isFiltered, NO_FILTERS, ORDERS, SINCE, STATUSES, type Filters, type Since } from "./filters";
+import {
+  DEVICES,
+  inOrder,
+  isFiltered,
+  isSince,
+  NO_FILTERS,
+  ORDERS,
+  SINCE,
+  STATUSES,
+  type Filters,
+  type Since,
+} from "./filters";
 
 interface FilterBarProps {
   filters: Filters;
@@ -69,7 +80,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           value={isCustom ? "custom" : (filters.since ?? "")}
           onChange={(value) => {
             setIsCustom(value === "custom");
-            onChange({ ...filters, since: value in SINCE ? (value as Since) : null, from: "", to: "" });
+            onChange({ ...filters, since: isSince(value) ? value : null, from: "", to: "" });
           }}
         >
           <option value="">Any time</option>

@@ -10,6 +10,11 @@ export const SINCE = { "1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000,
 
 export type Since = keyof typeof SINCE;
 
+/** Whether a text is one of the times to choose from. */
+export function isSince(text: string): text is Since {
+  return Object.hasOwn(SINCE, text);
+}
+
 export interface Filters {
   /** Up to now, from so long ago. Null: `from` and `to` say. */
   since: Since | null;
@@ -78,9 +83,9 @@ export function filtersOf(query: URLSearchParams): Filters {
   };
   const minSeconds = Number(query.get("min"));
   return {
-    since: since in SINCE ? (since as Since) : null,
-    from: since in SINCE ? "" : day("from"),
-    to: since in SINCE ? "" : day("to"),
+    since: isSince(since) ? since : null,
+    from: isSince(since) ? "" : day("from"),
+    to: isSince(since) ? "" : day("to"),
     actor: (query.get("actor") ?? "").slice(0, MOST_TEXT),
     page: (query.get("page") ?? "").slice(0, MOST_TEXT),
     devices: valuesOf(query.get("device"), DEVICES),

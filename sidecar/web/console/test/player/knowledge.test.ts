@@ -29,6 +29,17 @@ describe("interactions of a live session", () => {
   });
 });
 
+describe("what is found out later", () => {
+  it("has its place among what is known", () => {
+    const known = new Knowledge(0);
+    known.takeInteractions(true, [click(500), click(2_500)]);
+    const dead = { ...click(500), kind: InteractionKind.DEAD_CLICK };
+    const elsewhere = { ...click(1_500), windowId: "other" };
+    known.takeInteractions(true, [click(500), dead, elsewhere, click(2_500)]);
+    expect(known.interactions).toEqual([click(500), dead, elsewhere, click(2_500)]);
+  });
+});
+
 describe("rows", () => {
   it("are in the order of time, whichever chunk is read first", () => {
     const known = new Knowledge(0);

@@ -43,6 +43,7 @@ describe("filters in the address", () => {
 
   it.each([
     "since=never",
+    "since=toString",
     "from=yesterday",
     "from=2026-13-45",
     "device=toaster,__proto__",
