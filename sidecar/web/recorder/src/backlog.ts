@@ -78,11 +78,11 @@ export class Backlog {
     this.#nextSeq = Math.max(this.#nextSeq, ...entries.map((entry) => entry.seq + 1));
   }
 
-  /** Takes away what was recorded under policies that `isGood` refuses, and returns what that was. */
-  discard(isGood: (policy: string) => boolean): Entry[] {
-    const bad = this.#entries.filter((entry) => !isGood(entry.policy));
+  /** Takes away what `mayLeave` refuses, and returns what that was. */
+  discard(mayLeave: (entry: Entry) => boolean): Entry[] {
+    const bad = this.#entries.filter((entry) => !mayLeave(entry));
     if (bad.length > 0) {
-      this.#entries = this.#entries.filter((entry) => isGood(entry.policy));
+      this.#entries = this.#entries.filter(mayLeave);
       this.#bytes -= sizeOf(bad);
       this.#recall();
     }

@@ -103,12 +103,16 @@ export class Capture {
 
   #take(event: eventWithTime): void {
     if (this.#isOver) return;
+    if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
+      this.#events.onActivity();
+      // It may have been what begins another session, whose first snapshot has it already.
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the call may end this
+      if (this.#isOver) return;
+    }
     this.#events.onEvent(event);
     if (event.type === EventType.FullSnapshot) {
       this.#snapshotAtMs = performance.now();
       this.#page.measureSoon();
-    } else if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
-      this.#events.onActivity();
     }
   }
 

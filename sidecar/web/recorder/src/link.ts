@@ -29,6 +29,8 @@ export interface Closing {
   readonly code: number;
   /** A short machine word. */
   readonly word: string;
+  /** Whether the connection came about at all. */
+  readonly wasOpen: boolean;
   /** Whether `ready` had come. */
   readonly wasReady: boolean;
   /** How long the installation wants to be left alone. */

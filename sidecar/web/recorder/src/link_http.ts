@@ -129,7 +129,13 @@ export class HttpLink implements Link {
   #over(code: number, word: string, retryAfterMs?: number): void {
     if (this.#isOver) return;
     this.close();
-    this.#events.onClosed({ code, word, wasReady: this.#isReady, ...(retryAfterMs ? { retryAfterMs } : {}) });
+    this.#events.onClosed({
+      code,
+      word,
+      wasOpen: true,
+      wasReady: this.#isReady,
+      ...(retryAfterMs ? { retryAfterMs } : {}),
+    });
   }
 }
 

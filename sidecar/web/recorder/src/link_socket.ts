@@ -13,6 +13,7 @@ export class SocketLink implements Link {
   readonly #socket: WebSocket;
   readonly #events: LinkEvents;
   readonly #timer: ReturnType<typeof setTimeout>;
+  #isOpen = false;
   #isReady = false;
   #isOver = false;
 
@@ -25,17 +26,18 @@ export class SocketLink implements Link {
     this.#socket = new WebSocket(`${endpoint.replace(/^http/, "ws")}ws/record`, ["afterimage.v1", `bearer.${token}`]);
     this.#socket.binaryType = "arraybuffer";
     this.#socket.onopen = guard.wrap(() => {
+      this.#isOpen = true;
       this.#socket.send(start);
     });
     this.#socket.onmessage = guard.wrap((message: MessageEvent) => {
       this.#take(message.data);
     });
     this.#socket.onclose = guard.wrap((close: CloseEvent) => {
-      this.#over({ code: close.code, word: close.reason, wasReady: this.#isReady });
+      this.#over({ code: close.code, word: close.reason, wasOpen: this.#isOpen, wasReady: this.#isReady });
     });
     this.#timer = setTimeout(
       guard.wrap(() => {
-        this.#over({ code: CloseCode.BROKEN, word: "timeout", wasReady: false });
+        this.#over({ code: CloseCode.BROKEN, word: "timeout", wasOpen: this.#isOpen, wasReady: false });
       }),
       OPEN_TIMEOUT_MS,
     );

@@ -65,6 +65,8 @@ export class Recorder {
   #cleaner: Cleaner | undefined;
   #capture: Capture | undefined;
   #window: WindowUpload | undefined;
+  /** Windows that have ended, and may still have something to send. */
+  readonly #finishing = new Set<WindowUpload>();
   #intervalMs = DEFAULT_LIMITS.flushIntervalMs;
   #activityMs = 0;
   #droppedEvents = 0;
@@ -129,7 +131,8 @@ export class Recorder {
   /** Ends: what was recorded is still sent, the page is left alone. */
   stop(): void {
     this.#end("off");
-    this.#identity?.release();
+    // The window has ended; what comes later in this tab is another one.
+    this.#identity?.abandon();
   }
 
   /** Names the visitor, from now on and for what comes of this session. */
@@ -193,7 +196,7 @@ export class Recorder {
       backlog.restore(left.entries);
       if (left.loss !== undefined) {
         this.#lost(left.loss);
-        backlog.push(droppedEntry(left.loss, left.policies[0] ?? ""));
+        backlog.push(droppedEntry(left.loss, ""));
       }
     }
     const upload: Upload = new Upload(fields, {
@@ -257,29 +260,36 @@ export class Recorder {
     if (ready.privacyPolicy === undefined) throw new Error("the installation told no privacy policy");
     const policy = new AppliedPolicy(ready.privacyPolicy);
     this.#clockSkewMs = skewMs(ready, Date.now());
-    const before = this.#policy;
-    const isSame = before?.version === policy.version;
-    const wasConfirmed = before !== undefined && this.#confirmed.has(before.version);
     this.#confirmed.add(policy.version);
     if (this.#shared !== undefined) rememberPolicy(this.#shared, ready.privacyPolicy);
-    if (!isSame && wasConfirmed) this.#gatherer.flush();
-    if (!isSame && before !== undefined && !wasConfirmed) this.#discard(window, before.version, policy.version);
+    this.#discard(window, policy.version);
     if (this.#window !== window) return;
-    if (!isSame) this.#record(policy, before === undefined);
+    const before = this.#policy;
+    if (before?.version !== policy.version) {
+      this.#gatherer.flush();
+      this.#record(policy, before === undefined);
+    }
     this.#setInterval(window.upload.limits.flushIntervalMs);
   }
 
-  /** Throws away what was recorded under a policy that does not hold (any more). */
-  #discard(window: WindowUpload, version: string, policy: string): void {
-    const entries = window.backlog.discard((each) => this.#confirmed.has(each));
-    const packing = this.#packing.takeBack(version);
-    const waiting = this.#gatherer.clear();
-    const all = [...entries, ...packing];
-    const loss = all.length > 0 ? lossOf("policy_changed", all) : momentLoss("policy_changed");
+  /** Throws away what was recorded under a policy that no server has confirmed. */
+  #discard(window: WindowUpload, confirmed: string): void {
+    const gone = window.backlog.discard(this.#mayLeave);
+    let waiting = 0;
+    const version = this.#policy?.version;
+    if (this.#window === window && version !== undefined && !this.#confirmed.has(version)) {
+      gone.push(...this.#packing.takeBack(version));
+      waiting = this.#gatherer.clear();
+    }
+    if (gone.length + waiting === 0) return;
+    const loss = gone.length > 0 ? lossOf("policy_changed", gone) : momentLoss("policy_changed");
     const total = { ...loss, events: loss.events + waiting };
     this.#lost(total);
-    window.backlog.push(droppedEntry(total, policy));
+    window.backlog.push(droppedEntry(total, confirmed));
   }
+
+  /** What tells of a loss has nothing of the page in it. */
+  readonly #mayLeave = (entry: Entry): boolean => entry.loss !== undefined || this.#confirmed.has(entry.policy);
 
   #changed(window: WindowUpload): void {
     if (this.#window !== window) return;
@@ -427,6 +437,7 @@ export class Recorder {
     this.#capture = undefined;
     this.#window = undefined;
     if (window === undefined) return;
+    this.#finishing.add(window);
     this.#guard.start(async () => {
       await this.#packing.done;
       window.upload.finish();
@@ -440,6 +451,8 @@ export class Recorder {
   }
 
   #listen(): void {
+    // Not among those that end with the recording: what it has not sent by then is still to be sent.
+    window.addEventListener("pagehide", this.#guard.wrap(this.#leave));
     const listen = (target: EventTarget, name: string, work: (event: Event) => void): void => {
       const listener = this.#guard.wrap(work);
       target.addEventListener(name, listener);
@@ -447,7 +460,6 @@ export class Recorder {
         target.removeEventListener(name, listener);
       });
     };
-    listen(window, "pagehide", this.#leave);
     listen(window, "pageshow", (event) => {
       if ((event as PageTransitionEvent).persisted) this.#return();
     });
@@ -461,17 +473,15 @@ export class Recorder {
   }
 
   readonly #leave = (): void => {
+    if (this.#window !== undefined) this.#gatherer.flush();
+    this.#packing.finishNow();
+    for (const other of this.#finishing) this.#sendLast(other);
     const window = this.#window;
     const identity = this.#identity;
     if (window === undefined || identity === undefined || this.#tab === undefined) return;
     const { upload, backlog } = window;
-    this.#gatherer.flush();
-    this.#packing.finishNow();
+    this.#sendLast(window);
     const { entries } = backlog;
-    if (entries.length > 0) {
-      backlog.numberAll();
-      this.#sendLast(entries, upload);
-    }
     const policies = [...this.#confirmed];
     const isKept = entries.length === 0 || keep(this.#tab, windowKey(upload.fields), entries, policies);
     if (isKept) identity.release();
@@ -480,9 +490,12 @@ export class Recorder {
   };
 
   /** Sends what is not stored yet, in the way that outlives the page. */
-  #sendLast(entries: readonly Entry[], upload: Upload): void {
+  #sendLast({ backlog, upload }: WindowUpload): void {
+    const { entries } = backlog;
     const token = this.#tokens.present;
-    if (token === undefined || !entries.every((entry) => this.#confirmed.has(entry.policy))) return;
+    if (entries.length === 0) return;
+    backlog.numberAll();
+    if (upload.isOver || token === undefined || !entries.every(this.#mayLeave)) return;
     const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
     // A beacon ends the socket's stream, so it is one or the other.
     if (bytes > BEACON_BYTES) {

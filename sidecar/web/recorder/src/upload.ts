@@ -103,6 +103,11 @@ export class Upload {
     return this.#isReady;
   }
 
+  /** Whether it has ended for good: all is stored, or nothing more is wanted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   get transport(): Link["kind"] | undefined {
     return this.#isReady ? this.#link?.kind : undefined;
   }
@@ -149,7 +154,8 @@ export class Upload {
   /** Ends the window once everything is stored, and then itself. */
   finish(): void {
     this.#isFinishing = true;
-    if (this.#parts.backlog.entries.length === 0 && !this.#isReady) this.close();
+    const { entries, lastSeq } = this.#parts.backlog;
+    if (entries.length === 0 && lastSeq === 0) this.close();
     else if (this.#isReady) this.pump();
     else this.connect();
   }
@@ -287,7 +293,6 @@ export class Upload {
 
   async #closed(closing: Closing): Promise<void> {
     const { backlog, events, tokens } = this.#parts;
-    const link = this.#link;
     const inFlight = backlog.entries.slice(0, backlog.inFlight);
     this.#drop();
     events.onChange();
@@ -319,7 +324,7 @@ export class Upload {
         break;
       }
       default:
-        if (closing.code === CloseCode.BROKEN && !closing.wasReady && link?.kind === "websocket") await this.#look();
+        if (closing.code === CloseCode.BROKEN && !closing.wasOpen) await this.#look();
         else this.#retryLater(closing.retryAfterMs);
     }
   }

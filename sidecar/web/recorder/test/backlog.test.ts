@@ -121,7 +121,7 @@ describe("policies", () => {
   test("what was recorded under a policy that does not hold is taken out", () => {
     const backlog = new Backlog(ROOM);
     backlog.push(chunk(1, 10, { policy: "old" }), chunk(2, 10, { policy: "good" }));
-    expect(backlog.discard((policy) => policy === "good").map((entry) => entry.firstMs)).toEqual([1000]);
+    expect(backlog.discard(({ policy }) => policy === "good").map((entry) => entry.firstMs)).toEqual([1000]);
     expect(backlog.entries.map((entry) => entry.firstMs)).toEqual([2000]);
     expect(backlog.bytes).toBe(10);
   });
