@@ -13,11 +13,14 @@ export interface Entry {
   readonly lastMs: number;
   /** Whether a replay can begin with it. */
   readonly hasSnapshot: boolean;
-  /** Version of the privacy policy that it was recorded under. */
+  /** Version of the privacy policy that it was recorded under; CONFIRMED: it may leave in any case. */
   readonly policy: string;
   /** Set where it stands for what was given up. */
   readonly loss?: Loss | undefined;
 }
+
+/** Instead of a policy's version: a server has confirmed it already, or there is nothing of the page in it. */
+export const CONFIRMED = "";
 
 /** So many chunks may be on their way at once: with an ack each 50 ms, this is well below 100 frames a second. */
 const MAX_IN_FLIGHT = 32;
@@ -188,7 +191,7 @@ export class Backlog {
       loss = mergeLosses(before.loss, loss);
       begin = first - 1;
     }
-    const note = droppedEntry(loss, gone[0]?.policy ?? "");
+    const note = droppedEntry(loss);
     const replaced = this.#entries.splice(begin, end - begin, note);
     this.#bytes += note.payload.length - sizeOf(replaced);
     return events;

@@ -1,5 +1,5 @@
 // What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
-import type { Entry } from "./backlog";
+import { CONFIRMED, type Entry } from "./backlog";
 import { type Loss, lossOf } from "./loss";
 import type { Shelf } from "./storage";
 
@@ -15,15 +15,12 @@ export interface Left {
   readonly entries: readonly Entry[];
   /** What did not fit. */
   readonly loss: Loss | undefined;
-  /** Versions of privacy policies that the server had confirmed. */
-  readonly policies: readonly string[];
 }
 
 interface Kept {
   readonly window: string;
   readonly entries: readonly (Omit<Entry, "payload"> & { readonly payload: string })[];
   readonly loss?: Loss | undefined;
-  readonly policies: readonly string[];
 }
 
 /**
@@ -31,18 +28,27 @@ interface Kept {
  * beacon may be bringing the same chunks under the same numbers.
  *
  * @param window - Session and window that they belong to.
+ * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page begins without.
  * @returns Whether the next page will find them.
  */
-export function keep(shelf: Shelf, window: string, entries: readonly Entry[], policies: readonly string[]): boolean {
+export function keep(
+  shelf: Shelf,
+  window: string,
+  entries: readonly Entry[],
+  mayLeave: (entry: Entry) => boolean,
+): boolean {
   let bytes = 0;
   const fitting = entries.findIndex((entry) => (bytes += entry.payload.length) > KEPT_BYTES);
   const kept = fitting < 0 ? entries : entries.slice(0, fitting);
   const rest = entries.slice(kept.length).filter((entry) => entry.loss === undefined);
   return shelf.set(LEFT, {
     window,
-    entries: kept.map((entry) => ({ ...entry, payload: toBase64(entry.payload) })),
+    entries: kept.map((entry) => ({
+      ...entry,
+      policy: mayLeave(entry) ? CONFIRMED : entry.policy,
+      payload: toBase64(entry.payload),
+    })),
     loss: rest.length > 0 ? lossOf("page_left", rest) : undefined,
-    policies,
   } satisfies Kept);
 }
 
@@ -53,7 +59,7 @@ export function takeLeft(shelf: Shelf, window: string): Left | undefined {
   if (kept?.window !== window) return undefined;
   try {
     const entries = kept.entries.map((entry) => ({ ...entry, payload: fromBase64(entry.payload) }));
-    return { entries, loss: kept.loss, policies: kept.policies };
+    return { entries, loss: kept.loss };
   } catch {
     return undefined;
   }

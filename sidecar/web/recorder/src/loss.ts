@@ -1,6 +1,6 @@
 // What was given up, and the event that says so where it is missing.
 import { EventType } from "@rrweb/types";
-import type { Entry } from "./backlog";
+import { CONFIRMED, type Entry } from "./backlog";
 
 /** Custom event whose payload is a Loss: something is missing here. */
 export const DROPPED_TAG = "afterimage.dropped";
@@ -43,7 +43,7 @@ export function mergeLosses(first: Loss, second: Loss): Loss {
 }
 
 /** Returns a chunk with nothing in it but the event that tells of a loss. */
-export function droppedEntry(loss: Loss, policy: string): Entry {
+export function droppedEntry(loss: Loss): Entry {
   const event = { type: EventType.Custom, timestamp: loss.fromMs, data: { tag: DROPPED_TAG, payload: loss } };
   return {
     seq: 0,
@@ -53,7 +53,7 @@ export function droppedEntry(loss: Loss, policy: string): Entry {
     firstMs: loss.fromMs,
     lastMs: loss.fromMs,
     hasSnapshot: false,
-    policy,
+    policy: CONFIRMED,
     loss,
   };
 }

@@ -51,7 +51,7 @@ async function split(batch: Batch, bytes: number, policy: string, limits: SizeLi
       `one event of ${megabytes(bytes)} is more than the installation takes ` +
       `(${megabytes(limits.maxChunkBytes)} packed, ${megabytes(limits.maxInflatedBytes)} unpacked)`;
     const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
-    return [droppedEntry({ reason: "too_large", ...span, detail }, policy)];
+    return [droppedEntry({ reason: "too_large", ...span, detail })];
   }
   const middle = Math.ceil(texts.length / 2);
   const parts = await Promise.all(

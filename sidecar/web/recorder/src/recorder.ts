@@ -7,7 +7,7 @@
 // no server has confirmed ever leaves.
 import type { RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import { EventType, type eventWithTime } from "@rrweb/types";
-import { Backlog, type Entry } from "./backlog";
+import { Backlog, CONFIRMED, type Entry } from "./backlog";
 import { Capture, findNode, MANY_ELEMENTS } from "./capture";
 import { Cleaner } from "./clean";
 import { type Batch, Gatherer } from "./gather";
@@ -192,11 +192,10 @@ export class Recorder {
     const backlog = new Backlog(maxQueueBytes);
     const left = isFirst ? takeLeft(this.#tab, windowKey(fields)) : undefined;
     if (left !== undefined) {
-      for (const version of left.policies) this.#confirmed.add(version);
       backlog.restore(left.entries);
       if (left.loss !== undefined) {
         this.#lost(left.loss);
-        backlog.push(droppedEntry(left.loss, ""));
+        backlog.push(droppedEntry(left.loss));
       }
     }
     const upload: Upload = new Upload(fields, {
@@ -262,18 +261,17 @@ export class Recorder {
     this.#clockSkewMs = skewMs(ready, Date.now());
     this.#confirmed.add(policy.version);
     if (this.#shared !== undefined) rememberPolicy(this.#shared, ready.privacyPolicy);
-    this.#discard(window, policy.version);
+    this.#discard(window);
     if (this.#window !== window) return;
     const before = this.#policy;
     if (before?.version !== policy.version) {
       this.#gatherer.flush();
       this.#record(policy, before === undefined);
     }
-    this.#setInterval(window.upload.limits.flushIntervalMs);
   }
 
   /** Throws away what was recorded under a policy that no server has confirmed. */
-  #discard(window: WindowUpload, confirmed: string): void {
+  #discard(window: WindowUpload): void {
     const gone = window.backlog.discard(this.#mayLeave);
     let waiting = 0;
     const version = this.#policy?.version;
@@ -285,17 +283,17 @@ export class Recorder {
     const loss = gone.length > 0 ? lossOf("policy_changed", gone) : momentLoss("policy_changed");
     const total = { ...loss, events: loss.events + waiting };
     this.#lost(total);
-    window.backlog.push(droppedEntry(total, confirmed));
+    window.backlog.push(droppedEntry(total));
   }
 
-  /** What tells of a loss has nothing of the page in it. */
-  readonly #mayLeave = (entry: Entry): boolean => entry.loss !== undefined || this.#confirmed.has(entry.policy);
+  readonly #mayLeave = ({ policy }: Entry): boolean => policy === CONFIRMED || this.#confirmed.has(policy);
 
   #changed(window: WindowUpload): void {
     if (this.#window !== window) return;
     const { isFlowing } = window.upload;
     if (isFlowing && this.#state !== "recording") {
       this.#notices.clear("unreachable");
+      this.#setInterval(window.upload.limits.flushIntervalMs);
       // What has gathered meanwhile was not cut by time, and nothing may come after it.
       this.#gatherer.flush();
     }
@@ -482,8 +480,7 @@ export class Recorder {
     const { upload, backlog } = window;
     this.#sendLast(window);
     const { entries } = backlog;
-    const policies = [...this.#confirmed];
-    const isKept = entries.length === 0 || keep(this.#tab, windowKey(upload.fields), entries, policies);
+    const isKept = entries.length === 0 || keep(this.#tab, windowKey(upload.fields), entries, this.#mayLeave);
     if (isKept) identity.release();
     else identity.abandon();
     upload.suspend();

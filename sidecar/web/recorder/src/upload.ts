@@ -286,7 +286,7 @@ export class Upload {
       return;
     }
     notices.say("rejected", `the installation refused ${entry.events} events: ${message}`);
-    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message), entry.policy)]);
+    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
     events.onDropped(entry.events);
     this.pump();
   }

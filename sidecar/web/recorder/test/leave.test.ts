@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { CONFIRMED } from "../src/backlog";
 import { keep, takeLeft } from "../src/leave";
 import { MemoryShelf } from "../src/storage";
 import { chunk } from "./chunks";
@@ -13,22 +14,22 @@ class JsonShelf extends MemoryShelf {
 test("the next page of the window finds what was left, once", () => {
   const shelf = new JsonShelf();
   const entries = [chunk(1, 300, { seq: 4, payload: Uint8Array.from({ length: 300 }, (_, n) => n % 256) }), chunk(2)];
-  expect(keep(shelf, "s/w", entries, ["p"])).toBe(true);
+  expect(keep(shelf, "s/w", entries, () => false)).toBe(true);
   const left = takeLeft(shelf, "s/w");
-  expect(left).toEqual({ entries, loss: undefined, policies: ["p"] });
+  expect(left).toEqual({ entries, loss: undefined });
   expect(takeLeft(shelf, "s/w")).toBeUndefined();
 });
 
 test("another window or session finds nothing", () => {
   const shelf = new JsonShelf();
-  keep(shelf, "s/w", [chunk(1)], []);
+  keep(shelf, "s/w", [chunk(1)], () => true);
   expect(takeLeft(shelf, "s/other")).toBeUndefined();
 });
 
 test("what does not fit is the newest, and is told", () => {
   const shelf = new JsonShelf();
   const entries = [chunk(1, 500_000), chunk(2, 500_000), chunk(3, 500_000), chunk(4, 10)];
-  keep(shelf, "s/w", entries, []);
+  keep(shelf, "s/w", entries, () => true);
   const left = takeLeft(shelf, "s/w");
   expect(left?.entries.map((entry) => entry.firstMs)).toEqual([1000, 2000]);
   expect(left?.loss).toEqual({ reason: "page_left", events: 4, bytes: 500_010, fromMs: 3000, toMs: 4900 });
@@ -40,11 +41,18 @@ test("a storage that is full is told", () => {
       return false;
     }
   }
-  expect(keep(new Full(), "s/w", [chunk(1)], [])).toBe(false);
+  expect(keep(new Full(), "s/w", [chunk(1)], () => true)).toBe(false);
 });
 
 test("what somebody else has put there is nothing", () => {
   const shelf = new JsonShelf();
   shelf.set("left", { window: "s/w", entries: [{ payload: "%" }] });
   expect(takeLeft(shelf, "s/w")).toBeUndefined();
+});
+
+test("what a server has confirmed may leave the next page too, what not must wait for that page's answer", () => {
+  const shelf = new JsonShelf();
+  const entries = [chunk(1, 10, { policy: "confirmed" }), chunk(2, 10, { policy: "remembered" })];
+  keep(shelf, "s/w", entries, ({ policy }) => policy === "confirmed");
+  expect(takeLeft(shelf, "s/w")?.entries.map((entry) => entry.policy)).toEqual([CONFIRMED, "remembered"]);
 });
