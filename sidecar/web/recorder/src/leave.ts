@@ -1,14 +1,40 @@
 // What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
 import { CONFIRMED, type Entry } from "./backlog";
+import { recordBody } from "./link_http";
 import { type Loss, lossOf } from "./loss";
+import type { WindowUpload } from "./packing";
 import type { Shelf } from "./storage";
+import { chunkMessage, startMessage } from "./wire";
 
 const LEFT = "left";
 
 /** Browsers let beacons have 64 KiB, all that are on their way together. */
-export const BEACON_BYTES = 60 * 1024;
+const BEACON_BYTES = 60 * 1024;
 /** What is kept in sessionStorage, which holds 5 million characters for all of the origin's pages. */
 const KEPT_BYTES = 1024 * 1024;
+
+/**
+ * Sends what is not stored yet, in the way that outlives the page.
+ *
+ * @param url - POST /record.
+ * @param token - The token; undefined: there is none that holds.
+ * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed.
+ */
+export function sendLast(
+  { backlog, upload }: WindowUpload,
+  url: string,
+  token: string | undefined,
+  mayLeave: (entry: Entry) => boolean,
+): void {
+  const { entries } = backlog;
+  if (entries.length === 0) return;
+  backlog.numberAll();
+  if (upload.isOver || token === undefined || !entries.every(mayLeave)) return;
+  const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+  // A beacon ends the socket's stream, so it is one or the other.
+  if (bytes > BEACON_BYTES) upload.pump();
+  else navigator.sendBeacon(url, recordBody(token, startMessage(upload.fields, Date.now()), entries.map(chunkMessage)));
+}
 
 /** What was left by the page before this one, in the same window. */
 export interface Left {

@@ -17,6 +17,8 @@ export type LossReason =
   | "rejected"
   /** The privacy policy has changed since it was recorded. */
   | "policy_changed"
+  /** Another tab recorded under the same window. */
+  | "window_taken"
   /** It could not be written as JSON. */
   | "unreadable";
 

@@ -13,9 +13,8 @@ import { Cleaner } from "./clean";
 import { type Batch, Gatherer } from "./gather";
 import { Guard } from "./guard";
 import { Identity } from "./identity";
-import { BEACON_BYTES, keep, takeLeft } from "./leave";
-import { recordBody } from "./link_http";
-import { droppedEntry, type Loss, lossOf } from "./loss";
+import { keep, sendLast, takeLeft } from "./leave";
+import { DROPPED_TAG, droppedEntry, type Loss, lossOf } from "./loss";
 import type { ResolvedOptions } from "./options";
 import { Packing, type WindowUpload } from "./packing";
 import { AppliedPolicy, rememberedPolicy, rememberPolicy } from "./policy";
@@ -32,7 +31,7 @@ import {
 import { TokenSource } from "./token";
 import { Upload } from "./upload";
 import { uuid4, uuid7 } from "./uuid";
-import { chunkMessage, DEFAULT_LIMITS, durationMs, skewMs, type StartFields, startMessage } from "./wire";
+import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire";
 
 /** Shorter than this nobody sees a difference; a server that asks for less is not taken at its word. */
 const SHORTEST_FLUSH_MS = 100;
@@ -183,10 +182,10 @@ export class Recorder {
   }
 
   /** Opens the way of the present session's window. */
-  #open(isFirst: boolean): void {
+  #open(isFirst: boolean): WindowUpload | undefined {
     const { endpoint, maxQueueBytes, tags } = this.#options;
     const identity = this.#identity;
-    if (identity === undefined || this.#tab === undefined) return;
+    if (identity === undefined || this.#tab === undefined) return undefined;
     const { session, windowId } = identity;
     const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
     const backlog = new Backlog(maxQueueBytes);
@@ -233,6 +232,7 @@ export class Recorder {
     this.#window = window;
     this.#state = "connecting";
     upload.connect();
+    return window;
   }
 
   /** Begins rrweb under a policy. */
@@ -335,6 +335,11 @@ export class Recorder {
   readonly #unreadable = (event: eventWithTime): void => {
     const loss: Loss = { reason: "unreadable", events: 1, bytes: 0, fromMs: event.timestamp, toMs: event.timestamp };
     this.#lost(loss);
+    this.#gatherer.add({
+      type: EventType.Custom,
+      timestamp: event.timestamp,
+      data: { tag: DROPPED_TAG, payload: loss },
+    });
     this.#notices.say("unreadable", "an event could not be written as JSON and is missing in the recording");
   };
 
@@ -413,10 +418,16 @@ export class Recorder {
   /** Another tab records under this window's id. */
   #moveWindow(): void {
     const policy = this.#policy;
-    this.#gatherer.clear();
-    this.#window = undefined;
+    this.#gatherer.flush();
+    this.#packing.finishNow();
+    const { entries } = this.#window?.backlog ?? { entries: [] };
     this.#identity?.changeWindow();
-    this.#open(false);
+    const window = this.#open(false);
+    if (entries.length > 0) {
+      const loss = lossOf("window_taken", entries);
+      this.#lost(loss);
+      window?.backlog.push(droppedEntry(loss));
+    }
     if (policy !== undefined) this.#record(policy, true);
   }
 
@@ -435,6 +446,7 @@ export class Recorder {
     this.#capture = undefined;
     this.#window = undefined;
     if (window === undefined) return;
+    for (const each of this.#finishing) if (each.upload.isOver) this.#finishing.delete(each);
     this.#finishing.add(window);
     this.#guard.start(async () => {
       await this.#packing.done;
@@ -486,21 +498,8 @@ export class Recorder {
     upload.suspend();
   };
 
-  /** Sends what is not stored yet, in the way that outlives the page. */
-  #sendLast({ backlog, upload }: WindowUpload): void {
-    const { entries } = backlog;
-    const token = this.#tokens.present;
-    if (entries.length === 0) return;
-    backlog.numberAll();
-    if (upload.isOver || token === undefined || !entries.every(this.#mayLeave)) return;
-    const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
-    // A beacon ends the socket's stream, so it is one or the other.
-    if (bytes > BEACON_BYTES) {
-      upload.pump();
-      return;
-    }
-    const start = startMessage(upload.fields, Date.now());
-    navigator.sendBeacon(`${this.#options.endpoint}record`, recordBody(token, start, entries.map(chunkMessage)));
+  #sendLast(window: WindowUpload): void {
+    sendLast(window, `${this.#options.endpoint}record`, this.#tokens.present, this.#mayLeave);
   }
 
   /** The page comes back out of the browser's cache; others may have been recorded in this window meanwhile. */
