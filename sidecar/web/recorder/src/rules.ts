@@ -39,6 +39,8 @@ const MAX_CUSTOM_CHARS = 4096;
 /** Masks what rules find in texts. */
 export class Rules {
   readonly #steps: readonly { finder: Finder; replacement: string; maxChars: number }[];
+  /** What any of the steps looks for: most texts have nothing of it, and are looked at once. */
+  readonly #hint: RegExp;
   /** Whether parameters of URLs are masked, and which are kept. */
   readonly #masksQuery: boolean;
   readonly #keptParameters: ReadonlySet<string>;
@@ -53,6 +55,8 @@ export class Rules {
       if (pattern === undefined) return [];
       return [{ finder: { hint: /^/, pattern }, replacement, maxChars: MAX_CUSTOM_CHARS }];
     });
+    // Without a step nothing is found: (?!) matches nowhere.
+    this.#hint = new RegExp(this.#steps.map(({ finder }) => finder.hint.source).join("|") || "(?!)");
     const query = policy.rules.find((rule) => rule.name === "url_query");
     this.#masksQuery = query !== undefined && replacementOf(query) !== undefined;
     this.#keptParameters = new Set(policy.keptQueryParameters);
@@ -60,6 +64,7 @@ export class Rules {
 
   /** Returns the text without what the rules find. */
   text(text: string): string {
+    if (!this.#hint.test(text)) return text;
     let masked = text;
     for (const { finder, replacement, maxChars } of this.#steps) {
       if (masked.length > maxChars || !finder.hint.test(masked)) continue;
