@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 
+import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 
 from . import sites
@@ -67,7 +68,12 @@ async def test_half_an_hour_without_action_is_another_session(installation, page
 
 
 async def _has_status(installation, session, name):
-    got = await installation.audit.session(session)
+    try:
+        got = await installation.audit.session(session)
+    except grpc.aio.AioRpcError as error:
+        if error.code() is grpc.StatusCode.NOT_FOUND:
+            return False  # nothing of it is stored yet
+        raise
     field = got.session.DESCRIPTOR.fields_by_name["status"]
     return field.enum_type.values_by_number[got.session.status].name == name
 
