@@ -34,7 +34,7 @@ test.each([
 test("a status is told as a close code, with the time to wait", async () => {
   const busy = (): Response => new Response("", { status: 429, headers: { "Retry-After": "3" } });
   expect(await closingOf(busy)).toEqual([
-    { code: CloseCode.RATE_LIMITED, word: "http_429", wasReady: false, retryAfterMs: 3000 },
+    { code: CloseCode.RATE_LIMITED, word: "http_429", wasOpen: true, wasReady: false, retryAfterMs: 3000 },
     1,
   ]);
 });
