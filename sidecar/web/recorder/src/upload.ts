@@ -1,22 +1,16 @@
-// The way of one window's chunks to storage: connects, sends, hears what is stored, and begins again when it breaks.
-import {
-  RejectReason,
-  type ChunkRejected,
-  type RecorderCommand,
-  type RecordingReady,
-} from "@contract/audit/v1/audit_service_pb";
+// The way of one window's chunks to storage: connects, has them delivered, and begins again when it breaks.
+import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import type { Backlog, Entry } from "./backlog";
 import { Backoff } from "./backoff";
+import { Delivery } from "./delivery";
 import { lookAtDoor, policyAdvice, watchPolicy, type Blocked } from "./door";
 import type { Guard } from "./guard";
 import { type Closing, CloseCode, type Link, type LinkEvents } from "./link";
 import { HttpLink } from "./link_http";
 import { SocketLink } from "./link_socket";
-import { droppedEntry, lossOf } from "./loss";
-import { repack } from "./pack";
 import type { Notices } from "./status";
 import { Refusal, type TokenSource } from "./token";
-import { DEFAULT_LIMITS, type Limits, limitsOf, type StartFields, startMessage } from "./wire";
+import { type Limits, limitsOf, type StartFields, startMessage } from "./wire";
 
 /** What an upload tells. */
 export interface UploadEvents {
@@ -47,10 +41,6 @@ export interface UploadParts {
   readonly random?: () => number;
 }
 
-/** Less than the server allows: enough to fill the way, and little to send again. */
-const WINDOW_BYTES = 2 * 1024 * 1024;
-/** With chunks on their way, a connection that says nothing for so long is taken for dead. */
-const SILENCE_MS = 30_000;
 /** So often in a minute the window may be taken over by another connection; our own beacon is one. */
 const MAX_SUPERSEDED = 3;
 const MINUTE_MS = 60_000;
@@ -61,28 +51,32 @@ const NO_UPGRADES = 2;
 export class Upload {
   readonly #parts: UploadParts;
   readonly #backoff: Backoff;
+  readonly #delivery: Delivery;
   readonly #unwatch: () => void;
   #fields: StartFields;
   #link: Link | undefined;
-  #limits: Limits = DEFAULT_LIMITS;
-  #isReady = false;
   #isOver = false;
-  #isFinishing = false;
-  #isEndSent = false;
-  /** Something at the front is being replaced. */
-  #isHeld = false;
   #isHttp = typeof WebSocket === "undefined";
   #noUpgrades = 0;
-  #ignoredGaps = 0;
   #superseded: number[] = [];
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #silence: ReturnType<typeof setTimeout> | undefined;
 
   constructor(fields: StartFields, parts: UploadParts) {
     this.#fields = fields;
     this.#parts = parts;
     this.#backoff = new Backoff(parts.random);
+    this.#delivery = new Delivery(parts, {
+      onDropped: parts.events.onDropped,
+      onHopeless: () => {
+        this.#fail();
+      },
+      onSilence: () => {
+        this.#drop();
+        parts.events.onChange();
+        this.#retryLater();
+      },
+    });
     this.#unwatch = watchPolicy(parts.endpoint, parts.guard.wrap(this.#blocked));
     if (this.#isHttp) {
       parts.notices.say("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
@@ -95,12 +89,12 @@ export class Upload {
   }
 
   get limits(): Limits {
-    return this.#limits;
+    return this.#delivery.limits;
   }
 
   /** Whether what is pushed now leaves now. */
   get isFlowing(): boolean {
-    return this.#isReady;
+    return this.#delivery.isFlowing;
   }
 
   /** Whether it has ended for good: all is stored, or nothing more is wanted. */
@@ -109,7 +103,7 @@ export class Upload {
   }
 
   get transport(): Link["kind"] | undefined {
-    return this.#isReady ? this.#link?.kind : undefined;
+    return this.isFlowing ? this.#link?.kind : undefined;
   }
 
   /** Connects, unless it is connected or on its way to be. */
@@ -129,19 +123,7 @@ export class Upload {
 
   /** Sends what may be sent. */
   pump(): void {
-    const { backlog } = this.#parts;
-    const link = this.#link;
-    if (link === undefined || !this.#isReady || this.#isHeld) return;
-    for (;;) {
-      const entry = backlog.take(Math.min(WINDOW_BYTES, this.#limits.maxUnackedBytes));
-      if (entry === undefined) break;
-      link.send(entry);
-      this.#expectNews();
-    }
-    if (this.#isFinishing && !this.#isEndSent && backlog.entries.length === 0) {
-      this.#isEndSent = true;
-      link.end(backlog.lastSeq);
-    }
+    this.#delivery.pump();
   }
 
   /** Says something else in `start`: the connection begins anew. */
@@ -153,11 +135,13 @@ export class Upload {
 
   /** Ends the window once everything is stored, and then itself. */
   finish(): void {
-    this.#isFinishing = true;
     const { entries, lastSeq } = this.#parts.backlog;
-    if (entries.length === 0 && lastSeq === 0) this.close();
-    else if (this.#isReady) this.pump();
-    else this.connect();
+    if (entries.length === 0 && lastSeq === 0) {
+      this.close();
+      return;
+    }
+    this.#delivery.finish();
+    if (!this.isFlowing) this.connect();
   }
 
   /** Lets the connection go; `connect` makes another. */
@@ -189,8 +173,15 @@ export class Upload {
     const start = new Uint8Array(startMessage(this.#fields, now()));
     const events: LinkEvents = {
       onReady: guard.wrap(this.#ready),
-      onAck: guard.wrap(this.#acked),
-      onRejected: guard.wrap(this.#rejected),
+      onAck: guard.wrap((throughSeq: number) => {
+        // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
+        this.#backoff.reset();
+        this.#delivery.acked(throughSeq);
+        this.#parts.events.onChange();
+      }),
+      onRejected: guard.wrap((rejected: ChunkRejected) => {
+        this.#delivery.rejected(rejected);
+      }),
       onCommand: guard.wrap((command: RecorderCommand) => {
         this.#parts.events.onCommand(command);
       }),
@@ -212,8 +203,7 @@ export class Upload {
     if (!(error instanceof Refusal)) throw error;
     notices.say(error.isFinal ? "refused" : "unreachable", error.message);
     if (error.isFinal) {
-      this.close();
-      events.onFailed();
+      this.#fail();
     } else {
       this.#retryLater(error.retryAfterMs);
       events.onChange();
@@ -221,84 +211,24 @@ export class Upload {
   }
 
   readonly #ready = (ready: RecordingReady): void => {
-    const { backlog, events } = this.#parts;
-    this.#limits = limitsOf(ready);
-    this.#ignoredGaps = this.#noUpgrades = 0;
+    const { events } = this.#parts;
+    this.#delivery.limits = limitsOf(ready);
+    this.#noUpgrades = 0;
     events.onReady(ready);
-    if (this.#isOver) return;
-    backlog.resume(Number(ready.nextSeq));
-    this.#isReady = true;
+    if (this.#isOver || this.#link === undefined) return;
+    this.#delivery.begin(this.#link, Number(ready.nextSeq));
     events.onChange();
     this.pump();
   };
 
-  readonly #acked = (throughSeq: number): void => {
-    // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
-    this.#backoff.reset();
-    this.#cancelSilence();
-    this.#parts.backlog.ack(throughSeq);
-    if (this.#parts.backlog.inFlight > 0) this.#expectNews();
-    this.pump();
-    this.#parts.events.onChange();
-  };
-
-  readonly #rejected = (rejected: ChunkRejected): void => {
-    const { backlog } = this.#parts;
-    const seq = Number(rejected.seq);
-    this.#cancelSilence();
-    if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
-      // Sent before the server's earlier answer was here, and answered by what is sent since.
-      this.#ignoredGaps -= 1;
-      return;
-    }
-    const onTheirWay = backlog.entries.slice(0, backlog.inFlight);
-    this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
-    const bad = onTheirWay.find((entry) => entry.seq === seq);
-    backlog.rewind(Number(rejected.expectedSeq));
-    if (rejected.reason === RejectReason.GAP || bad === undefined) this.pump();
-    else if (rejected.reason === RejectReason.TOO_LARGE) this.#parts.guard.start(() => this.#split(bad));
-    else this.#giveUp(bad, rejected.message);
-  };
-
-  async #split(entry: Entry): Promise<void> {
-    const { backlog, events, notices } = this.#parts;
-    this.#isHeld = true;
-    try {
-      const parts = await repack(entry, this.#limits);
-      backlog.replace(entry, parts);
-      const lost = parts.filter((part) => part.loss !== undefined);
-      if (lost.length > 0) {
-        notices.say("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
-        events.onDropped(lost.length);
-      }
-    } finally {
-      this.#isHeld = false;
-    }
-    this.pump();
-  }
-
-  #giveUp(entry: Entry, message: string): void {
-    const { backlog, events, notices } = this.#parts;
-    if (entry.loss !== undefined) {
-      notices.say("rejected", `the installation refuses what is recorded (${message}): is this device's clock right?`);
-      this.close();
-      events.onFailed();
-      return;
-    }
-    notices.say("rejected", `the installation refused ${entry.events} events: ${message}`);
-    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
-    events.onDropped(entry.events);
-    this.pump();
-  }
-
   async #closed(closing: Closing): Promise<void> {
-    const { backlog, events, tokens } = this.#parts;
-    const inFlight = backlog.entries.slice(0, backlog.inFlight);
+    const { events, tokens } = this.#parts;
+    const largest = this.#delivery.largestInFlight;
     this.#drop();
     events.onChange();
     switch (closing.code) {
       case CloseCode.DONE:
-        if (this.#isFinishing && backlog.entries.length === 0) this.close();
+        if (this.#delivery.isDone) this.close();
         else this.#retryLater();
         break;
       case CloseCode.UNAUTHENTICATED:
@@ -314,15 +244,10 @@ export class Upload {
       case CloseCode.SUPERSEDED:
         this.#supersede();
         break;
-      case CloseCode.TOO_LARGE: {
-        const largest = inFlight.reduce<Entry | undefined>(
-          (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
-          undefined,
-        );
-        if (largest !== undefined) await this.#split(largest);
+      case CloseCode.TOO_LARGE:
+        if (largest !== undefined) await this.#delivery.split(largest);
         this.#retryLater();
         break;
-      }
       default:
         if (closing.code === CloseCode.BROKEN && !closing.wasOpen) await this.#look();
         else this.#retryLater(closing.retryAfterMs);
@@ -331,15 +256,14 @@ export class Upload {
 
   /** Finds out why a WebSocket did not come about. */
   async #look(): Promise<void> {
-    const { endpoint, tokens, notices, events } = this.#parts;
+    const { endpoint, tokens, notices } = this.#parts;
     const token = tokens.present;
     const attempt = this.#attempt;
     const look = token === undefined ? undefined : await lookAtDoor(endpoint, token);
     if (attempt !== this.#attempt || this.#isOver) return;
     if (look?.kind === "page_refused") {
       notices.say("refused", `${endpoint} does not record pages of ${location.origin}`);
-      this.close();
-      events.onFailed();
+      this.#fail();
       return;
     }
     if (look?.kind === "token_refused") tokens.forget();
@@ -364,7 +288,7 @@ export class Upload {
   }
 
   readonly #blocked = (what: Blocked): void => {
-    const { endpoint, notices, events } = this.#parts;
+    const { endpoint, notices } = this.#parts;
     const advice = policyAdvice(endpoint);
     if (what === "websocket") {
       if (!this.#isHttp)
@@ -375,8 +299,7 @@ export class Upload {
       return;
     }
     notices.say("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
-    this.close();
-    events.onFailed();
+    this.#fail();
   };
 
   #unwanted({ word, code }: Closing): void {
@@ -422,28 +345,14 @@ export class Upload {
     this.#retry = undefined;
   }
 
-  #expectNews(): void {
-    this.#silence ??= setTimeout(
-      this.#parts.guard.wrap(() => {
-        this.#silence = undefined;
-        this.#drop();
-        this.#parts.events.onChange();
-        this.#retryLater();
-      }),
-      SILENCE_MS,
-    );
-  }
-
-  #cancelSilence(): void {
-    if (this.#silence !== undefined) clearTimeout(this.#silence);
-    this.#silence = undefined;
-  }
-
   #drop(): void {
-    this.#cancelSilence();
     this.#link?.close();
     this.#link = undefined;
-    this.#isReady = this.#isEndSent = false;
-    this.#parts.backlog.disconnected();
+    this.#delivery.stop();
+  }
+
+  #fail(): void {
+    this.close();
+    this.#parts.events.onFailed();
   }
 }
