@@ -51,11 +51,19 @@ made by the merge: for an entry of the access trail they took 1 of 3.5 ms."""
 class ChdbEngine:
     """chDB on one data directory, which no other process may have open."""
 
-    def __init__(self, directory: Path, lock: int, connections: Sequence[Connection], version: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        lock: int,
+        connections: Sequence[Connection],
+        version: tuple[int, int],
+        connect_anew: Callable[[], Connection],
+    ) -> None:
         self._directory = directory
         self._lock = lock
         self._version = version
-        self._all = tuple(connections)
+        self._connect_anew = connect_anew
+        self._all = list(connections)
         self._free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         for connection in connections[1:]:
             self._free.put(connection)
@@ -83,12 +91,18 @@ class ChdbEngine:
         lock = _lock(directory)
         insert_url = f"{directory}?{urlencode(SESSION_SETTINGS | INSERT_SETTINGS)}"
         url = f"{directory}?{urlencode(SESSION_SETTINGS)}"
-        opened = [connect(insert_url), *(connect(url) for _ in range(connections))]
-        opened[0].query(f"CREATE DATABASE IF NOT EXISTS {database}")
-        for connection in opened:
+        writer = connect(insert_url)
+        writer.query(f"CREATE DATABASE IF NOT EXISTS {database}")
+        writer.query(f"USE {database}")
+
+        def connect_anew() -> Connection:
+            connection = connect(url)
             connection.query(f"USE {database}")
+            return connection
+
+        opened = [writer, *(connect_anew() for _ in range(connections))]
         major, minor = str(opened[0].query("SELECT version()", "TSVRaw")).split(".")[:2]
-        return cls(directory, lock, opened, (int(major), int(minor)))
+        return cls(directory, lock, opened, (int(major), int(minor)), connect_anew)
 
     @property
     def version(self) -> tuple[int, int]:
@@ -139,10 +153,28 @@ class ChdbEngine:
             connection = self._free.get()
             try:
                 return work(connection)
+            except _Unsettled as unsettled:
+                connection = self._replace(connection)
+                raise _storage_error(unsettled.failure) from unsettled.failure
             finally:
                 self._free.put(connection)
 
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
+
+    def _replace(self, old: Connection) -> Connection:
+        """Returns a new connection for one that may still hold what a failed statement gave."""
+        fresh = self._connect_anew()
+        self._all[self._all.index(old)] = fresh
+        old.close()
+        return fresh
+
+
+class _Unsettled(Exception):  # noqa: N818 - not an error of its own: it says what became of the connection
+    """A statement failed, and its connection could not be emptied."""
+
+    def __init__(self, failure: RuntimeError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
 
 
 def _lock(directory: Path) -> int:
@@ -166,23 +198,27 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
     try:
         result = connection.query(sql, output, params=bound)
     except RuntimeError as error:
-        _settle(connection)
+        if not _is_settled(connection):
+            raise _Unsettled(error) from error
         raise _storage_error(error) from error
     data: bytes = result.bytes() if result else b""
     return data
 
 
-def _settle(connection: Connection) -> None:
-    """Empties a connection after a statement that failed.
+def _is_settled(connection: Connection) -> bool:
+    """Empties a connection after a statement that failed; returns False where it may not be empty.
 
     Rows that such a statement had given before it failed stay in the connection, and the next statement's answer
     would begin with them (chDB 26.9): one caller would be shown another's.
     """
-    for _ in range(_SETTLING):
-        result = connection.query("SELECT toUInt8(7)", "RowBinary")
-        if result and result.bytes() == b"\7":
-            return
-    raise StorageError("chDB: a connection cannot be emptied after a failure")
+    try:
+        for _ in range(_SETTLING):
+            result = connection.query("SELECT toUInt8(7)", "RowBinary")
+            if result and result.bytes() == b"\7":
+                return True
+    except RuntimeError:
+        return False
+    return False
 
 
 def _storage_error(error: Exception) -> StorageError:
