@@ -33,6 +33,25 @@ async def test_a_token_in_the_fragment_leaves_the_address(installation, page):
     await other.wait_for_url("**/signin")
 
 
+async def test_a_link_opened_on_the_sign_in_page_itself_signs_in(installation, page):
+    await page.goto(f"{installation.url}/signin")
+    await expect(page.get_by_label("Token")).to_be_visible()
+    await page.goto(installation.sign_in_url(subject="ana"))  # only the fragment differs: nothing is loaded
+    await page.wait_for_url(f"{installation.url}/")
+    await expect(page.get_by_text("ana", exact=True)).to_be_visible()
+
+
+async def test_a_link_does_not_change_unseen_who_is_signed_in(installation, page):
+    await page.goto(installation.sign_in_url(subject="ana"))
+    await page.wait_for_url(f"{installation.url}/")
+    await page.goto(installation.sign_in_url(subject="mallory"))
+    await expect(page.get_by_role("status")).to_contain_text("You are signed in as ana in project demo")
+    assert "token" not in page.url
+    await page.get_by_role("button", name="Sign in").click()
+    await page.wait_for_url(f"{installation.url}/")
+    await expect(page.get_by_text("mallory", exact=True)).to_be_visible()
+
+
 @pytest.mark.parametrize(
     ("token", "words"),
     [

@@ -189,7 +189,8 @@ export class Recorder {
     const { session, windowId } = identity;
     const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
     const backlog = new Backlog(maxQueueBytes);
-    const left = isFirst ? takeLeft(this.#tab, windowKey(fields)) : undefined;
+    // A frame is a window of its own on each load: nothing was left for it, and what its siblings left is not its.
+    const left = isFirst && !isFramed() ? takeLeft(this.#tab, windowKey(fields)) : undefined;
     if (left !== undefined) {
       backlog.restore(left.entries);
       if (left.loss !== undefined) {
@@ -492,7 +493,8 @@ export class Recorder {
     const { upload, backlog } = window;
     this.#sendLast(window);
     const { entries } = backlog;
-    const isKept = entries.length === 0 || keep(this.#tab, windowKey(upload.fields), entries, this.#mayLeave);
+    const isKept =
+      entries.length === 0 || (!isFramed() && keep(this.#tab, windowKey(upload.fields), entries, this.#mayLeave));
     if (isKept) identity.release();
     else identity.abandon();
     upload.suspend();
@@ -506,7 +508,7 @@ export class Recorder {
   #return(): void {
     const window = this.#window;
     if (window === undefined || this.#tab === undefined) return;
-    takeLeft(this.#tab, windowKey(window.upload.fields));
+    if (!isFramed()) takeLeft(this.#tab, windowKey(window.upload.fields));
     this.#identity?.hold();
     window.upload.connect();
     this.#capture?.takeSnapshot();

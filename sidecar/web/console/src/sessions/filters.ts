@@ -5,6 +5,9 @@ import { SessionOrder } from "@contract/audit/v1/audit_service_pb";
 import { SessionFilterSchema, type SessionFilter } from "@contract/audit/v1/session_filter_pb";
 import { DeviceType, SessionStatus } from "@contract/recording/v1/enums_pb";
 
+/** A year: no session is longer, and a Duration cannot hold any number. */
+const LONGEST_SECONDS = 31_536_000;
+
 /** Times to choose from, in milliseconds. */
 export const SINCE = { "1h": 3_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000 } as const;
 
@@ -90,7 +93,7 @@ export function filtersOf(query: URLSearchParams): Filters {
     page: (query.get("page") ?? "").slice(0, MOST_TEXT),
     devices: valuesOf(query.get("device"), DEVICES),
     statuses: valuesOf(query.get("status"), STATUSES),
-    minSeconds: Number.isFinite(minSeconds) && minSeconds > 0 ? Math.floor(minSeconds) : 0,
+    minSeconds: minSeconds > 0 && minSeconds <= LONGEST_SECONDS ? Math.floor(minSeconds) : 0,
     hasRageClicks: query.get("rage") === "1",
     hasDeadClicks: query.get("dead") === "1",
     hasErrors: query.get("errors") === "1",

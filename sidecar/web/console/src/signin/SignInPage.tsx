@@ -3,7 +3,7 @@ import { useLocation, useNavigate, useSearchParams } from "react-router";
 import { createApi } from "../api/api";
 import { inWords, type Problem } from "../api/errors";
 import { pathAfterSignIn } from "../api/signOut";
-import { readIdentity, storeToken } from "../api/token";
+import { type Identity, readIdentity, storedIdentity, storeToken } from "../api/token";
 import { Brand } from "../shell/Brand";
 import { useTitle } from "../shell/Page";
 import { ThemeSwitch } from "../shell/ThemeSwitch";
@@ -19,6 +19,7 @@ export function SignInPage() {
   const navigate = useNavigate();
   const [token, setToken] = useState("");
   const [fault, setFault] = useState<string | null>(null);
+  const [otherAccount, setOtherAccount] = useState<string | null>(null);
   const [isAsking, setIsAsking] = useState(false);
 
   const signIn = async (text: string): Promise<void> => {
@@ -46,7 +47,14 @@ export function SignInPage() {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
     if (given === null) return;
     void navigate({ pathname: location.pathname, search: location.search }, { replace: true });
-    void signIn(given);
+    const present = storedIdentity();
+    const next = readIdentity(given);
+    const isSomebodyElse = present?.subject !== next?.subject || present?.project !== next?.project;
+    if (present !== null && present.expiresMs > Date.now() && isSomebodyElse) {
+      // Anybody can send a link. It must not change unseen who somebody is here.
+      setToken(given);
+      setOtherAccount(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
+    } else void signIn(given);
     // eslint-disable-next-line react-hooks/exhaustive-deps -- for each fragment once
   }, [location.hash]);
 
@@ -68,6 +76,11 @@ export function SignInPage() {
             Your token has expired. Sign in with a new one; you will come back to where you were.
           </p>
         ) : null}
+        {otherAccount === null ? null : (
+          <p className={styles.reason} role="status">
+            {otherAccount}
+          </p>
+        )}
         <label className={styles.field}>
           <span>Token</span>
           <textarea
@@ -109,6 +122,10 @@ export function SignInPage() {
       </form>
     </main>
   );
+}
+
+function nameOf(identity: Identity | null): string {
+  return identity === null ? "nobody that can be read" : `${identity.subject} in project ${identity.project}`;
 }
 
 function refusal(problem: Problem): string {

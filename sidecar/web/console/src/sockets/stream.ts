@@ -128,7 +128,7 @@ export function openStream<Request extends DescMessage, Response extends DescMes
       connection?.close(1000);
     },
     reconnectNow() {
-      if (state.kind === "waiting") connect();
+      if (!closed && state.kind === "waiting") connect();
     },
   };
 }
