@@ -118,4 +118,5 @@ SCENES = (
 
 async def _replays(page):
     frame = page.frame_locator("iframe[title='Replay of the recorded page']")
-    await frame.frame_locator("iframe").locator("body *:visible").first.wait_for()
+    # While the player goes from one stage to the next there are two; the new one is the last.
+    await frame.frame_locator("iframe").last.locator("body *:visible").first.wait_for()

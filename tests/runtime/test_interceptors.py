@@ -414,7 +414,8 @@ async def test_a_caller_who_leaves_is_no_error_and_the_servicer_cleans_up(serve,
         stream.cancel()
         await becomes(1, lambda: len(lines()))
         (line,) = lines()
-        assert line["code"] == "CANCELLED"
+        # Who reads requests may hear of it by their end, and then ends well before it is cancelled.
+        assert line["code"] in ({"CANCELLED", "OK"} if name == "Reading_StreamStream" else {"CANCELLED"})
         assert lines("unforeseen error") == []
         assert len(cleaned) == 1
         await counted(registry, "afterimage_rpc_in_flight", 0, method=method(name))

@@ -218,7 +218,7 @@ async def test_no_token_is_ever_logged(rig, logged):
     await ask(rig, "/ws/replay", token, query=f"?token={token}")
     await ask(rig, "/ws/replay", token)
     async with rig.http.get(f"{rig.url}/s/secret-link-token") as response:
-        assert response.status == 404
+        assert response.status in {200, 503}  # the share page, built or not
     assert token not in logged.getvalue()
     assert "secret-link-token" not in logged.getvalue()
     assert "/ws/replay" in logged.getvalue()
