@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # Tests wait more than they work: more processes than two cores would suggest.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 4
 NPM_BIN := gen/ts/node_modules/.bin
 
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
