@@ -38,6 +38,7 @@ def settings(tmp_path: Path) -> Settings:
         audit={"port": 0, "metrics_port": 0},
         share={"port": 0, "metrics_port": 0},
         sidecar={"port": 0},
+        ingest={"workers": 0},  # they take half a second to start; test_workers has some
         privacy={"preset": "keep_all"},  # tests compare recordings to the letter; those of privacy set their own
         projects=[
             {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*"]},

@@ -14,12 +14,16 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
+from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.ingest.admission import RecordingAdmission
 from services.audit.ingest.committer import Committer
 from services.audit.ingest.device import recognise
 from services.audit.ingest.recording import Recordings
+from services.audit.ingest.take_in import Intake, InThisProcess
+from services.audit.ingest.worker import Setup
+from services.audit.ingest.workers import default_count, workers
 from services.audit.metrics import AuditMetrics
 from services.audit.privacy.policies import Policies
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
@@ -112,23 +116,57 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
         store = Store(engine, dialect, dialect.retention_days, now_ms)
         await store.repair()
         trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
-        async with _serving(settings, store, policies, trail, new_registry()) as server:
+        behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
+        async with (
+            _taking_in(settings, policies, behaviour) as intake,
+            _serving(settings, store, policies, behaviour, intake, trail, new_registry()) as server,
+        ):
             yield server
     finally:
         await engine.close()
 
 
 @asynccontextmanager
+async def _taking_in(settings: Settings, policies: Policies, behaviour: BehaviourRules | None) -> AsyncIterator[Intake]:
+    """Gives what takes chunks in, while the block runs."""
+    here = InThisProcess(lambda project: policies.of(project).masker, behaviour)
+    count = default_count() if settings.ingest.workers is None else settings.ingest.workers
+
+    def setup() -> Setup:
+        return Setup(
+            policies={project: (one.policy, one.hash_key) for project, one in policies.all().items()},
+            pages=settings.pages if behaviour else None,
+            log=settings.log,
+            recursion_limit=sys.getrecursionlimit(),
+        )
+
+    if not count:
+        yield here
+        return
+    async with workers(count, here, setup) as pool:
+        yield pool
+
+
+@asynccontextmanager
 async def _serving(
-    settings: Settings, store: Store, policies: Policies, trail: AccessStore, registry: CollectorRegistry
+    settings: Settings,
+    store: Store,
+    policies: Policies,
+    behaviour: BehaviourRules | None,
+    intake: Intake,
+    trail: AccessStore,
+    registry: CollectorRegistry,
 ) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
     hub = LiveHub()
     committer = Committer(
-        store, max_batch_bytes=settings.ingest.max_batch_bytes, max_batch_rows=settings.ingest.max_batch_rows
+        store,
+        max_batch_bytes=settings.ingest.max_batch_bytes,
+        max_batch_rows=settings.ingest.max_batch_rows,
+        is_pressed=intake.is_pressed,
     )
-    recordings = Recordings(store, committer, hub)
+    recordings = Recordings(intake, store, committer, hub)
     catalog = Catalog(store, idle_timeout_ms, now_ms)
     playback = Playback(store)
     redis = redis_link.connect(settings)
@@ -137,7 +175,7 @@ async def _serving(
     if redis is not None and not alone:
         hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
     servicer = AuditServicer(
-        admission=RecordingAdmission(settings, policies, hub, now_ms),
+        admission=RecordingAdmission(settings, policies, behaviour, hub, now_ms),
         policies=policies,
         recordings=recordings,
         catalog=catalog,
@@ -156,7 +194,7 @@ async def _serving(
         trail=trail,
         now_ms=now_ms,
     )
-    AuditMetrics(registry, committer, recordings, hub)
+    AuditMetrics(registry, committer, recordings, hub, intake)
     access = AccessInterceptor(
         service=SERVICE,
         store=trail,
@@ -167,6 +205,11 @@ async def _serving(
         registry=registry,
     )
     verifier = TokenVerifier(settings)
+
+    def reload() -> None:
+        if policies.reload(load_settings):
+            intake.policies_changed()
+
     async with asyncio.TaskGroup() as tasks:
         jobs = (committer.run(), trail.run(), revocations.run(), _sweep(store, trail))
         background = [tasks.create_task(job) for job in jobs]
@@ -194,7 +237,7 @@ async def _serving(
                 ) as server,
             ):
                 background.append(tasks.create_task(_watch_health(server, committer)))
-                with _on_hangup(lambda: policies.reload(load_settings)):
+                with _on_hangup(reload):
                     yield server
                 background.pop().cancel()
             await committer.drain()

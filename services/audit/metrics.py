@@ -10,16 +10,21 @@ from prometheus_client.registry import Collector
 
 from services.audit.ingest.committer import Committer
 from services.audit.ingest.recording import Recordings
+from services.audit.ingest.take_in import Intake
+from services.audit.ingest.workers import Workers
 from services.audit.viewing.live import LiveHub
 
 
 class AuditMetrics(Collector):
     """Reads the counts when Prometheus asks, so that counting costs the ingest path nothing."""
 
-    def __init__(self, registry: CollectorRegistry, committer: Committer, recordings: Recordings, hub: LiveHub) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, committer: Committer, recordings: Recordings, hub: LiveHub, intake: Intake
+    ) -> None:
         self._committer = committer
         self._recordings = recordings
         self._hub = hub
+        self._intake = intake
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -46,6 +51,9 @@ class AuditMetrics(Collector):
             "afterimage_batch_bytes", "Bytes gathered for the next insert.", self._committer.waiting_bytes
         )
         yield GaugeMetricFamily("afterimage_recordings_open", "Windows being recorded.", self._recordings.open_count)
+        if isinstance(self._intake, Workers):
+            yield GaugeMetricFamily("afterimage_workers", "Processes that take chunks in.", self._intake.ready_count)
+            yield CounterMetricFamily("afterimage_worker_deaths", "Workers that died.", self._intake.deaths)
         yield GaugeMetricFamily("afterimage_followers", "Viewers following a live session.", self._hub.follower_count)
         yield GaugeMetricFamily(
             "afterimage_storage_failing_seconds",

@@ -9,11 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
-
-if TYPE_CHECKING:
-    from services.audit.behaviour.definitions import Interaction  # which imports Kind from here
 
 
 class Total(IntEnum):
@@ -156,12 +153,8 @@ class ChunkRow:
     state: bytes
     payload: bytes
     """gzip of the JSON array of events, after masking."""
-    found: tuple[Interaction, ...] = ()
-    """Interactions that the chunk decides, in the order in which they were found."""
-    first_number: int = 0
-    """Interactions of the window before those."""
-    device_type: int = 0
-    actor_type: int = 0
+    interactions: bytes = b""
+    """Rows of the interactions that the chunk decides, as `storage.interaction_rows` packs them."""
 
     @property
     def urls(self) -> tuple[str, ...]:

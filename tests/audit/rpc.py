@@ -35,7 +35,7 @@ WAIT_S = 10.0
 
 
 def audit_settings(directory: Path, **overrides: Any) -> Settings:
-    """Returns settings with the projects "demo" and "other", on free ports."""
+    """Returns settings with the projects "demo" and "other", on free ports, without workers (slow to start)."""
     groups: dict[str, Any] = {
         "data_dir": directory / "data",
         "auth": {"secret": SECRET, "leeway_s": 0},
@@ -46,7 +46,8 @@ def audit_settings(directory: Path, **overrides: Any) -> Settings:
         "privacy": {"preset": "keep_all"},
         "projects": [{"id": "demo", "retention_days": 30}, {"id": "other", "retention_days": 30}],
     }
-    return load_settings(**groups | overrides)
+    groups |= overrides
+    return load_settings(**groups | {"ingest": {"workers": 0} | groups.get("ingest", {})})
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from services.audit.behaviour.definitions import Interaction
 from services.audit.ingest.fold import WindowState, dump_state
 from services.audit.model import ChunkRow, Kind, Mark, SessionKey, Total, WindowHead, WindowKey
 from services.audit.payload import deflate
+from services.audit.storage.interaction_rows import pack_rows
 from services.audit.storage.store import day_of
 
 NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)
@@ -37,7 +40,18 @@ def head(key: WindowKey, **values: object) -> WindowHead:
     return replace(WindowHead(key, day_of(key.session_key.start_ms)), **values)
 
 
-def chunk(key: WindowKey, seq: int, *, text: bytes = b"[]", snapshot: bool = False, **values: object) -> ChunkRow:
+def chunk(
+    key: WindowKey,
+    seq: int,
+    *,
+    text: bytes = b"[]",
+    snapshot: bool = False,
+    found: Sequence[Interaction] = (),
+    first_number: int = 0,
+    device_type: int = 0,
+    actor_type: int = 0,
+    **values: object,
+) -> ChunkRow:
     """A chunk of one second: number `seq` covers [start + seq, start + seq + 1) seconds."""
     begin = key.session_key.start_ms + seq * 1000
     totals = [0] * len(Total)
@@ -59,6 +73,15 @@ def chunk(key: WindowKey, seq: int, *, text: bytes = b"[]", snapshot: bool = Fal
         totals=tuple(totals),
         state=dump_state(WindowState(seq=seq)),
         payload=deflate(text),
+        interactions=pack_rows(
+            key,
+            day_of(key.session_key.start_ms),
+            day_of(key.session_key.start_ms),
+            seq,
+            (device_type, actor_type),
+            first_number,
+            found,
+        ),
     )
     return replace(row, **values)
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from afterimage.audit.v1 import audit_service_pb2 as pb
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
 from services.audit.convert.recordings import window_head
 from services.audit.ingest.recording import IngestRules
 from services.audit.model import WindowHead
@@ -17,28 +16,10 @@ from services.audit.privacy.policy import Policy
 from services.audit.storage.store import NowMs, day_of
 from services.audit.viewing.live import LiveHub
 from services.runtime.auth import Identity, Scope
-from services.runtime.config import SettingsError
 from services.runtime.errors import InvalidArgument, PermissionDenied
-from services.runtime.settings import PageSettings, Settings
+from services.runtime.settings import Settings
 
 _DAY_MS = 86_400_000
-
-
-def behaviour_rules(pages: PageSettings) -> BehaviourRules:
-    """Returns the detectors' rules, with the installation's own pages.
-
-    Raises:
-        SettingsError: Naming every pattern that RE2 refuses.
-    """
-    folds, problems = [], []
-    for index, fold in enumerate(pages.folds):
-        try:
-            folds.append(FoldRule(LinearMatcher(fold.pattern), fold.placeholder))
-        except ValueError as error:
-            problems.append(f"pages.folds.{index}.pattern: {error}")
-    if problems:
-        raise SettingsError(*problems)
-    return BehaviourRules(PageRules((*folds, *DEFAULT_FOLDS), pages.hash_routes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +37,21 @@ class RecordingAdmission:
     Args:
         settings: Limits and projects.
         policies: What is masked.
+        behaviour: Thresholds of the detectors; None: no interactions are looked for.
         hub: Where recorders and viewers of this server meet.
         now_ms: The server's clock.
     """
 
-    def __init__(self, settings: Settings, policies: Policies, hub: LiveHub, now_ms: NowMs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        policies: Policies,
+        behaviour: BehaviourRules | None,
+        hub: LiveHub,
+        now_ms: NowMs,
+    ) -> None:
         self._settings = settings
-        self._behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
+        self._behaviour = behaviour
         self._policies = policies
         self.hub = hub
         self._now_ms = now_ms
@@ -93,16 +82,14 @@ class RecordingAdmission:
         else:
             self._check_time(identity.project, start_ms, now_ms)
             head = replace(head, kept_from=day_of(start_ms))
-        project = identity.project
         rules = IngestRules(
             bounds,
-            lambda: self._policies.of(project).masker,
             limits.max_unacked_bytes,
             limits.flush_interval_s,
             limits.watched_flush_interval_s,
             self._behaviour,
         )
-        in_force = self._policies.of(project)
+        in_force = self._policies.of(identity.project)
         return Admitted(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
 
     def _check_time(self, project: str, start_ms: int, now_ms: int) -> None:

@@ -1,10 +1,10 @@
 """Group commit: while one insert is in flight, the next batch gathers.
 
-An idle server stores a lone chunk at once; a busy one fills larger batches while the engine works, so
-that throughput rises by itself and latency stays at about two inserts. An insert has a price of its own,
-whatever its size, so a batch that is already large waits a moment longer to become full: below that size
-nothing ever waits. What gathers is bounded in bytes and rows: `submit` waits when the bound is reached,
-the stream behind it stops being read, and the pressure reaches the recorder.
+An idle server stores a lone chunk at once; a busy one fills larger batches while the engine works, so that throughput
+rises by itself and latency stays at about two inserts. An insert has a price of its own, whatever its size, so a batch
+that is already large waits a moment longer to become full, and on a server that has more to do than it can every batch
+does; else nothing ever waits. What gathers is bounded in bytes and rows: `submit` waits when the bound is reached, the
+stream behind it stops being read, and the pressure reaches the recorder.
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ FULL_ROWS = 500
 LINGER_S = 0.05
 """A batch of LARGE_ROWS waits up to LINGER_S for FULL_ROWS. Measured on chDB (docs/benchmarks.md): an insert
 of one row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
+
+PRESSED_BATCHES = 8
+PRESSED_LINGER_S = 0.15
+"""When more chunks have been waiting to be taken in than can be, at so many batches in a row, all batches wait so
+long: what an insert costs is then time in which chunks could be taken in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +74,14 @@ class Committer:
         store: Where they go.
         max_batch_bytes: Most bytes of payload that gather.
         max_batch_rows: Most entries that gather.
+        is_pressed: Tells whether more chunks wait to be taken in than can be.
     """
 
-    def __init__(self, store: Store, *, max_batch_bytes: int, max_batch_rows: int) -> None:
+    def __init__(
+        self, store: Store, *, max_batch_bytes: int, max_batch_rows: int, is_pressed: Callable[[], bool] = lambda: False
+    ) -> None:
         self._store = store
+        self._is_pressed = is_pressed
         self._max_bytes = max_batch_bytes
         self._max_rows = max_batch_rows
         self._batch: list[Entry] = []
@@ -110,11 +119,16 @@ class Committer:
 
     async def run(self) -> None:
         """Stores batches until it is cancelled."""
+        pressed = 0
         while True:
             await self._work.wait()
             self._work.clear()
-            if LARGE_ROWS <= len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes:
-                await self._linger()
+            pressed = pressed + 1 if self._is_pressed() else 0
+            if len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes:
+                if pressed > PRESSED_BATCHES:
+                    await self._linger(PRESSED_LINGER_S)
+                elif len(self._batch) >= LARGE_ROWS:
+                    await self._linger(LINGER_S)
             batch, self._batch, self._batch_bytes = self._batch, [], 0
             self._room.set()
             if batch:
@@ -128,10 +142,10 @@ class Committer:
         """Waits until everything submitted so far is durable."""
         await self._idle.wait()
 
-    async def _linger(self) -> None:
+    async def _linger(self, timeout_s: float) -> None:
         self._full.clear()
         try:
-            async with asyncio.timeout(LINGER_S):
+            async with asyncio.timeout(timeout_s):
                 await self._full.wait()
         except TimeoutError:
             return

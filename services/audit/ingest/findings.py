@@ -10,8 +10,10 @@ import msgspec
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import finish, observe
 from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state
-from services.audit.model import ChunkRow, Kind, Mark, Total
+from services.audit.model import ChunkRow, Kind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
+from services.audit.storage.interaction_rows import pack_rows
+from services.audit.storage.store import day_of
 
 COUNTED = {
     Kind.RAGE_CLICK: Total.RAGE_CLICKS,
@@ -43,7 +45,23 @@ def marks_of(found: Sequence[Interaction]) -> tuple[Mark, ...]:
     return tuple(Mark(one.kind, one.time_ms, one.detail, count=one.count) for one in found if one.kind in COUNTED)
 
 
-def ended(last: ChunkRow, state: WindowState, rules: BehaviourRules) -> tuple[WindowState, ChunkRow | None]:
+def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Interaction]) -> bytes:
+    """Returns the rows that store a chunk's interactions.
+
+    Args:
+        head: The window's.
+        seq: The chunk's.
+        first_number: How many interactions of the window came before.
+        found: The interactions.
+    """
+    day = day_of(head.key.session_key.start_ms)
+    who = (head.device_type, head.actor_type)
+    return pack_rows(head.key, day, head.kept_from, seq, who, first_number, found)
+
+
+def ended(
+    head: WindowHead, last: ChunkRow, state: WindowState, rules: BehaviourRules
+) -> tuple[WindowState, ChunkRow | None]:
     """Returns the state after a window's end, and its last chunk's row again with what the end decides.
 
     The row that is stored again has the same key and payload, totals that are not smaller, and the state after
@@ -60,8 +78,7 @@ def ended(last: ChunkRow, state: WindowState, rules: BehaviourRules) -> tuple[Wi
         totals=state.totals,
         marks=(*last.marks, *marks_of(found))[:MAX_MARKS],
         state=dump_state(state),
-        found=tuple(found),
-        first_number=first_number,
+        interactions=rows_of(head, last.seq, first_number, found),
     )
     return state, row
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -19,10 +18,9 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.ingest.committer import Committer, Entry
 from services.audit.ingest.findings import ended
 from services.audit.ingest.fold import WindowState, read_state
-from services.audit.ingest.take_in import SentChunk, take_in
+from services.audit.ingest.take_in import Folded, Intake, SentChunk
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
-from services.audit.privacy.masking import Masker
 from services.audit.storage.store import Store
 from services.audit.viewing.live import LiveHub
 from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
@@ -33,9 +31,6 @@ MAX_SEQ = 0xFFFF_FFFF
 MAX_REJECTED_IN_A_ROW = 100
 MAX_GAPS_IN_A_ROW = 10_000
 """More than rejections: behind one rejected chunk come all those that were on their way already."""
-
-OFF_LOOP_BYTES = 64 * 1024
-"""Payloads larger than this leave the event loop: they inflate and decode for more than about 2 ms."""
 
 SUPERSEDE_TIMEOUT_S = 10.0
 FRESH_SNAPSHOT_MS = 60_000
@@ -95,8 +90,6 @@ class IngestRules:
     """What a recorder may send, and how often it is asked to."""
 
     bounds: Bounds
-    masker: Callable[[], Masker]
-    """Gives the masker of the policy that is in force now."""
     max_unacked_bytes: int
     flush_interval_s: float
     watched_flush_interval_s: float
@@ -120,6 +113,7 @@ class Recording:
         self,
         head: WindowHead,
         rules: IngestRules,
+        intake: Intake,
         store: Store,
         committer: Committer,
         hub: LiveHub,
@@ -129,11 +123,13 @@ class Recording:
         self.next_seq = 1
         """Seq of the chunk that is wanted next, counting those that are on their way to storage."""
         self._rules = rules
+        self._intake = intake
         self._store = store
         self._committer = committer
         self._hub = hub
         self._counts = counts
-        self._state = WindowState()
+        self._state: Folded = WindowState()
+        self._order_ms = 0
         self._head_stored = False
         self._stored_seq = 0
         self._acked_seq = 0
@@ -157,6 +153,7 @@ class Recording:
     def resume(self, seq: int, state: WindowState) -> None:
         """Goes on from what is stored."""
         self._state = state
+        self._order_ms = state.order_ms
         self._stored_seq = self._acked_seq = seq
         self.next_seq = seq + 1
 
@@ -266,8 +263,8 @@ class Recording:
     def viewer_joined(self) -> None:
         """Asks the recorder for a full snapshot when the last one is old and none was asked for since."""
         latest_ms = max(self._snapshot_ms, self._snapshot_asked_ms)
-        if self._state.order_ms - latest_ms > FRESH_SNAPSHOT_MS:
-            self._snapshot_asked_ms = self._state.order_ms
+        if self._order_ms - latest_ms > FRESH_SNAPSHOT_MS:
+            self._snapshot_asked_ms = self._order_ms
             self._say(Snapshot())
 
     def superseded(self) -> None:
@@ -291,18 +288,14 @@ class Recording:
         last = await self._store.last_chunk(self.key, self.next_seq - 1)
         if last is None:
             return None
-        last = replace(last, device_type=self.head.device_type, actor_type=self.head.actor_type)
-        self._state, row = ended(last, self._state, self._rules.behaviour)
+        state = read_state(self._state) if isinstance(self._state, bytes) else self._state
+        self._state, row = ended(self.head, last, state, self._rules.behaviour)
         return row
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
-        rules = self._rules
-        arguments = (self.head, self._state, sent, rules.bounds, rules.masker(), rules.behaviour)
-        if len(sent.payload) > OFF_LOOP_BYTES:
-            taken = await asyncio.to_thread(take_in, *arguments)
-        else:
-            taken = take_in(*arguments)
+        taken = await self._intake.take_in(self.head, self._state, sent, self._rules.bounds)
         self._state = taken.state
+        self._order_ms = taken.row.order_ms
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
@@ -352,7 +345,8 @@ class Recording:
 class Recordings:
     """The windows that are being recorded on this server."""
 
-    def __init__(self, store: Store, committer: Committer, hub: LiveHub) -> None:
+    def __init__(self, intake: Intake, store: Store, committer: Committer, hub: LiveHub) -> None:
+        self._intake = intake
         self._store = store
         self._committer = committer
         self._hub = hub
@@ -376,7 +370,7 @@ class Recordings:
             StorageError: As the engine does.
         """
         key = head.key
-        recording = Recording(head, rules, self._store, self._committer, self._hub, self.counts)
+        recording = Recording(head, rules, self._intake, self._store, self._committer, self._hub, self.counts)
         older = self._open.get(key)
         self._open[key] = recording
         self._unfinished.add(recording)

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
-from services.audit.ingest.findings import find, marks_of
-from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state, fold
+from services.audit.ingest.findings import find, marks_of, rows_of
+from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state, fold, read_state
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
 from services.audit.privacy.masking import Masker
 
 IDENTITY = 1
 GZIP = 2
+
+OFF_LOOP_BYTES = 64 * 1024
+"""Payloads larger than this leave the event loop: they inflate and decode for more than about 2 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,10 @@ class SentChunk:
     event_count: int
 
 
+Folded: TypeAlias = WindowState | bytes
+"""A window's state; as it is stored where it was folded by another process, and nobody needs to read it here."""
+
+
 @dataclass(frozen=True, slots=True)
 class TakenIn:
     """A chunk as it is stored.
@@ -35,7 +45,7 @@ class TakenIn:
         masked: How often each rule found something in each class of field; never what.
     """
 
-    state: WindowState
+    state: Folded
     row: ChunkRow
     masked: dict[tuple[str, str], int]
 
@@ -103,9 +113,51 @@ def take_in(
         totals=after.totals,
         state=dump_state(after),
         payload=payload,
-        found=tuple(found),
-        first_number=state.behaviour.kept,
-        device_type=head.device_type,
-        actor_type=head.actor_type,
+        interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
     return TakenIn(after, row, masked.counts)
+
+
+class Intake(Protocol):
+    """Where chunks are taken in."""
+
+    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
+        """Returns a chunk as it is stored; see `take_in`."""
+        ...
+
+    def policies_changed(self) -> None:
+        """Goes by the policies that are in force now."""
+        ...
+
+    def is_pressed(self) -> bool:
+        """Returns whether chunks wait because there is more to do than can be done."""
+        ...
+
+
+class InThisProcess:
+    """Takes chunks in where they arrive."""
+
+    def __init__(self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None) -> None:
+        """Takes what decides.
+
+        Args:
+            masker: Gives the masker of the policy that is in force for a project now.
+            behaviour: Thresholds of the detectors; None: no interactions are looked for.
+        """
+        self._masker = masker
+        self._behaviour = behaviour
+
+    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
+        """Returns a chunk as it is stored; see `take_in`."""
+        folded = read_state(state) if isinstance(state, bytes) else state
+        arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
+        if len(sent.payload) > OFF_LOOP_BYTES:
+            return await asyncio.to_thread(take_in, *arguments)
+        return take_in(*arguments)
+
+    def policies_changed(self) -> None:
+        """Does nothing: the masker is asked for with each chunk."""
+
+    def is_pressed(self) -> bool:
+        """Returns False: what waits, waits in the streams, where nobody counts it."""
+        return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import structlog
@@ -26,6 +26,7 @@ class InForce:
 
     policy: Policy
     masker: Masker
+    hash_key: bytes = field(repr=False)
 
 
 class Policies:
@@ -47,6 +48,10 @@ class Policies:
     def of(self, project: str) -> InForce:
         """Returns what is in force for a project."""
         return self._in_force[project]
+
+    def all(self) -> dict[str, InForce]:
+        """Returns what is in force, by project."""
+        return self._in_force
 
     def reload(self, read_settings: Callable[[], Settings]) -> bool:
         """Reads the policies again; a bad one changes nothing. Returns whether the new ones are in force.
@@ -100,11 +105,11 @@ def _read(settings: Settings) -> dict[str, InForce]:
         if problems:
             raise SettingsError(*problems)
 
-    def masker(project: str, policy: Policy) -> Masker:
+    def in_force(project: str, policy: Policy) -> InForce:
         key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.encode(), hashlib.sha256)
-        return Masker(policy, key)
+        return InForce(policy, Masker(policy, key), key)
 
-    return {project: InForce(policy, masker(project, policy)) for project, policy in policies.items()}
+    return {project: in_force(project, policy) for project, policy in policies.items()}
 
 
 def _sentence(problem: Problem, project: int, file: Path | None) -> str:

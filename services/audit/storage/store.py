@@ -14,7 +14,7 @@ import msgspec
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
 from services.audit.storage.chunk_rows import chunk_rows
 from services.audit.storage.engine import Engine, Row
-from services.audit.storage.interaction_rows import INTERACTIONS, pack_rows
+from services.audit.storage.interaction_rows import INTERACTIONS
 from services.audit.storage.rowbinary import unpacked_when_asked
 from services.audit.storage.schema import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS, Dialect
 
@@ -71,7 +71,7 @@ class Store:
         if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
             await self.engine.insert(WINDOWS, begun)
         # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
-        if found := b"".join(_interaction_rows(chunk) for chunk in chunks):
+        if found := b"".join([chunk.interactions for chunk in chunks]):
             await self.engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
         if chunks:
             await self.engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
@@ -256,12 +256,6 @@ def _head_row(head: WindowHead, stored_ms: int) -> Row:
         int(head.ended),
         stored_ms,
     )
-
-
-def _interaction_rows(chunk: ChunkRow) -> bytes:
-    key, who = chunk.key, (chunk.device_type, chunk.actor_type)
-    day = day_of(key.session_key.start_ms)
-    return pack_rows(key, day, chunk.kept_from, chunk.seq, who, chunk.first_number, chunk.found)
 
 
 _decode_marks = msgspec.json.Decoder(tuple[Mark, ...])

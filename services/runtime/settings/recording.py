@@ -30,6 +30,13 @@ class IngestSettings(Group):
     flush_interval_s: Seconds = Field(
         default=2.0, description="Seconds that a recorder gathers events before it sends."
     )
+    workers: int | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="Processes in which chunks are inflated, masked and searched for interactions, some 75 MB each. "
+        "Not set: one a core, at most 4, and none on a single core. 0: the process that speaks gRPC does it itself.",
+    )
     detectors: bool = Field(
         default=True,
         description="Whether interactions are looked for: clicks, moves, rage and dead clicks, attention, what "

@@ -24,10 +24,11 @@ from audit.rpc import (
 )
 
 from services.audit.app import dialect_for, open_engine
+from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
 from services.audit.ingest.committer import Committer
 from services.audit.ingest.recording import IngestRules, Recording, Recordings
-from services.audit.ingest.take_in import SentChunk
+from services.audit.ingest.take_in import InThisProcess, SentChunk
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
 from services.audit.privacy.policies import Policies
@@ -88,11 +89,12 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         session = UUID(new_session())
         payload = packed([move(session.int >> 80, number) for number in range(50)])
         masker = Policies(settings).of("demo").masker
-        rules = IngestRules(Bounds(2**20, 2**20), lambda: masker, len(payload) * 10, 2.0, 0.25)
+        intake = InThisProcess(lambda _: masker, BehaviourRules())
+        rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
         key = WindowKey("demo", session, uuid4())
         running_committer = asyncio.create_task(committer.run())
         try:
-            yield Workshop(store, hub, Recordings(store, committer, hub), key, payload, rules)
+            yield Workshop(store, hub, Recordings(intake, store, committer, hub), key, payload, rules)
         finally:
             running_committer.cancel()
             await asyncio.gather(running_committer, return_exceptions=True)
