@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
@@ -33,11 +34,13 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
         await load.echo(channel, chunks, recorders=RECORDERS, each=50)
         bare = await load.echo(channel, chunks, recorders=RECORDERS, each=each)
     bare_settings = {"AFTERIMAGE_PRIVACY": KEEP_ALL, "AFTERIMAGE_INGEST__DETECTORS": "false"}
-    full, half, peak_mb = await _measure(chunks, each, **bare_settings)
-    detected, _, _ = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
-    masked, _, _ = await _measure(chunks, each, AFTERIMAGE_INGEST__DETECTORS="false")
-    both, both_half, both_peak_mb = await _measure(chunks, each)
+    foundation = await _measure(chunks, each, **bare_settings)
+    detected = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
+    masked = await _measure(chunks, each, AFTERIMAGE_INGEST__DETECTORS="false")
+    both = await _measure(chunks, each)
+    alone = await _measure(chunks, each, AFTERIMAGE_INGEST__WORKERS="0")
     bare_insert = await _bare_insert(chunks, 5_000 if quick else 20_000)
+    full, half = foundation.full, foundation.half
     return [
         ("chunk, JSON", raw, "bytes"),
         ("chunk, gzip", sent, "bytes"),
@@ -50,26 +53,45 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
         ("durable ingest / bare insert", full.per_second / bare_insert * 100, "%"),
         ("ack p50 at half load", half.percentile(0.50), "ms"),
         ("ack p99 at half load", half.percentile(0.99), "ms"),
-        ("audit process, peak resident", peak_mb, "MB"),
-        ("durable ingest with detectors", detected.per_second, "chunks/s"),
-        ("with detectors / without", detected.per_second / full.per_second * 100, "%"),
-        ("durable ingest with the default privacy policy", masked.per_second, "chunks/s"),
-        ("with the policy / without", masked.per_second / full.per_second * 100, "%"),
-        ("durable ingest with both (the default)", both.per_second, "chunks/s"),
-        ("ack p50 at half load, with both", both_half.percentile(0.50), "ms"),
-        ("ack p99 at half load, with both", both_half.percentile(0.99), "ms"),
-        ("audit process, peak resident, with both", both_peak_mb, "MB"),
+        ("processor time of the server and its workers", foundation.cpu_us, "us/chunk"),
+        ("audit process, peak resident", foundation.peak_mb, "MB"),
+        ("durable ingest with detectors", detected.full.per_second, "chunks/s"),
+        ("with detectors / without", detected.full.per_second / full.per_second * 100, "%"),
+        ("processor time, with detectors", detected.cpu_us, "us/chunk"),
+        ("durable ingest with the default privacy policy", masked.full.per_second, "chunks/s"),
+        ("with the policy / without", masked.full.per_second / full.per_second * 100, "%"),
+        ("processor time, with the policy", masked.cpu_us, "us/chunk"),
+        ("durable ingest with both (the default)", both.full.per_second, "chunks/s"),
+        ("processor time, with both", both.cpu_us, "us/chunk"),
+        ("ack p50 at half load, with both", both.half.percentile(0.50), "ms"),
+        ("ack p99 at half load, with both", both.half.percentile(0.99), "ms"),
+        ("audit process, peak resident, with both", both.peak_mb, "MB"),
+        ("a worker, peak resident, with both", both.worker_peak_mb, "MB"),
+        ("durable ingest with both, without workers", alone.full.per_second, "chunks/s"),
     ]
 
 
-async def _measure(chunks: list[load.Chunk], each: int, **environment: str) -> tuple[load.Result, load.Result, float]:
+@dataclass(frozen=True)
+class _Measured:
+    """One way to run the server: at full load, at half of that, and what it took."""
+
+    full: load.Result
+    half: load.Result
+    cpu_us: float
+    peak_mb: float
+    worker_peak_mb: float
+
+
+async def _measure(chunks: list[load.Chunk], each: int, **environment: str) -> _Measured:
     async with processes.audit(**environment) as audit, grpc.aio.insecure_channel(audit.address) as channel:
         token = processes.token("record")
         await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
+        before_s = audit.cpu_s
         full = await load.record(channel, token, chunks, recorders=RECORDERS, each=each)
+        cpu_us = (audit.cpu_s - before_s) / full.chunks * 1e6
         pace = full.per_second / 2
         half = await load.record(channel, token, chunks, recorders=RECORDERS, each=each // 2, per_second=pace)
-        return full, half, audit.peak_mb
+        return _Measured(full, half, cpu_us, audit.peak_mb, audit.worker_peak_mb)
 
 
 async def _bare_insert(chunks: list[load.Chunk], count: int) -> float:

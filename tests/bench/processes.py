@@ -46,8 +46,22 @@ class Audit:
 
     @property
     def peak_mb(self) -> float:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+        return _peak_mb(self.process)
+
+    @property
+    def worker_peak_mb(self) -> float:
+        """That of the largest of its workers; 0.0: it has none."""
+        return max(map(_peak_mb, self.process.children()), default=0.0)
+
+    @property
+    def cpu_s(self) -> float:
+        """Processor time of the process and its workers."""
+        return sum(sum(each.cpu_times()[:2]) for each in (self.process, *self.process.children()))
+
+
+def _peak_mb(process: psutil.Process) -> float:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
 
 @asynccontextmanager
