@@ -164,7 +164,7 @@ async def _serving(
         store,
         max_batch_bytes=settings.ingest.max_batch_bytes,
         max_batch_rows=settings.ingest.max_batch_rows,
-        is_pressed=intake.is_pressed,
+        load=intake.load,
     )
     recordings = Recordings(intake, store, committer, hub)
     catalog = Catalog(store, idle_timeout_ms, now_ms)

@@ -31,10 +31,13 @@ LINGER_S = 0.05
 """A batch of LARGE_ROWS waits up to LINGER_S for FULL_ROWS. Measured on chDB (docs/benchmarks.md): an insert
 of one row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
 
+PRESSED_LOAD = 2.0
 PRESSED_BATCHES = 8
 PRESSED_LINGER_S = 0.15
-"""When more chunks have been waiting to be taken in than can be, at so many batches in a row, all batches wait so
-long: what an insert costs is then time in which chunks could be taken in."""
+LOOK_S = 0.01
+"""When at so many batches in a row more chunks than PRESSED_LOAD wait for each worker, every batch waits up to
+PRESSED_LINGER_S: what an insert costs is then time in which chunks could be taken in. It waits only as long as chunks
+are being taken in, which it looks at every LOOK_S: recorders may all be waiting for this very insert."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +77,14 @@ class Committer:
         store: Where they go.
         max_batch_bytes: Most bytes of payload that gather.
         max_batch_rows: Most entries that gather.
-        is_pressed: Tells whether more chunks wait to be taken in than can be.
+        load: Tells how many chunks are being taken in, and wait for it, for each that can be at a time.
     """
 
     def __init__(
-        self, store: Store, *, max_batch_bytes: int, max_batch_rows: int, is_pressed: Callable[[], bool] = lambda: False
+        self, store: Store, *, max_batch_bytes: int, max_batch_rows: int, load: Callable[[], float] = lambda: 0.0
     ) -> None:
         self._store = store
-        self._is_pressed = is_pressed
+        self._load = load
         self._max_bytes = max_batch_bytes
         self._max_rows = max_batch_rows
         self._batch: list[Entry] = []
@@ -123,12 +126,13 @@ class Committer:
         while True:
             await self._work.wait()
             self._work.clear()
-            pressed = pressed + 1 if self._is_pressed() else 0
-            if len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes:
-                if pressed > PRESSED_BATCHES:
-                    await self._linger(PRESSED_LINGER_S)
-                elif len(self._batch) >= LARGE_ROWS:
-                    await self._linger(LINGER_S)
+            pressed = pressed + 1 if self._load() > PRESSED_LOAD else 0
+            if pressed > PRESSED_BATCHES:
+                until_s = time.monotonic() + PRESSED_LINGER_S
+                while time.monotonic() < until_s and self._has_room and self._load():
+                    await self._linger(LOOK_S)
+            elif len(self._batch) >= LARGE_ROWS and self._has_room:
+                await self._linger(LINGER_S)
             batch, self._batch, self._batch_bytes = self._batch, [], 0
             self._room.set()
             if batch:
@@ -137,6 +141,10 @@ class Committer:
                     entry.stored()
             if not self._batch:
                 self._idle.set()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes
 
     async def drain(self) -> None:
         """Waits until everything submitted so far is durable."""

@@ -129,8 +129,8 @@ class Intake(Protocol):
         """Goes by the policies that are in force now."""
         ...
 
-    def is_pressed(self) -> bool:
-        """Returns whether chunks wait because there is more to do than can be done."""
+    def load(self) -> float:
+        """Returns how many chunks are being taken in, and wait for it, for each that can be at a time."""
         ...
 
 
@@ -158,6 +158,6 @@ class InThisProcess:
     def policies_changed(self) -> None:
         """Does nothing: the masker is asked for with each chunk."""
 
-    def is_pressed(self) -> bool:
-        """Returns False: what waits, waits in the streams, where nobody counts it."""
-        return False
+    def load(self) -> float:
+        """Returns 0.0: what waits, waits in the streams, where nobody counts it."""
+        return 0.0

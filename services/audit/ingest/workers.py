@@ -41,9 +41,6 @@ _log = structlog.get_logger("afterimage.workers")
 MOST_BY_DEFAULT = 4
 """Workers that are started if nobody says how many: they take in what the process with the streams can carry."""
 
-PRESSED = 2
-"""With more chunks than this for each worker, one waits behind the one that is next."""
-
 MAX_TRIES = 3
 RESTART_S = 1.0
 """Pause before a worker that died within this time of its start is replaced."""
@@ -162,9 +159,9 @@ class Workers:
         for link in self._links:
             link.send(setup)
 
-    def is_pressed(self) -> bool:
-        """Returns whether chunks wait because there is more to do than can be done."""
-        return sum(len(link.waiting) for link in self._links) > PRESSED * len(self._links)
+    def load(self) -> float:
+        """Returns how many chunks each worker has, the one that it is at included."""
+        return sum(len(link.waiting) for link in self._links) / self._count
 
     def lost(self, link: _Link) -> None:
         """Replaces a worker that is gone."""
