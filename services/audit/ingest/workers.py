@@ -14,7 +14,7 @@ import pickle
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
 from typing import cast
 
@@ -44,6 +44,9 @@ MOST_BY_DEFAULT = 4
 MAX_TRIES = 3
 RESTART_S = 1.0
 """Pause before a worker that died within this time of its start is replaced."""
+
+RETRY_S = 5.0
+"""Pause before a start that failed is tried again."""
 
 STOP_S = 5.0
 """How long a worker may take to end before it is killed."""
@@ -116,7 +119,8 @@ class Workers:
         self._is_started = self._is_closing = False
         self._last_number = 0
         self._suspects = asyncio.Lock()
-        self._replacing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Those that start workers."""
         self.deaths = 0
 
     @property
@@ -134,7 +138,7 @@ class Workers:
         if not self._is_started:  # a server that records nothing needs none
             self._is_started = True
             for _ in range(self._count):
-                await self._start_one()
+                self._in_background(self._start_one())
         for attempt in range(MAX_TRIES):
             # One chunk that a worker died with is tried at a time: so the guilty one is known.
             async with self._suspects if attempt else nullcontext():
@@ -171,15 +175,14 @@ class Workers:
         if self._is_closing:
             return
         self.deaths += 1
-        replacing = asyncio.get_running_loop().create_task(self._replace(link))
-        self._replacing.add(replacing)
-        replacing.add_done_callback(self._replacing.discard)
+        self._in_background(self._replace(link))
 
     async def close(self) -> None:
         """Ends the processes."""
         self._is_closing = True
-        for replacing in self._replacing:
-            replacing.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         links = list(self._links)
         for link in links:
             link.close()
@@ -191,16 +194,31 @@ class Workers:
         _log.error("a worker died and is replaced", status=status, ran_s=round(ran_s, 1))
         if ran_s < RESTART_S:
             await asyncio.sleep(RESTART_S)
-        if not self._is_closing:
-            await self._start_one()
+        await self._start_one()
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _start_one(self) -> None:
+        while True:
+            try:
+                return await self._start()
+            except OSError as error:  # no memory, no more processes or files
+                _log.error("a worker cannot be started, will be tried again", error=str(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _start(self) -> None:
         link = _Link(self)
         ours, theirs = socket.socketpair()
-        with theirs:
-            theirs.set_inheritable(True)
-            link.process = subprocess.Popen(command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
-        await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        try:
+            with theirs:
+                link.process = subprocess.Popen(command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
+            await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        except BaseException:
+            ours.close()  # which also ends the worker
+            raise
         self._links.append(link)
         link.send(frame(FrameKind.SETUP, pickle.dumps(self._setup())))
 
