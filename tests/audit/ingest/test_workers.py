@@ -59,7 +59,7 @@ async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterat
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - processes set no events
             await asyncio.sleep(0.01)
 
