@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 
 from stdnum import luhn
@@ -215,11 +216,33 @@ def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[d
     return events, planter.canaries
 
 
+class Needles:
+    """Looks for many canaries at once, in bytes of any kind."""
+
+    def __init__(self, canaries: list[Canary]) -> None:
+        self.canaries = canaries
+        values: dict[str, list[str]] = {}
+        for canary in canaries:
+            values.setdefault(canary.rule, []).append(canary.value)
+        # What all values of a rule begin with: where that is not, none of them is, and one look tells.
+        self._beginnings = {
+            rule: commonprefix(its)  # noqa: RUF071 - characters, not parts of paths
+            for rule, its in values.items()
+        }
+
+    def found_in(self, data: bytes) -> list[Canary]:
+        """Returns the canaries in the data, as they are or as JSON escapes or percent-encoding write them."""
+        written = data.decode("utf-8", "replace")
+        texts = {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
+        rules = {rule for rule, begin in self._beginnings.items() if any(begin in text for text in texts)}
+        return [
+            canary for canary in self.canaries if canary.rule in rules and any(canary.value in text for text in texts)
+        ]
+
+
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
-    """Returns the canaries that stand in the data, as they are or as JSON escapes or percent-encoding write them."""
-    texts = [data.decode("utf-8", "replace")]
-    texts.append(texts[0].replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@"))
-    return [canary for canary in canaries if any(canary.value in text for text in texts)]
+    """Returns the canaries that stand in the data; for many looks at the same ones make `Needles` once."""
+    return Needles(canaries).found_in(data)
 
 
 def _incremental(source: int, **data: Any) -> dict[str, Any]:

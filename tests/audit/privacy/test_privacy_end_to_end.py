@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import recordings
 import redis.asyncio
-from audit.canaries import RULES, Canary, leaks, plant
+from audit.canaries import RULES, Canary, Needles, plant
 from audit.rpc import SECRET, Audit, audit_settings, new_session, now_ms, running, unpacked
 from bench.processes import free_port
 
@@ -47,22 +47,18 @@ def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
     return found
 
 
-def assert_clean(what: str, data: bytes, canaries: list[Canary]) -> None:
-    """Fails with rule and field of each canary in the data; one pass over it where there is none."""
-    found = leaks(data, canaries)
-    assert not found, f"{what}: {sorted({(each.rule, each.field) for each in found})}"
-
-
-class Needles:
-    """Looks for many canaries at once."""
+class Search(Needles):
+    """Looks for canaries, and counts what it has looked through."""
 
     def __init__(self, canaries: list[Canary]) -> None:
-        self.canaries = list({canary.value: canary for canary in canaries}.values())
+        super().__init__(list({canary.value: canary for canary in canaries}.values()))
         self.looked_at = 0
 
     def check(self, what: str, data: bytes) -> None:
+        """Fails with rule and field of each canary in the data."""
         self.looked_at += len(data)
-        assert_clean(what, data, self.canaries)
+        found = self.found_in(data)
+        assert not found, f"{what}: {sorted({(each.rule, each.field) for each in found})}"
 
 
 async def stored(settings: Settings) -> AsyncIterator[tuple[str, bytes]]:
@@ -148,11 +144,11 @@ async def exported(audit: Audit, session: str) -> bytes:
     return out
 
 
-async def record_and_watch(audit: Audit, events: list[dict[str, Any]], needles: Needles, name: str) -> str:
+async def record_and_watch(audit: Audit, events: list[dict[str, Any]], needles: Search, name: str) -> str:
     """Records the events while somebody follows; checks each frame. Returns the session."""
     session = new_session(round(min(event["timestamp"] for event in events)))
     chunks = [events[begin : begin + EVENTS_PER_CHUNK] for begin in range(0, len(events), EVENTS_PER_CHUNK)]
-    assert leaks(b"".join(json.dumps(chunk).encode() for chunk in chunks), needles.canaries), "nothing was planted"
+    assert needles.found_in(b"".join(json.dumps(chunk).encode() for chunk in chunks)), "nothing was planted"
     url = "https://user0:pw0canary@host.example/?token=canaryquery10"
     async with audit.recorder(session, first_url=url) as recorder:
         await recorder.send(1, chunks[0])
@@ -194,7 +190,7 @@ async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplo
     caplog.set_level(logging.DEBUG)
     samples = planted()
     assert len(samples) >= 3
-    needles = Needles([canary for _, _, canaries in samples for canary in canaries])
+    needles = Search([canary for _, _, canaries in samples for canary in canaries])
     sessions: list[str] = []
     async with published(redis_url) as heard, running(privacy_settings) as audit:
         for name, events, _ in samples:
@@ -234,11 +230,12 @@ async def test_what_is_looked_through_is_what_holds_the_recording(privacy_settin
     """The same look finds the canaries where the policy keeps all, so it would see one that got through."""
     open_settings = privacy_settings.model_copy(update={"privacy": {"preset": "keep_all"}})
     name, events, canaries = planted()[0]
+    needles = Needles(canaries)
     session = new_session(round(min(event["timestamp"] for event in events)))
     async with running(open_settings) as audit:
         await audit.record(session, [events])
         unmasked = b"".join(gzip.decompress(chunk.payload) for chunk in (await audit.replay(session)).chunks)
-        assert len(leaks(unmasked, canaries)) == len(canaries), name
-        assert len(leaks(await exported(audit, session), canaries)) == len(canaries)
-    found = {where for where, value in [each async for each in stored(open_settings)] if leaks(value, canaries)}
+        assert len(needles.found_in(unmasked)) == len(canaries), name
+        assert len(needles.found_in(await exported(audit, session))) == len(canaries)
+    found = {where for where, value in [each async for each in stored(open_settings)] if needles.found_in(value)}
     assert found >= {"chunks.payload inflated", "chunks.urls", "sessions.urls"}
