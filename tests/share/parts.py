@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import pytest
 import redis
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
@@ -33,6 +34,8 @@ from services.runtime.uuid7 import uuid7
 
 ROOT = Path(__file__).parents[2]
 SECRET = "test-secret-of-more-than-32-bytes-length"
+ONE_REDIS = pytest.mark.parametrize("redis_server", ["embedded"], indirect=True, scope="session")
+"""For tests of thousands of calls: Redis answers each with the one script that other tests run on every Redis."""
 
 
 def redis_executables() -> dict[str, str]:

@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 
 import grpc
-from share.parts import ShareCalls, random_token, refusal, with_share
+from share.parts import ONE_REDIS, ShareCalls, random_token, refusal, with_share
 
 from services.share.app import serve
 
@@ -34,6 +34,7 @@ async def test_an_address_may_ask_so_often(share_settings, mint):
         assert (await codes(share, 10))[Code.NOT_FOUND] >= 2  # what has trickled back
 
 
+@ONE_REDIS
 async def test_10_000_guesses_are_stopped(share_settings, mint):
     settings = with_share(share_settings, requests_per_minute=60)
     async with serve(settings) as server, grpc.aio.insecure_channel(server.address) as channel:

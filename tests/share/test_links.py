@@ -6,7 +6,7 @@ import time
 import grpc
 import jwt
 import pytest
-from share.parts import SECRET, clock, random_token, refusal, seconds
+from share.parts import ONE_REDIS, SECRET, clock, random_token, refusal, seconds
 
 Code = grpc.StatusCode
 
@@ -162,6 +162,7 @@ async def test_gone_is_always_told_in_the_same_words(share, audit):
     }
 
 
+@ONE_REDIS
 async def test_10_000_guesses(share, audit):
     await share.create(await audit.record())
     codes, words = set(), set()
