@@ -74,19 +74,32 @@ class AuditProcess:
 
 
 @asynccontextmanager
-async def real(settings, tmp_path, **overrides):
-    """A sidecar here, AuditService as a process."""
-    process = AuditProcess(tmp_path / "audit", SECRET)
+async def audit_process(data_dir):
+    """AuditService as a process."""
+    process = AuditProcess(data_dir, SECRET)
     await process.start()
     try:
-        sidecar = {**settings.sidecar.model_dump(), **overrides, "audit_address": process.address}
-        changed = settings.model_copy(update={"sidecar": type(settings.sidecar)(**sidecar)})
-        async with serve(changed) as running, aiohttp.ClientSession() as http:
-            rig = Rig(changed, running, None, http)
-            rig.process = process
-            yield rig
+        yield process
     finally:
         await process.stop()
+
+
+@asynccontextmanager
+async def in_front_of(process, settings, **overrides):
+    """A sidecar here, in front of an AuditService that runs."""
+    sidecar = {**settings.sidecar.model_dump(), **overrides, "audit_address": process.address}
+    changed = settings.model_copy(update={"sidecar": type(settings.sidecar)(**sidecar)})
+    async with serve(changed) as running, aiohttp.ClientSession() as http:
+        rig = Rig(changed, running, None, http)
+        rig.process = process
+        yield rig
+
+
+@asynccontextmanager
+async def real(settings, tmp_path, **overrides):
+    """A sidecar here, AuditService as a process of its own."""
+    async with audit_process(tmp_path / "audit") as process, in_front_of(process, settings, **overrides) as rig:
+        yield rig
 
 
 def node_clients():

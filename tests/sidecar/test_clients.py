@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+import pytest_asyncio
 import websockets
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2
@@ -19,12 +20,19 @@ from google.rpc import error_details_pb2
 from sidecar import delimited
 from sidecar.routes import AUDIT
 from tests.sidecar.conftest import ORIGIN, Recorder
-from tests.sidecar.processes import CLIENTS, NodeSocket, node_clients, real, run
+from tests.sidecar.processes import CLIENTS, NodeSocket, audit_process, in_front_of, node_clients, run
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def process(tmp_path_factory):
+    """One AuditService for all these clients."""
+    async with audit_process(tmp_path_factory.mktemp("audit")) as running:
+        yield running
 
 
 @pytest.fixture
-async def rig(settings, tmp_path):
-    async with real(settings, tmp_path) as running:
+async def rig(settings, process):
+    async with in_front_of(process, settings) as running:
         yield running
 
 
@@ -155,7 +163,7 @@ async def test_connect_on_node(rig, tmp_path):
     assert results["binary"] == results["json"] | {"late": results["binary"]["late"]}
     for result in results.values():
         assert result["session"]["sessionId"] == recorder.session_id
-        assert result["listed"] == [recorder.session_id]
+        assert result["listed"][0] == recorder.session_id  # the newest
         assert (result["malformed"]["code"], result["malformed"]["fields"]) == ("InvalidArgument", ["session_id"])
         assert (result["missing"]["code"], result["missing"]["reasons"]) == ("NotFound", ["NOT_FOUND"])
         assert (result["forbidden"]["code"], result["forbidden"]["reasons"]) == ("PermissionDenied", ["SCOPE_MISSING"])
