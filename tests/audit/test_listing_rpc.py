@@ -81,11 +81,7 @@ async def truths(shared_audit) -> list[Truth]:
     now = now_ms() - 60_000
     moments = [now - rng.choice([0, 1, 5, 20]) * DAY_MS - rng.randrange(DAY_MS // 2) for _ in range(COUNT - 20)]
     moments += rng.sample(moments, 10) + [now - 3 * DAY_MS] * 10
-    found: list[Truth] = []
-    for begin in range(0, COUNT, 60):
-        batch = (_record(shared_audit, rng, at) for at in moments[begin : begin + 60])
-        found += await asyncio.gather(*batch)
-    return found
+    return await asyncio.gather(*(_record(shared_audit, rng, at) for at in moments))
 
 
 ORDERS: dict[int, Callable[[Truth], Any]] = {
