@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from aiohttp import web
 from prometheus_client import GC_COLLECTOR, CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
@@ -44,6 +43,8 @@ async def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> As
     if port == OFF:
         yield None
         return
+
+    from aiohttp import web  # a tenth of a second that only this needs
 
     async def show(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
