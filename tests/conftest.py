@@ -117,3 +117,11 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     if isinstance(val, str) and len(val) > 30:
         return f"{argname}-text"
     return None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Several processes share the tests as distribution.py says."""
+    from distribution import Distribution
+
+    return Distribution(config, log) if config.getvalue("dist") == "loadfile" else None
