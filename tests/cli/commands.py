@@ -79,6 +79,7 @@ def audit_process(directory, **environment):
         "AFTERIMAGE_AUTH__SECRET": SECRET,
         "AFTERIMAGE_AUDIT__PORT": str(free_port()),
         "AFTERIMAGE_AUDIT__METRICS_PORT": str(free_port()),
+        "AFTERIMAGE_INGEST__WORKERS": "0",
         "AFTERIMAGE_PRIVACY": '{"preset": "keep_all"}',  # exports are compared with what was imported
         **environment,
     }

@@ -89,6 +89,7 @@ def audit_process(directory: Path, redis_url: str, **environment: str) -> Iterat
         "AFTERIMAGE_PROJECTS": json.dumps([{"id": "demo"}, {"id": "other"}]),
         "AFTERIMAGE_AUDIT__PORT": str(port),
         "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
+        "AFTERIMAGE_INGEST__WORKERS": "0",
         "AFTERIMAGE_REDIS__URL": redis_url,
         **environment,
     }

@@ -48,6 +48,7 @@ class AuditProcess:
             "AFTERIMAGE_PROJECTS": json.dumps(projects),
             "AFTERIMAGE_AUDIT__PORT": str(self.port),
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
+            "AFTERIMAGE_INGEST__WORKERS": "0",
             "AFTERIMAGE_LOG__LEVEL": "warning",
         }
         self._process = None
