@@ -103,6 +103,15 @@ class _Planter:
         return value
 
 
+def has_page(events: list[dict[str, Any]]) -> bool:
+    """Returns whether there is a page to plant in: a snapshot with a body, or whatever stands in its place."""
+    snapshot = next((event for event in events if event["type"] == 2), None)
+    if snapshot is None:
+        return False
+    html = next((node for node in snapshot["data"]["node"]["childNodes"] if node["type"] == 2), None)
+    return html is not None and bool(html["childNodes"])
+
+
 def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[dict[str, Any]], list[Canary]]:
     """Returns a copy of the events with canaries in every class of field, and what was planted.
 

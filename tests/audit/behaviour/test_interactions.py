@@ -256,12 +256,13 @@ def viewing_ms(decoded: list[Event]) -> int:
     return sum(min(max(after - before, 0), RULES.attention_gap_ms) for before, after in pairwise(seen))
 
 
-@pytest.mark.parametrize("name", recording_names())
+# Their clocks go back, which viewing_ms does not count.
+GO_BACK = {"posthog-mock-snapshots0", "rrwebtest-rrweb-io-video-playback"}
+
+
+@pytest.mark.parametrize("name", [name for name in recording_names() if name not in GO_BACK])
 def test_attention_sums_to_the_viewing_time(name):
     decoded = recorded(name)
-    times = [one.timestamp for one in decoded]
-    if times != sorted(times):
-        pytest.skip("its clock goes back: viewing_ms does not count those")
     found = run([decoded])
     assert sum(one.weight_ms for one in found if one.kind is Kind.ATTENTION) == viewing_ms(decoded)
 

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 import recordings
-from audit.canaries import Canary, leaks, plant
+from audit.canaries import Canary, has_page, leaks, plant
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.ingest.fold import WindowState
@@ -31,10 +31,8 @@ HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), kept_from=dt.da
 def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path):
     events = recordings.events(path)
     canaries: list[Canary] = []
-    try:
+    if has_page(events):  # others are compared as they are
         events, canaries = plant(events)
-    except (StopIteration, IndexError, KeyError):
-        canaries = []  # no snapshot or no body to plant in: compared as it is
     fast = slow = WindowState()
     for begin in range(0, len(events), 50):
         sent = SentChunk(1, IDENTITY, json.dumps(events[begin : begin + 50]).encode(), 0)

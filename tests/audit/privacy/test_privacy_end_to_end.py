@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import recordings
 import redis.asyncio
-from audit.canaries import RULES, Canary, Needles, plant
+from audit.canaries import RULES, Canary, Needles, has_page, plant
 from audit.rpc import SECRET, Audit, audit_settings, new_session, now_ms, running, unpacked
 from bench.processes import free_port
 
@@ -36,10 +36,10 @@ def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
     """Returns every recording that has a page to plant in, with canaries, as if it had just been recorded."""
     found = []
     for path in recordings.paths():
-        try:
-            events, canaries = plant(recordings.events(path))
-        except (StopIteration, IndexError, KeyError):
+        recorded = recordings.events(path)
+        if not has_page(recorded):
             continue
+        events, canaries = plant(recorded)
         last = max(event["timestamp"] for event in events)
         for event in events:  # no further back than a project keeps
             event["timestamp"] = now_ms() - 1_000 - min(last - event["timestamp"], 86_400_000)
