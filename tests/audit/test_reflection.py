@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 from pathlib import Path
 
 import aiohttp
@@ -17,6 +16,7 @@ from audit.rpc import audit_settings, move, new_session, running, start_of
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from ports import free_port
 
 SERVICE = "afterimage.audit.v1.AuditService"
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,12 +109,6 @@ async def test_health_is_serving_without_a_token_and_ends_with_the_server(tmp_pa
         next_state = asyncio.create_task(watch.read())
     assert (await next_state).status == states.NOT_SERVING
     watch.cancel()
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def scrape(port: int) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+from ports import free_port, until_open
 
 from services.runtime.auth import Scope, TokenMinter
 from services.runtime.config import load_settings
@@ -25,12 +25,6 @@ _LIMITS = (
     "MAX_CONNECTIONS MAX_CONNECTIONS_PER_PROJECT MAX_CONNECTIONS_PER_SUBJECT MAX_CONNECTIONS_PER_ADDRESS "
     "UPGRADES_PER_MINUTE_PER_ADDRESS UPGRADES_PER_MINUTE_PER_SUBJECT MESSAGES_PER_S BYTES_PER_S"
 )
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def token(*scopes: str, project: str = "demo") -> str:
@@ -84,7 +78,7 @@ async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterat
             },
         )
         try:
-            await until_open(port)
+            await until_open(port, process)
             yield Audit(f"127.0.0.1:{port}", psutil.Process(process.pid), directory)
         finally:
             process.terminate()
@@ -129,7 +123,7 @@ async def sidecar(audit: str) -> AsyncIterator[Sidecar]:
         },
     )
     try:
-        await until_open(port)
+        await until_open(port, process)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
             yield Sidecar(port, process.pid, http)
     finally:
@@ -167,15 +161,3 @@ def cpu_s(process: psutil.Process) -> float:
     """Seconds of CPU that a process has used."""
     times = process.cpu_times()
     return times.user + times.system
-
-
-async def until_open(port: int, timeout_s: float = 30.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return

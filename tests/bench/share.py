@@ -22,6 +22,7 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 from bench import processes
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from ports import free_port, until_open
 from prometheus_client import CollectorRegistry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -199,7 +200,7 @@ async def _redis() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def _share(redis_url: str, audit_address: str) -> AsyncIterator[str]:
-    port = processes.free_port()
+    port = free_port()
     environment = {
         "AFTERIMAGE_AUTH__SECRET": processes.SECRET,
         "AFTERIMAGE_SHARE__PORT": str(port),
@@ -213,7 +214,7 @@ async def _share(redis_url: str, audit_address: str) -> AsyncIterator[str]:
         sys.executable, "-m", "services.share", env={**os.environ, **environment}
     )
     try:
-        await processes.until_open(port)
+        await until_open(port, process)
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from ports import free_port
 from typer.testing import CliRunner
 
 from services.cli.app import make_app
@@ -53,12 +54,6 @@ def run(*words, **environment):
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
     return Answer(found.exit_code, found.stdout, found.stderr)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(condition, what):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from ports import free_port
 
 from services.cli.command import CommandError
 from services.cli.doctor.checks_audit import check_recorder
@@ -13,7 +14,7 @@ from services.cli.doctor.doctor import CHECKS, findings_of
 from services.cli.doctor.examination import Examination, State
 from services.runtime.config import load_settings
 
-from .commands import SECRET, audit_process, free_port, run
+from .commands import SECRET, audit_process, run
 from .crafted import event
 
 

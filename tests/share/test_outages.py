@@ -9,13 +9,13 @@ import grpc
 import pytest
 import redis
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
+from ports import free_port
 from share.conftest import check_leftovers
 from share.parts import (
     AuditCalls,
     ShareCalls,
     audit_process,
     bearer,
-    free_port,
     random_token,
     redis_executables,
     redis_process,

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from contextlib import asynccontextmanager
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from ports import free_port, until_open
 
 from sidecar.app import serve
 from tests.conftest import SECRET
@@ -23,12 +23,6 @@ from tests.sidecar.conftest import Rig
 
 ROOT = Path(__file__).parents[2]
 CLIENTS = Path(__file__).parent / "clients"
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class AuditProcess:
@@ -57,16 +51,7 @@ class AuditProcess:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.audit", cwd=ROOT, env=self._env
         )
-        for _ in range(300):
-            assert self._process.returncode is None, "services.audit ended"
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-            except OSError:
-                await asyncio.sleep(0.1)
-            else:
-                writer.close()
-                return
-        raise TimeoutError("services.audit does not listen")
+        await until_open(self.port, self._process)
 
     async def stop(self, number=signal.SIGTERM):
         if self._process is not None and self._process.returncode is None:

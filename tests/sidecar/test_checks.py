@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from ports import free_port
 
 from sidecar.checks import check_redis, check_socket
-from tests.sidecar.processes import free_port
 
 
 def names(found):

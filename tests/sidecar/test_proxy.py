@@ -16,13 +16,13 @@ from pathlib import Path
 import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from ports import free_port, until_open
 
 from services.cli.doctor.checks_doors import check_sidecar
 from services.cli.doctor.examination import Examination, State
 from services.runtime.caller import ADDRESS_HEADER
 from sidecar import delimited
 from tests.sidecar.conftest import Recorder, rigged
-from tests.sidecar.processes import free_port
 
 DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
 VISITOR = "127.0.0.2"  # another address of this machine than nginx has, as a visitor has another than the proxy
@@ -68,16 +68,7 @@ async def nginx(content, port, directory):
         nginx_binary(), "-p", str(directory), "-c", str(config), "-e", str(directory / "error.log")
     )
     try:
-        async with asyncio.timeout(20):
-            while True:
-                assert process.returncode is None, (directory / "error.log").read_text()
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    break
+        await until_open(port, process, directory / "error.log")
         yield f"http://127.0.0.1:{port}"
     finally:
         if process.returncode is None:

@@ -16,6 +16,7 @@ import grpc
 import pytest
 import recordings
 from audit.service import chunk, client, end, start, uuid7
+from ports import until_open
 
 from services.audit.app import serve
 from services.audit.storage.engine_chdb import ChdbEngine
@@ -48,18 +49,8 @@ class Server:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.audit", env=self._environment
         )
-        port = int(self.address.rpartition(":")[2])
-        async with asyncio.timeout(60):
-            while True:
-                assert self._process.returncode is None, "the audit process ended by itself"
-                try:
-                    _, writer = await asyncio.open_connection("127.0.0.1", port)
-                except OSError:
-                    await asyncio.sleep(0.05)
-                else:
-                    writer.close()
-                    self.listens.set()
-                    return
+        await until_open(int(self.address.rpartition(":")[2]), self._process)
+        self.listens.set()
 
     async def kill(self, number: int = signal.SIGKILL) -> None:
         assert self._process is not None

@@ -19,7 +19,7 @@ import recordings
 import redis.asyncio
 from audit.canaries import RULES, Canary, Needles, has_page, plant
 from audit.rpc import SECRET, Audit, audit_settings, new_session, now_ms, running, unpacked
-from bench.processes import free_port
+from ports import free_port
 
 from services.audit.app import open_engine
 from services.audit.ingest.fold import load_state

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.rpc import SECRET, Audit, full_snapshot, new_session, now_ms
-from bench.processes import free_port, until_open
+from ports import free_port, until_open
 
 from services.runtime.config import load_settings
 
@@ -70,7 +70,7 @@ class Installation:
     async def running(self) -> AsyncIterator[tuple[Audit, asyncio.subprocess.Process]]:
         process = await self.start()
         try:
-            await until_open(self.port)
+            await until_open(self.port, process, self.log)
             address = f"127.0.0.1:{self.port}"
             async with grpc.aio.insecure_channel(address) as channel:
                 yield Audit(load_settings(self.file), address, channel), process

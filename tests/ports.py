@@ -1,0 +1,43 @@
+"""Ports of this machine: a free one, and when somebody listens on it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+PATIENCE_S = 60.0
+"""How long a process may take to listen; nothing is shown by it, a broken one ends in it."""
+
+
+def free_port() -> int:
+    """Returns a TCP port of 127.0.0.1 on which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+async def until_open(port: int, process: asyncio.subprocess.Process, log: Path | None = None) -> None:
+    """Returns when `process` listens on 127.0.0.1:`port`.
+
+    Args:
+        port: What it was told to listen on.
+        process: Fails when it ends before.
+        log: Where it says why, if it does.
+
+    Raises:
+        TimeoutError: It does not listen within PATIENCE_S.
+    """
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            if process.returncode is not None:
+                said = log.read_text() if log else ""  # noqa: ASYNC240 - nothing else goes on
+                raise AssertionError(f"the process ended with status {process.returncode} {said}")
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
