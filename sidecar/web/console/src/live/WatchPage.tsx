@@ -6,9 +6,9 @@ import { useTitle } from "../shell/Page";
 import { actorText, deviceText, pageText } from "../sessions/sessionWords";
 import { TroubleBadges } from "../sessions/TroubleBadges";
 import type { PlayerState } from "../player/playerState";
+import { SessionPage } from "../player/SessionPage";
 import { SessionPlayer } from "../player/SessionPlayer";
 import { Badge, LiveBadge } from "../ui/Badge";
-import { BackIcon } from "../ui/icons";
 import styles from "./WatchPage.module.css";
 
 /** What of the player is shown beside it. */
@@ -29,26 +29,29 @@ export default function WatchPage() {
   }, []);
 
   return (
-    <div className={styles.page}>
-      <header className={styles.head}>
-        <Link to="/live" className={styles.back ?? ""} aria-label="All live sessions" title="All live sessions">
-          <BackIcon />
-        </Link>
-        <h1>{session === undefined ? "Live session" : actorText(session)}</h1>
-        {session === undefined ? null : (
-          <>
-            <span className={styles.facts} title={session.firstUrl}>
-              {pageText(session.firstUrl).path} · {deviceText(session)}
-            </span>
-            <span className={styles.badges}>
-              <TroubleBadges totals={session.totals} />
-            </span>
-          </>
-        )}
-        <span className={styles.lag}>
-          <Lag live={live} isKnown={session !== undefined} isReady={isReady} id={id} />
-        </span>
-      </header>
+    <SessionPage
+      back="/live"
+      all="All live sessions"
+      headClass={styles.head}
+      head={
+        <>
+          <h1>{session === undefined ? "Live session" : actorText(session)}</h1>
+          {session === undefined ? null : (
+            <>
+              <span className={styles.facts} title={session.firstUrl}>
+                {pageText(session.firstUrl).path} · {deviceText(session)}
+              </span>
+              <span className={styles.badges}>
+                <TroubleBadges totals={session.totals} />
+              </span>
+            </>
+          )}
+          <span className={styles.lag}>
+            <Lag live={live} isKnown={session !== undefined} isReady={isReady} id={id} />
+          </span>
+        </>
+      }
+    >
       <SessionPlayer
         key={id}
         sessionId={id}
@@ -56,7 +59,7 @@ export default function WatchPage() {
         onState={onState}
         problemView={(problem, retry) => <PageProblem problem={problem} onRetry={retry} />}
       />
-    </div>
+    </SessionPage>
   );
 }
 

@@ -1,6 +1,6 @@
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import { useCallback, useRef, useState } from "react";
-import { Link, useParams, useSearchParams } from "react-router";
+import { useParams, useSearchParams } from "react-router";
 import { withoutScheme } from "../format/address";
 import { date, duration } from "../format/time";
 import { ShareButton } from "../share/ShareButton";
@@ -9,11 +9,11 @@ import { useTitle } from "../shell/Page";
 import { actorText, deviceText } from "../sessions/sessionWords";
 import { TroubleBadges } from "../sessions/TroubleBadges";
 import { LiveBadge } from "../ui/Badge";
-import { BackIcon } from "../ui/icons";
 import { problem, type Problem } from "../api/errors";
 import { lengthMs, timeMs } from "./details";
 import styles from "./PlayerPage.module.css";
 import type { PlayerState } from "./playerState";
+import { SessionPage } from "./SessionPage";
 import { SessionPlayer } from "./SessionPlayer";
 
 /** One session, replayed. `?t=` begins so many seconds into it. */
@@ -35,12 +35,12 @@ export default function PlayerPage() {
   };
 
   return (
-    <div className={styles.page}>
-      <header className={styles.head}>
-        <Link to="/" className={styles.back} aria-label="All sessions" title="All sessions">
-          <BackIcon />
-        </Link>
-        {session === undefined ? (
+    <SessionPage
+      back="/"
+      all="All sessions"
+      headClass={styles.head}
+      head={
+        session === undefined ? (
           <h1>Session</h1>
         ) : (
           <>
@@ -58,8 +58,9 @@ export default function PlayerPage() {
               <ShareButton sessionId={id} currentMs={() => atMs.current} />
             </span>
           </>
-        )}
-      </header>
+        )
+      }
+    >
       <SessionPlayer
         key={id}
         sessionId={id}
@@ -69,7 +70,7 @@ export default function PlayerPage() {
         )}
         {...(seconds > 0 ? { beginAtMs: seconds * 1000 } : {})}
       />
-    </div>
+    </SessionPage>
   );
 }
 
