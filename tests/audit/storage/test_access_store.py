@@ -6,7 +6,6 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from audit.storage import NOW_MS, Clock
@@ -15,9 +14,7 @@ from services.audit.access.trail import AccessEvent, Action, Outcome, TrailFilte
 from services.audit.storage import access_store
 from services.audit.storage.access_store import AccessStore
 from services.audit.storage.engine import Engine, StorageAway
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.schema import Dialect
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 
@@ -25,26 +22,8 @@ SESSION = uuid7(NOW_MS)
 EVERYTHING = TrailFilter()
 
 
-@pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
-    database = f"t{uuid.uuid4().hex[:12]}"
-    if request.param == "chdb":
-        opened: Engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
-    else:
-        opened = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
-    yield opened
-    await opened.close()
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def trail(engine: Engine, clock: Clock) -> AsyncIterator[AccessStore]:
-    dialect = Dialect(engine.version)
-    await migrate(engine, dialect)
+async def trail(engine: Engine, dialect: Dialect, clock: Clock) -> AsyncIterator[AccessStore]:
     store = AccessStore(engine, dialect, 365, clock)
     running = asyncio.create_task(store.run())
     yield store

@@ -7,7 +7,6 @@ import random
 import statistics
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import numpy as np
@@ -17,26 +16,17 @@ from audit.storage import NOW_MS, Clock, chunk, head, uuid7
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap_query
 from services.audit.model import WindowKey
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
+from services.audit.storage.engine import Engine
 from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.schema import Dialect
 from services.audit.storage.store import Store
 
 PAGE = "https://shop.example/cart"
 
 
-@pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def store(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Store]:
-    database = f"t{uuid.uuid4().hex[:12]}"
-    if request.param == "chdb":
-        engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
-    else:
-        engine = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
-    dialect = Dialect(engine.version)
-    await migrate(engine, dialect)
-    yield Store(engine, dialect, {"short": 7}, Clock())
-    await engine.close()
+@pytest.fixture
+def store(engine: Engine, dialect: Dialect, clock: Clock) -> Store:
+    return Store(engine, dialect, {"short": 7}, clock)
 
 
 async def put(store: Store, interactions: list[Interaction], project: str = "demo", start_ms: int = NOW_MS) -> None:

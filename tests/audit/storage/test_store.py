@@ -6,9 +6,7 @@ import asyncio
 import datetime as dt
 import random
 import uuid
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from audit.storage import NOW_MS, Clock, chunk, head, page, session_of, uuid7, window_key
@@ -16,8 +14,6 @@ from audit.storage import NOW_MS, Clock, chunk, head, page, session_of, uuid7, w
 from services.audit.model import Status, Total
 from services.audit.storage.catalog import Catalog, Filter, Order
 from services.audit.storage.engine import Engine, StorageError
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
 from services.audit.storage.playback import Contents, Playback, plan
 from services.audit.storage.schema import CHUNKS, MIGRATIONS, Dialect, applied_migrations, migrate
 from services.audit.storage.store import Store
@@ -25,29 +21,9 @@ from services.audit.storage.store import Store
 IDLE_MS = 30 * 60_000
 
 
-@pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Engine]:
-    database = f"t{uuid.uuid4().hex[:12]}"
-    if request.param == "chdb":
-        opened: Engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
-    else:
-        opened = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
-    yield opened
-    await opened.close()
-
-
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-async def store(engine: Engine, clock: Clock) -> Store:
-    retention = {"demo": 30, "short": 7, "ever": 0}
-    # No TTL here: the engine goes by its own clock, and the clock of these tests stands in June 2026.
-    dialect = Dialect(engine.version)
-    await migrate(engine, dialect)
-    return Store(engine, dialect, retention, clock)
+def store(engine: Engine, dialect: Dialect, clock: Clock) -> Store:
+    return Store(engine, dialect, {"demo": 30, "short": 7, "ever": 0}, clock)
 
 
 @pytest.fixture
