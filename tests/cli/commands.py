@@ -102,6 +102,11 @@ def audit_process(directory, **environment):
             process.terminate()
 
 
+def _as_from_a_terminal():
+    """Whoever runs the tests under nohup does not mean that what they start should outlive its parent."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Up:
     """An `afterimage up` in a directory of its own."""
 
@@ -114,6 +119,7 @@ class Up:
                 env=os.environ | (environment or {}),
                 stdout=out,
                 stderr=err,
+                preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - it takes no lock
             )
         self.directory = directory
 
