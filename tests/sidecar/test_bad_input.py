@@ -408,9 +408,11 @@ async def test_ten_thousand_attempts_from_one_address(settings):
         async def attempts(count):
             return [await attempt("203.0.113.7") for _ in range(count)]
 
+        began = time.monotonic()
         answers = [answer for some in await asyncio.gather(*(attempts(500) for _ in range(20))) for answer in some]
         statuses = [status for status, _ in answers]
-        assert 300 <= statuses.count(401) <= 400  # the allowance, and what it grows in the meantime
+        # The allowance, and what it grows in the meantime: five a second.
+        assert 300 <= statuses.count(401) <= 310 + 5 * (time.monotonic() - began)
         assert statuses.count(401) + statuses.count(429) == 10_000
         assert all(1 <= int(after) <= 60 for status, after in answers if status == 429)
         assert (await attempt("203.0.113.8"))[0] == 401
