@@ -1,27 +1,24 @@
 """Masking by element: form fields, and what selectors or the policy's text mode say of nodes.
 
-Walks full snapshots and added nodes, notes in `nodes` which ids are not ordinary, and replaces values where
-they stand. What a blocked element holds is emptied but its nodes stay: later events name them by id.
+Judges nodes of full snapshots and mutations one by one, says what is to be remembered of each, and replaces values
+where they stand. What a blocked element holds is emptied but its nodes stay: later events name them by id.
 """
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import UNSET, Raw, UnsetType
 
-from services.audit.linear import compile_scan
-from services.audit.privacy.events import Node, object_decoder
 from services.audit.privacy.policy import BodyMode, Policy, TextMode
 from services.audit.privacy.state import Flag
 from services.audit.privacy.text import Counts, is_masked
+from services.audit.walk.walker import Look
 
 if TYPE_CHECKING:
-    from services.audit.privacy.edits import Edits
-    from services.audit.privacy.events import AttributeChange, TextChange
+    from services.audit.privacy.edits import Edits, Span
+    from services.audit.walk.walker import Row, Walk
 
 _MASKED = b'"***"'
 _EMPTY = b'""'
@@ -36,31 +33,29 @@ _CONTENT_ATTRIBUTES = frozenset(
 )
 _INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN
 _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
-_WATCHED = (r'"value"', r'"type"', r'"autocomplete"', r"is-password", r"\\u00")
-"""What the attributes of an ordinary element must hold to matter, besides words of selectors."""
-
 _STARRED_ONCE = "data-rr-is-password"
 """Set by rrweb on a field that was of type password once (rrweb-snapshot utils.ts)."""
 
 _TEXT_NODE, _CDATA, _COMMENT = 3, 4, 5
 
 
+WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
+"""Attributes of an ordinary element whose change matters, besides those that selectors ask for."""
+
+
 class NodeMasker:
-    """Masks nodes of one policy. Holds no state of its own: `nodes` (flags by id) is the caller's."""
+    """Masks nodes of one policy. Holds no state of its own: which nodes are remembered is the caller's."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
         self._masks_inputs = policy.inputs is BodyMode.MASK
         self._base = Flag.MASK if policy.text_mode is TextMode.ALL else Flag.NONE
-        self._selective = policy.selectors
-        words = sorted({re.escape(each.json_word.decode()) for each in self._selective})
-        self._words = compile_scan("|".join((r"\\u00", *words)))
-        self._watched = compile_scan("|".join((*_WATCHED, *words)))
         kinds = ((policy.block, Flag.BLOCK), (policy.mask, Flag.MASK), (policy.unmask, Flag.KEEP))
         self._selectors = tuple((each, flag) for some, flag in (*kinds, (policy.ignore, Flag.REMOVE)) for each in some)
-        self._asks_tags = any(each.tag for each in self._selective)
-        self._asked = frozenset(each.attribute for each in self._selective if each.attribute)
-        self._classes = tuple({each.cls for each in self._selective if each.cls})
+        selectors = policy.selectors
+        self._asks_tags = any(each.tag for each in selectors)
+        self._asked = frozenset(each.attribute for each in selectors if each.attribute)
+        self._classes = tuple({each.cls for each in selectors if each.cls})
         self._blocked = lru_cache(maxsize=1024)(policy.blocks_input)
 
     @property
@@ -68,81 +63,45 @@ class NodeMasker:
         """Whether every node must be looked at, since text is masked unless something keeps it."""
         return self._base is not Flag.NONE
 
-    def may_change(self, attributes: Raw) -> bool:
-        """Returns whether new attributes, as JSON, may make an element one that matters or hold a field's value."""
-        return self._watched.search(attributes) is not None
+    def is_ordinary(self, flags: int) -> bool:
+        """Returns whether a node with these flags need not be remembered."""
+        return (flags if self._base or flags & _TREATED else flags & ~Flag.STYLE) == self._base
 
-    def _may_select(self, text: Raw) -> bool:
-        """Returns whether JSON may hold an element that a selector means."""
-        return self._words.search(text) is not None
+    @staticmethod
+    def below(flags: int) -> int:
+        """Returns the flags that nodes inherit from one with these."""
+        return flags if flags & (Flag.FIELD | Flag.STYLE) else flags & (_INHERITED | Flag.SELECT)
 
-    def walk(
-        self, node: Node, above: int, nodes: dict[int, int], edits: Edits, counts: Counts, *, select: bool
-    ) -> None:
-        """Masks a node and all below it.
+    def judge(self, row: Row, above: int, walk: Walk, edits: Edits, counts: Counts, *, select: bool = False) -> int:
+        """Masks a node of a tree, and returns its flags.
 
         Args:
-            node: The node.
-            above: Flags of the node that it hangs under.
-            nodes: Flags by id; those of the nodes walked are set.
+            row: The node.
+            above: The flags that it inherits.
+            walk: The chunk.
             edits: Takes the replacements.
             counts: Where they are counted.
-            select: Whether selectors must be tried.
+            select: Whether selectors are tried also where none may mean the node.
         """
-        if select or above or self._base:
-            self._walk(node, above, nodes, edits, counts)
-            return
-        stack = [node]
-        while stack:
-            node = stack.pop()
-            tag = node.tag
-            if tag is not UNSET and (tag in FIELD_TAGS or not tag.islower()):
-                self._walk(node, above, nodes, edits, counts)
-                continue
-            if nodes:
-                nodes.pop(node.id, None)
-            if node.children:
-                stack += node.children
+        if row.tag >= 0:
+            tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
+            return self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
+        if row.type in {_TEXT_NODE, _CDATA, _COMMENT} and row.text >= 0:
+            self.replace_text(row, above, walk, edits, counts)
+        return above
 
-    def _walk(self, node: Node, above: int, nodes: dict[int, int], edits: Edits, counts: Counts) -> None:
-        stack = [(node, above)]
-        while stack:
-            node, above = stack.pop()
-            if node.tag is UNSET:
-                flags = above
-                if node.type in {_TEXT_NODE, _CDATA, _COMMENT} and node.text is not UNSET:
-                    self._replace_text(node.text, flags, edits, counts)
-            else:
-                flags = self._element(node, node.tag.lower(), above, edits, counts)
-            if (flags if self._base or flags & _TREATED else flags & ~Flag.STYLE) != self._base:
-                nodes[node.id] = flags
-            elif nodes:
-                nodes.pop(node.id, None)
-            if node.children:
-                below = flags if flags & (Flag.FIELD | Flag.STYLE) else flags & (_INHERITED | Flag.SELECT)
-                stack += [(child, below) for child in node.children]
-
-    def change_text(self, change: TextChange, flags: int, edits: Edits, counts: Counts) -> None:
-        """Masks new text of a node with these flags."""
-        if change.value is not UNSET:
-            self._replace_text(change.value, flags, edits, counts)
-
-    def change_attributes(self, change: AttributeChange, flags: int, edits: Edits, counts: Counts) -> int:
+    def change_attributes(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> int:
         """Masks new attributes of an element, and returns the flags that it has with them.
 
         They are never less than they were: a field that shows its password stays a password.
         """
-        raw = change.attributes
-        marked = flags & (_TREATED | Flag.FIELD)
-        if not marked and not self.may_change(raw):
-            return flags
-        plain = _plain(raw)
+        plain = _plain(walk.text[row.attributes : row.attributes_end])
         became = _settled(flags | self._selected("", plain), flags)
         kind, autocomplete = _text(plain.get("type")), _text(plain.get("autocomplete"))
         if self._blocked(kind, autocomplete) or _STARRED_ONCE in plain:
             became = (became | Flag.REMOVE | Flag.FIELD) & ~Flag.OPEN
         is_field = self._masks_inputs and not became & Flag.STYLE
-        self._attributes(raw, plain, became | (Flag.FIELD if is_field else 0), edits, counts)
+        self._attributes(row, plain, became | (Flag.FIELD if is_field else 0), walk, edits, counts)
         return became
 
     def input_value(self, flags: int | None) -> bytes | None:
@@ -154,28 +113,25 @@ class NodeMasker:
             return None
         return _MASKED
 
-    def _element(self, node: Node, tag: str, above: int, edits: Edits, counts: Counts) -> int:
+    def _element(
+        self, row: Row, tag: str, above: int, walk: Walk, edits: Edits, counts: Counts, *, select: bool
+    ) -> int:
         flags = above & (_INHERITED | Flag.SELECT)
-        plain = self._read(node.attributes, tag, flags)
-        flags = _settled(flags | self._selected(tag, plain), above)
+        plain: dict[str, object] = {}
+        if row.attributes >= 0 and (tag in FIELD_TAGS or select or flags & (Flag.MASK | Flag.BLOCK)):
+            plain = _plain(walk.text[row.attributes : row.attributes_end])
+        if select:
+            flags = _settled(flags | self._selected(tag, plain), above)
         if tag in _STYLE_TAGS:
             return flags | Flag.STYLE
         its = flags | self._field(tag, plain)
-        if plain and node.attributes is not UNSET:
-            self._attributes(node.attributes, plain, its, edits, counts)
+        if plain:
+            self._attributes(row, plain, its, walk, edits, counts)
         if tag == "select":
             return its & ~Flag.FIELD  # its options are no fields
         if tag == "textarea" or its & (Flag.REMOVE | Flag.OPEN):
             return its
         return its & ~Flag.FIELD  # nothing to remember: the value of an unknown field is masked
-
-    def _read(self, raw: Raw | UnsetType, tag: str, flags: int) -> dict[str, object]:
-        """Returns the attributes of an element if any of them may matter."""
-        if raw is UNSET or len(raw) <= 2:
-            return {}
-        if tag in FIELD_TAGS or flags & (Flag.MASK | Flag.BLOCK) or self._may_select(raw):
-            return _plain(raw)
-        return {}
 
     def _field(self, tag: str, plain: dict[str, object]) -> int:
         match tag:
@@ -208,24 +164,28 @@ class NodeMasker:
                 found |= flag
         return found & ~Flag.KEEP if found & Flag.MASK else found
 
-    def _attributes(self, raw: Raw, plain: dict[str, object], flags: int, edits: Edits, counts: Counts) -> None:
+    def _attributes(
+        self, row: Row, plain: dict[str, object], flags: int, walk: Walk, edits: Edits, counts: Counts
+    ) -> None:
         hides = flags & (Flag.MASK | Flag.BLOCK) and not flags & Flag.STYLE
-        if not hides and "value" not in plain and "selected" not in plain:
+        is_chosen = flags & Flag.SELECT and plain.get("selected") is True
+        is_filled = flags & Flag.FIELD and plain.get("value") not in (None, "")
+        if not hides and not is_chosen and not is_filled:
             return
-        attributes = object_decoder.decode(raw)
-        if flags & Flag.SELECT and plain.get("selected") is True:
-            edits.replace(attributes["selected"], b"false")
-        if flags & Flag.FIELD and "value" in attributes:
+        places = walk.members(row.attributes, row.attributes_end)
+        if is_chosen:
+            edits.put(places["selected"], b"false")
+        if is_filled:
             instead = self.input_value(flags)
             if instead is not None:
-                self._put(attributes["value"], plain["value"], instead, ("input", "attribute"), edits, counts)
+                self._put(walk, places["value"], plain["value"], instead, ("input", "attribute"), edits, counts)
         if not hides:
             return
         instead = _EMPTY if flags & Flag.BLOCK else _MASKED
-        for name, its in attributes.items():
+        for name, place in places.items():
             is_own = (name == "value" and flags & Flag.FIELD) or (name == "selected" and flags & Flag.SELECT)
             if not is_own and self._hides(name, plain[name], flags, plain):
-                self._put(its, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
+                self._put(walk, place, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
 
     @staticmethod
     def _hides(name: str, value: object, flags: int, plain: dict[str, object]) -> bool:
@@ -241,8 +201,9 @@ class NodeMasker:
     def _why(self, flags: int) -> str:
         return "text_mode" if self.walks_all and not flags & Flag.BLOCK else "selector"
 
-    def _replace_text(self, raw: Raw, flags: int, edits: Edits, counts: Counts) -> None:
-        if flags & Flag.STYLE or not flags & (Flag.MASK | Flag.BLOCK | Flag.FIELD):
+    def replace_text(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> None:
+        """Masks the text of a node with these flags."""
+        if row.text < 0 or flags & Flag.STYLE or not flags & (Flag.MASK | Flag.BLOCK | Flag.FIELD):
             return
         if flags & Flag.FIELD:
             instead = self.input_value(flags)
@@ -251,22 +212,25 @@ class NodeMasker:
             why = "input"
         else:
             instead, why = (_EMPTY if flags & Flag.BLOCK else _MASKED), self._why(flags)
-        value = msgspec.json.decode(raw)
+        place = row.text, row.text_end
+        value = msgspec.json.decode(walk.text[row.text : row.text_end])
         if isinstance(value, str) and value.isspace():
-            edits.cover(raw)
+            edits.cover(place)
             return
-        self._put(raw, value, instead, (why, "text"), edits, counts)
+        self._put(walk, place, value, instead, (why, "text"), edits, counts)
 
     @staticmethod
-    def _put(raw: Raw, value: object, instead: bytes, count: tuple[str, str], edits: Edits, counts: Counts) -> None:
+    def _put(
+        walk: Walk, place: Span, value: object, instead: bytes, count: tuple[str, str], edits: Edits, counts: Counts
+    ) -> None:
         if value is None or value == "" or isinstance(value, bool):
             return
-        if bytes(raw) != instead:
-            edits.replace(raw, instead)
+        if walk.text[place[0] : place[1]] != instead:
+            edits.put(place, instead)
             if not (isinstance(value, str) and is_masked(value)):
                 counts[count] = counts.get(count, 0) + 1
         else:
-            edits.cover(raw)
+            edits.cover(place)
 
 
 _STATES = frozenset({"true", "false", "mixed", "page", "step", "polite", "assertive", "off", "horizontal", "vertical"})
@@ -288,3 +252,5 @@ def _text(value: object) -> str:
 
 _plain = msgspec.json.Decoder(dict[str, object]).decode
 """Returns the values of attributes; objects (changes of style) as they are."""
+
+_decoded = msgspec.json.Decoder(str).decode

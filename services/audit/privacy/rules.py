@@ -2,8 +2,9 @@ r"""The built-in rules: what each looks for, and how a candidate is checked.
 
 A rule has a pattern that finds candidates in a string, and a check that says which parts of a candidate
 are the real thing: digits with a wrong check digit are an order number and stay. A rule's `hints` are
-looser patterns for the scan over raw JSON; whatever the rule finds in a string, a hint must find in the
-string's JSON form (tests hold them to it), where `/` may stand as `\/` and a tab as `\t`.
+looser patterns; whatever the rule finds in a string, a hint must find in the string's JSON form, where `/` may
+stand as `\/` and a tab as `\t`. They say what signs.py looks for in raw JSON, with loops in place of an automaton
+(tests hold it to them): whoever adds a hint here, adds it there.
 """
 
 from __future__ import annotations
@@ -35,6 +36,12 @@ which inside a string cannot be, since its quotes are escaped and an opening quo
 DOTTED_HINT = r"\d\.\d{1,4}\.\d"
 """Groups of digits with dots between them; JSON numbers have one dot at most."""
 
+URL_HINT = r"[?#&;][^\s\"?#&;={}<>():,]+="
+"""A parameter of a URL."""
+
+ESCAPE_HINT = r"\\u00[2-7][0-9a-fA-F]"
+"""A printable character as an escape: it may be one that a rule looks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finder:
@@ -43,7 +50,7 @@ class Finder:
     Attributes:
         pattern: RE2 pattern of candidates. If it has a group, the group is the candidate.
         check: Returns the parts of a candidate (start, end) that are the real thing; None: all of it.
-        hints: RE2 patterns that find in raw JSON every string that may hold a candidate.
+        hints: RE2 patterns that match in the raw JSON of every string that may hold a candidate.
         edges: Whether a letter or digit right before or after makes it something else.
         gate: RE2 pattern without which a string holds no candidate; shared by many, so that they are asked once.
         reach: Bytes that a candidate may reach beyond a match of the gate; 0: any number.

@@ -190,17 +190,29 @@ class TextMasker:
         """
         if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the place
             return None
-        digest = blake2b(raw, digest_size=16, key=self._salt).digest()
+        return self._recall(raw, b"", "", resource=False)
+
+    def mask_json_at(self, raw: bytes, key: str, *, resource: bool) -> Known:
+        """Returns what the rules make of a JSON string where it stands: `key` and `resource` as in `mask`."""
+        if len(raw) > _MAX_KNOWN:
+            return self._judge(raw, key, resource=resource)
+        return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
+
+    def _recall(self, raw: bytes, place: bytes, key: str, *, resource: bool) -> Known:
+        digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
         known = self._known.get(digest)
         if known is None:
-            value = msgspec.json.decode(raw)
-            counts: Counts = {}
-            masked = self.mask(value, "", counts)
-            known = Known(None if masked == value else msgspec.json.encode(masked), counts)
+            known = self._judge(raw, key, resource=resource)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = known
         return known
+
+    def _judge(self, raw: bytes, key: str, *, resource: bool) -> Known:
+        value = msgspec.json.decode(raw)
+        counts: Counts = {}
+        masked = self.mask(value, "", counts, key=key, resource=resource)
+        return Known(None if masked == value else msgspec.json.encode(masked), counts)
 
     def _is_kept(self, text: str) -> bool:
         """Returns whether all of a text is a mask, or an embedded picture, font or recording."""

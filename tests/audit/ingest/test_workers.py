@@ -71,8 +71,8 @@ def a_chunk(seq: int, events: list[dict] = TYPED, **values: object) -> SentChunk
 
 def large_chunk(events: int = 1) -> SentChunk:
     """A chunk of which each event is some tens of milliseconds of work."""
-    texts = [{"id": number, "value": f"user{number}@example.org " * 5} for number in range(2_000)]
-    return a_chunk(2, [{"type": 3, "data": {"source": 0, "adds": [], "texts": texts}}] * events)
+    words = [f"user{number}@example.org " * 5 for number in range(2_000)]
+    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}] * events)
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -150,7 +150,9 @@ async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_take
         good = [asyncio.create_task(processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)]
         for death in range(1, MAX_TRIES + 1):
             await until(lambda: processes.ready_count == 1)
-            await asyncio.sleep(0.3)  # those that are tried alone are done by now, and the large one is being tried
+            if death == MAX_TRIES:
+                await until(lambda: all(one.done() for one in good))  # each was tried alone, after the bad one
+            await asyncio.sleep(0.3)
             assert not bad.done()
             children()[0].kill()
             await until(lambda death=death: processes.deaths == death)
