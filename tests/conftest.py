@@ -10,11 +10,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import redis
 
 from services.runtime.auth import TokenMinter
 from services.runtime.config import Settings, load_settings
+
+# Machines are shared: no test is about an absolute time.
+hypothesis.settings.register_profile("afterimage", deadline=None)
+hypothesis.settings.load_profile("afterimage")
 
 SECRET = "test-secret-of-more-than-32-bytes-length"
 

@@ -138,7 +138,8 @@ async def test_what_is_chosen_is_in_the_address(installation, page, sign_in, sit
     await sign_in(page, "/heatmap")
     await page.get_by_label("Search pages").fill(site.rpartition("/")[2])
     await page.get_by_title(site).click()
-    await page.get_by_label("Attention").check()
+    await page.get_by_label("Attention").click()  # not check(): it is chosen once the address says so
+    await page.wait_for_url("**kind=attention**")
     await page.get_by_label("Device").select_option("Desktop")
     await page.get_by_label("Viewport width").fill("800-1200")
     await page.get_by_label("Viewport width").press("Enter")

@@ -567,11 +567,14 @@ def choose(events, rows, event, task, place, runs, every, marks, out):
                         look = rows[at, R_LOOK]
                         if kind == NODE:
                             chosen = every or look & (LOOK_TAG | LOOK_SELECT) != 0
-                            if not chosen and not is_tree:
+                            if not chosen and is_tree:
+                                # A number that stands twice belongs to the last node that has it.
+                                chosen = marks[rows[at, R_ID] & (len(marks) - 1)] != 0
+                            elif not chosen:
                                 chosen = _is_among(rows[at, R_ID], runs, marks) or (
                                     rows[at, R_UP] < 0 and _is_among(rows[at, R_PARENT], runs, marks)
                                 )
-                            if chosen and not is_tree:
+                            if chosen:
                                 marked = max(marked, at)
                                 while marked < rows[at, R_END]:
                                     marks[rows[marked, R_ID] & (len(marks) - 1)] = 1

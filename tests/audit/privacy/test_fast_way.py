@@ -108,6 +108,17 @@ def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
         assert leaks(masked, canaries) == []
 
 
+def test_a_number_that_stands_twice_in_a_snapshot_belongs_to_the_last_node_that_has_it():
+    field = {"type": 2, "tagName": "textarea", "attributes": {}, "childNodes": [], "id": 2}
+    words = {"type": 3, "textContent": "words", "id": 2}
+    for children in ([field, words], [words, field]):
+        tree = {"type": 2, "tagName": "div", "attributes": {}, "childNodes": children, "id": 1}
+        changed = {"source": 0, "adds": [], "removes": [], "attributes": [], "texts": [{"id": 2, "value": "typed"}]}
+        events = [{"type": 2, "data": {"node": tree}, "timestamp": 1}, {"type": 3, "data": changed, "timestamp": 2}]
+        masked = assert_alike("default", [pack(events[:1]), pack(events[1:])])
+        assert (b"typed" in masked) is (children[-1] is words)
+
+
 ids = st.integers(1, 24)
 value = st.sampled_from(
     [
