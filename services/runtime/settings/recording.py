@@ -34,7 +34,7 @@ class IngestSettings(Group):
         default=None,
         ge=0,
         le=64,
-        description="Processes in which chunks are inflated, masked and searched for interactions, some 75 MB each. "
+        description="Processes in which chunks are inflated, masked and searched for interactions, some 200 MB each. "
         "Not set: one a core, at most 4, and none on a single core. 0: the process that speaks gRPC does it itself.",
     )
     detectors: bool = Field(
