@@ -78,9 +78,7 @@ class Recorder:
                 try:
                     await self._stream(opened)
                 except grpc.aio.AioRpcError as error:
-                    # A write that meets the end of its stream is a local INTERNAL in grpc.aio.
-                    lost = error.code() is grpc.StatusCode.INTERNAL and "from Core" in (error.details() or "")
-                    if not lost and error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
+                    if error.code() not in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}:
                         raise
             if not self.ended:
                 self.reconnects += 1
