@@ -67,6 +67,7 @@ async def written_until_closed(ws, recorder, seq=1):
             while not ws.closed:
                 for chunk in chunks:
                     await ws.send_bytes(chunk)
+                    await asyncio.sleep(0.001)  # a service that is drowned in chunks shows nothing more
         except (ConnectionError, aiohttp.ClientError):
             return
 
