@@ -16,7 +16,7 @@ from sidecar import delimited, routes
 from sidecar.close_codes import CloseCode
 from tests.sidecar.conftest import Recorder, rigged
 
-FRAMES = 50  # of each example: 10,000 in all of a campaign
+FRAMES = 50  # of each example: 10,000 in all, 100,000 in a campaign
 
 RECORDER = Recorder()
 VALID = [
@@ -89,8 +89,9 @@ async def thrown(rig, number):
 
 
 @pytest.mark.campaign
+@pytest.mark.timeout(900)
 def test_random_frames(settings, campaign_rounds):
-    examples = campaign_rounds(40, 200)
+    examples = campaign_rounds(200, 2_000)  # a socket that ends as it should is one of a thousand
 
     async def run():
         async with rigged(settings, upgrades_per_minute_per_address=0, upgrades_per_minute_per_subject=0) as rig:
