@@ -42,7 +42,7 @@ test: lint typecheck web test-web ## Installs what tests need, checks and types 
 
 campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) for all of their rounds
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
-	set -x; TMPDIR="$$work" $(BIN)/python -m pytest --campaign -m campaign
+	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --campaign -m campaign
 
 format: $(VENV)/.dev format-web ## Writes the code as the linters want it
 	$(BIN)/ruff check --fix
