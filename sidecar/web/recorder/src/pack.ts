@@ -85,8 +85,7 @@ async function split(
     const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
     return [droppedEntry({ reason: "too_large", ...span, detail })];
   }
-  const head = unitsOf(batch) > 1 ? headOf(batch) : 1;
-  const middle = Math.max(Math.ceil(texts.length / 2), head);
+  const middle = batch.hasSnapshot && unitsOf(batch) > 1 ? headOf(batch) : Math.ceil(texts.length / 2);
   const parts = await Promise.all(
     [texts.slice(0, middle), texts.slice(middle)].map((part) =>
       packWithin(batchOf(part), policy, limits, { mostBytes: partBytes, partBytes }),
