@@ -9,7 +9,8 @@ import type { Upload } from "../src/upload";
 import { DEFAULT_LIMITS } from "../src/wire";
 
 function windowOf(maxBytes: number): WindowUpload {
-  return { backlog: new Backlog(maxBytes), upload: { limits: DEFAULT_LIMITS } as Upload };
+  const upload: unknown = { limits: DEFAULT_LIMITS };
+  return { backlog: new Backlog(maxBytes), upload: upload as Upload };
 }
 
 /** Returns events that hardly get smaller by packing, one for each size. */
