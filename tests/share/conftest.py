@@ -9,6 +9,7 @@ from pathlib import Path
 import grpc
 import pytest
 import redis
+from clock import Clock
 from share.parts import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
 
 from services.runtime.config import Settings, load_settings
@@ -54,9 +55,15 @@ async def audit(audit_address: str, mint) -> AsyncIterator[AuditCalls]:
 
 
 @pytest.fixture
-async def share(share_settings: Settings, redis_url: str, mint) -> AsyncIterator[ShareCalls]:
+def clock() -> Clock:
+    """The clock of `share`."""
+    return Clock()
+
+
+@pytest.fixture
+async def share(share_settings: Settings, redis_url: str, mint, clock: Clock) -> AsyncIterator[ShareCalls]:
     """ShareService; when the test is over, what it left in Redis is looked through."""
-    async with serve(share_settings) as server, grpc.aio.insecure_channel(server.address) as channel:
+    async with serve(share_settings, now=clock) as server, grpc.aio.insecure_channel(server.address) as channel:
         calls = ShareCalls(channel, mint, redis_url, server.address)
         yield calls
     with redis.Redis.from_url(redis_url) as client:
