@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import redis
+from patience import PATIENCE_S
 
 from services.runtime.auth import TokenMinter
 from services.runtime.config import Settings, load_settings
@@ -109,7 +110,7 @@ def redis_url(redis_server: str) -> str:
 
 
 def _await_redis(socket: Path, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(200):
+    for _ in range(round(PATIENCE_S / 0.05)):
         if server.poll() is not None:
             break
         try:

@@ -6,8 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-PATIENCE_S = 60.0
-"""How long a process may take to listen; nothing is shown by it, a broken one ends in it."""
+from patience import PATIENCE_S
 
 
 def free_port() -> int:

@@ -17,6 +17,7 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2, enums_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from patience import PATIENCE_S
 
 from services.audit.app import serve
 from services.runtime.auth import TokenMinter
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
 SECRET = "test-secret-of-more-than-32-bytes-length"
 GZIP = enums_pb2.CHUNK_ENCODING_GZIP
 IDENTITY = enums_pb2.CHUNK_ENCODING_IDENTITY
-WAIT_S = 10.0
-"""How long a client waits for something that must come; nothing is shown by it, a broken server ends in it."""
 
 
 def audit_settings(directory: Path, **overrides: Any) -> Settings:
@@ -215,7 +214,7 @@ class Recorder:
     async def until(self, kind: str) -> Any:
         """Returns the next message of this kind; others are passed over."""
         while True:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(PATIENCE_S):
                 message = await self._queue.get()
             assert message is not None, f"the stream ended before {kind}: {self.error}"
             if message.WhichOneof("message") == kind:
@@ -235,7 +234,7 @@ class Recorder:
         """Returns how the stream ended; None: with OK."""
         if half_close:
             await self.call.done_writing()
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.shield(self._pump)
         return self.error
 
@@ -277,7 +276,7 @@ class Viewer:
         self.call.cancel()
         await self._pump
 
-    async def next(self, timeout_s: float = WAIT_S) -> Any:
+    async def next(self, timeout_s: float = PATIENCE_S) -> Any:
         """Returns the next message.
 
         Raises:
@@ -288,7 +287,7 @@ class Viewer:
         assert message is not None, f"the stream has ended: {self.error}"
         return message
 
-    async def until(self, kind: str, timeout_s: float = WAIT_S) -> Any:
+    async def until(self, kind: str, timeout_s: float = PATIENCE_S) -> Any:
         """Returns the next message of this kind; others are passed over."""
         while True:
             message = await self.next(timeout_s)
@@ -297,7 +296,7 @@ class Viewer:
 
     async def ended(self) -> Problem | None:
         """Returns how the stream ended; None: with OK."""
-        async with asyncio.timeout(WAIT_S):
+        async with asyncio.timeout(PATIENCE_S):
             await asyncio.shield(self._pump)
         return self.error
 

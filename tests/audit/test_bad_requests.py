@@ -12,6 +12,7 @@ from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from audit.rpc import is_one_sentence, move, new_session, packed, problem, refused, start_of
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from patience import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -313,7 +314,7 @@ async def test_a_method_that_does_not_exist(shared_audit):
 
 async def test_the_server_still_works_after_all_of_this(shared_audit):
     session = new_session()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         await shared_audit.record(session, [[move(start_of(session))]])
         assert len(packed([])) < len(packed([move(0)]))
         assert await shared_audit.is_stored(session)

@@ -10,6 +10,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
+from patience import PATIENCE_S
+from playwright.async_api import expect
 
 from tests import web
 
@@ -17,6 +19,8 @@ from .chromium import Guard, launched
 from .installation import installed
 from .network import network_to
 from .sites import served
+
+expect.set_options(timeout=PATIENCE_S * 500)
 
 
 def pytest_collection_modifyitems(items):
@@ -56,7 +60,7 @@ async def new_context(browser, guard):
         async def make(**options):
             context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             stack.push_async_callback(context.close)
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(PATIENCE_S * 500)
             guard.watch(context)
             return context
 

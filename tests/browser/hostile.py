@@ -6,6 +6,8 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from html import escape
 
+from patience import PATIENCE_S
+
 from .rrweb_events import element, text
 
 
@@ -34,7 +36,7 @@ class Elsewhere:
         Raises:
             TimeoutError: They were not.
         """
-        async with asyncio.timeout(20), self._changed:
+        async with asyncio.timeout(PATIENCE_S), self._changed:
             await self._changed.wait_for(lambda: set(paths) <= set(self.reached))
 
     async def close(self):

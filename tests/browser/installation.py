@@ -14,6 +14,7 @@ from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import Client
 from cli.commands import Up, are_gone
 from conftest import SECRET
+from patience import PATIENCE_S
 
 from services.runtime.auth import TokenMinter
 from services.runtime.config import load_settings
@@ -25,7 +26,6 @@ PROJECTS = [
     # Nothing is ever recorded in it.
     {"id": "empty"},
 ]
-PATIENCE_S = 30.0
 """How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
 
 

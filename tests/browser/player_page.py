@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from patience import PATIENCE_S
 from playwright.async_api import expect
-
-from .installation import PATIENCE_S
 
 PATIENCE_MS = PATIENCE_S * 1000
 

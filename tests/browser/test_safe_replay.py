@@ -9,6 +9,7 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from patience import PATIENCE_S
 from playwright.async_api import expect
 
 from . import hostile
@@ -102,7 +103,7 @@ class _Recorded:
 
 async def _recorded_page(page):
     """Waits for the frame inside the replay's document; the recorded page's own frames are inside that one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for frame in page.frames:
                 parent = frame.parent_frame
@@ -114,7 +115,7 @@ async def _recorded_page(page):
 async def _until_shown(recorded):
     """Waits until the last change of the recording is in the page."""
     added = recorded.locator("img[src*='added.png'], img[rr_src*='added.png']")
-    await expect(added).to_have_count(1, timeout=20_000)
+    await expect(added).to_have_count(1, timeout=PATIENCE_S * 1000)
 
 
 async def _use(page, recorded):

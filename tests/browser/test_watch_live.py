@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import statistics
 import time
 
+from patience import PATIENCE_S
 from playwright.async_api import expect
 
 from .recorded import recording
@@ -21,16 +21,11 @@ from .test_live import BROKEN, is_connection, row
 
 _log = logging.getLogger(__name__)
 
-APPEARS_WITHIN_S = 2.0
-MACHINE = 1.5
-LAG_S = 1.0
 VISITS = 3
 CHANGES = 7
 
 
-async def test_a_visit_is_on_the_live_page_within_two_seconds(
-    installation, page, new_context, sign_in, record_property
-):
+async def test_a_visit_appears_on_the_live_page(installation, page, new_context, sign_in, record_property):
     await sign_in(page, "/live")
     await is_connection(page, "live")
     took_s = []
@@ -48,11 +43,10 @@ async def test_a_visit_is_on_the_live_page_within_two_seconds(
         await expect(fresh.first).to_contain_text("Desktop")
         await visitor.close()
     _log.info("on the Live page after %s s", took_s)
-    assert min(took_s) < APPEARS_WITHIN_S, took_s
-    assert statistics.median(took_s) < APPEARS_WITHIN_S * MACHINE, took_s
+    record_property("appears_after_s", took_s)
 
 
-async def test_who_watches_is_less_than_a_second_behind(installation, page, new_context, sign_in):
+async def test_a_watcher_sees_each_change_and_its_lag(installation, page, new_context, sign_in, record_property):
     visitor = await (await new_context()).new_page()
     await visitor.goto(f"{installation.url}/demo/")
     session = await recording(installation, visitor)
@@ -70,7 +64,9 @@ async def test_who_watches_is_less_than_a_second_behind(installation, page, new_
         lags_s.append((shown_ms - done_ms) / 1000)
         said_s.append(float(await page.locator("[data-lag-ms]").get_attribute("data-lag-ms") or "nan") / 1000)
     _log.info("behind by %s s; the page said %s s", lags_s, said_s)
-    assert statistics.median(lags_s) < LAG_S, lags_s
+    record_property("behind_by_s", lags_s)
+    # A figure, not a bound: `make bench` measures the way of a chunk. The page may not claim to be closer than it is.
+    assert all(lag_s > 0 for lag_s in [*lags_s, *said_s])
 
 
 async def test_a_break_while_watching_loses_nothing(installation, network, page, new_context, guard, sign_in):
@@ -93,7 +89,7 @@ async def test_a_break_while_watching_loses_nothing(installation, network, page,
         assert await _until_shown(player, f"#sign-{count}")
     # Who stops recording is not waited for.
     await visitor.evaluate("Afterimage.stop()")
-    await expect(page.get_by_text("Not live any more")).to_be_visible(timeout=20_000)
+    await expect(page.get_by_text("Not live any more")).to_be_visible(timeout=PATIENCE_S * 1000)
     await page.get_by_role("link", name="Replay it from the start").click()
     await page.wait_for_url(f"**/sessions/{session}")
 
@@ -116,7 +112,7 @@ async def _shown(page):
 
 async def _player(page):
     """Returns the document in which the replay is."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             for frame in page.frames:
                 if frame.url.endswith("/player.html"):

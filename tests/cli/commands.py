@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+from patience import PATIENCE_S
 from ports import free_port
 from typer.testing import CliRunner
 
@@ -22,8 +23,6 @@ from services.cli.app import make_app
 
 SECRET = "test-secret-of-more-than-32-bytes-length"
 COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
-PATIENCE_S = 60.0
-"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
 
 
 @dataclass(frozen=True)

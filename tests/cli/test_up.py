@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
+from patience import PATIENCE_S
 
 from services.cli.installation.look_around import way_in
 from services.cli.installation.programs import Installation
@@ -119,7 +120,7 @@ def test_a_directory_that_an_audit_service_has_open_is_one_sentence(tmp_path):
         lock.flush()
         fcntl.flock(lock, fcntl.LOCK_EX)
         with Up(tmp_path, "--port", "0", environment=NO_WORKERS) as up:
-            assert up.process.wait(20) == 1
+            assert up.process.wait(PATIENCE_S) == 1
             assert up.everything == (
                 f"the data directory {directory} is open already in process 4711: end that one, "
                 "or give this one its own AFTERIMAGE_DATA_DIR\n"
@@ -139,7 +140,7 @@ def test_ports_that_are_taken_are_named_before_anything_starts(tmp_path):
             "AFTERIMAGE_SIDECAR__PORT": "0",
         }
         with Up(tmp_path, environment=ports) as up:
-            assert up.process.wait(30) == 1
+            assert up.process.wait(PATIENCE_S) == 1
             audit, share, advice = up.everything.splitlines()
     assert audit == f"audit.port: cannot listen on 127.0.0.1:{ports['AFTERIMAGE_AUDIT__PORT']}: address already in use"
     assert share.startswith("share.metrics_port: cannot listen on 127.0.0.1:")
@@ -149,7 +150,7 @@ def test_ports_that_are_taken_are_named_before_anything_starts(tmp_path):
 
 def test_a_service_that_cannot_start_ends_everything(tmp_path):
     with Up(tmp_path, "--port", "0", environment={"AFTERIMAGE_PRIVACY": '{"preset": "nonsense"}'}) as up:
-        assert up.process.wait(30) == 1
+        assert up.process.wait(PATIENCE_S) == 1
         assert re.search(r"^audit ended with status \d before it was ready$", up.everything, re.MULTILINE)
         assert "preset" in up.everything
     assert not [one for one in psutil.process_iter() if str(tmp_path) in " ".join(_words(one))]

@@ -263,6 +263,29 @@ async def every_answer(call):
     return answers, grpc.StatusCode.OK
 
 
+async def test_a_write_after_the_end_raises_the_status():
+    async with served(ending(*REFUSAL, "before it reads")) as address, kept(address) as channel:
+        call = channel.stream_stream(METHOD)()
+        assert await call.code() is REFUSAL[0]
+        for _ in range(2):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call.write(MESSAGE)
+            assert (caught.value.code(), caught.value.details()) == REFUSAL
+    async with served(ending(*ENDS["OK"], "before it reads")) as address, kept(address) as channel:
+        call = channel.stream_stream(METHOD)()
+        assert await call.code() is grpc.StatusCode.OK
+        with pytest.raises(asyncio.InvalidStateError):
+            await call.write(MESSAGE)
+
+
+async def test_a_write_after_the_half_close_is_a_mistake_of_the_caller():
+    async with served(silent) as address, kept(address) as channel:
+        call = channel.stream_stream(METHOD)()
+        await call.done_writing()
+        with pytest.raises(asyncio.InvalidStateError):
+            await call.write(MESSAGE)
+
+
 async def test_a_failed_half_close_raises_nothing_and_keeps_the_status():
     async with (
         served(ending(*REFUSAL, "before it reads")) as address,
@@ -319,7 +342,7 @@ async def test_a_call_that_the_caller_cancels_is_cancelled():
         writer = asyncio.create_task(written(call))
         await asyncio.sleep(0.1)
         call.cancel()
-        with pytest.raises((asyncio.CancelledError, asyncio.InvalidStateError)):
+        with pytest.raises(asyncio.CancelledError):
             await writer
         assert await call.code() is grpc.StatusCode.CANCELLED
 

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -44,7 +45,7 @@ STOPPABLE = """
 def test_a_signal_lets_main_clean_up(number):
     with process(STOPPABLE) as child:
         child.send_signal(number)
-        out, err = child.communicate(timeout=20)
+        out, err = child.communicate(timeout=PATIENCE_S)
         assert (child.returncode, out, err) == (0, "cleaned up\nreturned\n", "")
 
 
@@ -53,7 +54,7 @@ def test_a_second_signal_ends_it_at_once():
         child.send_signal(signal.SIGTERM)
         time.sleep(0.3)
         child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 1
+        assert child.wait(timeout=PATIENCE_S) == 1
 
 
 def test_a_process_that_does_not_stop_is_ended():
@@ -66,12 +67,12 @@ def test_a_process_that_does_not_stop_is_ended():
     """
     with process(stuck, stop_timeout_s=0.5) as child:
         child.send_signal(signal.SIGTERM)
-        assert child.wait(timeout=10) == 1
+        assert child.wait(timeout=PATIENCE_S) == 1
 
 
 def test_what_main_raises_is_raised():
     with process('print("ready", flush=True)\nraise ValueError("boom")\n') as child:
-        _out, err = child.communicate(timeout=20)
+        _out, err = child.communicate(timeout=PATIENCE_S)
         assert child.returncode == 1
         assert "ValueError: boom" in err
 

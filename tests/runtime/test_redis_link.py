@@ -5,6 +5,7 @@ import contextlib
 import time
 
 import pytest
+from patience import PATIENCE_S
 from redis import exceptions
 
 from services.runtime.config import load_settings
@@ -83,7 +84,7 @@ async def test_a_command_that_is_cancelled_at_any_moment_ends_its_task(redis_url
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE_S):
                 await asyncio.wait([task])
             assert task.cancelled(), turns
         assert await client.get("name") == b"value"

@@ -9,6 +9,7 @@ import pytest
 from afterimage.share.v1 import share_service_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from patience import PATIENCE_S
 from runtime.calls import SERVICE, call, method, register
 
 from services.runtime.config import SettingsError, load_settings
@@ -133,7 +134,7 @@ async def test_more_calls_than_allowed_are_refused(settings):
         grpc.aio.insecure_channel(server.address) as channel,
     ):
         first = channel.unary_unary(method("Wait_UnaryUnary"))(b"x")
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), PATIENCE_S)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(channel, "Wait_UnaryUnary")
         assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -167,7 +168,7 @@ async def test_stopping_lets_calls_finish_and_cancels_what_is_left(settings):
     ) as server:
         channel = grpc.aio.insecure_channel(server.address)
         calls = [asyncio.create_task(call(channel, name, b"x")) for name in ("Short_UnaryUnary", "Long_UnaryUnary")]
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), PATIENCE_S)
     results = await asyncio.gather(*calls, return_exceptions=True)
     await channel.close()
     assert results[0] == [b"x"]

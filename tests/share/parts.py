@@ -27,6 +27,7 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
+from patience import PATIENCE_S
 from ports import free_port
 
 from services.runtime.config import Settings
@@ -56,7 +57,7 @@ def redis_process(executable: str, directory: Path, *options: str) -> Iterator[s
     arguments = ["--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(directory), *options]
     with subprocess.Popen([executable, *arguments], stdout=subprocess.DEVNULL) as server:
         try:
-            for _ in range(200):
+            for _ in range(round(PATIENCE_S / 0.05)):
                 assert server.poll() is None, "redis-server did not start"
                 try:
                     with redis.Redis(unix_socket_path=str(path)) as client:
@@ -97,12 +98,12 @@ def audit_process(directory: Path, redis_url: str, **environment: str) -> Iterat
             yield f"127.0.0.1:{port}"
         finally:
             audit.terminate()
-            audit.wait(20)
+            audit.wait(PATIENCE_S)
 
 
 async def _is_serving(address: str, process: subprocess.Popen[bytes]) -> bool:
     async with grpc.aio.insecure_channel(address) as channel:
-        for _ in range(300):
+        for _ in range(round(PATIENCE_S / 0.1)):
             if process.poll() is not None:
                 break
             try:

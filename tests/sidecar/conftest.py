@@ -16,6 +16,7 @@ import aiohttp
 import pytest
 import structlog
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from patience import PATIENCE_S
 
 from services.runtime import log
 from services.runtime.auth import TokenMinter
@@ -66,7 +67,7 @@ class Rig:
     def metric(self, name, **labels):
         return self.registry.get_sample_value(f"afterimage_sidecar_{name}", labels) or 0.0
 
-    async def until(self, condition, within_s=5.0):
+    async def until(self, condition, within_s=PATIENCE_S):
         """Waits until `condition()` holds."""
         async with asyncio.timeout(within_s):
             while not condition():  # noqa: ASYNC110 - what it waits for happens in other processes, too
@@ -118,7 +119,7 @@ async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
             yield Rig(changed, running, fake, http)
         await asyncio.sleep(0)
         # Whatever a test did: no call outlives its socket, and nothing went wrong that nobody foresaw.
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(PATIENCE_S):
             while fake.open_calls:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 

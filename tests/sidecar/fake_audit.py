@@ -110,7 +110,7 @@ class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
     async def GetSession(self, request, context):  # noqa: N802
         self.metadata = dict(context.invocation_metadata())
         if request.session_id == "slow":
-            await asyncio.sleep(30)
+            await asyncio.sleep(3600)
         if not request.session_id:
             raise InvalidArgument.of("session_id", "is not a UUID")
         raise NotFound("there is no such session")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from patience import PATIENCE_S
 from ports import free_port, until_open
 
 from sidecar.app import serve
@@ -130,7 +131,7 @@ class NodeSocket:
             self._process._transport.close()
 
     async def _line(self):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             return (await self._process.stdout.readline()).decode().strip()
 
     async def send(self, message):
@@ -153,7 +154,7 @@ async def run(*command, stdin=None):
     process = await asyncio.create_subprocess_exec(
         *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         out, error = await process.communicate(stdin)
     assert process.returncode == 0, error.decode()
     return out

@@ -86,12 +86,10 @@ async def test_content_types_and_methods(rig):
 
 
 async def test_timeouts(rig):
-    for given, most in (("200", 1.0), ("0", 0.5)):
-        started = time.monotonic()
+    for given in ("200", "0"):
         headers = {"Connect-Timeout-Ms": given}
         status, _, body = await rig.post(GET, scopes=["view"], headers=headers, json={"sessionId": "slow"})
         assert (status, json.loads(body)["code"]) == (504, "deadline_exceeded")
-        assert time.monotonic() - started < most
 
 
 async def test_a_service_that_is_away(settings):

@@ -8,6 +8,7 @@ import json
 import time
 
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from patience import PATIENCE_S
 
 from tests.sidecar.conftest import Recorder
 from tests.sidecar.processes import real
@@ -26,7 +27,7 @@ def later_chunk(seq):
 
 async def answer(ws, kind):
     """Returns the recorder's next message of a kind."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             response = pb.RecordSessionResponse.FromString(await ws.receive_bytes())
             if response.HasField(kind):
@@ -66,7 +67,7 @@ async def test_the_list_of_sessions_is_whole_again_after_a_reconnect(settings, t
 
     async def watched(ws, until):
         """Applies what comes to the list until it is as wanted."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE_S):
             while True:
                 change = pb.WatchSessionsResponse.FromString(await ws.receive_bytes())
                 match change.WhichOneof("message"):

@@ -7,6 +7,7 @@ import json
 
 import aiohttp
 import pytest
+from patience import PATIENCE_S
 
 from services.runtime.auth import TokenMinter
 from sidecar import delimited, routes
@@ -184,7 +185,7 @@ async def test_a_socket_ends_with_its_token(rig):
     token = rig.token("view", ttl_s=1)
     async with rig.socket("/ws/sessions", token=token) as ws:
         await ws.send_bytes(b"")
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(PATIENCE_S):
             async for _ in ws:
                 pass
         assert ws.close_code == 4401

@@ -16,6 +16,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from patience import PATIENCE_S
 from ports import free_port, until_open
 
 from services.cli.doctor.checks_doors import check_sidecar
@@ -107,7 +108,7 @@ async def test_a_recorder_and_a_viewer_through_nginx(settings, tmp_path):
             while len(seqs) < 6:
                 if len(seqs) == 5:  # live: it must not wait in a buffer of nginx's until there is more
                     await ws.send_bytes(recorder.chunk(6))
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(PATIENCE_S):
                     message = pb.ReplaySessionResponse.FromString(await viewer.receive_bytes())
                 if message.HasField("chunk"):
                     seqs.append(message.chunk.seq)

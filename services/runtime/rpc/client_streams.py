@@ -14,7 +14,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 # Private, as is all that this module has to replace.
-from grpc._cython import cygrpc  # type: ignore[attr-defined]
+from grpc._cython import cygrpc
+from grpc.aio._call import StreamStreamCall, StreamUnaryCall, _StreamRequestMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +31,7 @@ def status_kept(channel: grpc.aio.Channel, *, wait_s: float = STATUS_WAIT_S) -> 
     """Returns `channel`; its calls with a stream of requests end with the status that the server sent.
 
     Unary requests, metadata, deadlines and cancellation are unchanged. A write to a stream that has ended raises that
-    status as AioRpcError, or nothing when the stream has ended with OK; reading reports the end as ever. Calling it
+    status as AioRpcError, and InvalidStateError when that is OK; reading reports the end as ever. Calling it
     twice on one channel changes nothing.
 
     Args:
@@ -54,14 +55,38 @@ def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             started = start(*args, **options)
             # Before its tasks have run: they begin in the next turn of the loop and find this one.
-            inner = getattr(started, "_cython_call", None)
-            if inner is not None:
-                started._cython_call = _StatusKept(inner, wait_s)  # noqa: SLF001 - there is no public place for it
+            if kept := _KEPT.get(type(started)):
+                started.__class__ = kept
+                started._cython_call = _StatusKept(started._cython_call, wait_s)  # noqa: SLF001 - no public place
             return started
 
         return call
 
     return multi_callable
+
+
+async def _write(self: Any, request: Any) -> None:
+    """Writes; raises the status after the end of the stream, where grpc.aio has InvalidStateError."""
+    try:
+        await _StreamRequestMixin._write(self, request)  # noqa: SLF001 - the method that this one replaces
+    except asyncio.InvalidStateError:
+        if self.done():
+            await self._raise_for_status()
+        raise
+
+
+# The class of a call is exchanged, so its layout has to stay.
+class _StreamStreamCall(StreamStreamCall[Any, Any]):
+    __slots__ = ()
+    _write = _write
+
+
+class _StreamUnaryCall(StreamUnaryCall[Any, Any]):
+    __slots__ = ()
+    _write = _write
+
+
+_KEPT: dict[type, type] = {StreamStreamCall: _StreamStreamCall, StreamUnaryCall: _StreamUnaryCall}
 
 
 class _StatusKept:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from audit.storage import NOW_MS, Clock, chunk, head, window_key
+from patience import PATIENCE_S
 
 from services.audit.ingest import committer as module
 from services.audit.ingest.committer import PRESSED_BATCHES, Committer, Entry
@@ -71,7 +72,7 @@ async def test_a_batch_does_not_wait_when_nothing_is_being_taken_in(tmp_path, mo
     monkeypatch.setattr(module, "PRESSED_LINGER_S", 3_600.0)
     monkeypatch.setattr(module, "PRESSED_BATCHES", 1)
     load = Pressure(3.0)
-    async with committing(tmp_path, load) as committer, asyncio.timeout(60):
+    async with committing(tmp_path, load) as committer, asyncio.timeout(PATIENCE_S):
         storing = asyncio.create_task(store(committer, 80))
         await asyncio.wait([storing], timeout=3.0)
         made, gathered = committer.counts.inserts, committer.waiting_bytes
@@ -86,6 +87,6 @@ async def test_a_batch_does_not_wait_when_nothing_is_being_taken_in(tmp_path, mo
 @pytest.mark.parametrize("load", [0.0, 2.0], ids=["at_ease", "busy"])
 async def test_a_lone_chunk_is_stored_at_once(tmp_path, monkeypatch, load):
     monkeypatch.setattr(module, "PRESSED_LINGER_S", 3_600.0)
-    async with committing(tmp_path, Pressure(load)) as committer, asyncio.timeout(60):
+    async with committing(tmp_path, Pressure(load)) as committer, asyncio.timeout(PATIENCE_S):
         await store(committer, 2 * PRESSED_BATCHES)
         assert committer.counts.chunks == 2 * PRESSED_BATCHES

@@ -22,6 +22,7 @@ from audit.rpc import (
     running,
     start_of,
 )
+from patience import PATIENCE_S
 
 from services.audit.app import dialect_for, open_engine
 from services.audit.behaviour.definitions import BehaviourRules
@@ -119,7 +120,7 @@ async def test_no_more_than_the_bound_is_taken_in_before_it_is_stored(tmp_path):
         assert 10 <= taken <= 11, "the stream is read up to the bound, and one chunk over it at most"
         assert recording.messages_now() == [], "nothing is acknowledged that is not stored"
         shop.store.open.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await sending
             await recording.drained()
         assert taken == 100

@@ -16,6 +16,7 @@ from audit.rpc import (
     start_of,
     story,
 )
+from patience import PATIENCE_S
 
 
 async def test_a_newer_stream_of_a_window_ends_the_older_one_and_goes_on(audit):
@@ -94,7 +95,7 @@ async def test_a_stream_that_ends_while_the_batch_is_full_leaves_the_window_usab
                     await recorder.send(seq, [click(start_of(session) + seq)])
                 await recorder.ack(first + 2)
             # Cut off here. The next stream must not be refused, nor wait for what will never be stored.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             async with audit.recorder(session, window) as recorder:
                 stored = recorder.ready.next_seq - 1
         replay = await audit.replay(session)

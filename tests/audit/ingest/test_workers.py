@@ -18,6 +18,7 @@ import psutil
 import pytest
 import recordings
 from audit.rpc import audit_settings, new_session, running, story
+from patience import PATIENCE_S
 
 from services.audit.behaviour.definitions import behaviour_rules
 from services.audit.ingest import workers as module
@@ -59,7 +60,7 @@ async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterat
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_S):
         while not holds():  # noqa: ASYNC110 - processes set no events
             await asyncio.sleep(0.01)
 

@@ -13,6 +13,7 @@ import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.rpc import SECRET, Audit, full_snapshot, new_session, now_ms
+from patience import PATIENCE_S
 from ports import free_port, until_open
 
 from services.runtime.config import load_settings
@@ -61,7 +62,7 @@ class Installation:
 
     async def said(self, words: str, times: int = 1) -> str:
         """Waits until the process has said something so many times."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE_S):
             while (log := self.log.read_text()).count(words) < times:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)
         return log
@@ -102,7 +103,7 @@ def installation(tmp_path) -> Installation:
 async def test_a_process_does_not_start_with_a_bad_policy(installation, privacy, line, key, reason):
     installation.write(privacy)
     process = await installation.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         assert await process.wait() == 2
     said = installation.log.read_text()
     assert said.startswith(f"{installation.file}:{line}: "), said
@@ -114,7 +115,7 @@ async def test_a_process_does_not_start_with_a_bad_policy(installation, privacy,
 async def test_problems_of_a_project_name_the_project_and_its_line(installation):
     installation.write('[[projects]]\nid = "shop"\n[projects.privacy.rules]\nemail = "shred"')
     process = await installation.start()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         assert await process.wait() == 2
     said = installation.log.read_text()
     assert said.startswith(f"{installation.file}:11: projects.shop: [projects.privacy.rules] email: 'shred' is unknown")

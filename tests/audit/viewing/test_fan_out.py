@@ -15,6 +15,7 @@ import pytest
 import redis.asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import Client, chunk, client, end, start, uuid7
+from patience import PATIENCE_S
 
 from services.audit.app import serve
 from services.audit.viewing.fan_out import Notice
@@ -78,13 +79,13 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
                     lags.append(time.perf_counter() - sent[part.chunk.seq])
 
     viewing = asyncio.create_task(view())
-    await asyncio.wait_for(edge.wait(), 5)
+    await asyncio.wait_for(edge.wait(), PATIENCE_S)
     for seq in range(2, 42):
         sent[seq] = time.perf_counter()
         await call.write(chunk(seq, [event(seq - 1, begin)]))
         await asyncio.sleep(0.03)
     await call.write(end(41))
-    await asyncio.wait_for(viewing, 20)
+    await asyncio.wait_for(viewing, PATIENCE_S)
     assert seqs == list(range(1, 42))
     assert sorted(lags)[len(lags) // 2] < 0.9, "the notices did not come; only the poll found the chunks"
 
@@ -100,7 +101,7 @@ async def test_the_recorder_is_asked_to_flush_faster_for_a_viewer_elsewhere(pair
         pb.ReplaySessionRequest(session_id=str(session), follow=True), metadata=viewer.metadata
     )
     reading = asyncio.create_task(stream.read())
-    answer = await asyncio.wait_for(call.read(), 10)
+    answer = await asyncio.wait_for(call.read(), PATIENCE_S)
     assert answer.command.flush_interval.ToMilliseconds() == 250
     await reading
     stream.cancel()
@@ -116,7 +117,7 @@ async def test_a_newer_stream_on_another_server_supersedes(pair) -> None:
     newer, ready = await open_recorder(second, session, window)
     assert ready.next_seq == 2
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await asyncio.wait_for(older.read(), 5)
+        await asyncio.wait_for(older.read(), PATIENCE_S)
     assert caught.value.code() is grpc.StatusCode.ABORTED
     await newer.write(chunk(2, [event(1, begin)]))
     assert (await newer.read()).ack.through_seq == 2
@@ -152,17 +153,17 @@ async def test_watchers_and_followers_hear_of_what_other_servers_do(pair) -> Non
     assert (await watching.read()).HasField("snapshot")
     call, _ = await open_recorder(recorder, session, uuid.uuid4())
     await call.write(chunk(1, [event(0, begin)]))
-    upsert = await asyncio.wait_for(watching.read(), 10)
+    upsert = await asyncio.wait_for(watching.read(), PATIENCE_S)
     assert upsert.upsert.session_id == str(session)
     following = viewer.stub.ReplaySession(
         pb.ReplaySessionRequest(session_id=str(session), follow=True), metadata=viewer.metadata
     )
-    while not (await asyncio.wait_for(following.read(), 5)).HasField("live_edge"):
+    while not (await asyncio.wait_for(following.read(), PATIENCE_S)).HasField("live_edge"):
         pass
     await recorder.stub.DeleteSessions(pb.DeleteSessionsRequest(session_ids=[str(session)]), metadata=recorder.metadata)
-    while not (part := await asyncio.wait_for(following.read(), 10)).HasField("end"):
+    while not (part := await asyncio.wait_for(following.read(), PATIENCE_S)).HasField("end"):
         pass
     assert part.end.reason == 3
-    while not (change := await asyncio.wait_for(watching.read(), 10)).HasField("removal"):
+    while not (change := await asyncio.wait_for(watching.read(), PATIENCE_S)).HasField("removal"):
         pass
     assert change.removal.session_id == str(session)

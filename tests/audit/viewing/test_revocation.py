@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 import redis.asyncio
+from patience import PATIENCE_S
 
 from services.audit.viewing.revocation import Revocations
 from services.runtime.config import load_settings
@@ -50,11 +51,9 @@ async def opened(revocations):
 
 async def test_what_a_link_opened_ends_with_it(revocations, client, keys):
     streams = [await opened(revocations) for _ in range(3)]
-    began = asyncio.get_running_loop().time()
     assert await end_link(client, keys, LINK, "demo")
-    results = await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), 2)
+    results = await asyncio.wait_for(asyncio.gather(*streams, return_exceptions=True), PATIENCE_S)
     assert {(type(one), one.reason) for one in results} == {(PermissionDenied, "LINK_ENDED")}
-    assert asyncio.get_running_loop().time() - began < 1
     with pytest.raises(PermissionDenied):
         await stay(revocations)
     assert revocations._open == {}
@@ -67,7 +66,7 @@ async def test_what_was_missed_while_away_is_looked_up(revocations, client, keys
     assert not stream.done()
     await client.client_kill_filter(_type="pubsub")
     with pytest.raises(PermissionDenied):
-        await asyncio.wait_for(stream, 5)
+        await asyncio.wait_for(stream, PATIENCE_S)
 
 
 async def test_a_time_out_of_the_body_is_its_own(revocations):
