@@ -14,8 +14,8 @@ import hypothesis
 import pytest
 import redis
 
-from services.runtime.auth import TokenMinter
-from services.runtime.config import Settings, load_settings
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
 hypothesis.settings.register_profile("afterimage", deadline=None)

@@ -14,44 +14,44 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
+from services.audit.access.revocation import Revocations
 from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
-from services.audit.ingest.admission import RecordingAdmission
-from services.audit.ingest.committer import Committer
-from services.audit.ingest.device import recognise
+from services.audit.heatmap_cache import Heatmaps
+from services.audit.ingest.batch_writer import Committer
+from services.audit.ingest.process_chunk import Intake, InThisProcess
 from services.audit.ingest.recording import Recordings
-from services.audit.ingest.take_in import Intake, InThisProcess
-from services.audit.ingest.worker import Setup
-from services.audit.ingest.workers import default_count, workers
+from services.audit.ingest.start import RecordingAdmission
+from services.audit.ingest.user_agent import recognise
+from services.audit.ingest.workers.pool import default_count, workers
+from services.audit.ingest.workers.process import Setup
+from services.audit.live.hub import LiveHub
+from services.audit.live.redis_fanout import FanOut
+from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
-from services.audit.privacy.policies import Policies
+from services.audit.privacy.policy.registry import Policies
+from services.audit.replay.replayer import Replayer
+from services.audit.replay.visibility import GRANT_METHODS
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
-from services.audit.storage.access_store import AccessStore
-from services.audit.storage.behaviour_store import BehaviourStore
-from services.audit.storage.catalog import Catalog
-from services.audit.storage.engine import Engine, StorageError
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.playback import Playback
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.fan_out import FanOut
-from services.audit.viewing.grants import GRANT_METHODS
-from services.audit.viewing.heatmaps import Heatmaps
-from services.audit.viewing.live import LiveHub
-from services.audit.viewing.replay import Replayer
-from services.audit.viewing.revocation import Revocations
-from services.audit.viewing.watch import Watcher
-from services.runtime import redis_link
-from services.runtime.auth import TokenVerifier
-from services.runtime.caller import CallerReader
-from services.runtime.config import load_settings
-from services.runtime.interceptors import server_interceptors
+from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.chunk_reader import Playback
+from services.audit.storage.engine.engine import Engine, StorageError
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.interaction_queries import BehaviourStore
+from services.audit.storage.recording_store import Store
+from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.session_queries import Catalog
+from services.runtime import redis_client
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
-from services.runtime.refusals import RefusalInterceptor
-from services.runtime.server import GrpcServer, serve_grpc
+from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
+from services.runtime.settings.loader import load_settings
 
 _log = structlog.get_logger("afterimage.audit")
 
@@ -90,10 +90,10 @@ async def open_engine(settings: Settings) -> Engine:
     """
     house = settings.clickhouse
     if house.engine == "chdb":
-        from services.audit.storage.engine_chdb import ChdbEngine
+        from services.audit.storage.engine.chdb import ChdbEngine
 
         return await ChdbEngine.open(settings.chdb_path, house.connections, database=house.database)
-    from services.audit.storage.engine_clickhouse import ClickHouseEngine
+    from services.audit.storage.engine.clickhouse import ClickHouseEngine
 
     assert house.url is not None  # noqa: S101 - the settings were checked
     return await ClickHouseEngine.open(
@@ -169,11 +169,11 @@ async def _serving(
     recordings = Recordings(intake, store, committer, hub)
     catalog = Catalog(store, idle_timeout_ms, now_ms)
     playback = Playback(store)
-    redis = redis_link.connect(settings)
+    redis = redis_client.connect(settings)
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
     if redis is not None and not alone:
-        hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
+        hub.elsewhere = fan_out = FanOut(redis, redis_client.key(settings, "live"), hub)
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, policies, behaviour, hub, now_ms),
         policies=policies,
@@ -188,7 +188,7 @@ async def _serving(
             HeatmapStore(store),
             pack_heatmap,
             redis,
-            redis_link.key(settings, "heatmap"),
+            redis_client.key(settings, "heatmap"),
             settings.audit.heatmap_cache_s,
         ),
         trail=trail,

@@ -12,25 +12,25 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 
-from services.audit.access.trail import TrailPosition
+from services.audit.access_events import TrailPosition
 from services.audit.convert import access, behaviour, recordings, replays, sessions, values
 from services.audit.deletion import Deletion
-from services.audit.ingest.admission import RecordingAdmission
+from services.audit.heatmap_cache import Heatmaps
 from services.audit.ingest.recording import Recording, Recordings
+from services.audit.ingest.start import RecordingAdmission
+from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
-from services.audit.privacy.policies import Policies
-from services.audit.storage.access_store import AccessStore
-from services.audit.storage.behaviour_store import BehaviourStore, InteractionPosition, PagePosition
-from services.audit.storage.catalog import Catalog, Position
-from services.audit.storage.playback import Playback
-from services.audit.storage.store import NowMs
-from services.audit.viewing.grants import marks_within, visible_to, windows_within
-from services.audit.viewing.heatmaps import Heatmaps
-from services.audit.viewing.replay import Replayer
-from services.audit.viewing.watch import Watcher
-from services.runtime import paging
-from services.runtime.auth import Scope, current_identity
+from services.audit.privacy.policy.registry import Policies
+from services.audit.replay.replayer import Replayer
+from services.audit.replay.visibility import marks_within, visible_to, windows_within
+from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.chunk_reader import Playback
+from services.audit.storage.interaction_queries import BehaviourStore, InteractionPosition, PagePosition
+from services.audit.storage.recording_store import NowMs
+from services.audit.storage.session_queries import Catalog, Position
 from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.runtime.identity.tokens import Scope, current_identity
+from services.runtime.rpc import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 

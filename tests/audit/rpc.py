@@ -19,8 +19,8 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from services.audit.app import serve
-from services.runtime.auth import TokenMinter
-from services.runtime.config import Settings, load_settings
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import Settings, load_settings
 from services.runtime.uuid7 import uuid7
 
 if TYPE_CHECKING:

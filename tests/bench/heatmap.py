@@ -12,11 +12,11 @@ from pathlib import Path
 
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.heatmaps import Heatmaps
+from services.audit.heatmap_cache import Heatmaps
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.recording_store import Store
+from services.audit.storage.schema.tables import Dialect, migrate
 
 ROUNDS = 9
 DAY_ROWS = 1_000_000

@@ -17,9 +17,9 @@ from bench import load, processes
 from services.audit.ingest.fold import WindowState, dump_state, fold
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, decode, inflate
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store, day_of
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.recording_store import Store, day_of
+from services.audit.storage.schema.tables import Dialect, migrate
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})

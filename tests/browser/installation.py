@@ -15,8 +15,8 @@ from audit.service import Client
 from cli.commands import Up
 from conftest import SECRET
 
-from services.runtime.auth import TokenMinter
-from services.runtime.config import load_settings
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
 
 EVERYTHING = ("view", "share", "admin")

@@ -29,7 +29,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from ports import free_port
 
-from services.runtime.config import Settings
+from services.runtime.settings.loader import Settings
 from services.runtime.uuid7 import uuid7
 
 ROOT = Path(__file__).parents[2]

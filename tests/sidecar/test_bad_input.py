@@ -14,7 +14,7 @@ import aiohttp
 import psutil
 import pytest
 
-from sidecar.routes import AUDIT
+from sidecar.wire.methods import AUDIT
 from tests.sidecar.conftest import Recorder, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"

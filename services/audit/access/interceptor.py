@@ -15,14 +15,14 @@ import grpc
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from services.audit.access.trail import METHODS, AccessEvent, Asked, Outcome, Recorded
+from services.audit.access.revocation import Revocations
+from services.audit.access_events import METHODS, AccessEvent, Asked, Outcome, Recorded
 from services.audit.convert.access import asked
-from services.audit.storage.access_store import AccessStore
-from services.audit.viewing.revocation import Revocations
-from services.runtime.auth import Identity, current_identity
-from services.runtime.caller import CallerReader
+from services.audit.storage.access_event_store import AccessStore
 from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
-from services.runtime.refusals import note_admitted
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import Identity, current_identity
+from services.runtime.rpc.refusals import note_admitted
 from services.runtime.uuid7 import uuid7
 
 _log = structlog.get_logger("afterimage.trail")

@@ -11,8 +11,8 @@ import msgspec
 
 from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
 from services.audit.model import Kind
-from services.runtime.config import SettingsError
 from services.runtime.settings import PageSettings
+from services.runtime.settings.loader import SettingsError
 
 MAX_DETAIL = 512
 """Characters of `detail`, as in the contract; longer ones are cut."""

@@ -10,14 +10,14 @@ from afterimage.recording.v1 import chunk_pb2, session_pb2
 
 from services.audit import enums
 from services.audit.convert.values import as_is, duration, session_id, timestamp, uuid
-from services.audit.ingest.device import recognise
+from services.audit.ingest.process_chunk import SentChunk
 from services.audit.ingest.recording import Ack, Flush, IngestRules, Message, Rejected, Snapshot, Stop
-from services.audit.ingest.take_in import SentChunk
+from services.audit.ingest.user_agent import recognise
 from services.audit.model import (
     WindowHead,
     WindowKey,
 )
-from services.audit.privacy.policy import Policy
+from services.audit.privacy.policy.policy import Policy
 from services.runtime.errors import InvalidArgument, Violations
 
 MAX_TAGS = 32

@@ -19,7 +19,7 @@ import structlog
 from services.audit import rrweb
 from services.audit.behaviour.interactions import BehaviourState
 from services.audit.model import Kind, Mark, Total, Totals
-from services.audit.privacy.masking import Masked, MaskState
+from services.audit.privacy.masking.masker import Masked, MaskState
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
 
 _log = structlog.get_logger("afterimage.fold")

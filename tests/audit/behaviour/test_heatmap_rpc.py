@@ -16,12 +16,12 @@ from audit.rpc import Audit, audit_settings, new_session, now_ms, problem, runni
 
 from services.audit.behaviour.heatmap import HeatmapKind, heatmap_query
 from services.audit.model import Kind, SessionKey
-from services.audit.storage.behaviour_store import BehaviourStore, PagesWanted
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.grants import EVERYTHING
+from services.audit.replay.visibility import EVERYTHING
+from services.audit.storage.engine.clickhouse import ClickHouseEngine
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.interaction_queries import BehaviourStore, PagesWanted
+from services.audit.storage.recording_store import Store
+from services.audit.storage.schema.tables import Dialect, migrate
 
 T0 = 1_700_000_000_000  # of behaviour_events
 PAGE = "https://shop.example/cart"
@@ -233,7 +233,7 @@ async def test_pages_of_interactions_give_each_once(audit):
 async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore]]:
     database = f"t{uuid4().hex[:12]}"
     if request.param == "chdb":
-        from services.audit.storage.engine_chdb import ChdbEngine
+        from services.audit.storage.engine.chdb import ChdbEngine
 
         engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
     else:

@@ -23,20 +23,20 @@ from audit.rpc import (
     start_of,
 )
 
+from services.audit.access.revocation import Revocations
 from services.audit.app import dialect_for, open_engine
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
-from services.audit.ingest.committer import Committer
+from services.audit.ingest.batch_writer import Committer
+from services.audit.ingest.process_chunk import InThisProcess, SentChunk
 from services.audit.ingest.recording import IngestRules, Recording, Recordings
-from services.audit.ingest.take_in import InThisProcess, SentChunk
+from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
-from services.audit.privacy.policies import Policies
+from services.audit.privacy.policy.registry import Policies
 from services.audit.servicer import AuditServicer
-from services.audit.storage.schema import migrate
-from services.audit.storage.store import Store, day_of
-from services.audit.viewing.live import LiveHub
-from services.audit.viewing.revocation import Revocations
+from services.audit.storage.recording_store import Store, day_of
+from services.audit.storage.schema.tables import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from audit.storage import Clock
 
-from services.audit.storage.engine import Engine
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.engine.clickhouse import ClickHouseEngine
+from services.audit.storage.engine.engine import Engine
+from services.audit.storage.schema.tables import Dialect, migrate
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])

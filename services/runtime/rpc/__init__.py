@@ -1,0 +1,1 @@
+"""gRPC: server life cycle, interceptors, authorization, paging and metrics."""
