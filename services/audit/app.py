@@ -40,7 +40,8 @@ from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.interaction_queries import BehaviourStore
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 from services.audit.storage.session_queries import Catalog
 from services.runtime import redis_client
 from services.runtime.identity.peer import CallerReader

@@ -33,14 +33,14 @@ def migrate(context: typer.Context) -> None:
 async def _migrate(settings: Settings) -> list[str]:
     from services.audit.app import dialect_for, open_engine
     from services.audit.storage.engine.engine import StorageError
-    from services.audit.storage.schema import tables  # the engines are heavy, and no other command needs them
+    from services.audit.storage.schema import migrations  # the engines are heavy, and no other command needs them
 
     try:
         engine = await open_engine(settings)
         try:
             dialect = dialect_for(settings, engine.version)
-            taken = await tables.migrate(engine, dialect)
-            applied = await tables.applied_migrations(engine, dialect)
+            taken = await migrations.migrate(engine, dialect)
+            applied = await migrations.applied_migrations(engine, dialect)
         finally:
             await engine.close()
     except StorageError as error:

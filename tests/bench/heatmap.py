@@ -16,7 +16,8 @@ from services.audit.heatmap_cache import Heatmaps
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 ROUNDS = 9
 DAY_ROWS = 1_000_000

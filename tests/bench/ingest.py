@@ -19,7 +19,8 @@ from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, decode, inflate
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.recording_store import Store, day_of
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})

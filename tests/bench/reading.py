@@ -14,7 +14,8 @@ from bench import load, processes
 from google.protobuf.duration_pb2 import Duration
 
 from services.audit.storage.engine.chdb import ChdbEngine
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 CHUNKS_OF_SESSION = 1_000
 DAY_MS = 86_400_000

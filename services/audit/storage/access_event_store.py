@@ -1,21 +1,19 @@
-"""The access trail in ClickHouse: the table, group commit, reading it back."""
+"""The access trail in ClickHouse: group commit, reading it back."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 
 from services.audit.access_events import AccessEvent, TrailFilter, TrailPosition
-from services.audit.storage.engine.engine import Engine, Row, StorageError, Table
+from services.audit.storage.engine.engine import Engine, Row, StorageError
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.tables_access import ACCESS_EVENTS
 from services.runtime.errors import Unavailable
-
-if TYPE_CHECKING:
-    from services.audit.storage.schema.tables import Dialect  # which imports the migration from here
 
 _log = structlog.get_logger("afterimage.trail")
 
@@ -25,52 +23,6 @@ MAX_WAITING = 10_000
 
 WRITE_TIMEOUT_S = 10.0
 _NO_SESSION = UUID(int=0)
-
-ACCESS_EVENTS = Table(
-    "access_events",
-    (
-        ("project", "String"),
-        ("day", "Date"),
-        ("time_ms", "Int64"),
-        ("event", "UUID"),
-        ("action", "UInt8"),
-        ("outcome", "UInt8"),
-        ("subject", "String"),
-        ("link", "String"),
-        ("session", "UUID"),
-        ("rpc", "String"),
-        ("address", "String"),
-        ("user_agent", "String"),
-        ("detail", "String"),
-    ),
-)
-
-
-def access_migration(dialect: Dialect) -> list[str]:
-    """Returns the statements that make the trail's table.
-
-    Sorted by project and time, since that is how a trail is read. Who asks for one session, subject or link reads
-    the narrow column of the time range; a server that has bloom filters skips most of it.
-    """
-    few = {"project", "rpc"}
-    columns = [f"{name} {dialect.name_type if name in few else kind}" for name, kind in ACCESS_EVENTS.columns]
-    if dialect.modern:
-        columns += [
-            f"INDEX by_{name} {name} TYPE bloom_filter GRANULARITY 4" for name in ("session", "subject", "link")
-        ]
-    name = ACCESS_EVENTS.name
-    create = (
-        f"CREATE TABLE IF NOT EXISTS {dialect.local(name)}{dialect.on_cluster} ({', '.join(columns)}) "
-        f"ENGINE = {dialect.engine('ReplacingMergeTree', name)} "
-        f"PARTITION BY toYYYYMM(day) ORDER BY (project, time_ms, event) {dialect.settings(8192)}"
-    )
-    statements = [create]
-    if dialect.cluster:
-        statements.append(
-            f"CREATE TABLE IF NOT EXISTS {name}{dialect.on_cluster} AS {dialect.local(name)} "
-            f"ENGINE = Distributed({dialect.cluster}, currentDatabase(), {dialect.local(name)}, cityHash64(event))"
-        )
-    return statements
 
 
 class AccessStore:

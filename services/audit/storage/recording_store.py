@@ -13,10 +13,11 @@ import msgspec
 
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
-from services.audit.storage.codecs.interaction_rows import INTERACTIONS
 from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import Engine, Row
-from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS, Dialect
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS
+from services.audit.storage.schema.tables_interactions import INTERACTIONS
 
 REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again what was stored within this time before the last stored chunk."""

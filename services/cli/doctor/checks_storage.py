@@ -29,7 +29,7 @@ async def check_storage(about: Examination, /) -> list[Finding]:
 async def _examine_engine(about: Examination) -> list[Finding]:
     from services.audit.app import dialect_for, open_engine
     from services.audit.storage.engine.engine import StorageAway, StorageError, Table
-    from services.audit.storage.schema import tables  # the engines are heavy, and no other check needs them
+    from services.audit.storage.schema import migrations  # the engines are heavy, and no other check needs them
 
     settings = about.settings
     try:
@@ -45,11 +45,11 @@ async def _examine_engine(about: Examination) -> list[Finding]:
     try:
         dialect = dialect_for(settings, engine.version)
         try:
-            applied = await tables.applied_migrations(engine, dialect)
+            applied = await migrations.applied_migrations(engine, dialect)
         except StorageError:
             applied = set()
-        newest = max(step.number for step in tables.MIGRATIONS)
-        missing = sorted({step.number for step in tables.MIGRATIONS} - applied)
+        newest = max(step.number for step in migrations.MIGRATIONS)
+        missing = sorted({step.number for step in migrations.MIGRATIONS} - applied)
         if missing:
             text = f"steps {', '.join(map(str, missing))} are missing"
             return [*findings, problem("migrations", text, "run `afterimage migrate`, or start AuditService")]

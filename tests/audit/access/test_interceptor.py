@@ -21,7 +21,7 @@ from services.audit.access_events import METHODS, Action, Outcome
 from services.audit.convert import access
 from services.audit.servicer import SCOPES, SERVICE
 from services.audit.storage.access_event_store import AccessStore
-from services.audit.storage.schema.tables import Dialect
+from services.audit.storage.schema.dialect import Dialect
 from services.runtime.errors import InvalidArgument, NotFound, PermissionDenied
 from services.runtime.identity.peer import CallerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier

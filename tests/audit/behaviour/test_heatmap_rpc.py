@@ -21,7 +21,8 @@ from services.audit.storage.engine.clickhouse import ClickHouseEngine
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.interaction_queries import BehaviourStore, PagesWanted
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 T0 = 1_700_000_000_000  # of behaviour_events
 PAGE = "https://shop.example/cart"

@@ -14,7 +14,8 @@ from services.audit.ingest import batch_writer as module
 from services.audit.ingest.batch_writer import PRESSED_BATCHES, Committer, Entry
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import Dialect, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 
 class Pressure:

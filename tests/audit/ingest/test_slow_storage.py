@@ -36,7 +36,7 @@ from services.audit.payload import Bounds
 from services.audit.privacy.policy.registry import Policies
 from services.audit.servicer import AuditServicer
 from services.audit.storage.recording_store import Store, day_of
-from services.audit.storage.schema.tables import migrate
+from services.audit.storage.schema.migrations import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
 

@@ -14,7 +14,7 @@ from services.audit.access_events import AccessEvent, Action, Outcome, TrailFilt
 from services.audit.storage import access_event_store
 from services.audit.storage.access_event_store import AccessStore
 from services.audit.storage.engine.engine import Engine, StorageAway
-from services.audit.storage.schema.tables import Dialect
+from services.audit.storage.schema.dialect import Dialect
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 

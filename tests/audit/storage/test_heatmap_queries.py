@@ -19,7 +19,7 @@ from services.audit.model import WindowKey
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import Dialect
+from services.audit.storage.schema.dialect import Dialect
 
 PAGE = "https://shop.example/cart"
 

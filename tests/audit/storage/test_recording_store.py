@@ -15,7 +15,9 @@ from services.audit.model import Status, Total
 from services.audit.storage.chunk_reader import Contents, Playback, plan
 from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.recording_store import Store
-from services.audit.storage.schema.tables import CHUNKS, MIGRATIONS, Dialect, applied_migrations, migrate
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import MIGRATIONS, applied_migrations, migrate
+from services.audit.storage.schema.tables import CHUNKS
 from services.audit.storage.session_queries import Catalog, Filter, Order
 
 IDLE_MS = 30 * 60_000

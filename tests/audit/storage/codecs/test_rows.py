@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from services.audit.behaviour.definitions import Interaction
 from services.audit.model import ChunkRow, Kind, Mark, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
-from services.audit.storage.codecs.interaction_rows import INTERACTIONS, pack_rows
+from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.codecs.rowbinary import encode_rows, unpacked_when_asked
 from services.audit.storage.recording_store import day_of
 from services.audit.storage.schema.tables import CHUNKS
+from services.audit.storage.schema.tables_interactions import INTERACTIONS
 
 times = st.integers(0, 2**48 - 1)
 words = st.text(max_size=20) | st.sampled_from(["", "é" * 100, "x" * 200, "y" * 20_000])
