@@ -25,7 +25,7 @@ from services.audit.ingest.recording import Recordings
 from services.audit.ingest.start import RecordingAdmission
 from services.audit.ingest.user_agent import recognise
 from services.audit.ingest.workers.pool import default_count, workers
-from services.audit.ingest.workers.process import Setup
+from services.audit.ingest.workers.protocol import Setup
 from services.audit.live.hub import LiveHub
 from services.audit.live.redis_fanout import FanOut
 from services.audit.live.watch import Watcher

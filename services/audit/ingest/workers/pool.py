@@ -13,6 +13,7 @@ import os
 import pickle
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, nullcontext
@@ -22,13 +23,12 @@ import structlog
 
 from services.audit.ingest.fold import dump_state
 from services.audit.ingest.process_chunk import Folded, InThisProcess, SentChunk, TakenIn
-from services.audit.ingest.workers.process import (
+from services.audit.ingest.workers.protocol import (
     Answer,
     FrameKind,
     Frames,
     Job,
     Setup,
-    command,
     decode_answer,
     encode,
     frame,
@@ -56,6 +56,11 @@ def default_count() -> int:
     """Returns how many workers are started if nobody says: one a core, none if there is one core only."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_BY_DEFAULT) if cores > 1 else 0
+
+
+def _command(link: socket.socket) -> list[str]:
+    """Returns the command that runs a worker which inherits the socket."""
+    return [sys.executable, "-m", "services.audit.ingest.workers.process", str(link.fileno())]
 
 
 class _Died(Exception):  # noqa: N818 - says what became of a worker
@@ -214,7 +219,7 @@ class Workers:
         ours, theirs = socket.socketpair()
         try:
             with theirs:
-                link.process = subprocess.Popen(command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
+                link.process = subprocess.Popen(_command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
             await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         except BaseException:
             ours.close()  # which also ends the worker

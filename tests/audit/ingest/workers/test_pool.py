@@ -24,7 +24,7 @@ from services.audit.ingest.fold import WindowState, read_state
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, InThisProcess, SentChunk, TakenIn
 from services.audit.ingest.workers import pool as module
 from services.audit.ingest.workers.pool import MAX_TRIES, Workers, default_count, workers
-from services.audit.ingest.workers.process import Setup
+from services.audit.ingest.workers.protocol import Setup
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
