@@ -14,13 +14,14 @@ from pathlib import Path
 import grpc
 from bench import load, processes
 
-from services.audit.ingest.fold import WindowState, dump_state, fold
+from services.audit.ingest.fold import fold
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, decode, inflate
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.recording_store import Store, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
+from services.audit.window_state import WindowState, dump_state
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})

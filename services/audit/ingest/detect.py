@@ -9,11 +9,12 @@ import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import finish, observe
-from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state
+from services.audit.ingest.fold import MAX_MARKS
 from services.audit.model import ChunkRow, Kind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.recording_store import day_of
+from services.audit.window_state import WindowState, dump_state
 
 COUNTED = {
     Kind.RAGE_CLICK: Total.RAGE_CLICKS,

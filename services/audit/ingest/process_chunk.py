@@ -9,10 +9,11 @@ from typing import Protocol, TypeAlias
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.ingest.detect import find, marks_of, rows_of
-from services.audit.ingest.fold import MAX_MARKS, WindowState, dump_state, fold, read_state
+from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
 from services.audit.privacy.masking.masker import Masker
+from services.audit.window_state import WindowState, dump_state, read_state
 
 IDENTITY = 1
 GZIP = 2

@@ -11,10 +11,10 @@ from operator import attrgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from services.audit.ingest.fold import read_state
 from services.audit.model import ChunkIndex, Mark, SessionKey, StoredWindow
 from services.audit.storage.engine.engine import POINT_READ
 from services.audit.storage.recording_store import FOREVER, Store, day_of, read_marks
+from services.audit.window_state import read_state
 
 BATCH_BYTES = 2 * 1024 * 1024
 """Payloads read at once. A viewer has two such batches at most: one is sent, the next one is read."""

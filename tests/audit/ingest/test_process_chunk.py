@@ -12,12 +12,12 @@ import recordings
 from audit.canaries import Canary, has_page, leaks, plant
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.ingest.fold import WindowState
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, take_in
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import Bounds, deflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.policy import load_policy
+from services.audit.window_state import WindowState
 
 KEY = b"k" * 32
 POLICY = load_policy({}, None, "test")

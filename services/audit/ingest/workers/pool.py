@@ -21,7 +21,6 @@ from typing import cast
 
 import structlog
 
-from services.audit.ingest.fold import dump_state
 from services.audit.ingest.process_chunk import Folded, InThisProcess, SentChunk, TakenIn
 from services.audit.ingest.workers.protocol import (
     Answer,
@@ -35,6 +34,7 @@ from services.audit.ingest.workers.protocol import (
 )
 from services.audit.model import WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault
+from services.audit.window_state import dump_state
 
 _log = structlog.get_logger("afterimage.workers")
 

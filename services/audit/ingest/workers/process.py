@@ -16,12 +16,12 @@ import sys
 import structlog
 
 from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
-from services.audit.ingest.fold import read_state
 from services.audit.ingest.process_chunk import take_in
 from services.audit.ingest.workers.protocol import Answer, FrameKind, Frames, Job, Setup, decode_job, encode, frame
 from services.audit.model import WindowHead
 from services.audit.payload import BadPayload
 from services.audit.privacy.masking.masker import Masker
+from services.audit.window_state import read_state
 from services.runtime import log
 
 _log = structlog.get_logger("afterimage.worker")

@@ -20,7 +20,6 @@ import recordings
 from audit.rpc import audit_settings, new_session, running, story
 
 from services.audit.behaviour.definitions import behaviour_rules
-from services.audit.ingest.fold import WindowState, read_state
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, InThisProcess, SentChunk, TakenIn
 from services.audit.ingest.workers import pool as module
 from services.audit.ingest.workers.pool import MAX_TRIES, Workers, default_count, workers
@@ -29,6 +28,7 @@ from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.policy import load_policy
+from services.audit.window_state import WindowState, read_state
 from services.runtime.settings import LogSettings, PageSettings
 
 KEY = b"k" * 32
