@@ -21,8 +21,9 @@ from services.audit.ingest.start import RecordingAdmission
 from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
 from services.audit.privacy.policy.registry import Policies
+from services.audit.replay.plan import marks_within, windows_within
 from services.audit.replay.replayer import Replayer
-from services.audit.replay.visibility import marks_within, visible_to, windows_within
+from services.audit.replay.visibility import visible_to
 from services.audit.storage.access_event_store import AccessStore
 from services.audit.storage.chunk_reader import Playback
 from services.audit.storage.interaction_queries import BehaviourStore, InteractionPosition, PagePosition

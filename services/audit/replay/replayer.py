@@ -16,8 +16,9 @@ from uuid import UUID
 from services.audit.live.hub import LiveChunk, LiveHub, Tail
 from services.audit.live.single_flight import SharedReads
 from services.audit.model import ChunkIndex, SessionKey, SessionSummary, Status, Times, WindowSummary
-from services.audit.replay.visibility import EVERYTHING, Visible, cut, replay_plan, windows_within
-from services.audit.storage.chunk_reader import Playback, StoredPayload, after_cursor
+from services.audit.replay.plan import after_cursor, cut, replay_plan, windows_within
+from services.audit.replay.visibility import EVERYTHING, Visible
+from services.audit.storage.chunk_reader import Playback, StoredPayload
 from services.audit.storage.session_queries import Catalog, Details
 from services.runtime.errors import NotFound, Unavailable
 

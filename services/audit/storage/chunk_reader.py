@@ -1,10 +1,10 @@
-"""Reading stored chunks: the index of a session, the plan of a replay, the payloads."""
+"""Reading stored chunks: the index of a session, the payloads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from operator import attrgetter
@@ -186,43 +186,3 @@ def _batches(chunks: Sequence[ChunkIndex]) -> list[list[ChunkIndex]]:
         batches[-1].append(chunk)
         size += chunk.payload_bytes
     return batches
-
-
-def plan(chunks: Sequence[ChunkIndex], from_ms: int | None, window: UUID | None = None) -> list[ChunkIndex]:
-    """Returns the chunks that a replay from `from_ms` on needs, in the order of play.
-
-    In each window that has something to show at or after that moment it begins with the chunk that
-    holds the last full snapshot at or before the moment (or the Meta event before that snapshot). A
-    window that was over by then is left out, but for the one that was active last: it is what the
-    viewer sees at that moment.
-
-    Args:
-        chunks: The session's chunks in the order of play.
-        from_ms: Milliseconds since 1970 UTC; None: from the start.
-        window: Only this window; None: all.
-    """
-    if window is not None:
-        chunks = [chunk for chunk in chunks if chunk.window == window]
-    if from_ms is None:
-        return list(chunks)
-    last_ms: dict[UUID, int] = {}
-    begin: dict[UUID, int] = {}
-    for chunk in chunks:
-        last_ms[chunk.window] = max(last_ms.get(chunk.window, 0), chunk.last_ms)
-        begin.setdefault(chunk.window, chunk.seq)
-        if chunk.snapshot_seq and chunk.snapshot_ms <= from_ms:
-            begin[chunk.window] = chunk.snapshot_seq
-    if not last_ms:
-        return []
-    needed = {name for name, last in last_ms.items() if last >= from_ms}
-    before = {chunk.window: chunk.first_ms for chunk in chunks if chunk.first_ms <= from_ms}
-    if before:
-        needed.add(max(before, key=lambda name: min(last_ms[name], from_ms)))
-    if not needed:
-        needed = {chunks[0].window}
-    return [chunk for chunk in chunks if chunk.window in needed and chunk.seq >= begin[chunk.window]]
-
-
-def after_cursor(chunks: Sequence[ChunkIndex], positions: Mapping[UUID, int]) -> list[ChunkIndex]:
-    """Returns the chunks that a viewer with these positions has not received yet."""
-    return [chunk for chunk in chunks if chunk.seq > positions.get(chunk.window, 0)]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from services.audit.model import ChunkIndex, SessionSummary, Times
 from services.audit.payload import deflate
-from services.audit.replay.visibility import EVERYTHING, GRANT_METHODS, Visible, cut, replay_plan, visible_to
+from services.audit.replay.plan import cut, plan, replay_plan
+from services.audit.replay.visibility import EVERYTHING, GRANT_METHODS, Visible, visible_to
 from services.audit.servicer import SCOPES, SERVICE
-from services.audit.storage.chunk_reader import StoredPayload, plan
+from services.audit.storage.chunk_reader import StoredPayload
 from services.runtime.errors import NotFound
 from services.runtime.identity.tokens import Identity, Scope
 
@@ -111,7 +112,7 @@ def test_events_behind_the_end_are_cut(offsets, end):
         assert shown is None
         return
     from services.audit.payload import inflate
-    from services.audit.replay.visibility import _STORED
+    from services.audit.replay.plan import _STORED
 
     events = json.loads(inflate(shown.payload, _STORED))
     assert [event["timestamp"] - START for event in events] == left
@@ -130,7 +131,7 @@ def test_events_keep_their_text():
     text = b'[{"type":5,"timestamp":%d,"data":"\\ud83d alone"},{"timestamp": %d.5 ,"type":5}]' % (START, START + 50)
     stored = StoredPayload(WINDOW, 1, START, START + 50, 2, False, deflate(text))
     from services.audit.payload import inflate
-    from services.audit.replay.visibility import _STORED
+    from services.audit.replay.plan import _STORED
 
     shown = inflate(cut(stored, Times(None, START + 10)).payload, _STORED)
     assert shown in {

@@ -12,7 +12,8 @@ import pytest
 from audit.storage import NOW_MS, Clock, chunk, head, page, session_of, uuid7, window_key
 
 from services.audit.model import Status, Total
-from services.audit.storage.chunk_reader import Contents, Playback, plan
+from services.audit.replay.plan import plan
+from services.audit.storage.chunk_reader import Contents, Playback
 from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.recording_store import Store
 from services.audit.storage.schema.dialect import Dialect
