@@ -1,11 +1,9 @@
-"""The access trail: who did what with recorded content (docs: decision 10, nobody reads a recording unseen)."""
+"""The entries of the access trail: who did what with recorded content. Nobody reads a recording unseen."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
-from types import MappingProxyType
 from uuid import UUID
 
 MAX_SUBJECT_CHARS = 1024
@@ -36,39 +34,6 @@ class Outcome(IntEnum):
     DENIED = 2
     NOT_FOUND = 3
     FAILED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """How a method is recorded.
-
-    Attributes:
-        action: What it is.
-        first: Whether the entry is written before the method runs, since the method changes something; else it is
-            written when the answer is known, and before the answer is given out.
-    """
-
-    action: Action
-    first: bool = False
-
-
-METHODS: Mapping[str, Recorded | None] = MappingProxyType(
-    {
-        "RecordSession": None,  # writes content, gives none out
-        "ListSessions": Recorded(Action.LIST),
-        "GetSession": Recorded(Action.GET),
-        "ReplaySession": Recorded(Action.REPLAY),  # WATCH with follow, EXPORT with for_export
-        "WatchSessions": Recorded(Action.LIST),
-        "GetHeatmap": Recorded(Action.HEATMAP),
-        "ListPages": Recorded(Action.HEATMAP),
-        "ListInteractions": Recorded(Action.GET),
-        "DeleteSessions": Recorded(Action.DELETE, first=True),
-        "ListAccessEvents": Recorded(Action.TRAIL),
-        "RecordAccessEvents": None,  # is the trail
-        "GetPrivacyPolicy": None,  # settings, no content
-    }
-)
-"""Every method of AuditService; None: it needs no entry. A method that is not here is refused, and fails a test."""
 
 
 @dataclass(frozen=True, slots=True)

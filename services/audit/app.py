@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from services.audit.access.interceptor import AccessInterceptor
 from services.audit.access.revocation import Revocations
 from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
+from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.heatmap_cache import Heatmaps
@@ -198,6 +199,7 @@ async def _serving(
     AuditMetrics(registry, committer, recordings, hub, intake)
     access = AccessInterceptor(
         service=SERVICE,
+        asked=asked,
         store=trail,
         revocations=revocations,
         callers=CallerReader(settings.audit),

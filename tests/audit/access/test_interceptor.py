@@ -16,9 +16,10 @@ from grpc_status import rpc_status
 from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
+from services.audit.access.methods import METHODS
 from services.audit.access.revocation import Revocations
-from services.audit.access_events import METHODS, Action, Outcome
-from services.audit.convert import access
+from services.audit.access_events import Action, Outcome
+from services.audit.convert.access import asked
 from services.audit.servicer import SCOPES, SERVICE
 from services.audit.storage.access_event_store import AccessStore
 from services.audit.storage.schema.dialect import Dialect
@@ -107,6 +108,7 @@ async def serving(settings, servicer, shelf, *, required=True):
     store = AccessStore(shelf, Dialect((26, 9)), 365, Clock())
     access = AccessInterceptor(
         service=SERVICE,
+        asked=asked,
         store=store,
         revocations=Revocations(None, LinkKeys(settings)),
         callers=CallerReader(settings.audit),
@@ -279,12 +281,12 @@ async def test_the_request_makes_the_action(settings, servicer, shelf, mint):
 
 def test_the_detail_is_bounded_and_forgets_actors():
     filtered = pb.ListSessionsRequest(filter={"actor_id": "bob@example.org", "page": "/checkout"}, page_token="x" * 99)
-    assert access.asked(Action.LIST, filtered).detail == 'filter { page: "/checkout" }'
+    assert asked(Action.LIST, filtered).detail == 'filter { page: "/checkout" }'
     assert filtered.filter.actor_id == "bob@example.org"  # the request itself is whole
-    erased = access.asked(Action.DELETE, pb.DeleteSessionsRequest(actor_id="bob@example.org"))
+    erased = asked(Action.DELETE, pb.DeleteSessionsRequest(actor_id="bob@example.org"))
     assert (erased.sessions, erased.detail) == ((), "")
     long = pb.ReplaySessionRequest(
         session_id="nonsense", cursor={"positions": [{"window_id": str(uuid.uuid4()), "seq": 1}] * 1000}
     )
-    assert len(access.asked(Action.REPLAY, long).detail) == 512
-    assert access.asked(Action.REPLAY, long).sessions == ()
+    assert len(asked(Action.REPLAY, long).detail) == 512
+    assert asked(Action.REPLAY, long).sessions == ()
