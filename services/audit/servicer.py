@@ -108,7 +108,9 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             return
         if first.WhichOneof("message") != "start":
             raise FailedPrecondition("the first message must be start", reason="START_MISSING")
-        admitted = self._admission.admit(first.start, current_identity())
+        identity = current_identity()
+        self._admission.check_scope(identity, imported=first.start.imported)
+        admitted = self._admission.admit(recordings.start_request(first.start, identity.project))
         recording = await self._recordings.open(admitted.head, admitted.rules)
         try:
             with self._admission.hub.recording(recording.key, recording):
