@@ -1,4 +1,4 @@
-"""`python -m services.audit.json_tape` compiles the loops over bytes, so that the first start does not have to.
+"""`python -m services.audit.ingest.workers.warm_up` compiles the loops over bytes, so that the first start does not.
 
 That takes some seconds, once on a machine and after each change of them.
 """
