@@ -16,7 +16,7 @@ from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, take_
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import Bounds, deflate
 from services.audit.privacy.masking.masker import Masker
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState
 
 KEY = b"k" * 32

@@ -32,8 +32,17 @@ _RESERVED = frozenset({"selector", "text_mode", "input", "header", "body_word", 
 E = TypeVar("E", bound=Enum)
 
 
-def read_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, source: str) -> Policy:
-    """See `policy.load_policy`."""
+def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, source: str) -> Policy:
+    """Returns the policy that a file's tables make.
+
+    Args:
+        base: The table `[privacy]`, as TOML gives it; may be empty.
+        override: The table `[projects.privacy]` of one project; None: it has none.
+        source: What the tables were read from, for the errors.
+
+    Raises:
+        PolicyError: If anything in them is wrong.
+    """
     reader = _Reader(source)
     layers = [("privacy", base)] + ([("projects.privacy", override)] if override is not None else [])
     name = "default"

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from services.audit.privacy.policy.selectors import Selector
 from services.audit.privacy.rules.builtin import BUILT_IN, Finder
 from services.audit.privacy.rules.national_ids import NATIONAL_IDS, USUAL_COUNTRIES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Method(Enum):
@@ -179,7 +176,7 @@ _METHODS = {
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A policy in force. Make one with `load_policy`.
+    """A policy in force. Make one with `parser.load_policy`.
 
     Attributes:
         preset: The preset that it began as.
@@ -354,19 +351,3 @@ def preset(name: str) -> Policy:
             console=bodies,
         )
     )
-
-
-def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, source: str) -> Policy:
-    """Returns the policy that a file's tables make.
-
-    Args:
-        base: The table `[privacy]`, as TOML gives it; may be empty.
-        override: The table `[projects.privacy]` of one project; None: it has none.
-        source: What the tables were read from, for the errors.
-
-    Raises:
-        PolicyError: If anything in them is wrong.
-    """
-    from services.audit.privacy.policy.parser import read_policy
-
-    return read_policy(base, override, source)

@@ -11,7 +11,8 @@ from pathlib import Path
 import structlog
 
 from services.audit.privacy.masking.masker import Masker
-from services.audit.privacy.policy.policy import Method, Policy, PolicyError, Problem, load_policy
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.privacy.policy.policy import Method, Policy, PolicyError, Problem
 from services.runtime.identity.signing_secret import signing_secret
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import SettingsError, settings_file

@@ -27,7 +27,7 @@ from services.audit.ingest.workers.protocol import Setup
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState, read_state
 from services.runtime.settings import LogSettings, PageSettings
 

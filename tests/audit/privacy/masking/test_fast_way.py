@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from services.audit.payload import decode
 from services.audit.privacy.masking.masker import Masker, MaskState
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 from services.audit.rrweb import NOTHING, Event
 
 KEY = b"k" * 32

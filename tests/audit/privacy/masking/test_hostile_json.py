@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from services.audit.payload import decode_chunk
 from services.audit.privacy.masking.masker import _MOST_ODD, Masker, MaskState
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 
 KEY = b"k" * 32
 POLICIES = {"default": {}, "strict": {"preset": "strict"}, "own": {"custom": {"order": {"pattern": r"ORD-\d{4}"}}}}

@@ -13,7 +13,7 @@ import pytest
 import recordings
 
 from services.audit.privacy.masking.masker import Masker, MaskState
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 from services.cli.transfer.formats import to_chunks
 
 PRESETS = ("default", "strict")

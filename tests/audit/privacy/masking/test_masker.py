@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.audit.privacy.masking.masker import MASK, Masker, MaskState
 from services.audit.privacy.masking.node_flags import MAX_NODES, expand
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 
 KEY = b"k" * 32
 

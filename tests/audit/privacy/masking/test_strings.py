@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.masking.strings import TextMasker
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 
 POLICY = load_policy({}, None, "test")
 TEXT = TextMasker(POLICY, b"k" * 32)

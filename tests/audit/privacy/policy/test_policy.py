@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.audit.privacy.policy.policy import Method, Policy, PolicyError, TextMode, load_policy, preset
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.privacy.policy.policy import Method, Policy, PolicyError, TextMode, preset
 from services.audit.privacy.policy.selectors import parse_selector
 
 SOURCE = "afterimage.toml"

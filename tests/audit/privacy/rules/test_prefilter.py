@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.audit.privacy.masking.strings import TextMasker
-from services.audit.privacy.policy.policy import load_policy
+from services.audit.privacy.policy.parser import load_policy
 from services.audit.privacy.rules import prefilter
 from services.audit.privacy.rules.builtin import _KEY_SHAPES, BUILT_IN, ESCAPE_HINT, URL_HINT
 from services.audit.privacy.rules.national_ids import NATIONAL_IDS
