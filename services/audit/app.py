@@ -41,6 +41,7 @@ from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.interaction_queries import BehaviourStore
 from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 from services.audit.storage.session_queries import Catalog
@@ -115,13 +116,14 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
-        store = Store(engine, dialect, dialect.retention_days, now_ms)
+        retention = Retention(dialect.retention_days, now_ms)
+        store = Store(engine, dialect, retention, now_ms)
         await store.repair()
         trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
-            _serving(settings, store, policies, behaviour, intake, trail, new_registry()) as server,
+            _serving(settings, engine, retention, store, policies, behaviour, intake, trail, new_registry()) as server,
         ):
             yield server
     finally:
@@ -152,6 +154,8 @@ async def _taking_in(settings: Settings, policies: Policies, behaviour: Behaviou
 @asynccontextmanager
 async def _serving(
     settings: Settings,
+    engine: Engine,
+    retention: Retention,
     store: Store,
     policies: Policies,
     behaviour: BehaviourRules | None,
@@ -169,8 +173,8 @@ async def _serving(
         load=intake.load,
     )
     recordings = Recordings(intake, store, committer, hub)
-    catalog = Catalog(store, idle_timeout_ms, now_ms)
-    playback = Playback(store)
+    catalog = Catalog(engine, retention, idle_timeout_ms, now_ms)
+    playback = Playback(engine, retention)
     redis = redis_client.connect(settings)
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
@@ -185,9 +189,9 @@ async def _serving(
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
         deletion=Deletion(store, recordings, hub, revocations),
-        behaviour=BehaviourStore(store),
+        behaviour=BehaviourStore(engine, retention),
         heatmaps=Heatmaps(
-            HeatmapStore(store),
+            HeatmapStore(engine, retention),
             pack_heatmap,
             redis,
             redis_client.key(settings, "heatmap"),

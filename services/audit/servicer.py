@@ -27,7 +27,7 @@ from services.audit.replay.visibility import visible_to
 from services.audit.storage.access_event_store import AccessStore
 from services.audit.storage.chunk_reader import Playback
 from services.audit.storage.interaction_queries import BehaviourStore, InteractionPosition, PagePosition
-from services.audit.storage.recording_store import NowMs
+from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import Catalog, Position
 from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
 from services.runtime.identity.tokens import Scope, current_identity

@@ -11,7 +11,7 @@ from services.audit.behaviour.definitions import Interaction
 from services.audit.model import ChunkRow, Kind, Mark, SessionKey, Total, WindowHead, WindowKey
 from services.audit.payload import deflate
 from services.audit.storage.codecs.interaction_rows import pack_rows
-from services.audit.storage.recording_store import day_of
+from services.audit.storage.retention import day_of
 from services.audit.window_state import WindowState, dump_state
 
 NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)

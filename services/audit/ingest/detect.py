@@ -13,7 +13,7 @@ from services.audit.ingest.fold import MAX_MARKS
 from services.audit.model import ChunkRow, Kind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
 from services.audit.storage.codecs.interaction_rows import pack_rows
-from services.audit.storage.recording_store import day_of
+from services.audit.storage.retention import day_of
 from services.audit.window_state import WindowState, dump_state
 
 COUNTED = {

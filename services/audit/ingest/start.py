@@ -14,7 +14,7 @@ from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
 from services.audit.privacy.policy.policy import Policy
 from services.audit.privacy.policy.registry import Policies
-from services.audit.storage.recording_store import NowMs, day_of
+from services.audit.storage.retention import NowMs, day_of
 from services.runtime.errors import InvalidArgument, PermissionDenied
 from services.runtime.identity.tokens import Identity, Scope
 from services.runtime.settings import Settings

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from services.audit.live.hub import LiveHub, Watch
 from services.audit.model import SessionSummary, Status
-from services.audit.storage.recording_store import NowMs
+from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import Catalog, Filter, Order
 from services.runtime.errors import Unavailable
 

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.audit.model import ChunkIndex, Mark, SessionKey, StoredWindow
-from services.audit.storage.engine.engine import POINT_READ
-from services.audit.storage.recording_store import FOREVER, Store, day_of, read_marks
+from services.audit.storage.engine.engine import POINT_READ, Engine
+from services.audit.storage.recording_store import read_marks
+from services.audit.storage.retention import FOREVER, Retention, day_of
 from services.audit.window_state import read_state
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -46,8 +47,9 @@ class Contents:
 class Playback:
     """Reads the chunks of sessions."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        self._engine = engine
+        self._retention = retention
 
     async def contents(self, key: SessionKey) -> Contents:
         """Returns what is stored of a session, without payloads, by one statement.
@@ -58,7 +60,7 @@ class Playback:
         """
         columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
         condition, params = self._of_session(key)
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             "SELECT window, min(first_ms), max(last_ms), max(seq), maxForEach(totals), max(stored_ms), "
             f"{columns} FROM chunks PREWHERE {condition} GROUP BY window{POINT_READ}",
             params,
@@ -78,7 +80,7 @@ class Playback:
     async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
         """Returns the session's marks with their window and seq, in the order of time."""
         condition, params = self._of_session(key)
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             f"SELECT window, seq, marks FROM chunks WHERE {condition} AND marks != '' "
             "ORDER BY stored_ms DESC LIMIT 1 BY window, seq",
             params,
@@ -89,7 +91,7 @@ class Playback:
     async def leaks(self, key: SessionKey) -> dict[tuple[str, str], int]:
         """Returns what masking found in the session: how often each rule in each class of field."""
         condition, params = self._of_session(key)
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             f"SELECT state FROM chunks WHERE {condition} ORDER BY seq DESC LIMIT 1 BY window", params
         )
         found: Counter[tuple[str, str]] = Counter()
@@ -108,7 +110,7 @@ class Playback:
         found: dict[tuple[UUID, int], StoredPayload] = {}
         for window in dict.fromkeys(chunk.window for chunk in batch):
             seqs = [chunk.seq for chunk in batch if chunk.window == window]
-            rows = await self._store.engine.query(
+            rows = await self._engine.query(
                 "SELECT window, seq, first_ms, last_ms, event_count, snapshot_seq > 0, payload FROM chunks "
                 f"PREWHERE {condition} AND window = {{window:UUID}} "
                 f"AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}}{POINT_READ}",
@@ -120,7 +122,7 @@ class Playback:
 
     def _of_session(self, key: SessionKey) -> tuple[str, dict[str, object]]:
         """Returns the condition of a session's chunks and its parameters."""
-        since = self._store.kept_since(key.project)
+        since = self._retention.kept_since(key.project)
         condition = "project = {project:String} AND day = {day:Date} AND session = {session:UUID}"
         if since != FOREVER:
             condition += " AND kept_from >= {since:Date}"

@@ -27,10 +27,10 @@ from services.audit.behaviour.heatmap import (
 from services.audit.behaviour.heatmap import KIND_OF as INTERACTION_OF
 from services.audit.storage.codecs.interaction_rows import CLAMPED, ESTIMATED
 from services.audit.storage.interaction_queries import final_settings, time_conditions
-from services.audit.storage.recording_store import FOREVER, Store
+from services.audit.storage.retention import FOREVER, Retention
 
 if TYPE_CHECKING:
-    from services.audit.storage.engine.engine import Row
+    from services.audit.storage.engine.engine import Engine, Row
 
 SAMPLE_ROWS = 1_000_000
 """Of more interactions, sessions and sizes are those of a power of two's share with half as many to so many."""
@@ -47,14 +47,16 @@ class HeatmapStore:
     """Counts the interactions of pages.
 
     Args:
-        store: Where they lie.
+        engine: An open engine whose database is migrated.
+        retention: How long each project's recordings are kept.
         sample_rows: Of more interactions, sessions and sizes are taken from a part of the sessions.
     """
 
-    def __init__(self, store: Store, sample_rows: int = SAMPLE_ROWS) -> None:
-        self._store = store
+    def __init__(self, engine: Engine, retention: Retention, sample_rows: int = SAMPLE_ROWS) -> None:
+        self._engine = engine
+        self._retention = retention
         self._sample_rows = sample_rows
-        self._settings = final_settings(store.engine)
+        self._settings = final_settings(engine)
 
     async def cells(self, project: str, query: HeatmapQuery) -> HeatmapCells:
         """Returns what a heatmap counts, counted by the database."""
@@ -62,10 +64,10 @@ class HeatmapStore:
             "project": project,
             "page": query.page,
             "kind": int(INTERACTION_OF[query.kind]),
-            "since": self._store.kept_since(project),
+            "since": self._retention.kept_since(project),
         }
         where = _conditions(query, params)
-        [row] = await self._store.engine.query(_cells_sql(query, where) + self._settings, params)
+        [row] = await self._engine.query(_cells_sql(query, where) + self._settings, params)
         keys, counts, weights = _columns(row)
         if not len(keys):
             return HeatmapCells(())
@@ -104,7 +106,7 @@ class HeatmapStore:
 
     async def _sizes(self, where: str, params: dict[str, object], median: str) -> list[int]:
         medians = (median.format(name) for name in _SIZES)
-        [row] = await self._store.engine.query(
+        [row] = await self._engine.query(
             f"SELECT count(), uniq(session), {', '.join(medians)} FROM interactions FINAL WHERE {where}"
             f"{self._settings}",
             params,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from services.audit.model import Kind, SessionKey, Times
 from services.audit.storage.engine.engine import Engine
-from services.audit.storage.recording_store import Store, day_of
+from services.audit.storage.retention import Retention, day_of
 
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may be behind the one that made the session's id, whose day the rows lie in."""
@@ -78,15 +78,16 @@ class InteractionPosition:
 class BehaviourStore:
     """Reads the interactions of projects."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._settings = final_settings(store.engine)
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        self._engine = engine
+        self._retention = retention
+        self._settings = final_settings(engine)
 
     async def pages(
         self, project: str, wanted: PagesWanted, count: int, after: PagePosition | None = None
     ) -> list[PageCount]:
         """Returns up to `count` pages that follow `after`, most interactions first."""
-        params: dict[str, object] = {"project": project, "since": self._store.kept_since(project)}
+        params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
         where = ["project = {project:String}", "kept_from >= {since:Date}", "page != ''"]
         where += time_conditions(wanted.start_ms, wanted.end_ms, params)
         if wanted.contains:
@@ -96,7 +97,7 @@ class BehaviourStore:
         if after is not None:
             further = "WHERE found < {found:UInt64} OR (found = {found:UInt64} AND page > {after:String}) "
             params |= {"found": after.interactions, "after": after.page}
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             "SELECT page, found, clicks, visits, latest FROM (SELECT page, count() AS found, "
             f"sum(kind = {Kind.CLICK}) AS clicks, uniq(session) AS visits, max(time_ms) AS latest "
             f"FROM interactions FINAL WHERE {' AND '.join(where)} GROUP BY page) "
@@ -116,7 +117,7 @@ class BehaviourStore:
         """Returns up to `count` interactions of a session that follow `after`, in the order of time."""
         params: dict[str, object] = {
             "project": key.project,
-            "since": self._store.kept_since(key.project),
+            "since": self._retention.kept_since(key.project),
             "day": day_of(key.start_ms),
             "session": key.session,
             "kinds": [int(kind) for kind in kinds],
@@ -140,7 +141,7 @@ class BehaviourStore:
                 "OR (window = {window:UUID} AND number > {number:UInt32}))))"
             )
             params |= {"time": after.time_ms, "window": after.window, "number": after.number}
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             "SELECT window, seq, number, kind, time_ms, page, x, y, node_id, viewport_width, viewport_height, times, "
             f"detail FROM interactions FINAL WHERE {' AND '.join(where)} "
             f"ORDER BY time_ms, window, number LIMIT {count}{self._settings}",

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from datetime import date
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -15,30 +12,13 @@ from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, Window
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import Engine, Row
+from services.audit.storage.retention import NowMs, Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
 
 REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again what was stored within this time before the last stored chunk."""
-
-FOREVER = date(1970, 1, 1)
-
-NowMs = Callable[[], int]
-
-
-_LAST_DAY = date(2149, 6, 6)
-"""The last one that ClickHouse's Date holds; an id's 48 bits reach the year 10889."""
-
-_LAST_DAY_MS = (_LAST_DAY - FOREVER).days * 86_400_000
-
-
-@lru_cache(maxsize=8192)
-def day_of(start_ms: int) -> date:
-    """Returns the day, in UTC, that partitions every table; for all times after 2149 its last one."""
-    if start_ms >= _LAST_DAY_MS:
-        return _LAST_DAY
-    return dt.datetime.fromtimestamp(start_ms / 1000, dt.UTC).date()
 
 
 class Store:
@@ -47,20 +27,15 @@ class Store:
     Args:
         engine: An open engine whose database is migrated.
         dialect: What the engine's DDL may say.
-        retention_days: Days that each project's recordings are kept; 0: for ever.
+        retention: How long each project's recordings are kept.
         now_ms: The server's clock, milliseconds since 1970 UTC.
     """
 
-    def __init__(self, engine: Engine, dialect: Dialect, retention_days: Mapping[str, int], now_ms: NowMs) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, dialect: Dialect, retention: Retention, now_ms: NowMs) -> None:
+        self._engine = engine
         self._dialect = dialect
-        self._retention_days = retention_days
+        self._retention = retention
         self._now_ms = now_ms
-
-    def kept_since(self, project: str) -> date:
-        """Returns the first day whose recordings the project still keeps; older ones are not shown."""
-        days = self._retention_days.get(project, 0)
-        return day_of(self._now_ms()) - dt.timedelta(days=days) if days else FOREVER
 
     async def insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow]) -> None:
         """Stores heads and chunks; when it returns they are durable. Storing one again changes nothing.
@@ -70,19 +45,19 @@ class Store:
         """
         stored_ms = self._now_ms()
         if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
-            await self.engine.insert(WINDOWS, begun)
+            await self._engine.insert(WINDOWS, begun)
         # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
         if found := b"".join([chunk.interactions for chunk in chunks]):
-            await self.engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
+            await self._engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
         if chunks:
-            await self.engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
+            await self._engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
         # Last, and a moment later: whoever reads that a window has ended finds all of its chunks.
         if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
-            await self.engine.insert(WINDOWS, ended)
+            await self._engine.insert(WINDOWS, ended)
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
         """Returns where the window's recording stands; None: nothing is stored of it."""
-        rows = await self.engine.query(
+        rows = await self._engine.query(
             "SELECT seq, state, kept_from FROM chunks "
             "WHERE project = {project:String} AND day = {day:Date} AND session = {session:UUID} "
             "AND window = {window:UUID} ORDER BY seq DESC, stored_ms DESC LIMIT 1",
@@ -92,7 +67,7 @@ class Store:
 
     async def last_chunk(self, key: WindowKey, seq: int) -> ChunkRow | None:
         """Returns a window's stored chunk; None: it is not there."""
-        rows = await self.engine.query(
+        rows = await self._engine.query(
             "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
             "state, payload FROM chunks WHERE project = {project:String} AND day = {day:Date} "
             "AND session = {session:UUID} AND window = {window:UUID} AND seq = {seq:UInt32} "
@@ -118,7 +93,7 @@ class Store:
 
     async def is_deleted(self, key: SessionKey) -> bool:
         """Returns whether the session was deleted: what its recorder still sends is not wanted."""
-        rows = await self.engine.query(
+        rows = await self._engine.query(
             "SELECT 1 FROM deletions WHERE project = {project:String} AND session = {session:UUID} LIMIT 1",
             {"project": key.project, "session": key.session},
         )
@@ -126,7 +101,7 @@ class Store:
 
     async def sessions_of_actor(self, project: str, actor_id: str) -> list[UUID]:
         """Returns all sessions of one actor, those past their retention too."""
-        rows = await self.engine.query(
+        rows = await self._engine.query(
             "SELECT DISTINCT session FROM windows WHERE project = {project:String} AND actor_id = {actor:String}",
             {"project": project, "actor": actor_id},
         )
@@ -134,7 +109,7 @@ class Store:
 
     async def count_chunks(self, project: str, sessions: Sequence[UUID]) -> dict[UUID, int]:
         """Returns the number of stored chunks of each of the sessions that exists."""
-        rows = await self.engine.query(
+        rows = await self._engine.query(
             "SELECT session, count() FROM (SELECT DISTINCT session, window, seq FROM chunks "
             "WHERE project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}) "
             "GROUP BY session",
@@ -144,7 +119,7 @@ class Store:
 
     async def count_interactions(self, project: str, sessions: Sequence[UUID]) -> int:
         """Returns the number of stored interactions of the sessions."""
-        [(count,)] = await self.engine.query(
+        [(count,)] = await self._engine.query(
             "SELECT count() FROM interactions FINAL WHERE project = {project:String} "
             "AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}",
             _sessions_params(project, sessions),
@@ -156,7 +131,7 @@ class Store:
         now = self._now_ms()
         rows = [(project, day_of(session.int >> 80), session, now) for session in sessions]
         if rows:
-            await self.engine.insert(DELETIONS, rows)
+            await self._engine.insert(DELETIONS, rows)
 
     async def delete(self, project: str, sessions: Sequence[UUID]) -> None:
         """Deletes sessions from every table; when it returns no read finds them."""
@@ -166,18 +141,16 @@ class Store:
         params = _sessions_params(project, sessions)
         for table in RETAINED:
             # A mutation takes its time even where there is nothing to delete, as with sessions nobody clicked in.
-            if await self.engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
+            if await self._engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
                 await self._delete_where(table, condition, params)
 
     async def sweep(self) -> None:
         """Deletes what is past its project's retention. TTL does the same where the server has it."""
-        for project, days in self._retention_days.items():
-            if days <= 0:
-                continue
-            params = {"project": project, "since": self.kept_since(project)}
+        for project, since in self._retention.bounded():
+            params = {"project": project, "since": since}
             condition = "project = {project:String} AND kept_from < {since:Date}"
             for table in RETAINED:
-                [(count,)] = await self.engine.query(f"SELECT count() FROM {table} WHERE {condition}", params)
+                [(count,)] = await self._engine.query(f"SELECT count() FROM {table} WHERE {condition}", params)
                 if count:
                     await self._delete_where(table, condition, params)
 
@@ -188,23 +161,23 @@ class Store:
         Every function of the view is idempotent, so summing up what was already summed changes nothing.
         """
         local = self._dialect.local
-        [(last,)] = await self.engine.query("SELECT max(stored_ms) FROM chunks")
+        [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
             return
         columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
         # The newest rows are chosen inside: the sums carry the columns' names, and a WHERE beside them means the sums.
         newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
-        await self.engine.execute(
+        await self._engine.execute(
             f"INSERT INTO {local('sessions')} ({columns}) {TOTALS_STATE.format(source=newest)}",
             {"since": last - REPAIR_SPAN_MS},
         )
 
     async def _delete_where(self, table: str, condition: str, params: Mapping[str, object]) -> None:
         local = self._dialect.local(table)
-        await self.engine.execute(f"ALTER TABLE {local}{self._dialect.on_cluster} DELETE WHERE {condition}", params)
+        await self._engine.execute(f"ALTER TABLE {local}{self._dialect.on_cluster} DELETE WHERE {condition}", params)
         if self._dialect.modern:
             return  # mutations_sync: the statement waited
-        while await self.engine.query(  # noqa: ASYNC110 - the server has no event to wait for
+        while await self._engine.query(  # noqa: ASYNC110 - the server has no event to wait for
             "SELECT 1 FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} "
             "AND is_done = 0 LIMIT 1",
             {"table": local},

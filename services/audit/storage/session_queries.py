@@ -26,8 +26,8 @@ from services.audit.model import (
     WindowSummary,
     total,
 )
-from services.audit.storage.engine.engine import POINT_READ, Row
-from services.audit.storage.recording_store import NowMs, Store
+from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.retention import NowMs, Retention
 from services.audit.storage.schema.tables import WINDOWS
 
 WALK_GROWTH = 8
@@ -105,8 +105,9 @@ class Details:
 class Catalog:
     """Reads the sessions of projects."""
 
-    def __init__(self, store: Store, idle_timeout_ms: int, now_ms: NowMs) -> None:
-        self._store = store
+    def __init__(self, engine: Engine, retention: Retention, idle_timeout_ms: int, now_ms: NowMs) -> None:
+        self._engine = engine
+        self._retention = retention
         self._idle_timeout_ms = idle_timeout_ms
         self._now_ms = now_ms
 
@@ -132,10 +133,10 @@ class Catalog:
             "project": key.project,
             "start": key.start_ms,
             "session": key.session,
-            "since": self._store.kept_since(key.project),
+            "since": self._retention.kept_since(key.project),
         }
         rows, heads = await asyncio.gather(
-            self._store.engine.query(
+            self._engine.query(
                 "SELECT window, minMerge(first_ms) AS first_at, maxMerge(last_ms) AS last_at, "
                 "maxMerge(seq) AS last_seq, maxForEachMerge(totals) AS counted, maxMerge(stored_ms) AS stored_at "
                 "FROM sessions WHERE project = {project:String} AND start_ms = {start:Int64} "
@@ -169,7 +170,7 @@ class Catalog:
 
     async def heads(self, key: SessionKey) -> list[WindowHead]:
         """Returns the newest head of each window of a session, the newest first."""
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             f"SELECT {_HEAD_COLUMNS} FROM windows PREWHERE project = {{project:String}} "
             f"AND start_ms = {{start:Int64}} AND session = {{session:UUID}}{POINT_READ}",
             {"project": key.project, "start": key.start_ms, "session": key.session},
@@ -219,7 +220,7 @@ class Catalog:
         """Returns the start at which the next `step` windows end, and how many there are up to it."""
         where, params = self._head_conditions(project, wanted, low, high)
         way, pick = ("DESC", "min") if newest else ("ASC", "max")
-        [(edge, seen)] = await self._store.engine.query(
+        [(edge, seen)] = await self._engine.query(
             f"SELECT {pick}(start_ms), count() FROM (SELECT start_ms FROM windows WHERE {where} "
             f"ORDER BY start_ms {way} LIMIT {step})",
             params,
@@ -230,7 +231,7 @@ class Catalog:
         self, project: str, wanted: Filter, low: int | None, high: int | None
     ) -> tuple[str, dict[str, object]]:
         conditions = ["project = {project:String}", "kept_from >= {since:Date}"]
-        params: dict[str, object] = {"project": project, "since": self._store.kept_since(project)}
+        params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
         if low is not None:
             conditions.append("start_ms >= {low:Int64}")
             params["low"] = low
@@ -297,7 +298,7 @@ class Catalog:
                 f"AND session {ahead} {{after_session:UUID}}))))"
             )
         pages = ", groupUniqArrayArrayMerge(urls) AS w_urls" if wanted.page else ""
-        return await self._store.engine.query(
+        return await self._engine.query(
             f"SELECT rank, start_at, session, first_at, last_at, stored_at, counted, window_count FROM ("
             f"SELECT *, {rank} AS rank FROM ("
             "SELECT start_ms AS start_at, session, min(w_first) AS first_at, max(w_last) AS last_at, "
@@ -339,7 +340,9 @@ class Catalog:
     def _summary(self, project: str, row: Row, heads: Sequence[WindowHead]) -> SessionSummary:
         _, _, session, first_ms, last_ms, stored_ms, counted, window_count = row
         key = SessionKey(project, session)
-        head = heads[0] if heads else WindowHead(WindowKey(project, session, session), self._store.kept_since(project))
+        head = (
+            heads[0] if heads else WindowHead(WindowKey(project, session, session), self._retention.kept_since(project))
+        )
         if heads and all(one.ended for one in heads):
             status = Status.ENDED
         elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
@@ -350,7 +353,7 @@ class Catalog:
 
     async def _heads(self, project: str, sessions: Sequence[UUID]) -> list[WindowHead]:
         """Returns the newest head of each window of the sessions, the newest first."""
-        rows = await self._store.engine.query(
+        rows = await self._engine.query(
             f"SELECT {_HEAD_COLUMNS} FROM windows WHERE project = {{project:String}} "
             "AND start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)} "
             "ORDER BY updated_ms DESC LIMIT 1 BY session, window",

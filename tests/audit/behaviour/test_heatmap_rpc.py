@@ -21,6 +21,7 @@ from services.audit.storage.engine.clickhouse import ClickHouseEngine
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.interaction_queries import BehaviourStore, PagesWanted
 from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 
@@ -231,7 +232,7 @@ async def test_pages_of_interactions_give_each_once(audit):
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore]]:
+async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore, HeatmapStore]]:
     database = f"t{uuid4().hex[:12]}"
     if request.param == "chdb":
         from services.audit.storage.engine.chdb import ChdbEngine
@@ -241,8 +242,9 @@ async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tupl
         engine = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
     dialect = Dialect(engine.version)
     await migrate(engine, dialect)
-    store = Store(engine, dialect, {}, now_ms)
-    yield store, BehaviourStore(store)
+    retention = Retention({}, now_ms)
+    store = Store(engine, dialect, retention, now_ms)
+    yield store, BehaviourStore(engine, retention), HeatmapStore(engine, retention)
     await engine.close()
 
 
@@ -251,7 +253,7 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
 
     from services.audit.behaviour.definitions import Interaction
 
-    store, behaviour = stores
+    store, behaviour, heatmaps = stores
     key = window_key(now_ms() - 60_000)
     rng = random.Random(3)
     rows = []
@@ -271,7 +273,6 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
         rows.append(chunk(key, seq, found=found, first_number=5 * (seq - 1), device_type=1, actor_type=1))
     await store.insert([head(key)], rows)
     query = heatmap_query(page="p", kind=1)
-    heatmaps = HeatmapStore(store)
     once = await heatmaps.cells("demo", query)
     deliveries = rows * 2
     rng.shuffle(deliveries)

@@ -14,6 +14,7 @@ from services.audit.ingest import batch_writer as module
 from services.audit.ingest.batch_writer import PRESSED_BATCHES, Committer, Entry
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 
@@ -35,7 +36,10 @@ async def committing(directory: Path, load: Pressure) -> AsyncIterator[Committer
         dialect = Dialect(engine.version)
         await migrate(engine, dialect)
         committer = Committer(
-            Store(engine, dialect, {}, Clock()), max_batch_bytes=2**24, max_batch_rows=2_000, load=load
+            Store(engine, dialect, Retention({}, Clock()), Clock()),
+            max_batch_bytes=2**24,
+            max_batch_rows=2_000,
+            load=load,
         )
         running = asyncio.create_task(committer.run())
         try:

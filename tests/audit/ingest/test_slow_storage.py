@@ -35,7 +35,8 @@ from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
 from services.audit.privacy.policy.registry import Policies
 from services.audit.servicer import AuditServicer
-from services.audit.storage.recording_store import Store, day_of
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.migrations import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
@@ -84,7 +85,7 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
     try:
         dialect = dialect_for(settings, engine.version)
         await migrate(engine, dialect)
-        store, hub = HeldStore(engine, dialect, {}, now_ms), LiveHub()
+        store, hub = HeldStore(engine, dialect, Retention({}, now_ms), now_ms), LiveHub()
         committer = Committer(store, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(session.int >> 80, number) for number in range(50)])

@@ -19,14 +19,20 @@ from services.audit.model import WindowKey
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 
 PAGE = "https://shop.example/cart"
 
 
 @pytest.fixture
-def store(engine: Engine, dialect: Dialect, clock: Clock) -> Store:
-    return Store(engine, dialect, {"short": 7}, clock)
+def retention(clock: Clock) -> Retention:
+    return Retention({"short": 7}, clock)
+
+
+@pytest.fixture
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
+    return Store(engine, dialect, retention, clock)
 
 
 async def put(store: Store, interactions: list[Interaction], project: str = "demo", start_ms: int = NOW_MS) -> None:
@@ -74,11 +80,13 @@ def clicks(rng: random.Random, count: int) -> list[Interaction]:
 
 
 @pytest.mark.parametrize("resolution", [10, 30, 100, 127, 128, 255, 256, 400])
-async def test_cells_flags_and_sizes_are_those_that_python_counts(store, resolution):
+async def test_cells_flags_and_sizes_are_those_that_python_counts(store, engine, retention, resolution):
     found = clicks(random.Random(resolution), 501)
     await put(store, found)
     await put(store, [replace_place(found[0])])  # without a place: in no heatmap
-    counted = await HeatmapStore(store).cells("demo", heatmap_query(page=PAGE, kind=1, resolution=resolution))
+    counted = await HeatmapStore(engine, retention).cells(
+        "demo", heatmap_query(page=PAGE, kind=1, resolution=resolution)
+    )
     cells: Counter[tuple[int, int]] = Counter()
     for one in found:
         places = (stored(value) * resolution / 100 for value in (one.x_percent, one.y_percent))
@@ -99,7 +107,7 @@ def replace_place(one: Interaction) -> Interaction:
 
 @pytest.mark.parametrize("kind", [HeatmapKind.SCROLL, HeatmapKind.ATTENTION])
 @pytest.mark.parametrize("resolution", [10, 100, 400])
-async def test_bands_are_those_that_python_counts(store, kind, resolution):
+async def test_bands_are_those_that_python_counts(store, engine, retention, kind, resolution):
     rng = random.Random(resolution)
     found = []
     for number in range(300):
@@ -118,7 +126,9 @@ async def test_bands_are_those_that_python_counts(store, kind, resolution):
         )
         found.append(band)
     await put(store, found)
-    counted = await HeatmapStore(store).cells("demo", heatmap_query(page=PAGE, kind=kind, resolution=resolution))
+    counted = await HeatmapStore(engine, retention).cells(
+        "demo", heatmap_query(page=PAGE, kind=kind, resolution=resolution)
+    )
     attention = kind is HeatmapKind.ATTENTION
     steps = []
     for one in found:
@@ -143,13 +153,13 @@ async def put_sessions(store: Store, low_of) -> None:
     await store.insert(heads, chunks)
 
 
-async def test_of_many_sessions_a_part_is_looked_at(store):
+async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
     rng = random.Random(6)
     await put_sessions(store, lambda _: rng.getrandbits(62))
     query = heatmap_query(page=PAGE, kind=1)
-    everything = (await HeatmapStore(store).cells("demo", query)).counts
+    everything = (await HeatmapStore(engine, retention).cells("demo", query)).counts
     assert (everything.samples, everything.sessions, everything.page_size) == (3_999, 2_000, (1280, 3_004))
-    part = (await HeatmapStore(store, sample_rows=1_000).cells("demo", query)).counts
+    part = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert part != everything
     assert replace(part, sessions=0, page_size=(0, 0)) == replace(everything, sessions=0, page_size=(0, 0))
     # A fourth of 2,000 sessions: their number comes within 15 %, four standard deviations.
@@ -158,16 +168,16 @@ async def test_of_many_sessions_a_part_is_looked_at(store):
 
 
 @pytest.mark.parametrize("low", [lambda _: 0, lambda number: number, lambda number: (1 << 62) - 1 - number])
-async def test_ids_that_are_not_random_are_all_looked_at(store, low):
+async def test_ids_that_are_not_random_are_all_looked_at(store, engine, retention, low):
     await put_sessions(store, low)
     query = heatmap_query(page=PAGE, kind=1)
-    counts = (await HeatmapStore(store, sample_rows=1_000).cells("demo", query)).counts
+    counts = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert (counts.samples, counts.sessions, counts.page_size) == (3_999, 2_000, (1280, 3_004))
 
 
-async def test_a_session_past_its_retention_is_not_counted(store):
+async def test_a_session_past_its_retention_is_not_counted(store, engine, retention):
     found = clicks(random.Random(1), 20)
     await put(store, found, "short", NOW_MS - 10 * 86_400_000)
     await put(store, found, "short", NOW_MS - 86_400_000)
-    counted = await HeatmapStore(store).cells("short", heatmap_query(page=PAGE, kind=1))
+    counted = await HeatmapStore(engine, retention).cells("short", heatmap_query(page=PAGE, kind=1))
     assert (counted.counts.samples, counted.counts.sessions) == (20, 1)

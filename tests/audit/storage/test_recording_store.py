@@ -16,6 +16,7 @@ from services.audit.replay.plan import plan
 from services.audit.storage.chunk_reader import Contents, Playback
 from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import MIGRATIONS, applied_migrations, migrate
 from services.audit.storage.schema.tables import CHUNKS
@@ -25,18 +26,23 @@ IDLE_MS = 30 * 60_000
 
 
 @pytest.fixture
-def store(engine: Engine, dialect: Dialect, clock: Clock) -> Store:
-    return Store(engine, dialect, {"demo": 30, "short": 7, "ever": 0}, clock)
+def retention(clock: Clock) -> Retention:
+    return Retention({"demo": 30, "short": 7, "ever": 0}, clock)
 
 
 @pytest.fixture
-def catalog(store: Store, clock: Clock) -> Catalog:
-    return Catalog(store, IDLE_MS, clock)
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
+    return Store(engine, dialect, retention, clock)
 
 
 @pytest.fixture
-def playback(store: Store) -> Playback:
-    return Playback(store)
+def catalog(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Catalog:
+    return Catalog(engine, retention, IDLE_MS, clock)
+
+
+@pytest.fixture
+def playback(engine: Engine, dialect: Dialect, retention: Retention) -> Playback:
+    return Playback(engine, retention)
 
 
 async def test_migrations_are_taken_once_and_in_order(engine: Engine) -> None:
@@ -360,7 +366,7 @@ async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engi
     assert bool(dialect.ttl()) == dialect.modern
     today = dt.datetime.now(dt.UTC).date()
     keys = {(name, age): window_key(project=name) for name in ("demo", "it's", "ever") for age in (1, 10, 400)}
-    store = Store(engine, dialect, {}, lambda: NOW_MS)
+    store = Store(engine, dialect, Retention({}, lambda: NOW_MS), lambda: NOW_MS)
     await store.insert([], [chunk(key, 1, kept_from=today - dt.timedelta(days=age)) for (_, age), key in keys.items()])
     await engine.execute("OPTIMIZE TABLE chunks FINAL")
     rows = {session for (session,) in await engine.query("SELECT session FROM chunks")}

@@ -13,7 +13,7 @@ from services.audit.model import ChunkRow, Kind, Mark, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.codecs.rowbinary import encode_rows, unpacked_when_asked
-from services.audit.storage.recording_store import day_of
+from services.audit.storage.retention import day_of
 from services.audit.storage.schema.tables import CHUNKS
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
 
