@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import privacy_policy_pb2
-from afterimage.recording.v1 import chunk_pb2, session_pb2
+from afterimage.recording.v1 import session_pb2
 
 from services.audit import enums
 from services.audit.convert.values import as_is, duration, session_id, timestamp, uuid
 from services.audit.ingest.process_chunk import SentChunk
 from services.audit.ingest.recording import Ack, Flush, IngestRules, Message, Rejected, Snapshot, Stop
 from services.audit.ingest.start import StartRequest
+from services.audit.ingest.stream import SentEnd
 from services.audit.model import WindowKey
 from services.audit.privacy.policy.policy import Policy
-from services.runtime.errors import InvalidArgument, Violations
+from services.runtime.errors import FailedPrecondition, InvalidArgument, Violations
 
 MAX_TAGS = 32
 MAX_TEXT = 256
@@ -96,9 +97,23 @@ def privacy_policy(policy: Policy) -> privacy_policy_pb2.PrivacyPolicy:
     return privacy_policy_pb2.PrivacyPolicy(**options, text_mode=f"TEXT_MODE_{text_mode.name}", rules=rules)
 
 
-def sent_chunk(chunk: chunk_pb2.Chunk) -> SentChunk:
-    """Returns a chunk as a recorder sent it."""
-    return SentChunk(chunk.seq, chunk.encoding, chunk.payload, chunk.event_count)
+def sent(request: pb.RecordSessionRequest) -> SentChunk | SentEnd:
+    """Returns a message that follows the start.
+
+    Raises:
+        FailedPrecondition: A second start (SECOND_START).
+        InvalidArgument: An empty message.
+    """
+    match request.WhichOneof("message"):
+        case "chunk":
+            chunk = request.chunk
+            return SentChunk(chunk.seq, chunk.encoding, chunk.payload, chunk.event_count)
+        case "end":
+            return SentEnd(request.end.last_seq)
+        case "start":
+            raise FailedPrecondition("there is one start in a stream, this is the second", reason="SECOND_START")
+        case _:
+            raise InvalidArgument.of("message", "must be start, chunk or end")
 
 
 def to_recorder(message: Message) -> pb.RecordSessionResponse:
