@@ -15,10 +15,11 @@ from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
 from services.audit.access.revocation import Revocations
-from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
+from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
+from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
 from services.audit.heatmap_cache import Heatmaps
 from services.audit.ingest.batch_writer import Committer
 from services.audit.ingest.process_chunk import Intake, InThisProcess
@@ -112,7 +113,7 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
     engine = await open_engine(settings)
     try:
-        policies = Policies(settings)
+        policies = Policies(policies_in_force(settings))
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
@@ -214,7 +215,7 @@ async def _serving(
     verifier = TokenVerifier(settings)
 
     def reload() -> None:
-        if policies.reload(load_settings):
+        if reload_policies(policies, load_settings):
             intake.policies_changed()
 
     async with asyncio.TaskGroup() as tasks:

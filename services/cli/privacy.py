@@ -15,10 +15,10 @@ from afterimage_client.audit.v1 import GetSessionRequest, ReplaySessionRequest
 from afterimage_client.recording.v1 import StoredChunk
 from betterproto import which_one_of
 
+from services.audit.domain_settings import read_policies
 from services.audit.payload import BadPayload, Bounds, inflate, replace_lone_surrogates
 from services.audit.privacy.dry_run import Place, dry_run
 from services.audit.privacy.policy.policy import Policy
-from services.audit.privacy.policy.registry import read_policies
 from services.audit.re2_patterns import compile_pattern
 from services.cli.client import TIMEOUT_S, connect, the_project
 from services.cli.command import (

@@ -27,13 +27,13 @@ from services.audit.access.revocation import Revocations
 from services.audit.app import dialect_for, open_engine
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
+from services.audit.domain_settings import policies_in_force
 from services.audit.ingest.batch_writer import Committer
 from services.audit.ingest.process_chunk import InThisProcess, SentChunk
 from services.audit.ingest.recording import IngestRules, Recording, Recordings
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
-from services.audit.privacy.policy.registry import Policies
 from services.audit.servicer import AuditServicer
 from services.audit.storage.recording_store import Store
 from services.audit.storage.retention import Retention, day_of
@@ -89,7 +89,7 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         committer = Committer(store, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(session.int >> 80, number) for number in range(50)])
-        masker = Policies(settings).of("demo").masker
+        masker = policies_in_force(settings)["demo"].masker
         intake = InThisProcess(lambda _: masker, BehaviourRules())
         rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
         key = WindowKey("demo", session, uuid4())

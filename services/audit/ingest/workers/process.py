@@ -15,7 +15,8 @@ import sys
 
 import structlog
 
-from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.domain_settings import behaviour_rules
 from services.audit.ingest.process_chunk import take_in
 from services.audit.ingest.workers.protocol import Answer, FrameKind, Frames, Job, Setup, decode_job, encode, frame
 from services.audit.model import WindowHead

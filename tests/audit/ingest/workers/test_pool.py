@@ -19,7 +19,7 @@ import pytest
 import recordings
 from audit.rpc import audit_settings, new_session, running, story
 
-from services.audit.behaviour.definitions import behaviour_rules
+from services.audit.domain_settings import behaviour_rules
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, InThisProcess, SentChunk, TakenIn
 from services.audit.ingest.workers import pool as module
 from services.audit.ingest.workers.pool import MAX_TRIES, Workers, default_count, workers
