@@ -32,7 +32,7 @@ from services.audit.live.hub import LiveHub
 from services.audit.live.redis_fanout import FanOut
 from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
-from services.audit.privacy.policy.registry import Policies
+from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
 from services.audit.replay.visibility import GRANT_METHODS
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer

@@ -14,7 +14,7 @@ from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatche
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.privacy.policy.policy import Method, Policy, PolicyError, Problem
-from services.audit.privacy.policy.registry import InForce, Policies
+from services.audit.privacy.registry import InForce, Policies
 from services.runtime.identity.signing_secret import signing_secret
 from services.runtime.settings import PageSettings, Settings
 from services.runtime.settings.loader import SettingsError, settings_file

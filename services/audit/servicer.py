@@ -21,7 +21,7 @@ from services.audit.ingest.start import RecordingAdmission
 from services.audit.ingest.stream import record
 from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
-from services.audit.privacy.policy.registry import Policies
+from services.audit.privacy.registry import Policies
 from services.audit.replay.plan import marks_within, windows_within
 from services.audit.replay.replayer import Replayer
 from services.audit.replay.visibility import visible_to

@@ -13,7 +13,7 @@ from services.audit.live.hub import LiveHub
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
 from services.audit.privacy.policy.policy import Policy
-from services.audit.privacy.policy.registry import Policies
+from services.audit.privacy.registry import Policies
 from services.audit.storage.retention import NowMs, day_of
 from services.runtime.errors import InvalidArgument, PermissionDenied
 from services.runtime.identity.tokens import Identity, Scope

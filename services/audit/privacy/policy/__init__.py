@@ -1,1 +1,1 @@
-"""The privacy policy: its model, its parser, and the policies that are in force."""
+"""The privacy policy: its model, its parser and its selectors."""

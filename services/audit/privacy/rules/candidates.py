@@ -1,7 +1,7 @@
 """Which strings of a chunk may hold something that a rule finds.
 
-For the rules that come with Afterimage a string is looked at once, in compiled loops (signs). Patterns of a policy's
-own are searched for by RE2 over the raw bytes.
+For the rules that come with Afterimage a string is looked at once, in compiled loops (`prefilter`). Patterns of a
+policy's own are searched for by RE2 over the raw bytes.
 """
 
 from __future__ import annotations
@@ -10,27 +10,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.audit.privacy.policy.policy import Method
 from services.audit.re2_patterns import compile_pattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from services.audit.json_tape.tape import Walk
-    from services.audit.privacy.policy.policy import Policy
     from services.audit.re2_patterns import Pattern
 
 _BACKSLASH = 0x5C
 
 
 class Scanner:
-    """Finds the strings that may need masking."""
+    """Finds the strings that may need masking.
 
-    def __init__(self, policy: Policy) -> None:
+    Args:
+        own: The patterns of a policy's own rules.
+    """
+
+    def __init__(self, own: Sequence[str]) -> None:
         from services.audit.privacy.rules import prefilter
 
         self._sift = prefilter.sift
-        own = [rule.pattern for rule in policy.rules if rule.custom and rule.method is not Method.KEEP]
         self._own: Pattern | None = None
         if own:
             self._own = compile_pattern("|".join(f"(?m:{pattern})" for pattern in own))

@@ -10,12 +10,12 @@ import struct
 from collections.abc import Callable, Sequence
 from datetime import date
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
 from services.audit.model import ChunkRow
 from services.audit.storage.codecs.rowbinary import PackedRows, date_number, packed_length, packed_text, uuid_words
-from services.audit.storage.engine.engine import Row
 
 _marks = msgspec.json.Encoder()
 
@@ -39,7 +39,7 @@ def chunk_rows(chunks: Sequence[ChunkRow], day_of: Callable[[int], date], stored
     )
 
 
-def _values(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> Row:
+def _values(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> tuple[Any, ...]:
     key = chunk.key
     start_ms = key.session_key.start_ms
     return (
