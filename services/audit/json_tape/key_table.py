@@ -56,7 +56,7 @@ _SIGN = 1 << 63
 
 
 def table(names: Mapping[str, int], *, folds: bool = False) -> npt.NDArray[np.int64]:
-    """Returns the table of names, as `compiled.find_name` reads it.
+    """Returns the table of names, as `kernels.find_name` reads it.
 
     Args:
         names: Number and bits of each name; none may be 0. Of names beyond 24 bytes that begin alike and are of equal
