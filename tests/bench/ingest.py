@@ -23,6 +23,7 @@ from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 from services.audit.window_state import WindowState, dump_state
+from services.runtime.client_streams import status_kept
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})
@@ -33,7 +34,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     chunks = load.make_chunks()
     raw = sum(chunk.raw_bytes for chunk in chunks) / len(chunks)
     sent = sum(len(chunk.payload) for chunk in chunks) / len(chunks)
-    async with processes.echo() as address, grpc.aio.insecure_channel(address) as channel:
+    async with processes.echo() as address, status_kept(grpc.aio.insecure_channel(address)) as channel:
         await load.echo(channel, chunks, recorders=RECORDERS, each=50)
         bare = await load.echo(channel, chunks, recorders=RECORDERS, each=each)
     bare_settings = {"AFTERIMAGE_PRIVACY": KEEP_ALL, "AFTERIMAGE_INGEST__DETECTORS": "false"}
@@ -86,7 +87,10 @@ class _Measured:
 
 
 async def _measure(chunks: list[load.Chunk], each: int, **environment: str) -> _Measured:
-    async with processes.audit(**environment) as audit, grpc.aio.insecure_channel(audit.address) as channel:
+    async with (
+        processes.audit(**environment) as audit,
+        status_kept(grpc.aio.insecure_channel(audit.address)) as channel,
+    ):
         token = processes.token("record")
         await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
         before_s = audit.cpu_s

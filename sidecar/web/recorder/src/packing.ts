@@ -36,6 +36,11 @@ export class Packing {
     return this.#jobs.reduce((sum, job) => sum + job.batch.texts.length, 0);
   }
 
+  /** Whether a full snapshot of a window is being packed. */
+  hasSnapshotOf(backlog: Backlog): boolean {
+    return this.#jobs.some((job) => job.batch.hasSnapshot && job.window.backlog === backlog);
+  }
+
   /** Is there when everything is packed that was added until now. */
   get done(): Promise<void> {
     return this.#chain;
@@ -70,7 +75,7 @@ export class Packing {
 
   async #pack(job: Job): Promise<void> {
     if (job.isTaken) return;
-    const entries = await pack(job.batch, job.policy, job.window.upload.limits);
+    const entries = await pack(job.batch, job.policy, job.window.upload.limits, job.window.backlog.maxBytes);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
     if (job.isTaken) return;
     this.#jobs = this.#jobs.filter((other) => other !== job);

@@ -357,12 +357,12 @@ export class Recorder {
       this.#notices.say("too_large", `a part of this page is missing in the recording: ${entry.loss.detail ?? ""}`);
     }
     upload.push(...entries);
-    this.#bound(backlog, upload);
+    this.#bound(backlog, upload, entries);
   };
 
-  #bound(backlog: Backlog, upload: Upload): void {
+  #bound(backlog: Backlog, upload: Upload, newest: readonly Entry[]): void {
     const { maxQueueBytes } = this.#options;
-    const { dropped, needsSnapshot } = backlog.shrink();
+    const { dropped, needsSnapshot } = backlog.shrink(newest);
     if (dropped > 0) {
       this.#droppedEvents += dropped;
       this.#notices.say(
@@ -372,7 +372,9 @@ export class Recorder {
     }
     // Snapshots along the way, so that not everything has to go at once.
     const isLong = !upload.isFlowing && backlog.bytesSinceSnapshot > maxQueueBytes / 4;
-    if ((needsSnapshot || isLong) && this.#window?.upload === upload) this.#capture?.takeSnapshot();
+    // One that is taken and not packed yet is as good; a second would only take its room.
+    const isComing = this.#gatherer.hasSnapshot || this.#packing.hasSnapshotOf(backlog);
+    if ((needsSnapshot || isLong) && !isComing && this.#window?.upload === upload) this.#capture?.takeSnapshot();
   }
 
   #queuedEvents(): number {
