@@ -10,8 +10,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from afterimage.audit.v1 import audit_service_pb2 as pb
-from afterimage.recording.v1 import chunk_pb2
 from audit.rpc import (
     GZIP,
     audit_settings,
@@ -30,11 +28,11 @@ from services.audit.deletion import Deletion
 from services.audit.domain_settings import policies_in_force
 from services.audit.ingest.batch_writer import Committer
 from services.audit.ingest.process_chunk import InThisProcess, SentChunk
-from services.audit.ingest.recording import IngestRules, Recording, Recordings
+from services.audit.ingest.recording import Ack, IngestRules, Message, Recording, Recordings
+from services.audit.ingest.stream import record
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
-from services.audit.servicer import AuditServicer
 from services.audit.storage.recording_store import Store
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.migrations import migrate
@@ -133,12 +131,12 @@ class SlowContext:
 
     def __init__(self) -> None:
         self.writing = False
-        self.written: list[pb.RecordSessionResponse] = []
+        self.written: list[Message] = []
 
     def cancelled(self) -> bool:
         return False
 
-    async def write(self, message: pb.RecordSessionResponse) -> None:
+    async def write(self, message: Message) -> None:
         assert not self.writing, "gRPC takes one write at a time"
         self.writing = True
         await asyncio.sleep(0.05)
@@ -151,14 +149,13 @@ async def test_a_stream_that_ends_in_the_middle_of_a_write_finishes_it(tmp_path)
         shop.store.open.set()
         recording, context = await shop.begin(), SlowContext()
 
-        async def requests() -> AsyncIterator[pb.RecordSessionRequest]:
-            chunk = chunk_pb2.Chunk(seq=1, encoding=GZIP, payload=shop.payload)
-            yield pb.RecordSessionRequest(chunk=chunk)
+        async def requests() -> AsyncIterator[SentChunk]:
+            yield SentChunk(1, GZIP, shop.payload, 0)
             while not context.writing:  # noqa: ASYNC110 - the ack is on its way, and now the recorder ends
                 await asyncio.sleep(0.001)
 
-        await AuditServicer.__new__(AuditServicer)._record(requests(), context, recording)
-        assert [message.ack.through_seq for message in context.written] == [1]
+        await record(recording, requests(), lambda sent: sent, context.write, is_gone=context.cancelled)
+        assert context.written == [Ack(1)]
         await shop.recordings.close(recording)
 
 
