@@ -104,7 +104,7 @@ $(BIN)/afterimage: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --editable '.[embedded]'
-	@$(BIN)/python -m services.audit.walk
+	@$(BIN)/python -m services.audit.ingest.workers.warm_up
 	@touch $@
 
 $(VENV)/.dev: $(BIN)/afterimage

@@ -12,29 +12,29 @@ import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from services.runtime import redis_link
-from services.runtime.admission import Admission
-from services.runtime.auth import TokenMinter, TokenVerifier
-from services.runtime.config import SettingsError
+from services.runtime import redis_client
+from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
-from services.runtime.server import MESSAGE_OVERHEAD_BYTES
+from services.runtime.rpc.authorization import Admission
+from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings import is_loopback
-from sidecar import record_http, token
-from sidecar.access_log import AccessLogger, measured, server_log
-from sidecar.connect import Connect
-from sidecar.cors import Cors
-from sidecar.demo import Demo
-from sidecar.door import Door
-from sidecar.limits import Attempts, Connections
+from services.runtime.settings.loader import SettingsError
+from sidecar.gate.access_log import AccessLogger, measured, server_log
+from sidecar.gate.gate import Door
+from sidecar.gate.limits import Attempts, Connections
+from sidecar.gate.origins import Origins
+from sidecar.health import Ops
 from sidecar.metrics import SidecarMetrics
-from sidecar.ops import Ops
-from sidecar.origins import Origins
-from sidecar.record_http import RecordHttp
-from sidecar.routes import GRANT_METHODS, STREAMS, UNARY, scopes
-from sidecar.site import WEB, Site
-from sidecar.token import TokenExchange
+from sidecar.pages.cors import Cors
+from sidecar.pages.demo import Demo
+from sidecar.pages.site import WEB, Site
+from sidecar.streams.websocket import WebSockets
+from sidecar.unary import record_http, token_exchange
+from sidecar.unary.connect_rpc import Connect
+from sidecar.unary.record_http import RecordHttp
+from sidecar.unary.token_exchange import TokenExchange
 from sidecar.upstreams import Upstreams
-from sidecar.websocket import WebSockets
+from sidecar.wire.methods import GRANT_METHODS, STREAMS, UNARY, scopes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,10 +78,10 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         metrics = SidecarMetrics(registry, [stream.path for stream in STREAMS])
         upstreams = Upstreams(settings)
         stack.push_async_callback(upstreams.close)
-        redis = redis_link.connect(settings)
+        redis = redis_client.connect(settings)
         if redis is not None:
             stack.push_async_callback(redis.aclose)
-        attempts = Attempts(redis, redis_link.key(settings, "limits"))
+        attempts = Attempts(redis, redis_client.key(settings, "limits"))
         verifier = TokenVerifier(settings)
         origins = Origins(settings)
         door = Door(own, Admission(verifier, scopes(), GRANT_METHODS), origins, attempts, metrics)
@@ -111,7 +111,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         Connect(settings=own, door=door, upstreams=upstreams).add_routes(app.router, UNARY)
         ops.add_routes(app.router)
         app.router.add_post(record_http.PATH, recording.handle)
-        app.router.add_post(token.PATH, exchange.handle)
+        app.router.add_post(token_exchange.PATH, exchange.handle)
         Site(web_dir, own.replay_sources).add_routes(app.router)
         if settings.has_demo:
             Demo(web_dir).add_routes(app.router)

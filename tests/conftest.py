@@ -15,8 +15,8 @@ import pytest
 import redis
 from patience import PATIENCE_S
 
-from services.runtime.auth import TokenMinter
-from services.runtime.config import Settings, load_settings
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
 hypothesis.settings.register_profile("afterimage", deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from services.audit.app import serve
-from services.audit.storage.engine import DataDirectoryInUse, StorageError
+from services.audit.storage.engine.engine import DataDirectoryInUse, StorageError
 from services.runtime import process
 
 

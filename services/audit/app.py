@@ -14,44 +14,48 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.audit.access.interceptor import AccessInterceptor
-from services.audit.behaviour.definitions import BehaviourRules, behaviour_rules
+from services.audit.access.revocation import Revocations
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
-from services.audit.ingest.admission import RecordingAdmission
-from services.audit.ingest.committer import Committer
-from services.audit.ingest.device import recognise
+from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
+from services.audit.heatmap_cache import Heatmaps
+from services.audit.ingest.batch_writer import Committer
+from services.audit.ingest.process_chunk import Intake, InThisProcess
 from services.audit.ingest.recording import Recordings
-from services.audit.ingest.take_in import Intake, InThisProcess
-from services.audit.ingest.worker import Setup
-from services.audit.ingest.workers import default_count, workers
+from services.audit.ingest.start import RecordingAdmission
+from services.audit.ingest.user_agent import recognise
+from services.audit.ingest.workers.pool import default_count, workers
+from services.audit.ingest.workers.protocol import Setup
+from services.audit.live.hub import LiveHub
+from services.audit.live.redis_fanout import FanOut
+from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
-from services.audit.privacy.policies import Policies
+from services.audit.privacy.registry import Policies
+from services.audit.replay.replayer import Replayer
+from services.audit.replay.visibility import GRANT_METHODS
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
-from services.audit.storage.access_store import AccessStore
-from services.audit.storage.behaviour_store import BehaviourStore
-from services.audit.storage.catalog import Catalog
-from services.audit.storage.engine import Engine, StorageError
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.playback import Playback
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.fan_out import FanOut
-from services.audit.viewing.grants import GRANT_METHODS
-from services.audit.viewing.heatmaps import Heatmaps
-from services.audit.viewing.live import LiveHub
-from services.audit.viewing.replay import Replayer
-from services.audit.viewing.revocation import Revocations
-from services.audit.viewing.watch import Watcher
-from services.runtime import redis_link
-from services.runtime.auth import TokenVerifier
-from services.runtime.caller import CallerReader
-from services.runtime.config import load_settings
-from services.runtime.interceptors import server_interceptors
+from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.chunk_reader import Playback
+from services.audit.storage.engine.engine import Engine, StorageError
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.interaction_queries import BehaviourStore
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
+from services.audit.storage.session_queries import Catalog
+from services.runtime import redis_client
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
-from services.runtime.refusals import RefusalInterceptor
-from services.runtime.server import GrpcServer, serve_grpc
+from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
+from services.runtime.settings.loader import load_settings
 
 _log = structlog.get_logger("afterimage.audit")
 
@@ -90,10 +94,10 @@ async def open_engine(settings: Settings) -> Engine:
     """
     house = settings.clickhouse
     if house.engine == "chdb":
-        from services.audit.storage.engine_chdb import ChdbEngine
+        from services.audit.storage.engine.chdb import ChdbEngine
 
         return await ChdbEngine.open(settings.chdb_path, house.connections, database=house.database)
-    from services.audit.storage.engine_clickhouse import ClickHouseEngine
+    from services.audit.storage.engine.clickhouse import ClickHouseEngine
 
     assert house.url is not None  # noqa: S101 - the settings were checked
     return await ClickHouseEngine.open(
@@ -109,17 +113,18 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
     engine = await open_engine(settings)
     try:
-        policies = Policies(settings)
+        policies = Policies(policies_in_force(settings))
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
-        store = Store(engine, dialect, dialect.retention_days, now_ms)
+        retention = Retention(dialect.retention_days, now_ms)
+        store = Store(engine, dialect, retention, now_ms)
         await store.repair()
         trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
-            _serving(settings, store, policies, behaviour, intake, trail, new_registry()) as server,
+            _serving(settings, engine, retention, store, policies, behaviour, intake, trail, new_registry()) as server,
         ):
             yield server
     finally:
@@ -150,6 +155,8 @@ async def _taking_in(settings: Settings, policies: Policies, behaviour: Behaviou
 @asynccontextmanager
 async def _serving(
     settings: Settings,
+    engine: Engine,
+    retention: Retention,
     store: Store,
     policies: Policies,
     behaviour: BehaviourRules | None,
@@ -167,13 +174,13 @@ async def _serving(
         load=intake.load,
     )
     recordings = Recordings(intake, store, committer, hub)
-    catalog = Catalog(store, idle_timeout_ms, now_ms)
-    playback = Playback(store)
-    redis = redis_link.connect(settings)
+    catalog = Catalog(engine, retention, idle_timeout_ms, now_ms)
+    playback = Playback(engine, retention)
+    redis = redis_client.connect(settings)
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
     if redis is not None and not alone:
-        hub.elsewhere = fan_out = FanOut(redis, redis_link.key(settings, "live"), hub)
+        hub.elsewhere = fan_out = FanOut(redis, redis_client.key(settings, "live"), hub)
     servicer = AuditServicer(
         admission=RecordingAdmission(settings, policies, behaviour, hub, now_ms),
         policies=policies,
@@ -183,12 +190,12 @@ async def _serving(
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
         deletion=Deletion(store, recordings, hub, revocations),
-        behaviour=BehaviourStore(store),
+        behaviour=BehaviourStore(engine, retention),
         heatmaps=Heatmaps(
-            HeatmapStore(store),
+            HeatmapStore(engine, retention),
             pack_heatmap,
             redis,
-            redis_link.key(settings, "heatmap"),
+            redis_client.key(settings, "heatmap"),
             settings.audit.heatmap_cache_s,
         ),
         trail=trail,
@@ -197,6 +204,7 @@ async def _serving(
     AuditMetrics(registry, committer, recordings, hub, intake)
     access = AccessInterceptor(
         service=SERVICE,
+        asked=asked,
         store=trail,
         revocations=revocations,
         callers=CallerReader(settings.audit),
@@ -207,7 +215,7 @@ async def _serving(
     verifier = TokenVerifier(settings)
 
     def reload() -> None:
-        if policies.reload(load_settings):
+        if reload_policies(policies, load_settings):
             intake.policies_changed()
 
     async with asyncio.TaskGroup() as tasks:

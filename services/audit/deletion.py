@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from services.audit.access.revocation import Revocations
 from services.audit.ingest.recording import Recordings
+from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
-from services.audit.storage.store import Store
-from services.audit.viewing.live import LiveHub
-from services.audit.viewing.revocation import Revocations
+from services.audit.storage.recording_store import Store
 
 BATCH = 1_000
 """Sessions deleted by one statement."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from afterimage.recording.v1 import enums_pb2
 
-from services.runtime.enums import EnumCodec
+from services.runtime.rpc.enums import EnumCodec
 
 device_type = EnumCodec(enums_pb2.DeviceType)
 actor_type = EnumCodec(enums_pb2.ActorType)

@@ -8,11 +8,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.audit.ingest.committer import Committer
+from services.audit.ingest.batch_writer import Committer
+from services.audit.ingest.process_chunk import Intake
 from services.audit.ingest.recording import Recordings
-from services.audit.ingest.take_in import Intake
-from services.audit.ingest.workers import Workers
-from services.audit.viewing.live import LiveHub
+from services.audit.ingest.workers.pool import Workers
+from services.audit.live.hub import LiveHub
 
 
 class AuditMetrics(Collector):

@@ -12,25 +12,27 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 
-from services.audit.access.trail import TrailPosition
+from services.audit.access_events import TrailPosition
 from services.audit.convert import access, behaviour, recordings, replays, sessions, values
 from services.audit.deletion import Deletion
-from services.audit.ingest.admission import RecordingAdmission
-from services.audit.ingest.recording import Recording, Recordings
+from services.audit.heatmap_cache import Heatmaps
+from services.audit.ingest.recording import Message, Recordings
+from services.audit.ingest.start import RecordingAdmission
+from services.audit.ingest.stream import record
+from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
-from services.audit.privacy.policies import Policies
-from services.audit.storage.access_store import AccessStore
-from services.audit.storage.behaviour_store import BehaviourStore, InteractionPosition, PagePosition
-from services.audit.storage.catalog import Catalog, Position
-from services.audit.storage.playback import Playback
-from services.audit.storage.store import NowMs
-from services.audit.viewing.grants import marks_within, visible_to, windows_within
-from services.audit.viewing.heatmaps import Heatmaps
-from services.audit.viewing.replay import Replayer
-from services.audit.viewing.watch import Watcher
-from services.runtime import paging
-from services.runtime.auth import Scope, current_identity
-from services.runtime.errors import FailedPrecondition, InvalidArgument, NotFound
+from services.audit.privacy.registry import Policies
+from services.audit.replay.plan import marks_within, windows_within
+from services.audit.replay.replayer import Replayer
+from services.audit.replay.visibility import visible_to
+from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.chunk_reader import Playback
+from services.audit.storage.interaction_queries import BehaviourStore, InteractionPosition, PagePosition
+from services.audit.storage.retention import NowMs
+from services.audit.storage.session_queries import Catalog, Position
+from services.runtime.errors import FailedPrecondition, NotFound
+from services.runtime.identity.tokens import Scope, current_identity
+from services.runtime.rpc import paging
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 
@@ -57,9 +59,6 @@ DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
 DEFAULT_INTERACTIONS, MAX_INTERACTIONS = 1_000, 10_000
 MAX_PAGES_AND_MARKERS = 1_000
-
-LAST_WORDS_S = 2.0
-"""How long a recorder that does not read may hold up the end of its stream."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -107,61 +106,22 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             return
         if first.WhichOneof("message") != "start":
             raise FailedPrecondition("the first message must be start", reason="START_MISSING")
-        admitted = self._admission.admit(first.start, current_identity())
+        identity = current_identity()
+        self._admission.check_scope(identity, imported=first.start.imported)
+        admitted = self._admission.admit(recordings.start_request(first.start, identity.project))
         recording = await self._recordings.open(admitted.head, admitted.rules)
+
+        async def send(message: Message) -> None:
+            await context.write(recordings.to_recorder(message))
+
         try:
             with self._admission.hub.recording(recording.key, recording):
                 await context.write(
                     recordings.ready(recording.next_seq, admitted.rules, admitted.policy, self._now_ms())
                 )
-                await self._record(requests, context, recording)
+                await record(recording, requests, recordings.sent, send, is_gone=context.cancelled)
         finally:
             await self._recordings.close(recording)
-
-    async def _record(
-        self, requests: AsyncIterator[pb.RecordSessionRequest], context: Context, recording: Recording
-    ) -> None:
-        async def answer() -> None:
-            while messages := await recording.messages():
-                for message in messages:
-                    await context.write(recordings.to_recorder(message))
-
-        # Not cancelled while it writes: gRPC takes one write at a time, and what a cancelled one was about to
-        # say would be lost, such as the last ack.
-        answering = asyncio.create_task(answer())
-
-        async def answered() -> None:
-            await asyncio.shield(answering)
-
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                watching = [tasks.create_task(recording.broken()), tasks.create_task(answered())]
-                try:
-                    await self._read(requests, recording)
-                finally:
-                    for task in watching:
-                        task.cancel()
-        finally:
-            recording.say_no_more()
-            await asyncio.wait([answering], timeout=0 if context.cancelled() else LAST_WORDS_S)
-            answering.cancel()
-            await asyncio.gather(answering, return_exceptions=True)
-
-    async def _read(self, requests: AsyncIterator[pb.RecordSessionRequest], recording: Recording) -> None:
-        async for request in requests:
-            match request.WhichOneof("message"):
-                case "chunk":
-                    await recording.take(recordings.sent_chunk(request.chunk))
-                case "end":
-                    await recording.end(request.end.last_seq)
-                    return
-                case "start":
-                    raise FailedPrecondition(
-                        "there is one start in a stream, this is the second", reason="SECOND_START"
-                    )
-                case _:
-                    raise InvalidArgument.of("message", "must be start, chunk or end")
-        await recording.drained()
 
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Lists sessions."""

@@ -12,15 +12,15 @@ import typer
 from services.cli.command import Invocation
 from services.cli.configuration import config
 from services.cli.doctor.doctor import doctor
-from services.cli.files.exporting import export
-from services.cli.files.importing import import_command
 from services.cli.heatmap import heatmap
-from services.cli.installation.up import up
 from services.cli.listing import sessions
-from services.cli.migrating import migrate
+from services.cli.migrate import migrate
 from services.cli.privacy import privacy
 from services.cli.share import share
 from services.cli.tokens import token
+from services.cli.transfer.exporting import export
+from services.cli.transfer.importing import import_command
+from services.cli.up.up import up
 
 
 def make_app() -> typer.Typer:

@@ -21,10 +21,10 @@ from grpclib.const import Status
 from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from services.cli.command import CommandError
-from services.cli.running import find_running
-from services.runtime.auth import Scope, TokenMinter
-from services.runtime.config import Settings, SettingsError
+from services.cli.instance_lock import find_running
+from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings import is_loopback
+from services.runtime.settings.loader import Settings, SettingsError
 
 TOKEN_TTL_S = 3_600.0
 TIMEOUT_S = 30.0

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.runtime.config import Settings, SettingsError, load_settings
+from services.runtime.settings.loader import Settings, SettingsError, load_settings
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from services.runtime.config_reference import to_toml_reference
+from services.runtime.settings.reference import to_toml_reference
 
 
 def config() -> None:

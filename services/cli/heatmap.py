@@ -16,7 +16,7 @@ from services.audit.behaviour.heatmap import Heatmap, HeatmapCounts, HeatmapKind
 from services.audit.behaviour.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
 from services.cli.client import TIMEOUT_S, connect
 from services.cli.command import Address, CommandError, ProjectName, duration_s, invocation_of, run
-from services.runtime.auth import Scope
+from services.runtime.identity.tokens import Scope
 
 
 def heatmap(

@@ -25,7 +25,7 @@ from services.cli.command import (
     spoken_size,
 )
 from services.cli.tables import new_table, print_table
-from services.runtime.auth import Scope
+from services.runtime.identity.tokens import Scope
 
 MAX_PAGE_SIZE = 500  # the contract's
 _LONGEST_TEXT = 48

@@ -15,11 +15,11 @@ from afterimage_client.audit.v1 import GetSessionRequest, ReplaySessionRequest
 from afterimage_client.recording.v1 import StoredChunk
 from betterproto import which_one_of
 
-from services.audit.linear import compile_pattern
+from services.audit.domain_settings import read_policies
 from services.audit.payload import BadPayload, Bounds, inflate, replace_lone_surrogates
 from services.audit.privacy.dry_run import Place, dry_run
-from services.audit.privacy.policies import read_policies
-from services.audit.privacy.policy import Policy
+from services.audit.privacy.policy.policy import Policy
+from services.audit.re2_patterns import compile_pattern
 from services.cli.client import TIMEOUT_S, connect, the_project
 from services.cli.command import (
     Address,
@@ -31,10 +31,10 @@ from services.cli.command import (
     run,
     telling_problems,
 )
-from services.cli.files.formats import Problem, read_recordings
-from services.cli.files.joining import MAX_PAYLOAD_BYTES
-from services.runtime.auth import Scope
-from services.runtime.config import Settings
+from services.cli.transfer.formats import Problem, read_recordings
+from services.cli.transfer.joining import MAX_PAYLOAD_BYTES
+from services.runtime.identity.tokens import Scope
+from services.runtime.settings.loader import Settings
 
 privacy = typer.Typer(name="privacy", help="The privacy policy: try it, test its rules.", no_args_is_help=True)
 

@@ -28,9 +28,9 @@ from rich.text import Text
 
 from services.cli.client import TIMEOUT_S, connect, local_address, token_source
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, run, spoken_duration
-from services.cli.running import find_running
-from services.runtime.auth import Scope
-from services.runtime.config import Settings
+from services.cli.instance_lock import find_running
+from services.runtime.identity.tokens import Scope
+from services.runtime.settings.loader import Settings
 
 MAX_PAGE_SIZE = 500  # the contract's
 _WIDTH = 150

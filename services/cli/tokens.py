@@ -9,7 +9,7 @@ import typer
 
 from services.cli.client import local_subject, the_project
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, telling_problems
-from services.runtime.auth import Scope, TokenMinter
+from services.runtime.identity.tokens import Scope, TokenMinter
 
 # INTERNAL is for our own processes and is never given to a person.
 _FOR_PEOPLE = [scope for scope in Scope if scope is not Scope.INTERNAL]

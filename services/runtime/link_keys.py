@@ -17,7 +17,7 @@ from typing import Any
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
-from services.runtime.redis_link import key, redis_errors
+from services.runtime.redis_client import key, redis_errors
 from services.runtime.settings import Settings
 
 END_LINK = """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import GC_COLLECTOR, CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
-from services.runtime.config import SettingsError
+from services.runtime.settings.loader import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -14,7 +14,7 @@ from typing import Any
 import uvloop
 
 from services.runtime import log
-from services.runtime.config import Settings, SettingsError, load_settings
+from services.runtime.settings.loader import Settings, SettingsError, load_settings
 
 BAD_SETTINGS = 2
 """Exit status of a process that somebody must set up differently."""

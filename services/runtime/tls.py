@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from services.runtime.config import SettingsError
-from services.runtime.rpc.client_streams import status_kept
+from services.runtime.client_streams import status_kept
 from services.runtime.settings import is_loopback
+from services.runtime.settings.loader import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,20 +11,20 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from afterimage.share.v1 import share_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
-from services.runtime import redis_link, tls
-from services.runtime.auth import TokenMinter, TokenVerifier
-from services.runtime.caller import CallerReader
-from services.runtime.interceptors import server_interceptors
+from services.runtime import redis_client, tls
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
-from services.runtime.refusals import RefusalInterceptor
-from services.runtime.server import GrpcServer, serve_grpc
+from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
-from services.share.script_pipeline import ScriptPipeline
+from services.share.redis_batcher import ScriptPipeline
 from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
@@ -73,7 +73,7 @@ async def open_links(
         return round(now() * 1000)
 
     async with AsyncExitStack() as stack:
-        client = redis_link.connect(settings)
+        client = redis_client.connect(settings)
         if client is not None:
             stack.push_async_callback(client.aclose)
         channel = await stack.enter_async_context(tls.channel(settings.tls, audit_address(settings)))

@@ -10,8 +10,8 @@ import grpc
 from afterimage.audit.v1 import access_event_pb2, audit_service_pb2, audit_service_pb2_grpc
 from afterimage.recording.v1 import enums_pb2
 
-from services.runtime.auth import Scope, TokenMinter
 from services.runtime.errors import NotFound, Unavailable
+from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings import Settings
 
 SUBJECT = "afterimage-share"

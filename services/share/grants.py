@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from services.runtime.auth import Scope, TokenMinter
+from services.runtime.identity.tokens import Scope, TokenMinter
 from services.share.model import Link
 
 _MARGIN_S = 0.5

@@ -6,9 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from services.runtime.auth import Identity
-from services.runtime.caller import Caller
 from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
+from services.runtime.identity.peer import Caller
+from services.runtime.identity.tokens import Identity
 from services.share.audit_client import AuditClient, SharedSession
 from services.share.grants import Grants
 from services.share.model import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from services.runtime.caller import Caller
+from services.runtime.identity.peer import Caller
 
 MIN_TTL_S = 60
 MAX_VIEWS = 1_000_000

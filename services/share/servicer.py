@@ -8,9 +8,9 @@ import grpc
 from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
-from services.runtime import paging
-from services.runtime.auth import Identity, Scope, current_identity
-from services.runtime.caller import CallerReader
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import Identity, Scope, current_identity
+from services.runtime.rpc import paging
 from services.share import convert
 from services.share.links import Links
 from services.share.model import Action, Position

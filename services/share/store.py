@@ -10,10 +10,10 @@ import msgspec
 import redis.asyncio
 
 from services.runtime.link_keys import LinkKeys, creator_key, end_link
-from services.runtime.redis_link import redis_errors, required
-from services.share import scripts
+from services.runtime.redis_client import redis_errors, required
+from services.share import lua_scripts
 from services.share.model import Act, Gone, Limited, Link, Locked, Opened, Origin, Position, Span
-from services.share.script_pipeline import ScriptPipeline
+from services.share.redis_batcher import ScriptPipeline
 from services.share.tokens import Key
 
 ORIGIN_KEPT_MS = 7 * 86_400_000
@@ -74,12 +74,12 @@ class LinkStore:
         """Stores a link that ends `ttl_ms` from now."""
         keys = self._keys
         fields = {
-            **dict(zip(scripts.FIELDS, _row(link), strict=True)),
+            **dict(zip(lua_scripts.FIELDS, _row(link), strict=True)),
             "digest": digest,
             "creator_key": creator_key(link.created_by),
         }
         await self._scripts.run(
-            scripts.CREATE,
+            lua_scripts.CREATE,
             [
                 keys.link(link.link_id),
                 keys.origin(link.link_id),
@@ -113,7 +113,7 @@ class LinkStore:
         """
         names = self._keys
         packed: bytes = await self._scripts.run(
-            scripts.OPEN,
+            lua_scripts.OPEN,
             [
                 names.link(key.link_id),
                 names.origin(key.link_id),
@@ -147,13 +147,15 @@ class LinkStore:
 
     async def take_back(self, link_id: str, renewal: str) -> None:
         """Undoes a redemption whose grant nobody got."""
-        await self._scripts.run(scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], [])
+        await self._scripts.run(
+            lua_scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], []
+        )
 
     async def attempt(self, link_id: str, bucket: str, now_ms: int) -> int:
         """Counts a try at a passcode; returns how long to wait before trying, in milliseconds: 0 is now."""
         return int(
             await self._scripts.run(
-                scripts.ATTEMPT,
+                lua_scripts.ATTEMPT,
                 [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)],
                 [
                     now_ms,
@@ -168,7 +170,9 @@ class LinkStore:
 
     async def forgive(self, link_id: str, bucket: str) -> None:
         """Takes the last try at a passcode back: it was right."""
-        await self._scripts.run(scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], [])
+        await self._scripts.run(
+            lua_scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], []
+        )
 
     async def get(self, project: str, link_id: str) -> Link | None:
         """Returns a link of a project."""
@@ -220,7 +224,7 @@ class LinkStore:
             return []
         async with self._places, self._client.pipeline(transaction=False) as pipeline:
             for link_id in ids:
-                pipeline.hmget(self._keys.link(link_id), list(scripts.FIELDS))
+                pipeline.hmget(self._keys.link(link_id), list(lua_scripts.FIELDS))
             with redis_errors():
                 rows = await pipeline.execute()
         return [

@@ -20,9 +20,9 @@ from grpc_status import rpc_status
 from patience import PATIENCE_S
 
 from services.audit.app import serve
-from services.runtime.auth import TokenMinter
-from services.runtime.config import Settings, load_settings
-from services.runtime.rpc.client_streams import status_kept
+from services.runtime.client_streams import status_kept
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import Settings, load_settings
 from services.runtime.uuid7 import uuid7
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from afterimage.recording.v1 import chunk_pb2
 from audit.storage import uuid7
 
 from services.audit.payload import deflate
-from services.runtime.rpc.client_streams import status_kept
+from services.runtime.client_streams import status_kept
 
 GZIP = (
     chunk_pb2.StoredChunk.DESCRIPTOR.fields_by_name["encoding"].enum_type.values_by_name["CHUNK_ENCODING_GZIP"].number

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.ingest.fold import WindowState, dump_state
 from services.audit.model import ChunkRow, Kind, Mark, SessionKey, Total, WindowHead, WindowKey
 from services.audit.payload import deflate
-from services.audit.storage.interaction_rows import pack_rows
-from services.audit.storage.store import day_of
+from services.audit.storage.codecs.interaction_rows import pack_rows
+from services.audit.storage.retention import day_of
+from services.audit.window_state import WindowState, dump_state
 
 NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)
 

@@ -10,7 +10,7 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.rpc import is_one_sentence, new_session, refused
 
-from services.runtime.auth import TokenMinter
+from services.runtime.identity.tokens import TokenMinter
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

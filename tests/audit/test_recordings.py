@@ -15,7 +15,7 @@ import recordings
 from audit.service import Client, chunk, client, gather_bounded, start, uuid7
 
 from services.audit.app import serve
-from services.cli.files.formats import to_chunks
+from services.cli.transfer.formats import to_chunks
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.heatmaps import Heatmaps
+from services.audit.heatmap_cache import Heatmaps
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 ROUNDS = 9
 DAY_ROWS = 1_000_000
@@ -105,7 +106,7 @@ async def _fill(engine: ChdbEngine, day: int, first: int, count: int) -> None:
 
 
 async def _measure(engine: ChdbEngine, size: str, client: object | None) -> list[tuple[str, float, str]]:
-    store = HeatmapStore(Store(engine, Dialect(engine.version), {}, lambda: 1_785_000_000_000))
+    store = HeatmapStore(engine, Retention({}, lambda: 1_785_000_000_000))
     query = heatmap_query(page=PAGE, kind=1)
     fresh = Heatmaps(store, pack_heatmap, None, "", 0.0)
 

@@ -14,13 +14,16 @@ from pathlib import Path
 import grpc
 from bench import load, processes
 
-from services.audit.ingest.fold import WindowState, dump_state, fold
+from services.audit.ingest.fold import fold
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, decode, inflate
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store, day_of
-from services.runtime.rpc.client_streams import status_kept
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention, day_of
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
+from services.audit.window_state import WindowState, dump_state
+from services.runtime.client_streams import status_kept
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})
@@ -121,7 +124,7 @@ async def _bare_insert(chunks: list[load.Chunk], count: int) -> float:
         try:
             dialect = Dialect(engine.version)
             await migrate(engine, dialect)
-            store = Store(engine, dialect, {}, lambda: now)
+            store = Store(engine, dialect, Retention({}, lambda: now), lambda: now)
             begun = time.perf_counter()
             for begin in range(0, count, 500):
                 await store.insert([], made[begin : begin + 500])

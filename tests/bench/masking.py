@@ -16,12 +16,13 @@ from collections.abc import Callable
 import msgspec
 from bench import load
 
-from services.audit.ingest.fold import WindowState, fold
-from services.audit.ingest.take_in import GZIP, SentChunk, take_in
+from services.audit.ingest.fold import fold
+from services.audit.ingest.process_chunk import GZIP, SentChunk, take_in
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import Bounds, Decoded, decode_chunk, deflate, inflate
-from services.audit.privacy.masking import Masker, MaskState
-from services.audit.privacy.policy import load_policy
+from services.audit.privacy.masking.masker import Masker, MaskState
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.window_state import WindowState
 
 _BOUNDS = Bounds(2**26, 2**26)
 _KEY = b"k" * 32

@@ -16,8 +16,8 @@ import aiohttp
 import psutil
 from ports import free_port, until_open
 
-from services.runtime.auth import Scope, TokenMinter
-from services.runtime.config import load_settings
+from services.runtime.identity.tokens import Scope, TokenMinter
+from services.runtime.settings.loader import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "bench-secret-bench-secret-bench-secret"

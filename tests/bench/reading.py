@@ -13,8 +13,9 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from bench import load, processes
 from google.protobuf.duration_pb2 import Duration
 
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 CHUNKS_OF_SESSION = 1_000
 DAY_MS = 86_400_000

@@ -27,8 +27,8 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from services.runtime.caller import Caller
-from services.runtime.config import load_settings
+from services.runtime.identity.peer import Caller
+from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
 from services.share.app import open_links
 from services.share.links import Links

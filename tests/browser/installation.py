@@ -16,8 +16,8 @@ from cli.commands import Up, are_gone
 from conftest import SECRET
 from patience import PATIENCE_S
 
-from services.runtime.auth import TokenMinter
-from services.runtime.config import load_settings
+from services.runtime.identity.tokens import TokenMinter
+from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
 
 EVERYTHING = ("view", "share", "admin")

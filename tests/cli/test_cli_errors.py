@@ -12,7 +12,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from services.cli.client import sentence_of
 from services.cli.command import CommandError, duration_s, spoken_duration, spoken_size
-from services.runtime.config import load_settings
+from services.runtime.settings.loader import load_settings
 
 from .commands import COMMAND, SECRET, run
 

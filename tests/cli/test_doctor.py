@@ -12,7 +12,7 @@ from services.cli.doctor.checks_audit import check_recorder
 from services.cli.doctor.checks_storage import check_disk
 from services.cli.doctor.doctor import CHECKS, findings_of
 from services.cli.doctor.examination import Examination, State
-from services.runtime.config import load_settings
+from services.runtime.settings.loader import load_settings
 
 from .commands import SECRET, audit_process, run
 from .crafted import event
@@ -154,7 +154,7 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
     with audit_process(tmp_path, AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="16384") as own:
         # Past the client, which keeps to the limit that the server tells it.
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("services.cli.files.sending._Sender._fitting", lambda _, outgoing: outgoing)
+            patch.setattr("services.cli.transfer.sending._Sender._fitting", lambda _, outgoing: outgoing)
             assert own.run("import", path).status == 1
         token = run("token", "--scope", "record", AFTERIMAGE_AUTH__SECRET="x" * 32).out.strip()
         own.run("doctor", AFTERIMAGE_TOKEN=token)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.files.formats import Recording, read_recordings, to_chunks
-from services.cli.files.joining import ChunkError, write_events
+from services.cli.transfer.formats import Recording, read_recordings, to_chunks
+from services.cli.transfer.joining import ChunkError, write_events
 
 from .crafted import EVERY_RECORDING, event, events, load
 
@@ -142,7 +142,7 @@ def test_a_bad_chunk_is_named(payload, message, second):
 
 
 def test_a_chunk_that_inflates_without_end(monkeypatch):
-    monkeypatch.setattr("services.cli.files.joining.MAX_PAYLOAD_BYTES", 1_000)
+    monkeypatch.setattr("services.cli.transfer.joining.MAX_PAYLOAD_BYTES", 1_000)
     with pytest.raises(ChunkError, match="more than 1,000 bytes"):
         write_events(stored([b"[" + b" " * 9_000 + b"]"]), io.BytesIO())
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.files import inflate
-from services.cli.files.formats import Problem, Recording, read_recordings, session_id_for, window_id_for
-from services.cli.files.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.cli.transfer import inflate
+from services.cli.transfer.formats import Problem, Recording, read_recordings, session_id_for, window_id_for
+from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 from .crafted import EVERY_RECORDING, SAMPLE_FILES, START_MS, event, events, gzipped, load, packed
 

@@ -12,10 +12,10 @@ import recordings
 from afterimage_client.audit.v1 import RecordingStart
 
 from services.cli.client import connect
-from services.cli.files.formats import read_recordings, session_id_for, to_chunks, window_id_for
-from services.cli.files.sending import DROPPED_TAG, send_window
-from services.runtime.auth import Scope
-from services.runtime.config import load_settings
+from services.cli.transfer.formats import read_recordings, session_id_for, to_chunks, window_id_for
+from services.cli.transfer.sending import DROPPED_TAG, send_window
+from services.runtime.identity.tokens import Scope
+from services.runtime.settings.loader import load_settings
 
 from .commands import Installation, run
 from .crafted import event, events
@@ -60,7 +60,7 @@ def test_an_import_that_was_cut_off_goes_on(audit, tmp_path, monkeypatch):
     (recording,) = read_recordings(visit)
     chunks = list(to_chunks(recording.windows[0].events))
     assert len(chunks) > 5
-    monkeypatch.setattr("services.cli.files.sending.to_chunks", lambda _: iter(chunks[:4]))
+    monkeypatch.setattr("services.cli.transfer.sending.to_chunks", lambda _: iter(chunks[:4]))
     assert "4 chunks" not in audit.run("import", visit).out
     monkeypatch.undo()
     answer = audit.run("import", visit)

@@ -17,10 +17,10 @@ import pytest
 import redis
 from patience import PATIENCE_S
 
-from services.cli.installation.look_around import way_in
-from services.cli.installation.programs import Installation
-from services.cli.installation.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
-from services.runtime.config import load_settings
+from services.cli.up.hints import way_in
+from services.cli.up.programs import Installation
+from services.cli.up.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
+from services.runtime.settings.loader import load_settings
 
 from .commands import SESSION_ID, Up, are_gone, until
 

@@ -11,7 +11,7 @@ from busy import busy_loops
 from grpc._cython import cygrpc
 from runtime.calls import SERVICE, method
 
-from services.runtime.rpc.client_streams import status_kept
+from services.runtime.client_streams import status_kept
 
 METHOD = method("StreamStream")
 PATIENCE_S = 30.0
@@ -191,7 +191,7 @@ async def test_on_a_busy_machine(campaign_rounds):
 
 
 async def test_without_the_wrapper_grpc_still_replaces_the_status():
-    """Fails once grpcio keeps the status (grpc/grpc#36066): services/runtime/rpc/client_streams.py can go then."""
+    """Fails once grpcio keeps the status (grpc/grpc#36066): services/runtime/client_streams.py can go then."""
     async with (
         served(ending(*REFUSAL, "before it reads")) as address,
         grpc.aio.insecure_channel(address) as channel,

@@ -6,8 +6,8 @@ import aiohttp
 import pytest
 from prometheus_client import Counter
 
-from services.runtime.config import SettingsError
 from services.runtime.metrics import OFF, new_registry, serve_metrics
+from services.runtime.settings.loader import SettingsError
 
 
 async def test_what_is_counted_is_shown_with_the_process():

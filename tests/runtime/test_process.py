@@ -80,7 +80,7 @@ def test_what_main_raises_is_raised():
 BAD = """
 from contextlib import asynccontextmanager
 from services.runtime import process
-from services.runtime.config import SettingsError
+from services.runtime.settings.loader import SettingsError
 
 class Broken(Exception): ...
 

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from runtime.calls import SERVICE, call, register
 
-from services.runtime.config import SettingsError, load_settings
-from services.runtime.server import serve_grpc
+from services.runtime.rpc.server import serve_grpc
 from services.runtime.settings import TlsSettings
+from services.runtime.settings.loader import SettingsError, load_settings
 from services.runtime.tls import channel, server_credentials
 
 

@@ -12,7 +12,7 @@ import redis
 from clock import Clock
 from share.parts import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
 
-from services.runtime.config import Settings, load_settings
+from services.runtime.settings.loader import Settings, load_settings
 from services.share.app import serve
 
 _EXECUTABLES = redis_executables()

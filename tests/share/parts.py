@@ -30,7 +30,7 @@ from grpc_status import rpc_status
 from patience import PATIENCE_S
 from ports import free_port
 
-from services.runtime.config import Settings
+from services.runtime.settings.loader import Settings
 from services.runtime.uuid7 import uuid7
 
 ROOT = Path(__file__).parents[2]

@@ -51,7 +51,7 @@ async def test_guesses_by_the_thousand_are_stopped(share_settings, mint, campaig
 
 async def test_what_a_stranger_says_of_his_address_is_not_believed(share_settings, mint, monkeypatch):
     # The test's peer is loopback, which is trusted; seen from elsewhere, the header counts for nothing.
-    monkeypatch.setattr("services.runtime.caller._peer_address", lambda _peer: "198.51.100.1")
+    monkeypatch.setattr("services.runtime.identity.peer._peer_address", lambda _peer: "198.51.100.1")
     settings = with_share(share_settings, requests_per_minute=60)
     async with serve(settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         share = ShareCalls(channel, mint)

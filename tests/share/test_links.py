@@ -277,7 +277,7 @@ async def test_more_visitors_than_connections(share_settings, audit, mint):
     from prometheus_client import CollectorRegistry
     from share.parts import ShareCalls
 
-    from services.runtime.caller import Caller
+    from services.runtime.identity.peer import Caller
     from services.share.app import open_links, serve
 
     session = await audit.record()

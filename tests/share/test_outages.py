@@ -23,7 +23,7 @@ from share.parts import (
     with_share,
 )
 
-from services.runtime.config import Settings
+from services.runtime.settings.loader import Settings
 from services.share.app import serve
 
 Code = grpc.StatusCode

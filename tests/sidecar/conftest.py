@@ -19,10 +19,10 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from patience import PATIENCE_S
 
 from services.runtime import log
-from services.runtime.auth import TokenMinter
+from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings import LogSettings
 from sidecar.app import serve
-from sidecar.site import WEB
+from sidecar.pages.site import WEB
 from tests.sidecar.fake_audit import FakeAudit, serving
 
 ORIGIN = "http://localhost:5173"  # of the project "demo"

@@ -10,14 +10,14 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2
 
-from services.runtime.auth import Scope, TokenVerifier, current_identity
 from services.runtime.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
-from services.runtime.interceptors import server_interceptors
+from services.runtime.identity.tokens import Scope, TokenVerifier, current_identity
 from services.runtime.metrics import new_registry
-from services.runtime.server import serve_grpc
-from sidecar import routes
+from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.server import serve_grpc
+from sidecar.wire import methods
 
-SCOPES = {**routes.scopes(), f"/{routes.AUDIT}/RecordAccessEvents": frozenset({Scope.INTERNAL})}
+SCOPES = {**methods.scopes(), f"/{methods.AUDIT}/RecordAccessEvents": frozenset({Scope.INTERNAL})}
 
 
 class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
@@ -138,12 +138,12 @@ async def serving(settings, fake, **options):
         settings,
         settings.audit,
         registrars=[lambda server: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(fake, server)],
-        service_names=[routes.AUDIT],
+        service_names=[methods.AUDIT],
         interceptors=server_interceptors(
             verifier=TokenVerifier(settings),
             scopes=SCOPES,
             registry=new_registry(),
-            grant_methods=routes.GRANT_METHODS,
+            grant_methods=methods.GRANT_METHODS,
         ),
         grace_s=0.2,
         **options,

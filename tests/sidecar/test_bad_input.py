@@ -15,7 +15,7 @@ import psutil
 import pytest
 from patience import PATIENCE_S
 
-from sidecar.routes import AUDIT
+from sidecar.wire.methods import AUDIT
 from tests.sidecar.conftest import Recorder, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"

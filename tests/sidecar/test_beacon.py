@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from sidecar import delimited
+from sidecar.wire import delimited
 from tests.browser.chromium import launched
 from tests.sidecar.conftest import Recorder
 

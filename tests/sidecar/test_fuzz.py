@@ -12,8 +12,8 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from hypothesis import HealthCheck, given, seed
 from hypothesis import strategies as st
 
-from sidecar import delimited, routes
-from sidecar.close_codes import CloseCode
+from sidecar.wire import delimited, methods
+from sidecar.wire.close_codes import CloseCode
 from tests.sidecar.conftest import Recorder, rigged
 
 FRAMES = 50  # of each example: 10,000 in all, 100,000 in a campaign
@@ -110,7 +110,7 @@ def test_random_frames(settings, campaign_rounds):
             await asyncio.to_thread(throw)
             assert seen <= {int(code) for code in CloseCode} | {1006}
             assert {1000, 4400} <= seen
-            for stream in routes.STREAMS:
+            for stream in methods.STREAMS:
                 await rig.until(lambda path=stream.path: rig.metric("connections", route=path) == 0)
         # `rigged` has waited until the service had no call open any more, `logged` looks for tracebacks.
 

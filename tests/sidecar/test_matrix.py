@@ -9,14 +9,14 @@ import aiohttp
 import pytest
 from patience import PATIENCE_S
 
-from services.runtime.auth import TokenMinter
-from sidecar import delimited, routes
+from services.runtime.identity.tokens import TokenMinter
+from sidecar.wire import delimited, methods
 from tests.sidecar.conftest import ORIGIN, Recorder
 
-STREAMS = {stream.path: stream.rpc for stream in routes.STREAMS}
-UNARY = {rpc.method: rpc for rpc in routes.UNARY if rpc.scopes}
-OPEN = {rpc.method: rpc for rpc in routes.UNARY if not rpc.scopes}
-ALL = {**STREAMS, "/record": routes.RECORD, **UNARY}
+STREAMS = {stream.path: stream.rpc for stream in methods.STREAMS}
+UNARY = {rpc.method: rpc for rpc in methods.UNARY if rpc.scopes}
+OPEN = {rpc.method: rpc for rpc in methods.UNARY if not rpc.scopes}
+ALL = {**STREAMS, "/record": methods.RECORD, **UNARY}
 RECORDING = ("/ws/record", "/record")
 FOREIGN = "https://evil.example"
 
@@ -76,7 +76,7 @@ WRONG = [
     (path, wrong)
     for path in ALL
     for wrong in REFUSED
-    if wrong != "grant too narrow" or ALL[path].method not in routes.GRANT_METHODS
+    if wrong != "grant too narrow" or ALL[path].method not in methods.GRANT_METHODS
 ]
 
 
@@ -149,7 +149,7 @@ async def test_another_projects_sessions_are_not_found(rig):
             async for _ in ws:
                 pass
             assert ws.close_code == code
-    status, _, body = await rig.post(f"/{routes.AUDIT}/GetSession", scopes=["view"], json={"sessionId": "x"})
+    status, _, body = await rig.post(f"/{methods.AUDIT}/GetSession", scopes=["view"], json={"sessionId": "x"})
     assert (status, json.loads(body)["code"]) == (404, "not_found")
 
 
@@ -161,16 +161,16 @@ async def test_open_methods_take_no_foreign_page_and_no_token_in_the_url(rig, pa
 
 
 async def test_what_is_internal_has_no_route(rig):
-    path = f"/{routes.AUDIT}/RecordAccessEvents"
+    path = f"/{methods.AUDIT}/RecordAccessEvents"
     assert (await rig.post(path, scopes=["internal", "admin"], json={}))[0] == 404
 
 
 def test_every_rpc_of_the_contract_has_a_row_or_is_internal():
-    listed = {rpc.method for rpc in (*routes.UNARY, *(stream.rpc for stream in routes.STREAMS))}
-    for service in (routes._AUDIT, routes._SHARE):
-        methods = {f"/{service.full_name}/{method.name}" for method in service.methods}
-        assert methods - listed <= {f"/{routes.AUDIT}/RecordAccessEvents"}
-    assert listed <= set(routes.scopes())
+    listed = {rpc.method for rpc in (*methods.UNARY, *(stream.rpc for stream in methods.STREAMS))}
+    for service in (methods._AUDIT, methods._SHARE):
+        served = {f"/{service.full_name}/{method.name}" for method in service.methods}
+        assert served - listed <= {f"/{methods.AUDIT}/RecordAccessEvents"}
+    assert listed <= set(methods.scopes())
 
 
 def test_the_services_want_the_same_scopes():
@@ -178,7 +178,7 @@ def test_the_services_want_the_same_scopes():
     from services.share.servicer import SCOPES as SHARE_SCOPES
 
     both = {**AUDIT_SCOPES, **SHARE_SCOPES}
-    assert {method: both[method] for method in routes.scopes()} == routes.scopes()
+    assert {method: both[method] for method in methods.scopes()} == methods.scopes()
 
 
 async def test_a_socket_ends_with_its_token(rig):

@@ -19,10 +19,10 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from patience import PATIENCE_S
 from ports import free_port, until_open
 
-from services.cli.doctor.checks_doors import check_sidecar
+from services.cli.doctor.checks_sidecar import check_sidecar
 from services.cli.doctor.examination import Examination, State
-from services.runtime.caller import ADDRESS_HEADER
-from sidecar import delimited
+from services.runtime.identity.peer import ADDRESS_HEADER
+from sidecar.wire import delimited
 from tests.sidecar.conftest import Recorder, rigged
 
 DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"

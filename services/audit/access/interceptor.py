@@ -13,16 +13,17 @@ from typing import Any
 
 import grpc
 import structlog
+from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Counter
 
-from services.audit.access.trail import METHODS, AccessEvent, Asked, Outcome, Recorded
-from services.audit.convert.access import asked
-from services.audit.storage.access_store import AccessStore
-from services.audit.viewing.revocation import Revocations
-from services.runtime.auth import Identity, current_identity
-from services.runtime.caller import CallerReader
+from services.audit.access.methods import METHODS, Recorded
+from services.audit.access.revocation import Revocations
+from services.audit.access_events import AccessEvent, Action, Asked, Outcome
+from services.audit.storage.access_event_store import AccessStore
 from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
-from services.runtime.refusals import note_admitted
+from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.tokens import Identity, current_identity
+from services.runtime.rpc.refusals import note_admitted
 from services.runtime.uuid7 import uuid7
 
 _log = structlog.get_logger("afterimage.trail")
@@ -35,6 +36,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 
     Args:
         service: Full name of AuditService.
+        asked: Converts a request to what it asks for, given the action of its method.
         store: Where entries go.
         revocations: Says whether a grant's link still stands.
         callers: Says where calls come from.
@@ -47,6 +49,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         self,
         *,
         service: str,
+        asked: Callable[[Action, Message], Asked],
         store: AccessStore,
         revocations: Revocations,
         callers: CallerReader,
@@ -55,6 +58,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         registry: CollectorRegistry,
     ) -> None:
         self._prefix = f"/{service}/"
+        self._asked = asked
         self._store = store
         self._revocations = revocations
         self._callers = callers
@@ -139,7 +143,7 @@ class _Access:
     ) -> None:
         self._owner = owner
         self._method = method
-        self._asked: Asked = asked(recorded.action, request)
+        self._asked = owner._asked(recorded.action, request)  # noqa: SLF001 - a part of it
         self._identity = identity
         self._caller = owner._callers.read(context)  # noqa: SLF001 - a part of it
         self._is_recorded = False

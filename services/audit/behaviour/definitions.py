@@ -9,10 +9,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
+from services.audit.behaviour.pages import PageRules
 from services.audit.model import Kind
-from services.runtime.config import SettingsError
-from services.runtime.settings import PageSettings
 
 MAX_DETAIL = 512
 """Characters of `detail`, as in the contract; longer ones are cut."""
@@ -100,20 +98,3 @@ class BehaviourRules:
     scroll_step_percent: float = 1.0
     clock_slack_ms: float = 1_000.0
     max_interactions: int = 100_000
-
-
-def behaviour_rules(pages: PageSettings) -> BehaviourRules:
-    """Returns the detectors' rules, with the installation's own pages.
-
-    Raises:
-        SettingsError: Naming every pattern that RE2 refuses.
-    """
-    folds, problems = [], []
-    for index, fold in enumerate(pages.folds):
-        try:
-            folds.append(FoldRule(LinearMatcher(fold.pattern), fold.placeholder))
-        except ValueError as error:
-            problems.append(f"pages.folds.{index}.pattern: {error}")
-    if problems:
-        raise SettingsError(*problems)
-    return BehaviourRules(PageRules((*folds, *DEFAULT_FOLDS), pages.hash_routes))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from services.audit.linear import compile_pattern
+from services.audit.re2_patterns import compile_pattern
 
 MAX_PAGE_LENGTH = 2_048
 """Characters of a page's name, as in the contract; longer ones are cut."""

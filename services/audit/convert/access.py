@@ -10,7 +10,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
-from services.audit.access.trail import (
+from services.audit.access_events import (
     MAX_DETAIL_CHARS,
     MAX_SUBJECT_CHARS,
     MAX_TEXT_CHARS,
@@ -20,8 +20,8 @@ from services.audit.access.trail import (
     TrailFilter,
 )
 from services.audit.convert import values
-from services.runtime.enums import EnumCodec
 from services.runtime.errors import InvalidArgument, Violations
+from services.runtime.rpc.enums import EnumCodec
 
 MAX_EVENTS = 1_000
 _UUID_V7 = 7

@@ -13,9 +13,9 @@ from services.audit import enums
 from services.audit.behaviour.heatmap import Heatmap, HeatmapQuery, heatmap_query
 from services.audit.convert import values
 from services.audit.model import SessionKey
-from services.audit.storage.behaviour_store import DEFAULT_KINDS, PageCount, PagesWanted, StoredInteraction
-from services.runtime.enums import EnumCodec
+from services.audit.storage.interaction_queries import DEFAULT_KINDS, PageCount, PagesWanted, StoredInteraction
 from services.runtime.errors import Violations
+from services.runtime.rpc.enums import EnumCodec
 
 MAX_CONTAINS = 256
 

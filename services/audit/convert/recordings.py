@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import privacy_policy_pb2
-from afterimage.recording.v1 import chunk_pb2, session_pb2
+from afterimage.recording.v1 import session_pb2
 
 from services.audit import enums
 from services.audit.convert.values import as_is, duration, session_id, timestamp, uuid
-from services.audit.ingest.device import recognise
+from services.audit.ingest.process_chunk import SentChunk
 from services.audit.ingest.recording import Ack, Flush, IngestRules, Message, Rejected, Snapshot, Stop
-from services.audit.ingest.take_in import SentChunk
-from services.audit.model import (
-    WindowHead,
-    WindowKey,
-)
-from services.audit.privacy.policy import Policy
-from services.runtime.errors import InvalidArgument, Violations
+from services.audit.ingest.start import StartRequest
+from services.audit.ingest.stream import SentEnd
+from services.audit.model import WindowKey
+from services.audit.privacy.policy.policy import Policy
+from services.runtime.errors import FailedPrecondition, InvalidArgument, Violations
 
 MAX_TAGS = 32
 MAX_TEXT = 256
 _PIXELS = 65_535
-_ANONYMOUS, _USER, _BOT = 1, 2, 4
 _REJECT_CODES = {1: 9, 2: 8, 3: 3, 4: 3}
 """By RejectReason: FAILED_PRECONDITION, RESOURCE_EXHAUSTED, INVALID_ARGUMENT, INVALID_ARGUMENT."""
 
 
-def window_head(start: pb.RecordingStart, project: str, kept_from: date) -> WindowHead:
+def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
     """Returns what a recorder says of itself and its visitor.
 
     Raises:
@@ -55,16 +50,11 @@ def window_head(start: pb.RecordingStart, project: str, kept_from: date) -> Wind
         if not 0 < len(name) <= 64 or len(value) > MAX_TEXT:
             problems.add("start.tags", f"keys have 1 to 64 characters, values at most {MAX_TEXT}: {name[:64]!r}")
     problems.raise_if_any()
-    found = recognise(start.user_agent[:1024])
-    return WindowHead(
+    return StartRequest(
         key=WindowKey(project, ids[0], ids[1]),
-        kept_from=kept_from,
         actor_id=start.actor_id,
-        actor_type=enums.actor_type.from_storage(start.actor_type)
-        or (_BOT if found.is_bot else _USER if start.actor_id else _ANONYMOUS),
-        device_type=enums.device_type.from_storage(start.device_type) or found.device_type,
-        browser=found.browser,
-        system=found.system,
+        actor_type=enums.actor_type.from_storage(start.actor_type),
+        device_type=enums.device_type.from_storage(start.device_type),
         user_agent=start.user_agent[:1024],
         language=start.language,
         viewport=_size(start.viewport),
@@ -107,9 +97,23 @@ def privacy_policy(policy: Policy) -> privacy_policy_pb2.PrivacyPolicy:
     return privacy_policy_pb2.PrivacyPolicy(**options, text_mode=f"TEXT_MODE_{text_mode.name}", rules=rules)
 
 
-def sent_chunk(chunk: chunk_pb2.Chunk) -> SentChunk:
-    """Returns a chunk as a recorder sent it."""
-    return SentChunk(chunk.seq, chunk.encoding, chunk.payload, chunk.event_count)
+def sent(request: pb.RecordSessionRequest) -> SentChunk | SentEnd:
+    """Returns a message that follows the start.
+
+    Raises:
+        FailedPrecondition: A second start (SECOND_START).
+        InvalidArgument: An empty message.
+    """
+    match request.WhichOneof("message"):
+        case "chunk":
+            chunk = request.chunk
+            return SentChunk(chunk.seq, chunk.encoding, chunk.payload, chunk.event_count)
+        case "end":
+            return SentEnd(request.end.last_seq)
+        case "start":
+            raise FailedPrecondition("there is one start in a stream, this is the second", reason="SECOND_START")
+        case _:
+            raise InvalidArgument.of("message", "must be start, chunk or end")
 
 
 def to_recorder(message: Message) -> pb.RecordSessionResponse:

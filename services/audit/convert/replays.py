@@ -7,17 +7,17 @@ from afterimage.recording.v1 import chunk_pb2
 
 from services.audit.convert.sessions import session, window
 from services.audit.convert.values import as_is, milliseconds, session_id, timestamp, uuid
-from services.audit.ingest.take_in import GZIP
+from services.audit.ingest.process_chunk import GZIP
+from services.audit.live.hub import LiveChunk
 from services.audit.model import SessionKey
-from services.audit.storage.playback import StoredPayload
-from services.audit.viewing import replay
-from services.audit.viewing.live import LiveChunk
+from services.audit.replay import replayer
+from services.audit.storage.chunk_reader import StoredPayload
 from services.runtime.errors import InvalidArgument
 
 MAX_CURSOR_WINDOWS = 1_000
 
 
-def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Wanted:
+def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replayer.Wanted:
     """Returns what a viewer asks for.
 
     Raises:
@@ -31,7 +31,7 @@ def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Want
             offset_ms = milliseconds(request.from_offset)
             if offset_ms < 0:
                 raise InvalidArgument.of("from_offset", "must not be negative")
-            return replay.Wanted(key, None, None, window, request.follow, offset_ms)
+            return replayer.Wanted(key, None, None, window, request.follow, offset_ms)
         case "from_time":
             from_ms = milliseconds(request.from_time)
         case "cursor":
@@ -41,17 +41,17 @@ def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replay.Want
             if any(entry.seq < 0 for entry in found):
                 raise InvalidArgument.of("cursor.positions.seq", "must not be negative")
             positions = {uuid(entry.window_id, "cursor.positions.window_id"): entry.seq for entry in found}
-    return replay.Wanted(key, from_ms, positions, window, request.follow)
+    return replayer.Wanted(key, from_ms, positions, window, request.follow)
 
 
-def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse | bytes:
+def replay_part(part: replayer.Part, now_ms: int) -> pb.ReplaySessionResponse | bytes:
     """Returns one message of a replay; what goes to many viewers is serialised already, once for all of them."""
     match part:
         case LiveChunk():
             return part.message(lambda stored: _chunk(stored).SerializeToString())
         case StoredPayload():
             return _chunk(part)
-        case replay.Header(summary, windows, chunks):
+        case replayer.Header(summary, windows, chunks):
             header = pb.ReplayHeader(
                 session=session(summary),
                 windows=map(window, windows),
@@ -60,9 +60,9 @@ def replay_part(part: replay.Part, now_ms: int) -> pb.ReplaySessionResponse | by
                 payload_bytes=sum(chunk.payload_bytes for chunk in chunks),
             )
             return pb.ReplaySessionResponse(header=header)
-        case replay.LiveEdge():
+        case replayer.LiveEdge():
             return pb.ReplaySessionResponse(live_edge=pb.LiveEdge(server_time=timestamp(now_ms)))
-        case replay.End(reason):
+        case replayer.End(reason):
             return pb.ReplaySessionResponse(end=pb.ReplayEnd(reason=as_is(reason)))
 
 

@@ -13,6 +13,7 @@ from afterimage.recording.v1 import interaction_pb2, session_pb2
 from services.audit import enums
 from services.audit.convert.values import duration, known, milliseconds, session_id, timestamp
 from services.audit.deletion import Receipt
+from services.audit.live.watch import Change, Removed
 from services.audit.model import (
     Kind,
     Mark,
@@ -23,8 +24,7 @@ from services.audit.model import (
     WindowSummary,
     total,
 )
-from services.audit.storage.catalog import Filter, Order
-from services.audit.viewing.watch import Change, Removed
+from services.audit.storage.session_queries import Filter, Order
 from services.runtime.errors import InvalidArgument, Violations
 
 MAX_FILTER_TAGS = 8

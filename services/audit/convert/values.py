@@ -8,8 +8,8 @@ from uuid import UUID
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.runtime.enums import EnumCodec
 from services.runtime.errors import InvalidArgument
+from services.runtime.rpc.enums import EnumCodec
 
 _MOST_MS = 2**62
 _UUID_V7 = 7

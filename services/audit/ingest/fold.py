@@ -14,17 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-import structlog
 
 from services.audit import rrweb
-from services.audit.behaviour.interactions import BehaviourState
-from services.audit.model import Kind, Mark, Total, Totals
-from services.audit.privacy.masking import Masked, MaskState
+from services.audit.model import Kind, Mark, Total
+from services.audit.privacy.masking.masker import Masked, MaskState
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
-
-_log = structlog.get_logger("afterimage.fold")
-
-STATE_VERSION = 1
+from services.audit.window_state import WindowState
 
 ACTIVE_GAP_MS = 5_000
 """Pauses between actions up to this long count as active time (PostHog's threshold, segmentation.ts)."""
@@ -50,28 +45,6 @@ _CLICK = int(MouseInteractions.CLICK)
 _ACTIVE = frozenset(map(int, rrweb.ACTIVE_SOURCES))
 
 
-class WindowState(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of a window after its last chunk. Add fields at the end only, with defaults."""
-
-    version: int = STATE_VERSION
-    seq: int = 0
-    totals: Totals = (0,) * len(Total)
-    order_ms: int = 0
-    active_ms: int = -1
-    """Time of the visitor's last action; -1: none yet."""
-    meta_seq: int = 0
-    """Chunk of the last Meta event that no full snapshot has followed yet; 0: none."""
-    url: str = ""
-    width: int = 0
-    height: int = 0
-    mask: MaskState = MaskState()
-    """Nodes that masking watches."""
-    leaks: dict[str, int] = {}
-    """What masking found so far, that is what the browser let through: by "rule field_class"."""
-    behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
-    """What the detectors know of the visitor (`findings`)."""
-
-
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What one chunk holds."""
@@ -83,32 +56,7 @@ class Facts:
     marks: tuple[Mark, ...]
 
 
-_encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(WindowState)
-
-
-def dump_state(state: WindowState) -> bytes:
-    """Returns the state as it is stored: MessagePack, about 60 bytes and the page's URL."""
-    return _encoder.encode(state)
-
-
-def load_state(data: bytes) -> WindowState:
-    """Returns a stored state; totals that were not counted when it was written begin at 0."""
-    state = _decoder.decode(data)
-    missing = len(Total) - len(state.totals)
-    return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
-
-
 NOTHING_MASKED = Masked(b"", MaskState(), {}, [])
-
-
-def read_state(data: bytes) -> WindowState:
-    """Returns a stored state; one that cannot be read costs what was counted so far, never a recording."""
-    try:
-        return load_state(data)
-    except msgspec.MsgspecError:
-        _log.error("a stored state cannot be read; counting begins anew")
-        return WindowState()
 
 
 def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: calls cost more than they tidy

@@ -17,14 +17,14 @@ import structlog
 from msgspec.structs import replace as replace_state
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.ingest.committer import Committer, Entry
-from services.audit.ingest.findings import ended
-from services.audit.ingest.fold import WindowState, read_state
-from services.audit.ingest.take_in import Folded, Intake, SentChunk
+from services.audit.ingest.batch_writer import Committer, Entry
+from services.audit.ingest.detect import ended
+from services.audit.ingest.process_chunk import Folded, Intake, SentChunk
+from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
-from services.audit.storage.store import Store
-from services.audit.viewing.live import LiveHub
+from services.audit.storage.recording_store import Store
+from services.audit.window_state import WindowState, read_state
 from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
 
 _log = structlog.get_logger("afterimage.recording")

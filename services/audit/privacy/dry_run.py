@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.audit.payload import replace_lone_surrogates
-from services.audit.privacy.masking import Masker, MaskState
-from services.audit.privacy.plugins import decode_any, encode_any
+from services.audit.privacy.masking.masker import Masker, MaskState
+from services.audit.privacy.masking.payloads import decode_any, encode_any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from services.audit.privacy.policy import Policy
+    from services.audit.privacy.policy.policy import Policy
 
 MAX_ISOLATED = 2_000
 """Places of one event whose rules are told one by one; each costs a pass over the event. Beyond, all of the

@@ -18,7 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from services.cli.command import CommandError, spoken_duration
 from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
 from services.runtime import tls
-from services.runtime.auth import Scope
+from services.runtime.identity.tokens import Scope
 
 TIMEOUT_S = 5.0
 SERVICE = "afterimage.audit.v1.AuditService"

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from services.cli.client import token_source
 from services.cli.command import spoken_duration
 from services.cli.doctor.examination import Examination, Finding, ok, problem
-from services.runtime.auth import Scope, TokenVerifier
 from services.runtime.errors import AfterimageError, PermissionDenied
+from services.runtime.identity.tokens import Scope, TokenVerifier
 from services.runtime.settings import Project, Settings
 
 
@@ -93,7 +93,7 @@ async def check_token(about: Examination, /) -> list[Finding]:
 
 
 def _may_record(about: Examination, project: Project) -> bool:
-    from sidecar.origins import Origins  # the one that decides, so that doctor never says another thing
+    from sidecar.gate.origins import Origins  # the one that decides, so that doctor never says another thing
 
     page: Any = SimpleNamespace(headers={"Origin": about.origin})  # what it reads of a request
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from services.cli.command import spoken_size
 from services.cli.doctor.examination import Examination, Finding, ok, problem, skipped
-from services.cli.running import chdb_holder
+from services.cli.instance_lock import chdb_holder
 from services.runtime.settings import is_loopback
 
 MIN_FREE_BYTES = 2 * 10**9
@@ -28,8 +28,8 @@ async def check_storage(about: Examination, /) -> list[Finding]:
 
 async def _examine_engine(about: Examination) -> list[Finding]:
     from services.audit.app import dialect_for, open_engine
-    from services.audit.storage import schema  # the engines are heavy, and no other check needs them
-    from services.audit.storage.engine import StorageAway, StorageError, Table
+    from services.audit.storage.engine.engine import StorageAway, StorageError, Table
+    from services.audit.storage.schema import migrations  # the engines are heavy, and no other check needs them
 
     settings = about.settings
     try:
@@ -45,11 +45,11 @@ async def _examine_engine(about: Examination) -> list[Finding]:
     try:
         dialect = dialect_for(settings, engine.version)
         try:
-            applied = await schema.applied_migrations(engine, dialect)
+            applied = await migrations.applied_migrations(engine, dialect)
         except StorageError:
             applied = set()
-        newest = max(step.number for step in schema.MIGRATIONS)
-        missing = sorted({step.number for step in schema.MIGRATIONS} - applied)
+        newest = max(step.number for step in migrations.MIGRATIONS)
+        missing = sorted({step.number for step in migrations.MIGRATIONS} - applied)
         if missing:
             text = f"steps {', '.join(map(str, missing))} are missing"
             return [*findings, problem("migrations", text, "run `afterimage migrate`, or start AuditService")]

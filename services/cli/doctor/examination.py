@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from services.cli.client import Client, connect
-from services.cli.running import Running
-from services.runtime.auth import Scope
-from services.runtime.config import Settings
+from services.cli.instance_lock import Running
+from services.runtime.identity.tokens import Scope
+from services.runtime.settings.loader import Settings
 
 
 class State(StrEnum):

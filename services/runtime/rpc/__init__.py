@@ -1,1 +1,1 @@
-"""gRPC as both services and the sidecar use it."""
+"""gRPC: server life cycle, interceptors, authorization, paging and metrics."""

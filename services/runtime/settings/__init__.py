@@ -1,7 +1,7 @@
 """What can be set, group by group: the typed form of afterimage.toml.
 
 Every field says what it means, its unit, and what 0 or "" means; docs/configuration.md is made of these texts.
-`services.runtime.config` reads the file and the environment into these.
+`services.runtime.settings.loader` reads the file and the environment into these.
 """
 
 from services.runtime.settings.identity import AuthSettings, TlsSettings

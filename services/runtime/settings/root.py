@@ -24,7 +24,7 @@ _DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Made by `services.runtime.config.load_settings`, which also checks it as a whole."""
+    """Everything that can be set. Made by `settings.loader.load_settings`, which also checks it as a whole."""
 
     model_config = SettingsConfigDict(
         frozen=True,

@@ -16,12 +16,14 @@ from audit.rpc import Audit, audit_settings, new_session, now_ms, problem, runni
 
 from services.audit.behaviour.heatmap import HeatmapKind, heatmap_query
 from services.audit.model import Kind, SessionKey
-from services.audit.storage.behaviour_store import BehaviourStore, PagesWanted
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.heatmap_store import HeatmapStore
-from services.audit.storage.schema import Dialect, migrate
-from services.audit.storage.store import Store
-from services.audit.viewing.grants import EVERYTHING
+from services.audit.replay.visibility import EVERYTHING
+from services.audit.storage.engine.clickhouse import ClickHouseEngine
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.interaction_queries import BehaviourStore, PagesWanted
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 T0 = 1_700_000_000_000  # of behaviour_events
 PAGE = "https://shop.example/cart"
@@ -230,18 +232,19 @@ async def test_pages_of_interactions_give_each_once(audit):
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore]]:
+async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore, HeatmapStore]]:
     database = f"t{uuid4().hex[:12]}"
     if request.param == "chdb":
-        from services.audit.storage.engine_chdb import ChdbEngine
+        from services.audit.storage.engine.chdb import ChdbEngine
 
         engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
     else:
         engine = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
     dialect = Dialect(engine.version)
     await migrate(engine, dialect)
-    store = Store(engine, dialect, {}, now_ms)
-    yield store, BehaviourStore(store)
+    retention = Retention({}, now_ms)
+    store = Store(engine, dialect, retention, now_ms)
+    yield store, BehaviourStore(engine, retention), HeatmapStore(engine, retention)
     await engine.close()
 
 
@@ -250,7 +253,7 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
 
     from services.audit.behaviour.definitions import Interaction
 
-    store, behaviour = stores
+    store, behaviour, heatmaps = stores
     key = window_key(now_ms() - 60_000)
     rng = random.Random(3)
     rows = []
@@ -270,7 +273,6 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
         rows.append(chunk(key, seq, found=found, first_number=5 * (seq - 1), device_type=1, actor_type=1))
     await store.insert([head(key)], rows)
     query = heatmap_query(page="p", kind=1)
-    heatmaps = HeatmapStore(store)
     once = await heatmaps.cells("demo", query)
     deliveries = rows * 2
     rng.shuffle(deliveries)

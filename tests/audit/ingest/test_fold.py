@@ -12,9 +12,10 @@ import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.audit.ingest.fold import ACTIVE_GAP_MS, WindowState, dump_state, fold, load_state
+from services.audit.ingest.fold import ACTIVE_GAP_MS, fold
 from services.audit.model import Kind, Total
 from services.audit.payload import decode
+from services.audit.window_state import WindowState, dump_state, load_state
 
 T = 1_700_000_000_000
 

@@ -19,7 +19,7 @@ from audit.service import chunk, client, end, start, uuid7
 from ports import until_open
 
 from services.audit.app import serve
-from services.audit.storage.engine_chdb import ChdbEngine
+from services.audit.storage.engine.chdb import ChdbEngine
 
 RECORDERS = 20
 PACE_S = 0.35

@@ -10,8 +10,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from afterimage.audit.v1 import audit_service_pb2 as pb
-from afterimage.recording.v1 import chunk_pb2
 from audit.rpc import (
     GZIP,
     audit_settings,
@@ -24,20 +22,21 @@ from audit.rpc import (
 )
 from patience import PATIENCE_S
 
+from services.audit.access.revocation import Revocations
 from services.audit.app import dialect_for, open_engine
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
-from services.audit.ingest.committer import Committer
-from services.audit.ingest.recording import IngestRules, Recording, Recordings
-from services.audit.ingest.take_in import InThisProcess, SentChunk
+from services.audit.domain_settings import policies_in_force
+from services.audit.ingest.batch_writer import Committer
+from services.audit.ingest.process_chunk import InThisProcess, SentChunk
+from services.audit.ingest.recording import Ack, IngestRules, Message, Recording, Recordings
+from services.audit.ingest.stream import record
+from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
-from services.audit.privacy.policies import Policies
-from services.audit.servicer import AuditServicer
-from services.audit.storage.schema import migrate
-from services.audit.storage.store import Store, day_of
-from services.audit.viewing.live import LiveHub
-from services.audit.viewing.revocation import Revocations
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention, day_of
+from services.audit.storage.schema.migrations import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
 
@@ -85,11 +84,11 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
     try:
         dialect = dialect_for(settings, engine.version)
         await migrate(engine, dialect)
-        store, hub = HeldStore(engine, dialect, {}, now_ms), LiveHub()
+        store, hub = HeldStore(engine, dialect, Retention({}, now_ms), now_ms), LiveHub()
         committer = Committer(store, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(session.int >> 80, number) for number in range(50)])
-        masker = Policies(settings).of("demo").masker
+        masker = policies_in_force(settings)["demo"].masker
         intake = InThisProcess(lambda _: masker, BehaviourRules())
         rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
         key = WindowKey("demo", session, uuid4())
@@ -133,12 +132,12 @@ class SlowContext:
 
     def __init__(self) -> None:
         self.writing = False
-        self.written: list[pb.RecordSessionResponse] = []
+        self.written: list[Message] = []
 
     def cancelled(self) -> bool:
         return False
 
-    async def write(self, message: pb.RecordSessionResponse) -> None:
+    async def write(self, message: Message) -> None:
         assert not self.writing, "gRPC takes one write at a time"
         self.writing = True
         await asyncio.sleep(0.05)
@@ -151,14 +150,13 @@ async def test_a_stream_that_ends_in_the_middle_of_a_write_finishes_it(tmp_path)
         shop.store.open.set()
         recording, context = await shop.begin(), SlowContext()
 
-        async def requests() -> AsyncIterator[pb.RecordSessionRequest]:
-            chunk = chunk_pb2.Chunk(seq=1, encoding=GZIP, payload=shop.payload)
-            yield pb.RecordSessionRequest(chunk=chunk)
+        async def requests() -> AsyncIterator[SentChunk]:
+            yield SentChunk(1, GZIP, shop.payload, 0)
             while not context.writing:  # noqa: ASYNC110 - the ack is on its way, and now the recorder ends
                 await asyncio.sleep(0.001)
 
-        await AuditServicer.__new__(AuditServicer)._record(requests(), context, recording)
-        assert [message.ack.through_seq for message in context.written] == [1]
+        await record(recording, requests(), lambda sent: sent, context.write, is_gone=context.cancelled)
+        assert context.written == [Ack(1)]
         await shop.recordings.close(recording)
 
 

@@ -22,7 +22,7 @@ from audit.rpc import SECRET, Audit, audit_settings, new_session, now_ms, runnin
 from ports import free_port
 
 from services.audit.app import open_engine
-from services.audit.ingest.fold import load_state
+from services.audit.window_state import load_state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from audit.storage import Clock
 
-from services.audit.storage.engine import Engine
-from services.audit.storage.engine_chdb import ChdbEngine
-from services.audit.storage.engine_clickhouse import ClickHouseEngine
-from services.audit.storage.schema import Dialect, migrate
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.engine.clickhouse import ClickHouseEngine
+from services.audit.storage.engine.engine import Engine
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])

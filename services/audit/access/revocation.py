@@ -1,0 +1,105 @@
+"""Share links that end while their grants still hold: asked on open, heard of while a stream is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+import redis.asyncio
+import structlog
+
+from services.runtime.errors import PermissionDenied, Unavailable
+from services.runtime.link_keys import LinkKeys, end_links_of_session, is_standing, revocations
+from services.runtime.redis_client import required
+
+_log = structlog.get_logger("afterimage.revocation")
+
+
+class Revocations:
+    """Knows which links still stand.
+
+    Args:
+        client: None: no Redis is set, so no grant opens anything.
+        keys: The names of the keys.
+    """
+
+    def __init__(self, client: redis.asyncio.Redis | None, keys: LinkKeys) -> None:
+        self._client = client
+        self._keys = keys
+        self._open: dict[str, set[asyncio.Timeout]] = {}
+
+    @asynccontextmanager
+    async def standing(self, link_id: str) -> AsyncIterator[None]:
+        """Lets the block run for as long as the link stands.
+
+        Raises:
+            PermissionDenied: The link has ended (LINK_ENDED), before the block or while it ran.
+            Unavailable: Redis cannot be asked (REDIS_UNAVAILABLE).
+        """
+        scope = asyncio.timeout(None)
+        try:
+            async with scope:
+                # Listening comes before looking: what ends in between is then seen by one of the two.
+                self._open.setdefault(link_id, set()).add(scope)
+                try:
+                    if not await is_standing(required(self._client), self._keys, link_id):
+                        raise _ended()
+                    yield
+                finally:
+                    self._forget(link_id, scope)
+        except TimeoutError:
+            if scope.expired():
+                raise _ended() from None
+            raise
+
+    async def end_links(self, project: str, sessions: Sequence[UUID]) -> int:
+        """Ends the share links of sessions that were deleted; returns how many stood.
+
+        Without Redis there is none to end. When it does not answer, the deletion goes on: a link to a session that is
+        gone opens nothing.
+        """
+        ended = 0
+        if self._client is None:
+            return ended
+        try:
+            for session in sessions:
+                ended += await end_links_of_session(self._client, self._keys, project, str(session))
+        except Unavailable:
+            _log.warning("the share links of deleted sessions were not ended", sessions=len(sessions))
+        return ended
+
+    async def run(self) -> None:
+        """Listens for revocations until it is cancelled."""
+        if self._client is None:
+            return
+        async for link_id in revocations(self._client, self._keys):
+            if link_id is not None:
+                self._end(link_id)
+            else:
+                await self._look()
+
+    async def _look(self) -> None:
+        """Looks at the links of all open streams: messages may have been missed."""
+        for link_id in list(self._open):
+            try:
+                if not await is_standing(required(self._client), self._keys, link_id):
+                    self._end(link_id)
+            except Unavailable:
+                _log.warning("cannot see whether a share link still stands", link_id=link_id)
+
+    def _end(self, link_id: str) -> None:
+        now = asyncio.get_running_loop().time()
+        for scope in self._open.get(link_id, ()):
+            scope.reschedule(now)
+
+    def _forget(self, link_id: str, scope: asyncio.Timeout) -> None:
+        scopes = self._open.get(link_id, set())
+        scopes.discard(scope)
+        if not scopes:
+            self._open.pop(link_id, None)
+
+
+def _ended() -> PermissionDenied:
+    return PermissionDenied("the share link has ended", reason="LINK_ENDED")

@@ -1,0 +1,110 @@
+"""The rules of the domain as the settings configure them: privacy policies by project, and the detectors' rules."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
+from services.audit.privacy.masking.masker import Masker
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.privacy.policy.policy import Method, Policy, PolicyError, Problem
+from services.audit.privacy.registry import InForce, Policies
+from services.runtime.identity.signing_secret import signing_secret
+from services.runtime.settings import PageSettings, Settings
+from services.runtime.settings.loader import SettingsError, settings_file
+from services.runtime.settings.toml_positions import line_of
+
+_log = structlog.get_logger("afterimage.policies")
+
+
+def read_policies(settings: Settings, file: Path | None = None) -> dict[str, Policy]:
+    """Returns the policy of each project.
+
+    Args:
+        settings: The tables `[privacy]` and `[projects.privacy]`.
+        file: Where they were read from, for the errors; None: where settings are read from if nothing is said.
+
+    Raises:
+        SettingsError: Naming everything that is wrong in any of the policies, with file and line.
+    """
+    problems: list[str] = []
+    found: dict[str, Policy] = {}
+    for number, project in enumerate(settings.projects):
+        try:
+            found[project.id] = load_policy(settings.privacy, project.privacy or None, f"projects.{project.id}")
+        except PolicyError as error:
+            problems += [_sentence(each, number, settings_file(file)) for each in error.problems]
+    if problems:
+        raise SettingsError(*dict.fromkeys(problems))
+    return found
+
+
+def policies_in_force(settings: Settings) -> dict[str, InForce]:
+    """Returns the policy of each project with its masker.
+
+    Raises:
+        SettingsError: Naming everything that is wrong in any of the policies.
+    """
+    secret = signing_secret(settings)
+    policies = read_policies(settings)
+    if secret is None:
+        problems = [
+            f'projects.{project}: privacy: the method "hash" needs auth.secret, which keys it'
+            for project, policy in policies.items()
+            if any(rule.method is Method.HASH for rule in policy.rules)
+        ]
+        if problems:
+            raise SettingsError(*problems)
+
+    def in_force(project: str, policy: Policy) -> InForce:
+        key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.encode(), hashlib.sha256)
+        return InForce(policy, Masker(policy, key), key)
+
+    return {project: in_force(project, policy) for project, policy in policies.items()}
+
+
+def reload_policies(policies: Policies, read_settings: Callable[[], Settings]) -> bool:
+    """Reads the policies again; a bad one changes nothing. Returns whether the new ones are in force."""
+    try:
+        fresh = policies_in_force(read_settings())
+    except SettingsError as error:
+        _log.error("the privacy policies were not reloaded, the old ones stay in force", problems=error.problems)
+        return False
+    policies.replace(fresh)
+    return True
+
+
+def behaviour_rules(pages: PageSettings) -> BehaviourRules:
+    """Returns the detectors' rules, with the installation's own pages.
+
+    Raises:
+        SettingsError: Naming every pattern that RE2 refuses.
+    """
+    folds, problems = [], []
+    for index, fold in enumerate(pages.folds):
+        try:
+            folds.append(FoldRule(LinearMatcher(fold.pattern), fold.placeholder))
+        except ValueError as error:
+            problems.append(f"pages.folds.{index}.pattern: {error}")
+    if problems:
+        raise SettingsError(*problems)
+    return BehaviourRules(PageRules((*folds, *DEFAULT_FOLDS), pages.hash_routes))
+
+
+def _sentence(problem: Problem, project: int, file: Path | None) -> str:
+    """Returns one problem with the file and the line that it is in, where a file has it."""
+    of_project = problem.keys[0] == "projects"
+    # What is wrong for all projects is told once.
+    where = problem.where if of_project else problem.where.partition(": ")[2]
+    try:
+        text = file.read_text() if file else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    line = line_of(text, ["projects", project, *problem.keys[1:]] if of_project else problem.keys)
+    return f"{file}:{line}: {where}: {problem.reason}" if line else f"{where}: {problem.reason}"

@@ -1,0 +1,183 @@
+"""Group commit: while one insert is in flight, the next batch gathers.
+
+An idle server stores a lone chunk at once; a busy one fills larger batches while the engine works, so that throughput
+rises by itself and latency stays at about two inserts. An insert has a price of its own, whatever its size, so a batch
+that is already large waits a moment longer to become full, and on a server that has more to do than it can every batch
+does; else nothing ever waits. What gathers is bounded in bytes and rows: `submit` waits when the bound is reached, the
+stream behind it stops being read, and the pressure reaches the recorder.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from services.audit.model import ChunkRow, WindowHead
+from services.audit.storage.engine.engine import StorageError
+from services.audit.storage.recording_store import Store
+
+_log = structlog.get_logger("afterimage.batch_writer")
+
+FIRST_RETRY_S = 0.1
+LONGEST_RETRY_S = 5.0
+
+LARGE_ROWS = 100
+FULL_ROWS = 500
+LINGER_S = 0.05
+"""A batch of LARGE_ROWS waits up to LINGER_S for FULL_ROWS. Measured on chDB (docs/benchmarks.md): an insert
+of one row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
+
+PRESSED_LOAD = 2.0
+PRESSED_BATCHES = 8
+PRESSED_LINGER_S = 0.15
+LOOK_S = 0.01
+"""When at so many batches in a row more chunks than PRESSED_LOAD wait for each worker, every batch waits up to
+PRESSED_LINGER_S: what an insert costs is then time in which chunks could be taken in. It waits only as long as chunks
+are being taken in, which it looks at every LOOK_S: recorders may all be waiting for this very insert."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something to be stored: a chunk, the head that goes before it, or a head alone.
+
+    `stored` is called on the event loop once it is durable.
+    """
+
+    stored: Callable[[], None]
+    chunk: ChunkRow | None = None
+    head: WindowHead | None = None
+    again: bool = False
+    """The chunk is stored already, and is stored once more with what its window's end decided."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What the entry counts against the bound."""
+        return len(self.chunk.payload) + 1024 if self.chunk else 1024
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was stored since the start."""
+
+    inserts: int = 0
+    failures: int = 0
+    chunks: int = 0
+    events: int = 0
+    payload_bytes: int = 0
+
+
+class Committer:
+    """Stores entries in the order in which they were submitted, many at a time.
+
+    Args:
+        store: Where they go.
+        max_batch_bytes: Most bytes of payload that gather.
+        max_batch_rows: Most entries that gather.
+        load: Tells how many chunks are being taken in, and wait for it, for each that can be at a time.
+    """
+
+    def __init__(
+        self, store: Store, *, max_batch_bytes: int, max_batch_rows: int, load: Callable[[], float] = lambda: 0.0
+    ) -> None:
+        self._store = store
+        self._load = load
+        self._max_bytes = max_batch_bytes
+        self._max_rows = max_batch_rows
+        self._batch: list[Entry] = []
+        self._batch_bytes = 0
+        self._work = asyncio.Event()
+        self._full = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._failing_since: float | None = None
+        self.counts = Counts()
+
+    @property
+    def failing_for_s(self) -> float:
+        """For how long inserts have been failing, in seconds; 0.0: they are not."""
+        return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that have gathered for the next insert."""
+        return self._batch_bytes
+
+    async def submit(self, entry: Entry) -> None:
+        """Takes an entry, waiting while the batch is full."""
+        while self._batch_bytes >= self._max_bytes or len(self._batch) >= self._max_rows:
+            self._room.clear()
+            await self._room.wait()
+        self._batch.append(entry)
+        self._batch_bytes += entry.size_bytes
+        self._idle.clear()
+        self._work.set()
+        if len(self._batch) >= FULL_ROWS:
+            self._full.set()
+
+    async def run(self) -> None:
+        """Stores batches until it is cancelled."""
+        pressed = 0
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            pressed = pressed + 1 if self._load() > PRESSED_LOAD else 0
+            if pressed > PRESSED_BATCHES:
+                until_s = time.monotonic() + PRESSED_LINGER_S
+                while time.monotonic() < until_s and self._has_room and self._load():
+                    await self._linger(LOOK_S)
+            elif len(self._batch) >= LARGE_ROWS and self._has_room:
+                await self._linger(LINGER_S)
+            batch, self._batch, self._batch_bytes = self._batch, [], 0
+            self._room.set()
+            if batch:
+                await self._store_whole(batch)
+                for entry in batch:
+                    entry.stored()
+            if not self._batch:
+                self._idle.set()
+
+    @property
+    def _has_room(self) -> bool:
+        return len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes
+
+    async def drain(self) -> None:
+        """Waits until everything submitted so far is durable."""
+        await self._idle.wait()
+
+    async def _linger(self, timeout_s: float) -> None:
+        self._full.clear()
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._full.wait()
+        except TimeoutError:
+            return
+
+    async def _store_whole(self, batch: list[Entry]) -> None:
+        """Stores a batch, trying again until it is stored: a batch is never given up."""
+        heads = list({(entry.head.key, entry.head.ended): entry.head for entry in batch if entry.head}.values())
+        chunks = [entry.chunk for entry in batch if entry.chunk]
+        retry_s = FIRST_RETRY_S
+        while True:
+            try:
+                await self._store.insert(heads, chunks)
+            except StorageError as error:
+                if self._failing_since is None:
+                    self._failing_since = time.monotonic()
+                self.counts.failures += 1
+                _log.warning("insert failed, will be tried again", error=error.detail[:300], chunks=len(chunks))
+                await asyncio.sleep(retry_s)
+                retry_s = min(retry_s * 2, LONGEST_RETRY_S)
+            else:
+                self._failing_since = None
+                self.counts.inserts += 1
+                new = [entry.chunk for entry in batch if entry.chunk and not entry.again]
+                self.counts.chunks += len(new)
+                self.counts.events += sum(chunk.event_count for chunk in new)
+                self.counts.payload_bytes += sum(len(chunk.payload) for chunk in new)
+                return

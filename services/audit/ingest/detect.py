@@ -1,0 +1,94 @@
+"""What the detectors find in a chunk, or at a window's end, put into the window's state: totals and marks. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import msgspec
+
+from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.behaviour.interactions import finish, observe
+from services.audit.ingest.fold import MAX_MARKS
+from services.audit.model import ChunkRow, Kind, Mark, Total, WindowHead
+from services.audit.rrweb import Event
+from services.audit.storage.codecs.interaction_rows import pack_rows
+from services.audit.storage.retention import day_of
+from services.audit.window_state import WindowState, dump_state
+
+COUNTED = {
+    Kind.RAGE_CLICK: Total.RAGE_CLICKS,
+    Kind.DEAD_CLICK: Total.DEAD_CLICKS,
+    Kind.QUICK_BACK: Total.QUICK_BACKS,
+    Kind.ERROR_CLICK: Total.ERROR_CLICKS,
+    Kind.MOUSE_THRASH: Total.MOUSE_THRASHES,
+}
+"""Findings that have a running total and a mark on the timeline. Pages and errors have theirs from the fold."""
+
+
+def find(
+    before: WindowState, after: WindowState, events: Sequence[Event], rules: BehaviourRules
+) -> tuple[WindowState, list[Interaction]]:
+    """Returns the state after a chunk with what its events tell of behaviour, and the interactions in it.
+
+    Args:
+        before: The state before the chunk.
+        after: The state after it, as the fold left it.
+        events: The chunk's events.
+        rules: The thresholds.
+    """
+    behaviour, found = observe(before.behaviour, events, rules)
+    return _counted(msgspec.structs.replace(after, behaviour=behaviour), found), found
+
+
+def marks_of(found: Sequence[Interaction]) -> tuple[Mark, ...]:
+    """Returns what a timeline shows of the interactions."""
+    return tuple(Mark(one.kind, one.time_ms, one.detail, count=one.count) for one in found if one.kind in COUNTED)
+
+
+def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Interaction]) -> bytes:
+    """Returns the rows that store a chunk's interactions.
+
+    Args:
+        head: The window's.
+        seq: The chunk's.
+        first_number: How many interactions of the window came before.
+        found: The interactions.
+    """
+    day = day_of(head.key.session_key.start_ms)
+    who = (head.device_type, head.actor_type)
+    return pack_rows(head.key, day, head.kept_from, seq, who, first_number, found)
+
+
+def ended(
+    head: WindowHead, last: ChunkRow, state: WindowState, rules: BehaviourRules
+) -> tuple[WindowState, ChunkRow | None]:
+    """Returns the state after a window's end, and its last chunk's row again with what the end decides.
+
+    The row that is stored again has the same key and payload, totals that are not smaller, and the state after
+    the end: so the end has a place in storage, and a recorder that comes back goes on from it. None: the end
+    decides nothing.
+    """
+    behaviour, found = finish(state.behaviour, int(state.behaviour.clock_ms), rules)
+    if behaviour == state.behaviour:
+        return state, None
+    first_number = state.behaviour.kept
+    state = _counted(msgspec.structs.replace(state, behaviour=behaviour), found)
+    row = replace(
+        last,
+        totals=state.totals,
+        marks=(*last.marks, *marks_of(found))[:MAX_MARKS],
+        state=dump_state(state),
+        interactions=rows_of(head, last.seq, first_number, found),
+    )
+    return state, row
+
+
+def _counted(state: WindowState, found: Sequence[Interaction]) -> WindowState:
+    places = [COUNTED[one.kind] for one in found if one.kind in COUNTED]
+    if not places:
+        return state
+    totals = list(state.totals)
+    for place in places:
+        totals[place] += 1
+    return msgspec.structs.replace(state, totals=tuple(totals))

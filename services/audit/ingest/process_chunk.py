@@ -1,0 +1,164 @@
+"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold, find."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, TypeAlias
+
+from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.ingest.detect import find, marks_of, rows_of
+from services.audit.ingest.fold import MAX_MARKS, fold
+from services.audit.model import ChunkRow, WindowHead
+from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
+from services.audit.privacy.masking.masker import Masker
+from services.audit.window_state import WindowState, dump_state, read_state
+
+IDENTITY = 1
+GZIP = 2
+
+OFF_LOOP_BYTES = 64 * 1024
+"""Payloads larger than this leave the event loop: they inflate and decode for more than about 2 ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentChunk:
+    """A chunk as a recorder sent it; `encoding` is the contract's ChunkEncoding."""
+
+    seq: int
+    encoding: int
+    payload: bytes
+    event_count: int
+
+
+Folded: TypeAlias = WindowState | bytes
+"""A window's state; as it is stored where it was folded by another process, and nobody needs to read it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenIn:
+    """A chunk as it is stored.
+
+    Attributes:
+        state: The window's state after it.
+        row: What is stored.
+        masked: How often each rule found something in each class of field; never what.
+    """
+
+    state: Folded
+    row: ChunkRow
+    masked: dict[tuple[str, str], int]
+
+
+def take_in(
+    head: WindowHead,
+    state: WindowState,
+    sent: SentChunk,
+    bounds: Bounds,
+    masker: Masker,
+    rules: BehaviourRules | None,
+) -> TakenIn:
+    """Returns a chunk as it is stored. Pure.
+
+    The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
+    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events. Without `rules`
+    no interactions are looked for.
+
+    Raises:
+        BadPayload: If the chunk cannot be stored; the state is what it was.
+    """
+    key = head.key
+    payload = sent.payload
+    if len(payload) > bounds.max_bytes:
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: {len(payload):,} bytes are more than max_chunk_bytes ({bounds.max_bytes:,}); "
+            "send smaller chunks",
+        )
+    if sent.encoding == GZIP:
+        text = inflate(payload, bounds)
+    elif sent.encoding == IDENTITY:
+        text = payload
+    else:
+        raise BadPayload(Fault.INVALID_PAYLOAD, "encoding: must be IDENTITY or GZIP")
+    decoded = decode_chunk(text)
+    events = decoded.events
+    if sent.event_count and sent.event_count != len(events):
+        raise BadPayload(
+            Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
+        )
+    masked = masker.mask(state.mask, text, decoded)
+    events = masked.events
+    if masked.text is not text or sent.encoding != GZIP:
+        text = masked.text
+        payload = deflate(text)
+    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
+    check_times(events, facts.first_ms, facts.last_ms, bounds)
+    if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
+        facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
+    found: list[Interaction] = []
+    if rules is not None:
+        after, found = find(state, after, events, rules)
+    row = ChunkRow(
+        key=key,
+        seq=after.seq,
+        kept_from=head.kept_from,
+        order_ms=after.order_ms,
+        first_ms=facts.first_ms,
+        last_ms=facts.last_ms,
+        event_count=len(events),
+        snapshot_ms=facts.snapshot_ms,
+        snapshot_seq=facts.snapshot_seq,
+        marks=(*facts.marks, *marks_of(found))[:MAX_MARKS],
+        totals=after.totals,
+        state=dump_state(after),
+        payload=payload,
+        interactions=rows_of(head, after.seq, state.behaviour.kept, found),
+    )
+    return TakenIn(after, row, masked.counts)
+
+
+class Intake(Protocol):
+    """Where chunks are taken in."""
+
+    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
+        """Returns a chunk as it is stored; see `take_in`."""
+        ...
+
+    def policies_changed(self) -> None:
+        """Goes by the policies that are in force now."""
+        ...
+
+    def load(self) -> float:
+        """Returns how many chunks are being taken in, and wait for it, for each that can be at a time."""
+        ...
+
+
+class InThisProcess:
+    """Takes chunks in where they arrive."""
+
+    def __init__(self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None) -> None:
+        """Takes what decides.
+
+        Args:
+            masker: Gives the masker of the policy that is in force for a project now.
+            behaviour: Thresholds of the detectors; None: no interactions are looked for.
+        """
+        self._masker = masker
+        self._behaviour = behaviour
+
+    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
+        """Returns a chunk as it is stored; see `take_in`."""
+        folded = read_state(state) if isinstance(state, bytes) else state
+        arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
+        if len(sent.payload) > OFF_LOOP_BYTES:
+            return await asyncio.to_thread(take_in, *arguments)
+        return take_in(*arguments)
+
+    def policies_changed(self) -> None:
+        """Does nothing: the masker is asked for with each chunk."""
+
+    def load(self) -> float:
+        """Returns 0.0: what waits, waits in the streams, where nobody counts it."""
+        return 0.0

@@ -1,0 +1,160 @@
+"""Whether a recording may begin, and under which rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.recording import IngestRules
+from services.audit.ingest.user_agent import recognise
+from services.audit.live.hub import LiveHub
+from services.audit.model import WindowHead, WindowKey
+from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
+from services.audit.privacy.policy.policy import Policy
+from services.audit.privacy.registry import Policies
+from services.audit.storage.retention import NowMs, day_of
+from services.runtime.errors import InvalidArgument, PermissionDenied
+from services.runtime.identity.tokens import Identity, Scope
+from services.runtime.settings import Settings
+
+_DAY_MS = 86_400_000
+_ANONYMOUS, _USER, _BOT = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What a recorder sends of itself and its visitor, each field within its bounds.
+
+    Attributes:
+        actor_type: 0: to be derived from the user agent and `actor_id`.
+        device_type: 0: to be derived from the user agent.
+        imported: Whether the recording was made elsewhere, at another time.
+    """
+
+    key: WindowKey
+    actor_id: str
+    actor_type: int
+    device_type: int
+    user_agent: str
+    language: str
+    viewport: tuple[int, int]
+    screen: tuple[int, int]
+    first_url: str
+    recorder_name: str
+    recorder_version: str
+    tags: Mapping[str, str]
+    imported: bool
+
+    def head(self, kept_from: date) -> WindowHead:
+        """Returns the head of the window, completed by what the user agent shows."""
+        found = recognise(self.user_agent)
+        return WindowHead(
+            key=self.key,
+            kept_from=kept_from,
+            actor_id=self.actor_id,
+            actor_type=self.actor_type or (_BOT if found.is_bot else _USER if self.actor_id else _ANONYMOUS),
+            device_type=self.device_type or found.device_type,
+            browser=found.browser,
+            system=found.system,
+            user_agent=self.user_agent,
+            language=self.language,
+            viewport=self.viewport,
+            screen=self.screen,
+            first_url=self.first_url,
+            recorder_name=self.recorder_name,
+            recorder_version=self.recorder_version,
+            tags=dict(self.tags),
+            imported=self.imported,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A recording that may begin."""
+
+    head: WindowHead
+    rules: IngestRules
+    policy: Policy
+
+
+class RecordingAdmission:
+    """Decides on the `start` of a recorder.
+
+    Args:
+        settings: Limits and projects.
+        policies: What is masked.
+        behaviour: Thresholds of the detectors; None: no interactions are looked for.
+        hub: Where recorders and viewers of this server meet.
+        now_ms: The server's clock.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        policies: Policies,
+        behaviour: BehaviourRules | None,
+        hub: LiveHub,
+        now_ms: NowMs,
+    ) -> None:
+        self._settings = settings
+        self._behaviour = behaviour
+        self._policies = policies
+        self.hub = hub
+        self._now_ms = now_ms
+
+    @staticmethod
+    def check_scope(identity: Identity, *, imported: bool) -> None:
+        """Checks that a token allows a recording of this kind.
+
+        Raises:
+            PermissionDenied: It does not (SCOPE_MISSING).
+        """
+        if imported and Scope.ADMIN not in identity.scopes:
+            raise PermissionDenied("start.imported: needs a token with the scope admin", reason="SCOPE_MISSING")
+        if not imported and Scope.RECORD not in identity.scopes:
+            raise PermissionDenied("recording needs a token with the scope record", reason="SCOPE_MISSING")
+
+    def admit(self, start: StartRequest) -> Admitted:
+        """Returns what is recorded, and under which rules.
+
+        Raises:
+            InvalidArgument: A session id that is too old or ahead.
+        """
+        now_ms = self._now_ms()
+        project, start_ms = start.key.project, start.key.session_key.start_ms
+        limits = self._settings.ingest
+        bounds = Bounds(
+            limits.max_chunk_bytes,
+            limits.max_inflated_bytes,
+            max_timestamp_ms=now_ms + round(limits.max_future_s * 1000),
+        )
+        if start.imported:
+            head = start.head(max(day_of(now_ms), day_of(start_ms)))
+            bounds = replace(bounds, min_timestamp_ms=0, max_timestamp_ms=MAX_TIMESTAMP_MS)
+        else:
+            self._check_time(project, start_ms, now_ms)
+            head = start.head(day_of(start_ms))
+        rules = IngestRules(
+            bounds,
+            limits.max_unacked_bytes,
+            limits.flush_interval_s,
+            limits.watched_flush_interval_s,
+            self._behaviour,
+        )
+        in_force = self._policies.of(project)
+        return Admitted(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
+
+    def _check_time(self, project: str, start_ms: int, now_ms: int) -> None:
+        ahead_s = (start_ms - now_ms) / 1000
+        if ahead_s > self._settings.ingest.max_future_s:
+            raise InvalidArgument.of(
+                "start.session_id",
+                f"its time is {ahead_s:.0f} s ahead of the server's clock, more than max_future_s "
+                f"({self._settings.ingest.max_future_s:.0f})",
+            )
+        configured = self._settings.project(project)
+        days = configured.retention_days if configured else 0
+        if days and start_ms < now_ms - days * _DAY_MS:
+            raise InvalidArgument.of("start.session_id", f"its time is before the project's retention of {days} days")

@@ -1,0 +1,1 @@
+"""Worker pool that processes chunks outside the gRPC process's GIL."""

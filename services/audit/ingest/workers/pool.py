@@ -1,0 +1,275 @@
+"""The processes in which chunks are taken in, so that masking and detecting are not bound by one interpreter.
+
+They are started with the first chunk. A chunk goes to the worker with the least to do, together with its window's
+state, and comes back as a row. Until a worker is ready, and while none is, chunks are taken in here. A worker that
+dies is replaced and its chunks are given to others; a chunk with which workers die again and again is refused, so that
+one bad chunk cannot stop the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, nullcontext
+from typing import cast
+
+import structlog
+
+from services.audit.ingest.process_chunk import Folded, InThisProcess, SentChunk, TakenIn
+from services.audit.ingest.workers.protocol import (
+    Answer,
+    FrameKind,
+    Frames,
+    Job,
+    Setup,
+    decode_answer,
+    encode,
+    frame,
+)
+from services.audit.model import WindowHead
+from services.audit.payload import BadPayload, Bounds, Fault
+from services.audit.window_state import dump_state
+
+_log = structlog.get_logger("afterimage.workers")
+
+MOST_BY_DEFAULT = 4
+"""Workers that are started if nobody says how many: they take in what the process with the streams can carry."""
+
+MAX_TRIES = 3
+RESTART_S = 1.0
+"""Pause before a worker that died within this time of its start is replaced."""
+
+RETRY_S = 5.0
+"""Pause before a start that failed is tried again."""
+
+STOP_S = 5.0
+"""How long a worker may take to end before it is killed."""
+
+
+def default_count() -> int:
+    """Returns how many workers are started if nobody says: one a core, none if there is one core only."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_BY_DEFAULT) if cores > 1 else 0
+
+
+def _command(link: socket.socket) -> list[str]:
+    """Returns the command that runs a worker which inherits the socket."""
+    return [sys.executable, "-m", "services.audit.ingest.workers.process", str(link.fileno())]
+
+
+class _Died(Exception):  # noqa: N818 - says what became of a worker
+    """The worker died before it answered."""
+
+
+class _Link(asyncio.Protocol):
+    """A worker as this process sees it."""
+
+    def __init__(self, pool: Workers) -> None:
+        self._pool = pool
+        self._frames = Frames()
+        self._transport: asyncio.WriteTransport | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.started_s = time.monotonic()
+        self.ready = False
+        self.waiting: dict[int, asyncio.Future[Answer]] = {}
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.WriteTransport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        for kind, body in self._frames.feed(data):
+            if kind == FrameKind.READY:
+                self.ready = True
+                continue
+            answer = decode_answer(body)
+            asked = self.waiting.pop(answer.number, None)
+            if asked is not None and not asked.done():
+                asked.set_result(answer)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it came
+        self.ready = False
+        waiting, self.waiting = self.waiting, {}
+        for asked in waiting.values():
+            if not asked.done():
+                asked.set_exception(_Died())
+        self._pool.lost(self)
+
+    def send(self, data: bytes) -> None:
+        assert self._transport is not None  # noqa: S101 - it is made before anybody has the link
+        self._transport.write(data)
+
+    def close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+
+class Workers:
+    """Takes chunks in, in processes of their own. Made by `workers`.
+
+    Attributes:
+        deaths: Workers that died since the start.
+    """
+
+    def __init__(self, count: int, here: InThisProcess, setup: Callable[[], Setup]) -> None:
+        self._count = count
+        self._here = here
+        self._setup = setup
+        self._links: list[_Link] = []
+        self._is_started = self._is_closing = False
+        self._last_number = 0
+        self._suspects = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """Those that start workers."""
+        self.deaths = 0
+
+    @property
+    def ready_count(self) -> int:
+        """Workers that take chunks in at this moment."""
+        return sum(link.ready for link in self._links)
+
+    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
+        """Returns a chunk as it is stored; see `process_chunk.take_in`. The state in it is as stored.
+
+        Raises:
+            BadPayload: If the chunk cannot be stored.
+            RuntimeError: If a worker failed; its log says how.
+        """
+        if not self._is_started:  # a server that records nothing needs none
+            self._is_started = True
+            for _ in range(self._count):
+                self._in_background(self._start_one())
+        for attempt in range(MAX_TRIES):
+            # One chunk that a worker died with is tried at a time: so the guilty one is known.
+            async with self._suspects if attempt else nullcontext():
+                link = self._least_busy()
+                if link is None and not attempt:
+                    return await self._here.take_in(head, state, sent, bounds)
+                while link is None:
+                    await asyncio.sleep(RESTART_S / 10)
+                    link = self._least_busy()
+                try:
+                    return _taken(await self._ask(link, head, state, sent, bounds))
+                except _Died:
+                    continue
+        _log.error("a chunk was refused: workers die with it", session=str(head.key.session), seq=sent.seq)
+        raise BadPayload(
+            Fault.INVALID_PAYLOAD, f"payload: the process that took it in died, {MAX_TRIES} times in a row"
+        )
+
+    def policies_changed(self) -> None:
+        """Gives the workers their setup anew; it holds for all chunks that come after."""
+        setup = frame(FrameKind.SETUP, pickle.dumps(self._setup()))
+        for link in self._links:
+            link.send(setup)
+
+    def load(self) -> float:
+        """Returns how many chunks each worker has, the one that it is at included."""
+        return sum(len(link.waiting) for link in self._links) / self._count
+
+    def lost(self, link: _Link) -> None:
+        """Replaces a worker that is gone."""
+        if link not in self._links:
+            return
+        self._links.remove(link)
+        if self._is_closing:
+            return
+        self.deaths += 1
+        self._in_background(self._replace(link))
+
+    async def close(self) -> None:
+        """Ends the processes."""
+        self._is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        links = list(self._links)
+        for link in links:
+            link.close()
+        await asyncio.gather(*(asyncio.to_thread(_end, link.process) for link in links if link.process))
+
+    async def _replace(self, link: _Link) -> None:
+        ran_s = time.monotonic() - link.started_s
+        status = await asyncio.to_thread(_end, link.process) if link.process else None
+        _log.error("a worker died and is replaced", status=status, ran_s=round(ran_s, 1))
+        if ran_s < RESTART_S:
+            await asyncio.sleep(RESTART_S)
+        await self._start_one()
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_one(self) -> None:
+        while True:
+            try:
+                return await self._start()
+            except OSError as error:  # no memory, no more processes or files
+                _log.error("a worker cannot be started, will be tried again", error=str(error))
+                await asyncio.sleep(RETRY_S)
+
+    async def _start(self) -> None:
+        link = _Link(self)
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                link.process = subprocess.Popen(_command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
+            await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
+        except BaseException:
+            ours.close()  # which also ends the worker
+            raise
+        self._links.append(link)
+        link.send(frame(FrameKind.SETUP, pickle.dumps(self._setup())))
+
+    def _least_busy(self) -> _Link | None:
+        ready = [link for link in self._links if link.ready]
+        return min(ready, key=lambda link: len(link.waiting)) if ready else None
+
+    async def _ask(self, link: _Link, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> Answer:
+        self._last_number = number = self._last_number + 1
+        stored = state if isinstance(state, bytes) else dump_state(state)
+        job = Job(number, head.key, head.kept_from, head.device_type, head.actor_type, stored, sent, bounds)
+        asked: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        link.waiting[number] = asked
+        link.send(frame(FrameKind.JOB, encode(job)))
+        return await asked
+
+
+def _taken(answer: Answer) -> TakenIn:
+    if answer.fault is not None:
+        raise BadPayload(answer.fault, answer.message)
+    if answer.row is None:
+        raise RuntimeError("a worker could not take a chunk in")
+    masked = {(rule, field): count for rule, field, count in answer.masked}
+    return TakenIn(answer.row.state, answer.row, masked)
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Waits until a process has ended, and ends it if that takes too long; returns its exit status."""
+    try:
+        return process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+@asynccontextmanager
+async def workers(count: int, here: InThisProcess, setup: Callable[[], Setup]) -> AsyncIterator[Workers]:
+    """Runs processes that take chunks in while the block runs.
+
+    Args:
+        count: How many.
+        here: Takes chunks in while none of them is ready.
+        setup: Gives what they go by.
+    """
+    pool = Workers(count, here, setup)
+    try:
+        yield pool
+    finally:
+        await pool.close()

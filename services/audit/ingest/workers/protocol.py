@@ -1,0 +1,103 @@
+"""The protocol between the pool and its workers: frames of a length, a kind and a body, over a socket.
+
+The body of a job and of an answer is MessagePack; that of a setup, a few times in a process's life, is a pickle.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from enum import IntEnum
+
+import msgspec
+
+from services.audit.ingest.process_chunk import SentChunk
+from services.audit.model import ChunkRow, WindowKey
+from services.audit.payload import Bounds, Fault
+from services.audit.privacy.policy.policy import Policy
+from services.runtime.settings import LogSettings, PageSettings
+
+
+class FrameKind(IntEnum):
+    """What a frame holds."""
+
+    SETUP = 1
+    JOB = 2
+    ANSWER = 3
+    READY = 4
+    """The worker has its setup; no body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker goes by until it gets the next one.
+
+    Attributes:
+        policies: By project: the policy, and the key of its hashes.
+        pages: How URLs become pages, for the detectors; None: no interactions are looked for.
+        log: Where the worker's own log goes.
+        recursion_limit: Frames of Python and levels of JSON.
+    """
+
+    policies: dict[str, tuple[Policy, bytes]] = field(repr=False)
+    pages: PageSettings | None
+    log: LogSettings
+    recursion_limit: int
+
+
+class Job(msgspec.Struct, array_like=True, gc=False):
+    """A chunk to be taken in: the arguments of `take_in`, of the window's head what a row carries."""
+
+    number: int
+    key: WindowKey
+    kept_from: date
+    device_type: int
+    actor_type: int
+    state: bytes
+    sent: SentChunk
+    bounds: Bounds
+
+
+class Answer(msgspec.Struct, array_like=True, gc=False):
+    """What became of a job: a row; or a fault and a sentence for the sender; or neither: the worker failed."""
+
+    number: int
+    row: ChunkRow | None = None
+    masked: list[tuple[str, str, int]] = []
+    """(rule, class of field, how often)."""
+    fault: Fault | None = None
+    message: str = ""
+
+
+_header = struct.Struct("<IB")
+_encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
+encode: Callable[[Job | Answer], bytes] = _encoder.encode
+decode_job = msgspec.msgpack.Decoder(Job).decode
+decode_answer = msgspec.msgpack.Decoder(Answer).decode
+
+
+def frame(kind: FrameKind, body: bytes = b"") -> bytes:
+    """Returns what is sent."""
+    return _header.pack(len(body), kind) + body
+
+
+class Frames:
+    """Cuts what is received into frames."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yields kind and body of each frame that is complete."""
+        data = self._rest + data if self._rest else data
+        at, size = 0, _header.size
+        while len(data) - at >= size:
+            length, kind = _header.unpack_from(data, at)
+            end = at + size + length
+            if end > len(data):
+                break
+            yield kind, data[at + size : end]
+            at = end
+        self._rest = data[at:]

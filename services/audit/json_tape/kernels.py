@@ -1,0 +1,644 @@
+r"""The walk itself: loops over bytes, compiled by numba.
+
+All that is compiled into one function stands in one file, numbers included: numba's cache asks for the age of a
+function's own file, not of what the function uses. Each function also runs uncompiled (`.py_func`), as the tests do.
+
+The text is JSON that msgspec has decoded before, so its syntax is not checked; but its places are: a text that ends
+too early ends the walk.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import types
+
+from services.audit.json_tape.jit import compiled
+
+# Columns of the tables, in the order of the classes in tape.py (a test holds them to it).
+E_START, E_END, E_TYPE, E_SOURCE, E_STATUS, E_ROWS, E_ROWS_END, E_ID, E_TEXT, E_TEXT_END = range(10)
+E_DATA, E_DATA_END, E_ADDS, E_ADDS_END, E_NODE, E_NODE_END = range(10, 16)
+E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END, E_WIDTH = range(16, 21)
+R_EVENT, R_KIND, R_ID, R_PARENT, R_UP, R_END, R_TYPE, R_LOOK = range(8)
+R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END = range(8, 14)
+S_START, S_END, S_EVENT, S_KEY, S_KEY_END, S_ROW = range(6)
+
+REMOVE, NODE, TEXT, CHANGE = range(4)
+SNAPSHOT, INPUT, CANVAS, PAYLOAD, WHOLE, ODD = range(4, 10)
+
+IS_ODD, BAD_LISTS, BAD_BASIC, BAD_NODE, IS_OBJECT, HAS_DATA = 1, 2, 4, 8, 16, 32
+LOOK_TAG, LOOK_SELECT, LOOK_CHANGE = 1, 2, 4
+
+# Numbers of names, and bits beside them (key_table.py).
+N_TYPE, N_DATA, N_SOURCE, N_ID, N_NODE, N_ADDS, N_REMOVES, N_TEXTS, N_ATTRIBUTES = range(1, 10)
+N_PARENT, N_TAG, N_TEXT_CONTENT, N_CHILDREN, N_VALUE, N_TEXT, N_PLUGIN, N_PAYLOAD = range(10, 18)
+B_QUIET, B_WATCHED, B_ASKED, B_CLASS, B_TAG, B_ASKED_TAG = 256, 512, 1024, 2048, 4096, 8192
+
+ABSENT = -(2**63)
+
+# What is walked in: objects that hold names of rrweb's from _EVENT on, lists of objects from _ADDS on.
+_OTHER, _TOP, _CHUNK, _ATTRS, _EVENT, _DATA, _NODE, _ADD, _TEXT, _CHANGE, _REMOVE = range(11)
+_ADDS, _CHILDREN, _TEXTS, _CHANGES, _REMOVES = range(11, 16)
+
+_STRING, _OBJECT, _ARRAY, _INT, _NULL, _OTHER_VALUE = range(6)
+
+_FULL_SNAPSHOT, _INCREMENTAL, _CUSTOM, _PLUGIN_EVENT = 2, 3, 5, 6
+_MUTATION, _INPUT_SOURCE, _CANVAS_SOURCE = 0, 5, 9
+
+_QUOTE, _BACKSLASH, _COLON, _COMMA = 0x22, 0x5C, 0x3A, 0x2C
+_OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = 0x7B, 0x7D, 0x5B, 0x5D
+
+_HALF = 0xFFFFFFFF
+
+_ENDS_NUMBER = np.zeros(256, np.bool_)
+_ENDS_NUMBER[[ord(each) for each in ",]} \t\r\n"]] = True
+
+_READ_ONLY = types.Array(types.uint8, 1, "C", readonly=True)
+_WORDS = types.uint8[::1]
+_TABLE = types.int64[:, ::1]
+_LIST = types.int64[::1]
+
+
+@compiled()
+def _quiet(t, i, n):
+    """Returns where the quote stands that closes a string, and whether the string has escapes."""
+    escapes = False
+    while i < n:
+        if t[i] == _QUOTE:
+            return i, escapes
+        if t[i] == _BACKSLASH:
+            escapes = True
+            i += 1
+        i += 1
+    return n, escapes
+
+
+@compiled()
+def find_name(t, i, n, names, folds):
+    """Returns where the quote stands that closes a name, whether it has escapes, and its number and bits; 0: unknown.
+
+    The table holds a name a row, as three numbers of eight bytes and its length. Its first row has the factors by
+    which each name gets a row of its own (key_table.py).
+    """
+    a = b = c = length = 0
+    escapes = False
+    while i < n:
+        byte = np.int64(t[i])
+        if byte == _QUOTE:
+            break
+        if byte == _BACKSLASH:
+            escapes = True
+            i += 1
+        if folds:
+            byte |= 32
+        if length < 8:
+            a = a << 8 | byte
+        elif length < 16:
+            b = b << 8 | byte
+        elif length < 24:
+            c = c << 8 | byte
+        length += 1
+        i += 1
+    if escapes:
+        return i, True, 0
+    slot = (length << 20) ^ (a & _HALF) * names[0, 0] ^ (a >> 32) * names[0, 1]
+    if length > 8:
+        slot ^= (
+            (b & _HALF) * names[0, 2] ^ (b >> 32) * names[0, 3] ^ (c & _HALF) * names[0, 4] ^ (c >> 32) * names[0, 5]
+        )
+    slot = (slot >> 20 & (len(names) - 2)) + 1
+    if names[slot, 0] == a and names[slot, 1] == b and names[slot, 2] == c and names[slot, 3] == length:
+        return i, False, names[slot, 4]
+    return i, False, 0
+
+
+@compiled()
+def _has_class(t, i, end, words, places):
+    """Returns whether one of the words may be among the classes in a string."""
+    fresh = True
+    while i < end:
+        c = t[i]
+        if c == _BACKSLASH:
+            return True
+        if c >= 0x80 or c == 0x20:
+            fresh = True
+        elif fresh:
+            fresh = False
+            for which in range(len(places) - 1):
+                place, length = places[which], places[which + 1] - places[which]
+                if words[place] == c and i + length <= end:
+                    k = 1
+                    while k < length and t[i + k] == words[place + k]:
+                        k += 1
+                    if k == length and (i + k == end or t[i + k] == 0x20 or t[i + k] >= 0x80 or t[i + k] == _BACKSLASH):
+                        return True
+        i += 1
+    return False
+
+
+@compiled()
+def _new_row(rows, place, event, kind, up):
+    rows[place, R_EVENT] = event
+    rows[place, R_KIND] = kind
+    rows[place, R_ID] = ABSENT
+    rows[place, R_PARENT] = ABSENT
+    rows[place, R_UP] = up
+    rows[place, R_END] = place + 1
+    rows[place, R_TYPE] = ABSENT
+    rows[place, R_LOOK] = 0
+    for column in range(R_TAG, R_TEXT_END + 1):
+        rows[place, column] = -1
+
+
+@compiled()
+def _value(t, i, end):
+    """Returns the kind and the value of a number or a word; with more than 18 digits it counts as no integer."""
+    c = t[i]
+    if c == 0x6E:
+        return _NULL, 0
+    k = i + 1 if c == 0x2D else i
+    if end - k > 18:
+        return _OTHER_VALUE, 0
+    value = 0
+    while k < end:
+        if t[k] < 0x30 or t[k] > 0x39:
+            return _OTHER_VALUE, 0
+        value = value * 10 + (np.int64(t[k]) - 0x30)
+        k += 1
+    return _INT, -value if c == 0x2D else value
+
+
+@compiled()
+def _hides(t, i, end):
+    r"""Returns whether `\u00` and the code of a printable character stand in a string."""
+    while i < end:
+        if t[i] == _BACKSLASH:
+            if i + 4 < end and t[i + 1] == 0x75 and t[i + 2] == 0x30 and t[i + 3] == 0x30 and 0x32 <= t[i + 4] <= 0x37:
+                return True
+            i += 1
+        i += 1
+    return False
+
+
+@compiled()
+def _new_string(strings, place, start, end, event, key, key_end, row):
+    strings[place, S_START] = start
+    strings[place, S_END] = end
+    strings[place, S_EVENT] = event
+    strings[place, S_KEY] = key
+    strings[place, S_KEY_END] = key_end
+    strings[place, S_ROW] = row
+
+
+@compiled(
+    types.UniTuple(types.int64, 4)(
+        _READ_ONLY, _TABLE, _TABLE, _WORDS, _LIST, _TABLE, _TABLE, _TABLE, _TABLE, types.boolean
+    )
+)
+def walk(t, names, tags, words, word_places, events, rows, strings, stack, every):
+    """Fills `events`, `rows` and `strings`.
+
+    Returns:
+        A status, and how many rows of each of the three were filled. The status is 0, or 1 if `rows`, 2 if
+        `strings`, 3 if `stack` or 4 if `events` is too small.
+    """
+    n = len(t)
+    n_events = n_rows = n_strings = 0
+    i = depth = 0
+    context, seen, row = _TOP, 0, -1
+    number = bits = 0
+    key = key_end = -1
+    is_object = False
+    is_add = trusted = False
+    add_row, add_parent = -1, ABSENT
+    event = -1
+    while i < n:
+        c = t[i]
+        while (c == 0x20 or c == 0x0A or c == 0x0D or c == 0x09) and i + 1 < n:
+            i += 1
+            c = t[i]
+        if is_object and c == _QUOTE:
+            first = i
+            i, escapes, bits = find_name(t, i + 1, n, names, False)
+            number = bits & 255
+            if context == _OTHER:
+                number = 0
+            elif context == _ATTRS:
+                number = 0
+                if bits & B_ASKED or (escapes and _hides(t, first + 1, i)):
+                    rows[row, R_LOOK] |= LOOK_SELECT | LOOK_CHANGE
+                elif bits & B_WATCHED:
+                    rows[row, R_LOOK] |= LOOK_CHANGE
+            else:
+                if seen & (1 << number) & -2 or (escapes and _hides(t, first + 1, i)):
+                    events[event, E_STATUS] |= IS_ODD
+                seen |= 1 << number
+            if bits == 0 or every:
+                if n_strings == len(strings):
+                    return 2, n_events, n_rows, n_strings
+                _new_string(strings, n_strings, first, i + 1, event, -1, -1, -1)
+                n_strings += 1
+            key, key_end = first + 1, i
+            i += 1
+            while i < n and t[i] != _COLON:
+                i += 1
+            i += 1
+            while i < n and (t[i] == 0x20 or t[i] == 0x0A or t[i] == 0x0D or t[i] == 0x09):
+                i += 1
+            if i >= n:
+                break
+            c = t[i]
+
+        is_empty = False
+        kind, value, first = _OTHER_VALUE, 0, i
+        if c == _QUOTE:
+            i, escapes = _quiet(t, i + 1, n)
+            if context == _ATTRS:
+                if bits & B_CLASS and len(words) and _has_class(t, first + 1, i, words, word_places):
+                    rows[row, R_LOOK] |= LOOK_SELECT | LOOK_CHANGE
+            elif context == _NODE and number == N_TAG:
+                _, escapes, look = find_name(t, first + 1, n, tags, True)
+                if escapes:
+                    look = B_TAG | B_ASKED_TAG
+                if look & B_TAG:
+                    rows[row, R_LOOK] |= LOOK_TAG
+                if look & B_ASKED_TAG:
+                    rows[row, R_LOOK] |= LOOK_SELECT
+            if every or not (trusted and bits & B_QUIET and (context == _ATTRS or context == _NODE)):
+                if n_strings == len(strings):
+                    return 2, n_events, n_rows, n_strings
+                _new_string(strings, n_strings, first, i + 1, event, key, key_end, row if context == _ATTRS else -1)
+                n_strings += 1
+            i += 1
+            kind = _STRING
+        elif c == _OPEN_OBJECT or c == _OPEN_ARRAY:
+            if depth == len(stack):
+                return 3, n_events, n_rows, n_strings
+            stack[depth, 0] = context
+            stack[depth, 1] = seen
+            stack[depth, 2] = row
+            stack[depth, 3] = number
+            stack[depth, 4] = i
+            stack[depth, 5] = is_object
+            depth += 1
+            inner = _OTHER
+            made = -1
+            if c == _OPEN_OBJECT:
+                if context == _CHUNK:
+                    if n_events == len(events):
+                        return 4, n_events, n_rows, n_strings
+                    inner, event = _EVENT, n_events
+                    n_events += 1
+                    for column in range(E_WIDTH):
+                        events[event, column] = -1
+                    events[event, E_START] = i
+                    events[event, E_TYPE] = ABSENT
+                    events[event, E_SOURCE] = ABSENT
+                    events[event, E_ID] = ABSENT
+                    events[event, E_STATUS] = 0
+                    events[event, E_ROWS] = n_rows
+                    trusted = False
+                elif context == _EVENT:
+                    if number == N_DATA:
+                        inner = _DATA
+                        trusted = events[event, E_TYPE] == _FULL_SNAPSHOT
+                elif context == _DATA:
+                    if number == N_NODE:
+                        inner, made, is_add = _NODE, NODE, False
+                elif context == _ADDS:
+                    inner = _ADD
+                    is_add = True
+                    add_row, add_parent = -1, ABSENT
+                elif context == _ADD:
+                    if number == N_NODE:
+                        inner, made = _NODE, NODE
+                        add_row = n_rows
+                elif context == _CHILDREN:
+                    inner, made = _NODE, NODE
+                elif context == _NODE or context == _CHANGE:
+                    if number == N_ATTRIBUTES:
+                        inner = _ATTRS
+                elif context == _TEXTS:
+                    inner, made = _TEXT, TEXT
+                elif context == _CHANGES:
+                    inner, made = _CHANGE, CHANGE
+                elif context == _REMOVES:
+                    inner, made = _REMOVE, REMOVE
+            elif context == _TOP:
+                inner = _CHUNK
+            elif context == _DATA:
+                if number == N_ADDS:
+                    inner = _ADDS
+                elif number == N_TEXTS:
+                    inner = _TEXTS
+                elif number == N_ATTRIBUTES:
+                    inner = _CHANGES
+                elif number == N_REMOVES:
+                    inner = _REMOVES
+            elif context == _NODE and number == N_CHILDREN:
+                inner = _CHILDREN
+            if made >= 0:
+                if n_rows == len(rows):
+                    return 1, n_events, n_rows, n_strings
+                _new_row(rows, n_rows, event, made, row if context == _CHILDREN else -1)
+                row = n_rows
+                n_rows += 1
+            context, seen = inner, 0
+            is_object = c == _OPEN_OBJECT
+            number = bits = 0
+            key = key_end = -1
+            i += 1
+            continue
+        elif c == _CLOSE_OBJECT or c == _CLOSE_ARRAY:
+            is_empty = True
+        else:
+            while i < n and not _ENDS_NUMBER[t[i]]:
+                i += 1
+            if number:
+                kind, value = _value(t, first, i)
+
+        # A value has ended, and with it perhaps what it stands in.
+
+        while True:
+            if is_empty:
+                is_empty = False
+            elif number or context >= _ADDS:
+                if context == _NODE:
+                    bad = False
+                    if number == N_ID:
+                        rows[row, R_ID] = value
+                        bad = kind != _INT
+                    elif number == N_TYPE:
+                        rows[row, R_TYPE] = value
+                        bad = kind != _INT
+                    elif number == N_TAG:
+                        rows[row, R_TAG], rows[row, R_TAG_END] = first, i
+                        bad = kind != _STRING
+                    elif number == N_ATTRIBUTES:
+                        rows[row, R_ATTRIBUTES], rows[row, R_ATTRIBUTES_END] = first, i
+                    elif number == N_TEXT_CONTENT:
+                        rows[row, R_TEXT], rows[row, R_TEXT_END] = first, i
+                    elif number == N_CHILDREN:
+                        bad = kind != _ARRAY
+                    if bad:
+                        events[event, E_STATUS] |= BAD_LISTS if is_add else BAD_NODE
+                elif context == _DATA:
+                    bad = 0
+                    if number == N_SOURCE:
+                        if kind == _INT:
+                            events[event, E_SOURCE] = value
+                            trusted = value == _MUTATION and events[event, E_TYPE] == _INCREMENTAL
+                        elif kind != _NULL:
+                            bad = BAD_BASIC
+                    elif number == N_ID:
+                        if kind == _INT:
+                            events[event, E_ID] = value
+                        elif kind != _NULL:
+                            bad = BAD_BASIC
+                    elif number == N_PLUGIN:
+                        if kind == _STRING:
+                            events[event, E_PLUGIN], events[event, E_PLUGIN_END] = first, i
+                        elif kind != _NULL:
+                            bad = BAD_BASIC
+                    elif number == N_TEXT:
+                        events[event, E_TEXT], events[event, E_TEXT_END] = first, i
+                    elif number == N_PAYLOAD:
+                        events[event, E_PAYLOAD], events[event, E_PAYLOAD_END] = first, i
+                    elif number == N_NODE:
+                        events[event, E_NODE], events[event, E_NODE_END] = first, i
+                        if kind != _OBJECT:
+                            bad = BAD_NODE
+                    elif number == N_ADDS:
+                        events[event, E_ADDS], events[event, E_ADDS_END] = first, i
+                        if kind != _ARRAY:
+                            bad = BAD_LISTS
+                    elif (number == N_TEXTS or number == N_ATTRIBUTES or number == N_REMOVES) and kind != _ARRAY:
+                        bad = BAD_LISTS
+                    events[event, E_STATUS] |= bad
+                elif context == _EVENT:
+                    if number == N_TYPE:
+                        if kind == _INT:
+                            events[event, E_TYPE] = value
+                    elif number == N_DATA:
+                        events[event, E_STATUS] |= HAS_DATA | IS_OBJECT if kind == _OBJECT else HAS_DATA
+                        events[event, E_DATA], events[event, E_DATA_END] = first, i
+                elif context == _CHILDREN:
+                    if kind != _OBJECT:
+                        events[event, E_STATUS] |= BAD_LISTS if is_add else BAD_NODE
+                elif context == _ADD:
+                    if number == N_PARENT:
+                        if kind == _INT:
+                            add_parent = value
+                        elif kind != _NULL:
+                            events[event, E_STATUS] |= BAD_LISTS
+                    elif number == N_NODE and kind != _OBJECT:
+                        events[event, E_STATUS] |= BAD_LISTS
+                elif context == _ADDS or context == _TEXTS or context == _CHANGES or context == _REMOVES:
+                    if kind != _OBJECT:
+                        events[event, E_STATUS] |= BAD_LISTS
+                elif context == _TEXT or context == _CHANGE or context == _REMOVE:
+                    if number == N_ID:
+                        if kind == _INT:
+                            rows[row, R_ID] = value
+                        elif kind != _NULL or context != _REMOVE:
+                            events[event, E_STATUS] |= BAD_LISTS
+                    elif number == N_VALUE and context == _TEXT:
+                        rows[row, R_TEXT], rows[row, R_TEXT_END] = first, i
+                    elif number == N_ATTRIBUTES and context == _CHANGE:
+                        rows[row, R_ATTRIBUTES], rows[row, R_ATTRIBUTES_END] = first, i
+            while i < n and (t[i] == 0x20 or t[i] == 0x0A or t[i] == 0x0D or t[i] == 0x09):
+                i += 1
+            if i >= n:
+                return 0, n_events, n_rows, n_strings
+            c = t[i]
+            i += 1
+            if c != _CLOSE_OBJECT and c != _CLOSE_ARRAY:  # a comma
+                number = bits = 0
+                key = key_end = -1
+                break
+            if depth == 0:
+                return 0, n_events, n_rows, n_strings
+            if context == _NODE:
+                rows[row, R_END] = n_rows
+                if rows[row, R_ID] == ABSENT or rows[row, R_TYPE] == ABSENT:
+                    events[event, E_STATUS] |= BAD_LISTS if is_add else BAD_NODE
+            elif context == _TEXT:
+                if rows[row, R_ID] == ABSENT:
+                    events[event, E_STATUS] |= BAD_LISTS
+                    n_rows -= 1
+            elif context == _CHANGE:
+                if rows[row, R_ID] == ABSENT or rows[row, R_ATTRIBUTES] < 0:
+                    events[event, E_STATUS] |= BAD_LISTS
+                    n_rows -= 1
+            elif context == _REMOVE:
+                if rows[row, R_ID] == ABSENT:
+                    n_rows -= 1
+            elif context == _ADD:
+                if add_row >= 0:
+                    rows[add_row, R_PARENT] = add_parent
+            elif context == _EVENT:
+                events[event, E_END] = i
+                if events[event, E_TYPE] != _FULL_SNAPSHOT and (
+                    events[event, E_TYPE] != _INCREMENTAL or events[event, E_SOURCE] != _MUTATION
+                ):
+                    n_rows = events[event, E_ROWS]
+                events[event, E_ROWS_END] = n_rows
+            depth -= 1
+            context = stack[depth, 0]
+            seen = stack[depth, 1]
+            row = stack[depth, 2]
+            number = stack[depth, 3]
+            first = stack[depth, 4]
+            is_object = stack[depth, 5] != 0
+            kind, value = _OBJECT if c == _CLOSE_OBJECT else _ARRAY, 0
+
+    return 0, n_events, n_rows, n_strings
+
+
+@compiled()
+def _is_among(number, runs, marks):
+    """Returns whether a number is in one of the runs (first, how many), which are in order, or may have a mark."""
+    if marks[number & (len(marks) - 1)]:
+        return True
+    low, high = 0, len(runs)
+    while low < high:
+        middle = (low + high) // 2
+        if number < runs[middle, 0]:
+            high = middle
+        elif number >= runs[middle, 0] + runs[middle, 1]:
+            low = middle + 1
+        else:
+            return True
+    return False
+
+
+@compiled(types.int64(_TABLE, types.int64))
+def _task(events, event):
+    """Returns what is to be looked at in an event: NODE stands for all of a mutation; -1: nothing."""
+    kind, source, status = events[event, E_TYPE], events[event, E_SOURCE], events[event, E_STATUS]
+    if status & IS_ODD:
+        return ODD
+    if not status & HAS_DATA:
+        return -1
+    if kind == _CUSTOM or kind == _PLUGIN_EVENT:
+        return PAYLOAD if events[event, E_PAYLOAD] >= 0 else -1
+    if kind != _FULL_SNAPSHOT and kind != _INCREMENTAL:
+        return -1
+    if not status & IS_OBJECT or status & (BAD_BASIC | BAD_LISTS | BAD_NODE):
+        return WHOLE
+    if kind == _FULL_SNAPSHOT:
+        return SNAPSHOT if events[event, E_NODE] >= 0 else WHOLE
+    if source == _MUTATION:
+        return NODE
+    if source == _INPUT_SOURCE:
+        return INPUT
+    return CANVAS if source == _CANVAS_SOURCE else -1
+
+
+@compiled(
+    types.UniTuple(types.int64, 2)(
+        _TABLE, _TABLE, types.int64, types.int64, types.int64, _TABLE, types.boolean, types.uint8[::1], _TABLE
+    )
+)
+def choose(events, rows, event, task, place, runs, every, marks, out):
+    """Fills `out` with (event, task, row) of what must be looked at, in the order in which it happens.
+
+    Goes on in an event at a task and a row, and stops behind the first full snapshot or odd event. A node that is
+    chosen may become one that is remembered, with all below it: `marks` (zeros, a power of two) takes their numbers.
+
+    Returns:
+        How many rows of `out` were filled, and the event behind the last that was looked at.
+    """
+    count = marked = 0
+    while event < len(events):
+        what = _task(events, event)
+        if what == SNAPSHOT or (what >= 0 and what != NODE):
+            out[count, 0], out[count, 1], out[count, 2] = event, what, -1
+            count += 1
+        if what == SNAPSHOT or what == NODE:
+            is_tree = what == SNAPSHOT
+            for kind in range(4):
+                if kind < task or (is_tree and kind != NODE):
+                    continue
+                at = events[event, E_ROWS]
+                if kind == task and place > at:
+                    at = place
+                while at < events[event, E_ROWS_END]:
+                    if rows[at, R_KIND] == kind:
+                        look = rows[at, R_LOOK]
+                        if kind == NODE:
+                            chosen = every or look & (LOOK_TAG | LOOK_SELECT) != 0
+                            if not chosen and is_tree:
+                                # A number that stands twice belongs to the last node that has it.
+                                chosen = marks[rows[at, R_ID] & (len(marks) - 1)] != 0
+                            elif not chosen:
+                                chosen = _is_among(rows[at, R_ID], runs, marks) or (
+                                    rows[at, R_UP] < 0 and _is_among(rows[at, R_PARENT], runs, marks)
+                                )
+                            if chosen:
+                                marked = max(marked, at)
+                                while marked < rows[at, R_END]:
+                                    marks[rows[marked, R_ID] & (len(marks) - 1)] = 1
+                                    marked += 1
+                        else:
+                            chosen = every or (kind == CHANGE and look != 0) or _is_among(rows[at, R_ID], runs, marks)
+                            if chosen and kind == CHANGE:
+                                marks[rows[at, R_ID] & (len(marks) - 1)] = 1
+                        if chosen:
+                            out[count, 0], out[count, 1], out[count, 2] = event, kind, at
+                            count += 1
+                    at += 1
+        event += 1
+        task = place = 0
+        if what == SNAPSHOT or what == ODD:
+            break
+    return count, event
+
+
+@compiled(types.int64(_READ_ONLY, types.int64, types.int64, _TABLE))
+def members(t, i, n, out):
+    """Fills `out` with (start, end) of each key and of its value in the JSON object at a place.
+
+    Returns:
+        How many members it has; -1: more than there are rows in `out`.
+    """
+    count = depth = 0
+    wants_key = False
+    while i < n:
+        c = t[i]
+        if c == _QUOTE:
+            first = i
+            i, _ = _quiet(t, i + 1, n)
+            i += 1
+            if depth == 1 and wants_key:
+                if count == len(out):
+                    return -1
+                out[count, 0], out[count, 1], out[count, 2] = first, i, -1
+                wants_key = False
+            elif depth == 1 and out[count, 2] < 0:
+                out[count, 2], out[count, 3] = first, i
+                count += 1
+            continue
+        if c == _OPEN_OBJECT or c == _OPEN_ARRAY:
+            if depth == 0:
+                wants_key = True
+            elif depth == 1:
+                out[count, 2] = i
+            depth += 1
+        elif c == _CLOSE_OBJECT or c == _CLOSE_ARRAY:
+            depth -= 1
+            if depth == 0:
+                return count
+            if depth == 1:
+                out[count, 3] = i + 1
+                count += 1
+        elif c == _COMMA:
+            wants_key = wants_key or depth == 1
+        elif depth == 1 and not wants_key and c != _COLON and not _ENDS_NUMBER[c]:
+            out[count, 2] = i
+            while i < n and not _ENDS_NUMBER[t[i]]:
+                i += 1
+            out[count, 3] = i
+            count += 1
+            continue
+        i += 1
+    return count

@@ -1,0 +1,101 @@
+"""The names that a walk knows: a table in which one look tells what a key is."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy.typing as npt
+
+STRUCTURE: Final = {
+    name: number
+    for number, name in enumerate(
+        (
+            *("type", "data", "source", "id", "node", "adds", "removes", "texts", "attributes", "parentId", "tagName"),
+            *("textContent", "childNodes", "value", "text", "plugin", "payload"),
+        ),
+        1,
+    )
+}
+"""rrweb's names of what a walk looks into, with their numbers."""
+
+COMMON: Final = (
+    *("timestamp", "delay", "nextId", "previousId", "isStyle", "isSVG", "isShadow", "isShadowHost", "isCustom"),
+    *("rootId", "compatMode", "name", "initialOffset", "top", "left", "href", "width", "height", "x", "y", "positions"),
+    *("timeOffset", "pointerType", "currentTime", "userTriggered", "isChecked", "isAttachIframe", "tag", "index"),
+    *("rule", "style", "styleId", "styles", "set", "remove", "property", "priority", "class", "title", "alt", "src"),
+)
+"""Other names that are in most recordings: known, nobody looks whether they hold something personal."""
+
+
+class NameBit:
+    """What else is known of a name, besides its number: bits above the numbers."""
+
+    QUIET: Final = 256
+    """As an attribute: its value is not listed among the strings."""
+    WATCHED: Final = 512
+    """As an attribute: a change of it matters."""
+    ASKED: Final = 1024
+    """As an attribute: a selector asks for it."""
+    CLASS: Final = 2048
+    TAG: Final = 4096
+    """As a tag: the element matters."""
+    ASKED_TAG: Final = 8192
+    """As a tag: a selector asks for it."""
+    COMMON: Final = 16384
+
+
+_WORDS, _WORD_BYTES = 3, 8
+_WIDTH = 6
+_SIGN = 1 << 63
+
+
+def table(names: Mapping[str, int], *, folds: bool = False) -> npt.NDArray[np.int64]:
+    """Returns the table of names, as `kernels.find_name` reads it.
+
+    Args:
+        names: Number and bits of each name; none may be 0. Of names beyond 24 bytes that begin alike and are of equal
+            length none is told from the others, so they should mean the same.
+        folds: Whether a name is found in upper case, too: it may then also be found for others.
+    """
+    packed: dict[tuple[int, ...], int] = {}
+    for name, value in names.items():
+        key = _packed(name.encode(), folds=folds)
+        packed[key] = packed.get(key, 0) | value
+    size, chance = 16, random.Random(0)
+    while size < 8 * len(packed):
+        size *= 2
+    while True:
+        for _ in range(100):
+            factors = [chance.randrange(1, 2**31, 2) for _ in range(2 * _WORDS)]
+            slots = {_slot(key, factors, size): key for key in packed}
+            if len(slots) == len(packed):
+                found = np.zeros((size + 1, _WIDTH), np.int64)
+                found[0] = factors
+                for slot, key in slots.items():
+                    found[slot + 1] = *key, packed[key], 0
+                return found
+        size *= 2
+
+
+def _packed(name: bytes, *, folds: bool) -> tuple[int, ...]:
+    read = [byte | 32 if folds else byte for byte in name]
+    words = [0] * _WORDS
+    for place, byte in enumerate(read[: _WORDS * _WORD_BYTES]):
+        words[place // _WORD_BYTES] = words[place // _WORD_BYTES] << 8 | byte
+    # As the compiled reader has them, in numbers of eight bytes with a sign.
+    return *((word ^ _SIGN) - _SIGN for word in words), len(read)
+
+
+def _slot(key: tuple[int, ...], factors: list[int], size: int) -> int:
+    """Returns where a name stands: its halves of eight bytes by a factor each, as `find_name` reckons it, too."""
+    halves = [half for word in key[:_WORDS] for half in (word & 0xFFFFFFFF, word >> 32)]
+    mixed = key[_WORDS] << 20
+    for half, factor in zip(halves, factors, strict=True):
+        mixed ^= half * factor
+    return mixed >> 20 & size - 1

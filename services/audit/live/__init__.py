@@ -1,0 +1,1 @@
+"""Live: chunks and changes of sessions, from recorders to viewers in every process."""

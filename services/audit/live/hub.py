@@ -1,0 +1,337 @@
+"""What happens now: stored chunks to those who follow, wishes of viewers to recorders.
+
+Nothing is shown that is not stored: a live chunk is as durable as an acknowledged one. A follower gets each
+chunk right after its insert; when it is too slow for the bounded queue, or another server stored the chunk,
+it is only told that there is more, and reads on from storage. Positions are seqs, so neither way can lose or
+repeat a chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+from uuid import UUID
+
+from services.audit.model import ChunkRow, SessionKey, WindowKey
+from services.audit.storage.chunk_reader import StoredPayload
+
+TAIL_BYTES = 4 * 1024 * 1024
+"""Payload bytes that wait for one follower; beyond, they are dropped here and read from storage."""
+
+
+class Recorder(Protocol):
+    """A recorder that is connected to this server."""
+
+    opened_us: int
+    """Start of its stream, in microseconds of Unix time."""
+
+    def set_watched(self, watched: bool) -> None:
+        """Somebody has begun to watch, or nobody watches any more."""
+        ...
+
+    def stop(self, reason: str) -> None:
+        """The session is not wanted any more."""
+        ...
+
+    def viewer_joined(self) -> None:
+        """One more watches; he needs a full snapshot that is not too old."""
+        ...
+
+    def superseded(self) -> None:
+        """Another server records the window now."""
+        ...
+
+    def server_stops(self) -> None:
+        """The server stops; the recorder goes on with another, or with this one's successor."""
+        ...
+
+
+class Elsewhere(Protocol):
+    """The other servers on the same storage, as far as a hub tells them anything."""
+
+    def stored(self, key: SessionKey) -> None:
+        """Something of the session was stored here."""
+        ...
+
+    def deleted(self, key: SessionKey) -> None:
+        """The session was deleted here."""
+        ...
+
+    def opened(self, window: WindowKey, opened_us: int) -> None:
+        """A stream of this server, begun at `opened_us`, records the window."""
+        ...
+
+    def interest(self) -> None:
+        """Somebody has begun to watch here."""
+        ...
+
+
+class LiveChunk:
+    """A chunk on its way to all who follow: the first of them makes a message of it, the others send that one."""
+
+    __slots__ = ("_message", "stored")
+
+    def __init__(self, chunk: ChunkRow) -> None:
+        self.stored = StoredPayload(
+            chunk.key.window,
+            chunk.seq,
+            chunk.first_ms,
+            chunk.last_ms,
+            chunk.event_count,
+            chunk.snapshot_seq > 0,
+            chunk.payload,
+        )
+        self._message: bytes | None = None
+
+    def message(self, serialise: Callable[[StoredPayload], bytes]) -> bytes:
+        """Returns the bytes that `serialise` makes of the chunk; it is called once."""
+        if self._message is None:
+            self._message = serialise(self.stored)
+        return self._message
+
+
+class Tail:
+    """The new chunks of one session, for one follower."""
+
+    def __init__(self) -> None:
+        self._chunks: deque[LiveChunk] = deque()
+        self._bytes = 0
+        self._news = asyncio.Event()
+        self.lagging = False
+        """There is more in storage than in the queue. Whoever reads storage sets it back first."""
+        self.ended = False
+        """A window has ended since the follower last looked at the session; it sets it back first."""
+        self.deleted = False
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something has come since the last call of `take`."""
+        return self._news.is_set()
+
+    def push(self, chunk: LiveChunk) -> None:
+        """Adds a stored chunk, or notes that there is more in storage."""
+        size = len(chunk.stored.payload)
+        if self._bytes + size > TAIL_BYTES:
+            self._chunks.clear()
+            self._bytes = 0
+            self.lagging = True
+        elif not self.lagging:
+            self._chunks.append(chunk)
+            self._bytes += size
+        self._news.set()
+
+    def nudge(self, *, lagging: bool = False, ended: bool = False, deleted: bool = False) -> None:
+        """Wakes the follower: there may be more in storage, or the session has ended or is gone."""
+        self.lagging |= lagging
+        self.ended |= ended
+        self.deleted |= deleted
+        self._news.set()
+
+    async def wait(self, timeout_s: float) -> None:
+        """Waits for news, at most so long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            return
+
+    def take(self) -> list[LiveChunk]:
+        """Returns what has come since the last call."""
+        self._news.clear()
+        taken = list(self._chunks)
+        self._chunks.clear()
+        self._bytes = 0
+        return taken
+
+
+class Watch:
+    """Which sessions of a project have changed, for one watcher."""
+
+    def __init__(self) -> None:
+        self._changed: set[UUID] = set()
+        self._news = asyncio.Event()
+
+    def touch(self, session: UUID) -> None:
+        """Notes that the session has changed."""
+        self._changed.add(session)
+        self._news.set()
+
+    def nudge(self) -> None:
+        """Wakes the watcher."""
+        self._news.set()
+
+    async def changes(self, timeout_s: float) -> set[UUID]:
+        """Returns the sessions that changed since the last call, waiting for one at most so long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+        except TimeoutError:
+            return set()
+        self._news.clear()
+        changed, self._changed = self._changed, set()
+        return changed
+
+
+class LiveHub:
+    """Joins the recorders and the viewers of one server."""
+
+    def __init__(self) -> None:
+        self._tails: dict[SessionKey, set[Tail]] = {}
+        self._watches: dict[str, set[Watch]] = {}
+        self._recorders: dict[SessionKey, dict[WindowKey, Recorder]] = {}
+        self._watched_elsewhere: set[SessionKey] = set()
+        self.elsewhere: Elsewhere | None = None
+        """The other servers, where there are any."""
+        self.closing = False
+
+    def stored(self, chunk: ChunkRow) -> None:
+        """A chunk is durable."""
+        key = chunk.key.session_key
+        if tails := self._tails.get(key):
+            live = LiveChunk(chunk)
+            for tail in tails:
+                tail.push(live)
+        self._changed(key)
+
+    def ended(self, window: WindowKey) -> None:
+        """A window has ended, durably."""
+        key = window.session_key
+        for tail in self._tails.get(key, ()):
+            tail.nudge(ended=True)
+        self._changed(key)
+
+    def changed_elsewhere(self, key: SessionKey) -> None:
+        """Another server has stored something of the session."""
+        for tail in self._tails.get(key, ()):
+            tail.nudge(lagging=True)
+        self._touch(key)
+
+    def deleted(self, key: SessionKey) -> None:
+        """The session is gone."""
+        self.deleted_elsewhere(key)
+        if self.elsewhere is not None:
+            self.elsewhere.deleted(key)
+
+    def deleted_elsewhere(self, key: SessionKey) -> None:
+        """Another server has deleted the session."""
+        for tail in self._tails.get(key, ()):
+            tail.nudge(deleted=True)
+        for recorder in list(self._recorders.get(key, {}).values()):
+            recorder.stop("the session was deleted")
+        self._touch(key)
+
+    def opened_elsewhere(self, window: WindowKey, opened_us: int) -> None:
+        """Another server records the window: a stream here ends if it is the older one.
+
+        It is not always: a notice can arrive after the recorder has come here from the server that sent it.
+        """
+        recorder = self._recorders.get(window.session_key, {}).get(window)
+        if recorder is not None and recorder.opened_us <= opened_us:
+            recorder.superseded()
+
+    def watched_elsewhere(self, key: SessionKey, *, watched: bool) -> None:
+        """Somebody has begun to follow the session on another server, or nobody does any more."""
+        if watched:
+            self._watched_elsewhere.add(key)
+        else:
+            self._watched_elsewhere.discard(key)
+        if key not in self._tails:
+            self._tell(key, watched=watched)
+
+    @property
+    def followed(self) -> list[SessionKey]:
+        """The sessions that are followed on this server."""
+        return list(self._tails)
+
+    @property
+    def watched(self) -> list[str]:
+        """The projects that are watched on this server."""
+        return list(self._watches)
+
+    @property
+    def follower_count(self) -> int:
+        """Number of followers on this server."""
+        return sum(map(len, self._tails.values()))
+
+    async def close(self) -> None:
+        """Ends all followers and watchers: the server stops, and they would go on for ever."""
+        self.closing = True
+        for tails in self._tails.values():
+            for tail in tails:
+                tail.nudge()
+        for watches in self._watches.values():
+            for watch in watches:
+                watch.nudge()
+        for recorders in self._recorders.values():
+            for recorder in list(recorders.values()):
+                recorder.server_stops()
+
+    def is_followed(self, key: SessionKey) -> bool:
+        """Returns whether somebody follows the session, here or on another server."""
+        return key in self._tails or key in self._watched_elsewhere
+
+    @contextmanager
+    def recording(self, window: WindowKey, recorder: Recorder) -> Iterator[None]:
+        """Lets viewers reach the recorder while the block runs."""
+        key = window.session_key
+        recorders = self._recorders.setdefault(key, {})
+        recorders[window] = recorder
+        if self.is_followed(key):
+            recorder.set_watched(True)
+        if self.elsewhere is not None:
+            self.elsewhere.opened(window, recorder.opened_us)
+        self._touch(key)
+        try:
+            yield
+        finally:
+            if recorders.get(window) is recorder:
+                del recorders[window]
+            if not recorders and self._recorders.get(key) is recorders:
+                del self._recorders[key]
+
+    @contextmanager
+    def follow(self, key: SessionKey) -> Iterator[Tail]:
+        """Gives the session's new chunks while the block runs; its recorders flush faster meanwhile."""
+        tail = Tail()
+        tails = self._tails.setdefault(key, set())
+        tails.add(tail)
+        self._tell(key, watched=True)  # every time: a later viewer needs a full snapshot as well
+        try:
+            yield tail
+        finally:
+            tails.discard(tail)
+            if not tails and self._tails.get(key) is tails:
+                del self._tails[key]
+                if key not in self._watched_elsewhere:
+                    self._tell(key, watched=False)
+
+    @contextmanager
+    def watch(self, project: str) -> Iterator[Watch]:
+        """Gives the project's changes while the block runs."""
+        watch = Watch()
+        watches = self._watches.setdefault(project, set())
+        watches.add(watch)
+        if self.elsewhere is not None:
+            self.elsewhere.interest()
+        try:
+            yield watch
+        finally:
+            watches.discard(watch)
+            if not watches and self._watches.get(project) is watches:
+                del self._watches[project]
+
+    def _tell(self, key: SessionKey, *, watched: bool) -> None:
+        for recorder in self._recorders.get(key, {}).values():
+            recorder.set_watched(watched)
+
+    def _changed(self, key: SessionKey) -> None:
+        self._touch(key)
+        if self.elsewhere is not None:
+            self.elsewhere.stored(key)
+
+    def _touch(self, key: SessionKey) -> None:
+        for watch in self._watches.get(key.project, ()):
+            watch.touch(key.session)

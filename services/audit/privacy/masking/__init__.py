@@ -1,0 +1,1 @@
+"""Masking of a chunk by a policy."""

@@ -1,0 +1,438 @@
+"""Masking: one chunk's events with everything replaced that the policy does not let into storage.
+
+One walk over the bytes of a chunk (walk/) finds its events, its nodes and its strings where they stand. Of the nodes
+those are looked at that may matter: form fields, what a selector may mean, what is remembered, and what hangs under
+these (nodes); plugin and Custom payloads are opened (plugins). Of the strings, wherever they stand, also in events
+and fields that nobody has heard of, those are judged in which a rule may find something (signs, text, places). What
+must change is replaced in place; all other bytes stay as they are.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+from msgspec import Raw
+
+from services.audit.json_tape.tape import ABSENT, StringRow, Task, Walker
+from services.audit.payload import BadPayload, Decoded, decode, decode_chunk
+from services.audit.privacy.masking.edits import Edits
+from services.audit.privacy.masking.node_flags import MAX_NODES, Flag, MaskState, compact, expand
+from services.audit.privacy.masking.nodes import FIELD_TAGS, WATCHED_ATTRIBUTES, NodeMasker
+from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, encode_any
+from services.audit.privacy.masking.string_context import LAYOUT_KEYS, place_of
+from services.audit.privacy.masking.strings import MASK, Counts, TextMasker, is_masked
+from services.audit.privacy.policy.policy import Method
+from services.audit.privacy.rules.candidates import Scanner
+from services.audit.rrweb import NOTHING, EventType
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from services.audit.json_tape.tape import EventRow, Row
+    from services.audit.privacy.masking.edits import Made
+    from services.audit.privacy.policy.policy import Policy
+    from services.audit.rrweb import Event
+
+__all__ = ["MASK", "MaskState", "Masked", "Masker"]
+
+
+_MOST_ODD = 64
+"""Events of a chunk in which a key stands twice or is written with escapes, that are understood: each costs as much as
+a chunk of its own. JSON.stringify writes none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A chunk after masking.
+
+    Attributes:
+        text: The JSON; the very object that was given if nothing had to change.
+        state: What to pass along with the window's next chunk.
+        counts: How often each rule found something in each class of field; never what.
+        events: The events of the masked text. Of what changed in them, they hold what `rrweb.Data` has for others
+            than masking; the rest is taken away.
+    """
+
+    text: bytes
+    state: MaskState
+    counts: Counts
+    events: list[Event]
+
+
+class Masker:
+    """Masks chunks by one policy. Holds nothing of them between calls; may be shared by threads."""
+
+    def __init__(self, policy: Policy, hash_key: bytes, *, opens_all: bool = False) -> None:
+        """Compiles the policy.
+
+        Args:
+            policy: The policy.
+            hash_key: Key of the method hash; equal values have equal hashes only under the same key.
+            opens_all: Look at every node and judge every string, also where the walk says that there is no need:
+                slow, and what the fast way is compared with.
+        """
+        self.opens_all = opens_all
+        self.policy = policy
+        self.rules = TextMasker(policy, hash_key)
+        self.nodes = NodeMasker(policy)
+        self.payloads = PayloadMasker(policy, self.rules)
+        self.scanner = Scanner(
+            [rule.pattern for rule in policy.rules if rule.custom and rule.method is not Method.KEEP]
+        )
+        self.walker = Walker(
+            tags=FIELD_TAGS,
+            watched=WATCHED_ATTRIBUTES,
+            quiet=LAYOUT_KEYS,
+            asked={each.attribute for each in policy.selectors if each.attribute},
+            asked_tags={each.tag for each in policy.selectors if each.tag},
+            classes={each.cls for each in policy.selectors if each.cls},
+        )
+
+    def mask(self, state: MaskState, text: bytes, decoded: Decoded | None = None) -> Masked:
+        """Returns a chunk with everything masked.
+
+        Args:
+            state: The state after the window's chunk before; MaskState() for the first.
+            text: A JSON array of rrweb events in UTF-8; may hold halves of surrogate pairs, as escapes.
+            decoded: What `decode_chunk` makes of it, if that has been done. Its events may be changed.
+
+        Raises:
+            BadPayload: If it is no such array and was not decoded before.
+        """
+        decoded = decoded or decode_chunk(text)
+        if self.policy.keeps_all:
+            return Masked(text, state, {}, decoded.events)
+        return _Chunk(self, state, text, decoded).run()
+
+    def url(self, href: str) -> str:
+        """Returns a page's URL with everything masked, as in a Meta event."""
+        return href if self.policy.keeps_all else self.rules.mask(href, "meta_href", {}, key="href")
+
+
+class _Chunk:
+    """The masking of one chunk."""
+
+    def __init__(self, masker: Masker, state: MaskState, text: bytes, decoded: Decoded) -> None:
+        self._masker = masker
+        self._nodes = masker.nodes
+        self._original = text
+        self._events, self._text = decoded
+        self._edits = Edits()
+        self._state = state
+        self._flags = expand(state)
+        self._seen, self._full = state.seen, state.full
+        self._changed = False
+        self._trees: set[int] = set()
+        """Numbers of snapshots and mutations in whose nodes something was replaced."""
+        self._stale: set[int] = set()
+        """Numbers of other events in which something was replaced that is read later."""
+        self._counts: Counts = {}
+        self._odd_ones = 0
+        self._default = self._unknown()
+        self._walk = masker.walker.walk(
+            self._text, len(self._events), every=masker.scanner.lists_all or masker.opens_all
+        )
+
+    def run(self) -> Masked:
+        """Returns the masked chunk."""
+        self._look_at_events()
+        self._judge_strings()
+        made = self._edits.made()
+        text, events = self._original, self._events
+        if made.starts:
+            text = made.apply(text)
+            self._renew_events(made)
+        state = compact(self._flags, seen=self._seen, full=self._full) if self._changed else self._state
+        return Masked(text, state, self._counts, events)
+
+    def _renew_events(self, made: Made) -> None:
+        """Puts into the events what changed in them."""
+        walk, text, events = self._walk, self._text, self._events
+        for number in self._trees - self._stale:
+            row, data = walk.event(number), events[number].data
+            if data is None:
+                self._stale.add(number)
+            elif row.type == EventType.FULL_SNAPSHOT:
+                data.node = Raw(made.apply(text, row.node, row.node_end))
+            else:
+                data.texts = data.attributes = NOTHING
+                if row.adds >= 0:
+                    data.adds = Raw(made.apply(text, row.adds, row.adds_end))
+        for number in self._stale:
+            row = walk.event(number)
+            events[number] = decode(b"[" + made.apply(text, row.start, row.end) + b"]")[0]
+
+    # Events
+
+    def _look_at_events(self) -> None:
+        walk, opens_all = self._walk, self._masker.opens_all
+        event = task = behind = walked = 0
+        tree = spoiled = -1
+        while event < len(self._events):
+            every = opens_all or self._default != 0 or self._nodes.walks_all
+            tasks, following = walk.choose(event, task, behind, self._remembered(), every=every)
+            for event, task, place in tasks:
+                if event == spoiled or (task == Task.NODE and place < walked):
+                    continue  # it hangs under one that was looked at with all below
+                try:
+                    behind = self._look_at(event, task, place)
+                except (msgspec.MsgspecError, RecursionError, ValueError):
+                    self._mask_whole(event)
+                    spoiled = event
+                if task == Task.NODE:
+                    walked = behind
+                elif task == Task.SNAPSHOT:
+                    tree = event
+                if self._default and not every and event != tree:
+                    break  # too many are remembered: from here on all rows matter
+            else:
+                event, task, behind = following, 0, 0
+
+    def _look_at(self, event: int, task: int, place: int) -> int:
+        """Masks what a task is about; returns the row to go on with."""
+        if place >= 0:
+            row, before, behind = self._walk.row(place), len(self._edits.places), place + 1
+            if task == Task.NODE:
+                behind = self._node(row, place)
+            else:
+                self._mutated(row, task)
+            if len(self._edits.places) != before:
+                self._trees.add(event)
+            return behind
+        if task == Task.INPUT:
+            self._input(*self._walk.input_of(event))
+            if (data := self._events[event].data) is not None:
+                data.text = NOTHING
+            return 0
+        its = self._walk.event(event)
+        if task == Task.SNAPSHOT:
+            self._seen, self._full, self._changed = True, False, True
+            self._flags = {}
+            self._default = self._unknown()
+        elif task == Task.PAYLOAD:
+            self._payload(event, its)
+        elif task == Task.CANVAS:
+            self._canvas(its)
+        elif task == Task.WHOLE:
+            self._mask_whole(event)
+        else:
+            self._odd(event, its)
+        return 0
+
+    def _remembered(self) -> npt.NDArray[np.int64]:
+        """Returns the numbers of the nodes that are remembered, as runs."""
+        runs = compact(self._flags, seen=True, full=False).runs if self._changed else self._state.runs
+        return np.array(runs, np.int64).reshape(-1, 3)
+
+    def _unknown(self) -> int:
+        """Returns the flags of a node that is not remembered."""
+        return Flag.MASK if self._full or not self._seen or self._nodes.walks_all else Flag.NONE
+
+    def _remember(self, node: int, flags: int) -> None:
+        known = self._flags
+        if self._nodes.is_ordinary(flags):
+            if known and known.pop(node, None) is not None:
+                self._changed = True
+        elif known.get(node) != flags:
+            known[node] = flags
+            self._changed = True
+
+    def _node(self, row: Row, place: int) -> int:
+        """Masks a node, and all below it if it passes something on; returns the row behind what was looked at."""
+        masker, walk = self._masker, self._walk
+        above = 0 if row.up >= 0 else self._flags.get(row.parent, self._default)
+        flags = masker.nodes.judge(row, above, walk, self._edits, self._counts, select=masker.opens_all)
+        self._remember(row.id, flags)
+        below = self._nodes.below(flags)
+        if not below or row.end == place + 1:
+            end = place + 1
+        else:
+            end = row.end
+            open_ = [(end, below)]
+            for at, each in enumerate(walk.below(row, place), place + 1):
+                while at >= open_[-1][0]:
+                    open_.pop()
+                flags = self._nodes.judge(each, open_[-1][1], walk, self._edits, self._counts, select=masker.opens_all)
+                self._remember(each.id, flags)
+                if each.end > at + 1:
+                    open_.append((each.end, self._nodes.below(flags)))
+        if len(self._flags) > MAX_NODES:
+            self._full, self._flags = True, {}
+            self._default = self._unknown()
+        return end
+
+    def _mutated(self, row: Row, task: int) -> None:
+        """Masks what a mutation says of a node that was there before."""
+        if task == Task.REMOVE:
+            if self._flags.pop(row.id, None) is not None:
+                self._changed = True
+            return
+        flags = self._flags.get(row.id, self._default)
+        if task == Task.TEXT:
+            self._nodes.replace_text(row, flags, self._walk, self._edits, self._counts)
+            return
+        if not row.look and not flags and not self._masker.opens_all:
+            return
+        became = self._nodes.change_attributes(row, flags, self._walk, self._edits, self._counts)
+        if became != flags:
+            self._flags[row.id] = became
+            self._changed = True
+
+    def _odd(self, event: int, row: EventRow) -> None:
+        """Puts in place of an event that readers may understand differently what the usual reader understands, masked.
+
+        After some of them, and where that cannot be told, nothing is left of it, and since nobody knows which nodes
+        it brought, every node counts as masked.
+        """
+        self._stale.add(event)
+        self._odd_ones += 1
+        inner = self._understood(row) if self._odd_ones <= _MOST_ODD else None
+        if inner is None:
+            its = self._events[event]
+            bare = encode_any({"type": its.type, "data": {}, "timestamp": its.timestamp})
+            self._edits.put((row.start, row.end), bare)
+            self._counts["malformed", "other"] = self._counts.get(("malformed", "other"), 0) + 1
+            self._flags, self._full, self._changed = {}, True, True
+            self._default = self._unknown()
+            return
+        masked = inner.run()
+        for what, count in masked.counts.items():
+            self._counts[what] = self._counts.get(what, 0) + count
+        self._changed = True
+        self._flags, self._seen, self._full = expand(masked.state), masked.state.seen, masked.state.full
+        self._default = self._unknown()
+        self._edits.put((row.start, row.end), masked.text[1:-1])
+
+    def _understood(self, row: EventRow) -> _Chunk | None:
+        """Returns an event as a chunk of its own in which each key stands once and as it is; None: it cannot be."""
+        try:
+            plain = b"[" + encode_any(decode_any(self._text[row.start : row.end])) + b"]"
+            inner = _Chunk(
+                self._masker, compact(self._flags, seen=self._seen, full=self._full), plain, decode_chunk(plain)
+            )
+        except (msgspec.MsgspecError, RecursionError, ValueError, BadPayload):
+            return None
+        inner._odd_ones = _MOST_ODD
+        return inner
+
+    def _mask_whole(self, event: int) -> None:
+        """Masks all strings of an event's data."""
+        row = self._walk.event(event)
+        if row.data < 0:
+            return
+        data = self._text[row.data : row.data_end]
+        counted = ("malformed", "other")
+
+        def masked(value: Any) -> Any:
+            if isinstance(value, str):
+                if is_masked(value):
+                    return value
+                self._counts[counted] = self._counts.get(counted, 0) + 1
+                return MASK
+            if isinstance(value, list):
+                return [masked(each) for each in value]
+            if isinstance(value, dict):
+                return {
+                    self._masker.rules.mask(key, "other", self._counts): each if key == "tagName" else masked(each)
+                    for key, each in value.items()
+                }
+            return value
+
+        try:
+            decoded = decode_any(data)
+            after = masked(decoded)
+        except (ValueError, RecursionError):
+            decoded, after = None, {}
+        if after != decoded:
+            self._edits.put((row.data, row.data_end), encode_any(after))
+            self._stale.add(event)
+
+    def _input(self, node: int, start: int, end: int) -> None:
+        if start < 0:
+            return
+        flags = None if node == ABSENT else self._flags.get(node, self._default)
+        instead = self._nodes.input_value(flags)
+        if instead is None:
+            return
+        place, value = (start, end), self._text[start:end]
+        if value in {instead, b'""', b"null"}:
+            self._edits.cover(place)
+            return
+        self._edits.put(place, instead)
+        if value.strip(b'*"'):
+            self._counts["input", "input"] = self._counts.get(("input", "input"), 0) + 1
+
+    def _canvas(self, row: EventRow) -> None:
+        """Masks text drawn on a canvas whose text is not to be seen."""
+        flags = self._default if row.id == ABSENT else self._flags.get(row.id, self._default)
+        if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
+            return
+        decoded = decode_any(self._text[row.data : row.data_end])
+        changed = False
+        commands = decoded.get("commands", [decoded])
+        for command in commands if isinstance(commands, list) else []:
+            args = command.get("args") if isinstance(command, dict) else None
+            if not isinstance(args, list) or command.get("property") not in {"fillText", "strokeText"}:
+                continue
+            if args and isinstance(args[0], str) and not is_masked(args[0]):
+                args[0], changed = MASK, True
+                self._counts["text_mode", "canvas"] = self._counts.get(("text_mode", "canvas"), 0) + 1
+        if changed:
+            masked = self._masker.payloads.mask("", decoded, "canvas", self._counts)
+            self._edits.put((row.data, row.data_end), encode_any(masked))
+
+    def _payload(self, event: int, row: EventRow) -> None:
+        plugin = "" if row.plugin < 0 else str(msgspec.json.decode(self._text[row.plugin : row.plugin_end]))
+        field = "custom" if row.type == EventType.CUSTOM else _plugin_field(plugin)
+        place = row.payload, row.payload_end
+        try:
+            payload = decode_any(self._text[row.payload : row.payload_end])
+            before = encode_any(payload)
+            after = encode_any(self._masker.payloads.mask(plugin, payload, field, self._counts))
+        except (ValueError, RecursionError):
+            before, after = b"", b'"***"'
+            self._counts["malformed", field] = self._counts.get(("malformed", field), 0) + 1
+        if before == after:
+            self._edits.cover(place)
+        else:
+            self._edits.put(place, after)
+            self._stale.add(event)
+
+    # Strings
+
+    def _judge_strings(self) -> None:
+        strings = self._masker.scanner.choose(self._walk, every=self._masker.opens_all)
+        if not strings:
+            return
+        covers = self._edits.covers()
+        starts = [start for start, _ in covers]
+        for each in strings:
+            place = bisect_right(starts, each[0]) - 1
+            if place < 0 or covers[place][1] <= each[0]:
+                self._judge(StringRow._make(each))
+
+    def _judge(self, string: StringRow) -> None:
+        """Applies the rules to a string."""
+        raw, rules = self._text[string.start : string.end], self._masker.rules
+        known = rules.mask_json(raw)
+        if known is not None and known.masked is None:
+            return
+        place = place_of(string, self._walk)
+        if place.is_layout:
+            return
+        if known is None:
+            known = rules.mask_json_at(raw, place.key, resource=place.is_resource)
+        if known.masked is None:
+            return
+        for (rule, _), count in known.counts.items():
+            self._counts[rule, place.field] = self._counts.get((rule, place.field), 0) + count
+        self._edits.put((string.start, string.end), known.masked)
+        (self._trees if place.is_node else self._stale).add(string.event)
+
+
+def _plugin_field(plugin: str) -> str:
+    return "console" if "console" in plugin else "network" if "network" in plugin else "plugin"

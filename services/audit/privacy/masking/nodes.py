@@ -1,0 +1,256 @@
+"""Masking by element: form fields, and what selectors or the policy's text mode say of nodes.
+
+Judges nodes of full snapshots and mutations one by one, says what is to be remembered of each, and replaces values
+where they stand. What a blocked element holds is emptied but its nodes stay: later events name them by id.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.audit.json_tape.tape import Look
+from services.audit.privacy.masking.node_flags import Flag
+from services.audit.privacy.masking.strings import Counts, is_masked
+from services.audit.privacy.policy.policy import BodyMode, Policy, TextMode
+
+if TYPE_CHECKING:
+    from services.audit.json_tape.tape import Row, Walk
+    from services.audit.privacy.masking.edits import Edits, Span
+
+_MASKED = b'"***"'
+_EMPTY = b'""'
+_BUTTONS = frozenset({"submit", "button", "reset", "image"})
+FIELD_TAGS = frozenset({"input", "textarea", "select", "option", "optgroup"})
+_STYLE_TAGS = frozenset({"style", "script"})
+_TEXT_ATTRIBUTES = frozenset(
+    {"value", "placeholder", "title", "alt", "label", "summary", "content", "srcdoc", "download"}
+)
+_CONTENT_ATTRIBUTES = frozenset(
+    {"src", "srcset", "href", "xlink:href", "poster", "action", "data", "background", "d", "rr_dataURL", "rr_src"}
+)
+_INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN
+_TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
+_STARRED_ONCE = "data-rr-is-password"
+"""Set by rrweb on a field that was of type password once (rrweb-snapshot utils.ts)."""
+
+_TEXT_NODE, _CDATA, _COMMENT = 3, 4, 5
+
+
+WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
+"""Attributes of an ordinary element whose change matters, besides those that selectors ask for."""
+
+
+class NodeMasker:
+    """Masks nodes of one policy. Holds no state of its own: which nodes are remembered is the caller's."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._masks_inputs = policy.inputs is BodyMode.MASK
+        self._base = Flag.MASK if policy.text_mode is TextMode.ALL else Flag.NONE
+        kinds = ((policy.block, Flag.BLOCK), (policy.mask, Flag.MASK), (policy.unmask, Flag.KEEP))
+        self._selectors = tuple((each, flag) for some, flag in (*kinds, (policy.ignore, Flag.REMOVE)) for each in some)
+        selectors = policy.selectors
+        self._asks_tags = any(each.tag for each in selectors)
+        self._asked = frozenset(each.attribute for each in selectors if each.attribute)
+        self._classes = tuple({each.cls for each in selectors if each.cls})
+        self._blocked = lru_cache(maxsize=1024)(policy.blocks_input)
+
+    @property
+    def walks_all(self) -> bool:
+        """Whether every node must be looked at, since text is masked unless something keeps it."""
+        return self._base is not Flag.NONE
+
+    def is_ordinary(self, flags: int) -> bool:
+        """Returns whether a node with these flags need not be remembered."""
+        return (flags if self._base or flags & _TREATED else flags & ~Flag.STYLE) == self._base
+
+    @staticmethod
+    def below(flags: int) -> int:
+        """Returns the flags that nodes inherit from one with these."""
+        return flags if flags & (Flag.FIELD | Flag.STYLE) else flags & (_INHERITED | Flag.SELECT)
+
+    def judge(self, row: Row, above: int, walk: Walk, edits: Edits, counts: Counts, *, select: bool = False) -> int:
+        """Masks a node of a tree, and returns its flags.
+
+        Args:
+            row: The node.
+            above: The flags that it inherits.
+            walk: The chunk.
+            edits: Takes the replacements.
+            counts: Where they are counted.
+            select: Whether selectors are tried also where none may mean the node.
+        """
+        if row.tag >= 0:
+            tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
+            return self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
+        if row.type in {_TEXT_NODE, _CDATA, _COMMENT} and row.text >= 0:
+            self.replace_text(row, above, walk, edits, counts)
+        return above
+
+    def change_attributes(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> int:
+        """Masks new attributes of an element, and returns the flags that it has with them.
+
+        They are never less than they were: a field that shows its password stays a password.
+        """
+        plain = _plain(walk.text[row.attributes : row.attributes_end])
+        became = _settled(flags | self._selected("", plain), flags)
+        kind, autocomplete = _text(plain.get("type")), _text(plain.get("autocomplete"))
+        if self._blocked(kind, autocomplete) or _STARRED_ONCE in plain:
+            became = (became | Flag.REMOVE | Flag.FIELD) & ~Flag.OPEN
+        is_field = self._masks_inputs and not became & Flag.STYLE
+        self._attributes(row, plain, became | (Flag.FIELD if is_field else 0), walk, edits, counts)
+        return became
+
+    def input_value(self, flags: int | None) -> bytes | None:
+        """Returns what stands in place of a field's value: JSON, or None if only rules are applied to it."""
+        flags = flags or 0
+        if flags & (Flag.REMOVE | Flag.BLOCK):
+            return _EMPTY
+        if flags & Flag.OPEN or not (self._masks_inputs or flags & Flag.MASK):
+            return None
+        return _MASKED
+
+    def _element(
+        self, row: Row, tag: str, above: int, walk: Walk, edits: Edits, counts: Counts, *, select: bool
+    ) -> int:
+        flags = above & (_INHERITED | Flag.SELECT)
+        plain: dict[str, object] = {}
+        if row.attributes >= 0 and (tag in FIELD_TAGS or select or flags & (Flag.MASK | Flag.BLOCK)):
+            plain = _plain(walk.text[row.attributes : row.attributes_end])
+        if select:
+            flags = _settled(flags | self._selected(tag, plain), above)
+        if tag in _STYLE_TAGS:
+            return flags | Flag.STYLE
+        its = flags | self._field(tag, plain)
+        if plain:
+            self._attributes(row, plain, its, walk, edits, counts)
+        if tag == "select":
+            return its & ~Flag.FIELD  # its options are no fields
+        if tag == "textarea" or its & (Flag.REMOVE | Flag.OPEN):
+            return its
+        return its & ~Flag.FIELD  # nothing to remember: the value of an unknown field is masked
+
+    def _field(self, tag: str, plain: dict[str, object]) -> int:
+        match tag:
+            case "select":
+                return Flag.FIELD | (Flag.SELECT if self._masks_inputs else 0)
+            case "textarea" | "option":
+                return Flag.FIELD
+            case "input":
+                return self._input(plain)
+            case _:
+                return 0
+
+    def _input(self, plain: dict[str, object]) -> int:
+        kind = _text(plain.get("type")).lower() or "text"
+        if self._blocked(kind, _text(plain.get("autocomplete"))) or _STARRED_ONCE in plain:
+            return Flag.FIELD | Flag.REMOVE
+        if kind in _BUTTONS:
+            return 0
+        return Flag.FIELD | (Flag.OPEN if kind in self._policy.kept_inputs else 0)
+
+    def _selected(self, tag: str, plain: dict[str, object]) -> int:
+        """Returns the flags that selectors give an element."""
+        if not self._asks_tags and self._asked.isdisjoint(plain):
+            classes = plain.get("class")
+            if not isinstance(classes, str) or not any(cls in classes for cls in self._classes):
+                return 0
+        found = 0
+        for selector, flag in self._selectors:
+            if not found & flag and selector.matches(tag, plain):
+                found |= flag
+        return found & ~Flag.KEEP if found & Flag.MASK else found
+
+    def _attributes(
+        self, row: Row, plain: dict[str, object], flags: int, walk: Walk, edits: Edits, counts: Counts
+    ) -> None:
+        hides = flags & (Flag.MASK | Flag.BLOCK) and not flags & Flag.STYLE
+        is_chosen = flags & Flag.SELECT and plain.get("selected") is True
+        is_filled = flags & Flag.FIELD and plain.get("value") not in (None, "")
+        if not hides and not is_chosen and not is_filled:
+            return
+        places = walk.members(row.attributes, row.attributes_end)
+        if is_chosen:
+            edits.put(places["selected"], b"false")
+        if is_filled:
+            instead = self.input_value(flags)
+            if instead is not None:
+                self._put(walk, places["value"], plain["value"], instead, ("input", "attribute"), edits, counts)
+        if not hides:
+            return
+        instead = _EMPTY if flags & Flag.BLOCK else _MASKED
+        for name, place in places.items():
+            is_own = (name == "value" and flags & Flag.FIELD) or (name == "selected" and flags & Flag.SELECT)
+            if not is_own and self._hides(name, plain[name], flags, plain):
+                self._put(walk, place, plain[name], instead, (self._why(flags), "attribute"), edits, counts)
+
+    @staticmethod
+    def _hides(name: str, value: object, flags: int, plain: dict[str, object]) -> bool:
+        """Returns whether an attribute of a masked or blocked element must not be seen."""
+        if name in _TEXT_ATTRIBUTES:
+            return name != "content" or _text(plain.get("name")).lower() != "viewport"
+        if name.startswith("aria-"):
+            return value not in _STATES
+        if name.startswith("data-"):
+            return not name.startswith("data-rr") and name != "data-afterimage"
+        return bool(flags & Flag.BLOCK) and name in _CONTENT_ATTRIBUTES
+
+    def _why(self, flags: int) -> str:
+        return "text_mode" if self.walks_all and not flags & Flag.BLOCK else "selector"
+
+    def replace_text(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> None:
+        """Masks the text of a node with these flags."""
+        if row.text < 0 or flags & Flag.STYLE or not flags & (Flag.MASK | Flag.BLOCK | Flag.FIELD):
+            return
+        if flags & Flag.FIELD:
+            instead = self.input_value(flags)
+            if instead is None:
+                return
+            why = "input"
+        else:
+            instead, why = (_EMPTY if flags & Flag.BLOCK else _MASKED), self._why(flags)
+        place = row.text, row.text_end
+        value = msgspec.json.decode(walk.text[row.text : row.text_end])
+        if isinstance(value, str) and value.isspace():
+            edits.cover(place)
+            return
+        self._put(walk, place, value, instead, (why, "text"), edits, counts)
+
+    @staticmethod
+    def _put(
+        walk: Walk, place: Span, value: object, instead: bytes, count: tuple[str, str], edits: Edits, counts: Counts
+    ) -> None:
+        if value is None or value == "" or isinstance(value, bool):
+            return
+        if walk.text[place[0] : place[1]] != instead:
+            edits.put(place, instead)
+            if not (isinstance(value, str) and is_masked(value)):
+                counts[count] = counts.get(count, 0) + 1
+        else:
+            edits.cover(place)
+
+
+_STATES = frozenset({"true", "false", "mixed", "page", "step", "polite", "assertive", "off", "horizontal", "vertical"})
+"""Values of aria attributes that say how something is, not what it says (WAI-ARIA 1.2)."""
+
+
+def _settled(flags: int, above: int) -> int:
+    """Returns flags of which at most one says how text is treated: block over all, else the nearest."""
+    if flags & Flag.BLOCK:
+        return flags & ~(Flag.MASK | Flag.KEEP)
+    if flags & Flag.MASK and flags & Flag.KEEP:
+        return flags & ~(Flag.MASK if above & Flag.MASK else Flag.KEEP)
+    return flags
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+_plain = msgspec.json.Decoder(dict[str, object]).decode
+"""Returns the values of attributes; objects (changes of style) as they are."""
+
+_decoded = msgspec.json.Decoder(str).decode

@@ -1,0 +1,116 @@
+"""Where in a chunk a string stands: under which key, in which kind of event, and what that makes of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from services.audit.json_tape.tape import ABSENT, StringRow, Walk
+from services.audit.privacy.rules.urls import RESOURCE_KEYS, RESOURCE_TAGS
+from services.audit.rrweb import EventType, IncrementalSource
+
+_INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
+
+LAYOUT_KEYS = frozenset(
+    [
+        "class",
+        "d",
+        "points",
+        "transform",
+        "gradientTransform",
+        "patternTransform",
+        "viewBox",
+        "width",
+        "height",
+        "tagName",
+        "type",
+        "rel",
+        "sizes",
+        "media",
+        "rr_width",
+        "rr_height",
+        "rr_scrollTop",
+        "rr_scrollLeft",
+        "offset",
+        "x",
+        "y",
+        "x1",
+        "x2",
+        "y1",
+        "y2",
+        "cx",
+        "cy",
+        "r",
+        "rx",
+        "ry",
+        "keyTimes",
+        "values",
+    ]
+)
+"""Attributes that lay a page out: never touched by rules."""
+
+_STYLE_KEYS = frozenset({"_cssText", "style", "rule", "replace", "cssText", "replaceSync"})
+_SOURCE_FIELDS: dict[int, str] = {
+    IncrementalSource.INPUT: "input",
+    IncrementalSource.STYLE_SHEET_RULE: "style",
+    IncrementalSource.CANVAS_MUTATION: "canvas",
+    IncrementalSource.FONT: "font",
+    IncrementalSource.LOG: "console",
+    IncrementalSource.STYLE_DECLARATION: "style",
+    IncrementalSource.ADOPTED_STYLE_SHEET: "style",
+}
+_TYPE_FIELDS: dict[int, str] = {
+    EventType.META: "url",
+    EventType.CUSTOM: "custom",
+    EventType.PLUGIN: "plugin",
+    7: "asset",
+}
+_NODE_KEYS = frozenset({"textContent", "value"})
+
+_MAX_KEY = 128
+"""Bytes of the longest key that is taken for the name of a field."""
+
+
+class Place(NamedTuple):
+    """Where a string stands.
+
+    Attributes:
+        field: The class of field, for the counts.
+        key: The attribute or field that it is the value of; "": running text.
+        is_layout: Whether it lays the page out and is not to be touched.
+        is_resource: Whether it names something that the page loads.
+        is_node: Whether it stands in a snapshot or a mutation.
+    """
+
+    field: str
+    key: str
+    is_layout: bool = False
+    is_resource: bool = False
+    is_node: bool = False
+
+
+def place_of(string: StringRow, walk: Walk) -> Place:
+    """Returns where a string stands."""
+    key = ""
+    if 0 < string.key_end - string.key <= _MAX_KEY:
+        key = walk.text[string.key : string.key_end].decode(errors="replace")
+    kind, source = walk.kind_of(string.event)
+    is_node = kind == EventType.FULL_SNAPSHOT or (kind == _INCREMENTAL and source == IncrementalSource.MUTATION)
+    field = _node_field(key) if is_node else _field(kind, source)
+    if is_node and key in LAYOUT_KEYS:
+        return Place("attribute", key, is_layout=True, is_node=True)
+    resource = field in {"style", "asset"} or key in RESOURCE_KEYS
+    if key == "href" and string.row >= 0 and is_node:
+        resource = walk.tag_of(string.row).lower() in RESOURCE_TAGS
+    return Place(field, "" if key in _NODE_KEYS or field in {"style", "canvas"} else key, False, resource, is_node)
+
+
+def _node_field(key: str) -> str:
+    if key in {"textContent", ""}:
+        return "text"
+    return "style" if key in _STYLE_KEYS else "attribute"
+
+
+def _field(kind: int, source: int) -> str:
+    if kind == _INCREMENTAL and source != ABSENT:
+        return _SOURCE_FIELDS.get(source, "other")
+    return _TYPE_FIELDS.get(kind, "other")

@@ -1,0 +1,308 @@
+"""One string: what the rules of a policy find in it, and what stands there instead.
+
+A mask has a fixed form: `***` for the method mask, `[email]` for block, `[email:abcdefghijklmnop]` for hash
+(HMAC-SHA256 under the installation's key, 64 bits, in the letters a to p so that no rule for digits sees
+it). A string is cut at masks and at embedded media, and only what lies between is looked at; what one pass
+leaves is looked at again until nothing is found. So a masked string is masked already: masking is idempotent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import msgspec
+
+from services.audit.privacy.policy.policy import Method
+from services.audit.privacy.rules.builtin import BUILT_IN, URL_RULE, Finder
+from services.audit.privacy.rules.urls import UrlMasker, is_url
+from services.audit.re2_patterns import PatternSet, compile_pattern
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services.audit.privacy.policy.policy import Policy
+    from services.audit.re2_patterns import Pattern
+
+MASK = "***"
+"""What stands in place of a masked value, whatever its length was."""
+
+Counts: TypeAlias = dict[tuple[str, str], int]
+"""(rule, field class) -> how often."""
+
+_MAX_PASSES = 8
+_SHORT = 2048
+"""Bytes up to which a text is searched as a whole."""
+
+_MAX_KNOWN, _MOST_KNOWN = 512, 16_384
+"""Bytes of strings, and number of them, of which it is remembered what rules make of them."""
+
+_SHORTEST = 4
+"""Bytes of the shortest text in which a rule that comes with Afterimage finds something: `//a@`."""
+
+_MEDIA = r"data:(?:image|font|video|audio)/[0-9A-Za-z.+-]{1,64}(?:;[0-9A-Za-z=-]{1,32})*;base64,[0-9A-Za-z+/=%]*"
+
+
+def is_masked(text: str) -> bool:
+    """Returns whether a text is empty, white space, or stars such as a recorder puts."""
+    return not text.strip("* \t\r\n\u00a0")
+
+
+class Known(NamedTuple):
+    """What rules make of a string.
+
+    Attributes:
+        masked: JSON of what stands there instead; None: nothing was found.
+        counts: How often each rule found something, with "" for the class of field.
+    """
+
+    masked: bytes | None
+    counts: Counts
+
+
+class _Rule:
+    __slots__ = ("check", "edges", "gate", "group", "method", "name", "pattern", "place", "reach", "source")
+
+    def __init__(self, name: str, method: Method, finder: Finder, *, custom: bool) -> None:
+        self.name = name
+        self.method = method
+        self.source = finder.pattern
+        self.gate = finder.gate
+        self.reach = finder.reach
+        self.pattern: Pattern = compile_pattern(finder.pattern)
+        self.group = 1 if self.pattern.groups and not custom else 0
+        self.check = finder.check
+        self.edges = finder.edges
+        self.place = 0
+
+    def find(self, text: bytes, start: int, end: int, found: list[Found]) -> None:
+        """Adds to `found` where between two places of UTF-8 text the real thing lies."""
+        text = text[start:end]
+        search, length, at = self.pattern.search, len(text), 0
+        while at <= length and (match := search(text, at)) is not None:
+            first, last = match[0]
+            at = last if first < last else last + 1
+            first, last = match[self.group]
+            if first >= last or (self.edges and _touches(text, first, last)):
+                continue
+            if self.check is None:
+                found.append((start + first, self.place, start + last))
+                continue
+            candidate = text[first:last].decode()
+            is_ascii = candidate.isascii()
+            for before, behind in self.check(candidate):
+                if is_ascii:
+                    found.append((start + first + before, self.place, start + first + behind))
+                else:
+                    left, right = len(candidate[:before].encode()), len(candidate[:behind].encode())
+                    found.append((start + first + left, self.place, start + first + right))
+
+
+def _touches(text: bytes, start: int, end: int) -> bool:
+    """Returns whether an ASCII letter or digit stands right before or after."""
+    return (start > 0 and text[start - 1 : start].isalnum()) or text[end : end + 1].isalnum()
+
+
+Found: TypeAlias = tuple[int, int, int]
+"""(start, place of the rule, end)."""
+
+_Gate: TypeAlias = tuple["Pattern | None", list[_Rule]]
+
+
+class TextMasker:
+    """Masks strings by the rules of one policy."""
+
+    def __init__(self, policy: Policy, hash_key: bytes) -> None:
+        self._key = hash_key
+        self._rules: list[_Rule] = []
+        self._url_method = Method.KEEP
+        for rule in policy.rules:
+            if rule.method is Method.KEEP:
+                continue
+            if rule.name == URL_RULE:
+                self._url_method = rule.method
+                continue
+            finders = (Finder(rule.pattern, edges=False, gate=""),) if rule.custom else policy.finders(rule.name)
+            self._rules += [_Rule(rule.name, rule.method, finder, custom=rule.custom) for finder in finders]
+        gated: dict[str, list[_Rule]] = {}
+        for place, each in enumerate(self._rules):
+            each.place = place
+            gated.setdefault(each.gate, []).append(each)
+        self._gates: list[_Gate] = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
+        self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
+        self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
+        self._known: dict[bytes, Known] = {}
+        self._salt = secrets.token_bytes(32)
+        names = sorted({rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word"})
+        self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{_MEDIA}")
+        kept = frozenset(name.lower() for name in policy.kept_query_parameters)
+        self._urls = UrlMasker(kept, self._replace_parameter)
+        self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST
+
+    def replacement(self, rule: str, method: Method, value: str) -> str:
+        """Returns what stands in place of a value."""
+        if method is Method.MASK:
+            return MASK
+        if method is Method.BLOCK:
+            return f"[{rule}]"
+        digest = hmac.digest(self._key, rule.encode() + b"\0" + value.encode(), hashlib.sha256)[:8]
+        return f"[{rule}:{''.join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))}]"
+
+    def mask(self, text: str, field: str, counts: Counts, *, key: str = "", resource: bool = False) -> str:
+        """Returns the text with everything masked that a rule finds; the very same object if that is nothing.
+
+        Args:
+            text: Any string. Halves of surrogate pairs must have been replaced.
+            field: The class of field for the counts.
+            counts: Where findings are counted.
+            key: The attribute or field that holds the text; "": running text, in which only absolute URLs are seen.
+            resource: Whether the text names something that the page loads.
+        """
+        if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
+            return text
+        body = before = text.encode()
+        if self._url_method is not Method.KEEP and b"=" in body:
+            found: list[str] = []
+            if key and is_url(text):
+                before = self._urls.mask(body, found, resource=resource)
+            else:
+                before = self._urls.mask_within(body, found, resource=resource)
+            if found:
+                counts[URL_RULE, field] = counts.get((URL_RULE, field), 0) + len(found)
+        for _ in range(_MAX_PASSES):
+            after, left = self._once(before, field, counts)
+            if after == before:
+                break
+            before = after
+            if left < self._settled:
+                break
+        else:
+            return MASK
+        return text if before == body else before.decode()
+
+    def mask_json(self, raw: bytes) -> Known | None:
+        """Returns what the rules make of a JSON string, wherever it stands; None: that depends on where it stands.
+
+        Pages say the same again and again, so short strings are remembered: under a digest, never as they are.
+        """
+        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the place
+            return None
+        return self._recall(raw, b"", "", resource=False)
+
+    def mask_json_at(self, raw: bytes, key: str, *, resource: bool) -> Known:
+        """Returns what the rules make of a JSON string where it stands: `key` and `resource` as in `mask`."""
+        if len(raw) > _MAX_KNOWN:
+            return self._judge(raw, key, resource=resource)
+        return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
+
+    def _recall(self, raw: bytes, place: bytes, key: str, *, resource: bool) -> Known:
+        digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
+        known = self._known.get(digest)
+        if known is None:
+            known = self._judge(raw, key, resource=resource)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[digest] = known
+        return known
+
+    def _judge(self, raw: bytes, key: str, *, resource: bool) -> Known:
+        value = msgspec.json.decode(raw)
+        counts: Counts = {}
+        masked = self.mask(value, "", counts, key=key, resource=resource)
+        return Known(None if masked == value else msgspec.json.encode(masked), counts)
+
+    def _is_kept(self, text: str) -> bool:
+        """Returns whether all of a text is a mask, or an embedded picture, font or recording."""
+        body = text.encode()
+        match = self._keep.search(body)
+        return match is not None and match[0] == (0, len(body))
+
+    def _once(self, body: bytes, field: str, counts: Counts) -> tuple[bytes, int]:
+        """Returns a text after one pass, and how many bytes of it are no masks."""
+        gates = self._open_gates(body)
+        if not gates or not body:
+            return body, len(body)
+        parts: list[bytes] = []
+        if not (b"*" in body or b"[" in body or b"data:" in body):
+            left = self._mask_part(body, gates, field, counts, parts)
+            return b"".join(parts), left
+        left = at = 0
+        for kept in self._keep.finditer(body):
+            start, end = kept[0]
+            left += self._mask_part(body[at:start], gates, field, counts, parts)
+            parts.append(body[start:end])
+            at = end
+        left += self._mask_part(body[at:], gates, field, counts, parts)
+        return b"".join(parts), left
+
+    def _open_gates(self, body: bytes) -> list[_Gate]:
+        """Returns the rules that may find something, each behind its gate."""
+        if len(body) >= _SHORT:
+            return [each for each in self._gates if each[0] is None or each[0].search(body) is not None]
+        gates: list[_Gate] = []
+        for place in self._gate_set.matching(body):
+            rules = self._gates[place][1]
+            if len(rules) > 2:
+                rules = [rules[which] for which in self._rule_sets[place].matching(body)]
+            if rules:
+                gates.append((None, rules))
+        return gates
+
+    def _mask_part(self, part: bytes, gates: list[_Gate], field: str, counts: Counts, out: list[bytes]) -> int:
+        """Adds a part after masking to `out`; returns how many of its bytes are left."""
+        found: list[Found] = []
+        for gate, rules in gates:
+            for first, last in _windows(gate, part, rules[0].reach):
+                for rule in rules:
+                    rule.find(part, first, last, found)
+        if not found:
+            out.append(part)
+            return len(part)
+        at, left = 0, len(part)
+        for start, place, end in _merged(sorted(found), self._rules) if len(found) > 1 else found:
+            rule = self._rules[place]
+            counts[rule.name, field] = counts.get((rule.name, field), 0) + 1
+            out += (part[at:start], self.replacement(rule.name, rule.method, part[start:end].decode()).encode())
+            at = end
+            left -= end - start
+        out.append(part[at:])
+        return left
+
+    def _replace_parameter(self, value: str) -> str:
+        return value if self._is_kept(value) else self.replacement(URL_RULE, self._url_method, value)
+
+
+def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, int]]:
+    """Returns the parts of a text that candidates behind a gate may lie in; all of it if it is short."""
+    if gate is None or not reach or len(part) < _SHORT:
+        return [(0, len(part))] if part else []
+    windows: list[tuple[int, int]] = []
+    for match in gate.finditer(part):
+        start, end = match[0]
+        first = max(0, start - reach)
+        if windows and first <= windows[-1][1]:
+            windows[-1] = (windows[-1][0], end + reach)
+        else:
+            windows.append((first, end + reach))
+    return windows
+
+
+def _merged(found: list[Found], rules: list[_Rule]) -> Iterator[Found]:
+    """Yields what was found without overlaps: what overlaps becomes one, under the rule that comes first.
+
+    Only credentials stay alone: `user:pw@host.org` looks like an address, and the host is worth keeping.
+    """
+    current: Found | None = None
+    for start, place, end in found:
+        if current is None:
+            current = start, place, end
+        elif start >= current[2]:
+            yield current
+            current = start, place, end
+        elif rules[current[1]].name != "url_credentials":
+            current = min(current[0], start), min(current[1], place), max(current[2], end)
+    if current is not None:
+        yield current

@@ -1,0 +1,1 @@
+"""The privacy policy: its model, its parser and its selectors."""

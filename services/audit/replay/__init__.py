@@ -1,0 +1,1 @@
+"""Replay: stored chunks in order, joined with live ones, within what a viewer may see."""

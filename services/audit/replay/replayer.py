@@ -1,0 +1,256 @@
+"""Replay and live in one stream: what is stored, then what comes, joined by seq.
+
+The viewer's position is a seq for each window. The follower is registered before storage is read, so
+between the two nothing can fall; a chunk that both give is sent once, because its seq is compared with
+the position; a chunk that the queue skipped is read from storage up to where the queue goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from uuid import UUID
+
+from services.audit.live.hub import LiveChunk, LiveHub, Tail
+from services.audit.live.single_flight import SharedReads
+from services.audit.model import ChunkIndex, SessionKey, SessionSummary, Status, Times, WindowSummary
+from services.audit.replay.plan import after_cursor, cut, replay_plan, windows_within
+from services.audit.replay.visibility import EVERYTHING, Visible
+from services.audit.storage.chunk_reader import Playback, StoredPayload
+from services.audit.storage.session_queries import Catalog, Details
+from services.runtime.errors import NotFound, Unavailable
+
+POLL_S = 5.0
+"""A follower looks at the session again after so long without a chunk: has it timed out?"""
+
+POLL_STORAGE_S = 1.0
+"""The same where other servers may store chunks of the session, or delete it, and cannot tell us; storage is read as
+well, however often chunks of this server come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a viewer asks for.
+
+    Attributes:
+        key: The session.
+        from_ms: Begin at this time (milliseconds since 1970 UTC); None: at the start.
+        positions: Begin after these seqs instead; None: not a continuation.
+        window: Only this window; None: all.
+        follow: Go on with live chunks.
+        offset_ms: Begin so far into the session, which is counted from its first event.
+        visible: What the viewer may see; nothing else is sent, wherever he begins.
+    """
+
+    key: SessionKey
+    from_ms: int | None = None
+    positions: dict[UUID, int] | None = None
+    window: UUID | None = None
+    follow: bool = False
+    offset_ms: int | None = None
+    visible: Visible = EVERYTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Comes first."""
+
+    session: SessionSummary
+    windows: Sequence[WindowSummary]
+    chunks: Sequence[ChunkIndex]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveEdge:
+    """Everything stored so far was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Comes last; `reason` is the contract's ReplayEndReason."""
+
+    reason: int
+
+
+COMPLETE, SESSION_ENDED, DELETED = 1, 2, 3
+
+Part = Header | StoredPayload | LiveChunk | LiveEdge | End
+
+
+class Replayer:
+    """Streams sessions to viewers.
+
+    Args:
+        catalog: For the header.
+        playback: For stored chunks.
+        hub: For live ones.
+        alone: Whether no other server stores chunks in this database (chDB).
+    """
+
+    def __init__(self, catalog: Catalog, playback: Playback, hub: LiveHub, *, alone: bool) -> None:
+        self._catalog = catalog
+        self._playback = playback
+        self._hub = hub
+        self._poll_s = POLL_S if alone else POLL_STORAGE_S
+        self._alone = alone
+        # Viewers come in crowds, and are woken all at once.
+        self._sessions = SharedReads(catalog.get_session)
+        self._openings = SharedReads(self._read)
+        self._indexes = SharedReads(playback.index)
+
+    async def replay(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
+        """Yields the parts of a replay.
+
+        Raises:
+            NotFound: If there is no such session or window.
+        """
+        if not wanted.follow:
+            sent: dict[UUID, int] = {}
+            shown = expected = 0
+            async for part in self._stored(wanted, sent):
+                if isinstance(part, Header):
+                    expected = len(part.chunks)
+                else:
+                    shown += 1
+                yield part
+            # Fewer than announced: the last one was cut away whole, or the session went while it was shown.
+            gone = shown < expected and await self._sessions.get(wanted.key) is None
+            yield End(DELETED if gone else COMPLETE)
+            return
+        with self._hub.follow(wanted.key) as tail:
+            sent = dict(wanted.positions or {})
+            is_live = False
+            async for part in self._stored(wanted, sent):
+                if isinstance(part, Header):
+                    is_live = part.session.status == Status.LIVE
+                yield part
+            yield LiveEdge()
+            live = self._live(wanted, sent, tail, is_live=is_live)
+            async for part in live if wanted.visible == EVERYTHING else self._visible(wanted, live):
+                yield part
+
+    async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
+        details, index = await self._openings.get(wanted.key)
+        if details is None:
+            raise NotFound(f"session {wanted.key.session} was not found")
+        session, windows = details.session, details.windows
+        if wanted.window is not None and wanted.window not in {window.window for window in windows}:
+            raise NotFound(f"window {wanted.window} was not found in the session")
+        times = wanted.visible.within(session.first_ms)
+        if wanted.positions is None:
+            from_ms = wanted.from_ms if wanted.offset_ms is None else session.first_ms + wanted.offset_ms
+            chunks = replay_plan(index, times, from_ms, wanted.window)
+        else:
+            chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
+        # Read while the access is written down, which has to be done before the header goes out.
+        async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
+            yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
+            async for payload in payloads:
+                sent[payload.window] = payload.seq
+                if shown := await _shown(payload, times):
+                    yield shown
+        for chunk in index:  # windows that were over by then are not sent later either
+            sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
+
+    async def _read(self, key: SessionKey) -> tuple[Details | None, list[ChunkIndex]]:
+        """Returns what a replay opens with, by two statements at the same time."""
+        contents, heads = await asyncio.gather(self._playback.contents(key), self._catalog.heads(key))
+        return self._catalog.details(key, contents.windows, heads), contents.chunks
+
+    async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
+        """Yields of the live parts what the viewer may see; ends when there cannot be any more of it."""
+        async with aclosing(parts):
+            session = await self._sessions.get(wanted.key)
+            if session is None:
+                yield End(DELETED)
+                return
+            times = wanted.visible.within(session.first_ms)
+            if times.is_over(session.last_ms):
+                yield End(COMPLETE)
+                return
+            async for part in parts:
+                if not isinstance(part, (StoredPayload, LiveChunk)):
+                    yield part
+                    continue
+                stored = part.stored if isinstance(part, LiveChunk) else part
+                if times.is_over(stored.first_ms):
+                    yield End(COMPLETE)
+                    return
+                if times.touches(stored.first_ms, stored.last_ms) and (shown := await _shown(stored, times)):
+                    yield part if shown is stored else shown
+
+    async def _live(  # noqa: C901 - the states of a follower, in the order in which they are looked at
+        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail, *, is_live: bool
+    ) -> AsyncGenerator[Part, None]:
+        clock = asyncio.get_running_loop().time
+        look_at = clock() + self._poll_s if is_live else 0.0
+        while True:
+            async for part in self._news(wanted, sent, tail):
+                yield part
+                if self._alone:  # what has just been stored is live, and a deletion would have been told
+                    look_at = clock() + self._poll_s
+            if tail.deleted:
+                yield End(DELETED)
+                return
+            if self._hub.closing:
+                raise Unavailable("the server is stopping; reconnect with the cursor", reason="SERVER_STOPPING")
+            if tail.has_news:
+                continue
+            if not tail.ended and clock() < look_at:
+                await tail.wait(look_at - clock())
+                continue
+            # Not for every chunk: of 500 viewers each would ask storage.
+            tail.ended = False
+            session = await self._sessions.get(wanted.key)
+            if session is None:
+                yield End(DELETED)
+                return
+            if session.status != Status.LIVE:
+                async for payload in self._missed(wanted, sent):
+                    yield payload
+                yield End(SESSION_ENDED)
+                return
+            look_at = clock() + self._poll_s
+            if not self._alone:
+                tail.nudge(lagging=True)
+
+    async def _news(
+        self, wanted: Wanted, sent: dict[UUID, int], tail: Tail
+    ) -> AsyncGenerator[StoredPayload | LiveChunk, None]:
+        """Yields what has come since the last time, of each window without a gap."""
+        chunks = tail.take()
+        if tail.deleted or self._hub.closing:
+            return
+        if tail.lagging:
+            tail.lagging = False
+            chunks = []
+            async for payload in self._missed(wanted, sent):
+                yield payload
+        for chunk in chunks:
+            window, seq = chunk.stored.window, chunk.stored.seq
+            if wanted.window not in {None, window}:
+                continue
+            if seq > sent.get(window, 0) + 1:
+                async for payload in self._missed(wanted, sent):
+                    yield payload
+            if seq > sent.get(window, 0):
+                sent[window] = seq
+                yield chunk
+
+    async def _missed(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[StoredPayload, None]:
+        chunks = [
+            chunk
+            for chunk in await self._indexes.get(wanted.key)
+            if wanted.window in {None, chunk.window} and chunk.seq > sent.get(chunk.window, 0)
+        ]
+        async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
+            async for payload in payloads:
+                sent[payload.window] = payload.seq
+                yield payload
+
+
+async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:
+    """Returns what of a chunk the viewer may see; cutting one takes a thread."""
+    return await asyncio.to_thread(cut, payload, times) if times.is_over(payload.last_ms) else payload

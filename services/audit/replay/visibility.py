@@ -1,0 +1,55 @@
+"""What a share grant may see of its session. Pure: the identity says what, `plan` leaves out the rest.
+
+A grant opens one session, or a part of it. Of another session it hears what it would hear of one that never was.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from services.audit.model import SessionSummary, Times
+from services.runtime.errors import NotFound
+from services.runtime.identity.tokens import Identity
+
+GRANT_METHODS = frozenset({"GetSession", "ReplaySession", "ListInteractions"})
+"""The methods of AuditService that a grant opens; each of them asks `visible_to`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visible:
+    """The part of a session that a caller may see, as offsets from the session's first event; None: no bound."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    by_grant: bool = False
+    """The caller holds a link, not an account: who the visitor was is none of his business."""
+
+    def session(self, summary: SessionSummary) -> SessionSummary:
+        """Returns a session without what a link does not show: actor, tags, user agent, first page."""
+        if not self.by_grant:
+            return summary
+        return replace(summary, head=replace(summary.head, actor_id="", tags={}, user_agent="", first_url=""))
+
+    def within(self, first_ms: int) -> Times:
+        """Returns the part as times of a session whose first event was at `first_ms`."""
+        return Times(
+            None if self.start_ms is None else first_ms + self.start_ms,
+            None if self.end_ms is None else first_ms + self.end_ms,
+        )
+
+
+EVERYTHING = Visible()
+
+
+def visible_to(identity: Identity, session: UUID) -> Visible:
+    """Returns the part of a session that the caller may see.
+
+    Raises:
+        NotFound: A grant for another session; the words are those for a session that never was.
+    """
+    if identity.session_id is None:
+        return EVERYTHING
+    if identity.session_id != str(session):
+        raise NotFound(f"session {session} was not found")
+    return Visible(identity.range_start_ms, identity.range_end_ms, by_grant=True)

@@ -1,0 +1,196 @@
+"""The access trail in ClickHouse: group commit, reading it back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from services.audit.access_events import AccessEvent, TrailFilter, TrailPosition
+from services.audit.storage.engine.engine import Engine, Row, StorageError
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.tables_access import ACCESS_EVENTS
+from services.runtime.errors import Unavailable
+
+_log = structlog.get_logger("afterimage.trail")
+
+MAX_BATCH = 1_000
+MAX_WAITING = 10_000
+"""Entries that wait for storage; more are refused, and the reads behind them."""
+
+WRITE_TIMEOUT_S = 10.0
+_NO_SESSION = UUID(int=0)
+
+
+class AccessStore:
+    """Writes and reads the trail.
+
+    Args:
+        engine: An open engine whose database is migrated.
+        dialect: What the engine's DDL may say.
+        retention_days: Days that an entry is kept; 0: for ever.
+        now_ms: The server's clock, milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, engine: Engine, dialect: Dialect, retention_days: int, now_ms: Callable[[], int]) -> None:
+        self._engine = engine
+        self._dialect = dialect
+        self._retention_days = retention_days
+        self._now_ms = now_ms
+        self._waiting: list[tuple[Sequence[AccessEvent], asyncio.Future[None]]] = []
+        self._work = asyncio.Event()
+
+    async def add(self, events: Sequence[AccessEvent]) -> None:
+        """Stores events; when it returns they are durable. Storing one again changes nothing.
+
+        Raises:
+            Unavailable: They cannot be stored, or not soon enough.
+        """
+        if not events:
+            return
+        if sum(len(waiting) for waiting, _ in self._waiting) + len(events) > MAX_WAITING:
+            raise Unavailable("the access trail cannot keep up; try again", reason="TRAIL_UNAVAILABLE")
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((events, done))
+        self._work.set()
+        try:
+            async with asyncio.timeout(WRITE_TIMEOUT_S):
+                await done
+        except Exception as error:
+            raise Unavailable("the access trail cannot be written; try again", reason="TRAIL_UNAVAILABLE") from error
+
+    async def run(self) -> None:
+        """Stores what is added until it is cancelled: while one insert is in flight, the next batch gathers."""
+        while True:
+            await self._work.wait()
+            self._work.clear()
+            while self._waiting:
+                await self._store_batch(self._next_batch())
+
+    async def find(
+        self, project: str, wanted: TrailFilter, count: int, after: TrailPosition | None
+    ) -> list[AccessEvent]:
+        """Returns up to `count` entries that follow `after`, newest first."""
+        where = ["project = {project:String}"]
+        params: dict[str, object] = {"project": project}
+
+        def add(condition: str, **values: object) -> None:
+            where.append(condition)
+            params.update(values)
+
+        if since := self._kept_since():
+            add("day >= {since:Date}", since=since)
+        if wanted.start_ms is not None:
+            add("time_ms >= {start:Int64}", start=wanted.start_ms)
+        if wanted.end_ms is not None:
+            add("time_ms < {end:Int64}", end=wanted.end_ms)
+        if wanted.session is not None:
+            add("session = {session:UUID}", session=wanted.session)
+        if wanted.subject:
+            add("subject = {subject:String}", subject=wanted.subject)
+        if wanted.link_id:
+            add("link = {link:String}", link=wanted.link_id)
+        if wanted.actions:
+            add("action IN {actions:Array(UInt8)}", actions=list(wanted.actions))
+        if after is not None:
+            add(
+                "(time_ms < {after_ms:Int64} OR (time_ms = {after_ms:Int64} AND event < {after:UUID}))",
+                after_ms=after.time_ms,
+                after=after.event,
+            )
+        names = ", ".join(name for name, _ in ACCESS_EVENTS.columns)
+        rows = await self._engine.query(
+            f"SELECT {names} FROM {ACCESS_EVENTS.name} WHERE {' AND '.join(where)} "
+            f"ORDER BY time_ms DESC, event DESC LIMIT 1 BY time_ms, event LIMIT {int(count)}",
+            params,
+        )
+        return [_event(row) for row in rows]
+
+    async def sweep(self) -> None:
+        """Deletes what is past the retention."""
+        since = self._kept_since()
+        if since is None:
+            return
+        params = {"since": since}
+        name, local = ACCESS_EVENTS.name, self._dialect.local(ACCESS_EVENTS.name)
+        [(count,)] = await self._engine.query(f"SELECT count() FROM {name} WHERE day < {{since:Date}}", params)
+        if count:
+            await self._engine.execute(
+                f"ALTER TABLE {local}{self._dialect.on_cluster} DELETE WHERE day < {{since:Date}}", params
+            )
+
+    def _kept_since(self) -> date | None:
+        if not self._retention_days:
+            return None
+        return _day(self._now_ms()) - timedelta(days=self._retention_days)
+
+    def _next_batch(self) -> list[tuple[Sequence[AccessEvent], asyncio.Future[None]]]:
+        size = 0
+        for place, (events, _) in enumerate(self._waiting):
+            size += len(events)
+            if size > MAX_BATCH and place:
+                batch, self._waiting = self._waiting[:place], self._waiting[place:]
+                return batch
+        batch, self._waiting = self._waiting, []
+        return batch
+
+    async def _store_batch(self, batch: Sequence[tuple[Sequence[AccessEvent], asyncio.Future[None]]]) -> None:
+        failure: Exception | None = None
+        try:
+            await self._engine.insert(ACCESS_EVENTS, [_row(event) for events, _ in batch for event in events])
+        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait get it, and the next batch its turn
+            detail = error.detail if isinstance(error, StorageError) else str(error)
+            _log.warning("the access trail cannot be written", error=detail[:300], batch=len(batch))
+            failure = error
+        for _, done in batch:
+            if done.done():  # its call was cancelled, or did not wait so long
+                continue
+            if failure is None:
+                done.set_result(None)
+            else:
+                done.set_exception(failure)
+
+
+def _day(ms: int) -> date:
+    return datetime.fromtimestamp(ms / 1000, UTC).date()
+
+
+def _row(event: AccessEvent) -> Row:
+    return (
+        event.project,
+        _day(event.time_ms),
+        event.time_ms,
+        event.event,
+        event.action,
+        event.outcome,
+        # Half a surrogate pair can stand in a token's JSON, and in no UTF-8.
+        event.subject.encode(errors="replace"),
+        event.link_id,
+        event.session or _NO_SESSION,
+        event.rpc,
+        event.address,
+        event.user_agent,
+        event.detail,
+    )
+
+
+def _event(row: Row) -> AccessEvent:
+    project, _, time_ms, event, action, outcome, subject, link, session, *texts = row
+    rpc, address, user_agent, detail = (text.decode(errors="replace") for text in texts)
+    return AccessEvent(
+        event=event,
+        project=project.decode(errors="replace"),
+        time_ms=time_ms,
+        action=action,
+        outcome=outcome,
+        subject=subject.decode(errors="replace"),
+        link_id=link.decode(errors="replace"),
+        session=None if session == _NO_SESSION else session,
+        rpc=rpc,
+        address=address,
+        user_agent=user_agent,
+        detail=detail,
+    )

@@ -1,0 +1,190 @@
+"""Reading stored chunks: the index of a session, the payloads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from operator import attrgetter
+from typing import NamedTuple
+from uuid import UUID
+
+from services.audit.model import ChunkIndex, Mark, SessionKey, StoredWindow
+from services.audit.storage.engine.engine import POINT_READ, Engine
+from services.audit.storage.recording_store import read_marks
+from services.audit.storage.retention import FOREVER, Retention, day_of
+from services.audit.window_state import read_state
+
+BATCH_BYTES = 2 * 1024 * 1024
+"""Payloads read at once. A viewer has two such batches at most: one is sent, the next one is read."""
+
+FIRST_BATCH_BYTES = 256 * 1024
+"""The first batch is smaller, so that the first chunk is soon there."""
+
+
+class StoredPayload(NamedTuple):
+    """A chunk as a replay sends it."""
+
+    window: UUID
+    seq: int
+    first_ms: int
+    last_ms: int
+    event_count: int
+    has_full_snapshot: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is stored of a session: its windows, and its chunks in the order of play."""
+
+    windows: list[StoredWindow]
+    chunks: list[ChunkIndex]
+
+
+class Playback:
+    """Reads the chunks of sessions."""
+
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        self._engine = engine
+        self._retention = retention
+
+    async def contents(self, key: SessionKey) -> Contents:
+        """Returns what is stored of a session, without payloads, by one statement.
+
+        Before its first row a statement costs some milliseconds, most of them for its analysis: fewer and simpler
+        ones are what a short wait for the first chunk is made of. Columns come as arrays: a thousand rows of eight
+        values cost ten times as much to decode.
+        """
+        columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
+        condition, params = self._of_session(key)
+        rows = await self._engine.query(
+            "SELECT window, min(first_ms), max(last_ms), max(seq), maxForEach(totals), max(stored_ms), "
+            f"{columns} FROM chunks PREWHERE {condition} GROUP BY window{POINT_READ}",
+            params,
+        )
+        windows = [StoredWindow(*row[: len(StoredWindow._fields)]) for row in rows]
+        chunks: list[ChunkIndex] = []
+        for window, *values in ((row[0], *row[len(StoredWindow._fields) :]) for row in rows):
+            stored = map(ChunkIndex._make, zip(repeat(window), *values, strict=False))
+            chunks += {chunk.seq: chunk for chunk in stored}.values()  # what was delivered twice is one
+        chunks.sort(key=attrgetter("order_ms", "window", "seq"))
+        return Contents(windows, chunks)
+
+    async def index(self, key: SessionKey) -> list[ChunkIndex]:
+        """Returns the session's chunks without payloads, in the order of play."""
+        return (await self.contents(key)).chunks
+
+    async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
+        """Returns the session's marks with their window and seq, in the order of time."""
+        condition, params = self._of_session(key)
+        rows = await self._engine.query(
+            f"SELECT window, seq, marks FROM chunks WHERE {condition} AND marks != '' "
+            "ORDER BY stored_ms DESC LIMIT 1 BY window, seq",
+            params,
+        )
+        found = [(window, seq, mark) for window, seq, data in rows for mark in read_marks(data)]
+        return sorted(found, key=lambda entry: (entry[2].time_ms, entry[0].int, entry[1]))
+
+    async def leaks(self, key: SessionKey) -> dict[tuple[str, str], int]:
+        """Returns what masking found in the session: how often each rule in each class of field."""
+        condition, params = self._of_session(key)
+        rows = await self._engine.query(
+            f"SELECT state FROM chunks WHERE {condition} ORDER BY seq DESC LIMIT 1 BY window", params
+        )
+        found: Counter[tuple[str, str]] = Counter()
+        for (state,) in rows:
+            for name, count in read_state(state).leaks.items():
+                rule, _, field = name.partition(" ")
+                found[rule, field] += count
+        return dict(found)
+
+    def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> Payloads:
+        """Returns the chunks with their payloads, in the order in which they are given; begins to read at once."""
+        return Payloads(lambda batch: self._read(key, batch), _batches(chunks))
+
+    async def _read(self, key: SessionKey, batch: Sequence[ChunkIndex]) -> list[StoredPayload]:
+        condition, params = self._of_session(key)
+        found: dict[tuple[UUID, int], StoredPayload] = {}
+        for window in dict.fromkeys(chunk.window for chunk in batch):
+            seqs = [chunk.seq for chunk in batch if chunk.window == window]
+            rows = await self._engine.query(
+                "SELECT window, seq, first_ms, last_ms, event_count, snapshot_seq > 0, payload FROM chunks "
+                f"PREWHERE {condition} AND window = {{window:UUID}} "
+                f"AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}}{POINT_READ}",
+                {**params, "window": window, "low": min(seqs), "high": max(seqs)},
+            )
+            for row in rows:
+                found[window, row[1]] = StoredPayload._make(row)
+        return [stored for chunk in batch if (stored := found.get((chunk.window, chunk.seq)))]
+
+    def _of_session(self, key: SessionKey) -> tuple[str, dict[str, object]]:
+        """Returns the condition of a session's chunks and its parameters."""
+        since = self._retention.kept_since(key.project)
+        condition = "project = {project:String} AND day = {day:Date} AND session = {session:UUID}"
+        if since != FOREVER:
+            condition += " AND kept_from >= {since:Date}"
+        return condition, {
+            "project": key.project,
+            "day": day_of(key.start_ms),
+            "session": key.session,
+            "since": since,
+        }
+
+
+class Payloads:
+    """Chunks with their payloads, as an asynchronous iterator: while a batch is sent, the next one is read.
+
+    Args:
+        read: Reads a batch.
+        batches: What to read, in the order of play.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[Sequence[ChunkIndex]], Awaitable[list[StoredPayload]]],
+        batches: Iterable[Sequence[ChunkIndex]],
+    ) -> None:
+        self._read = read
+        self._batches = iter(batches)
+        self._found = iter(list[StoredPayload]())
+        self._ahead = self._begin()
+
+    def __aiter__(self) -> Payloads:
+        return self
+
+    async def __anext__(self) -> StoredPayload:
+        while True:
+            for payload in self._found:
+                return payload
+            if self._ahead is None:
+                raise StopAsyncIteration
+            found = await self._ahead
+            self._ahead = self._begin()
+            self._found = iter(found)
+
+    async def aclose(self) -> None:
+        """Stops reading."""
+        if self._ahead is not None:
+            self._ahead.cancel()
+            await asyncio.gather(self._ahead, return_exceptions=True)
+            self._ahead = None
+
+    def _begin(self) -> asyncio.Future[list[StoredPayload]] | None:
+        batch = next(self._batches, None)
+        return None if batch is None else asyncio.ensure_future(self._read(batch))
+
+
+def _batches(chunks: Sequence[ChunkIndex]) -> list[list[ChunkIndex]]:
+    batches: list[list[ChunkIndex]] = []
+    size, limit = 0, 0
+    for chunk in chunks:
+        if not batches or size + chunk.payload_bytes > limit:
+            limit = BATCH_BYTES if batches else FIRST_BATCH_BYTES
+            batches.append([])
+            size = 0
+        batches[-1].append(chunk)
+        size += chunk.payload_bytes
+    return batches

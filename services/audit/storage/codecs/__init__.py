@@ -1,0 +1,1 @@
+"""Codecs between domain values and the engines' row formats."""

@@ -1,0 +1,1 @@
+"""The two engines behind one interface: chDB in this process, or a ClickHouse server."""

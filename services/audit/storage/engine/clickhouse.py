@@ -1,0 +1,170 @@
+"""The engine as a server: ClickHouse over its native protocol, through asynch."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from asynch.connection import Connection
+from asynch.errors import ClickHouseException, ServerException
+from asynch.proto.utils.escape import escape_param
+
+from services.audit.storage.engine.engine import Params, Row, StorageAway, Table, storage_error
+
+T = TypeVar("T")
+
+_PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
+
+
+class ClickHouseEngine:
+    """A pool of connections to one server. A connection that raised is dropped: it may be out of step."""
+
+    def __init__(self, dsn: str, connections: int, timeout_s: float) -> None:
+        self._dsn = dsn
+        self._timeout_s = timeout_s
+        self._places = asyncio.Semaphore(connections)
+        self._idle: list[Connection] = []
+        self._version = (0, 0)
+        self._where = ""
+        self._closed = False
+
+    @classmethod
+    async def open(
+        cls, dsn: str, connections: int = 4, *, database: str = "afterimage", timeout_s: float = 10.0
+    ) -> ClickHouseEngine:
+        """Connects and makes the database if there is none.
+
+        Args:
+            dsn: `clickhouse://user:password@host:9000` (`clickhouses://` for TLS), without a database.
+            connections: Statements that can run at once.
+            database: Name of the database.
+            timeout_s: For connecting, and for one statement, in seconds.
+
+        Raises:
+            StorageAway: If the server cannot be reached.
+        """
+        first = cls(dsn, 1, timeout_s)
+        await first.execute(f"CREATE DATABASE IF NOT EXISTS {database}")
+        await first.close()
+        engine = cls(f"{dsn.rstrip('/')}/{database}", connections, timeout_s)
+        [(version,)] = await engine.query("SELECT version()")
+        major, minor = version.decode().split(".")[:2]
+        engine._version = (int(major), int(minor))
+        return engine
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """Major and minor version of the server."""
+        return self._version
+
+    @property
+    def name(self) -> str:
+        """What it is, for people; without the password."""
+        return f"ClickHouse {self._version[0]}.{self._version[1]} at {self._where}"
+
+    async def query(self, sql: str, params: Params | None = None) -> list[Row]:
+        """Returns a statement's rows; see Engine."""
+
+        async def run(connection: Connection) -> list[Row]:
+            async with connection.cursor() as cursor:
+                await cursor.execute(_bind(sql, params))
+                return [tuple(map(_plain, row)) for row in await cursor.fetchall()]
+
+        return await self._on_connection(run)
+
+    async def execute(self, sql: str, params: Params | None = None) -> None:
+        """Runs a statement that gives no rows; see Engine."""
+
+        async def run(connection: Connection) -> None:
+            async with connection.cursor() as cursor:
+                await cursor.execute(_bind(sql, params))
+
+        await self._on_connection(run)
+
+    async def insert(self, table: Table, rows: Sequence[Row]) -> None:
+        """Inserts rows; see Engine."""
+
+        async def run(connection: Connection) -> None:
+            async with connection.cursor() as cursor:
+                await cursor.execute(f"{table.insert_into} VALUES", [tuple(map(_as_bytes, row)) for row in rows])
+
+        await self._on_connection(run)
+
+    async def close(self) -> None:
+        """Closes the idle connections; those in use close when their statement ends."""
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _on_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(self._timeout_s), self._connection() as connection:
+                return await work(connection)
+        except ServerException as error:
+            code = int(getattr(error, "code", 0) or 0)
+            raise storage_error(str(error), code) from error
+        except (OSError, EOFError, TimeoutError, ClickHouseException, asyncio.IncompleteReadError) as error:
+            raise StorageAway(f"{type(error).__name__}: {error}") from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        async with self._places:
+            connection = self._idle.pop() if self._idle else await self._connect()
+            try:
+                yield connection
+            except BaseException:
+                # A reply may have been half read: what comes next on this connection is anyone's guess.
+                await _drop(connection)
+                raise
+            if self._closed:
+                await connection.close()
+            else:
+                self._idle.append(connection)
+
+    async def _connect(self) -> Connection:
+        connection = Connection(
+            self._dsn,
+            compression="lz4",
+            connect_timeout=self._timeout_s,
+            settings={"strings_as_bytes": True},
+        )
+        await connection.connect()
+        self._where = f"{connection.host}:{connection.port}"
+        return connection
+
+
+async def _drop(connection: Connection) -> None:
+    try:
+        await asyncio.shield(connection.close())
+    except (OSError, EOFError, ClickHouseException, asyncio.CancelledError):
+        return
+
+
+def _bind(sql: str, params: Params | None) -> str:
+    """Returns the statement with `{name:Type}` replaced by escaped literals.
+
+    Server-side parameters came with ClickHouse 19.14; the oldest supported server is 18.16.
+    """
+    if not params:
+        return sql
+    return _PARAMETER.sub(lambda match: _literal(params[match[1]], match[2]), sql)
+
+
+def _literal(value: Any, kind: str) -> str:
+    if kind.startswith("Array("):  # arrays stand to the right of IN, which wants a set there
+        return "(" + ", ".join(_literal(item, kind[6:-1]) for item in value) + ")"
+    literal: str = escape_param(value)
+    return f"toUUID({literal})" if kind == "UUID" else literal
+
+
+def _as_bytes(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode()
+    return [_as_bytes(item) for item in value] if isinstance(value, tuple) else value
+
+
+def _plain(value: Any) -> Any:
+    return tuple(map(_plain, value)) if isinstance(value, list) else value

@@ -1,0 +1,198 @@
+"""Reading interactions: pages, and the interactions of a session.
+
+Rows that were delivered twice are one row after a merge; until then FINAL makes them one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from uuid import UUID
+
+from services.audit.model import Kind, SessionKey, Times
+from services.audit.storage.engine.engine import Engine
+from services.audit.storage.retention import Retention, day_of
+
+_DAY_SLACK = timedelta(days=1)
+"""A visitor's clock may be behind the one that made the session's id, whose day the rows lie in."""
+
+DEFAULT_KINDS = tuple(kind for kind in Kind if kind not in {Kind.MOVE, Kind.SCROLL, Kind.ATTENTION})
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInteraction:
+    """An interaction as it is read back; places are None where there is none."""
+
+    window: UUID
+    seq: int
+    number: int
+    kind: int
+    time_ms: int
+    page: str
+    x_percent: float | None
+    y_percent: float | None
+    node_id: int
+    viewport: tuple[int, int]
+    count: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageCount:
+    """A page and what was counted on it."""
+
+    page: str
+    interactions: int
+    clicks: int
+    sessions: int
+    last_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PagesWanted:
+    """Which pages; None and empty mean any. Times are milliseconds since 1970 UTC."""
+
+    contains: str = ""
+    start_ms: int | None = None
+    end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PagePosition:
+    """Where a list of pages ended."""
+
+    interactions: int
+    page: str
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionPosition:
+    """Where a list of interactions ended."""
+
+    time_ms: int
+    window: UUID
+    number: int
+
+
+class BehaviourStore:
+    """Reads the interactions of projects."""
+
+    def __init__(self, engine: Engine, retention: Retention) -> None:
+        self._engine = engine
+        self._retention = retention
+        self._settings = final_settings(engine)
+
+    async def pages(
+        self, project: str, wanted: PagesWanted, count: int, after: PagePosition | None = None
+    ) -> list[PageCount]:
+        """Returns up to `count` pages that follow `after`, most interactions first."""
+        params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
+        where = ["project = {project:String}", "kept_from >= {since:Date}", "page != ''"]
+        where += time_conditions(wanted.start_ms, wanted.end_ms, params)
+        if wanted.contains:
+            where.append("position(page, {contains:String}) > 0")
+            params["contains"] = wanted.contains
+        further = ""
+        if after is not None:
+            further = "WHERE found < {found:UInt64} OR (found = {found:UInt64} AND page > {after:String}) "
+            params |= {"found": after.interactions, "after": after.page}
+        rows = await self._engine.query(
+            "SELECT page, found, clicks, visits, latest FROM (SELECT page, count() AS found, "
+            f"sum(kind = {Kind.CLICK}) AS clicks, uniq(session) AS visits, max(time_ms) AS latest "
+            f"FROM interactions FINAL WHERE {' AND '.join(where)} GROUP BY page) "
+            f"{further}ORDER BY found DESC, page LIMIT {count}{self._settings}",
+            params,
+        )
+        return [PageCount(page.decode(errors="replace"), *map(int, numbers)) for page, *numbers in rows]
+
+    async def interactions(
+        self,
+        key: SessionKey,
+        kinds: Sequence[int],
+        times: Times,
+        count: int,
+        after: InteractionPosition | None = None,
+    ) -> list[StoredInteraction]:
+        """Returns up to `count` interactions of a session that follow `after`, in the order of time."""
+        params: dict[str, object] = {
+            "project": key.project,
+            "since": self._retention.kept_since(key.project),
+            "day": day_of(key.start_ms),
+            "session": key.session,
+            "kinds": [int(kind) for kind in kinds],
+        }
+        where = [
+            "project = {project:String}",
+            "day = {day:Date}",
+            "session = {session:UUID}",
+            "kept_from >= {since:Date}",
+            "kind IN {kinds:Array(UInt8)}",
+        ]
+        if times.start_ms is not None:
+            where.append("time_ms >= {start:Int64}")
+            params["start"] = times.start_ms
+        if times.end_ms is not None:
+            where.append("time_ms <= {end:Int64}")
+            params["end"] = times.end_ms
+        if after is not None:
+            where.append(
+                "(time_ms > {time:Int64} OR (time_ms = {time:Int64} AND (window > {window:UUID} "
+                "OR (window = {window:UUID} AND number > {number:UInt32}))))"
+            )
+            params |= {"time": after.time_ms, "window": after.window, "number": after.number}
+        rows = await self._engine.query(
+            "SELECT window, seq, number, kind, time_ms, page, x, y, node_id, viewport_width, viewport_height, times, "
+            f"detail FROM interactions FINAL WHERE {' AND '.join(where)} "
+            f"ORDER BY time_ms, window, number LIMIT {count}{self._settings}",
+            params,
+        )
+        return [
+            StoredInteraction(
+                window,
+                seq,
+                number,
+                kind,
+                time_ms,
+                page.decode(errors="replace"),
+                _percent(x),
+                _percent(y),
+                node_id,
+                (width, height),
+                count_of,
+                detail.decode(errors="replace"),
+            )
+            for window, seq, number, kind, time_ms, page, x, y, node_id, width, height, count_of, detail in rows
+        ]
+
+
+def final_settings(engine: Engine) -> str:
+    """Returns the SETTINGS clause of a statement that reads interactions with FINAL.
+
+    A row's copies lie in its session's day, so a day whose parts are merged needs no second look: 10 million
+    rows take 0.2 s instead of 6.
+    """
+    modern = engine.version >= (20, 10)
+    return " SETTINGS do_not_merge_across_partitions_select_final = 1" if modern else ""
+
+
+def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object]) -> list[str]:
+    """Returns conditions on an interaction's time, and adds their parameters."""
+    where = []
+    if start_ms is not None:
+        where.append("time_ms >= {start:Int64}")
+        params["start"] = start_ms
+    if end_ms is not None:
+        where += ["time_ms < {end:Int64}", "day <= {last_day:Date}"]
+        params |= {"end": end_ms, "last_day": _last_day(end_ms)}
+    return where
+
+
+def _last_day(end_ms: int) -> date:
+    last = day_of(max(end_ms, 0))
+    return last + _DAY_SLACK if last < date(2149, 6, 6) else last
+
+
+def _percent(value: float) -> float | None:
+    """Returns a stored percent, which has 24 bits, as it was measured; None: there is no place."""
+    return None if value < 0 else round(value, 4)

@@ -1,0 +1,240 @@
+"""The store of recordings: writing, resuming, deleting, repairing. `session_queries` and `chunk_reader` read it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
+from services.audit.storage.codecs.chunk_rows import chunk_rows
+from services.audit.storage.codecs.rowbinary import unpacked_when_asked
+from services.audit.storage.engine.engine import Engine, Row
+from services.audit.storage.retention import NowMs, Retention, day_of
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS
+from services.audit.storage.schema.tables_interactions import INTERACTIONS
+
+REPAIR_SPAN_MS = 3_600_000
+"""The repair at start sums up again what was stored within this time before the last stored chunk."""
+
+
+class Store:
+    """Recordings in ClickHouse.
+
+    Args:
+        engine: An open engine whose database is migrated.
+        dialect: What the engine's DDL may say.
+        retention: How long each project's recordings are kept.
+        now_ms: The server's clock, milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, engine: Engine, dialect: Dialect, retention: Retention, now_ms: NowMs) -> None:
+        self._engine = engine
+        self._dialect = dialect
+        self._retention = retention
+        self._now_ms = now_ms
+
+    async def insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow]) -> None:
+        """Stores heads and chunks; when it returns they are durable. Storing one again changes nothing.
+
+        Raises:
+            StorageError: As the engine does; nothing or a part may have been stored, so store all again.
+        """
+        stored_ms = self._now_ms()
+        if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
+            await self._engine.insert(WINDOWS, begun)
+        # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
+        if found := b"".join([chunk.interactions for chunk in chunks]):
+            await self._engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
+        if chunks:
+            await self._engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
+        # Last, and a moment later: whoever reads that a window has ended finds all of its chunks.
+        if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
+            await self._engine.insert(WINDOWS, ended)
+
+    async def resume_point(self, key: WindowKey) -> ResumePoint | None:
+        """Returns where the window's recording stands; None: nothing is stored of it."""
+        rows = await self._engine.query(
+            "SELECT seq, state, kept_from FROM chunks "
+            "WHERE project = {project:String} AND day = {day:Date} AND session = {session:UUID} "
+            "AND window = {window:UUID} ORDER BY seq DESC, stored_ms DESC LIMIT 1",
+            _window_params(key),
+        )
+        return ResumePoint(*rows[0]) if rows else None
+
+    async def last_chunk(self, key: WindowKey, seq: int) -> ChunkRow | None:
+        """Returns a window's stored chunk; None: it is not there."""
+        rows = await self._engine.query(
+            "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
+            "state, payload FROM chunks WHERE project = {project:String} AND day = {day:Date} "
+            "AND session = {session:UUID} AND window = {window:UUID} AND seq = {seq:UInt32} "
+            "ORDER BY stored_ms DESC LIMIT 1",
+            {**_window_params(key), "seq": seq},
+        )
+        if not rows:
+            return None
+        kept_from, order_ms, first_ms, last_ms, events, snapshot_ms, snapshot_seq, marks, *rest = rows[0]
+        return ChunkRow(
+            key,
+            seq,
+            kept_from,
+            order_ms,
+            first_ms,
+            last_ms,
+            events,
+            snapshot_ms,
+            snapshot_seq,
+            read_marks(marks),
+            *rest,
+        )
+
+    async def is_deleted(self, key: SessionKey) -> bool:
+        """Returns whether the session was deleted: what its recorder still sends is not wanted."""
+        rows = await self._engine.query(
+            "SELECT 1 FROM deletions WHERE project = {project:String} AND session = {session:UUID} LIMIT 1",
+            {"project": key.project, "session": key.session},
+        )
+        return bool(rows)
+
+    async def sessions_of_actor(self, project: str, actor_id: str) -> list[UUID]:
+        """Returns all sessions of one actor, those past their retention too."""
+        rows = await self._engine.query(
+            "SELECT DISTINCT session FROM windows WHERE project = {project:String} AND actor_id = {actor:String}",
+            {"project": project, "actor": actor_id},
+        )
+        return [session for (session,) in rows]
+
+    async def count_chunks(self, project: str, sessions: Sequence[UUID]) -> dict[UUID, int]:
+        """Returns the number of stored chunks of each of the sessions that exists."""
+        rows = await self._engine.query(
+            "SELECT session, count() FROM (SELECT DISTINCT session, window, seq FROM chunks "
+            "WHERE project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}) "
+            "GROUP BY session",
+            _sessions_params(project, sessions),
+        )
+        return {session: int(count) for session, count in rows}
+
+    async def count_interactions(self, project: str, sessions: Sequence[UUID]) -> int:
+        """Returns the number of stored interactions of the sessions."""
+        [(count,)] = await self._engine.query(
+            "SELECT count() FROM interactions FINAL WHERE project = {project:String} "
+            "AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}",
+            _sessions_params(project, sessions),
+        )
+        return int(count)
+
+    async def mark_deleted(self, project: str, sessions: Sequence[UUID]) -> None:
+        """Notes the ids of deleted sessions, so that a recorder which still streams cannot bring them back."""
+        now = self._now_ms()
+        rows = [(project, day_of(session.int >> 80), session, now) for session in sessions]
+        if rows:
+            await self._engine.insert(DELETIONS, rows)
+
+    async def delete(self, project: str, sessions: Sequence[UUID]) -> None:
+        """Deletes sessions from every table; when it returns no read finds them."""
+        if not sessions:
+            return
+        condition = "project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}"
+        params = _sessions_params(project, sessions)
+        for table in RETAINED:
+            # A mutation takes its time even where there is nothing to delete, as with sessions nobody clicked in.
+            if await self._engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
+                await self._delete_where(table, condition, params)
+
+    async def sweep(self) -> None:
+        """Deletes what is past its project's retention. TTL does the same where the server has it."""
+        for project, since in self._retention.bounded():
+            params = {"project": project, "since": since}
+            condition = "project = {project:String} AND kept_from < {since:Date}"
+            for table in RETAINED:
+                [(count,)] = await self._engine.query(f"SELECT count() FROM {table} WHERE {condition}", params)
+                if count:
+                    await self._delete_where(table, condition, params)
+
+    async def repair(self) -> None:
+        """Sums up the newest chunks again.
+
+        A kill between a chunk's insert and its materialised view's leaves totals behind by one chunk.
+        Every function of the view is idempotent, so summing up what was already summed changes nothing.
+        """
+        local = self._dialect.local
+        [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
+        if not last:
+            return
+        columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
+        # The newest rows are chosen inside: the sums carry the columns' names, and a WHERE beside them means the sums.
+        newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
+        await self._engine.execute(
+            f"INSERT INTO {local('sessions')} ({columns}) {TOTALS_STATE.format(source=newest)}",
+            {"since": last - REPAIR_SPAN_MS},
+        )
+
+    async def _delete_where(self, table: str, condition: str, params: Mapping[str, object]) -> None:
+        local = self._dialect.local(table)
+        await self._engine.execute(f"ALTER TABLE {local}{self._dialect.on_cluster} DELETE WHERE {condition}", params)
+        if self._dialect.modern:
+            return  # mutations_sync: the statement waited
+        while await self._engine.query(  # noqa: ASYNC110 - the server has no event to wait for
+            "SELECT 1 FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} "
+            "AND is_done = 0 LIMIT 1",
+            {"table": local},
+        ):
+            await asyncio.sleep(0.05)
+
+
+def _window_params(key: WindowKey) -> dict[str, object]:
+    return {
+        "project": key.project,
+        "day": day_of(key.session_key.start_ms),
+        "session": key.session,
+        "window": key.window,
+    }
+
+
+def _sessions_params(project: str, sessions: Sequence[UUID]) -> dict[str, object]:
+    return {
+        "project": project,
+        "sessions": list(sessions),
+        "days": sorted({day_of(session.int >> 80) for session in sessions}),
+    }
+
+
+def _head_row(head: WindowHead, stored_ms: int) -> Row:
+    key = head.key
+    start_ms = key.session_key.start_ms
+    return (
+        key.project,
+        day_of(start_ms),
+        start_ms,
+        key.session,
+        key.window,
+        head.kept_from,
+        head.actor_id,
+        head.actor_type,
+        head.device_type,
+        head.browser,
+        head.system,
+        head.user_agent,
+        head.language,
+        head.viewport,
+        head.screen,
+        head.first_url,
+        head.recorder_name,
+        head.recorder_version,
+        tuple(head.tags),
+        tuple(head.tags.values()),
+        int(head.imported),
+        int(head.ended),
+        stored_ms,
+    )
+
+
+_decode_marks = msgspec.json.Decoder(tuple[Mark, ...])
+
+
+def read_marks(data: bytes) -> tuple[Mark, ...]:
+    """Returns the marks of a stored chunk."""
+    return _decode_marks.decode(data) if data else ()

@@ -1,0 +1,1 @@
+"""Tables, their dialects and the migrations that create them."""

@@ -1,0 +1,91 @@
+"""What the DDL of one engine and one version of ClickHouse may contain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What one engine's DDL may say.
+
+    Attributes:
+        version: Major and minor version of ClickHouse.
+        cluster: Name of the cluster whose tables are Replicated and Distributed; empty: one server.
+        fsync: Whether an insert waits for the disk, so that it survives a power cut too.
+        retention_days: Days that each project's rows are kept; projects that are not named are kept.
+    """
+
+    version: tuple[int, int]
+    cluster: str = ""
+    fsync: bool = False
+    retention_days: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def modern(self) -> bool:
+        """Whether codecs, LowCardinality, TTL with conditions and waiting mutations are there."""
+        return self.version >= (21, 8)
+
+    @property
+    def name_type(self) -> str:
+        """Type of a column with few different values."""
+        return "LowCardinality(String)" if self.modern else "String"
+
+    def codec(self, name: str) -> str:
+        """Returns a CODEC clause where the server has it."""
+        return f" CODEC({name})" if self.modern else ""
+
+    @property
+    def on_cluster(self) -> str:
+        """Clause that runs a statement on all servers of the cluster."""
+        return f" ON CLUSTER {self.cluster}" if self.cluster else ""
+
+    def local(self, table: str) -> str:
+        """Returns the name of the table that holds rows, behind the Distributed one if there is one."""
+        return f"{table}_local" if self.cluster else table
+
+    def engine(self, family: str, table: str, version: str = "") -> str:
+        """Returns the ENGINE clause's engine for a MergeTree family, replicated on a cluster."""
+        if self.cluster:
+            keeper = f"'/clickhouse/tables/{{shard}}/{{database}}/{table}', '{{replica}}'"
+            return f"Replicated{family}({', '.join(filter(None, (keeper, version)))})"
+        return f"{family}({version})"
+
+    def settings(self, granularity: int) -> str:
+        """Returns the SETTINGS clause of a table; granularity is in rows."""
+        extra = f", min_bytes_for_wide_part = {32 * 1024 * 1024}" if self.modern else ""
+        extra += ", fsync_after_insert = 1, fsync_part_directory = 1" if self.modern and self.fsync else ""
+        return f"SETTINGS index_granularity = {granularity}{extra}"
+
+    def distributed(self, table: str, shard_by: str) -> list[str]:
+        """Returns the statements that put a Distributed table in front of the cluster's local ones; one server: none.
+
+        Args:
+            table: Name of the table that is queried.
+            shard_by: The column whose hash chooses the shard.
+        """
+        if not self.cluster:
+            return []
+        create = (
+            f"CREATE TABLE IF NOT EXISTS {table}{self.on_cluster} AS {self.local(table)} "
+            f"ENGINE = Distributed({self.cluster}, currentDatabase(), {self.local(table)}, cityHash64({shard_by}))"
+        )
+        return [create]
+
+    def ttl(self) -> str:
+        """Returns the TTL expression by the projects' retention, or nothing where there is no TTL."""
+        if not self.modern:
+            return ""
+        kept = {project: days for project, days in self.retention_days.items() if days > 0}
+        if not kept:
+            return ""
+        cases = ", ".join(
+            f"project = {_literal(project)}, toIntervalDay({days})" for project, days in sorted(kept.items())
+        )
+        names = ", ".join(_literal(project) for project in sorted(kept))
+        return f"kept_from + multiIf({cases}, toIntervalDay(0)) DELETE WHERE project IN ({names})"
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,0 +1,64 @@
+"""Migrations: how a database gets from one version of the tables to the next.
+
+They are numbered, only go forward, and each statement can be run again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from services.audit.storage.engine.engine import Engine, Table
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.tables import RETAINED, deletions_migration, recordings_migration
+from services.audit.storage.schema.tables_access import access_migration
+from services.audit.storage.schema.tables_interactions import interactions_migration
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step of the schema."""
+
+    number: int
+    name: str
+    statements: Callable[[Dialect], Sequence[str]]
+
+
+MIGRATIONS = (
+    Migration(1, "recordings", recordings_migration),
+    Migration(2, "deletions", deletions_migration),
+    Migration(3, "access trail", access_migration),
+    Migration(4, "interactions", interactions_migration),
+)
+
+
+async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
+    """Brings the database to the newest version; returns the steps that were taken.
+
+    Raises:
+        StorageError: If the engine refuses a statement, or the database is newer than this program.
+    """
+    await engine.execute(
+        f"CREATE TABLE IF NOT EXISTS {dialect.local('migrations')}{dialect.on_cluster} "
+        "(number UInt32, name String, applied_ms Int64) "
+        f"ENGINE = {dialect.engine('ReplacingMergeTree', 'migrations')} PARTITION BY tuple() ORDER BY number"
+    )
+    applied = await applied_migrations(engine, dialect)
+    taken = [step for step in MIGRATIONS if step.number not in applied]
+    for step in taken:
+        for statement in step.statements(dialect):
+            await engine.execute(statement)
+        row = (step.number, step.name, time.time_ns() // 1_000_000)
+        done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
+        await engine.insert(done, [row])
+    if ttl := dialect.ttl():
+        for table in RETAINED:
+            await engine.execute(f"ALTER TABLE {dialect.local(table)}{dialect.on_cluster} MODIFY TTL {ttl}")
+    return taken
+
+
+async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
+    """Returns the numbers of the steps that the database has taken."""
+    rows = await engine.query(f"SELECT DISTINCT number FROM {dialect.local('migrations')}")
+    return {number for (number,) in rows}

@@ -1,0 +1,128 @@
+"""The tables of recordings.
+
+One DDL for all engines; what a server's version adds (codecs, LowCardinality, TTL, fsync) is put in by the `Dialect`.
+"""
+
+from __future__ import annotations
+
+from services.audit.storage.engine.engine import Table
+from services.audit.storage.schema.dialect import Dialect
+
+WINDOWS = Table(
+    "windows",
+    (
+        ("project", "String"),
+        ("day", "Date"),
+        ("start_ms", "Int64"),
+        ("session", "UUID"),
+        ("window", "UUID"),
+        ("kept_from", "Date"),
+        ("actor_id", "String"),
+        ("actor_type", "UInt8"),
+        ("device_type", "UInt8"),
+        ("browser", "String"),
+        ("system", "String"),
+        ("user_agent", "String"),
+        ("language", "String"),
+        ("viewport", "Array(UInt16)"),
+        ("screen", "Array(UInt16)"),
+        ("first_url", "String"),
+        ("recorder_name", "String"),
+        ("recorder_version", "String"),
+        ("tag_names", "Array(String)"),
+        ("tag_values", "Array(String)"),
+        ("imported", "UInt8"),
+        ("ended", "UInt8"),
+        ("updated_ms", "Int64"),
+    ),
+)
+
+CHUNKS = Table(
+    "chunks",
+    (
+        ("project", "String"),
+        ("day", "Date"),
+        ("start_ms", "Int64"),
+        ("session", "UUID"),
+        ("window", "UUID"),
+        ("seq", "UInt32"),
+        ("kept_from", "Date"),
+        ("order_ms", "Int64"),
+        ("first_ms", "Int64"),
+        ("last_ms", "Int64"),
+        ("stored_ms", "Int64"),
+        ("event_count", "UInt32"),
+        ("snapshot_ms", "Int64"),
+        ("snapshot_seq", "UInt32"),
+        ("urls", "Array(String)"),
+        ("marks", "String"),
+        ("totals", "Array(UInt64)"),
+        ("state", "String"),
+        ("payload_bytes", "UInt32"),
+        ("payload", "String"),
+    ),
+)
+
+DELETIONS = Table("deletions", (("project", "String"), ("day", "Date"), ("session", "UUID"), ("deleted_ms", "Int64")))
+
+RETAINED = ("interactions", "chunks", "sessions", "windows")
+"""Tables whose rows end with their project's retention; `windows` last: it is what a listing starts from."""
+
+TOTALS_STATE = """\
+SELECT project, day, start_ms, session, window, kept_from,
+    minState(first_ms) AS first_ms, maxState(last_ms) AS last_ms, maxState(stored_ms) AS stored_ms,
+    maxState(seq) AS seq, maxForEachState(totals) AS totals, groupUniqArrayArrayState(urls) AS urls
+FROM {source}
+GROUP BY project, day, start_ms, session, window, kept_from"""
+"""What the materialised view adds for each insert. Every function is idempotent: a row delivered twice,
+or summed up again by the repair at start, changes nothing."""
+
+
+def _table(dialect: Dialect, name: str, columns: str, engine: str, order: str, granularity: int) -> list[str]:
+    create = (
+        f"CREATE TABLE IF NOT EXISTS {dialect.local(name)}{dialect.on_cluster} ({columns}) ENGINE = {engine} "
+        f"PARTITION BY day ORDER BY ({order}) {dialect.settings(granularity)}"
+    )
+    return [create, *dialect.distributed(name, "session")]
+
+
+def recordings_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that make the tables of recordings and the view that sums them up."""
+    few = {"project", "browser", "system", "language", "recorder_name", "recorder_version"}
+    codecs = {
+        "payload": dialect.codec("NONE"),  # gzip already
+        "state": dialect.codec("ZSTD(1)"),
+        "marks": dialect.codec("ZSTD(1)"),
+        "totals": dialect.codec("ZSTD(1)"),
+    }
+
+    def columns(table: Table) -> str:
+        return ", ".join(
+            f"{name} {dialect.name_type if name in few else kind}{codecs.get(name, '')}" for name, kind in table.columns
+        )
+
+    state = (
+        f"project {dialect.name_type}, day Date, start_ms Int64, session UUID, window UUID, kept_from Date, "
+        "first_ms AggregateFunction(min, Int64), last_ms AggregateFunction(max, Int64), "
+        "stored_ms AggregateFunction(max, Int64), seq AggregateFunction(max, UInt32), "
+        "totals AggregateFunction(maxForEach, Array(UInt64)), "
+        "urls AggregateFunction(groupUniqArrayArray, Array(String))"
+    )
+    windows_engine = dialect.engine("ReplacingMergeTree", "windows", "updated_ms")
+    chunks_engine = dialect.engine("ReplacingMergeTree", "chunks")
+    sessions_engine = dialect.engine("AggregatingMergeTree", "sessions")
+    newest_first = "project, start_ms, session, window"
+    return [
+        *_table(dialect, "windows", columns(WINDOWS), windows_engine, newest_first, 8192),
+        *_table(dialect, "chunks", columns(CHUNKS), chunks_engine, "project, session, window, seq", 128),
+        *_table(dialect, "sessions", state, sessions_engine, f"{newest_first}, kept_from", 1024),
+        f"CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_from_chunks{dialect.on_cluster} "
+        f"TO {dialect.local('sessions')} AS " + TOTALS_STATE.format(source=dialect.local("chunks")),
+    ]
+
+
+def deletions_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that make the table of deleted sessions."""
+    columns = f"project {dialect.name_type}, day Date, session UUID, deleted_ms Int64"
+    engine = dialect.engine("ReplacingMergeTree", "deletions", "deleted_ms")
+    return _table(dialect, "deletions", columns, engine, "project, session", 8192)

@@ -1,0 +1,393 @@
+"""Reading sessions: the list by filter and order, and single ones.
+
+A listing does not sum up all sessions to show fifty. It walks: the newest N starts are found in the
+`windows` table (a sorted key, with the filters on who and what applied there), only the totals between
+those starts are summed up, and N grows until the page is full. Measured on chDB with 1M sessions: the
+walk's step 12 ms, the sum over 5,000 sessions 14 ms, over all of them 1,045 ms (docs/adr/0002).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from uuid import UUID
+
+from services.audit.model import (
+    SessionKey,
+    SessionSummary,
+    Status,
+    StoredWindow,
+    Total,
+    Totals,
+    WindowHead,
+    WindowKey,
+    WindowSummary,
+    total,
+)
+from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.retention import NowMs, Retention
+from services.audit.storage.schema.tables import WINDOWS
+
+WALK_GROWTH = 8
+WALK_MOST = 200_000
+
+
+_HEAD_COLUMNS = ", ".join(name for name, _ in WINDOWS.columns)
+_UPDATED_MS = [name for name, _ in WINDOWS.columns].index("updated_ms")
+
+
+class Order(IntEnum):
+    """In which order sessions are listed: the contract's SessionOrder."""
+
+    NEWEST_FIRST = 1
+    OLDEST_FIRST = 2
+    LONGEST_FIRST = 3
+    MOST_ERRORS_FIRST = 4
+    MOST_RAGE_CLICKS_FIRST = 5
+
+
+_RANKS = {
+    Order.LONGEST_FIRST: "toInt64(last_at - first_at)",
+    Order.MOST_ERRORS_FIRST: f"toInt64(counted[{Total.ERRORS + 1}])",
+    Order.MOST_RAGE_CLICKS_FIRST: f"toInt64(counted[{Total.RAGE_CLICKS + 1}])",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sessions; None and empty mean any. Times are milliseconds since 1970 UTC."""
+
+    start_ms: int | None = None
+    end_ms: int | None = None
+    actor_id: str = ""
+    actor_types: tuple[int, ...] = ()
+    device_types: tuple[int, ...] = ()
+    statuses: tuple[int, ...] = ()
+    page: str = ""
+    min_duration_ms: int | None = None
+    max_duration_ms: int | None = None
+    has: dict[Total, bool] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def by_head(self) -> bool:
+        """Whether it asks for anything that a window's head tells."""
+        return bool(self.actor_id or self.actor_types or self.device_types or self.tags)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page ended: the rank (0 in the orders by start), the start and the id of its last session."""
+
+    rank: int
+    start_ms: int
+    session: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One listed session and where it stands in the order."""
+
+    session: SessionSummary
+    position: Position
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """A session and its windows, in the order in which they were opened."""
+
+    session: SessionSummary
+    windows: list[WindowSummary]
+
+
+class Catalog:
+    """Reads the sessions of projects."""
+
+    def __init__(self, engine: Engine, retention: Retention, idle_timeout_ms: int, now_ms: NowMs) -> None:
+        self._engine = engine
+        self._retention = retention
+        self._idle_timeout_ms = idle_timeout_ms
+        self._now_ms = now_ms
+
+    async def list_sessions(
+        self, project: str, wanted: Filter, order: Order, count: int, after: Position | None = None
+    ) -> list[Listed]:
+        """Returns up to `count` sessions that follow `after` in the order."""
+        if order in _RANKS:
+            rows = await self._totals(project, wanted, order, count, after, None)
+        else:
+            rows = await self._walk(project, wanted, order, count, after)
+        summaries = await self._with_heads(project, rows)
+        return [Listed(summary, Position(row[0], row[1], row[2])) for summary, row in zip(summaries, rows, strict=True)]
+
+    async def get_session(self, key: SessionKey) -> SessionSummary | None:
+        """Returns one session; None: there is none, or its retention is over."""
+        details = await self.get_details(key)
+        return details.session if details else None
+
+    async def get_details(self, key: SessionKey) -> Details | None:
+        """Returns one session with its windows; None: there is none, or its retention is over."""
+        params = {
+            "project": key.project,
+            "start": key.start_ms,
+            "session": key.session,
+            "since": self._retention.kept_since(key.project),
+        }
+        rows, heads = await asyncio.gather(
+            self._engine.query(
+                "SELECT window, minMerge(first_ms) AS first_at, maxMerge(last_ms) AS last_at, "
+                "maxMerge(seq) AS last_seq, maxForEachMerge(totals) AS counted, maxMerge(stored_ms) AS stored_at "
+                "FROM sessions WHERE project = {project:String} AND start_ms = {start:Int64} "
+                "AND session = {session:UUID} AND kept_from >= {since:Date} GROUP BY window",
+                params,
+            ),
+            self.heads(key),
+        )
+        return self.details(key, [StoredWindow(*row) for row in rows], heads)
+
+    def details(self, key: SessionKey, stored: Sequence[StoredWindow], heads: Sequence[WindowHead]) -> Details | None:
+        """Returns a session of which this is stored; None: nothing is.
+
+        Args:
+            key: The session.
+            stored: Its windows.
+            heads: Theirs, as `heads` gives them.
+        """
+        if not stored:
+            return None
+        ended = {head.key.window for head in heads if head.ended}
+        windows = [
+            WindowSummary(one.window, one.first_ms, one.last_ms, one.seq, _full(one.totals), one.window in ended)
+            for one in sorted(stored, key=lambda one: (one.first_ms, one.window))
+        ]
+        summed = tuple(sum(places) for places in zip(*(window.totals for window in windows), strict=True))
+        first_ms, last_ms = min(window.first_ms for window in windows), max(window.last_ms for window in windows)
+        stored_ms = max(one.stored_ms for one in stored)
+        row = (0, key.start_ms, key.session, first_ms, last_ms, stored_ms, summed, len(windows))
+        return Details(self._summary(key.project, row, heads), windows)
+
+    async def heads(self, key: SessionKey) -> list[WindowHead]:
+        """Returns the newest head of each window of a session, the newest first."""
+        rows = await self._engine.query(
+            f"SELECT {_HEAD_COLUMNS} FROM windows PREWHERE project = {{project:String}} "
+            f"AND start_ms = {{start:Int64}} AND session = {{session:UUID}}{POINT_READ}",
+            {"project": key.project, "start": key.start_ms, "session": key.session},
+        )
+        newest: dict[UUID, WindowHead] = {}
+        for row in sorted(rows, key=lambda row: row[_UPDATED_MS], reverse=True):
+            head = _head(row)
+            newest.setdefault(head.key.window, head)
+        return list(newest.values())
+
+    async def get_sessions(
+        self, project: str, sessions: Sequence[UUID], wanted: Filter | None = None
+    ) -> list[SessionSummary]:
+        """Returns those of the sessions that exist and that the filter wants, newest first."""
+        if not sessions:
+            return []
+        rows = await self._totals(project, wanted or Filter(), Order.NEWEST_FIRST, len(sessions), None, None, sessions)
+        return await self._with_heads(project, rows)
+
+    async def _walk(self, project: str, wanted: Filter, order: Order, count: int, after: Position | None) -> list[Row]:
+        newest = order is Order.NEWEST_FIRST
+        found: list[Row] = []
+        step = 2 * (count + 1)
+        low, high = wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1
+        if after is not None:
+            if newest:
+                high = after.start_ms
+            else:
+                low = after.start_ms
+        while True:
+            edge, seen = await self._edge(project, wanted, newest, low, high, step)
+            if not seen:
+                return found
+            span = (edge, high) if newest else (low, edge)
+            found += await self._totals(project, wanted, order, count - len(found), after, span)
+            if len(found) >= count or seen < step:
+                return found
+            if newest:
+                high = edge - 1
+            else:
+                low = edge + 1
+            step = min(step * WALK_GROWTH, WALK_MOST)
+
+    async def _edge(
+        self, project: str, wanted: Filter, newest: bool, low: int | None, high: int | None, step: int
+    ) -> tuple[int, int]:
+        """Returns the start at which the next `step` windows end, and how many there are up to it."""
+        where, params = self._head_conditions(project, wanted, low, high)
+        way, pick = ("DESC", "min") if newest else ("ASC", "max")
+        [(edge, seen)] = await self._engine.query(
+            f"SELECT {pick}(start_ms), count() FROM (SELECT start_ms FROM windows WHERE {where} "
+            f"ORDER BY start_ms {way} LIMIT {step})",
+            params,
+        )
+        return edge, seen
+
+    def _head_conditions(
+        self, project: str, wanted: Filter, low: int | None, high: int | None
+    ) -> tuple[str, dict[str, object]]:
+        conditions = ["project = {project:String}", "kept_from >= {since:Date}"]
+        params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
+        if low is not None:
+            conditions.append("start_ms >= {low:Int64}")
+            params["low"] = low
+        if high is not None:
+            conditions.append("start_ms <= {high:Int64}")
+            params["high"] = high
+        if wanted.actor_id:
+            conditions.append("actor_id = {actor:String}")
+            params["actor"] = wanted.actor_id
+        if wanted.actor_types:
+            conditions.append("actor_type IN {actor_types:Array(UInt8)}")
+            params["actor_types"] = list(wanted.actor_types)
+        if wanted.device_types:
+            conditions.append("device_type IN {device_types:Array(UInt8)}")
+            params["device_types"] = list(wanted.device_types)
+        for number, (name, value) in enumerate(wanted.tags.items()):
+            conditions.append(
+                f"tag_values[indexOf(tag_names, {{tag_name{number}:String}})] = {{tag_value{number}:String}}"
+            )
+            params |= {f"tag_name{number}": name, f"tag_value{number}": value}
+        return " AND ".join(conditions), params
+
+    async def _totals(
+        self,
+        project: str,
+        wanted: Filter,
+        order: Order,
+        count: int,
+        after: Position | None,
+        span: tuple[int | None, int | None] | None,
+        sessions: Sequence[UUID] = (),
+    ) -> list[Row]:
+        """Sums up sessions between two starts and returns those that the filter wants, in order."""
+        low, high = span or (wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1)
+        heads, params = self._head_conditions(project, wanted, low, high)
+        inner = ["project = {project:String}", "kept_from >= {since:Date}"]
+        inner += ["start_ms >= {low:Int64}"] if low is not None else []
+        inner += ["start_ms <= {high:Int64}"] if high is not None else []
+        if sessions:
+            inner.append("start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)}")
+            params |= {"sessions": list(sessions), "starts": [session.int >> 80 for session in sessions]}
+        if wanted.by_head:
+            inner.append(f"session IN (SELECT session FROM windows WHERE {heads})")
+        outer = self._total_conditions(wanted, params)
+        if wanted.statuses:
+            ended = (
+                "session IN (SELECT session FROM (SELECT session, argMax(ended, updated_ms) AS over FROM windows "
+                f"WHERE {heads} GROUP BY session, window) GROUP BY session HAVING min(over) = 1)"
+            )
+            states = {
+                Status.ENDED: ended,
+                Status.LIVE: f"(NOT {ended} AND stored_at >= {{alive:Int64}})",
+                Status.TIMED_OUT: f"(NOT {ended} AND stored_at < {{alive:Int64}})",
+            }
+            params["alive"] = self._now_ms() - self._idle_timeout_ms
+            outer.append("(" + " OR ".join(states[Status(status)] for status in wanted.statuses) + ")")
+        rank = _RANKS.get(order, "toInt64(0)")
+        way, ahead = ("ASC", ">") if order is Order.OLDEST_FIRST else ("DESC", "<")
+        if after is not None:
+            params |= {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
+            outer.append(
+                "(rank < {after_rank:Int64} OR (rank = {after_rank:Int64} AND "
+                f"(start_at {ahead} {{after_start:Int64}} OR (start_at = {{after_start:Int64}} "
+                f"AND session {ahead} {{after_session:UUID}}))))"
+            )
+        pages = ", groupUniqArrayArrayMerge(urls) AS w_urls" if wanted.page else ""
+        return await self._engine.query(
+            f"SELECT rank, start_at, session, first_at, last_at, stored_at, counted, window_count FROM ("
+            f"SELECT *, {rank} AS rank FROM ("
+            "SELECT start_ms AS start_at, session, min(w_first) AS first_at, max(w_last) AS last_at, "
+            "max(w_stored) AS stored_at, sumForEach(w_totals) AS counted, count() AS window_count"
+            f"{', groupUniqArrayArray(w_urls) AS visited' if wanted.page else ''} FROM ("
+            "SELECT start_ms, session, window, minMerge(first_ms) AS w_first, maxMerge(last_ms) AS w_last, "
+            f"maxMerge(stored_ms) AS w_stored, maxForEachMerge(totals) AS w_totals{pages} FROM sessions "
+            f"WHERE {' AND '.join(inner)} GROUP BY start_ms, session, window"
+            ") GROUP BY start_ms, session)) "
+            f"{'WHERE ' + ' AND '.join(outer) if outer else ''} "
+            f"ORDER BY rank DESC, start_at {way}, session {way} LIMIT {count}",
+            params,
+        )
+
+    @staticmethod
+    def _total_conditions(wanted: Filter, params: dict[str, object]) -> list[str]:
+        conditions = []
+        if wanted.min_duration_ms is not None:
+            conditions.append("last_at - first_at >= {min_duration:Int64}")
+            params["min_duration"] = wanted.min_duration_ms
+        if wanted.max_duration_ms is not None:
+            conditions.append("last_at - first_at <= {max_duration:Int64}")
+            params["max_duration"] = wanted.max_duration_ms
+        for place, present in wanted.has.items():
+            conditions.append(f"counted[{place + 1}] {'>' if present else '='} 0")
+        if wanted.page:
+            conditions.append("arrayExists(url -> position(url, {page:String}) > 0, visited)")
+            params["page"] = wanted.page
+        return conditions
+
+    async def _with_heads(self, project: str, rows: Sequence[Row]) -> list[SessionSummary]:
+        if not rows:
+            return []
+        heads: dict[UUID, list[WindowHead]] = {}
+        for head in await self._heads(project, [row[2] for row in rows]):
+            heads.setdefault(head.key.session, []).append(head)
+        return [self._summary(project, row, heads.get(row[2], [])) for row in rows]
+
+    def _summary(self, project: str, row: Row, heads: Sequence[WindowHead]) -> SessionSummary:
+        _, _, session, first_ms, last_ms, stored_ms, counted, window_count = row
+        key = SessionKey(project, session)
+        head = (
+            heads[0] if heads else WindowHead(WindowKey(project, session, session), self._retention.kept_since(project))
+        )
+        if heads and all(one.ended for one in heads):
+            status = Status.ENDED
+        elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
+            status = Status.LIVE
+        else:
+            status = Status.TIMED_OUT
+        return SessionSummary(key, head, first_ms, last_ms, stored_ms, _full(counted), int(window_count), status)
+
+    async def _heads(self, project: str, sessions: Sequence[UUID]) -> list[WindowHead]:
+        """Returns the newest head of each window of the sessions, the newest first."""
+        rows = await self._engine.query(
+            f"SELECT {_HEAD_COLUMNS} FROM windows WHERE project = {{project:String}} "
+            "AND start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)} "
+            "ORDER BY updated_ms DESC LIMIT 1 BY session, window",
+            {"project": project, "sessions": list(sessions), "starts": [session.int >> 80 for session in sessions]},
+        )
+        return [_head(row) for row in rows]
+
+
+def _full(totals: Totals) -> Totals:
+    return tuple(int(total(totals, place)) for place in Total)
+
+
+def _text(value: bytes) -> str:
+    return value.decode(errors="replace")
+
+
+def _head(row: Row) -> WindowHead:
+    value = dict(zip((name for name, _ in WINDOWS.columns), row, strict=True))
+    return WindowHead(
+        key=WindowKey(_text(value["project"]), value["session"], value["window"]),
+        kept_from=value["kept_from"],
+        actor_id=_text(value["actor_id"]),
+        actor_type=value["actor_type"],
+        device_type=value["device_type"],
+        browser=_text(value["browser"]),
+        system=_text(value["system"]),
+        user_agent=_text(value["user_agent"]),
+        language=_text(value["language"]),
+        viewport=(value["viewport"][0], value["viewport"][1]),
+        screen=(value["screen"][0], value["screen"][1]),
+        first_url=_text(value["first_url"]),
+        recorder_name=_text(value["recorder_name"]),
+        recorder_version=_text(value["recorder_version"]),
+        tags=dict(zip(map(_text, value["tag_names"]), map(_text, value["tag_values"]), strict=True)),
+        imported=bool(value["imported"]),
+        ended=bool(value["ended"]),
+    )

@@ -1,0 +1,61 @@
+"""The state of a window after its last chunk, and how it is stored: what the writer and the reader share."""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from services.audit.behaviour.interactions import BehaviourState
+from services.audit.model import Total, Totals
+from services.audit.privacy.masking.node_flags import MaskState
+
+_log = structlog.get_logger("afterimage.window_state")
+
+STATE_VERSION = 1
+
+
+class WindowState(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a window after its last chunk. Add fields at the end only, with defaults."""
+
+    version: int = STATE_VERSION
+    seq: int = 0
+    totals: Totals = (0,) * len(Total)
+    order_ms: int = 0
+    active_ms: int = -1
+    """Time of the visitor's last action; -1: none yet."""
+    meta_seq: int = 0
+    """Chunk of the last Meta event that no full snapshot has followed yet; 0: none."""
+    url: str = ""
+    width: int = 0
+    height: int = 0
+    mask: MaskState = MaskState()
+    """Nodes that masking watches."""
+    leaks: dict[str, int] = {}
+    """What masking found so far, that is what the browser let through: by "rule field_class"."""
+    behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
+    """What the detectors know of the visitor (`ingest.detect`)."""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(WindowState)
+
+
+def dump_state(state: WindowState) -> bytes:
+    """Returns the state as it is stored: MessagePack, about 60 bytes and the page's URL."""
+    return _encoder.encode(state)
+
+
+def load_state(data: bytes) -> WindowState:
+    """Returns a stored state; totals that were not counted when it was written begin at 0."""
+    state = _decoder.decode(data)
+    missing = len(Total) - len(state.totals)
+    return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
+
+
+def read_state(data: bytes) -> WindowState:
+    """Returns a stored state; one that cannot be read costs what was counted so far, never a recording."""
+    try:
+        return load_state(data)
+    except msgspec.MsgspecError:
+        _log.error("a stored state cannot be read; counting begins anew")
+        return WindowState()

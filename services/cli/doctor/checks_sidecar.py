@@ -1,0 +1,95 @@
+"""Checks of what people come in by: the sidecar's WebSocket, share links, and heatmaps that show nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import redis.asyncio
+from afterimage_client.audit.v1 import ListPagesRequest
+
+from services.cli.client import token_source
+from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
+from services.runtime import redis_client
+from services.runtime.errors import InvalidArgument, Unavailable
+from services.runtime.identity.tokens import Scope
+from services.runtime.link_keys import LinkKeys
+from services.runtime.settings.loader import Settings
+from services.share.tokens import token_key
+from sidecar.probe import check_redis, check_socket
+
+
+async def check_sidecar(about: Examination) -> list[Finding]:
+    """Looks whether a browser's WebSocket gets through: address, sidecar, services behind, token, upgrade, limits."""
+    url = about.url or (about.running.sidecar if about.running else "")
+    if not url:
+        return [skipped("sidecar", "`afterimage up` says of none here; name one with --url https://replay.example")]
+    token = about.token or token_source(about.settings, [Scope.VIEW], project=about.project)()
+    socket = url.replace("http", "ws", 1).rstrip("/") + "/ws/replay"
+    advice = "docs/websocket.md has the routes, the refusals and the limits"
+    found = [*await check_socket(socket, token), await check_redis(_with_redis(about))]
+    return [
+        ok(f"ws {one.name}", one.text) if one.is_good else problem(f"ws {one.name}", one.text, advice) for one in found
+    ]
+
+
+def _with_redis(about: Examination) -> Settings:
+    """Returns the settings with the Redis that `afterimage up` runs where they name none."""
+    settings = about.settings
+    if about.running and about.running.redis and not settings.redis.url:
+        with_url = settings.redis.model_copy(update={"url": about.running.redis})
+        return settings.model_copy(update={"redis": with_url})
+    return settings
+
+
+async def check_links(about: Examination) -> list[Finding]:
+    """Looks why a share link does not open: is Redis up, does the prefix match, what time is left."""
+    settings = _with_redis(about)
+    client = redis_client.connect(settings)
+    if client is None and about.link:
+        return [problem("share links", "no redis.url is set: there are none", "set redis.url, or use `afterimage up`")]
+    if client is None:
+        return [skipped("share links", "no redis.url is set: there are none")]
+    keys = LinkKeys(settings)
+    try:
+        with redis_client.redis_errors():
+            await client.ping()
+            if not about.link:
+                found = ok("share links", f"Redis answers; links of this environment are under {keys.prefix}")
+                return [found]
+            return [await _link(client, keys, about.link.rstrip("/").rpartition("/")[2])]
+    except Unavailable:
+        advice = "start Redis; links that have time left live on, revoke what must not"
+        return [problem("share links", "Redis does not answer: links answer UNAVAILABLE", advice)]
+    finally:
+        await client.aclose()
+
+
+async def _link(client: redis.asyncio.Redis, keys: LinkKeys, token: str) -> Finding:
+    try:
+        link_id = token_key(token).link_id
+    except InvalidArgument as error:
+        return problem("share link", str(error), "copy the whole link; it is shown once, when it is made")
+    left_s = await client.ttl(keys.link(link_id))
+    if left_s > 0:
+        return ok("share link", f"stands, {timedelta(seconds=left_s)} left")
+    if await client.exists(keys.origin(link_id)):
+        return problem("share link", "has expired, was revoked, or has no views left", "make a new one")
+    advice = "is it from another environment (the prefix above), or was Redis emptied? make a new one"
+    return problem("share link", f"is not known under {keys.prefix}", advice)
+
+
+async def check_heatmaps(about: Examination) -> list[Finding]:
+    """Looks why a heatmap shows nothing: are there pages with interactions at all."""
+    if not about.settings.ingest.detectors:
+        return [
+            problem("heatmaps", "ingest.detectors is off: no interactions are looked for", "turn it on, record anew")
+        ]
+    async with about.client(Scope.VIEW) as client:
+        answer = await client.audit.list_pages(ListPagesRequest(page_size=3))
+    if not answer.pages:
+        advice = (
+            "they are found while recording: record or import something, and look at its page by its normalised URL"
+        )
+        return [note("heatmaps", "no page has interactions in this project", advice)]
+    pages = ", ".join(f"{page.page} ({page.interaction_count:,})" for page in answer.pages)
+    return [ok("heatmaps", f"pages with interactions: {pages}; filters of time, device and kind can still empty one")]

@@ -1,0 +1,122 @@
+"""`afterimage export`: a stored session as rrweb JSON that rrweb's own Replayer plays."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from afterimage_client.audit.v1 import (
+    GetSessionRequest,
+    ReplayEnd,
+    ReplayEndReason,
+    ReplayHeader,
+    ReplaySessionRequest,
+)
+from afterimage_client.recording.v1 import StoredChunk, Window
+from betterproto import which_one_of
+
+from services.cli.client import TIMEOUT_S, Client, connect
+from services.cli.command import Address, CommandError, ProjectName, complain, invocation_of, run, spoken_size
+from services.cli.transfer.joining import ChunkError, write_events
+from services.runtime.identity.tokens import Scope
+
+
+def export(
+    context: typer.Context,
+    session: Annotated[str, typer.Argument(help="Id of the session, as `afterimage sessions` shows it.")],
+    *,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.", show_default=False)
+    ] = None,
+    window: Annotated[str | None, typer.Option(help="Only this window (browser tab).")] = None,
+    project: ProjectName = None,
+    address: Address = None,
+) -> None:
+    """Writes a session's rrweb events as a JSON array.
+
+    rrweb numbers the nodes of each window by itself, so two windows cannot be played as one: of a session with
+    several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened, and standard
+    output takes one only, named with --window.
+    """
+
+    async def main() -> None:
+        settings = invocation_of(context).settings()
+        async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
+            windows = await _windows(client, session, window)
+            if output is None and len(windows) > 1:
+                names = "\n".join(f"  {one.window_id}  {one.totals.event_count:,} events" for one in windows)
+                raise CommandError(
+                    f"the session has {len(windows)} windows, and standard output takes one: choose it with --window, "
+                    f"or give -o FILE to get a file for each\n{names}"
+                )
+            for number, one in enumerate(windows, start=1):
+                payloads = await _payloads(client, session, one.window_id)
+                path = output and (_numbered(output, number) if len(windows) > 1 else output)
+                size_bytes = _write(payloads, one.window_id, path)
+                if path:
+                    complain(f"{path}: {one.totals.event_count:,} events, {spoken_size(size_bytes)}")
+
+    run(main())
+
+
+async def _windows(client: Client, session: str, wanted: str | None) -> list[Window]:
+    answer = await client.audit.get_session(GetSessionRequest(session_id=session), timeout=TIMEOUT_S)
+    chosen = [one for one in answer.windows if wanted in (None, one.window_id)]
+    if not chosen:
+        raise CommandError(
+            f"the session has no window {wanted}, only {', '.join(one.window_id for one in answer.windows) or 'none'}"
+        )
+    return chosen
+
+
+async def _payloads(client: Client, session: str, window: str) -> list[bytes]:
+    """Returns a window's payloads in order, compressed as they are stored."""
+    request = ReplaySessionRequest(session_id=session, window_id=window, for_export=True)
+    payloads: list[bytes] = []
+    promised = 0
+    async for part in client.audit.replay_session(request):
+        match which_one_of(part, "message"):
+            case ("header", ReplayHeader() as header):
+                promised = header.chunk_count
+            case ("chunk", StoredChunk() as chunk):
+                payloads.append(chunk.payload)
+            case ("end", ReplayEnd() as end) if end.reason == ReplayEndReason.DELETED:
+                raise CommandError("the session was deleted while it was being exported")
+            case _:
+                pass
+    if len(payloads) < promised:
+        raise CommandError(f"the server sent {len(payloads)} of {promised} chunks")
+    return payloads
+
+
+def _write(payloads: list[bytes], window: str, path: Path | None) -> int:
+    """Writes the events; a file is there as a whole or not at all."""
+    chunks = ((window, payload) for payload in payloads)
+    if path is None:
+        try:
+            size_bytes = write_events(chunks, sys.stdout.buffer, windows=1)
+            sys.stdout.buffer.flush()
+        except ChunkError as error:
+            raise CommandError(f"{error}; what was written is not complete") from error
+        return size_bytes
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with draft.open("wb") as file:
+            size_bytes = write_events(chunks, file, windows=1)
+        draft.replace(path)
+    except OSError as error:
+        raise CommandError(f"{path}: cannot be written: {error.strerror or error}") from error
+    except ChunkError as error:
+        raise CommandError(str(error)) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    return size_bytes
+
+
+def _numbered(path: Path, number: int) -> Path:
+    return path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -1,0 +1,133 @@
+"""What a person sees of an import: a bar on a terminal, a line for each session elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as RichProgress
+
+from services.cli.command import spoken_size
+from services.cli.transfer.import_session import SessionSent
+
+
+class Progress(Protocol):
+    """Is told how an import goes."""
+
+    def tell_file(self, path: Path, number: int, count: int) -> None:
+        """A file is being read: `number` of `count`."""
+        ...
+
+    def expect(self, events: int) -> None:
+        """So many events more are on their way."""
+        ...
+
+    def advance(self, events: int) -> None:
+        """So many events more are durable."""
+        ...
+
+    def tell_session(self, sent: SessionSent) -> None:
+        """A session is done."""
+        ...
+
+    def tell_problem(self, problem: str) -> None:
+        """Something is wrong, and the rest goes on."""
+        ...
+
+
+@contextmanager
+def progress_on(stream: TextIO, *, quiet: bool = False) -> Iterator[Progress]:
+    """Yields what shows the progress on `stream`.
+
+    Args:
+        stream: Standard error, so that what a command prints can be piped.
+        quiet: Shows problems only.
+    """
+    console = Console(file=stream, soft_wrap=True, highlight=False)
+    if quiet or not console.is_terminal:
+        yield PlainProgress(stream, quiet=quiet)
+        return
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("events"),
+        TimeElapsedColumn(),
+    )
+    with RichProgress(*columns, console=console, transient=True) as bar:
+        yield BarProgress(bar)
+
+
+class PlainProgress:
+    """A line for each session and each problem."""
+
+    def __init__(self, stream: TextIO, *, quiet: bool) -> None:
+        self._stream = stream
+        self._quiet = quiet
+
+    def tell_file(self, path: Path, number: int, count: int) -> None:
+        """Says nothing: the file's sessions will name it."""
+
+    def expect(self, events: int) -> None:
+        """Says nothing."""
+
+    def advance(self, events: int) -> None:
+        """Says nothing."""
+
+    def tell_session(self, sent: SessionSent) -> None:
+        """Says what became of it."""
+        if not self._quiet:
+            self._stream.write(f"{session_line(sent)}\n")
+        for problem in sent.problems:
+            self.tell_problem(f"{sent.path}: session {sent.foreign_id}: {problem}")
+
+    def tell_problem(self, problem: str) -> None:
+        """Says it."""
+        self._stream.write(f"problem: {problem}\n")
+        self._stream.flush()
+
+
+class BarProgress:
+    """A bar over all events that were read so far, with lines above it."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._task = bar.add_task("reading", total=0)
+        self._expected = 0
+
+    def tell_file(self, path: Path, number: int, count: int) -> None:
+        """Names it beside the bar."""
+        self._bar.update(self._task, description=escape(f"{path.name} ({number} of {count})"))
+
+    def expect(self, events: int) -> None:
+        """Makes the bar longer."""
+        self._expected += events
+        self._bar.update(self._task, total=self._expected)
+
+    def advance(self, events: int) -> None:
+        """Moves the bar."""
+        self._bar.advance(self._task, events)
+
+    def tell_session(self, sent: SessionSent) -> None:
+        """Says what became of it, above the bar."""
+        self._bar.console.print(escape(session_line(sent)))
+        for problem in sent.problems:
+            self.tell_problem(f"{sent.path}: session {sent.foreign_id}: {problem}")
+
+    def tell_problem(self, problem: str) -> None:
+        """Says it above the bar."""
+        self._bar.console.print(f"[red]problem:[/red] {escape(problem)}")
+
+
+def session_line(sent: SessionSent) -> str:
+    """Returns one line about a session that is done."""
+    what = "was here already" if sent.is_known else f"{spoken_size(sent.sent_bytes)} sent"
+    if sent.known_chunks and sent.chunks:
+        what += f", {sent.known_chunks} of {sent.known_chunks + sent.chunks} chunks were here already"
+    return f"{sent.path.name}: session {sent.session_id}, {sent.events:,} events, {what}"

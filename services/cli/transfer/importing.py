@@ -1,0 +1,133 @@
+"""`afterimage import`: recordings of other tools, files of any of the forms that `formats` reads."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from afterimage_client.audit.v1 import ListSessionsRequest
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from services.cli.client import TIMEOUT_S, Client, connect
+from services.cli.command import Address, ProjectName, invocation_of, run, spoken_size
+from services.cli.transfer.formats import Problem, Recording, read_recordings
+from services.cli.transfer.import_progress import Progress, progress_on
+from services.cli.transfer.import_session import SessionSent, import_session
+from services.runtime.identity.tokens import Scope
+
+SESSIONS_AT_ONCE = 4
+"""Enough to keep one AuditService's inserts full; each holds one recording in memory."""
+
+SCOPES = (Scope.ADMIN, Scope.VIEW)
+"""Importing needs admin; view is for comparing with what was there before."""
+
+
+@dataclass(slots=True)
+class Summary:
+    """What an import has done.
+
+    Attributes:
+        sessions: The recordings, in the order in which they ended.
+        unreadable: What the files hold that could not be read.
+    """
+
+    sessions: list[SessionSent] = field(default_factory=list)
+    unreadable: list[Problem] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything is not stored as it is in the files."""
+        return bool(self.unreadable or any(session.problems for session in self.sessions))
+
+    def __str__(self) -> str:
+        known = sum(session.is_known for session in self.sessions)
+        problems = len(self.unreadable) + sum(len(session.problems) for session in self.sessions)
+        parts = [
+            f"{len(self.sessions)} session{'' if len(self.sessions) == 1 else 's'}",
+            f"{sum(session.events for session in self.sessions):,} events",
+            f"{spoken_size(sum(session.sent_bytes for session in self.sessions))} sent",
+            f"{known} already here",
+            f"{problems} problem{'' if problems == 1 else 's'}",
+        ]
+        return ", ".join(parts)
+
+
+def import_command(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files; gzip or not.", show_default=False)],
+    *,
+    project: ProjectName = None,
+    address: Address = None,
+) -> None:
+    """Imports recordings: rrweb JSON arrays, JSON lines, PostHog's exported JSON, gzip of any.
+
+    An import that was cut off goes on where it stopped, and one that is repeated changes nothing. What cannot be
+    read or stored is named, the rest goes on, and the exit status is 1.
+    """
+
+    async def main() -> int:
+        settings = invocation_of(context).settings()
+        async with connect(settings, SCOPES, address=address, project=project) as client:
+            with progress_on(sys.stderr) as progress:
+                summary = await import_files(client, files, progress)
+        sys.stdout.write(f"{summary}\n")
+        return int(summary.failed)
+
+    run(main())
+
+
+async def import_files(client: Client, files: Sequence[Path], progress: Progress) -> Summary:
+    """Imports files, a few sessions at a time.
+
+    Raises:
+        GRPCError: If the service does not accept the token; nothing was sent then. Other errors of the
+            connection as `client.connect` turns them into sentences.
+    """
+    await _knock(client)
+    summary = Summary()
+    recordings = _read(files, summary, progress)
+    # One reader for all workers: no file is read before somebody has hands free for it.
+    turn = asyncio.Lock()
+
+    async def work() -> None:
+        while True:
+            async with turn:
+                found = await anext(recordings, None)
+            if found is None:
+                return
+            sent = await import_session(client, *found, progress.advance)
+            summary.sessions.append(sent)
+            progress.tell_session(sent)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(SESSIONS_AT_ONCE):
+            tasks.create_task(work())
+    return summary
+
+
+async def _knock(client: Client) -> None:
+    """Makes one cheap call, so that a service that is away is one complaint and not one for each session."""
+    try:
+        await client.audit.list_sessions(ListSessionsRequest(page_size=1), timeout=TIMEOUT_S)
+    except GRPCError as error:
+        if error.status is not Status.PERMISSION_DENIED:  # a token that may import and not view is enough
+            raise
+
+
+async def _read(files: Sequence[Path], summary: Summary, progress: Progress) -> AsyncIterator[tuple[Path, Recording]]:
+    for number, path in enumerate(files, start=1):
+        progress.tell_file(path, number, len(files))
+        found = read_recordings(path)
+        while (item := await asyncio.to_thread(next, found, None)) is not None:
+            if isinstance(item, Problem):
+                summary.unreadable.append(item)
+                progress.tell_problem(str(item))
+            else:
+                progress.expect(sum(len(window.events) for window in item.windows))
+                yield path, item

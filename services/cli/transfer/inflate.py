@@ -1,0 +1,194 @@
+"""Bounded inflation of recordings: gzip files, @rrweb/packer's events, and PostHog's compressed fields.
+
+Both of the latter carry binary data as a string with one character a byte (latin-1):
+- @rrweb/packer 2.1: a whole event, `zlib(JSON of {...event, v: "v1"})`;
+- PostHog `cv: "2024-10"`: gzip of the JSON of `data` in a FullSnapshot, of `texts`, `attributes`, `removes`
+  and `adds` in a Mutation, of `adds` and `removes` in a StyleSheetRule.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from typing import IO, TYPE_CHECKING
+
+import msgspec
+
+from services.cli.transfer.surrogates import hide_lone_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+MAX_FILE_BYTES = 2 * 1024**3
+"""Most bytes that a file may hold once inflated. Over it nothing is guessed: the file is named and left."""
+
+MAX_EVENT_BYTES = 64 * 1024**2
+"""Most bytes that one packed event may hold once inflated: the contract's default max_inflated_bytes."""
+
+POSTHOG_COMPRESSION = "2024-10"
+PACKER_VERSION = "v1"
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_OTHER_ARCHIVES = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
+_COMPRESSED_FIELDS = {0: ("texts", "attributes", "removes", "adds"), 8: ("adds", "removes")}
+_READ_BYTES = 1024**2
+
+
+class DamageError(Exception):
+    """A file, or a packed part of it, cannot be read any further; `str()` is a sentence for people."""
+
+    def __init__(self, message: str, *, line: int | None = None, byte: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+        self.byte = byte
+
+
+class Allowance:
+    """How many bytes a file's packed events may still inflate to, all together."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._left_bytes = max_bytes
+
+    def inflate(self, packed: bytes, wbits: int) -> bytes:
+        """Returns what zlib data (`wbits` 15) or gzip data (31) holds.
+
+        Raises:
+            DamageError: If it is neither, is cut off, or is over what is left or over MAX_EVENT_BYTES.
+        """
+        bound = min(self._left_bytes, MAX_EVENT_BYTES)
+        stream = zlib.decompressobj(wbits)
+        try:
+            text = stream.decompress(packed, bound + 1)
+        except zlib.error as error:
+            raise DamageError(f"cannot be inflated ({error})") from None
+        if len(text) > bound:
+            raise DamageError(
+                f"inflates to more than {MAX_EVENT_BYTES:,} bytes"
+                if bound == MAX_EVENT_BYTES
+                else f"takes the file over {self._max_bytes:,} bytes of packed events"
+            )
+        if not stream.eof:
+            raise DamageError("is cut off: its packed data ends too early")
+        self._left_bytes -= len(text)
+        return text
+
+
+def read_lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
+    """Yields a file's lines, inflated if it is gzip, each with its number from 1 and its line end.
+
+    Raises:
+        DamageError: If the gzip data is damaged, or the file is over `max_bytes`.
+        OSError: If the file cannot be read.
+    """
+    number, offset = 0, 0
+    with _opened(path) as stream:
+        while True:
+            try:
+                line = stream.readline(max_bytes - offset + 1)
+            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+                why = "it ends too early" if isinstance(error, EOFError) else str(error)
+                raise DamageError(f"the gzip data is damaged: {why}", line=number + 1, byte=offset) from None
+            if not line:
+                return
+            number, offset = number + 1, offset + len(line)
+            if offset > max_bytes:
+                raise DamageError(f"over the limit of {max_bytes:,} bytes inflated", line=number, byte=max_bytes)
+            yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
+
+
+def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
+    with path.open("rb") as file:
+        magic = file.read(6)
+    for start, name in _OTHER_ARCHIVES.items():
+        if magic.startswith(start):
+            raise DamageError(f"is {name}, which is not read: unpack it first, or use gzip", byte=0)
+    if magic.startswith(_GZIP_MAGIC):
+        return gzip.open(path, "rb")
+    return path.open("rb", buffering=_READ_BYTES)
+
+
+def looks_packed(text: str) -> bool:
+    """Says whether a string is an event of @rrweb/packer: zlib's two header bytes (RFC 1950, 2.2)."""
+    return len(text) > 2 and text[0] == "x" and ord(text[1]) < 256 and (0x7800 | ord(text[1])) % 31 == 0
+
+
+def unpack(text: str, allowance: Allowance) -> bytes:
+    """Returns the JSON text of an event packed by @rrweb/packer.
+
+    Raises:
+        DamageError: If it cannot be inflated or is of another version than v1.
+    """
+    event = allowance.inflate(_bytes_of(text), zlib.MAX_WBITS)
+    try:
+        version = msgspec.json.decode(hide_lone_surrogates(event), type=_Packed).v
+    except (msgspec.DecodeError, RecursionError):
+        version = None
+    if version != PACKER_VERSION:
+        raise DamageError(f"is packed, but not as @rrweb/packer's version {PACKER_VERSION}")
+    return event
+
+
+def expand(event: bytes, allowance: Allowance) -> bytes:
+    """Returns a PostHog event with its compressed fields as JSON, and without its `cv`.
+
+    Raises:
+        DamageError: If a field cannot be inflated, or the compression is of another version.
+        msgspec.DecodeError: If it is not an event.
+    """
+    fields = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+    version = msgspec.json.decode(fields.pop("cv"))
+    if version != POSTHOG_COMPRESSION:
+        raise DamageError(f"has an unknown compression, cv {str(version)[:40]}")
+    kind, data = msgspec.json.decode(fields["type"]), fields.get("data", msgspec.Raw(b"null"))
+    if kind == 2 and is_string(data):
+        fields["data"] = _inflated(data, allowance)
+    elif kind == 3 and is_object(data):
+        parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        source = msgspec.json.decode(parts.get("source", msgspec.Raw(b"-1")))
+        for name in _COMPRESSED_FIELDS.get(source, ()) if isinstance(source, int) else ():
+            if name in parts and is_string(parts[name]):
+                parts[name] = _inflated(parts[name], allowance)
+        fields["data"] = msgspec.Raw(msgspec.json.encode(parts))
+    return msgspec.json.encode(fields)
+
+
+class _Packed(msgspec.Struct):
+    v: str
+
+
+def is_string(raw: msgspec.Raw) -> bool:
+    """Says whether a raw JSON value is a string."""
+    return bytes(memoryview(raw)[:1]) == b'"'
+
+
+def is_list(raw: msgspec.Raw) -> bool:
+    """Says whether a raw JSON value is a list."""
+    return bytes(memoryview(raw)[:1]) == b"["
+
+
+def is_object(raw: msgspec.Raw) -> bool:
+    """Says whether a raw JSON value is an object."""
+    return bytes(memoryview(raw)[:1]) == b"{"
+
+
+def _inflated(raw: msgspec.Raw, allowance: Allowance) -> msgspec.Raw:
+    text = msgspec.json.decode(raw, type=str)
+    if not text:  # PostHog's own player takes an empty string for "nothing".
+        return msgspec.Raw(b"[]")
+    value = allowance.inflate(_bytes_of(text), zlib.MAX_WBITS | 16)
+    try:
+        value.decode()
+        msgspec.json.decode(hide_lone_surrogates(value), type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        raise DamageError("has a compressed field that is not JSON") from None
+    return msgspec.Raw(value)
+
+
+def _bytes_of(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        raise DamageError("is packed, but holds characters that are no bytes") from None

@@ -1,0 +1,157 @@
+"""What an import is made of: a foreign recording, its ids here, and the chunks it is sent in.
+
+Everything is a pure function of the recording, so that importing a file again finds the same session,
+the same windows and the same chunks, and an import that was cut off goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import msgspec
+
+from services.cli.transfer.surrogates import hide_lone_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+MAX_CHUNK_BYTES = 900_000
+"""JSON bytes of one chunk; PostHog's recorder splits at 0.9 MB too."""
+
+MAX_CHUNK_EVENTS = 2_000
+
+CHUNK_SPAN_MS = 10_000
+"""Recorded time in one chunk, so that a seek need not fetch minutes for seconds."""
+
+MAX_TIMESTAMP_MS = 253_402_300_799_999
+"""The end of the year 9999, the last moment that protobuf's Timestamp can hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedWindow:
+    """One window (tab) of a recording: `events` are the raw JSON texts of its rrweb events, in file order."""
+
+    foreign_id: str
+    events: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One session of a file.
+
+    Attributes:
+        foreign_id: Its id where it comes from, or the file's name and content hash where it has none.
+        windows: In the order in which the file first names them; none is empty.
+        first_ms: The earliest timestamp of its events, in milliseconds since 1970 UTC.
+    """
+
+    foreign_id: str
+    windows: tuple[RecordedWindow, ...]
+    first_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in a file that could not be read; the rest of it goes on.
+
+    Attributes:
+        path: The file.
+        line: Counted from 1; None where the file is not made of lines.
+        byte: Counted from 0, in the inflated text; None where it is not known.
+        message: One sentence for people.
+    """
+
+    path: Path
+    line: int | None
+    byte: int | None
+    message: str
+
+    def __str__(self) -> str:
+        line = "" if self.line is None else f", line {self.line}"
+        byte = "" if self.byte is None else f", byte {self.byte}"
+        return f"{self.path}{line}{byte}: {self.message}"
+
+
+class EventHead(msgspec.Struct):
+    """The two fields that every rrweb event has; the rest is skipped at scanning speed."""
+
+    type: int
+    timestamp: int | float
+
+
+_head = msgspec.json.Decoder(EventHead)
+
+
+def event_head(event: bytes) -> EventHead:
+    """Returns the type and timestamp of an event.
+
+    Raises:
+        msgspec.DecodeError: If it is not an object with an integer type and a numeric timestamp.
+    """
+    try:
+        return _head.decode(event)
+    except msgspec.DecodeError:
+        return _head.decode(hide_lone_surrogates(event))
+
+
+def session_id_for(foreign_id: str, first_ms: int) -> UUID:
+    """Returns the session id of a foreign recording: a UUIDv7 whose time is the session's start.
+
+    Args:
+        foreign_id: The recording's id where it comes from.
+        first_ms: Its earliest timestamp; times that a UUIDv7 cannot hold go to the nearest that it can.
+    """
+    return _uuid7(first_ms, b"session\0" + foreign_id.encode("utf-8", "surrogatepass"))
+
+
+def window_id_for(session_id: UUID, foreign_window_id: str) -> UUID:
+    """Returns the id of a session's window: a UUIDv7 with the session's time."""
+    name = b"window\0" + session_id.bytes + foreign_window_id.encode("utf-8", "surrogatepass")
+    return _uuid7(session_id.int >> 80, name)
+
+
+def _uuid7(unix_ms: int, name: bytes) -> UUID:
+    """RFC 9562, section 5.7, with a SHA-256 of `name` where the random bits go."""
+    time = min(max(unix_ms, 0), (1 << 48) - 1)
+    bits = int.from_bytes(hashlib.sha256(name).digest()[:10], "big")
+    rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
+    return UUID(int=time << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b)
+
+
+def to_chunks(
+    events: Iterable[bytes],
+    max_bytes: int = MAX_CHUNK_BYTES,
+    max_events: int = MAX_CHUNK_EVENTS,
+    span_ms: int = CHUNK_SPAN_MS,
+) -> Iterator[bytes]:
+    """Packs one window's events into JSON arrays, in order; equal events give equal chunks.
+
+    A chunk ends before the event that would take it over a bound: `max_bytes` of JSON, `max_events`, or
+    a timestamp `span_ms` or more away from the chunk's first (before or after: recordings may be unsorted).
+    An event larger than `max_bytes` is a chunk of its own.
+
+    Raises:
+        msgspec.DecodeError: If something is not an event.
+    """
+    chunk: list[bytes] = []
+    size_bytes, first_ms = 1, 0.0
+    for event in events:
+        timestamp = event_head(event).timestamp
+        full = size_bytes + len(event) + 1 > max_bytes or len(chunk) >= max_events
+        if chunk and (full or abs(timestamp - first_ms) >= span_ms):
+            yield _array(chunk)
+            chunk, size_bytes = [], 1
+        if not chunk:
+            first_ms = timestamp
+        chunk.append(event)
+        size_bytes += len(event) + 1
+    if chunk:
+        yield _array(chunk)
+
+
+def _array(events: list[bytes]) -> bytes:
+    return b"[" + b",".join(events) + b"]"

@@ -1,0 +1,114 @@
+"""Tells the sessions of a file apart: what belongs to which, before any event is looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from services.cli.transfer.events import MAIN_WINDOW, name_of
+from services.cli.transfer.inflate import is_list, is_object
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ABSENT = msgspec.Raw(b"")
+
+
+class _Envelope(msgspec.Struct):
+    """The fields of everything that has been seen around events."""
+
+    type: msgspec.Raw = _ABSENT
+    timestamp: msgspec.Raw = _ABSENT
+    version: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = _ABSENT
+    events: msgspec.Raw = _ABSENT
+    snapshots: msgspec.Raw = _ABSENT
+    snapshots_by_window: msgspec.Raw = msgspec.field(default=_ABSENT, name="snapshotsByWindowId")
+    session_id: msgspec.Raw = _ABSENT
+    sessionId: msgspec.Raw = _ABSENT  # noqa: N815 - the name as others write it
+    id: msgspec.Raw = _ABSENT
+    window_id: msgspec.Raw = _ABSENT
+    windowId: msgspec.Raw = _ABSENT  # noqa: N815 - PostHog's name
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+_values = msgspec.json.Decoder(list[msgspec.Raw])
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """Events of one session.
+
+    Attributes:
+        session: The session's id; None where the file gives none.
+        whole: It is a session of its own even without an id; else events without an id are one session.
+        window: The window of events that name no other.
+        body: The JSON value that holds the events.
+    """
+
+    session: str | None
+    whole: bool
+    window: str
+    body: msgspec.Raw
+
+
+def sections(text: bytes) -> Iterator[Section]:
+    """Yields the sessions, or parts of sessions, of a document or a line, in order.
+
+    Raises:
+        msgspec.DecodeError: If it is not JSON.
+        RecursionError: If it is nested too deep.
+    """
+    raw = msgspec.json.decode(text, type=msgspec.Raw)
+    if is_object(raw):
+        yield from _of_object(raw, None)
+    elif is_list(raw) and _is_session(values := _values.decode(raw)):
+        for value in values:
+            if is_object(value):
+                yield from _of_object(value, None)
+            else:
+                yield Section(None, False, MAIN_WINDOW, value)
+    else:
+        yield Section(None, False, MAIN_WINDOW, raw)
+
+
+def _is_session(values: list[msgspec.Raw]) -> bool:
+    """Says whether a list is one of sessions, as its first value shows; else it is one of events."""
+    if not values or not is_object(values[0]):
+        return False
+    return any(section.whole or section.session for section in _of_object(values[0], None))
+
+
+def _of_object(raw: msgspec.Raw, session: str | None) -> Iterator[Section]:
+    envelope = _envelope.decode(raw)
+    if envelope.type != _ABSENT or envelope.timestamp != _ABSENT:
+        yield Section(None, False, MAIN_WINDOW, raw)
+        return
+    own = name_of(envelope.session_id) or name_of(envelope.sessionId) or name_of(envelope.id) or session
+    window = name_of(envelope.windowId) or name_of(envelope.window_id)
+    holders = (envelope.events, envelope.snapshots, envelope.snapshots_by_window, envelope.data)
+    body = next((holder for holder in holders if is_list(holder) or is_object(holder)), None)
+    if body is not None and body is envelope.data and is_object(body):
+        yield from _of_object(body, own)
+    elif body is not None:
+        yield Section(own, window is None, window or MAIN_WINDOW, body)
+    elif session is not None:
+        yield Section(session, True, MAIN_WINDOW, raw)
+    else:
+        yield from _by_session(raw)
+
+
+def _by_session(raw: msgspec.Raw) -> Iterator[Section]:
+    """An object keyed by session; anything else is left to be complained about as an event."""
+    members = _members.decode(raw)
+    if not members or not all(is_list(value) or is_object(value) for value in members.values()):
+        yield Section(None, False, MAIN_WINDOW, raw)
+        return
+    for name, value in members.items():
+        if is_list(value):
+            yield Section(name, True, MAIN_WINDOW, value)
+        else:
+            yield from _of_object(value, name)

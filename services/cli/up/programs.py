@@ -1,0 +1,179 @@
+"""What `afterimage up` runs: which programs, on which ports, and with which environment."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.cli.client import local_address
+from services.cli.command import CommandError
+from services.cli.instance_lock import Running
+from services.cli.up.supervisor import Program
+from services.runtime.settings.loader import Settings
+
+_OFF = -1
+_PORTS = ("sidecar.port", "audit.port", "share.port", "audit.metrics_port", "share.metrics_port")
+"""In the order in which `--port N` numbers them: N is what a browser opens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """Programs and addresses that fit together.
+
+    Attributes:
+        settings: With the ports that are really used, and the data directory absolute.
+        environment: The same, as every child gets it.
+    """
+
+    settings: Settings
+    environment: Mapping[str, str]
+
+    @classmethod
+    def of(cls, settings: Settings, config: Path | None, port: int | None) -> Installation:
+        """Returns the installation that the settings describe.
+
+        Args:
+            settings: Ports of 0 in it are replaced by free ones.
+            config: The file that was named on the command line.
+            port: The first of five ports in a row; 0: any free ones; None: as the settings say.
+
+        Raises:
+            CommandError: If there are no five ports from `port` on.
+        """
+        ports = _chosen_ports(settings, port)
+        data_dir = settings.data_dir.absolute()
+        environment = {"AFTERIMAGE_DATA_DIR": str(data_dir)}
+        if config is not None:
+            environment["AFTERIMAGE_CONFIG"] = str(config.absolute())
+        updates: dict[str, dict[str, int]] = {}
+        for name, number in ports.items():
+            group, key = name.split(".")
+            updates.setdefault(group, {})[key] = number
+            environment[f"AFTERIMAGE_{group}__{key}".upper()] = str(number)
+        if sys.stderr.isatty() and "level" not in settings.log.model_fields_set:
+            # On a terminal the tables of `up` are what somebody reads.
+            environment["AFTERIMAGE_LOG__LEVEL"] = "warning"
+        groups = {group: getattr(settings, group).model_copy(update=values) for group, values in updates.items()}
+        return cls(settings.model_copy(update={"data_dir": data_dir, **groups}), environment)
+
+    def check_ports(self) -> None:
+        """Looks whether the ports can be had, so that all that cannot are named before anything is started.
+
+        Raises:
+            CommandError: If some are taken.
+        """
+        groups = {"sidecar": has_program("sidecar"), "audit": True, "share": has_program("services.share")}
+        taken = []
+        for name in _PORTS:
+            group, key = name.split(".")
+            settings = getattr(self.settings, group)
+            host, port = getattr(settings, key.replace("port", "host")), getattr(settings, key)
+            if groups[group] and port != _OFF and (why := _why_not(host, port)):
+                taken.append(f"{name}: cannot listen on {host}:{port}: {why}")
+        if taken:
+            raise CommandError(
+                "\n".join([*taken, "choose other ports in the settings, or any free ones with --port 0"])
+            )
+
+    def with_redis(self, url: str) -> Installation:
+        """Returns the same with a Redis."""
+        redis = self.settings.redis.model_copy(update={"url": url})
+        settings = self.settings.model_copy(update={"redis": redis})
+        return Installation(settings, {**self.environment, "AFTERIMAGE_REDIS__URL": url})
+
+    def programs(self) -> list[Program]:
+        """Returns the services that are there, in the order in which they start."""
+        return [
+            self._service("audit", "services.audit", self.settings.audit.host, self.settings.audit.port),
+            *(
+                self._service(name, package, host, number)
+                for name, package, host, number in (
+                    ("share", "services.share", self.settings.share.host, self.settings.share.port),
+                    ("sidecar", "sidecar", self.settings.sidecar.host, self.settings.sidecar.port),
+                )
+                if has_program(package)
+            ),
+        ]
+
+    def addresses(self, pid: int) -> Running:
+        """Returns which address is what."""
+        audit, share, sidecar = self.settings.audit, self.settings.share, self.settings.sidecar
+        scheme = "https" if sidecar.cert_file else "http"
+        metrics = local_address(audit.metrics_host, audit.metrics_port)
+        return Running(
+            pid=pid,
+            audit=local_address(audit.host, audit.port),
+            share=local_address(share.host, share.port) if has_program("services.share") else "",
+            sidecar=f"{scheme}://{local_address(sidecar.host, sidecar.port)}" if has_program("sidecar") else "",
+            redis=self.settings.redis.url,
+            audit_metrics="" if audit.metrics_port == _OFF else f"http://{metrics}/metrics",
+        )
+
+    def _service(self, name: str, package: str, host: str, port: int) -> Program:
+        # -P: what is imported is what is installed, not a folder of that name where somebody stands.
+        command = [sys.executable, "-P", "-m", package]
+        return Program(name, command, _accepts(host, port), self.environment)
+
+
+def has_program(package: str) -> bool:
+    """Returns whether `python -m package` would run."""
+    return importlib.util.find_spec(package) is not None and importlib.util.find_spec(f"{package}.__main__") is not None
+
+
+def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
+    """Returns what asks whether a port accepts connections; the services listen only once they can serve."""
+    where = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")  # noqa: S104 - compared, not bound
+
+    async def accepts() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(where, port)
+        except OSError:
+            return False
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    return accepts
+
+
+def _why_not(host: str, port: int) -> str:
+    """Returns why nothing can listen there; "": something can."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, for connections that linger
+            probe.bind(address)
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return ""
+
+
+def _chosen_ports(settings: Settings, first: int | None) -> dict[str, int]:
+    if first is not None and first + len(_PORTS) > 65_536:
+        raise CommandError(f"--port: there are no {len(_PORTS)} ports from {first} on")
+    wanted: dict[str, int] = {}
+    for offset, name in enumerate(_PORTS):
+        group, key = name.split(".")
+        configured = getattr(getattr(settings, group), key)
+        wanted[name] = configured if first is None or configured == _OFF else first + offset if first else 0
+    free = iter(free_ports(sum(not number for number in wanted.values())))
+    return {name: number or next(free) for name, number in wanted.items()}
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns TCP ports that are free at this moment; somebody else may take one before it is used."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()

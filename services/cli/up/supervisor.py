@@ -1,0 +1,172 @@
+"""Keeps the processes of one installation running: starts them in order, starts again what dies, stops them all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.cli.command import CommandError
+from services.cli.up.parent_death import tether
+
+READY_TIMEOUT_S = 60.0
+PROBE_INTERVAL_S = 0.05
+GRACE_S = 25.0
+"""From SIGTERM to SIGKILL: the services give themselves 20 s."""
+
+FIRST_PAUSE_S, LAST_PAUSE_S = 0.5, 30.0
+SOUND_S = 60.0
+"""A process that ran for so long before it died is started again after the first pause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process to keep running.
+
+    Attributes:
+        name: For people.
+        command: Its words.
+        is_ready: Whether it serves; asked again and again after it was started.
+        environment: Variables that it gets besides ours.
+        log: Where its output goes; None: to our standard error.
+    """
+
+    name: str
+    command: Sequence[str]
+    is_ready: Callable[[], Awaitable[bool]]
+    environment: Mapping[str, str]
+    log: Path | None = None
+
+
+class Supervisor:
+    """Processes, kept running. Made by `supervised`.
+
+    Args:
+        say: Is told, in one line, of everything that a person should know.
+    """
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self, program: Program) -> None:
+        """Starts a program and returns when it is ready; from then on it is kept running.
+
+        Raises:
+            CommandError: If it ends before, or is not ready after `READY_TIMEOUT_S`.
+        """
+        process = await self._spawn(program)
+        if not await _becomes_ready(program, process):
+            why = f"is not ready after {READY_TIMEOUT_S:.0f} s"
+            if process.returncode is not None:
+                why = f"{_how(process.returncode)} before it was ready"
+            raise CommandError(f"{program.name} {why}{_see(program)}")
+        self._keepers.append(asyncio.create_task(self._keep(program, process)))
+
+    async def stop(self) -> None:
+        """Stops all processes, the last one that was started first; those that take too long are killed."""
+        self._stopping = True
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for name, process in reversed(self._running.items()):
+            _signal(process, signal.SIGTERM)
+            try:
+                async with asyncio.timeout(GRACE_S):
+                    await process.wait()
+            except TimeoutError:
+                self._say(f"{name} does not stop; killing it")
+                _signal(process, signal.SIGKILL)
+                await process.wait()
+
+    def kill(self) -> None:
+        """Kills all processes now."""
+        for process in self._running.values():
+            _signal(process, signal.SIGKILL)
+
+    async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
+        output: int | None = 2
+        if program.log is not None:
+            output = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *program.command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **program.environment},
+                # A group of its own: Ctrl-C in a terminal goes to the whole foreground group, and to a service a
+                # second signal, ours, would mean to stop at once.
+                start_new_session=True,
+                preexec_fn=tether(),  # safe here: no thread of ours holds a lock that the child needs
+            )
+        finally:
+            if program.log is not None and output is not None:
+                os.close(output)
+        self._running[program.name] = process
+        return process
+
+    async def _keep(self, program: Program, process: asyncio.subprocess.Process) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            began = time.monotonic()
+            await process.wait()
+            if self._stopping:
+                return
+            lived_s = time.monotonic() - began
+            pause_s = FIRST_PAUSE_S if lived_s > SOUND_S else pause_s
+            self._say(f"{program.name} {_how(process.returncode)}; starting it again in {pause_s:g} s{_see(program)}")
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, LAST_PAUSE_S)
+            process = await self._spawn(program)
+            if await _becomes_ready(program, process):
+                self._say(f"{program.name} serves again, as process {process.pid}")
+
+
+@asynccontextmanager
+async def supervised(say: Callable[[str], None]) -> AsyncIterator[Supervisor]:
+    """Yields a supervisor; when the block ends, so do its processes."""
+    supervisor = Supervisor(say)
+    try:
+        yield supervisor
+    finally:
+        await supervisor.stop()
+
+
+async def _becomes_ready(program: Program, process: asyncio.subprocess.Process) -> bool:
+    """Waits, `READY_TIMEOUT_S` at most, and returns whether the program serves."""
+    ended = asyncio.ensure_future(process.wait())
+    ready = asyncio.ensure_future(_until_ready(program))
+    try:
+        await asyncio.wait({ended, ready}, timeout=READY_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED)
+        return ready.done() and not ended.done()
+    finally:
+        ended.cancel()
+        ready.cancel()
+
+
+async def _until_ready(program: Program) -> None:
+    while not await program.is_ready():  # noqa: ASYNC110 - another process cannot set an Event
+        await asyncio.sleep(PROBE_INTERVAL_S)
+
+
+def _how(status: int | None) -> str:
+    if status is not None and status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}"
+
+
+def _see(program: Program) -> str:
+    return f" (its log: {program.log})" if program.log is not None else ""
+
+
+def _signal(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        process.send_signal(number)

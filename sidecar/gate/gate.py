@@ -1,0 +1,173 @@
+"""Who comes in: the same checks in the same order for every socket and every request.
+
+Address within its attempts, no token in the URL, a token that holds and has the scope, an Origin that is allowed, the
+subject within its attempts. What is refused here reaches no service.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from services.runtime.errors import AfterimageError, PermissionDenied, Unauthenticated
+from services.runtime.identity.peer import ADDRESS_HEADER, MAX_USER_AGENT, USER_AGENT_HEADER
+from services.runtime.identity.tokens import Scope
+from sidecar.gate.client_address import client_address, limit_key
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from services.runtime.identity.tokens import Identity
+    from services.runtime.rpc.authorization import Admission
+    from services.runtime.settings import SidecarSettings
+    from sidecar.gate.limits import Attempts
+    from sidecar.gate.origins import Origins
+    from sidecar.metrics import SidecarMetrics
+    from sidecar.wire.methods import Rpc
+
+_TOKEN_NAMES = frozenset({"token", "access_token", "id_token", "jwt", "bearer", "authorization", "auth"})
+_JWT = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Somebody who was let in.
+
+    Attributes:
+        identity: Who the token speaks for; None: the method needs no token.
+        token: The token, for the services, which verify it again; "": none.
+        address: The client's address.
+        request_id: Names this call in the logs of all processes.
+        user_agent: The browser, in its own words.
+    """
+
+    identity: Identity | None
+    token: str
+    address: str
+    request_id: str
+    user_agent: str = ""
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What goes on to the service with the call."""
+        passed = (
+            (ADDRESS_HEADER, self.address),
+            (USER_AGENT_HEADER, self.user_agent),
+            ("x-request-id", self.request_id),
+        )
+        return (("authorization", f"Bearer {self.token}"), *passed) if self.token else passed
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Attempts a minute: what they are called, and how many an address and a subject have (0: no limit)."""
+
+    kind: str
+    per_address: int
+    per_subject: int = 0
+
+
+class Door:
+    """Lets callers in or says why not; every refusal is counted."""
+
+    def __init__(
+        self,
+        settings: SidecarSettings,
+        admission: Admission,
+        origins: Origins,
+        attempts: Attempts,
+        metrics: SidecarMetrics,
+    ) -> None:
+        self._settings = settings
+        self._admission = admission
+        self._origins = origins
+        self._attempts = attempts
+        self._metrics = metrics
+
+    async def knock(self, request: web.Request, quota: Quota) -> str:
+        """Returns the caller's address, after the checks that need no token.
+
+        Raises:
+            ResourceExhausted: RATE_LIMITED.
+            Unauthenticated: TOKEN_IN_URL.
+        """
+        address = client_address(request, self._settings.trusted_proxies)
+        await self._attempts.count(quota.kind, limit_key(address), quota.per_address)
+        query = request.rel_url.query
+        if any(name.lower() in _TOKEN_NAMES or _JWT.search(value) for name, value in query.items()):
+            raise Unauthenticated(
+                "a token in a URL ends up in logs: send it as subprotocol or in Authorization", reason="TOKEN_IN_URL"
+            )
+        return address
+
+    async def admit(
+        self, request: web.Request, rpc: Rpc, quota: Quota, token: str, *, address: str, is_recording: bool = False
+    ) -> Caller:
+        """Returns the caller, after the checks that need the token.
+
+        Args:
+            request: The request that asks.
+            rpc: What it wants to call.
+            quota: Of which attempts this is one.
+            token: The token; "": there is none.
+            address: The client's address, as `knock` returned it.
+            is_recording: Whether pages are allowed by the token's project.
+
+        Raises:
+            Unauthenticated: There is no token, or one that does not hold.
+            PermissionDenied: The token, or the page, does not allow it.
+            ResourceExhausted: RATE_LIMITED.
+            Unavailable: The identity provider's keys cannot be had.
+        """
+        identity = await self._admission.admit(rpc.method, f"Bearer {token}" if token else "")
+        if identity is None:
+            self._origins.check_console(request)
+            return Caller(None, "", address, new_request_id(), _user_agent(request))
+        if Scope.INTERNAL in identity.scopes:
+            raise PermissionDenied("the scope internal is not for callers from outside", reason="SCOPE_INTERNAL")
+        # A recorder may also ask for the policy that it has to apply.
+        records = Scope.RECORD in identity.scopes and rpc.scopes is not None and Scope.RECORD in rpc.scopes
+        origin = request.headers.get("Origin")
+        if is_recording or (records and origin is not None and not self._origins.is_console(request, origin)):
+            self._origins.check_recording(request, identity.project)
+        else:
+            self._origins.check_console(request)
+        who = f"{identity.project} {identity.subject}"
+        await self._attempts.count(f"{quota.kind}-subject", who, quota.per_subject)
+        return Caller(identity, token, address, new_request_id(), _user_agent(request))
+
+    def refused(self, route: str, error: AfterimageError) -> None:
+        """Counts a refusal."""
+        self._metrics.refused.labels(route, error.reason.lower()).inc()
+
+    def remaining_s(self, caller: Caller) -> float:
+        """Returns how long the caller may stay, in seconds."""
+        return float("inf") if caller.identity is None else self._admission.remaining_s(caller.identity)
+
+
+def bearer(request: web.BaseRequest) -> str:
+    """Returns the token in the Authorization header, or "" when there is no such header.
+
+    Raises:
+        Unauthenticated: The header is something else.
+    """
+    header = request.headers.get("Authorization", "")
+    if not header:
+        return ""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated('Authorization must be "Bearer" and a token', reason="TOKEN_INVALID")
+    return token.strip()
+
+
+def _user_agent(request: web.BaseRequest) -> str:
+    """Returns the User-Agent as gRPC metadata takes it: printable ASCII."""
+    given = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
+    return "".join(char if " " <= char <= "~" else "?" for char in given).strip()
+
+
+def new_request_id() -> str:
+    """Returns an id for one call."""
+    return secrets.token_hex(8)

@@ -1,0 +1,71 @@
+"""/healthz, /readyz, /metrics: for load balancers, orchestrators and Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from sidecar.gate.client_address import client_address, within
+from sidecar.wire.frames import json_bytes
+from sidecar.wire.methods import AUDIT
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+    from services.runtime.settings import SidecarSettings
+    from sidecar.gate.limits import Attempts
+    from sidecar.metrics import SidecarMetrics
+    from sidecar.upstreams import Upstreams
+
+
+class Ops:
+    """Handles what operators ask.
+
+    Attributes:
+        is_stopping: Whether new work should go elsewhere.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: SidecarSettings,
+        upstreams: Upstreams,
+        registry: CollectorRegistry,
+        metrics: SidecarMetrics,
+        attempts: Attempts,
+    ) -> None:
+        self._settings = settings
+        self._upstreams = upstreams
+        self._registry = registry
+        self._metrics = metrics
+        self._attempts = attempts
+        self.is_stopping = False
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Adds the three paths."""
+        router.add_get("/healthz", self._healthz)
+        router.add_get("/readyz", self._readyz)
+        router.add_get("/metrics", self._show_metrics)
+
+    async def _healthz(self, _request: web.Request) -> web.StreamResponse:
+        """Answers 200 as long as the process answers at all."""
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _request: web.Request) -> web.StreamResponse:
+        """Answers 200 when AuditService serves; without ShareService only share links do not work."""
+        states = await self._upstreams.health()
+        is_ready = states[AUDIT] == "serving" and not self.is_stopping
+        body = {"ready": is_ready, "stopping": self.is_stopping, "upstreams": states}
+        return web.Response(status=200 if is_ready else 503, body=json_bytes(body), content_type="application/json")
+
+    async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
+        address = client_address(request, self._settings.trusted_proxies)
+        # A proxy that is not trusted stands in for anybody.
+        is_forwarded = "X-Forwarded-For" in request.headers and address == request.remote
+        if is_forwarded or not within(address, self._settings.metrics_networks):
+            return web.Response(status=403, text="see sidecar.metrics_networks\n")
+        self._metrics.redis_up.set(self._attempts.is_shared)
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(self._registry), headers={"Content-Type": content_type})

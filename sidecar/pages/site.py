@@ -1,0 +1,129 @@
+"""The pages that the sidecar serves: the console, the share page, the replay's document, and the recorder's script.
+
+They are files that `make web` builds into web/dist; a wheel carries them. The console routes its addresses by itself,
+so each of them is answered with the same document.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+
+from sidecar.pages.headers import console_headers, player_headers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from aiohttp.typedefs import Handler
+
+WEB = Path(__file__).parents[1] / "web"
+"""Where the built files and the demo are."""
+
+CONSOLE_PATHS = (
+    "/",
+    "/sessions/{session}",
+    "/live",
+    "/live/{session}",
+    "/heatmap",
+    "/signin",
+)
+SHARE_PATH = "/s/{token}"
+# Only plain names: the router would turn %2F in a name into a slash.
+ASSET_PATH = "/assets/{name:[A-Za-z0-9_][A-Za-z0-9_.-]*}"
+
+_RECORDER_MAX_AGE_S = 300
+_ASSET_MAX_AGE_S = 365 * 86_400
+_REVALIDATED = {hdrs.CACHE_CONTROL: "no-cache"}
+_NEVER_KEPT = {hdrs.CACHE_CONTROL: "no-store"}
+# What the machine's own tables say of these differs from one to the next.
+_TYPES = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+
+_NOT_BUILT = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Afterimage: the console is not built</title></head>
+<body>
+<h1>The console is not built</h1>
+<p>The sidecar runs: recording, streams and calls work. What is missing are the files of its pages.</p>
+<p>In a clone of the repository, install Node 20 or newer with npm and run <code>make web</code> (<code>make run</code>
+does it, too), then reload this page. A wheel carries the files: if Afterimage was installed from one, install it
+again.</p>
+</body>
+</html>
+"""
+_NO_RECORDER = "The recorder is not built: in a clone of the repository, install Node 20 or newer and run `make web`.\n"
+
+
+class Site:
+    """Serves the built files, and says in words when there are none.
+
+    Args:
+        web_dir: Holds dist/; it may be built while this runs.
+        replay_sources: From where replayed pages may load images, fonts, media and styles.
+    """
+
+    def __init__(self, web_dir: Path, replay_sources: Iterable[str]) -> None:
+        self._dist = web_dir / "dist"
+        self._console = self._dist / "console"
+        self._player_headers = player_headers(replay_sources)
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        """Adds the paths of all pages."""
+        for path in CONSOLE_PATHS:
+            router.add_get(path, self._document("index.html", console_headers() | _REVALIDATED))
+        # A cache would keep the token along with the page.
+        router.add_get(SHARE_PATH, self._document("index.html", console_headers() | _NEVER_KEPT))
+        router.add_get("/player.html", self._document("player.html", self._player_headers | _REVALIDATED))
+        router.add_get(ASSET_PATH, self._asset)
+        router.add_get("/recorder.js", self._recorder)
+
+    def _document(self, name: str, headers: Mapping[str, str]) -> Handler:
+        async def answer(_request: web.Request) -> web.StreamResponse:
+            path = self._console / name
+            if not path.is_file():
+                return web.Response(
+                    status=503, text=_NOT_BUILT, content_type="text/html", headers=console_headers() | _NEVER_KEPT
+                )
+            return file_response(path, headers)
+
+        return answer
+
+    async def _asset(self, request: web.Request) -> web.StreamResponse:
+        # Names carry a hash of what is inside, so what was once got never changes.
+        return file_response(
+            self._console / "assets" / request.match_info["name"],
+            {
+                hdrs.CACHE_CONTROL: f"public, max-age={_ASSET_MAX_AGE_S}, immutable",
+                "Cross-Origin-Resource-Policy": "same-origin",
+            },
+        )
+
+    async def _recorder(self, _request: web.Request) -> web.StreamResponse:
+        path = self._dist / "recorder.js"
+        # Pages of other sites load it, those with Cross-Origin-Embedder-Policy too.
+        headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
+        if not path.is_file():
+            return web.Response(status=503, text=_NO_RECORDER, headers=headers | _NEVER_KEPT)
+        return file_response(path, headers | {hdrs.CACHE_CONTROL: f"public, max-age={_RECORDER_MAX_AGE_S}"})
+
+
+def file_response(path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
+    """Returns a file, with an ETag, and compressed where a .gz lies beside it.
+
+    Raises:
+        HTTPNotFound: There is no such file.
+    """
+    if not path.is_file():
+        raise web.HTTPNotFound
+    response = web.FileResponse(path, headers=headers)
+    if (known := _TYPES.get(path.suffix)) is not None:
+        response.content_type = known
+    return response

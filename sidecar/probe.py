@@ -1,0 +1,121 @@
+"""Why a WebSocket does not connect: what `afterimage doctor` asks of a sidecar, from where the complaint comes from."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from services.runtime import redis_client
+from services.runtime.errors import Unavailable
+from sidecar.wire.frames import BINARY
+from sidecar.wire.methods import STREAMS
+
+if TYPE_CHECKING:
+    from services.runtime.settings import Settings
+
+_TIMEOUT_S = 5.0
+_PATHS = tuple(stream.path for stream in STREAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        name: What was checked: url, sidecar, services, token, upgrade or redis.
+        is_good: Whether it is as it should be.
+        text: One sentence, with what to do when it is not good.
+    """
+
+    name: str
+    is_good: bool
+    text: str
+
+
+async def check_socket(url: str, token: str) -> list[Finding]:
+    """Returns what was found on the way to the WebSocket at `url`, in that order; it ends where going on is no use.
+
+    Args:
+        url: As a client has it, such as wss://replay.example/ws/record.
+        token: As a client has it.
+    """
+    split = url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else url
+    base, slash, path = split.removeprefix("https://").removeprefix("http://").partition("/")
+    if not base or not split.startswith(("http://", "https://")) or f"{slash}{path}" not in _PATHS:
+        return [Finding("url", False, f"{url} should be ws:// or wss://, a host, and one of {', '.join(_PATHS)}")]
+    found = [Finding("url", True, url)]
+    root = split.removesuffix(f"/{path}")
+    timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        found.append(await _sidecar(http, root))
+        if not found[-1].is_good:
+            return found
+        found.append(await _services(http, root))
+        found.append(await _token(http, split, token))
+        if found[-1].is_good:
+            found.append(await _upgrade(http, split, token))
+    return found
+
+
+async def check_redis(settings: Settings) -> Finding:
+    """Returns whether the Redis that counts attempts for all sidecars answers."""
+    client = redis_client.connect(settings)
+    if client is None:
+        return Finding("redis", True, "no redis.url is set: each sidecar counts attempts for itself")
+    try:
+        with redis_client.redis_errors():
+            await client.ping()
+    except Unavailable:
+        return Finding("redis", False, "Redis does not answer: each sidecar counts attempts for itself meanwhile")
+    finally:
+        await client.aclose()
+    return Finding("redis", True, "Redis answers")
+
+
+async def _sidecar(http: aiohttp.ClientSession, root: str) -> Finding:
+    try:
+        async with http.get(f"{root}/healthz") as answer:
+            if answer.status == 200 and await answer.text() == "ok\n":
+                return Finding("sidecar", True, f"{root} is a sidecar")
+            return Finding(
+                "sidecar", False, f"{root} answers {answer.status} and is no sidecar: a wrong port, or a proxy"
+            )
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Finding("sidecar", False, f"nothing answers at {root}: {error or type(error).__name__}")
+
+
+async def _services(http: aiohttp.ClientSession, root: str) -> Finding:
+    async with http.get(f"{root}/readyz") as answer:
+        states = (await answer.json())["upstreams"]
+    text = ", ".join(f"{name.rpartition('.')[2]} {state}" for name, state in states.items())
+    return Finding("services", answer.status == 200, text)
+
+
+async def _token(http: aiohttp.ClientSession, url: str, token: str) -> Finding:
+    async with http.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
+        if answer.status == 426:
+            return Finding("token", True, "the token is accepted")
+        if answer.status == 429:
+            return Finding("token", False, f"over a limit; come back in {answer.headers.get('Retry-After')} s")
+        try:
+            message = json.loads(await answer.text())["message"]
+        except (ValueError, KeyError, TypeError):
+            message = "with an answer that is not the sidecar's"
+        return Finding("token", False, f"refused with {answer.status}: {message}")
+
+
+async def _upgrade(http: aiohttp.ClientSession, url: str, token: str) -> Finding:
+    try:
+        async with asyncio.timeout(_TIMEOUT_S), http.ws_connect(url, protocols=(BINARY, f"bearer.{token}")) as socket:
+            if socket.protocol == BINARY:
+                return Finding("upgrade", True, "the WebSocket opens")
+            return Finding("upgrade", False, "a proxy drops Sec-WebSocket-Protocol from the answer")
+    except aiohttp.WSServerHandshakeError as error:
+        why = "a proxy strips Upgrade and Connection" if error.status == 426 else "a proxy changes the upgrade"
+        return Finding("upgrade", False, f"plain requests get through, the upgrade does not ({error.status}): {why}")
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Finding("upgrade", False, f"plain requests get through, the upgrade does not: {error}")

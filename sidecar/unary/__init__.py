@@ -1,0 +1,1 @@
+"""Unary calls over HTTP: Connect, POST /record, POST /token."""

@@ -1,0 +1,1 @@
+"""Wire formats: methods, frames, bodies, close codes and HTTP errors."""

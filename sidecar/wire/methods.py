@@ -1,0 +1,125 @@
+"""What is behind which path: one row a stream, one row a unary call. Adding a stream is adding a row.
+
+Shapes and message types come from the contract's descriptors; what the contract cannot say (path, scope, whether
+recorders call it) is said here. The services check the scopes again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from afterimage.audit.v1 import audit_service_pb2
+from afterimage.share.v1 import share_service_pb2
+from google.protobuf.message_factory import GetMessageClass
+
+from services.runtime.identity.tokens import Scope
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
+    from google.protobuf.message import Message
+
+AUDIT = "afterimage.audit.v1.AuditService"
+SHARE = "afterimage.share.v1.ShareService"
+
+_AUDIT: ServiceDescriptor = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+_SHARE: ServiceDescriptor = share_service_pb2.DESCRIPTOR.services_by_name["ShareService"]
+
+_RECORD = frozenset({Scope.RECORD, Scope.ADMIN})
+_VIEW = frozenset({Scope.VIEW})
+_SHARE_LINKS = frozenset({Scope.SHARE})
+_ADMIN = frozenset({Scope.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """A method of a service.
+
+    Attributes:
+        service: Full name of the service, which also names the upstream.
+        method: Full name of the method: "/package.Service/Method".
+        scopes: The scopes of which a caller needs one; None: it needs no token.
+        request_type: Class of the requests.
+        response_type: Class of the answers.
+    """
+
+    service: str
+    method: str
+    scopes: frozenset[Scope] | None
+    request_type: type[Message]
+    response_type: type[Message]
+
+    @property
+    def name(self) -> str:
+        """The method's own name."""
+        return self.method.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRoute:
+    """A stream that WebSockets open.
+
+    Attributes:
+        path: Where.
+        rpc: What is behind it.
+        is_bidi: Whether every frame goes on; if not, the first frame is the request and no other may follow.
+        is_recording: Whether frames are as large as chunks, and the project's origins say who may.
+    """
+
+    path: str
+    rpc: Rpc
+    is_bidi: bool
+    is_recording: bool
+
+
+def _rpc(service: ServiceDescriptor, name: str, scopes: frozenset[Scope] | None) -> Rpc:
+    method: MethodDescriptor = service.methods_by_name[name]
+    return Rpc(
+        service=service.full_name,
+        method=f"/{service.full_name}/{name}",
+        scopes=scopes,
+        request_type=GetMessageClass(method.input_type),
+        response_type=GetMessageClass(method.output_type),
+    )
+
+
+def _stream(path: str, name: str, scopes: frozenset[Scope], *, is_recording: bool = False) -> StreamRoute:
+    return StreamRoute(
+        path=path,
+        rpc=_rpc(_AUDIT, name, scopes),
+        is_bidi=_AUDIT.methods_by_name[name].client_streaming,
+        is_recording=is_recording,
+    )
+
+
+STREAMS = (
+    _stream("/ws/record", "RecordSession", _RECORD, is_recording=True),
+    _stream("/ws/replay", "ReplaySession", _VIEW),
+    _stream("/ws/sessions", "WatchSessions", _VIEW),
+)
+RECORD = STREAMS[0].rpc
+
+# Unary methods. None: no token. What is for our own processes only (RecordAccessEvents) has no row and no route.
+UNARY = (
+    _rpc(_AUDIT, "ListSessions", _VIEW),
+    _rpc(_AUDIT, "GetSession", _VIEW),
+    _rpc(_AUDIT, "GetHeatmap", _VIEW),
+    _rpc(_AUDIT, "ListPages", _VIEW),
+    _rpc(_AUDIT, "ListInteractions", _VIEW),
+    _rpc(_AUDIT, "DeleteSessions", _ADMIN),
+    _rpc(_AUDIT, "ListAccessEvents", _ADMIN),
+    _rpc(_AUDIT, "GetPrivacyPolicy", _VIEW | {Scope.RECORD}),
+    _rpc(_SHARE, "CreateShareLink", _SHARE_LINKS),
+    _rpc(_SHARE, "ListShareLinks", _SHARE_LINKS),
+    _rpc(_SHARE, "GetShareLink", None),
+    _rpc(_SHARE, "RedeemShareLink", None),
+    _rpc(_SHARE, "RevokeShareLink", _SHARE_LINKS),
+)
+
+# What the holder of a share grant may call; AuditService decides what of the session is seen.
+GRANT_METHODS = frozenset(f"/{AUDIT}/{name}" for name in ("ReplaySession", "GetSession", "ListInteractions"))
+
+
+def scopes() -> dict[str, frozenset[Scope] | None]:
+    """Returns what Admission needs: every method that has a route, with its scopes."""
+    return {rpc.method: rpc.scopes for rpc in (*(stream.rpc for stream in STREAMS), *UNARY)}

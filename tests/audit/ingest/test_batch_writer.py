@@ -1,0 +1,97 @@
+"""Group commit under pressure: fewer and larger batches, and no waiting for what cannot come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from audit.storage import NOW_MS, Clock, chunk, head, window_key
+from patience import PATIENCE_S
+
+from services.audit.ingest import batch_writer as module
+from services.audit.ingest.batch_writer import PRESSED_BATCHES, Committer, Entry
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
+
+
+class Pressure:
+    """What takes chunks in, as far as a committer looks at it."""
+
+    def __init__(self, load: float) -> None:
+        self.now = load
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def committing(directory: Path, load: Pressure) -> AsyncIterator[Committer]:
+    engine = await ChdbEngine.open(directory, 1)
+    try:
+        dialect = Dialect(engine.version)
+        await migrate(engine, dialect)
+        committer = Committer(
+            Store(engine, dialect, Retention({}, Clock()), Clock()),
+            max_batch_bytes=2**24,
+            max_batch_rows=2_000,
+            load=load,
+        )
+        running = asyncio.create_task(committer.run())
+        try:
+            yield committer
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    finally:
+        await engine.close()
+
+
+async def store(committer: Committer, count: int) -> None:
+    """Submits chunks of one window one after the other, each when the engine has had time for the one before."""
+    key = window_key(NOW_MS - 60_000)
+    for seq in range(1, count + 1):
+        await committer.submit(Entry(lambda: None, chunk(key, seq), head(key) if seq == 1 else None))
+        await asyncio.sleep(0.02)
+    await committer.drain()
+
+
+async def test_a_pressed_server_makes_fewer_inserts_of_the_same_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PRESSED_BATCHES", 1)
+    inserts = []
+    for load in (0.0, 3.0):
+        async with committing(tmp_path / str(load), Pressure(load)) as committer:
+            await store(committer, 60)
+            assert committer.counts.chunks == 60
+            inserts.append(committer.counts.inserts)
+    at_ease, pressed = inserts
+    assert 1 < pressed < at_ease
+
+
+async def test_a_batch_does_not_wait_when_nothing_is_being_taken_in(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "PRESSED_LINGER_S", 3_600.0)
+    monkeypatch.setattr(module, "PRESSED_BATCHES", 1)
+    load = Pressure(3.0)
+    async with committing(tmp_path, load) as committer, asyncio.timeout(PATIENCE_S):
+        storing = asyncio.create_task(store(committer, 80))
+        await asyncio.wait([storing], timeout=3.0)
+        made, gathered = committer.counts.inserts, committer.waiting_bytes
+        assert not storing.done()
+        load.now = 0.0
+        await storing
+        assert gathered > 0
+        assert committer.counts.inserts > made
+        assert committer.counts.chunks == 80
+
+
+@pytest.mark.parametrize("load", [0.0, 2.0], ids=["at_ease", "busy"])
+async def test_a_lone_chunk_is_stored_at_once(tmp_path, monkeypatch, load):
+    monkeypatch.setattr(module, "PRESSED_LINGER_S", 3_600.0)
+    async with committing(tmp_path, Pressure(load)) as committer, asyncio.timeout(PATIENCE_S):
+        await store(committer, 2 * PRESSED_BATCHES)
+        assert committer.counts.chunks == 2 * PRESSED_BATCHES

@@ -1,0 +1,53 @@
+"""Taking chunks in: what is stored of a recording in which only some events are opened for masking."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import json
+import uuid
+
+import pytest
+import recordings
+from audit.canaries import Canary, has_page, leaks, plant
+
+from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, take_in
+from services.audit.model import WindowHead, WindowKey
+from services.audit.payload import Bounds, deflate
+from services.audit.privacy.masking.masker import Masker
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.window_state import WindowState
+
+KEY = b"k" * 32
+POLICY = load_policy({}, None, "test")
+FAST, SLOW = Masker(POLICY, KEY), Masker(POLICY, KEY, opens_all=True)
+KEEPS_ALL = Masker(load_policy({"preset": "keep_all"}, None, "test"), KEY)
+BOUNDS = Bounds(2**26, 2**26, 0)
+HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), kept_from=dt.date(2026, 1, 1))
+
+
+@pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
+def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path):
+    events = recordings.events(path)
+    canaries: list[Canary] = []
+    if has_page(events):  # others are compared as they are
+        events, canaries = plant(events)
+    fast = slow = WindowState()
+    for begin in range(0, len(events), 50):
+        sent = SentChunk(1, IDENTITY, json.dumps(events[begin : begin + 50]).encode(), 0)
+        one = take_in(HEAD, fast, sent, BOUNDS, FAST, BehaviourRules())
+        two = take_in(HEAD, slow, sent, BOUNDS, SLOW, BehaviourRules())
+        assert one == two
+        stored = gzip.decompress(one.row.payload) + one.row.state + repr(one.row).encode()
+        assert leaks(stored, canaries) == []
+        fast, slow = one.state, two.state
+
+
+def test_a_payload_in_which_nothing_is_masked_is_stored_as_it_was_sent():
+    text = b'[{"type":3,"data":{"source":3,"id":1,"x":0,"y":1},"timestamp":1790000000000}]'
+    payload = gzip.compress(text, 9)
+    assert take_in(HEAD, WindowState(), SentChunk(1, GZIP, payload, 1), BOUNDS, FAST, None).row.payload == payload
+    assert take_in(
+        HEAD, WindowState(), SentChunk(1, IDENTITY, text, 1), BOUNDS, KEEPS_ALL, None
+    ).row.payload == deflate(text)

@@ -1,0 +1,227 @@
+"""Processes that take chunks in: the same rows as here, whatever becomes of a worker."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+import os
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+import recordings
+from audit.rpc import audit_settings, new_session, running, story
+from patience import PATIENCE_S
+
+from services.audit.domain_settings import behaviour_rules
+from services.audit.ingest.process_chunk import GZIP, IDENTITY, InThisProcess, SentChunk, TakenIn
+from services.audit.ingest.workers import pool as module
+from services.audit.ingest.workers.pool import MAX_TRIES, Workers, default_count, workers
+from services.audit.ingest.workers.protocol import Setup
+from services.audit.model import WindowHead, WindowKey
+from services.audit.payload import BadPayload, Bounds, Fault, deflate
+from services.audit.privacy.masking.masker import Masker
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.window_state import WindowState, read_state
+from services.runtime.settings import LogSettings, PageSettings
+
+KEY = b"k" * 32
+POLICY = load_policy({}, None, "test")
+KEEPS_ALL = load_policy({"preset": "keep_all"}, None, "test")
+BOUNDS = Bounds(2**26, 2**26, 0)
+HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), dt.date(2026, 1, 1), device_type=2, actor_type=1)
+AT_MS = 1_790_000_000_000
+TYPED = [{"type": 3, "data": {"source": 0, "adds": [], "texts": [{"id": 1, "value": "mail jo@example.org"}]}}]
+
+
+def here(policy=POLICY) -> InThisProcess:
+    masker = Masker(policy, KEY)
+    return InThisProcess(lambda _: masker, behaviour_rules(PageSettings()))
+
+
+@asynccontextmanager
+async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterator[Workers]:
+    """Workers of which at least one is ready."""
+
+    def setup() -> Setup:
+        return Setup({"demo": (policy(), KEY)}, PageSettings(), LogSettings(), 4_000)
+
+    async with workers(count, here(policy()), setup) as running_workers:
+        await running_workers.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        await until(lambda: running_workers.ready_count == count)
+        yield running_workers
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while not holds():  # noqa: ASYNC110 - processes set no events
+            await asyncio.sleep(0.01)
+
+
+def a_chunk(seq: int, events: list[dict] = TYPED, **values: object) -> SentChunk:
+    timed = [{**event, "timestamp": AT_MS + number} for number, event in enumerate(events)]
+    return replace(SentChunk(seq, GZIP, deflate(json.dumps(timed).encode()), 0), **values)
+
+
+def large_chunk(events: int = 1) -> SentChunk:
+    """A chunk of which each event is some tens of milliseconds of work."""
+    words = [f"user{number}@example.org " * 5 for number in range(2_000)]
+    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}] * events)
+
+
+def is_running(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def children() -> list[psutil.Process]:
+    running_ones = filter(is_running, psutil.Process().children())  # not those of an installation that other tests use
+    return [each for each in running_ones if "services.audit.ingest.workers.process" in each.cmdline()]
+
+
+async def test_the_rows_are_those_that_are_made_here():
+    async with pool() as processes:
+        await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
+
+
+async def _same_rows(processes: Workers, path: Path) -> None:
+    events = recordings.events(path)
+    local, state_here, state_there = here(), WindowState(), WindowState()
+    for begin in range(0, len(events), 200):
+        sent = SentChunk(begin // 200 + 1, IDENTITY, json.dumps(events[begin : begin + 200]).encode(), 0)
+        one = await local.take_in(HEAD, state_here, sent, BOUNDS)
+        two = await processes.take_in(HEAD, state_there, sent, BOUNDS)
+        assert two.row == one.row
+        assert two.masked == one.masked
+        assert isinstance(two.state, bytes), "it came from a worker"
+        assert read_state(two.state) == one.state
+        state_here, state_there = one.state, two.state
+
+
+REFUSED = {
+    "gzip": a_chunk(1, payload=b"no gzip"),
+    "encoding": a_chunk(1, encoding=7),
+    "count": a_chunk(1, event_count=9),
+    "event": a_chunk(1, [{"type": "x"}]),
+    "time": SentChunk(1, IDENTITY, b'[{"type":3,"timestamp":5}]', 0),
+}
+
+
+async def test_what_is_refused_here_is_refused_there_in_the_same_words():
+    bounds = Bounds(2**20, 2**20)
+    async with pool(1) as processes:
+        for name, sent in REFUSED.items():
+            with pytest.raises(BadPayload) as one:
+                await here().take_in(HEAD, WindowState(), sent, bounds)
+            with pytest.raises(BadPayload) as two:
+                await processes.take_in(HEAD, WindowState(), sent, bounds)
+            assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
+            after = await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+            assert after.row.seq == 1, f"the worker goes on after {name}"
+        assert processes.deaths == 0
+
+
+async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
+    async with pool(2) as processes:
+        expected = (await here().take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row
+        chunks = [processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(200)]
+        chunks += [processes.take_in(HEAD, WindowState(), large_chunk(), BOUNDS) for _ in range(8)]
+        taking = asyncio.gather(*chunks)
+        await asyncio.sleep(0.05)
+        victim = children()[0]
+        victim.send_signal(signal.SIGKILL)
+        taken: list[TakenIn] = await taking
+        assert [one.row for one in taken[:200]] == [expected] * 200
+        assert len(taken) == 208
+        assert processes.deaths == 1
+        await until(lambda: processes.ready_count == 2)
+        assert victim.pid not in [each.pid for each in children()]
+
+
+async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_taken_in(monkeypatch):
+    monkeypatch.setattr(module, "RESTART_S", 0.05)
+    async with pool(1) as processes:
+        bad = asyncio.create_task(processes.take_in(HEAD, WindowState(), large_chunk(100), BOUNDS))
+        good = [asyncio.create_task(processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)]
+        for death in range(1, MAX_TRIES + 1):
+            await until(lambda: processes.ready_count == 1)
+            if death == MAX_TRIES:
+                await until(lambda: all(one.done() for one in good))  # each was tried alone, after the bad one
+            await asyncio.sleep(0.3)
+            assert not bad.done()
+            children()[0].kill()
+            await until(lambda death=death: processes.deaths == death)
+        with pytest.raises(BadPayload, match="died, 3 times in a row") as refused:
+            await bad
+        assert refused.value.fault is Fault.INVALID_PAYLOAD
+        assert [one.row.seq for one in await asyncio.gather(*good)] == [1] * 20
+        assert (await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+
+
+async def test_a_new_policy_holds_from_the_next_chunk_on():
+    policy = KEEPS_ALL
+    async with pool(2, lambda: policy) as processes:
+        kept = await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        policy = POLICY
+        processes.policies_changed()
+        masked = await asyncio.gather(*(processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(20)))
+        assert (kept.masked, [one.masked for one in masked]) == ({}, [{("selector", "text"): 1}] * 20)
+
+
+async def test_processes_end_with_the_block_and_ignore_signals_to_the_group():
+    async with pool(2) as processes:
+        started = children()
+        for each in started:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                each.send_signal(number)
+        assert (await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+        assert [each.pid for each in children()] == [each.pid for each in started]
+        assert processes.deaths == 0
+    assert len(started) == 2
+    assert not any(map(is_running, started))
+
+
+async def test_processes_end_when_the_server_is_killed():
+    script = (
+        "import asyncio\nfrom audit.ingest.workers.test_pool import children, pool\n"
+        "async def main():\n async with pool(2):\n"
+        "  print(*(each.pid for each in children()), flush=True)\n  await asyncio.sleep(60)\n"
+        "asyncio.run(main())"
+    )
+    path = os.pathsep.join(filter(None, sys.path))
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", script, env={**os.environ, "PYTHONPATH": path}, stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    started = [psutil.Process(int(pid)) for pid in (await server.stdout.readline()).split()]
+    server.kill()
+    await server.wait()
+    assert len(started) == 2
+    await until(lambda: not any(map(is_running, started)))
+
+
+def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
+    counts = []
+    for cores in (1, 2, 3, 16):
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _, cores=cores: set(range(cores)))
+        counts.append(default_count())
+    assert counts == [0, 2, 3, 4]
+
+
+async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
+    session, window, stored = new_session(), str(uuid.uuid4()), []
+    chunks = story(session, 30)
+    for count in (0, 2):
+        async with running(audit_settings(tmp_path / str(count), ingest={"workers": count})) as audit:
+            await audit.record(session, chunks, window)
+            details = await audit.session(session)
+            stored.append(((await audit.replay(session)).events, details.session.totals, details.markers))
+            assert bool(children()) is bool(count)
+    assert stored[0] == stored[1]
+    assert stored[0][0] == [event for events in chunks for event in events]

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import json
+import random
+import re
+import subprocess
+import sys
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+import recordings
+from audit.json_tape.uncompiled import Bytes, uncompiled
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.audit.json_tape import kernels, key_table, tape
+from services.audit.json_tape.tape import ABSENT, EventRow, Kind, Look, Row, StringRow, Task, Walk, Walker
+from services.audit.payload import decode_chunk
+
+WALKER = Walker(
+    tags=["input", "textarea"],
+    watched=["value", "type"],
+    quiet=["class", "d", "width"],
+    asked=["data-mask", "an-attribute-with-a-name-beyond-24-bytes"],
+    asked_tags=["blockquote"],
+    classes=["secret", "rr-mask"],
+)
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+NO_NODES = np.zeros((0, 3), np.int64)
+
+
+class Node(msgspec.Struct):
+    id: int
+    type: int
+    tag: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="tagName")
+    children: list[Node] | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="childNodes")
+
+
+class Add(msgspec.Struct):
+    node: Node | msgspec.UnsetType = msgspec.UNSET
+    parent: int | None = msgspec.field(default=None, name="parentId")
+
+
+class TextChange(msgspec.Struct):
+    id: int
+
+
+class AttributeChange(msgspec.Struct):
+    id: int
+    attributes: msgspec.Raw
+
+
+class Remove(msgspec.Struct):
+    id: int | None = None
+
+
+class Data(msgspec.Struct):
+    """What `data` of snapshots and changes must look like."""
+
+    source: int | None = None
+    id: int | None = None
+    texts: list[TextChange] = []
+    attributes: list[AttributeChange] = []
+    removes: list[Remove] = []
+    adds: list[Add] = []
+    node: Node | msgspec.UnsetType = msgspec.UNSET
+    plugin: str | None = None
+
+
+def walked(text: bytes, *, every: bool = False) -> Walk:
+    return WALKER.walk(text, len(json.loads(text)), every=every)
+
+
+def test_columns_and_numbers_are_the_same_in_what_is_compiled():
+    for prefix, row in (("E_", EventRow), ("R_", Row), ("S_", StringRow)):
+        assert [getattr(kernels, prefix + name.upper()) for name in row._fields] == list(range(len(row._fields)))
+    assert len(EventRow._fields) == kernels.E_WIDTH
+    for group in (Kind, Task):
+        for name, number in vars(group).items():
+            if name.isupper():
+                assert getattr(kernels, name) == number
+    assert (kernels.LOOK_TAG, kernels.LOOK_SELECT, kernels.LOOK_CHANGE) == (Look.TAG, Look.SELECT, Look.CHANGE)
+    assert kernels.ABSENT == ABSENT
+    for name in ("QUIET", "WATCHED", "ASKED", "CLASS", "TAG", "ASKED_TAG"):
+        assert getattr(kernels, f"B_{name}") == getattr(key_table.NameBit, name)
+    numbers = {
+        "parentId": "PARENT",
+        "tagName": "TAG",
+        "textContent": "TEXT_CONTENT",
+        "childNodes": "CHILDREN",
+    }
+    for name, number in key_table.STRUCTURE.items():
+        assert getattr(kernels, f"N_{numbers.get(name, name.upper())}") == number
+
+
+def nodes_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Returns what the rows of an event must say, in the order of the text."""
+    found: list[tuple[Any, ...]] = []
+
+    def tree(node: dict[str, Any], parent: int, up: int) -> None:
+        place = len(found)
+        found.append((
+            Kind.NODE, node["id"], parent, up, node.get("tagName"), node.get("attributes"), node.get("textContent"),
+        ))  # fmt: skip
+        for key, value in node.items():
+            if key == "childNodes":
+                for child in value:
+                    tree(child, ABSENT, place)
+
+    data = event["data"]
+    if event["type"] == 2:
+        tree(data["node"], ABSENT, -1)
+        return found
+    for key, value in data.items():
+        for each in value if key in {"adds", "texts", "attributes", "removes"} else ():
+            if key == "adds" and "node" in each:
+                parent = each.get("parentId")
+                tree(each["node"], ABSENT if parent is None else parent, -1)
+            elif key == "texts":
+                found.append((Kind.TEXT, each["id"], ABSENT, -1, None, None, each.get("value")))
+            elif key == "attributes":
+                found.append((Kind.CHANGE, each["id"], ABSENT, -1, None, each["attributes"], None))
+            elif key == "removes" and each.get("id") is not None:
+                found.append((Kind.REMOVE, each["id"], ABSENT, -1, None, None, None))
+    return found
+
+
+def assert_walk_is_right(text: bytes) -> None:
+    """Compares a walk with what json.loads and msgspec say."""
+    events = json.loads(text)
+    walk = walked(text, every=True)
+    strings = [StringRow(*each) for each in walk.strings.tolist()]
+    assert [(each.start, each.end) for each in strings] == [match.span() for match in STRING.finditer(text)]
+    for number, event in enumerate(events):
+        row = walk.event(number)
+        assert json.loads(text[row.start : row.end]) == event
+        for each in strings:
+            assert (each.event == number) == (row.start <= each.start < row.end)
+        tasks = [task for at, task, _ in walk.choose(number, 0, 0, NO_NODES, every=True)[0] if at == number]
+        if Task.ODD in tasks:
+            continue
+        assert row.type == event["type"]
+        assert (row.data >= 0) == ("data" in event)
+        if "data" not in event:
+            continue
+        kind, data = event["type"], event["data"]
+        if kind not in {2, 3}:
+            continue
+        try:
+            known = msgspec.json.decode(text[row.data : row.data_end], type=Data)
+            good = kind == 3 or known.node is not msgspec.UNSET
+        except msgspec.MsgspecError:
+            good = False
+        assert (Task.WHOLE not in tasks) == good
+        if not good:
+            continue
+        assert row.source == (ABSENT if data.get("source") is None else data["source"])
+        if kind == 3 and data.get("source") != 0:
+            continue
+        expected = nodes_of(event)
+        places = range(row.rows, row.rows_end)
+        assert len(places) == len(expected)
+        for place, (its_kind, its_id, parent, up, tag, attributes, content) in zip(places, expected, strict=True):
+            its = walk.row(place)
+            assert (its.event, its.kind, its.id, its.parent) == (number, its_kind, its_id, parent)
+            assert its.up == (-1 if up < 0 else row.rows + up)
+            for start, end, value in (
+                (its.tag, its.tag_end, tag),
+                (its.attributes, its.attributes_end, attributes),
+                (its.text, its.text_end, content),
+            ):
+                if start >= 0:
+                    assert json.loads(text[start:end]) == value
+                else:
+                    assert value is None
+            if isinstance(attributes, dict):
+                members = walk.members(its.attributes, its.attributes_end)
+                assert {key: json.loads(text[slice(*span)]) for key, span in members.items()} == attributes
+
+
+@pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
+def test_recordings_are_walked_through_as_json_reads_them(path):
+    events = recordings.events(path)[:60]
+    text = json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode()
+    if len(text) < 400_000:
+        assert_walk_is_right(text)
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**50), 2**50)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+    | st.sampled_from(["div", "INPUT", "blockquote", "a secret", 'quote"d', "back\\slash", "\u2028 secret", "é"])
+)
+keys = st.sampled_from(
+    [*key_table.STRUCTURE, "class", "data-mask", "nextId", "an-attribute-with-a-name-beyond-24-bytes"]
+)
+anything = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys | st.text(max_size=5), inner, max_size=5),
+    max_leaves=15,
+)
+ids = st.integers(1, 30)
+node = st.recursive(
+    st.fixed_dictionaries({"id": ids, "type": st.integers(0, 5)}, optional={"textContent": anything}),
+    lambda inner: st.fixed_dictionaries(
+        {"id": ids, "type": st.just(2)},
+        optional={
+            "tagName": st.text(max_size=4) | st.sampled_from(["div", "INPUT"]),
+            "attributes": st.dictionaries(keys, scalars, max_size=3),
+            "childNodes": st.lists(inner, max_size=3),
+        },
+    ),
+    max_leaves=6,
+)
+lists = {
+    "adds": st.lists(
+        st.fixed_dictionaries({}, optional={"node": node, "parentId": ids | st.none(), "x": anything}), max_size=3
+    ),
+    "texts": st.lists(st.fixed_dictionaries({"id": ids}, optional={"value": anything}), max_size=2),
+    "attributes": st.lists(st.fixed_dictionaries({"id": ids, "attributes": anything}), max_size=2),
+    "removes": st.lists(st.fixed_dictionaries({}, optional={"id": ids | st.none()}), max_size=2),
+}
+data = (
+    anything
+    | st.fixed_dictionaries({"source": st.integers(0, 9)}, optional=lists)
+    | st.fixed_dictionaries({"source": st.just(0)}, optional=lists)
+    | st.fixed_dictionaries({"node": node | anything}, optional={"source": scalars})
+    | st.dictionaries(keys, anything, max_size=4)
+)
+event = st.fixed_dictionaries(
+    {"type": st.sampled_from([2, 3, 3, 3, 4, 5]), "timestamp": st.integers(1, 2**45)},
+    optional={"data": data, "text": anything},
+)
+
+
+@st.composite
+def chunks(draw: st.DrawFn) -> bytes:
+    """Events as JSON: with white space, escapes, and keys in any order."""
+    chance = random.Random(draw(st.integers(0, 2**20)))
+    shuffles, share = draw(st.booleans()), draw(st.sampled_from([0.0, 0.0, 0.05]))
+
+    def shuffled(value: Any) -> Any:
+        if isinstance(value, dict):
+            items = list(value.items())
+            if shuffles:
+                chance.shuffle(items)
+            return {key: shuffled(each) for key, each in items}
+        return [shuffled(each) for each in value] if isinstance(value, list) else value
+
+    def escaped(match: re.Match[str]) -> str:
+        if "\\" in match[0]:
+            return match[0]
+        return "".join(f"\\u{ord(c):04x}" if c != '"' and chance.random() < share else c for c in match[0])
+
+    text = json.dumps(
+        shuffled(draw(st.lists(event, max_size=4))),
+        ensure_ascii=draw(st.booleans()),
+        separators=draw(st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", " :\t")])),
+    )
+    text = re.sub(r'"(?:[^"\\]|\\.)*"', escaped, text)
+    return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(chunks())
+def test_any_events_are_walked_through_as_json_reads_them(text):
+    assert_walk_is_right(text)
+
+
+@settings(max_examples=100, deadline=None)
+@given(chunks(), st.booleans(), st.sampled_from([64, 4096]))
+def test_no_byte_is_read_that_is_not_there_and_what_is_compiled_does_the_same(text, every, room):
+    tables = [np.zeros((size, width), np.int64) for size, width in ((8, 20), (room, 14), (room, 6), (64, 6))]
+    copies = [table.copy() for table in tables]
+    its = (WALKER._names, WALKER._tags, WALKER._words, WALKER._word_places)
+    plain = uncompiled(kernels)
+    end = len(text)
+    while end >= 0:  # also of texts that end too early
+        part = text[:end]
+        with np.errstate(over="ignore"):
+            told = plain.walk(Bytes(part), *its, *copies, every)
+        assert kernels.walk(np.frombuffer(part, np.uint8), *its, *tables, every) == told
+        for table, copy in zip(tables[:3], copies[:3], strict=True):
+            assert (table == copy).all()
+        end = end - 1 if end < 20 else end // 2 - 7
+
+
+def test_more_than_there_is_room_for_is_walked_through_once_more():
+    many = [{"id": 1} for _ in range(3000)]
+    deep: Any = "x"
+    for _ in range(900):
+        deep = [deep]
+    text = json.dumps([{"type": 3, "data": {"source": 0, "removes": many, "y": deep}, "timestamp": 1}])
+    walk = walked(text.replace(" ", "").encode(), every=True)
+    row = walk.event(0)
+    assert row.rows_end - row.rows == 3000
+    assert len(walk.strings) == text.count('"') // 2
+
+
+def rows(text: str, *, type_: int = 2) -> list[Row]:
+    whole = f'[{{"type":{type_},"data":{{"node":{text}}},"timestamp":1}}]'.encode()
+    walk = walked(whole)
+    its = walk.event(0)
+    return [walk.row(place) for place in range(its.rows, its.rows_end)]
+
+
+@pytest.mark.parametrize(
+    ("node", "look"),
+    [
+        ('{"id":1,"type":2,"tagName":"input"}', Look.TAG),
+        ('{"id":1,"type":2,"tagName":"INPUT"}', Look.TAG),
+        (r'{"id":1,"type":2,"tagName":"inpu\u0074"}', Look.TAG | Look.SELECT),
+        ('{"id":1,"type":2,"tagName":"inputs"}', 0),
+        ('{"id":1,"type":2,"tagName":"BlockQuote"}', Look.SELECT),
+        ('{"id":1,"type":2,"attributes":{"data-mask":""}}', Look.SELECT | Look.CHANGE),
+        ('{"id":1,"type":2,"attributes":{"an-attribute-with-a-name-beyond-24-bytes":1}}', Look.SELECT | Look.CHANGE),
+        (r'{"id":1,"type":2,"attributes":{"data-mas\u006b":""}}', Look.SELECT | Look.CHANGE),
+        ('{"id":1,"type":2,"attributes":{"data-masks":""}}', 0),
+        ('{"id":1,"type":2,"attributes":{"class":"a secret"}}', Look.SELECT | Look.CHANGE),
+        ('{"id":1,"type":2,"attributes":{"class":"secret b"}}', Look.SELECT | Look.CHANGE),
+        ('{"id":1,"type":2,"attributes":{"class":"a\u00a0secret\u2003b"}}', Look.SELECT | Look.CHANGE),
+        (r'{"id":1,"type":2,"attributes":{"class":"a\tsecret"}}', Look.SELECT | Look.CHANGE),
+        ('{"id":1,"type":2,"attributes":{"class":"secrets no-secret"}}', 0),
+        ('{"id":1,"type":2,"attributes":{"value":"","x":"secret"}}', Look.CHANGE),
+    ],
+)
+def test_what_may_matter_of_a_node_is_seen(node, look):
+    assert [row.look for row in rows(node)] == [look]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"type":3,"data":{"source":5,"source":0}}',
+        '{"type":3,"data":{"source":0,"texts":[{"id":1,"value":"a","value":"b"}]}}',
+        '{"type":3,"data":{"source":0,"adds":[{"node":{"id":1,"type":2,"id":2}}]}}',
+        '{"type":3,"data":{},"data":{"source":0}}',
+        r'{"type":3,"dat\u0061":{"source":0}}',
+        r'{"type":3,"data":{"sourc\u0065":0}}',
+        r'{"type":3,"data":{"source":0,"removes":[{"\u0069d":1}]}}',
+    ],
+)
+def test_keys_that_stand_twice_or_hide_make_an_event_odd(raw):
+    text = f'[{raw[:-1]},"timestamp":1}}]'.encode()
+    assert walked(text).choose(0, 0, 0, NO_NODES, every=False)[0] == [[0, Task.ODD, -1]]
+
+
+def test_rows_that_name_a_node_are_chosen_in_the_order_in_which_they_happen():
+    change = {
+        "source": 0,
+        "attributes": [{"id": 7, "attributes": {"x": "1"}}, {"id": 8, "attributes": {}}],
+        "texts": [{"id": 8, "value": "a"}, {"id": 7, "value": "b"}, {"id": 30, "value": "below what is added"}],
+        "adds": [
+            {"parentId": 7, "node": {"id": 9, "type": 3}},
+            {
+                "parentId": 8,
+                "node": {"id": 20, "type": 2, "tagName": "textarea", "childNodes": [{"id": 30, "type": 3}]},
+            },
+            {"parentId": 20, "node": {"id": 31, "type": 3}},
+            {"parentId": 8, "node": {"id": 32, "type": 3}},
+        ],
+        "removes": [{"id": 7, "parentId": 1}, {"id": 8, "parentId": 1}],
+    }
+    text = json.dumps([{"type": 3, "data": change, "timestamp": 1}]).encode()
+    walk = walked(text)
+    tasks, following = walk.choose(0, 0, 0, np.array([(7, 1, 2)], np.int64), every=False)
+    assert [(task, walk.row(place).id) for _, task, place in tasks] == [
+        (Task.REMOVE, 7), (Task.NODE, 9), (Task.NODE, 20), (Task.NODE, 30), (Task.NODE, 31),
+        (Task.TEXT, 7), (Task.TEXT, 30), (Task.CHANGE, 7),
+    ]  # fmt: skip
+    assert following == 1
+
+
+def test_other_than_what_was_decoded_is_refused():
+    decoded = decode_chunk(b'[{"type":1,"timestamp":1}]')
+    with pytest.raises(ValueError, match="walk"):
+        WALKER.walk(b"[]", len(decoded.events))
+    with pytest.raises(ValueError, match="walk"):
+        tape.Walker().walk(decoded.text, 0)
+
+
+@given(st.sets(st.text(st.sampled_from("ab-"), min_size=1, max_size=30) | st.text(min_size=1, max_size=8), max_size=60))
+def test_names_that_are_nearly_alike_are_told_from_each_other(some):
+    known = {name: number for number, name in enumerate(sorted(some), 1) if len(name.encode()) <= 24}
+    its = key_table.table(known)
+    for name in some:
+        text = json.dumps(name, ensure_ascii=False).encode() + b":"
+        if b"\\" not in text:
+            place, _, value = kernels.find_name(np.frombuffer(text, np.uint8), 1, len(text), its, False)
+            assert (place, value) == (len(text) - 2, known.get(name, 0))
+
+
+def test_who_masks_nothing_does_not_load_the_compiler():
+    code = "import sys, services.cli.app, services.audit.privacy.masking.masker; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

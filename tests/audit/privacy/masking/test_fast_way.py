@@ -1,0 +1,192 @@
+"""The fast way through a chunk, which opens few events and judges few strings, against opening and judging all."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from typing import Any
+
+import msgspec
+import pytest
+import recordings
+from audit.canaries import has_page, leaks, plant, value_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.audit.payload import decode
+from services.audit.privacy.masking.masker import Masker, MaskState
+from services.audit.privacy.policy.parser import load_policy
+from services.audit.rrweb import NOTHING, Event
+
+KEY = b"k" * 32
+POLICIES: dict[str, dict[str, Any]] = {
+    "default": {},
+    "strict": {"preset": "strict"},
+    "own": {
+        "selectors": {"mask": [".secret", "blockquote"], "block": ["#card"], "unmask": ["[data-open]"]},
+        "inputs": "patterns",
+        "custom": {"order": {"pattern": r"ORD-\d{4}", "method": "hash"}},
+    },
+}
+PAIRS = {
+    name: tuple(Masker(load_policy(base, None, "test"), KEY, opens_all=all_) for all_ in (False, True))
+    for name, base in POLICIES.items()
+}
+LARGE = 200_000
+"""Bytes of JSON beyond which a recording is tried with the default policy only: all strings are judged one by one."""
+
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+def pack(events: list[Any], separators: tuple[str, str] = (",", ":")) -> str:
+    return json.dumps(events, separators=separators, ensure_ascii=False)
+
+
+def escaped(text: str, chance: random.Random, share: float) -> str:
+    """Writes some characters of some strings as JSON escapes, also those of keys."""
+
+    def string(match: re.Match[str]) -> str:
+        if chance.random() > share or "\\" in match[0]:
+            return match[0]
+        inner = match[0][1:-1]
+        return (
+            '"' + "".join(f"\\u{ord(c):04x}" if ord(c) < 0x10000 and chance.random() < 0.1 else c for c in inner) + '"'
+        )
+
+    return STRING.sub(string, text)
+
+
+def told(events: list[Event]) -> bytes:
+    """Returns all that others than masking may read of events."""
+    for event in events:
+        if event.data is not None:
+            data = event.data
+            data.text = data.texts = data.attributes = data.removes = NOTHING
+    return msgspec.json.encode(events)
+
+
+def assert_alike(policy: str, chunks: list[str]) -> bytes:
+    """Masks chunks both ways, compares them, and returns all that was masked."""
+    fast, slow = PAIRS[policy]
+    state, out = MaskState(), b""
+    for chunk in chunks:
+        text = chunk.encode()
+        quick, thorough = fast.mask(state, text), slow.mask(state, text)
+        assert quick.text == thorough.text
+        assert quick.counts == thorough.counts
+        assert quick.state == thorough.state
+        assert told(quick.events) == told(decode(quick.text))
+        state = quick.state
+        out += quick.text
+    return out
+
+
+CASES = [
+    pytest.param(path, policy, id=f"{path.stem}-{policy}")
+    for path in recordings.paths()
+    for policy in POLICIES
+    if policy == "default" or len(recordings.text(path)) < LARGE
+]
+
+
+@pytest.mark.parametrize(("path", "policy"), CASES)
+def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
+    events = recordings.events(path)
+    chance = random.Random(path.stem + policy)
+    canaries: list[Any] = []
+    if has_page(events):  # others are compared as they are
+        events, canaries = plant(events)
+    at, chunks = 0, []
+    while at < len(events):
+        size = chance.choice((1, 5, 50, 200))
+        text = pack(events[at : at + size])
+        chunks.append(escaped(text, chance, 0.02) if chance.random() < 0.5 else text)
+        at += size
+    masked = assert_alike(policy, chunks)
+    if policy != "own":  # whose fields keep what no rule finds
+        assert leaks(masked, canaries) == []
+
+
+def test_a_number_that_stands_twice_in_a_snapshot_belongs_to_the_last_node_that_has_it():
+    field = {"type": 2, "tagName": "textarea", "attributes": {}, "childNodes": [], "id": 2}
+    words = {"type": 3, "textContent": "words", "id": 2}
+    for children in ([field, words], [words, field]):
+        tree = {"type": 2, "tagName": "div", "attributes": {}, "childNodes": children, "id": 1}
+        changed = {"source": 0, "adds": [], "removes": [], "attributes": [], "texts": [{"id": 2, "value": "typed"}]}
+        events = [{"type": 2, "data": {"node": tree}, "timestamp": 1}, {"type": 3, "data": changed, "timestamp": 2}]
+        masked = assert_alike("default", [pack(events[:1]), pack(events[1:])])
+        assert (b"typed" in masked) is (children[-1] is words)
+
+
+ids = st.integers(1, 24)
+value = st.sampled_from(
+    [
+        "",
+        "plain",
+        "Dana Lind",
+        "ORD-1234",
+        "a secret",
+        "1 2 3",
+        *(value_of(rule, 7) for rule in ("email", "iban", "jwt")),
+    ]
+) | st.text(max_size=12)
+attributes = st.dictionaries(
+    st.sampled_from(["class", "id", "type", "value", "title", "href", "autocomplete", "data-afterimage", "data-open"]),
+    st.sampled_from(["secret", "x rr-mask", "card", "password", "hidden", "text", "mask", "block", "unmask", "submit"])
+    | value,
+    max_size=3,
+)
+leaf = st.fixed_dictionaries({"type": st.just(3), "textContent": value, "id": ids})
+tags = st.sampled_from(["div", "p", "INPUT", "input", "textarea", "select", "option", "style", "blockquote", "a"])
+element = st.recursive(
+    leaf,
+    lambda inner: st.fixed_dictionaries(
+        {
+            "type": st.just(2),
+            "tagName": tags,
+            "attributes": attributes,
+            "childNodes": st.lists(inner, max_size=3),
+            "id": ids,
+        }
+    ),
+    max_leaves=5,
+)
+mutation = st.fixed_dictionaries(
+    {
+        "source": st.just(0),
+        "texts": st.lists(st.fixed_dictionaries({"id": ids, "value": value}), max_size=2),
+        "attributes": st.lists(st.fixed_dictionaries({"id": ids, "attributes": attributes}), max_size=2),
+        "removes": st.lists(st.fixed_dictionaries({"parentId": ids, "id": ids}), max_size=2),
+    },
+    optional={
+        "adds": st.lists(
+            st.fixed_dictionaries({"parentId": ids | st.none(), "nextId": st.none(), "node": element}), max_size=4
+        )
+    },
+)
+typed = st.fixed_dictionaries({"source": st.just(5), "text": value, "id": ids})
+moved = st.fixed_dictionaries({"source": st.just(2), "type": st.just(2), "id": ids}, optional={"note": value})
+ruled = st.fixed_dictionaries({"source": st.just(8), "adds": st.lists(st.fixed_dictionaries({"rule": value}))})
+custom = st.fixed_dictionaries({"tag": value, "payload": value})
+event = st.one_of(
+    st.tuples(st.just(3), mutation | typed | moved | ruled),
+    st.tuples(st.just(3), mutation),
+    st.tuples(st.just(5), custom),
+    st.tuples(st.just(4), st.fixed_dictionaries({"href": value})),
+    st.tuples(st.just(2), st.fixed_dictionaries({"node": element})),
+).map(lambda pair: {"type": pair[0], "data": pair[1], "timestamp": 1_790_000_000_000})
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.lists(event, max_size=8), min_size=1, max_size=3),
+    st.sampled_from(list(POLICIES)),
+    st.sampled_from([(",", ":"), (", ", ": "), (" ,", " :")]),
+    st.integers(0, 2**16),
+    st.sampled_from([0.0, 0.0, 0.3]),
+)
+def test_any_mutations_are_masked_alike(chunks, policy, separators, seed, share):
+    chance = random.Random(seed)
+    start = {"type": 2, "data": {"node": {"type": 0, "id": 1, "childNodes": []}}, "timestamp": 1_790_000_000_000}
+    assert_alike(policy, [escaped(pack(events, separators), chance, share) for events in [[start], *chunks]])

@@ -1,0 +1,114 @@
+"""Masked recordings still play: in rrweb's own Replayer in Chromium, and with their layout as it was."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+from typing import Any
+
+import pytest
+import recordings
+
+from services.audit.privacy.masking.masker import Masker, MaskState
+from services.audit.privacy.policy.parser import load_policy
+from services.cli.transfer.formats import to_chunks
+
+PRESETS = ("default", "strict")
+SAMPLES = [path for path in recordings.paths() if path.parent == recordings.SAMPLES]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def masked(events: list[dict[str, Any]], preset: str) -> list[dict[str, Any]]:
+    masker = Masker(load_policy({"preset": preset}, None, "test"), b"k" * 32)
+    state, found = MaskState(), []
+    for chunk in to_chunks(json.dumps(event).encode() for event in events):
+        after = masker.mask(state, chunk)
+        state = after.state
+        found += json.loads(after.text)
+    return found
+
+
+def missing() -> str:
+    """Returns what is not here to play recordings with; "": nothing."""
+    if shutil.which("node") is None:
+        return "no Node on PATH"
+    if not (os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS))):
+        return f"no Chromium on PATH ({', '.join(BROWSERS)})"
+    if not (recordings.SAMPLES / "node_modules" / "rrweb").exists():
+        install = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+        done = subprocess.run(install, cwd=recordings.SAMPLES, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"npm ci failed in {recordings.SAMPLES.relative_to(recordings.ROOT)}: {done.stderr[-500:]}"
+    return ""
+
+
+@pytest.mark.timeout(300)
+def test_masked_samples_play_in_a_browser_without_a_complaint(tmp_path):
+    if lacking := missing():
+        if os.environ.get("CI"):
+            pytest.fail(lacking)  # no assert: pytest would print the environment
+        pytest.skip(lacking)
+    for path in SAMPLES:
+        events = recordings.events(path)
+        after = masked(events, "default")
+        assert after != events
+        (tmp_path / path.name).write_bytes(gzip.compress(json.dumps(after).encode()))
+    command = ["node", str(recordings.SAMPLES / "check.mjs"), "--play", str(tmp_path)]
+    played = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert sorted(played.stdout.splitlines()) == sorted(f"{path.name}: plays" for path in SAMPLES), played.stderr
+    assert played.returncode == 0
+
+
+LAYOUT = (
+    "class",
+    "style",
+    "width",
+    "height",
+    "rr_width",
+    "rr_height",
+    "d",
+    "viewBox",
+    "transform",
+    "points",
+    "type",
+    "id",
+)
+LOADS = ("src", "srcset", "href")
+
+
+def laid_out(value: Any, tag: str = "") -> list[tuple[str, Any]]:
+    """Returns everything in an event that lays a page out, in order; of addresses those without a query."""
+    found: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        tag = value.get("tagName", tag)
+        attributes = value.get("attributes")
+        if isinstance(attributes, dict):
+            loads = LOADS if tag in {"img", "link", "image", "source", "video", "use"} else ()
+            found += [
+                (name, its)
+                for name, its in attributes.items()
+                if name in LAYOUT or (name in loads and isinstance(its, str) and "?" not in its and "#" not in its)
+            ]
+        for its in value.values():
+            found += laid_out(its, tag)
+    elif isinstance(value, list):
+        for its in value:
+            found += laid_out(its, tag)
+    return found
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name.partition(".")[0])
+def test_what_lays_a_page_out_is_untouched(path, preset):
+    events = recordings.events(path)
+    pages = [event for event in events if event["type"] == 2 or (event["type"] == 3 and event["data"]["source"] == 0)]
+    after = masked(pages, preset)
+    assert [laid_out(event) for event in after] == [laid_out(event) for event in pages]
+
+
+def test_the_look_at_layout_sees_layout():
+    counts = [len(laid_out(recordings.events(path))) for path in SAMPLES]
+    assert min(counts) > 100, counts

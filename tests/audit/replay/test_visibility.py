@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+import json
+import uuid
+
+import pytest
+from audit.storage import head, uuid7, window_key
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.audit.model import ChunkIndex, SessionSummary, Times
+from services.audit.payload import deflate
+from services.audit.replay.plan import cut, plan, replay_plan
+from services.audit.replay.visibility import EVERYTHING, GRANT_METHODS, Visible, visible_to
+from services.audit.servicer import SCOPES, SERVICE
+from services.audit.storage.chunk_reader import StoredPayload
+from services.runtime.errors import NotFound
+from services.runtime.identity.tokens import Identity, Scope
+
+WINDOW = uuid.uuid4()
+START = 1_780_000_000_000
+
+
+def identity(**values):
+    return Identity("someone", "demo", frozenset({Scope.VIEW}), 2e9, **values)
+
+
+def chunks(count=10, every=3):
+    """Chunks of a second each; every third holds a full snapshot at its begin."""
+    return [
+        ChunkIndex(
+            WINDOW,
+            seq,
+            START + (seq - 1) * 1000,
+            START + (seq - 1) * 1000,
+            START + seq * 1000 - 1,
+            START + (seq - 1) * 1000 if seq % every == 1 else 0,
+            seq if seq % every == 1 else 0,
+            100,
+        )
+        for seq in range(1, count + 1)
+    ]
+
+
+def payload(times, types=None):
+    events = [{"type": kind, "timestamp": at} for at, kind in zip(times, types or [5] * len(times), strict=True)]
+    text = json.dumps(events).encode()
+    return StoredPayload(WINDOW, 1, int(min(times)), int(max(times)), len(events), 2 in (types or ()), deflate(text))
+
+
+def test_members_see_everything():
+    session = uuid7(START)
+    assert visible_to(identity(), session) is EVERYTHING
+    stored = payload([START, START + 5])
+    assert cut(stored, EVERYTHING.within(START)) is stored
+    assert replay_plan(chunks(), Times(), None, None) == chunks()
+
+
+def test_a_grant_sees_its_own_part():
+    session = uuid7(START)
+    seen = visible_to(identity(session_id=str(session), range_start_ms=5, range_end_ms=9), session)
+    assert seen == Visible(5, 9, by_grant=True)
+    assert seen.within(START) == Times(START + 5, START + 9)
+    with pytest.raises(NotFound):
+        visible_to(identity(session_id=str(session)), uuid7(START))
+
+
+def test_a_link_does_not_tell_who_the_visitor_was():
+    key = window_key()
+    summary = SessionSummary(
+        key.session_key,
+        head(key, actor_id="dana", tags={"a": "b"}, user_agent="Mozilla", first_url="https://x/", browser="Chrome"),
+        0, 1, 2, (), 1, 1,
+    )  # fmt: skip
+    assert EVERYTHING.session(summary) is summary
+    shown = visible_to(identity(session_id=str(key.session)), key.session).session(summary)
+    assert (shown.head.actor_id, shown.head.tags, shown.head.user_agent, shown.head.first_url) == ("", {}, "", "")
+    assert (shown.head.browser, shown.first_ms, shown.last_ms) == ("Chrome", 0, 1)
+
+
+def test_grant_methods_are_methods_that_viewers_have():
+    assert all(SCOPES[f"/{SERVICE}/{name}"] == {Scope.VIEW} for name in GRANT_METHODS)
+
+
+@given(
+    start=st.none() | st.integers(0, 10_500),
+    length=st.none() | st.integers(1, 10_500),
+    asked=st.none() | st.integers(-1000, 11_000),
+)
+def test_no_seek_leaves_the_range(start, length, asked):
+    every = chunks()
+    end = None if length is None else (start or 0) + length
+    times = Visible(start, end).within(START)
+    planned = replay_plan(every, times, None if asked is None else START + asked, None)
+    allowed = plan(every, None if start is None else START + start, None)
+    assert {chunk.seq for chunk in planned} <= {chunk.seq for chunk in allowed}
+    if end is not None:
+        assert all(chunk.first_ms <= START + end for chunk in planned)
+    if planned:
+        assert planned[0].snapshot_seq  # it can be drawn
+    begins = max(asked or 0, start or 0)
+    if begins < 10_000 and (end is None or begins <= end):
+        assert [chunk for chunk in planned if chunk.first_ms <= START + begins <= chunk.last_ms]
+
+
+@given(st.lists(st.integers(0, 100), min_size=1, max_size=30), st.integers(0, 100))
+def test_events_behind_the_end_are_cut(offsets, end):
+    stored = payload([START + at for at in offsets])
+    shown = cut(stored, Times(None, START + end))
+    left = [at for at in offsets if at <= end]
+    if not left:
+        assert shown is None
+        return
+    from services.audit.payload import inflate
+    from services.audit.replay.plan import _STORED
+
+    events = json.loads(inflate(shown.payload, _STORED))
+    assert [event["timestamp"] - START for event in events] == left
+    assert shown.event_count == len(left)
+    assert shown.last_ms == START + max(left)
+
+
+def test_a_snapshot_that_is_cut_is_not_announced():
+    stored = payload([START, START + 50], [5, 2])
+    assert stored.has_full_snapshot
+    assert not cut(stored, Times(None, START + 10)).has_full_snapshot
+    assert cut(stored, Times(None, START + 50)).has_full_snapshot
+
+
+def test_events_keep_their_text():
+    text = b'[{"type":5,"timestamp":%d,"data":"\\ud83d alone"},{"timestamp": %d.5 ,"type":5}]' % (START, START + 50)
+    stored = StoredPayload(WINDOW, 1, START, START + 50, 2, False, deflate(text))
+    from services.audit.payload import inflate
+    from services.audit.replay.plan import _STORED
+
+    shown = inflate(cut(stored, Times(None, START + 10)).payload, _STORED)
+    assert shown in {
+        b'[{"type":5,"timestamp":%d,"data":"\\ud83d alone"}]' % START,
+        b'[{"type":5,"timestamp":%d,"data":"\\ufffd alone"}]' % START,
+    }

@@ -1,0 +1,38 @@
+"""What only the engine inside the process has."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.audit.storage.engine import chdb
+from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.engine.engine import StorageError
+
+# Gives some megabytes of rows before it fails.
+FAILING = "SELECT number, throwIf(number = 200000) FROM numbers(300000) SETTINGS max_block_size = 1000"
+
+
+async def test_nothing_of_a_statement_that_failed_is_in_the_next_answer(tmp_path):
+    engine = await ChdbEngine.open(tmp_path / "chdb", 1)
+    try:
+        with pytest.raises(StorageError):
+            await engine.query(FAILING)
+        assert await engine.query("SELECT toUInt8(1)") == [(1,)]
+        with pytest.raises(StorageError):
+            await engine.query("SELECT nothing_of_that_name")
+        assert await engine.query("SELECT toUInt8(2)") == [(2,)]
+    finally:
+        await engine.close()
+
+
+async def test_a_connection_that_cannot_be_emptied_is_not_used_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(chdb, "_SETTLING", 0)
+    engine = await ChdbEngine.open(tmp_path / "chdb", 1)
+    try:
+        await engine.execute("CREATE TABLE kept (x UInt8) ENGINE = Memory")
+        for answer in (1, 2):
+            with pytest.raises(StorageError, match="throwIf"):
+                await engine.query(FAILING)
+            assert await engine.query(f"SELECT toUInt8({answer}), count() FROM kept") == [(answer, 0)]
+    finally:
+        await engine.close()

@@ -1,0 +1,183 @@
+"""What heatmaps count, beside the same counted in Python, on both engines."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import uuid
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from audit.storage import NOW_MS, Clock, chunk, head, uuid7
+
+from services.audit.behaviour.definitions import Interaction
+from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap_query
+from services.audit.model import WindowKey
+from services.audit.storage.engine.engine import Engine
+from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+
+PAGE = "https://shop.example/cart"
+
+
+@pytest.fixture
+def retention(clock: Clock) -> Retention:
+    return Retention({"short": 7}, clock)
+
+
+@pytest.fixture
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
+    return Store(engine, dialect, retention, clock)
+
+
+async def put(store: Store, interactions: list[Interaction], project: str = "demo", start_ms: int = NOW_MS) -> None:
+    """Stores them as one window's, over a few chunks."""
+    session = uuid7(start_ms)
+    key = WindowKey(project, session, session)
+    chunks = []
+    for begin in range(0, len(interactions), 50):
+        found = tuple(interactions[begin : begin + 50])
+        chunks.append(chunk(key, begin // 50 + 1, found=found, first_number=begin, device_type=1, actor_type=1))
+    await store.insert([head(key)], chunks)
+
+
+def stored(percent: float) -> float:
+    return float(np.float32(percent))
+
+
+def grid(counted: HeatmapCells) -> dict[tuple[int, int], int]:
+    found: Counter[tuple[int, int]] = Counter()
+    for column, row, count in np.asarray(counted.cells).reshape(-1, 3).tolist():
+        found[column, row] += count
+    return dict(found)
+
+
+def clicks(rng: random.Random, count: int) -> list[Interaction]:
+    edges = [0.0, 100.0, 50.0, 99.99999, 0.25, 33.3333, 37.75]
+
+    def percent() -> float:
+        return rng.choice(edges) if rng.random() < 0.2 else rng.uniform(0, 100)
+
+    return [
+        Interaction(
+            KIND_OF[HeatmapKind.CLICK],
+            NOW_MS + number,
+            PAGE,
+            percent(),
+            percent(),
+            (rng.choice([390, 1280]), 720),
+            (rng.choice([390, 1280]), rng.randrange(3_000, 9_000)),
+            estimated=rng.random() < 0.3,
+            clamped=rng.random() < 0.1,
+        )
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize("resolution", [10, 30, 100, 127, 128, 255, 256, 400])
+async def test_cells_flags_and_sizes_are_those_that_python_counts(store, engine, retention, resolution):
+    found = clicks(random.Random(resolution), 501)
+    await put(store, found)
+    await put(store, [replace_place(found[0])])  # without a place: in no heatmap
+    counted = await HeatmapStore(engine, retention).cells(
+        "demo", heatmap_query(page=PAGE, kind=1, resolution=resolution)
+    )
+    cells: Counter[tuple[int, int]] = Counter()
+    for one in found:
+        places = (stored(value) * resolution / 100 for value in (one.x_percent, one.y_percent))
+        column, row = (min(math.floor(place), resolution - 1) for place in places)
+        cells[column, row] += 1
+    assert grid(counted) == cells
+    counts = counted.counts
+    assert (counts.samples, counts.sessions) == (501, 1)
+    assert counts.estimated == sum(one.estimated for one in found)
+    assert counts.clamped == sum(one.clamped for one in found)
+    sizes = zip(*(one.page_size + one.viewport for one in found), strict=True)
+    assert (*counts.page_size, *counts.viewport) == tuple(map(statistics.median, sizes))
+
+
+def replace_place(one: Interaction) -> Interaction:
+    return Interaction(one.kind, one.time_ms, one.page, None, None, one.viewport, one.page_size)
+
+
+@pytest.mark.parametrize("kind", [HeatmapKind.SCROLL, HeatmapKind.ATTENTION])
+@pytest.mark.parametrize("resolution", [10, 100, 400])
+async def test_bands_are_those_that_python_counts(store, engine, retention, kind, resolution):
+    rng = random.Random(resolution)
+    found = []
+    for number in range(300):
+        top = rng.choice([0.0, rng.uniform(0, 90)])
+        band = Interaction(
+            KIND_OF[kind],
+            NOW_MS + number,
+            PAGE,
+            None,
+            rng.uniform(top, 100),
+            (1280, 720),
+            (1280, 4_000),
+            estimated=number % 3 == 0,
+            weight_ms=rng.randrange(60_000),
+            top_percent=top,
+        )
+        found.append(band)
+    await put(store, found)
+    counted = await HeatmapStore(engine, retention).cells(
+        "demo", heatmap_query(page=PAGE, kind=kind, resolution=resolution)
+    )
+    attention = kind is HeatmapKind.ATTENTION
+    steps = []
+    for one in found:
+        amount = one.weight_ms if attention else 1
+        edges = (math.floor(stored(percent) * resolution / 100 + 0.5) for percent in (one.top_percent, one.y_percent))
+        steps += zip(edges, (amount, -amount), strict=True)
+    assert grid(counted) == {(column, row): count for column, row, count in cells_of_steps(steps, resolution)}
+    counts = counted.counts
+    samples = sum(one.weight_ms for one in found) if attention else sum(one.top_percent == 0 for one in found)
+    assert (counts.samples, counts.sessions, counts.estimated, counts.clamped) == (samples, 1, 100, 0)
+    assert (counts.page_size, counts.viewport) == ((1280, 4_000), (1280, 720))
+
+
+async def put_sessions(store: Store, low_of) -> None:
+    """2,000 sessions of one to three clicks; a page's height is that of most sessions, or of some."""
+    chunks, heads = [], []
+    for number in range(2_000):
+        key = WindowKey("demo", uuid7(NOW_MS - number, low_of(number)), uuid.uuid4())
+        one = Interaction(KIND_OF[HeatmapKind.CLICK], NOW_MS, PAGE, 5.0, 5.0, (1280, 720), (1280, 3_000 + number % 9))
+        heads.append(head(key))
+        chunks.append(chunk(key, 1, found=(one,) * (1 + number % 3), first_number=0))
+    await store.insert(heads, chunks)
+
+
+async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
+    rng = random.Random(6)
+    await put_sessions(store, lambda _: rng.getrandbits(62))
+    query = heatmap_query(page=PAGE, kind=1)
+    everything = (await HeatmapStore(engine, retention).cells("demo", query)).counts
+    assert (everything.samples, everything.sessions, everything.page_size) == (3_999, 2_000, (1280, 3_004))
+    part = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
+    assert part != everything
+    assert replace(part, sessions=0, page_size=(0, 0)) == replace(everything, sessions=0, page_size=(0, 0))
+    # A fourth of 2,000 sessions: their number comes within 15 %, four standard deviations.
+    assert part.sessions == pytest.approx(2_000, rel=0.15)
+    assert part.page_size[1] == pytest.approx(3_004, abs=2)
+
+
+@pytest.mark.parametrize("low", [lambda _: 0, lambda number: number, lambda number: (1 << 62) - 1 - number])
+async def test_ids_that_are_not_random_are_all_looked_at(store, engine, retention, low):
+    await put_sessions(store, low)
+    query = heatmap_query(page=PAGE, kind=1)
+    counts = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
+    assert (counts.samples, counts.sessions, counts.page_size) == (3_999, 2_000, (1280, 3_004))
+
+
+async def test_a_session_past_its_retention_is_not_counted(store, engine, retention):
+    found = clicks(random.Random(1), 20)
+    await put(store, found, "short", NOW_MS - 10 * 86_400_000)
+    await put(store, found, "short", NOW_MS - 86_400_000)
+    counted = await HeatmapStore(engine, retention).cells("short", heatmap_query(page=PAGE, kind=1))
+    assert (counted.counts.samples, counted.counts.sessions) == (20, 1)

@@ -1,0 +1,459 @@
+"""The conformance suite: one set of expectations of storage, on chDB and on a real ClickHouse server."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import random
+import uuid
+from dataclasses import replace
+
+import pytest
+from audit.storage import NOW_MS, Clock, chunk, head, page, session_of, uuid7, window_key
+
+from services.audit.model import Status, Total
+from services.audit.replay.plan import plan
+from services.audit.storage.chunk_reader import Contents, Playback
+from services.audit.storage.engine.engine import Engine, StorageError
+from services.audit.storage.recording_store import Store
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import MIGRATIONS, applied_migrations, migrate
+from services.audit.storage.schema.tables import CHUNKS
+from services.audit.storage.session_queries import Catalog, Filter, Order
+
+IDLE_MS = 30 * 60_000
+
+
+@pytest.fixture
+def retention(clock: Clock) -> Retention:
+    return Retention({"demo": 30, "short": 7, "ever": 0}, clock)
+
+
+@pytest.fixture
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
+    return Store(engine, dialect, retention, clock)
+
+
+@pytest.fixture
+def catalog(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Catalog:
+    return Catalog(engine, retention, IDLE_MS, clock)
+
+
+@pytest.fixture
+def playback(engine: Engine, dialect: Dialect, retention: Retention) -> Playback:
+    return Playback(engine, retention)
+
+
+async def test_migrations_are_taken_once_and_in_order(engine: Engine) -> None:
+    dialect = Dialect(engine.version)
+    assert [step.number for step in await migrate(engine, dialect)] == [step.number for step in MIGRATIONS]
+    assert await migrate(engine, dialect) == []
+    assert await applied_migrations(engine, dialect) == {step.number for step in MIGRATIONS}
+
+
+async def test_two_processes_may_migrate_at_once(engine: Engine) -> None:
+    dialect = Dialect(engine.version)
+    await asyncio.gather(migrate(engine, dialect), migrate(engine, dialect))
+    assert await applied_migrations(engine, dialect) == {step.number for step in MIGRATIONS}
+
+
+NASTY = [
+    "it's",
+    'a"b',
+    "back\\slash",
+    "\\'",
+    "tab\tnew\nline",
+    "nul\0",
+    "é∂ß🎉",
+    "{x:String}",
+    "%s %(a)s",
+    "' OR 1=1 --",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+async def test_parameters_are_bound_not_pasted(engine: Engine, text: str) -> None:
+    [(found, among)] = await engine.query(
+        "SELECT {text:String}, {text:String} IN {texts:Array(String)}", {"text": text, "texts": NASTY}
+    )
+    assert found.decode() == text
+    assert among == 1
+
+
+async def test_a_refused_statement_has_its_code_and_harms_nothing(engine: Engine) -> None:
+    with pytest.raises(StorageError) as caught:
+        await engine.query("SELECT no_such_column")
+    assert caught.value.number == 47
+    assert await engine.query("SELECT 1") == [(1,)]
+
+
+async def test_everything_that_is_stored_comes_back(store: Store, catalog: Catalog, playback: Playback) -> None:
+    key = window_key()
+    text = b'[{"type":3,"timestamp":1,"data":{"text":"\xc3\xa9 \\ud83d"}}]'
+    first = head(
+        key,
+        actor_id="it's me",
+        actor_type=2,
+        device_type=2,
+        browser="Chrome",
+        system="Windows",
+        user_agent="Mozilla/5.0 (x)",
+        language="sv-SE",
+        viewport=(1280, 720),
+        screen=(1920, 1080),
+        first_url="https://x.example/é?q='",
+        recorder_name="rrweb",
+        recorder_version="2.2",
+        tags={"plan": "pro", "it's": "é"},
+    )
+    row = chunk(key, 1, text=text, snapshot=True, marks=(page("https://x.example/é?q='"),), clicks=3)
+    await store.insert([first], [row])
+
+    session = await catalog.get_session(session_of(key))
+    assert session is not None
+    assert session.head == first
+    assert (session.first_ms, session.last_ms, session.stored_ms) == (row.first_ms, row.last_ms, NOW_MS)
+    assert session.totals == row.totals
+    assert session.status == Status.LIVE
+    [stored] = [p async for p in playback.payloads(session_of(key), await playback.index(session_of(key)))]
+    assert stored.payload == row.payload
+    assert stored.has_full_snapshot
+    assert [(w, seq, mark) for w, seq, mark in await playback.marks(session_of(key))] == [(key.window, 1, row.marks[0])]
+
+
+async def test_resume_point_is_the_last_chunk(store: Store) -> None:
+    key = window_key()
+    assert await store.resume_point(key) is None
+    await store.insert([head(key)], [chunk(key, seq) for seq in (1, 2, 3)])
+    await store.insert([], [chunk(window_key(session=key.session), 9)])
+    point = await store.resume_point(key)
+    assert point is not None
+    assert (point.seq, point.state) == (3, chunk(key, 3).state)
+    assert await store.resume_point(replace(key, project="other")) is None
+
+
+async def test_totals_do_not_care_how_often_or_in_which_order_a_row_comes(
+    engine: Engine, store: Store, catalog: Catalog, playback: Playback
+) -> None:
+    key = window_key()
+    rows = [chunk(key, seq, clicks=seq * 2, errors=seq // 3, marks=(page(f"/p{seq % 2}"),)) for seq in range(1, 21)]
+    deliveries = rows * 3
+    random.Random(7).shuffle(deliveries)
+    for begin in range(0, len(deliveries), 7):
+        await store.insert([head(key)], deliveries[begin : begin + 7])
+    await store.repair()
+    await store.repair()
+    session = await catalog.get_session(session_of(key))
+    assert session is not None
+    assert session.totals == rows[-1].totals
+    index = await playback.index(session_of(key))
+    assert [one.seq for one in index] == list(range(1, 21))
+    payloads = [p async for p in playback.payloads(session_of(key), index)]
+    assert [p.seq for p in payloads] == list(range(1, 21))
+    assert len(await playback.marks(session_of(key))) == 20
+    await engine.execute("OPTIMIZE TABLE chunks FINAL")
+    assert await engine.query("SELECT count() FROM chunks") == [(20,)]
+    again = await catalog.get_session(session_of(key))
+    assert again is not None
+    assert again.totals == session.totals
+
+
+async def test_a_session_sums_its_windows(store: Store, catalog: Catalog) -> None:
+    one = window_key()
+    two = window_key(session=one.session)
+    await store.insert(
+        [head(one), head(two)], [chunk(one, 1, clicks=2), chunk(one, 2, clicks=5), chunk(two, 1, clicks=7)]
+    )
+    session = await catalog.get_session(session_of(one))
+    assert session is not None
+    assert session.totals[Total.CLICKS] == 12
+    assert session.window_count == 2
+    details = await catalog.get_details(session_of(one))
+    assert details is not None
+    by_window = {w.window: (w.last_seq, w.totals[Total.CLICKS]) for w in details.windows}
+    assert by_window == {one.window: (2, 5), two.window: (1, 7)}
+
+
+async def test_rows_with_fewer_totals_are_of_an_older_version(store: Store, catalog: Catalog) -> None:
+    key = window_key()
+    await store.insert([head(key)], [chunk(key, 1, totals=(1, 10)), chunk(key, 2, clicks=4)])
+    session = await catalog.get_session(session_of(key))
+    assert session is not None
+    assert session.totals[Total.CLICKS] == 4
+
+
+async def test_status(store: Store, catalog: Catalog, clock: Clock) -> None:
+    key = window_key()
+    await store.insert([head(key)], [chunk(key, 1)])
+
+    async def status() -> int:
+        session = await catalog.get_session(session_of(key))
+        assert session is not None
+        listed = await catalog.list_sessions("demo", Filter(statuses=(session.status,)), Order.NEWEST_FIRST, 5)
+        assert [entry.session.key for entry in listed] == [session_of(key)]
+        others = tuple({1, 2, 3} - {session.status})
+        assert await catalog.list_sessions("demo", Filter(statuses=others), Order.NEWEST_FIRST, 5) == []
+        return session.status
+
+    assert await status() == Status.LIVE
+    clock.ms += IDLE_MS + 1
+    assert await status() == Status.TIMED_OUT
+    await store.insert([head(key, ended=True)], [])
+    assert await status() == Status.ENDED
+    clock.ms += 2
+    await store.insert([head(key)], [chunk(key, 2)])
+    assert await status() == Status.LIVE
+
+
+def _fill(count: int) -> tuple[list, list]:
+    random_ = random.Random(3)
+    heads, chunks = [], []
+    for number in range(count):
+        start = NOW_MS - random_.randrange(20 * 86_400_000)
+        if number % 10 == 0:
+            start = NOW_MS - 5_000_000  # ties
+        key = window_key(start)
+        heads.append(
+            head(
+                key,
+                actor_id=f"u{number % 7}",
+                device_type=number % 5,
+                actor_type=number % 3,
+                tags={"plan": "pro" if number % 4 else "free"},
+            )
+        )
+        length = random_.randrange(1, 6)
+        chunks += [
+            chunk(
+                key,
+                seq,
+                errors=number % 3 if seq == length else 0,
+                rage_clicks=number % 11 == 0,
+                marks=(page(f"https://x.example/{number % 6}/page"),),
+            )
+            for seq in range(1, length + 1)
+        ]
+    return heads, chunks
+
+
+async def _pages(catalog: Catalog, wanted: Filter, order: Order, size: int) -> list:
+    found, after = [], None
+    while True:
+        listed = await catalog.list_sessions("demo", wanted, order, size, after)
+        found += listed
+        if len(listed) < size:
+            return [entry.session for entry in found]
+        after = listed[-1].position
+
+
+FILTERS = {
+    "all": (Filter(), lambda s: True),
+    "actor": (Filter(actor_id="u3"), lambda s: s.head.actor_id == "u3"),
+    "device": (Filter(device_types=(1, 2)), lambda s: s.head.device_type in {1, 2}),
+    "actor type": (Filter(actor_types=(2,)), lambda s: s.head.actor_type == 2),
+    "tag": (Filter(tags={"plan": "free"}), lambda s: s.head.tags["plan"] == "free"),
+    "tag that nobody has": (Filter(tags={"x": "y"}), lambda s: False),
+    "errors": (Filter(has={Total.ERRORS: True}), lambda s: s.totals[Total.ERRORS] > 0),
+    "no errors": (Filter(has={Total.ERRORS: False}), lambda s: s.totals[Total.ERRORS] == 0),
+    "rage": (Filter(has={Total.RAGE_CLICKS: True}), lambda s: s.totals[Total.RAGE_CLICKS] > 0),
+    "long": (Filter(min_duration_ms=3_000), lambda s: s.last_ms - s.first_ms >= 3_000),
+    "short": (Filter(max_duration_ms=1_999), lambda s: s.last_ms - s.first_ms <= 1_999),
+    "page": (Filter(page="/4/"), lambda s: s.totals[Total.CHUNKS] > 0),
+    "time": (
+        Filter(start_ms=NOW_MS - 9 * 86_400_000, end_ms=NOW_MS - 2 * 86_400_000),
+        lambda s: NOW_MS - 9 * 86_400_000 <= s.key.start_ms < NOW_MS - 2 * 86_400_000,
+    ),
+}
+
+
+async def test_listing_equals_a_filter_and_a_sort_by_hand(store: Store, catalog: Catalog) -> None:
+    heads, chunks = _fill(150)
+    await store.insert(heads, chunks)
+    everything = await _pages(catalog, Filter(), Order.NEWEST_FIRST, 500)
+    assert len(everything) == 150
+    pages_of = {c.key.session: c.marks[0].detail for c in chunks}
+    rank = {
+        Order.NEWEST_FIRST: lambda s: -s.key.start_ms,
+        Order.OLDEST_FIRST: lambda s: s.key.start_ms,
+        Order.LONGEST_FIRST: lambda s: -(s.last_ms - s.first_ms),
+        Order.MOST_ERRORS_FIRST: lambda s: -s.totals[Total.ERRORS],
+        Order.MOST_RAGE_CLICKS_FIRST: lambda s: -s.totals[Total.RAGE_CLICKS],
+    }
+    for name, (wanted, holds) in FILTERS.items():
+        expected = [s for s in everything if holds(s)]
+        if name == "page":
+            expected = [s for s in everything if "/4/" in pages_of[s.key.session]]
+        for order, by in rank.items():
+            found = await _pages(catalog, wanted, order, 41)
+            assert {s.key.session for s in found} == {s.key.session for s in expected}, (name, order)
+            assert len(found) == len(expected), (name, order)
+            assert [by(s) for s in found] == sorted(map(by, expected)), (name, order)
+
+
+async def test_a_page_is_found_behind_many_sessions_that_do_not_match(store: Store, catalog: Catalog) -> None:
+    keys = [window_key(NOW_MS - number * 1_000) for number in range(1, 1_201)]
+    await store.insert(
+        [head(key) for key in keys], [chunk(key, 1, errors=int(number == 1_150)) for number, key in enumerate(keys)]
+    )
+    listed = await catalog.list_sessions("demo", Filter(has={Total.ERRORS: True}), Order.NEWEST_FIRST, 10)
+    assert [entry.session.key for entry in listed] == [session_of(keys[1_150])]
+
+
+async def test_projects_do_not_mix(store: Store, catalog: Catalog, playback: Playback) -> None:
+    mine = window_key()
+    theirs = replace(mine, project="short")
+    await store.insert([head(mine), head(theirs, actor_id="x")], [chunk(mine, 1, clicks=1), chunk(theirs, 1, clicks=9)])
+    session = await catalog.get_session(session_of(mine))
+    assert session is not None
+    assert session.totals[Total.CLICKS] == 1
+    assert session.head.actor_id == ""
+    await store.delete("short", [mine.session])
+    assert await catalog.get_session(session_of(theirs)) is None
+    assert len(await playback.index(session_of(mine))) == 1
+
+
+async def test_what_is_deleted_is_gone_from_every_table(
+    engine: Engine, store: Store, catalog: Catalog, playback: Playback
+) -> None:
+    gone, stays = window_key(), window_key()
+    await store.insert(
+        [head(gone, actor_id="a"), head(stays, actor_id="b")], [chunk(gone, 1), chunk(gone, 2), chunk(stays, 1)]
+    )
+    assert await store.sessions_of_actor("demo", "a") == [gone.session]
+    assert await store.count_chunks("demo", [gone.session, stays.session]) == {gone.session: 2, stays.session: 1}
+    await store.mark_deleted("demo", [gone.session])
+    await store.delete("demo", [gone.session])
+    for table in ("chunks", "windows", "sessions"):
+        rows = await engine.query(f"SELECT count() FROM {table} WHERE session = {{s:UUID}}", {"s": gone.session})
+        assert rows == [(0,)], table
+    assert await store.is_deleted(session_of(gone))
+    assert not await store.is_deleted(session_of(stays))
+    assert await catalog.get_session(session_of(stays)) is not None
+    assert await store.resume_point(gone) is None
+
+
+async def test_retention_hides_at_once_and_the_sweep_removes(
+    engine: Engine, store: Store, catalog: Catalog, playback: Playback, clock: Clock
+) -> None:
+    keys = {name: window_key(project=name) for name in ("demo", "short", "ever")}
+    old = window_key(NOW_MS - 400 * 86_400_000)
+    imported = dt.date(2026, 6, 15)
+    await store.insert(
+        [*(head(key) for key in keys.values()), head(old, kept_from=imported, imported=True)],
+        [*(chunk(key, 1) for key in keys.values()), chunk(old, 1, kept_from=imported)],
+    )
+    assert await catalog.get_session(session_of(old)) is not None, "an import is kept from its day on"
+    clock.ms += 8 * 86_400_000
+    assert await catalog.get_session(session_of(keys["short"])) is None
+    assert await playback.index(session_of(keys["short"])) == []
+    assert await catalog.get_session(session_of(keys["demo"])) is not None
+    await store.sweep()
+    remaining = await engine.query("SELECT DISTINCT project FROM chunks ORDER BY project")
+    assert [name.decode() for (name,) in remaining] == ["demo", "ever"]
+    clock.ms += 30 * 86_400_000
+    await store.sweep()
+    for table in ("chunks", "windows", "sessions"):
+        rows = await engine.query(f"SELECT DISTINCT project FROM {table}")
+        assert [name.decode() for (name,) in rows] == ["ever"], table
+    assert await catalog.get_session(session_of(keys["ever"])) is not None
+
+
+async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engine) -> None:
+    dialect = Dialect(engine.version, retention_days={"demo": 30, "it's": 7, "ever": 0})
+    await migrate(engine, dialect)
+    assert bool(dialect.ttl()) == dialect.modern
+    today = dt.datetime.now(dt.UTC).date()
+    keys = {(name, age): window_key(project=name) for name in ("demo", "it's", "ever") for age in (1, 10, 400)}
+    store = Store(engine, dialect, Retention({}, lambda: NOW_MS), lambda: NOW_MS)
+    await store.insert([], [chunk(key, 1, kept_from=today - dt.timedelta(days=age)) for (_, age), key in keys.items()])
+    await engine.execute("OPTIMIZE TABLE chunks FINAL")
+    rows = {session for (session,) in await engine.query("SELECT session FROM chunks")}
+    kept = {("demo", 1), ("demo", 10), ("it's", 1), ("ever", 1), ("ever", 10), ("ever", 400)}
+    expected = {keys[name].session for name in kept} if dialect.modern else {key.session for key in keys.values()}
+    assert rows == expected
+    shorter = Dialect(engine.version, retention_days={"demo": 5})
+    await migrate(engine, shorter)
+    await engine.execute("OPTIMIZE TABLE chunks FINAL")
+    rows = {session for (session,) in await engine.query("SELECT session FROM chunks")}
+    assert (keys["demo", 10].session in rows) is (not dialect.modern), "a shorter retention holds for what is there too"
+
+
+async def test_the_repair_mends_totals_that_a_kill_left_behind(engine: Engine, store: Store, catalog: Catalog) -> None:
+    key = window_key()
+    await store.insert([head(key)], [chunk(key, 1, clicks=1), chunk(key, 2, clicks=2)])
+    await engine.execute("TRUNCATE TABLE sessions")
+    assert await catalog.get_session(session_of(key)) is None
+    await store.repair()
+    session = await catalog.get_session(session_of(key))
+    assert session is not None
+    assert session.totals[Total.CLICKS] == 2
+
+
+async def test_plan_on_stored_chunks_starts_at_the_snapshot_before(store: Store, playback: Playback) -> None:
+    key = window_key()
+    start = key.session_key.start_ms
+    await store.insert([head(key)], [chunk(key, seq, snapshot=seq in {1, 10, 20}) for seq in range(1, 31)])
+    index = await playback.index(session_of(key))
+    assert [one.seq for one in plan(index, None)] == list(range(1, 31))
+    assert [one.seq for one in plan(index, start + 20_500)] == list(range(20, 31))
+    assert [one.seq for one in plan(index, start + 19_999)] == list(range(10, 31))
+    assert [one.seq for one in plan(index, start)] == list(range(1, 31))
+    assert [one.seq for one in plan(index, start + 10**9)] == list(range(20, 31))
+
+
+async def test_what_a_replay_opens_with_says_what_the_sums_say(
+    store: Store, catalog: Catalog, playback: Playback
+) -> None:
+    one = window_key()
+    two, three = window_key(session=one.session), window_key(session=one.session)
+    rows = [chunk(one, seq, clicks=seq) for seq in range(1, 9)]
+    rows += [chunk(two, seq, errors=seq) for seq in (1, 2)] + [chunk(three, 1, totals=(1, 10))]
+    heads = [head(one, actor_id="a"), head(two, ended=True), head(two), head(three, actor_id="c")]
+    random.Random(3).shuffle(rows)
+    for begin in range(0, len(rows), 4):
+        await store.insert(heads, rows[begin : begin + 4] * 2)
+    key = session_of(one)
+    contents, found = await asyncio.gather(playback.contents(key), catalog.heads(key))
+    details = catalog.details(key, contents.windows, found)
+    assert details == await catalog.get_details(key)
+    assert details is not None
+    assert {w.window for w in details.windows if w.ended} == {two.window}
+    order = [(chunk.order_ms, chunk.window, chunk.seq) for chunk in contents.chunks]
+    assert order == sorted(order)
+    assert len(set(order)) == len(rows) == len(order)
+    assert await playback.contents(session_of(window_key())) == Contents([], [])
+
+
+async def test_a_viewer_who_leaves_stops_the_reading(store: Store, playback: Playback) -> None:
+    key = window_key()
+    await store.insert([head(key)], [chunk(key, seq, payload=bytes(700_000)) for seq in range(1, 16)])
+    payloads = playback.payloads(session_of(key), await playback.index(session_of(key)))
+    assert (await anext(payloads)).seq == 1
+    await payloads.aclose()
+    assert [payload async for payload in payloads] == []
+
+
+async def test_large_payloads_are_read_in_batches(store: Store, playback: Playback) -> None:
+    key = window_key()
+    rng = random.Random(5)
+    rows = [chunk(key, seq, payload=rng.randbytes(700_000)) for seq in range(1, 16)]
+    await store.insert([head(key)], rows)
+    found = [p async for p in playback.payloads(session_of(key), await playback.index(session_of(key)))]
+    assert [(p.seq, p.payload) for p in found] == [(row.seq, row.payload) for row in rows]
+
+
+async def test_every_value_survives_the_row_format(engine: Engine) -> None:
+    await migrate(engine, Dialect(engine.version))
+    key = uuid7(NOW_MS)
+    row = (
+        "p", dt.date(2106, 2, 7), -1, key, uuid.UUID(int=(1 << 128) - 1), 2**32 - 1, dt.date(1970, 1, 1),
+        -(2**63), 2**63 - 1, 0, 0, 2**32 - 1, 0, 0, ("", "x" * 300, "é"), b"", (2**64 - 1,) + (0,) * 200,
+        bytes(range(256)), 0, b"\0" * 70_000,
+    )  # fmt: skip
+    await engine.insert(CHUNKS, [row])
+    [found] = await engine.query(f"SELECT {', '.join(name for name, _ in CHUNKS.columns)} FROM chunks")
+    as_bytes = [v.encode() if isinstance(v, str) else v for v in row]
+    as_bytes[14] = tuple(v.encode() for v in row[14])
+    assert list(found) == as_bytes
