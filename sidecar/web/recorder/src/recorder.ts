@@ -7,19 +7,19 @@
 // no server has confirmed ever leaves.
 import type { RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import { EventType, type eventWithTime } from "@rrweb/types";
-import { Backlog, CONFIRMED, type Entry } from "./backlog";
-import { Capture, findNode, MANY_ELEMENTS } from "./capture";
-import { Cleaner } from "./clean";
-import { type Batch, Gatherer } from "./gather";
-import { Guard } from "./guard";
-import { Identity } from "./identity";
-import { keep, sendLast, takeLeft } from "./leave";
-import { DROPPED_TAG, droppedEntry, type Loss, lossOf } from "./loss";
+import { Backlog, CONFIRMED, type Entry } from "./buffer/sendQueue";
+import { Capture, findNode, MANY_ELEMENTS } from "./capture/capture";
+import { Cleaner } from "./masking/maskEvents";
+import { type Batch, Gatherer } from "./buffer/eventBuffer";
+import { Guard } from "./support/errorBoundary";
+import { Identity } from "./session/session";
+import { keep, sendLast, takeLeft } from "./delivery/unload";
+import { DROPPED_TAG, droppedEntry, type Loss, lossOf } from "./buffer/droppedEvents";
 import type { ResolvedOptions } from "./options";
-import { Packing, type WindowUpload } from "./packing";
-import { AppliedPolicy, rememberedPolicy, rememberPolicy } from "./policy";
-import type { Notices, RecorderState, RecorderStatus } from "./status";
-import { openShelf, type Shelf } from "./storage";
+import { Packing, type WindowUpload } from "./delivery/packQueue";
+import { AppliedPolicy, rememberedPolicy, rememberPolicy } from "./masking/policy";
+import type { Notices, RecorderState, RecorderStatus } from "./support/status";
+import { openShelf, type Shelf } from "./support/keyValueStore";
 import {
   asksNotToBeTracked,
   isFramed,
@@ -27,11 +27,11 @@ import {
   missingFeatures,
   whenRead,
   whenShown,
-} from "./surroundings";
-import { TokenSource } from "./token";
-import { Upload } from "./upload";
-import { uuid4, uuid7 } from "./uuid";
-import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire";
+} from "./support/environment";
+import { TokenSource } from "./transport/token";
+import { Upload } from "./delivery/uploader";
+import { uuid4, uuid7 } from "./support/uuid";
+import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire/messages";
 
 /** Shorter than this nobody sees a difference; a server that asks for less is not taken at its word. */
 const SHORTEST_FLUSH_MS = 100;

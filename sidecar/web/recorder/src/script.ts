@@ -1,7 +1,7 @@
 // What `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>` runs.
-import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./face";
+import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./api";
 import type { RecorderOptions } from "./options";
-import type { RecorderStatus } from "./status";
+import type { RecorderStatus } from "./support/status";
 
 interface AfterimageGlobal {
   start: (options: RecorderOptions) => void;

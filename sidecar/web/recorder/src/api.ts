@@ -1,0 +1,64 @@
+// What pages call. None of it throws.
+import { Guard } from "./support/errorBoundary";
+import { type RecorderOptions, resolveOptions } from "./options";
+import { Recorder } from "./recorder";
+import { Notices, type RecorderStatus } from "./support/status";
+
+const notices = new Notices();
+const guard = new Guard(notices);
+let recorder: Recorder | undefined;
+let base = "";
+
+/** Says where an installation is looked for when `endpoint` is not given. Default: the page's own origin. */
+export function setDefaultEndpoint(url: string): void {
+  base = url;
+}
+
+/** Begins to record this page. While it is being recorded already, nothing happens. */
+export function start(options: RecorderOptions): void {
+  guard.run(() => {
+    if (recorder !== undefined) return;
+    const { options: resolved, problems } = resolveOptions(options, base === "" ? location.origin : base);
+    for (const problem of problems) notices.say(`option_${problem.split(" ")[0] ?? ""}`, problem);
+    if (resolved === undefined) return;
+    recorder = new Recorder(resolved, notices);
+    recorder.start();
+  });
+}
+
+/** Ends the recording of this page: what was recorded is still sent. */
+export function stop(): void {
+  guard.run(() => {
+    recorder?.stop();
+    recorder = undefined;
+  });
+}
+
+/** Names the visitor in the site's own terms, at most 256 characters; "" is nobody in particular. */
+export function identify(actorId: string): void {
+  guard.run(() => {
+    if (typeof actorId === "string" && actorId.length <= 256) recorder?.identify(actorId);
+    else notices.say("identify", "identify() takes a text of at most 256 characters");
+  });
+}
+
+/** Returns what the recorder is doing. */
+export function status(): RecorderStatus {
+  return recorder?.status ?? { ...OFF, notices: notices.all };
+}
+
+/** Returns the id of the session that this page is recorded into; undefined: it is not. */
+export function sessionId(): string | undefined {
+  return recorder?.status.sessionId;
+}
+
+const OFF: Omit<RecorderStatus, "notices"> = {
+  state: "off",
+  sessionId: undefined,
+  windowId: undefined,
+  transport: undefined,
+  queuedEvents: 0,
+  queuedBytes: 0,
+  droppedEvents: 0,
+  clockSkewMs: 0,
+};

@@ -1,0 +1,100 @@
+// Batches become chunks: gzip where the browser can, and none larger than the installation takes.
+import { EventType } from "@rrweb/types";
+import type { Entry } from "./sendQueue";
+import type { Batch } from "./eventBuffer";
+import { droppedEntry } from "./droppedEvents";
+import type { Limits } from "../wire/messages";
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** What a chunk may be. */
+export type SizeLimits = Pick<Limits, "maxChunkBytes" | "maxInflatedBytes">;
+
+const encoder = new TextEncoder();
+
+/** Returns a batch as one chunk, not compressed: the only form that can be made without waiting. */
+export function plainEntry(batch: Batch, policy: string): Entry {
+  return entryOf(batch, encoder.encode(jsonOf(batch)), false, policy);
+}
+
+/**
+ * Returns a batch as chunks within the limits: more than one where it has to be split. An event that is too large all
+ * by itself is replaced by one that says so.
+ */
+export async function pack(batch: Batch, policy: string, limits: SizeLimits): Promise<Entry[]> {
+  const plain = encoder.encode(jsonOf(batch));
+  if (plain.length <= limits.maxInflatedBytes) {
+    const packed = await gzip(plain);
+    const payload = packed ?? plain;
+    if (payload.length <= limits.maxChunkBytes) return [entryOf(batch, payload, packed !== undefined, policy)];
+  }
+  return split(batch, plain.length, policy, limits);
+}
+
+/** Returns a chunk that was refused as too large as smaller ones. */
+export async function repack(entry: Entry, limits: SizeLimits): Promise<Entry[]> {
+  const plain = entry.isGzip ? await gunzip(entry.payload) : entry.payload;
+  const events = JSON.parse(new TextDecoder().decode(plain)) as { timestamp: number; type: EventType }[];
+  const batch: Batch = {
+    texts: events.map((event) => JSON.stringify(event)),
+    firstMs: entry.firstMs,
+    lastMs: entry.lastMs,
+    hasSnapshot: entry.hasSnapshot,
+  };
+  return split(batch, plain.length, entry.policy, limits);
+}
+
+async function split(batch: Batch, bytes: number, policy: string, limits: SizeLimits): Promise<Entry[]> {
+  const { texts } = batch;
+  if (texts.length <= 1) {
+    const detail =
+      `one event of ${megabytes(bytes)} is more than the installation takes ` +
+      `(${megabytes(limits.maxChunkBytes)} packed, ${megabytes(limits.maxInflatedBytes)} unpacked)`;
+    const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
+    return [droppedEntry({ reason: "too_large", ...span, detail })];
+  }
+  const middle = Math.ceil(texts.length / 2);
+  const parts = await Promise.all(
+    [texts.slice(0, middle), texts.slice(middle)].map((part) => pack(batchOf(part), policy, limits)),
+  );
+  return parts.flat();
+}
+
+function batchOf(texts: readonly string[]): Batch {
+  const events = texts.map((text) => JSON.parse(text) as { timestamp: number; type: EventType });
+  const times = events.map((event) => event.timestamp);
+  return {
+    texts,
+    firstMs: Math.min(...times),
+    lastMs: Math.max(...times),
+    hasSnapshot: events.some((event) => event.type === EventType.FullSnapshot),
+  };
+}
+
+function jsonOf(batch: Batch): string {
+  return `[${batch.texts.join(",")}]`;
+}
+
+function entryOf(batch: Batch, payload: Bytes, isGzip: boolean, policy: string): Entry {
+  const { texts, firstMs, lastMs, hasSnapshot } = batch;
+  return { seq: 0, payload, isGzip, events: texts.length, firstMs, lastMs, hasSnapshot, policy };
+}
+
+/** Returns gzip of `plain`; undefined where the browser has no CompressionStream. */
+async function gzip(plain: Bytes): Promise<Bytes | undefined> {
+  return typeof CompressionStream === "function" ? through(plain, new CompressionStream("gzip")) : undefined;
+}
+
+async function gunzip(packed: Bytes): Promise<Bytes> {
+  return through(packed, new DecompressionStream("gzip"));
+}
+
+/** A Blob hands its bytes over in pieces, each in a task of its own, so a large one does not hold the page up. */
+async function through(bytes: Bytes, transform: CompressionStream | DecompressionStream): Promise<Bytes> {
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(transform)).arrayBuffer());
+}
+
+/** Returns a size for people, such as "4.2 MB". */
+export function megabytes(bytes: number): string {
+  return `${(bytes / 1_048_576).toFixed(1)} MB`;
+}

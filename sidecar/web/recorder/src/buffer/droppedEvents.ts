@@ -1,0 +1,74 @@
+// What was given up, and the event that says so where it is missing.
+import { EventType } from "@rrweb/types";
+import { CONFIRMED, type Entry } from "./sendQueue";
+
+/** Custom event whose payload is a Loss: something is missing here. */
+export const DROPPED_TAG = "afterimage.dropped";
+
+/** Why events are missing. */
+export type LossReason =
+  /** The installation could not be reached for so long that the queue was full. */
+  | "queue_full"
+  /** The page was left before it could be sent. */
+  | "page_left"
+  /** One event is larger than the installation takes. */
+  | "too_large"
+  /** The installation refused it. */
+  | "rejected"
+  /** The privacy policy has changed since it was recorded. */
+  | "policy_changed"
+  /** Another tab recorded under the same window. */
+  | "window_taken"
+  /** It could not be written as JSON. */
+  | "unreadable";
+
+/** How much is missing, and when it happened. */
+export interface Loss {
+  readonly reason: LossReason;
+  readonly events: number;
+  readonly bytes: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** In words, where there is more to say. */
+  readonly detail?: string;
+}
+
+/** Returns both as one. */
+export function mergeLosses(first: Loss, second: Loss): Loss {
+  return {
+    ...first,
+    events: first.events + second.events,
+    bytes: first.bytes + second.bytes,
+    fromMs: Math.min(first.fromMs, second.fromMs),
+    toMs: Math.max(first.toMs, second.toMs),
+  };
+}
+
+/** Returns a chunk with nothing in it but the event that tells of a loss. */
+export function droppedEntry(loss: Loss): Entry {
+  const event = { type: EventType.Custom, timestamp: loss.fromMs, data: { tag: DROPPED_TAG, payload: loss } };
+  return {
+    seq: 0,
+    payload: new TextEncoder().encode(JSON.stringify([event])),
+    isGzip: false,
+    events: 1,
+    firstMs: loss.fromMs,
+    lastMs: loss.fromMs,
+    hasSnapshot: false,
+    policy: CONFIRMED,
+    loss,
+  };
+}
+
+/** Returns what a chunk's loss would be. */
+export function lossOf(reason: LossReason, entries: readonly Entry[], detail?: string): Loss {
+  const real = entries.filter((entry) => entry.loss === undefined);
+  return {
+    reason,
+    events: real.reduce((sum, entry) => sum + entry.events, 0),
+    bytes: real.reduce((sum, entry) => sum + entry.payload.length, 0),
+    fromMs: Math.min(...real.map((entry) => entry.firstMs)),
+    toMs: Math.max(...real.map((entry) => entry.lastMs)),
+    ...(detail === undefined ? {} : { detail }),
+  };
+}

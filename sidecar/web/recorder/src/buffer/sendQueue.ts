@@ -1,0 +1,214 @@
+// Chunks that are not acknowledged yet, in order: waiting for their turn, or on their way.
+import { droppedEntry, type Loss, lossOf, mergeLosses } from "./droppedEvents";
+
+/** A chunk on this side of the wire. */
+export interface Entry {
+  /** Its number, given when it is sent for the first time; 0: not yet. */
+  seq: number;
+  readonly payload: Uint8Array<ArrayBuffer>;
+  readonly isGzip: boolean;
+  /** Number of events in it. */
+  readonly events: number;
+  readonly firstMs: number;
+  readonly lastMs: number;
+  /** Whether a replay can begin with it. */
+  readonly hasSnapshot: boolean;
+  /** Version of the privacy policy that it was recorded under; CONFIRMED: it may leave in any case. */
+  readonly policy: string;
+  /** Set where it stands for what was given up. */
+  readonly loss?: Loss | undefined;
+}
+
+/** Instead of a policy's version: a server has confirmed it already, or there is nothing of the page in it. */
+export const CONFIRMED = "";
+
+/** So many chunks may be on their way at once: with an ack each 50 ms, this is well below 100 frames a second. */
+const MAX_IN_FLIGHT = 32;
+
+/**
+ * A queue with a bound in bytes. Numbers are given late, so what was never sent can be given up without a gap; what was
+ * sent keeps its number and its content, because the server may have it already.
+ *
+ * @param maxBytes - The bound.
+ */
+export class Backlog {
+  readonly #maxBytes: number;
+  #entries: Entry[] = [];
+  #nextSeq = 1;
+  #bytes = 0;
+  /** Number of entries at the front that were sent over the present connection. */
+  #inFlight = 0;
+  #inFlightBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Number of events in all of them. */
+  get events(): number {
+    return this.#entries.reduce((sum, entry) => sum + entry.events, 0);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight;
+  }
+
+  /** Seq of the last chunk that has one. */
+  get lastSeq(): number {
+    return this.#nextSeq - 1;
+  }
+
+  /** Adds a chunk at the end. */
+  push(...entries: Entry[]): void {
+    for (const entry of entries) {
+      this.#entries.push(entry);
+      this.#bytes += entry.payload.length;
+    }
+  }
+
+  /** Puts what an earlier page of this window has left before everything else. */
+  restore(entries: readonly Entry[]): void {
+    this.#entries.unshift(...entries);
+    this.#bytes += sizeOf(entries);
+    this.#nextSeq = Math.max(this.#nextSeq, ...entries.map((entry) => entry.seq + 1));
+  }
+
+  /** Takes away what `mayLeave` refuses, and returns what that was. */
+  discard(mayLeave: (entry: Entry) => boolean): Entry[] {
+    const bad = this.#entries.filter((entry) => !mayLeave(entry));
+    if (bad.length > 0) {
+      this.#entries = this.#entries.filter(mayLeave);
+      this.#bytes -= sizeOf(bad);
+      this.#recall();
+    }
+    return bad;
+  }
+
+  /** A connection is there, and the server wants `nextSeq`: what is below is stored, all else is sent again. */
+  resume(nextSeq: number): void {
+    this.ack(nextSeq - 1);
+    this.rewind(nextSeq);
+  }
+
+  /** The connection is gone. */
+  disconnected(): void {
+    this.#inFlight = this.#inFlightBytes = 0;
+  }
+
+  /**
+   * Returns the chunk to send next, with its number; undefined: none, or enough is on its way.
+   *
+   * @param maxUnackedBytes - So many bytes may be on their way. One chunk always may.
+   */
+  take(maxUnackedBytes: number): Entry | undefined {
+    const entry = this.#entries[this.#inFlight];
+    if (entry === undefined || this.#inFlight >= MAX_IN_FLIGHT) return undefined;
+    if (this.#inFlight > 0 && this.#inFlightBytes + entry.payload.length > maxUnackedBytes) return undefined;
+    this.#number(entry);
+    this.#inFlight += 1;
+    this.#inFlightBytes += entry.payload.length;
+    return entry;
+  }
+
+  /** Forgets what is stored: the chunks up to this seq. */
+  ack(throughSeq: number): void {
+    let stored = 0;
+    for (const entry of this.#entries) {
+      if (entry.seq === 0 || entry.seq > throughSeq) break;
+      stored += 1;
+    }
+    const gone = this.#entries.splice(0, stored);
+    this.#bytes -= sizeOf(gone);
+    const inFlight = gone.slice(0, this.#inFlight);
+    this.#inFlight -= inFlight.length;
+    this.#inFlightBytes -= sizeOf(inFlight);
+  }
+
+  /** The server has nothing from `expectedSeq` on: numbers begin there again. Returns how many were on their way. */
+  rewind(expectedSeq: number): number {
+    const were = this.#inFlight;
+    this.ack(expectedSeq - 1);
+    for (const entry of this.#entries) entry.seq = 0;
+    this.#nextSeq = expectedSeq;
+    this.#inFlight = this.#inFlightBytes = 0;
+    return were;
+  }
+
+  /** Puts others in the place of one that is not on its way. Its number, if it had one, goes to the first of them. */
+  replace(entry: Entry, others: readonly Entry[]): void {
+    const index = this.#entries.indexOf(entry);
+    if (index < 0) return;
+    this.#entries.splice(index, 1, ...others);
+    this.#bytes += sizeOf(others) - entry.payload.length;
+    this.#recall();
+  }
+
+  /** Gives numbers to all: what leaves by another way than the connection needs them too. */
+  numberAll(): void {
+    for (const entry of this.#entries) this.#number(entry);
+  }
+
+  /** Bytes that have gathered since the last full snapshot, of what was never sent. */
+  get bytesSinceSnapshot(): number {
+    const last = this.#entries.findLastIndex((entry) => entry.hasSnapshot);
+    return sizeOf(this.#entries.slice(last + 1).filter((entry) => entry.seq === 0));
+  }
+
+  /**
+   * Brings the queue below its bound. The oldest chunks that were never sent go first, all up to the next full snapshot:
+   * behind a hole, nothing can be shown before one. A chunk that says so takes their place.
+   *
+   * @returns How many events were given up, and whether a new snapshot is needed to give up more.
+   */
+  shrink(): { dropped: number; needsSnapshot: boolean } {
+    let dropped = 0;
+    while (this.#bytes > this.#maxBytes) {
+      const first = this.#entries.findIndex(
+        (entry, index) => index >= this.#inFlight && entry.seq === 0 && entry.loss === undefined,
+      );
+      const end = this.#entries.findIndex((entry, index) => first >= 0 && index > first && entry.hasSnapshot);
+      if (end < 0) return { dropped, needsSnapshot: first >= 0 && this.#entries.at(-1)?.hasSnapshot === false };
+      dropped += this.#giveUp(first, end);
+    }
+    return { dropped, needsSnapshot: false };
+  }
+
+  #giveUp(first: number, end: number): number {
+    const gone = this.#entries.slice(first, end);
+    let loss = lossOf("queue_full", gone);
+    const { events } = loss;
+    let begin = first;
+    const before = this.#entries[first - 1];
+    if (before?.loss?.reason === "queue_full" && before.seq === 0) {
+      loss = mergeLosses(before.loss, loss);
+      begin = first - 1;
+    }
+    const note = droppedEntry(loss);
+    const replaced = this.#entries.splice(begin, end - begin, note);
+    this.#bytes += note.payload.length - sizeOf(replaced);
+    return events;
+  }
+
+  #number(entry: Entry): void {
+    if (entry.seq !== 0) return;
+    entry.seq = this.#nextSeq;
+    this.#nextSeq += 1;
+  }
+
+  /** Nothing counts as sent any more; numbers that were given stay. */
+  #recall(): void {
+    this.#inFlight = this.#inFlightBytes = 0;
+  }
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+}

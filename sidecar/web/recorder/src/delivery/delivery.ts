@@ -1,0 +1,187 @@
+// The chunks of one window over links that are ready: what may be sent is sent, what is refused is mended, and a link that
+// says nothing is noticed.
+import { type ChunkRejected, RejectReason } from "@contract/audit/v1/audit_service_pb";
+import type { Backlog, Entry } from "../buffer/sendQueue";
+import type { Guard } from "../support/errorBoundary";
+import type { Link } from "../transport/transport";
+import { droppedEntry, lossOf } from "../buffer/droppedEvents";
+import { repack } from "../buffer/chunkPacker";
+import type { Notices } from "../support/status";
+import { DEFAULT_LIMITS, type Limits } from "../wire/messages";
+
+/** What a delivery tells. */
+export interface DeliveryEvents {
+  /** So many events were given up. */
+  readonly onDropped: (events: number) => void;
+  /** Even what stands for a refused chunk is refused. */
+  readonly onHopeless: () => void;
+  /** Chunks are on their way, and nothing has been heard for so long that the link is taken for dead. */
+  readonly onSilence: () => void;
+}
+
+/** What a delivery is made of. */
+export interface DeliveryParts {
+  readonly backlog: Backlog;
+  readonly guard: Guard;
+  readonly notices: Notices;
+}
+
+/** Less than the server allows: enough to fill the way, and little to send again. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+/** With chunks on their way, a connection that says nothing for so long is taken for dead. */
+const SILENCE_MS = 30_000;
+
+/** A delivery, over one link after the other. */
+export class Delivery {
+  /** What the latest server accepts. */
+  limits: Limits = DEFAULT_LIMITS;
+  readonly #parts: DeliveryParts;
+  readonly #events: DeliveryEvents;
+  #link: Link | undefined;
+  #isFinishing = false;
+  #isEndSent = false;
+  /** Something at the front is being replaced. */
+  #isHeld = false;
+  #ignoredGaps = 0;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parts: DeliveryParts, events: DeliveryEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** Whether there is a link. */
+  get isFlowing(): boolean {
+    return this.#link !== undefined;
+  }
+
+  /** Whether everything is stored, and nothing more comes. */
+  get isDone(): boolean {
+    return this.#isFinishing && this.#parts.backlog.entries.length === 0;
+  }
+
+  /** The largest chunk that is on its way. */
+  get largestInFlight(): Entry | undefined {
+    return this.#inFlight.reduce<Entry | undefined>(
+      (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
+      undefined,
+    );
+  }
+
+  /** Goes on over a link whose server wants `nextSeq`; `pump` sends. */
+  begin(link: Link, nextSeq: number): void {
+    this.#link = link;
+    this.#ignoredGaps = 0;
+    this.#parts.backlog.resume(nextSeq);
+  }
+
+  /** The link is gone. */
+  stop(): void {
+    this.#cancelSilence();
+    this.#link = undefined;
+    this.#isEndSent = false;
+    this.#parts.backlog.disconnected();
+  }
+
+  /** Says that the window has ended, once everything is stored. */
+  finish(): void {
+    this.#isFinishing = true;
+    this.pump();
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    const { backlog } = this.#parts;
+    const link = this.#link;
+    if (link === undefined || this.#isHeld) return;
+    for (;;) {
+      const entry = backlog.take(Math.min(WINDOW_BYTES, this.limits.maxUnackedBytes));
+      if (entry === undefined) break;
+      link.send(entry);
+      this.#expectNews();
+    }
+    if (this.isDone && !this.#isEndSent) {
+      this.#isEndSent = true;
+      link.end(backlog.lastSeq);
+    }
+  }
+
+  /** What there is up to this seq is stored. */
+  acked(throughSeq: number): void {
+    const { backlog } = this.#parts;
+    this.#cancelSilence();
+    backlog.ack(throughSeq);
+    if (backlog.inFlight > 0) this.#expectNews();
+    this.pump();
+  }
+
+  /** A chunk is not stored: it is sent again, in parts, or given up, by the reason. */
+  rejected(rejected: ChunkRejected): void {
+    const { backlog, guard } = this.#parts;
+    const seq = Number(rejected.seq);
+    this.#cancelSilence();
+    if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
+      // Sent before the server's earlier answer was here, and answered by what is sent since.
+      this.#ignoredGaps -= 1;
+      return;
+    }
+    const onTheirWay = this.#inFlight;
+    this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
+    const bad = onTheirWay.find((entry) => entry.seq === seq);
+    backlog.rewind(Number(rejected.expectedSeq));
+    if (rejected.reason === RejectReason.GAP || bad === undefined) this.pump();
+    else if (rejected.reason === RejectReason.TOO_LARGE) guard.start(() => this.split(bad));
+    else this.#giveUp(bad, rejected.message);
+  }
+
+  /** Puts smaller chunks in the place of one that is too large; nothing is sent meanwhile. */
+  async split(entry: Entry): Promise<void> {
+    const { backlog, notices } = this.#parts;
+    this.#isHeld = true;
+    try {
+      const parts = await repack(entry, this.limits);
+      backlog.replace(entry, parts);
+      const lost = parts.filter((part) => part.loss !== undefined);
+      if (lost.length > 0) {
+        notices.say("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
+        this.#events.onDropped(lost.length);
+      }
+    } finally {
+      this.#isHeld = false;
+    }
+    this.pump();
+  }
+
+  get #inFlight(): readonly Entry[] {
+    const { backlog } = this.#parts;
+    return backlog.entries.slice(0, backlog.inFlight);
+  }
+
+  #giveUp(entry: Entry, message: string): void {
+    const { backlog, notices } = this.#parts;
+    if (entry.loss !== undefined) {
+      notices.say("rejected", `the installation refuses what is recorded (${message}): is this device's clock right?`);
+      this.#events.onHopeless();
+      return;
+    }
+    notices.say("rejected", `the installation refused ${entry.events} events: ${message}`);
+    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
+    this.#events.onDropped(entry.events);
+    this.pump();
+  }
+
+  #expectNews(): void {
+    this.#silence ??= setTimeout(
+      this.#parts.guard.wrap(() => {
+        this.#silence = undefined;
+        this.#events.onSilence();
+      }),
+      SILENCE_MS,
+    );
+  }
+
+  #cancelSilence(): void {
+    if (this.#silence !== undefined) clearTimeout(this.#silence);
+    this.#silence = undefined;
+  }
+}

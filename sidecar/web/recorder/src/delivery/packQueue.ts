@@ -1,0 +1,79 @@
+// Batches on their way into chunks, one after the other: packing takes a moment, and the order of events must hold.
+import type { Backlog, Entry } from "../buffer/sendQueue";
+import type { Batch } from "../buffer/eventBuffer";
+import type { Guard } from "../support/errorBoundary";
+import { pack, plainEntry } from "../buffer/chunkPacker";
+import type { Upload } from "./uploader";
+
+/** Where the chunks of a window go. */
+export interface WindowUpload {
+  readonly backlog: Backlog;
+  readonly upload: Upload;
+}
+
+interface Job {
+  readonly batch: Batch;
+  readonly policy: string;
+  readonly window: WindowUpload;
+  /** It went another way while it was being packed. */
+  isTaken: boolean;
+}
+
+/** Packs what is added. */
+export class Packing {
+  readonly #guard: Guard;
+  readonly #onPacked: (entries: readonly Entry[], window: WindowUpload) => void;
+  #jobs: Job[] = [];
+  #chain: Promise<void> = Promise.resolve();
+
+  constructor(guard: Guard, onPacked: (entries: readonly Entry[], window: WindowUpload) => void) {
+    this.#guard = guard;
+    this.#onPacked = onPacked;
+  }
+
+  /** Number of events that are being packed. */
+  get events(): number {
+    return this.#jobs.reduce((sum, job) => sum + job.batch.texts.length, 0);
+  }
+
+  /** Is there when everything is packed that was added until now. */
+  get done(): Promise<void> {
+    return this.#chain;
+  }
+
+  add(batch: Batch, policy: string, window: WindowUpload): void {
+    const job: Job = { batch, policy, window, isTaken: false };
+    this.#jobs.push(job);
+    this.#chain = this.#chain
+      .then(() => this.#pack(job))
+      .catch((error: unknown) => {
+        this.#guard.failed(error);
+      });
+  }
+
+  /** Gives back what was recorded under a policy, instead of packing it. */
+  takeBack(policy: string): Entry[] {
+    const jobs = this.#jobs.filter((job) => job.policy === policy);
+    for (const job of jobs) job.isTaken = true;
+    this.#jobs = this.#jobs.filter((job) => !job.isTaken);
+    return jobs.map((job) => plainEntry(job.batch, policy));
+  }
+
+  /** Adds everything to its backlog as it is, now: there is no moment left. */
+  finishNow(): void {
+    for (const job of this.#jobs) {
+      job.isTaken = true;
+      job.window.backlog.push(plainEntry(job.batch, job.policy));
+    }
+    this.#jobs = [];
+  }
+
+  async #pack(job: Job): Promise<void> {
+    if (job.isTaken) return;
+    const entries = await pack(job.batch, job.policy, job.window.upload.limits);
+    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
+    if (job.isTaken) return;
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+    this.#onPacked(entries, job.window);
+  }
+}

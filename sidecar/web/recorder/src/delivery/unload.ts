@@ -1,0 +1,103 @@
+// What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
+import { CONFIRMED, type Entry } from "../buffer/sendQueue";
+import { recordBody } from "../transport/http";
+import { type Loss, lossOf } from "../buffer/droppedEvents";
+import type { WindowUpload } from "./packQueue";
+import type { Shelf } from "../support/keyValueStore";
+import { chunkMessage, startMessage } from "../wire/messages";
+
+const LEFT = "left";
+
+/** Browsers let beacons have 64 KiB, all that are on their way together. */
+const BEACON_BYTES = 60 * 1024;
+/** What is kept in sessionStorage, which holds 5 million characters for all of the origin's pages. */
+const KEPT_BYTES = 1024 * 1024;
+
+/**
+ * Sends what is not stored yet, in the way that outlives the page.
+ *
+ * @param url - POST /record.
+ * @param token - The token; undefined: there is none that holds.
+ * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed.
+ */
+export function sendLast(
+  { backlog, upload }: WindowUpload,
+  url: string,
+  token: string | undefined,
+  mayLeave: (entry: Entry) => boolean,
+): void {
+  const { entries } = backlog;
+  if (entries.length === 0) return;
+  backlog.numberAll();
+  if (upload.isOver || token === undefined || !entries.every(mayLeave)) return;
+  const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+  // A beacon ends the socket's stream, so it is one or the other.
+  if (bytes > BEACON_BYTES) upload.pump();
+  else navigator.sendBeacon(url, recordBody(token, startMessage(upload.fields, Date.now()), entries.map(chunkMessage)));
+}
+
+/** What was left by the page before this one, in the same window. */
+export interface Left {
+  readonly entries: readonly Entry[];
+  /** What did not fit. */
+  readonly loss: Loss | undefined;
+}
+
+interface Kept {
+  readonly window: string;
+  readonly entries: readonly (Omit<Entry, "payload"> & { readonly payload: string })[];
+  readonly loss?: Loss | undefined;
+}
+
+/**
+ * Keeps chunks, the oldest first, as many as there is room for: the numbers of what is kept must have no gap, since a
+ * beacon may be bringing the same chunks under the same numbers.
+ *
+ * @param window - Session and window that they belong to.
+ * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page begins without.
+ * @returns Whether the next page will find them.
+ */
+export function keep(
+  shelf: Shelf,
+  window: string,
+  entries: readonly Entry[],
+  mayLeave: (entry: Entry) => boolean,
+): boolean {
+  let bytes = 0;
+  const fitting = entries.findIndex((entry) => (bytes += entry.payload.length) > KEPT_BYTES);
+  const kept = fitting < 0 ? entries : entries.slice(0, fitting);
+  const rest = entries.slice(kept.length).filter((entry) => entry.loss === undefined);
+  return shelf.set(LEFT, {
+    window,
+    entries: kept.map((entry) => ({
+      ...entry,
+      policy: mayLeave(entry) ? CONFIRMED : entry.policy,
+      payload: toBase64(entry.payload),
+    })),
+    loss: rest.length > 0 ? lossOf("page_left", rest) : undefined,
+  } satisfies Kept);
+}
+
+/** Returns what the page before this one has left for `window`, and takes it off the shelf. */
+export function takeLeft(shelf: Shelf, window: string): Left | undefined {
+  const kept = shelf.get(LEFT) as Kept | undefined;
+  shelf.remove(LEFT);
+  if (kept?.window !== window) return undefined;
+  try {
+    const entries = kept.entries.map((entry) => ({ ...entry, payload: fromBase64(entry.payload) }));
+    return { entries, loss: kept.loss };
+  } catch {
+    return undefined;
+  }
+}
+
+function toBase64(bytes: Uint8Array): string {
+  let text = "";
+  // Function calls take some ten thousand arguments, not a million.
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+function fromBase64(text: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}

@@ -1,0 +1,358 @@
+// The way of one window's chunks to storage: connects, has them delivered, and begins again when it breaks.
+import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
+import type { Backlog, Entry } from "../buffer/sendQueue";
+import { Backoff } from "../support/backoff";
+import { Delivery } from "./delivery";
+import { lookAtDoor, policyAdvice, watchPolicy, type Blocked } from "../transport/diagnose";
+import type { Guard } from "../support/errorBoundary";
+import { type Closing, CloseCode, type Link, type LinkEvents } from "../transport/transport";
+import { HttpLink } from "../transport/http";
+import { SocketLink } from "../transport/websocket";
+import type { Notices } from "../support/status";
+import { Refusal, type TokenSource } from "../transport/token";
+import { type Limits, limitsOf, type StartFields, startMessage } from "../wire/messages";
+
+/** What an upload tells. */
+export interface UploadEvents {
+  /** The server has answered `start`; nothing was sent yet, and what is taken out of the backlog now never is. */
+  readonly onReady: (ready: RecordingReady) => void;
+  /** It is connected, or is no longer. */
+  readonly onChange: () => void;
+  readonly onCommand: (command: RecorderCommand) => void;
+  /** Somebody else records this window, again and again. */
+  readonly onContested: () => void;
+  /** It is over: the installation wants no more of this session, and will want none after a reload. */
+  readonly onStopped: () => void;
+  /** It is over for this page: something is wrong that no retry mends. */
+  readonly onFailed: () => void;
+  /** So many events were given up. */
+  readonly onDropped: (events: number) => void;
+}
+
+/** What an upload is made of. */
+export interface UploadParts {
+  readonly endpoint: string;
+  readonly tokens: TokenSource;
+  readonly backlog: Backlog;
+  readonly guard: Guard;
+  readonly notices: Notices;
+  readonly events: UploadEvents;
+  readonly now: () => number;
+  readonly random?: () => number;
+}
+
+/** So often in a minute the window may be taken over by another connection; our own beacon is one. */
+const MAX_SUPERSEDED = 3;
+const MINUTE_MS = 60_000;
+/** After so many looks at the door that say so, the upgrade is taken to be stripped. */
+const NO_UPGRADES = 2;
+
+/** An upload; `connect` begins it. */
+export class Upload {
+  readonly #parts: UploadParts;
+  readonly #backoff: Backoff;
+  readonly #delivery: Delivery;
+  readonly #unwatch: () => void;
+  #fields: StartFields;
+  #link: Link | undefined;
+  #isOver = false;
+  #isHttp = typeof WebSocket === "undefined";
+  #noUpgrades = 0;
+  #superseded: number[] = [];
+  #attempt = 0;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(fields: StartFields, parts: UploadParts) {
+    this.#fields = fields;
+    this.#parts = parts;
+    this.#backoff = new Backoff(parts.random);
+    this.#delivery = new Delivery(parts, {
+      onDropped: parts.events.onDropped,
+      onHopeless: () => {
+        this.#fail();
+      },
+      onSilence: () => {
+        this.#drop();
+        parts.events.onChange();
+        this.#retryLater();
+      },
+    });
+    this.#unwatch = watchPolicy(parts.endpoint, parts.guard.wrap(this.#blocked));
+    if (this.#isHttp) {
+      parts.notices.say("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
+    }
+    window.addEventListener("online", this.#retryNow);
+  }
+
+  get fields(): StartFields {
+    return this.#fields;
+  }
+
+  get limits(): Limits {
+    return this.#delivery.limits;
+  }
+
+  /** Whether what is pushed now leaves now. */
+  get isFlowing(): boolean {
+    return this.#delivery.isFlowing;
+  }
+
+  /** Whether it has ended for good: all is stored, or nothing more is wanted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get transport(): Link["kind"] | undefined {
+    return this.isFlowing ? this.#link?.kind : undefined;
+  }
+
+  /** Connects, unless it is connected or on its way to be. */
+  connect(): void {
+    if (this.#isOver || this.#link !== undefined) return;
+    this.#cancelRetry();
+    this.#attempt += 1;
+    const attempt = this.#attempt;
+    this.#parts.guard.start(() => this.#open(attempt));
+  }
+
+  /** Adds chunks, and sends what may be sent. */
+  push(...entries: Entry[]): void {
+    this.#parts.backlog.push(...entries);
+    this.pump();
+  }
+
+  /** Sends what may be sent. */
+  pump(): void {
+    this.#delivery.pump();
+  }
+
+  /** Says something else in `start`: the connection begins anew. */
+  restart(fields: StartFields): void {
+    this.#fields = fields;
+    this.#drop();
+    this.connect();
+  }
+
+  /** Ends the window once everything is stored, and then itself. */
+  finish(): void {
+    const { entries, lastSeq } = this.#parts.backlog;
+    if (entries.length === 0 && lastSeq === 0) {
+      this.close();
+      return;
+    }
+    this.#delivery.finish();
+    if (!this.isFlowing) this.connect();
+  }
+
+  /** Lets the connection go; `connect` makes another. */
+  suspend(): void {
+    this.#attempt += 1;
+    this.#cancelRetry();
+    this.#drop();
+  }
+
+  /** Ends for good. */
+  close(): void {
+    this.#isOver = true;
+    this.suspend();
+    this.#unwatch();
+    window.removeEventListener("online", this.#retryNow);
+  }
+
+  async #open(attempt: number): Promise<void> {
+    const { tokens, endpoint, guard, now, notices } = this.#parts;
+    let token: string;
+    try {
+      token = await tokens.get();
+    } catch (error) {
+      if (attempt === this.#attempt) this.#refused(error);
+      return;
+    }
+    if (attempt !== this.#attempt || this.#isOver) return;
+    notices.clear("unreachable");
+    const start = new Uint8Array(startMessage(this.#fields, now()));
+    const events: LinkEvents = {
+      onReady: guard.wrap(this.#ready),
+      onAck: guard.wrap((throughSeq: number) => {
+        // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
+        this.#backoff.reset();
+        this.#delivery.acked(throughSeq);
+        this.#parts.events.onChange();
+      }),
+      onRejected: guard.wrap((rejected: ChunkRejected) => {
+        this.#delivery.rejected(rejected);
+      }),
+      onCommand: guard.wrap((command: RecorderCommand) => {
+        this.#parts.events.onCommand(command);
+      }),
+      onClosed: guard.wrap((closing: Closing) => {
+        guard.start(() => this.#closed(closing));
+      }),
+    };
+    try {
+      const Way = this.#isHttp ? HttpLink : SocketLink;
+      this.#link = new Way(endpoint, token, start, events, guard);
+    } catch {
+      // Some browsers throw where a policy forbids the connection; it is told as a violation, too.
+      this.#retryLater();
+    }
+  }
+
+  #refused(error: unknown): void {
+    const { notices, events } = this.#parts;
+    if (!(error instanceof Refusal)) throw error;
+    notices.say(error.isFinal ? "refused" : "unreachable", error.message);
+    if (error.isFinal) {
+      this.#fail();
+    } else {
+      this.#retryLater(error.retryAfterMs);
+      events.onChange();
+    }
+  }
+
+  readonly #ready = (ready: RecordingReady): void => {
+    const { events } = this.#parts;
+    this.#delivery.limits = limitsOf(ready);
+    this.#noUpgrades = 0;
+    events.onReady(ready);
+    if (this.#isOver || this.#link === undefined) return;
+    this.#delivery.begin(this.#link, Number(ready.nextSeq));
+    events.onChange();
+    this.pump();
+  };
+
+  async #closed(closing: Closing): Promise<void> {
+    const { events, tokens } = this.#parts;
+    const largest = this.#delivery.largestInFlight;
+    this.#drop();
+    events.onChange();
+    switch (closing.code) {
+      case CloseCode.DONE:
+        if (this.#delivery.isDone) this.close();
+        else this.#retryLater();
+        break;
+      case CloseCode.UNAUTHENTICATED:
+        tokens.forget();
+        if (closing.wasReady) this.connect();
+        else this.#retryLater();
+        break;
+      case CloseCode.BAD_MESSAGE:
+      case CloseCode.FORBIDDEN:
+      case CloseCode.NOT_FOUND:
+        this.#unwanted(closing);
+        break;
+      case CloseCode.SUPERSEDED:
+        this.#supersede();
+        break;
+      case CloseCode.TOO_LARGE:
+        if (largest !== undefined) await this.#delivery.split(largest);
+        this.#retryLater();
+        break;
+      default:
+        if (closing.code === CloseCode.BROKEN && !closing.wasOpen) await this.#look();
+        else this.#retryLater(closing.retryAfterMs);
+    }
+  }
+
+  /** Finds out why a WebSocket did not come about. */
+  async #look(): Promise<void> {
+    const { endpoint, tokens, notices } = this.#parts;
+    const token = tokens.present;
+    const attempt = this.#attempt;
+    const look = token === undefined ? undefined : await lookAtDoor(endpoint, token);
+    if (attempt !== this.#attempt || this.#isOver) return;
+    if (look?.kind === "page_refused") {
+      notices.say("refused", `${endpoint} does not record pages of ${location.origin}`);
+      this.#fail();
+      return;
+    }
+    if (look?.kind === "token_refused") tokens.forget();
+    if (look?.kind === "no_upgrade") {
+      this.#noUpgrades += 1;
+      if (this.#noUpgrades >= NO_UPGRADES) {
+        this.#useHttp(
+          "no_upgrade",
+          `no WebSocket gets through to ${endpoint}: events are sent by POST. Is there a proxy that strips the upgrade?`,
+        );
+        return;
+      }
+    }
+    this.#retryLater(look?.kind === "wait" ? look.retryAfterMs : undefined);
+  }
+
+  #useHttp(code: string, message: string): void {
+    this.#parts.notices.say(code, message);
+    this.#isHttp = true;
+    this.#drop();
+    this.connect();
+  }
+
+  readonly #blocked = (what: Blocked): void => {
+    const { endpoint, notices } = this.#parts;
+    const advice = policyAdvice(endpoint);
+    if (what === "websocket") {
+      if (!this.#isHttp)
+        this.#useHttp(
+          "csp",
+          `the page's policy forbids WebSockets to ${endpoint}: events are sent by POST; better, ${advice}`,
+        );
+      return;
+    }
+    notices.say("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
+    this.#fail();
+  };
+
+  #unwanted({ word, code }: Closing): void {
+    const { notices, events, endpoint } = this.#parts;
+    const isEnded = word === "session_deleted" || word === "recording_stopped";
+    if (!isEnded) {
+      const why =
+        code === CloseCode.BAD_MESSAGE
+          ? "is this device's clock right, and is the recorder as new as the installation?"
+          : "does the key belong to it?";
+      notices.say("refused", `${endpoint} refuses this recording (${word || code}): ${why}`);
+    }
+    this.close();
+    if (isEnded) events.onStopped();
+    else events.onFailed();
+  }
+
+  #supersede(): void {
+    const nowMs = this.#parts.now();
+    this.#superseded = [...this.#superseded.filter((time) => time > nowMs - MINUTE_MS), nowMs];
+    if (this.#superseded.length > MAX_SUPERSEDED) {
+      this.close();
+      this.#parts.events.onContested();
+    } else this.#retryLater();
+  }
+
+  #retryLater(leastMs = 0): void {
+    if (this.#isOver) return;
+    this.#cancelRetry();
+    const waitMs = Math.max(this.#backoff.next(), leastMs);
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.connect();
+    }, waitMs);
+  }
+
+  readonly #retryNow = (): void => {
+    if (this.#retry !== undefined) this.connect();
+  };
+
+  #cancelRetry(): void {
+    if (this.#retry !== undefined) clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  #drop(): void {
+    this.#link?.close();
+    this.#link = undefined;
+    this.#delivery.stop();
+  }
+
+  #fail(): void {
+    this.close();
+    this.#parts.events.onFailed();
+  }
+}

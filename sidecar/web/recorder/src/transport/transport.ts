@@ -1,0 +1,78 @@
+// A way to the installation: a WebSocket, or POST /record where there is none. Both carry the same messages.
+import type {
+  ChunkRejected,
+  RecorderCommand,
+  RecordingReady,
+  RecordSessionResponse,
+} from "@contract/audit/v1/audit_service_pb";
+import type { Entry } from "../buffer/sendQueue";
+
+/** Close codes of docs/websocket.md; HTTP statuses are told in the same numbers. */
+export const CloseCode = {
+  DONE: 1000,
+  GOING_AWAY: 1001,
+  /** No close frame: the connection broke, or was never there. */
+  BROKEN: 1006,
+  BAD_MESSAGE: 4400,
+  UNAUTHENTICATED: 4401,
+  FORBIDDEN: 4403,
+  NOT_FOUND: 4404,
+  SUPERSEDED: 4409,
+  TOO_LARGE: 4413,
+  RATE_LIMITED: 4429,
+  INTERNAL: 4500,
+  UNAVAILABLE: 4503,
+} as const;
+
+/** How a link ended. */
+export interface Closing {
+  readonly code: number;
+  /** A short machine word. */
+  readonly word: string;
+  /** Whether the connection came about at all. */
+  readonly wasOpen: boolean;
+  /** Whether `ready` had come. */
+  readonly wasReady: boolean;
+  /** How long the installation wants to be left alone. */
+  readonly retryAfterMs?: number;
+}
+
+/** What comes over a link. After `onClosed` nothing comes. */
+export interface LinkEvents {
+  readonly onReady: (ready: RecordingReady) => void;
+  readonly onAck: (throughSeq: number) => void;
+  readonly onRejected: (rejected: ChunkRejected) => void;
+  readonly onCommand: (command: RecorderCommand) => void;
+  readonly onClosed: (closing: Closing) => void;
+}
+
+/** One connection, from `start` on. */
+export interface Link {
+  readonly kind: "websocket" | "http";
+  /** Sends a chunk that has its seq. */
+  send(entry: Entry): void;
+  /** Says that the window has ended; the server closes when everything is stored. */
+  end(lastSeq: number): void;
+  /** Closes. `onClosed` is not called. */
+  close(): void;
+}
+
+/** Hands a message of the server to whom it concerns. One of a kind that this version does not know is passed over. */
+export function dispatch(message: RecordSessionResponse["message"], events: LinkEvents): void {
+  switch (message.case) {
+    case "ready":
+      events.onReady(message.value);
+      break;
+    case "ack":
+      events.onAck(Number(message.value.throughSeq));
+      break;
+    case "rejected":
+      events.onRejected(message.value);
+      break;
+    case "command":
+      events.onCommand(message.value);
+      break;
+    case undefined:
+      break;
+  }
+}
