@@ -1,11 +1,11 @@
 // What pages call. None of it throws.
-import { Guard } from "./support/errorBoundary";
 import { type RecorderOptions, resolveOptions } from "./options";
 import { Recorder } from "./recorder";
+import { ErrorBoundary } from "./support/errorBoundary";
 import { Notices, type RecorderStatus } from "./support/status";
 
 const notices = new Notices();
-const guard = new Guard(notices);
+const boundary = new ErrorBoundary(notices);
 let recorder: Recorder | undefined;
 let base = "";
 
@@ -16,10 +16,10 @@ export function setDefaultEndpoint(url: string): void {
 
 /** Begins to record this page. While it is being recorded already, nothing happens. */
 export function start(options: RecorderOptions): void {
-  guard.run(() => {
+  boundary.run(() => {
     if (recorder !== undefined) return;
     const { options: resolved, problems } = resolveOptions(options, base === "" ? location.origin : base);
-    for (const problem of problems) notices.say(`option_${problem.split(" ")[0] ?? ""}`, problem);
+    for (const problem of problems) notices.report(`option_${problem.split(" ")[0] ?? ""}`, problem);
     if (resolved === undefined) return;
     recorder = new Recorder(resolved, notices);
     recorder.start();
@@ -28,7 +28,7 @@ export function start(options: RecorderOptions): void {
 
 /** Ends the recording of this page: what was recorded is still sent. */
 export function stop(): void {
-  guard.run(() => {
+  boundary.run(() => {
     recorder?.stop();
     recorder = undefined;
   });
@@ -36,9 +36,9 @@ export function stop(): void {
 
 /** Names the visitor in the site's own terms, at most 256 characters; "" is nobody in particular. */
 export function identify(actorId: string): void {
-  guard.run(() => {
+  boundary.run(() => {
     if (typeof actorId === "string" && actorId.length <= 256) recorder?.identify(actorId);
-    else notices.say("identify", "identify() takes a text of at most 256 characters");
+    else notices.report("identify", "identify() takes a text of at most 256 characters");
   });
 }
 

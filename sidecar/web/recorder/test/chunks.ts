@@ -1,5 +1,5 @@
 // Chunks for tests.
-import type { Entry } from "../src/buffer/sendQueue";
+import type { Entry } from "../src/wire/entry";
 
 /** Returns a chunk of so many bytes that was recorded at a time, in seconds. */
 export function chunk(seconds: number, bytes = 10, changes: Partial<Entry> = {}): Entry {

@@ -1,9 +1,9 @@
 // Batches become chunks: gzip where the browser can, and none larger than the installation takes.
 import { EventType } from "@rrweb/types";
-import type { Entry } from "./sendQueue";
-import type { Batch } from "./eventBuffer";
-import { droppedEntry } from "./droppedEvents";
+import type { Entry } from "../wire/entry";
 import type { Limits } from "../wire/messages";
+import { droppedEntry } from "./droppedEvents";
+import type { Batch } from "./eventBuffer";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -1,37 +1,9 @@
 // What was given up, and the event that says so where it is missing.
 import { EventType } from "@rrweb/types";
-import { CONFIRMED, type Entry } from "./sendQueue";
+import { CONFIRMED, type Entry, type Loss, type LossReason } from "../wire/entry";
 
 /** Custom event whose payload is a Loss: something is missing here. */
 export const DROPPED_TAG = "afterimage.dropped";
-
-/** Why events are missing. */
-export type LossReason =
-  /** The installation could not be reached for so long that the queue was full. */
-  | "queue_full"
-  /** The page was left before it could be sent. */
-  | "page_left"
-  /** One event is larger than the installation takes. */
-  | "too_large"
-  /** The installation refused it. */
-  | "rejected"
-  /** The privacy policy has changed since it was recorded. */
-  | "policy_changed"
-  /** Another tab recorded under the same window. */
-  | "window_taken"
-  /** It could not be written as JSON. */
-  | "unreadable";
-
-/** How much is missing, and when it happened. */
-export interface Loss {
-  readonly reason: LossReason;
-  readonly events: number;
-  readonly bytes: number;
-  readonly fromMs: number;
-  readonly toMs: number;
-  /** In words, where there is more to say. */
-  readonly detail?: string;
-}
 
 /** Returns both as one. */
 export function mergeLosses(first: Loss, second: Loss): Loss {

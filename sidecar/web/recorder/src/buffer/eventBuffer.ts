@@ -10,11 +10,11 @@ export interface Batch {
 }
 
 /** What the gatherer needs of its surroundings. */
-export interface GathererParts {
+export interface EventBufferParts {
   /** Takes a batch. */
   readonly onBatch: (batch: Batch) => void;
   /** Masks an event as the policy wants it; rrweb has done its part before. */
-  readonly clean: (event: eventWithTime) => eventWithTime;
+  readonly mask: (event: eventWithTime) => eventWithTime;
   /** Told of an event that could not be written down. */
   readonly onUnreadable: (event: eventWithTime) => void;
   /** Whether a batch would leave at once. If not, batches are cut by size only, so that a long wait makes few of them. */
@@ -26,8 +26,8 @@ const SLICE_MS = 8;
 const IDLE_TIMEOUT_MS = 400;
 
 /** Gathers. */
-export class Gatherer {
-  readonly #parts: GathererParts;
+export class EventBuffer {
+  readonly #parts: EventBufferParts;
   readonly #fullChars: number;
   #raw: eventWithTime[] = [];
   #texts: string[] = [];
@@ -44,7 +44,7 @@ export class Gatherer {
    * @param intervalMs - How long a batch gathers.
    * @param fullChars - At so many characters of JSON it is cut before.
    */
-  constructor(parts: GathererParts, intervalMs: number, fullChars: number) {
+  constructor(parts: EventBufferParts, intervalMs: number, fullChars: number) {
     this.#parts = parts;
     this.#fullChars = fullChars;
     this.#intervalMs = intervalMs;
@@ -118,7 +118,7 @@ export class Gatherer {
     if (event.type === EventType.Meta) this.#cut();
     let text: string;
     try {
-      text = JSON.stringify(this.#parts.clean(event));
+      text = JSON.stringify(this.#parts.mask(event));
     } catch {
       this.#parts.onUnreadable(event);
       return;

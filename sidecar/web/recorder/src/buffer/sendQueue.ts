@@ -1,26 +1,6 @@
 // Chunks that are not acknowledged yet, in order: waiting for their turn, or on their way.
-import { droppedEntry, type Loss, lossOf, mergeLosses } from "./droppedEvents";
-
-/** A chunk on this side of the wire. */
-export interface Entry {
-  /** Its number, given when it is sent for the first time; 0: not yet. */
-  seq: number;
-  readonly payload: Uint8Array<ArrayBuffer>;
-  readonly isGzip: boolean;
-  /** Number of events in it. */
-  readonly events: number;
-  readonly firstMs: number;
-  readonly lastMs: number;
-  /** Whether a replay can begin with it. */
-  readonly hasSnapshot: boolean;
-  /** Version of the privacy policy that it was recorded under; CONFIRMED: it may leave in any case. */
-  readonly policy: string;
-  /** Set where it stands for what was given up. */
-  readonly loss?: Loss | undefined;
-}
-
-/** Instead of a policy's version: a server has confirmed it already, or there is nothing of the page in it. */
-export const CONFIRMED = "";
+import type { Entry } from "../wire/entry";
+import { droppedEntry, lossOf, mergeLosses } from "./droppedEvents";
 
 /** So many chunks may be on their way at once: with an ack each 50 ms, this is well below 100 frames a second. */
 const MAX_IN_FLIGHT = 32;
@@ -31,7 +11,7 @@ const MAX_IN_FLIGHT = 32;
  *
  * @param maxBytes - The bound.
  */
-export class Backlog {
+export class SendQueue {
   readonly #maxBytes: number;
   #entries: Entry[] = [];
   #nextSeq = 1;

@@ -3,10 +3,10 @@ import { record } from "@rrweb/record";
 import { getRecordConsolePlugin } from "@rrweb/rrweb-plugin-console-record";
 import { getRecordNetworkPlugin } from "@rrweb/rrweb-plugin-network-record";
 import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } from "@rrweb/types";
-import type { Guard } from "../support/errorBoundary";
-import type { ResolvedOptions } from "../options";
-import { PageWatch } from "./page";
 import type { AppliedPolicy } from "../masking/policy";
+import type { ResolvedOptions } from "../options";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import { PageWatch } from "./page";
 
 /** What a capture tells. */
 export interface CaptureEvents {
@@ -36,7 +36,7 @@ export const MANY_ELEMENTS = 50_000;
 export class Capture {
   readonly #options: ResolvedOptions;
   readonly #events: CaptureEvents;
-  readonly #guard: Guard;
+  readonly #boundary: ErrorBoundary;
   readonly #page: PageWatch;
   readonly #stop: (() => void) | undefined;
   #snapshotAtMs = 0;
@@ -44,19 +44,19 @@ export class Capture {
   #wanted: ReturnType<typeof setTimeout> | undefined;
   #isOver = false;
 
-  constructor(options: ResolvedOptions, policy: AppliedPolicy, events: CaptureEvents, guard: Guard) {
+  constructor(options: ResolvedOptions, policy: AppliedPolicy, events: CaptureEvents, boundary: ErrorBoundary) {
     this.#options = options;
     this.#events = events;
-    this.#guard = guard;
+    this.#boundary = boundary;
     this.#page = new PageWatch(
       addCustomEvent,
       (node) => record.mirror.getId(node),
-      guard,
+      boundary,
       (url) => policy.rules.url(url),
     );
     const beganMs = performance.now();
     this.#stop = record({
-      emit: guard.wrap((event: eventWithTime) => {
+      emit: boundary.wrap((event: eventWithTime) => {
         this.#take(event);
       }),
       recordAfter: "DOMContentLoaded",
@@ -67,7 +67,7 @@ export class Capture {
       slimDOMOptions: { ...SLIM },
       plugins: this.#plugins(policy),
       errorHandler: (error: unknown) => {
-        guard.failed(error);
+        boundary.failed(error);
         return true;
       },
       ...policy.masking,
@@ -98,7 +98,7 @@ export class Capture {
     this.#isOver = true;
     if (this.#wanted !== undefined) clearTimeout(this.#wanted);
     this.#page.stop();
-    this.#guard.run(() => this.#stop?.());
+    this.#boundary.run(() => this.#stop?.());
   }
 
   #take(event: eventWithTime): void {
@@ -153,7 +153,7 @@ export class Capture {
     if (observer === undefined) return plugin;
     return {
       ...plugin,
-      observer: (callback, win, options) => this.#guard.run(() => observer(callback, win, options)) ?? noop,
+      observer: (callback, win, options) => this.#boundary.run(() => observer(callback, win, options)) ?? noop,
     };
   }
 }

@@ -1,5 +1,5 @@
 // What rrweb does not tell of a page: how large it is, where its frames are, and that its address has changed.
-import type { Guard } from "../support/errorBoundary";
+import type { ErrorBoundary } from "../support/errorBoundary";
 
 /** Custom event with the page's size; docs/definitions.md says what is made of it. */
 export const PAGE_TAG = "afterimage.page";
@@ -20,8 +20,8 @@ interface FramePlace {
 export class PageWatch {
   readonly #emit: (tag: string, payload: unknown) => void;
   readonly #idOf: (node: Node) => number;
-  readonly #guard: Guard;
-  readonly #cleanUrl: (url: string) => string;
+  readonly #boundary: ErrorBoundary;
+  readonly #maskUrl: (url: string) => string;
   readonly #ends: (() => void)[] = [];
   #href = location.href;
   #measured = "";
@@ -30,22 +30,22 @@ export class PageWatch {
   /**
    * @param emit - Adds a Custom event.
    * @param idOf - Returns a node's id in the recording; -1: it has none.
-   * @param cleanUrl - Masks a URL.
+   * @param maskUrl - Masks a URL.
    */
   constructor(
     emit: (tag: string, payload: unknown) => void,
     idOf: (node: Node) => number,
-    guard: Guard,
-    cleanUrl: (url: string) => string,
+    boundary: ErrorBoundary,
+    maskUrl: (url: string) => string,
   ) {
     this.#emit = emit;
     this.#idOf = idOf;
-    this.#guard = guard;
-    this.#cleanUrl = cleanUrl;
-    const later = guard.wrap(() => {
+    this.#boundary = boundary;
+    this.#maskUrl = maskUrl;
+    const later = boundary.wrap(() => {
       this.#measureLater();
     });
-    const moved = guard.wrap(() => {
+    const moved = boundary.wrap(() => {
       this.#moved();
     });
     this.#listen("resize", later);
@@ -72,7 +72,7 @@ export class PageWatch {
 
   stop(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
-    for (const end of this.#ends.splice(0)) this.#guard.run(end);
+    for (const end of this.#ends.splice(0)) this.#boundary.run(end);
   }
 
   #measureLater(): void {
@@ -81,7 +81,7 @@ export class PageWatch {
 
   readonly #measure = (): void => {
     this.#timer = undefined;
-    this.#guard.run(() => {
+    this.#boundary.run(() => {
       const root = document.documentElement;
       const body = document.body as HTMLElement | null;
       // The body of some pages scrolls in the root's place (quirks mode, or height: 100% on both).
@@ -113,7 +113,7 @@ export class PageWatch {
   #moved(): void {
     if (location.href === this.#href) return;
     this.#href = location.href;
-    this.#emit(URL_TAG, { href: this.#cleanUrl(location.href) });
+    this.#emit(URL_TAG, { href: this.#maskUrl(location.href) });
     this.#measureLater();
   }
 

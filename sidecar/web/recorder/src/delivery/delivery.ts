@@ -1,12 +1,13 @@
 // The chunks of one window over links that are ready: what may be sent is sent, what is refused is mended, and a link that
 // says nothing is noticed.
 import { type ChunkRejected, RejectReason } from "@contract/audit/v1/audit_service_pb";
-import type { Backlog, Entry } from "../buffer/sendQueue";
-import type { Guard } from "../support/errorBoundary";
-import type { Link } from "../transport/transport";
-import { droppedEntry, lossOf } from "../buffer/droppedEvents";
 import { repack } from "../buffer/chunkPacker";
+import { droppedEntry, lossOf } from "../buffer/droppedEvents";
+import type { SendQueue } from "../buffer/sendQueue";
+import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Notices } from "../support/status";
+import type { Transport } from "../transport/transport";
+import type { Entry } from "../wire/entry";
 import { DEFAULT_LIMITS, type Limits } from "../wire/messages";
 
 /** What a delivery tells. */
@@ -21,8 +22,8 @@ export interface DeliveryEvents {
 
 /** What a delivery is made of. */
 export interface DeliveryParts {
-  readonly backlog: Backlog;
-  readonly guard: Guard;
+  readonly queue: SendQueue;
+  readonly boundary: ErrorBoundary;
   readonly notices: Notices;
 }
 
@@ -37,7 +38,7 @@ export class Delivery {
   limits: Limits = DEFAULT_LIMITS;
   readonly #parts: DeliveryParts;
   readonly #events: DeliveryEvents;
-  #link: Link | undefined;
+  #transport: Transport | undefined;
   #isFinishing = false;
   #isEndSent = false;
   /** Something at the front is being replaced. */
@@ -50,14 +51,14 @@ export class Delivery {
     this.#events = events;
   }
 
-  /** Whether there is a link. */
+  /** Whether there is a transport. */
   get isFlowing(): boolean {
-    return this.#link !== undefined;
+    return this.#transport !== undefined;
   }
 
   /** Whether everything is stored, and nothing more comes. */
   get isDone(): boolean {
-    return this.#isFinishing && this.#parts.backlog.entries.length === 0;
+    return this.#isFinishing && this.#parts.queue.entries.length === 0;
   }
 
   /** The largest chunk that is on its way. */
@@ -69,18 +70,18 @@ export class Delivery {
   }
 
   /** Goes on over a link whose server wants `nextSeq`; `pump` sends. */
-  begin(link: Link, nextSeq: number): void {
-    this.#link = link;
+  begin(transport: Transport, nextSeq: number): void {
+    this.#transport = transport;
     this.#ignoredGaps = 0;
-    this.#parts.backlog.resume(nextSeq);
+    this.#parts.queue.resume(nextSeq);
   }
 
   /** The link is gone. */
   stop(): void {
     this.#cancelSilence();
-    this.#link = undefined;
+    this.#transport = undefined;
     this.#isEndSent = false;
-    this.#parts.backlog.disconnected();
+    this.#parts.queue.disconnected();
   }
 
   /** Says that the window has ended, once everything is stored. */
@@ -91,33 +92,33 @@ export class Delivery {
 
   /** Sends what may be sent. */
   pump(): void {
-    const { backlog } = this.#parts;
-    const link = this.#link;
-    if (link === undefined || this.#isHeld) return;
+    const { queue } = this.#parts;
+    const transport = this.#transport;
+    if (transport === undefined || this.#isHeld) return;
     for (;;) {
-      const entry = backlog.take(Math.min(WINDOW_BYTES, this.limits.maxUnackedBytes));
+      const entry = queue.take(Math.min(WINDOW_BYTES, this.limits.maxUnackedBytes));
       if (entry === undefined) break;
-      link.send(entry);
+      transport.send(entry);
       this.#expectNews();
     }
     if (this.isDone && !this.#isEndSent) {
       this.#isEndSent = true;
-      link.end(backlog.lastSeq);
+      transport.end(queue.lastSeq);
     }
   }
 
   /** What there is up to this seq is stored. */
   acked(throughSeq: number): void {
-    const { backlog } = this.#parts;
+    const { queue } = this.#parts;
     this.#cancelSilence();
-    backlog.ack(throughSeq);
-    if (backlog.inFlight > 0) this.#expectNews();
+    queue.ack(throughSeq);
+    if (queue.inFlight > 0) this.#expectNews();
     this.pump();
   }
 
   /** A chunk is not stored: it is sent again, in parts, or given up, by the reason. */
   rejected(rejected: ChunkRejected): void {
-    const { backlog, guard } = this.#parts;
+    const { queue, boundary } = this.#parts;
     const seq = Number(rejected.seq);
     this.#cancelSilence();
     if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
@@ -128,22 +129,22 @@ export class Delivery {
     const onTheirWay = this.#inFlight;
     this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
     const bad = onTheirWay.find((entry) => entry.seq === seq);
-    backlog.rewind(Number(rejected.expectedSeq));
+    queue.rewind(Number(rejected.expectedSeq));
     if (rejected.reason === RejectReason.GAP || bad === undefined) this.pump();
-    else if (rejected.reason === RejectReason.TOO_LARGE) guard.start(() => this.split(bad));
+    else if (rejected.reason === RejectReason.TOO_LARGE) boundary.start(() => this.split(bad));
     else this.#giveUp(bad, rejected.message);
   }
 
   /** Puts smaller chunks in the place of one that is too large; nothing is sent meanwhile. */
   async split(entry: Entry): Promise<void> {
-    const { backlog, notices } = this.#parts;
+    const { queue, notices } = this.#parts;
     this.#isHeld = true;
     try {
       const parts = await repack(entry, this.limits);
-      backlog.replace(entry, parts);
+      queue.replace(entry, parts);
       const lost = parts.filter((part) => part.loss !== undefined);
       if (lost.length > 0) {
-        notices.say("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
+        notices.report("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
         this.#events.onDropped(lost.length);
       }
     } finally {
@@ -153,26 +154,29 @@ export class Delivery {
   }
 
   get #inFlight(): readonly Entry[] {
-    const { backlog } = this.#parts;
-    return backlog.entries.slice(0, backlog.inFlight);
+    const { queue } = this.#parts;
+    return queue.entries.slice(0, queue.inFlight);
   }
 
   #giveUp(entry: Entry, message: string): void {
-    const { backlog, notices } = this.#parts;
+    const { queue, notices } = this.#parts;
     if (entry.loss !== undefined) {
-      notices.say("rejected", `the installation refuses what is recorded (${message}): is this device's clock right?`);
+      notices.report(
+        "rejected",
+        `the installation refuses what is recorded (${message}): is this device's clock right?`,
+      );
       this.#events.onHopeless();
       return;
     }
-    notices.say("rejected", `the installation refused ${entry.events} events: ${message}`);
-    backlog.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
+    notices.report("rejected", `the installation refused ${entry.events} events: ${message}`);
+    queue.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
     this.#events.onDropped(entry.events);
     this.pump();
   }
 
   #expectNews(): void {
     this.#silence ??= setTimeout(
-      this.#parts.guard.wrap(() => {
+      this.#parts.boundary.wrap(() => {
         this.#silence = undefined;
         this.#events.onSilence();
       }),

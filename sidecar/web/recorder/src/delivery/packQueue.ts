@@ -1,14 +1,15 @@
 // Batches on their way into chunks, one after the other: packing takes a moment, and the order of events must hold.
-import type { Backlog, Entry } from "../buffer/sendQueue";
-import type { Batch } from "../buffer/eventBuffer";
-import type { Guard } from "../support/errorBoundary";
 import { pack, plainEntry } from "../buffer/chunkPacker";
-import type { Upload } from "./uploader";
+import type { Batch } from "../buffer/eventBuffer";
+import type { SendQueue } from "../buffer/sendQueue";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import type { Entry } from "../wire/entry";
+import type { Uploader } from "./uploader";
 
 /** Where the chunks of a window go. */
 export interface WindowUpload {
-  readonly backlog: Backlog;
-  readonly upload: Upload;
+  readonly queue: SendQueue;
+  readonly uploader: Uploader;
 }
 
 interface Job {
@@ -20,14 +21,14 @@ interface Job {
 }
 
 /** Packs what is added. */
-export class Packing {
-  readonly #guard: Guard;
+export class PackQueue {
+  readonly #boundary: ErrorBoundary;
   readonly #onPacked: (entries: readonly Entry[], window: WindowUpload) => void;
   #jobs: Job[] = [];
   #chain: Promise<void> = Promise.resolve();
 
-  constructor(guard: Guard, onPacked: (entries: readonly Entry[], window: WindowUpload) => void) {
-    this.#guard = guard;
+  constructor(boundary: ErrorBoundary, onPacked: (entries: readonly Entry[], window: WindowUpload) => void) {
+    this.#boundary = boundary;
     this.#onPacked = onPacked;
   }
 
@@ -47,7 +48,7 @@ export class Packing {
     this.#chain = this.#chain
       .then(() => this.#pack(job))
       .catch((error: unknown) => {
-        this.#guard.failed(error);
+        this.#boundary.failed(error);
       });
   }
 
@@ -63,14 +64,14 @@ export class Packing {
   finishNow(): void {
     for (const job of this.#jobs) {
       job.isTaken = true;
-      job.window.backlog.push(plainEntry(job.batch, job.policy));
+      job.window.queue.push(plainEntry(job.batch, job.policy));
     }
     this.#jobs = [];
   }
 
   async #pack(job: Job): Promise<void> {
     if (job.isTaken) return;
-    const entries = await pack(job.batch, job.policy, job.window.upload.limits);
+    const entries = await pack(job.batch, job.policy, job.window.uploader.limits);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
     if (job.isTaken) return;
     this.#jobs = this.#jobs.filter((other) => other !== job);

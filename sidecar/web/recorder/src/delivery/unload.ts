@@ -1,10 +1,10 @@
 // What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
-import { CONFIRMED, type Entry } from "../buffer/sendQueue";
+import { lossOf } from "../buffer/droppedEvents";
+import type { KeyValueStore } from "../support/keyValueStore";
 import { recordBody } from "../transport/http";
-import { type Loss, lossOf } from "../buffer/droppedEvents";
-import type { WindowUpload } from "./packQueue";
-import type { Shelf } from "../support/keyValueStore";
+import { CONFIRMED, type Entry, type Loss } from "../wire/entry";
 import { chunkMessage, startMessage } from "../wire/messages";
+import type { WindowUpload } from "./packQueue";
 
 const LEFT = "left";
 
@@ -20,30 +20,31 @@ const KEPT_BYTES = 1024 * 1024;
  * @param token - The token; undefined: there is none that holds.
  * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed.
  */
-export function sendLast(
-  { backlog, upload }: WindowUpload,
+export function sendUnsent(
+  { queue, uploader }: WindowUpload,
   url: string,
   token: string | undefined,
   mayLeave: (entry: Entry) => boolean,
 ): void {
-  const { entries } = backlog;
+  const { entries } = queue;
   if (entries.length === 0) return;
-  backlog.numberAll();
-  if (upload.isOver || token === undefined || !entries.every(mayLeave)) return;
+  queue.numberAll();
+  if (uploader.isOver || token === undefined || !entries.every(mayLeave)) return;
   const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
   // A beacon ends the socket's stream, so it is one or the other.
-  if (bytes > BEACON_BYTES) upload.pump();
-  else navigator.sendBeacon(url, recordBody(token, startMessage(upload.fields, Date.now()), entries.map(chunkMessage)));
+  if (bytes > BEACON_BYTES) uploader.pump();
+  else
+    navigator.sendBeacon(url, recordBody(token, startMessage(uploader.fields, Date.now()), entries.map(chunkMessage)));
 }
 
 /** What was left by the page before this one, in the same window. */
-export interface Left {
+export interface Unsent {
   readonly entries: readonly Entry[];
   /** What did not fit. */
   readonly loss: Loss | undefined;
 }
 
-interface Kept {
+interface StoredUnsent {
   readonly window: string;
   readonly entries: readonly (Omit<Entry, "payload"> & { readonly payload: string })[];
   readonly loss?: Loss | undefined;
@@ -57,8 +58,8 @@ interface Kept {
  * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page begins without.
  * @returns Whether the next page will find them.
  */
-export function keep(
-  shelf: Shelf,
+export function saveUnsent(
+  store: KeyValueStore,
   window: string,
   entries: readonly Entry[],
   mayLeave: (entry: Entry) => boolean,
@@ -67,7 +68,7 @@ export function keep(
   const fitting = entries.findIndex((entry) => (bytes += entry.payload.length) > KEPT_BYTES);
   const kept = fitting < 0 ? entries : entries.slice(0, fitting);
   const rest = entries.slice(kept.length).filter((entry) => entry.loss === undefined);
-  return shelf.set(LEFT, {
+  return store.set(LEFT, {
     window,
     entries: kept.map((entry) => ({
       ...entry,
@@ -75,13 +76,13 @@ export function keep(
       payload: toBase64(entry.payload),
     })),
     loss: rest.length > 0 ? lossOf("page_left", rest) : undefined,
-  } satisfies Kept);
+  } satisfies StoredUnsent);
 }
 
 /** Returns what the page before this one has left for `window`, and takes it off the shelf. */
-export function takeLeft(shelf: Shelf, window: string): Left | undefined {
-  const kept = shelf.get(LEFT) as Kept | undefined;
-  shelf.remove(LEFT);
+export function takeUnsent(store: KeyValueStore, window: string): Unsent | undefined {
+  const kept = store.get(LEFT) as StoredUnsent | undefined;
+  store.remove(LEFT);
   if (kept?.window !== window) return undefined;
   try {
     const entries = kept.entries.map((entry) => ({ ...entry, payload: fromBase64(entry.payload) }));

@@ -1,19 +1,20 @@
 // The way of one window's chunks to storage: connects, has them delivered, and begins again when it breaks.
 import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
-import type { Backlog, Entry } from "../buffer/sendQueue";
+import type { SendQueue } from "../buffer/sendQueue";
 import { Backoff } from "../support/backoff";
-import { Delivery } from "./delivery";
-import { lookAtDoor, policyAdvice, watchPolicy, type Blocked } from "../transport/diagnose";
-import type { Guard } from "../support/errorBoundary";
-import { type Closing, CloseCode, type Link, type LinkEvents } from "../transport/transport";
-import { HttpLink } from "../transport/http";
-import { SocketLink } from "../transport/websocket";
+import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Notices } from "../support/status";
+import { type BlockedConnection, diagnose, securityPolicyAdvice, watchSecurityPolicy } from "../transport/diagnose";
+import { HttpTransport } from "../transport/http";
 import { Refusal, type TokenSource } from "../transport/token";
+import { CloseCode, type Closing, type Transport, type TransportEvents } from "../transport/transport";
+import { WebSocketTransport } from "../transport/websocket";
+import type { Entry } from "../wire/entry";
 import { type Limits, limitsOf, type StartFields, startMessage } from "../wire/messages";
+import { Delivery } from "./delivery";
 
 /** What an upload tells. */
-export interface UploadEvents {
+export interface UploaderEvents {
   /** The server has answered `start`; nothing was sent yet, and what is taken out of the backlog now never is. */
   readonly onReady: (ready: RecordingReady) => void;
   /** It is connected, or is no longer. */
@@ -30,13 +31,13 @@ export interface UploadEvents {
 }
 
 /** What an upload is made of. */
-export interface UploadParts {
+export interface UploaderParts {
   readonly endpoint: string;
   readonly tokens: TokenSource;
-  readonly backlog: Backlog;
-  readonly guard: Guard;
+  readonly queue: SendQueue;
+  readonly boundary: ErrorBoundary;
   readonly notices: Notices;
-  readonly events: UploadEvents;
+  readonly events: UploaderEvents;
   readonly now: () => number;
   readonly random?: () => number;
 }
@@ -48,13 +49,13 @@ const MINUTE_MS = 60_000;
 const NO_UPGRADES = 2;
 
 /** An upload; `connect` begins it. */
-export class Upload {
-  readonly #parts: UploadParts;
+export class Uploader {
+  readonly #parts: UploaderParts;
   readonly #backoff: Backoff;
   readonly #delivery: Delivery;
   readonly #unwatch: () => void;
   #fields: StartFields;
-  #link: Link | undefined;
+  #transport: Transport | undefined;
   #isOver = false;
   #isHttp = typeof WebSocket === "undefined";
   #noUpgrades = 0;
@@ -62,7 +63,7 @@ export class Upload {
   #attempt = 0;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(fields: StartFields, parts: UploadParts) {
+  constructor(fields: StartFields, parts: UploaderParts) {
     this.#fields = fields;
     this.#parts = parts;
     this.#backoff = new Backoff(parts.random);
@@ -77,9 +78,9 @@ export class Upload {
         this.#retryLater();
       },
     });
-    this.#unwatch = watchPolicy(parts.endpoint, parts.guard.wrap(this.#blocked));
+    this.#unwatch = watchSecurityPolicy(parts.endpoint, parts.boundary.wrap(this.#blocked));
     if (this.#isHttp) {
-      parts.notices.say("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
+      parts.notices.report("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
     }
     window.addEventListener("online", this.#retryNow);
   }
@@ -102,22 +103,22 @@ export class Upload {
     return this.#isOver;
   }
 
-  get transport(): Link["kind"] | undefined {
-    return this.isFlowing ? this.#link?.kind : undefined;
+  get transportKind(): Transport["kind"] | undefined {
+    return this.isFlowing ? this.#transport?.kind : undefined;
   }
 
   /** Connects, unless it is connected or on its way to be. */
   connect(): void {
-    if (this.#isOver || this.#link !== undefined) return;
+    if (this.#isOver || this.#transport !== undefined) return;
     this.#cancelRetry();
     this.#attempt += 1;
     const attempt = this.#attempt;
-    this.#parts.guard.start(() => this.#open(attempt));
+    this.#parts.boundary.start(() => this.#open(attempt));
   }
 
   /** Adds chunks, and sends what may be sent. */
   push(...entries: Entry[]): void {
-    this.#parts.backlog.push(...entries);
+    this.#parts.queue.push(...entries);
     this.pump();
   }
 
@@ -135,7 +136,7 @@ export class Upload {
 
   /** Ends the window once everything is stored, and then itself. */
   finish(): void {
-    const { entries, lastSeq } = this.#parts.backlog;
+    const { entries, lastSeq } = this.#parts.queue;
     if (entries.length === 0 && lastSeq === 0) {
       this.close();
       return;
@@ -160,7 +161,7 @@ export class Upload {
   }
 
   async #open(attempt: number): Promise<void> {
-    const { tokens, endpoint, guard, now, notices } = this.#parts;
+    const { tokens, endpoint, boundary, now, notices } = this.#parts;
     let token: string;
     try {
       token = await tokens.get();
@@ -171,27 +172,27 @@ export class Upload {
     if (attempt !== this.#attempt || this.#isOver) return;
     notices.clear("unreachable");
     const start = new Uint8Array(startMessage(this.#fields, now()));
-    const events: LinkEvents = {
-      onReady: guard.wrap(this.#ready),
-      onAck: guard.wrap((throughSeq: number) => {
+    const events: TransportEvents = {
+      onReady: boundary.wrap(this.#ready),
+      onAck: boundary.wrap((throughSeq: number) => {
         // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
         this.#backoff.reset();
         this.#delivery.acked(throughSeq);
         this.#parts.events.onChange();
       }),
-      onRejected: guard.wrap((rejected: ChunkRejected) => {
+      onRejected: boundary.wrap((rejected: ChunkRejected) => {
         this.#delivery.rejected(rejected);
       }),
-      onCommand: guard.wrap((command: RecorderCommand) => {
+      onCommand: boundary.wrap((command: RecorderCommand) => {
         this.#parts.events.onCommand(command);
       }),
-      onClosed: guard.wrap((closing: Closing) => {
-        guard.start(() => this.#closed(closing));
+      onClosed: boundary.wrap((closing: Closing) => {
+        boundary.start(() => this.#closed(closing));
       }),
     };
     try {
-      const Way = this.#isHttp ? HttpLink : SocketLink;
-      this.#link = new Way(endpoint, token, start, events, guard);
+      const TransportClass = this.#isHttp ? HttpTransport : WebSocketTransport;
+      this.#transport = new TransportClass(endpoint, token, start, events, boundary);
     } catch {
       // Some browsers throw where a policy forbids the connection; it is told as a violation, too.
       this.#retryLater();
@@ -201,7 +202,7 @@ export class Upload {
   #refused(error: unknown): void {
     const { notices, events } = this.#parts;
     if (!(error instanceof Refusal)) throw error;
-    notices.say(error.isFinal ? "refused" : "unreachable", error.message);
+    notices.report(error.isFinal ? "refused" : "unreachable", error.message);
     if (error.isFinal) {
       this.#fail();
     } else {
@@ -215,8 +216,8 @@ export class Upload {
     this.#delivery.limits = limitsOf(ready);
     this.#noUpgrades = 0;
     events.onReady(ready);
-    if (this.#isOver || this.#link === undefined) return;
-    this.#delivery.begin(this.#link, Number(ready.nextSeq));
+    if (this.#isOver || this.#transport === undefined) return;
+    this.#delivery.begin(this.#transport, Number(ready.nextSeq));
     events.onChange();
     this.pump();
   };
@@ -259,10 +260,10 @@ export class Upload {
     const { endpoint, tokens, notices } = this.#parts;
     const token = tokens.present;
     const attempt = this.#attempt;
-    const look = token === undefined ? undefined : await lookAtDoor(endpoint, token);
+    const look = token === undefined ? undefined : await diagnose(endpoint, token);
     if (attempt !== this.#attempt || this.#isOver) return;
     if (look?.kind === "page_refused") {
-      notices.say("refused", `${endpoint} does not record pages of ${location.origin}`);
+      notices.report("refused", `${endpoint} does not record pages of ${location.origin}`);
       this.#fail();
       return;
     }
@@ -281,15 +282,15 @@ export class Upload {
   }
 
   #useHttp(code: string, message: string): void {
-    this.#parts.notices.say(code, message);
+    this.#parts.notices.report(code, message);
     this.#isHttp = true;
     this.#drop();
     this.connect();
   }
 
-  readonly #blocked = (what: Blocked): void => {
+  readonly #blocked = (what: BlockedConnection): void => {
     const { endpoint, notices } = this.#parts;
-    const advice = policyAdvice(endpoint);
+    const advice = securityPolicyAdvice(endpoint);
     if (what === "websocket") {
       if (!this.#isHttp)
         this.#useHttp(
@@ -298,7 +299,7 @@ export class Upload {
         );
       return;
     }
-    notices.say("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
+    notices.report("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
     this.#fail();
   };
 
@@ -310,7 +311,7 @@ export class Upload {
         code === CloseCode.BAD_MESSAGE
           ? "is this device's clock right, and is the recorder as new as the installation?"
           : "does the key belong to it?";
-      notices.say("refused", `${endpoint} refuses this recording (${word || code}): ${why}`);
+      notices.report("refused", `${endpoint} refuses this recording (${word || code}): ${why}`);
     }
     this.close();
     if (isEnded) events.onStopped();
@@ -346,8 +347,8 @@ export class Upload {
   }
 
   #drop(): void {
-    this.#link?.close();
-    this.#link = undefined;
+    this.#transport?.close();
+    this.#transport = undefined;
     this.#delivery.stop();
   }
 

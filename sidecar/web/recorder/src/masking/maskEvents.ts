@@ -1,7 +1,7 @@
 // The policy on what rrweb has no option for: patterns in texts and URLs, attributes that are read, headers.
 import { EventType, IncrementalSource, NodeType, type eventWithTime, type serializedNodeWithId } from "@rrweb/types";
-import { type AppliedPolicy, maskOf } from "./policy";
 import { MASK } from "./maskingRules";
+import { type AppliedPolicy, maskOf } from "./policy";
 
 /** Attributes that people read, or that say what they would. */
 const TEXT_ATTRIBUTES = ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "content", "srcdoc"];
@@ -13,7 +13,7 @@ type Attributes = Record<string, unknown>;
 export type FindNode = (id: number) => Node | null;
 
 /** Masks events in place: they are nobody else's yet. */
-export class Cleaner {
+export class EventMasker {
   readonly #policy: AppliedPolicy;
   readonly #find: FindNode;
 
@@ -22,7 +22,7 @@ export class Cleaner {
     this.#find = find;
   }
 
-  clean(event: eventWithTime): eventWithTime {
+  mask(event: eventWithTime): eventWithTime {
     if (this.#policy.keepsAll) return event;
     switch (event.type) {
       case EventType.Meta:

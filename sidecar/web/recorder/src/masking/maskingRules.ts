@@ -37,7 +37,7 @@ const FINDERS: Readonly<Record<string, Finder>> = {
 const MAX_CUSTOM_CHARS = 4096;
 
 /** Masks what rules find in texts. */
-export class Rules {
+export class MaskingRules {
   readonly #steps: readonly { finder: Finder; replacement: string; maxChars: number }[];
   /** What any of the steps looks for: most texts have nothing of it, and are looked at once. */
   readonly #hint: RegExp;

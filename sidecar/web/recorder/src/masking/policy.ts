@@ -3,8 +3,8 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { PrivacyPolicySchema, TextMode, type PrivacyPolicy } from "@contract/audit/v1/privacy_policy_pb";
 import type { recordOptions } from "rrweb";
 import type { eventWithTime } from "@rrweb/types";
-import { MASK, Rules } from "./maskingRules";
-import type { Shelf } from "../support/keyValueStore";
+import type { KeyValueStore } from "../support/keyValueStore";
+import { MASK, MaskingRules } from "./maskingRules";
 
 const POLICY = "policy";
 
@@ -27,7 +27,7 @@ type Masking = Pick<
 /** A policy, ready to be applied. */
 export class AppliedPolicy {
   readonly version: string;
-  readonly rules: Rules;
+  readonly rules: MaskingRules;
   readonly keepsAll: boolean;
   readonly #policy: PrivacyPolicy;
   readonly #inputTypes: ReadonlySet<string>;
@@ -36,7 +36,7 @@ export class AppliedPolicy {
     this.#policy = policy;
     this.version = policy.version;
     this.keepsAll = policy.textMode === TextMode.KEEP_ALL;
-    this.rules = new Rules(policy);
+    this.rules = new MaskingRules(policy);
     this.#inputTypes = new Set(policy.maskInputTypes);
   }
 
@@ -123,9 +123,9 @@ export function maskOf(text: string): string {
 }
 
 /** Returns the policy that was in force when a page of this origin was last recorded. */
-export function rememberedPolicy(shelf: Shelf): AppliedPolicy | undefined {
+export function rememberedPolicy(store: KeyValueStore): AppliedPolicy | undefined {
   try {
-    const kept = shelf.get(POLICY);
+    const kept = store.get(POLICY);
     if (typeof kept !== "string") return undefined;
     const bytes = Uint8Array.from(atob(kept), (char) => char.charCodeAt(0));
     return new AppliedPolicy(fromBinary(PrivacyPolicySchema, bytes));
@@ -135,6 +135,6 @@ export function rememberedPolicy(shelf: Shelf): AppliedPolicy | undefined {
 }
 
 /** Remembers the policy, so that the next page is recorded from its first moment. */
-export function rememberPolicy(shelf: Shelf, policy: PrivacyPolicy): void {
-  shelf.set(POLICY, btoa(String.fromCharCode(...toBinary(PrivacyPolicySchema, policy))));
+export function rememberPolicy(store: KeyValueStore, policy: PrivacyPolicy): void {
+  store.set(POLICY, btoa(String.fromCharCode(...toBinary(PrivacyPolicySchema, policy))));
 }

@@ -1,5 +1,5 @@
 // Which session and which window this page belongs to, over reloads and among tabs.
-import type { Shelf } from "../support/keyValueStore";
+import type { KeyValueStore } from "../support/keyValueStore";
 
 /** A session as it is kept for all tabs of the origin. */
 export interface Session {
@@ -23,7 +23,7 @@ export interface SessionRules {
 }
 
 /** Time, randomness and ids, so that tests choose them. */
-export interface Chance {
+export interface ClockAndIds {
   readonly now: () => number;
   readonly random: () => number;
   readonly newSessionId: (nowMs: number) => string;
@@ -48,22 +48,28 @@ interface KeptWindow {
  * @param tab - What this tab sees after a reload.
  * @param isFrame - Whether this is a page in a page: frames of one tab share its storage, so they keep no window.
  */
-export class Identity {
-  readonly #shared: Shelf;
-  readonly #tab: Shelf;
+export class SessionTracker {
+  readonly #shared: KeyValueStore;
+  readonly #tab: KeyValueStore;
   readonly #isFrame: boolean;
   readonly #rules: SessionRules;
-  readonly #chance: Chance;
+  readonly #clockAndIds: ClockAndIds;
   #session: Session;
   #windowId: string;
   #writtenMs = 0;
 
-  constructor(shared: Shelf, tab: Shelf, isFrame: boolean, rules: SessionRules, chance: Chance) {
+  constructor(
+    shared: KeyValueStore,
+    tab: KeyValueStore,
+    isFrame: boolean,
+    rules: SessionRules,
+    clockAndIds: ClockAndIds,
+  ) {
     this.#shared = shared;
     this.#tab = tab;
     this.#isFrame = isFrame;
     this.#rules = rules;
-    this.#chance = chance;
+    this.#clockAndIds = clockAndIds;
     const kept = this.#kept();
     this.#session = kept !== undefined && !this.#isOver(kept) ? kept : this.#begin("");
     this.#windowId = this.#takeWindow();
@@ -86,7 +92,7 @@ export class Identity {
 
   /** Notes that the visitor does something now. */
   touch(): void {
-    const nowMs = this.#chance.now();
+    const nowMs = this.#clockAndIds.now();
     this.#session = { ...this.#session, activeMs: nowMs };
     if (nowMs - this.#writtenMs < TOUCH_MS) return;
     this.#change({});
@@ -112,7 +118,7 @@ export class Identity {
 
   /** Takes another window, as where somebody else turns out to record the present one. */
   changeWindow(): void {
-    this.#windowId = this.#chance.newWindowId();
+    this.#windowId = this.#clockAndIds.newWindowId();
     this.hold();
   }
 
@@ -133,17 +139,17 @@ export class Identity {
   }
 
   #isOver(session: Session): boolean {
-    const nowMs = this.#chance.now();
+    const nowMs = this.#clockAndIds.now();
     return nowMs - session.activeMs >= this.#rules.idleMs || nowMs - session.startMs >= this.#rules.maxMs;
   }
 
   #begin(actorId: string): Session {
-    const nowMs = this.#chance.now();
+    const nowMs = this.#clockAndIds.now();
     this.#session = {
-      id: this.#chance.newSessionId(nowMs),
+      id: this.#clockAndIds.newSessionId(nowMs),
       startMs: nowMs,
       activeMs: nowMs,
-      isSampled: this.#chance.random() < this.#rules.sampleRate,
+      isSampled: this.#clockAndIds.random() < this.#rules.sampleRate,
       isStopped: false,
       actorId,
     };
@@ -163,7 +169,7 @@ export class Identity {
   }
 
   #write(): void {
-    this.#writtenMs = this.#chance.now();
+    this.#writtenMs = this.#clockAndIds.now();
     this.#shared.set(SESSION, this.#session);
   }
 
@@ -185,7 +191,7 @@ export class Identity {
   #takeWindow(): string {
     const kept = this.#isFrame ? undefined : (this.#tab.get(WINDOW) as Partial<KeptWindow> | undefined);
     const isFree = typeof kept?.id === "string" && kept.isHeld === false;
-    this.#windowId = isFree ? (kept.id ?? "") : this.#chance.newWindowId();
+    this.#windowId = isFree ? (kept.id ?? "") : this.#clockAndIds.newWindowId();
     this.#keepWindow(true);
     return this.#windowId;
   }

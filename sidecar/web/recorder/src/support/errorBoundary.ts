@@ -2,7 +2,7 @@
 import type { Notices } from "./status";
 
 /** Wraps what the page or the browser calls. */
-export class Guard {
+export class ErrorBoundary {
   readonly #notices: Notices;
 
   constructor(notices: Notices) {
@@ -41,7 +41,7 @@ export class Guard {
 
   /** Says that something of the recorder's own failed. */
   failed(error: unknown): void {
-    this.#notices.say("internal", `an error inside of the recorder; the page is not affected (${words(error)})`);
+    this.#notices.report("internal", `an error inside of the recorder; the page is not affected (${words(error)})`);
   }
 }
 

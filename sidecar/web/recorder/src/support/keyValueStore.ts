@@ -1,7 +1,7 @@
 // localStorage and sessionStorage where the page has them, else memory: cookies may be blocked, frames sandboxed.
 
 /** A few JSON values that outlive a page, or do not. */
-export interface Shelf {
+export interface KeyValueStore {
   /** Whether what is put here is there after a reload. */
   readonly isKept: boolean;
   get(name: string): unknown;
@@ -18,7 +18,7 @@ const PROBE = "probe";
  * @param open - Returns the Storage; it may throw, as `window.localStorage` does where cookies are blocked.
  * @param prefix - What all names begin with, so that two projects in one page keep apart.
  */
-export function openShelf(open: () => Storage, prefix: string): Shelf {
+export function openStore(open: () => Storage, prefix: string): KeyValueStore {
   let storage: Storage | undefined;
   try {
     storage = open();
@@ -27,10 +27,10 @@ export function openShelf(open: () => Storage, prefix: string): Shelf {
   } catch {
     storage = undefined;
   }
-  return storage === undefined ? new MemoryShelf() : new StorageShelf(storage, prefix);
+  return storage === undefined ? new MemoryStore() : new BrowserStore(storage, prefix);
 }
 
-class StorageShelf implements Shelf {
+class BrowserStore implements KeyValueStore {
   readonly isKept = true;
   readonly #storage: Storage;
   readonly #prefix: string;
@@ -67,7 +67,7 @@ class StorageShelf implements Shelf {
 }
 
 /** Forgets with the page. */
-export class MemoryShelf implements Shelf {
+export class MemoryStore implements KeyValueStore {
   readonly isKept = false;
   readonly #values = new Map<string, unknown>();
 

@@ -52,27 +52,23 @@ const MAX_NOTICES = 20;
 
 /** Keeps what was said; says each thing once. */
 export class Notices {
-  readonly #said = new Map<string, Notice>();
+  readonly #notices = new Map<string, Notice>();
 
   get all(): readonly Notice[] {
-    return [...this.#said.values()];
-  }
-
-  has(code: string): boolean {
-    return this.#said.has(code);
+    return [...this.#notices.values()];
   }
 
   /** Warns on the console, the first time that `code` comes up; keeps the latest words for `status()`. */
-  say(code: string, message: string): void {
-    const isNew = !this.#said.has(code);
-    if (isNew && this.#said.size >= MAX_NOTICES) return;
-    this.#said.set(code, { code, message });
+  report(code: string, message: string): void {
+    const isNew = !this.#notices.has(code);
+    if (isNew && this.#notices.size >= MAX_NOTICES) return;
+    this.#notices.set(code, { code, message });
     if (isNew) warn(`Afterimage: ${message}`);
   }
 
   /** Takes back what is no longer the case. */
   clear(code: string): void {
-    this.#said.delete(code);
+    this.#notices.delete(code);
   }
 }
 

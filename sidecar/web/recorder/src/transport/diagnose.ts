@@ -2,7 +2,7 @@
 import { retryAfter } from "./http";
 
 /** What a look at the WebSocket's address by `fetch` says: docs/websocket.md, "Who is refused, and how". */
-export type Look =
+export type Diagnosis =
   /** It would be let in: something on the way strips the upgrade. */
   | { readonly kind: "no_upgrade" }
   | { readonly kind: "token_refused" }
@@ -10,7 +10,7 @@ export type Look =
   | { readonly kind: "wait"; readonly retryAfterMs: number | undefined };
 
 /** Asks the door why a WebSocket did not open: a browser tells a page nothing but that it did not. */
-export async function lookAtDoor(endpoint: string, token: string): Promise<Look> {
+export async function diagnose(endpoint: string, token: string): Promise<Diagnosis> {
   try {
     const response = await fetch(`${endpoint}ws/record`, {
       headers: { Authorization: `Bearer ${token}` },
@@ -32,10 +32,10 @@ export async function lookAtDoor(endpoint: string, token: string): Promise<Look>
 }
 
 /** What a page's Content-Security-Policy keeps from the recorder. */
-export type Blocked = "websocket" | "http";
+export type BlockedConnection = "websocket" | "http";
 
 /** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns what ends it. */
-export function watchPolicy(endpoint: string, onBlocked: (what: Blocked) => void): () => void {
+export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedConnection) => void): () => void {
   const { host } = new URL(endpoint);
   const listener = (event: SecurityPolicyViolationEvent): void => {
     if (event.effectiveDirective !== "connect-src" || event.disposition !== "enforce") return;
@@ -53,7 +53,7 @@ export function watchPolicy(endpoint: string, onBlocked: (what: Blocked) => void
 }
 
 /** Returns what a page's Content-Security-Policy must allow. */
-export function policyAdvice(endpoint: string): string {
+export function securityPolicyAdvice(endpoint: string): string {
   const { origin } = new URL(endpoint);
   return `add "${origin} ${origin.replace(/^http/, "ws")}" to connect-src of the page's Content-Security-Policy`;
 }

@@ -1,8 +1,8 @@
 // RecordSession over POST /record: each request is a stream of its own, which begins with `start` and ends with acks.
-import type { Entry } from "../buffer/sendQueue";
-import type { Guard } from "../support/errorBoundary";
-import { CloseCode, dispatch, type Link, type LinkEvents } from "./transport";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import type { Entry } from "../wire/entry";
 import { chunkMessage, delimited, endMessage, parseResponse, undelimited } from "../wire/messages";
+import { CloseCode, dispatch, type Transport, type TransportEvents } from "./transport";
 
 /** Of a body of 4 MiB + 64 KiB, what is left for chunks beside the token and `start`. One chunk always goes. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -22,13 +22,13 @@ const CODES: Readonly<Record<number, number>> = {
 };
 
 /** Requests, one at a time; the first has nothing in it but `start`. */
-export class HttpLink implements Link {
+export class HttpTransport implements Transport {
   readonly kind = "http";
   readonly #url: string;
   readonly #token: string;
   readonly #start: Uint8Array<ArrayBuffer>;
-  readonly #events: LinkEvents;
-  readonly #guard: Guard;
+  readonly #events: TransportEvents;
+  readonly #boundary: ErrorBoundary;
   #abort = new AbortController();
   #waiting: Uint8Array[] = [];
   #isEnding = false;
@@ -36,12 +36,18 @@ export class HttpLink implements Link {
   #isReady = false;
   #isOver = false;
 
-  constructor(endpoint: string, token: string, start: Uint8Array<ArrayBuffer>, events: LinkEvents, guard: Guard) {
+  constructor(
+    endpoint: string,
+    token: string,
+    start: Uint8Array<ArrayBuffer>,
+    events: TransportEvents,
+    boundary: ErrorBoundary,
+  ) {
     this.#url = `${endpoint}record`;
     this.#token = token;
     this.#start = start;
     this.#events = events;
-    this.#guard = guard;
+    this.#boundary = boundary;
     this.#go();
   }
 
@@ -67,7 +73,7 @@ export class HttpLink implements Link {
   #go(): void {
     if (this.#isBusy || this.#isOver || (this.#isReady && this.#waiting.length === 0)) return;
     this.#isBusy = true;
-    this.#guard.start(() => this.#post());
+    this.#boundary.start(() => this.#post());
   }
 
   async #post(): Promise<void> {

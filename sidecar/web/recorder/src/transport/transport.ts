@@ -5,7 +5,7 @@ import type {
   RecordingReady,
   RecordSessionResponse,
 } from "@contract/audit/v1/audit_service_pb";
-import type { Entry } from "../buffer/sendQueue";
+import type { Entry } from "../wire/entry";
 
 /** Close codes of docs/websocket.md; HTTP statuses are told in the same numbers. */
 export const CloseCode = {
@@ -37,8 +37,8 @@ export interface Closing {
   readonly retryAfterMs?: number;
 }
 
-/** What comes over a link. After `onClosed` nothing comes. */
-export interface LinkEvents {
+/** What comes over a transport. After `onClosed` nothing comes. */
+export interface TransportEvents {
   readonly onReady: (ready: RecordingReady) => void;
   readonly onAck: (throughSeq: number) => void;
   readonly onRejected: (rejected: ChunkRejected) => void;
@@ -47,7 +47,7 @@ export interface LinkEvents {
 }
 
 /** One connection, from `start` on. */
-export interface Link {
+export interface Transport {
   readonly kind: "websocket" | "http";
   /** Sends a chunk that has its seq. */
   send(entry: Entry): void;
@@ -58,7 +58,7 @@ export interface Link {
 }
 
 /** Hands a message of the server to whom it concerns. One of a kind that this version does not know is passed over. */
-export function dispatch(message: RecordSessionResponse["message"], events: LinkEvents): void {
+export function dispatch(message: RecordSessionResponse["message"], events: TransportEvents): void {
   switch (message.case) {
     case "ready":
       events.onReady(message.value);

@@ -1,17 +1,17 @@
 // RecordSession over a WebSocket: a binary frame is a message.
-import type { Entry } from "../buffer/sendQueue";
-import type { Guard } from "../support/errorBoundary";
-import { type Closing, CloseCode, dispatch, type Link, type LinkEvents } from "./transport";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import type { Entry } from "../wire/entry";
 import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
+import { CloseCode, type Closing, dispatch, type Transport, type TransportEvents } from "./transport";
 
 /** A connection attempt that hangs (a proxy that swallows the upgrade) is given up after this. */
 const OPEN_TIMEOUT_MS = 15_000;
 
 /** A socket, which begins to connect at once. */
-export class SocketLink implements Link {
+export class WebSocketTransport implements Transport {
   readonly kind = "websocket";
   readonly #socket: WebSocket;
-  readonly #events: LinkEvents;
+  readonly #events: TransportEvents;
   readonly #timer: ReturnType<typeof setTimeout>;
   #isOpen = false;
   #isReady = false;
@@ -21,22 +21,28 @@ export class SocketLink implements Link {
    * @param endpoint - The installation, ending with a slash.
    * @param start - The message `start`.
    */
-  constructor(endpoint: string, token: string, start: Uint8Array<ArrayBuffer>, events: LinkEvents, guard: Guard) {
+  constructor(
+    endpoint: string,
+    token: string,
+    start: Uint8Array<ArrayBuffer>,
+    events: TransportEvents,
+    boundary: ErrorBoundary,
+  ) {
     this.#events = events;
     this.#socket = new WebSocket(`${endpoint.replace(/^http/, "ws")}ws/record`, ["afterimage.v1", `bearer.${token}`]);
     this.#socket.binaryType = "arraybuffer";
-    this.#socket.onopen = guard.wrap(() => {
+    this.#socket.onopen = boundary.wrap(() => {
       this.#isOpen = true;
       this.#socket.send(start);
     });
-    this.#socket.onmessage = guard.wrap((message: MessageEvent) => {
+    this.#socket.onmessage = boundary.wrap((message: MessageEvent) => {
       this.#take(message.data);
     });
-    this.#socket.onclose = guard.wrap((close: CloseEvent) => {
+    this.#socket.onclose = boundary.wrap((close: CloseEvent) => {
       this.#over({ code: close.code, word: close.reason, wasOpen: this.#isOpen, wasReady: this.#isReady });
     });
     this.#timer = setTimeout(
-      guard.wrap(() => {
+      boundary.wrap(() => {
         this.#over({ code: CloseCode.BROKEN, word: "timeout", wasOpen: this.#isOpen, wasReady: false });
       }),
       OPEN_TIMEOUT_MS,

@@ -8,7 +8,7 @@ import {
   type RecordSessionResponse,
 } from "@contract/audit/v1/audit_service_pb";
 import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
-import type { Entry } from "../buffer/sendQueue";
+import type { Entry } from "./entry";
 
 const RECORDER_NAME = "afterimage-web";
 const RECORDER_VERSION = "0.1.0";

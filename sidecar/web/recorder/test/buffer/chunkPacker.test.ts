@@ -1,9 +1,9 @@
 import { EventType } from "@rrweb/types";
 import { expect, test } from "vitest";
 import { gunzipSync, gzipSync } from "node:zlib";
-import type { Entry } from "../../src/buffer/sendQueue";
-import type { Batch } from "../../src/buffer/eventBuffer";
 import { pack, plainEntry, repack } from "../../src/buffer/chunkPacker";
+import type { Batch } from "../../src/buffer/eventBuffer";
+import type { Entry } from "../../src/wire/entry";
 import { at, chunk, eventsOf } from "../chunks";
 
 const WIDE = { maxChunkBytes: 4_000_000, maxInflatedBytes: 64_000_000 };

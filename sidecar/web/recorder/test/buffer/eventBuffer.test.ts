@@ -1,6 +1,6 @@
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { type Batch, Gatherer } from "../../src/buffer/eventBuffer";
+import { type Batch, EventBuffer } from "../../src/buffer/eventBuffer";
 
 let batches: Batch[];
 let isFlowing: boolean;
@@ -16,11 +16,11 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-function gatherer(): Gatherer {
-  return new Gatherer(
+function buffer(): EventBuffer {
+  return new EventBuffer(
     {
       onBatch: (batch) => batches.push(batch),
-      clean: (event) => event,
+      mask: (event) => event,
       onUnreadable: () => {
         unreadable += 1;
       },
@@ -39,7 +39,7 @@ function scroll(timestamp: number, filling = ""): eventWithTime {
 const meta: eventWithTime = { type: EventType.Meta, timestamp: 50, data: { href: "", width: 1, height: 1 } };
 
 test("a batch is cut after the interval, in the order of events", () => {
-  const gathering = gatherer();
+  const gathering = buffer();
   gathering.add(scroll(10));
   gathering.add(scroll(30));
   vi.advanceTimersByTime(1999);
@@ -51,13 +51,13 @@ test("a batch is cut after the interval, in the order of events", () => {
 });
 
 test("nothing gathered is no batch", () => {
-  gatherer().flush();
+  buffer().flush();
   vi.advanceTimersByTime(10_000);
   expect(batches).toEqual([]);
 });
 
 test("a batch is cut by size before its time", () => {
-  const gathering = gatherer();
+  const gathering = buffer();
   for (let time = 0; time < 4; time += 1) gathering.add(scroll(time, "x".repeat(100_000)));
   vi.advanceTimersByTime(500);
   expect(batches).toHaveLength(1);
@@ -66,7 +66,7 @@ test("a batch is cut by size before its time", () => {
 });
 
 test("a snapshot begins a batch: that is where a replay can begin", () => {
-  const gathering = gatherer();
+  const gathering = buffer();
   gathering.add(scroll(10));
   gathering.add(meta);
   gathering.add({ type: EventType.FullSnapshot, timestamp: 51, data: {} } as eventWithTime);
@@ -79,7 +79,7 @@ test("a snapshot begins a batch: that is where a replay can begin", () => {
 
 test("while nothing leaves, time cuts no batches: a long outage makes few", () => {
   isFlowing = false;
-  const gathering = gatherer();
+  const gathering = buffer();
   for (let time = 0; time < 60; time += 1) {
     gathering.add(scroll(time));
     vi.advanceTimersByTime(2000);
@@ -91,7 +91,7 @@ test("while nothing leaves, time cuts no batches: a long outage makes few", () =
 });
 
 test("a shorter interval holds from now on", () => {
-  const gathering = gatherer();
+  const gathering = buffer();
   gathering.add(scroll(1));
   vi.advanceTimersByTime(1000);
   gathering.setInterval(200);
@@ -100,7 +100,7 @@ test("a shorter interval holds from now on", () => {
 });
 
 test("an event that is no JSON is passed over, and told", () => {
-  const gathering = gatherer();
+  const gathering = buffer();
   gathering.add(scroll(1));
   gathering.add({ type: EventType.Custom, timestamp: 2, data: { tag: "t", payload: 1n } } as unknown as eventWithTime);
   gathering.add(scroll(3));

@@ -8,12 +8,13 @@ import {
 } from "@contract/audit/v1/audit_service_pb";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { gzipSync } from "node:zlib";
-import { Backlog, type Entry } from "../../src/buffer/sendQueue";
-import { Guard } from "../../src/support/errorBoundary";
-import { CloseCode } from "../../src/transport/transport";
+import { SendQueue } from "../../src/buffer/sendQueue";
+import { Uploader } from "../../src/delivery/uploader";
+import { ErrorBoundary } from "../../src/support/errorBoundary";
 import { Notices } from "../../src/support/status";
 import { TokenSource } from "../../src/transport/token";
-import { Upload } from "../../src/delivery/uploader";
+import { CloseCode } from "../../src/transport/transport";
+import type { Entry } from "../../src/wire/entry";
 import { chunk } from "../chunks";
 
 type Answer = NonNullable<MessageInitShape<typeof RecordSessionResponseSchema>["message"]>;
@@ -84,11 +85,11 @@ class FakeTokens extends TokenSource {
   }
 }
 
-let backlog: Backlog;
+let queue: SendQueue;
 let tokens: FakeTokens;
 let notices: Notices;
 let told: string[];
-let upload: Upload;
+let uploader: Uploader;
 
 beforeEach(() => {
   vi.useFakeTimers();
@@ -101,7 +102,7 @@ beforeEach(() => {
   vi.stubGlobal("navigator", { userAgent: "", language: "en" });
   sockets.length = 0;
   told = [];
-  backlog = new Backlog(10_000_000);
+  queue = new SendQueue(10_000_000);
   tokens = new FakeTokens("", "", Date.now);
   notices = new Notices();
   const tell =
@@ -109,13 +110,13 @@ beforeEach(() => {
     (value?: unknown): void => {
       if (what !== "change") told.push(typeof value === "number" ? `${what} ${value}` : what);
     };
-  upload = new Upload(
+  uploader = new Uploader(
     { sessionId: "s", windowId: "w", actorId: "", tags: {} },
     {
       endpoint: "https://replay.example/",
       tokens,
-      backlog,
-      guard: new Guard(notices),
+      queue,
+      boundary: new ErrorBoundary(notices),
       notices,
       now: Date.now,
       random: () => 0.5,
@@ -132,7 +133,7 @@ beforeEach(() => {
   );
 });
 afterEach(() => {
-  upload.close();
+  uploader.close();
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
@@ -140,7 +141,7 @@ afterEach(() => {
 const settle = (): Promise<void> => vi.advanceTimersByTimeAsync(0).then(() => undefined);
 
 async function connected(nextSeq = 1): Promise<FakeSocket> {
-  upload.connect();
+  uploader.connect();
   await settle();
   return opened(nextSeq);
 }
@@ -159,19 +160,19 @@ function packed(seconds: number, events: number): Entry {
 }
 
 test("the token is a subprotocol, start comes first, chunks once the server is ready", async () => {
-  upload.push(packed(1, 1));
+  uploader.push(packed(1, 1));
   const socket = await connected(4);
   expect(socket.protocols).toEqual(["afterimage.v1", "bearer.token-1"]);
   expect(socket.sent.map(({ message }) => message.case)).toEqual(["start", "chunk"]);
   expect(socket.seqs).toEqual([4]);
   socket.answer({ case: "ack", value: { throughSeq: 4n } });
-  expect(backlog.entries).toEqual([]);
+  expect(queue.entries).toEqual([]);
 });
 
 test("a chunk that is too large is split; what was sent behind it is sent again, once", async () => {
   vi.useRealTimers();
-  upload.push(packed(1, 4), packed(2, 1), packed(3, 1));
-  upload.connect();
+  uploader.push(packed(1, 4), packed(2, 1), packed(3, 1));
+  uploader.connect();
   await vi.waitFor(() => {
     expect(sockets).toHaveLength(1);
   });
@@ -182,13 +183,13 @@ test("a chunk that is too large is split; what was sent behind it is sent again,
   await vi.waitFor(() => {
     expect(socket.seqs).toEqual([1, 2, 3, 1, 2, 3, 4]);
   });
-  expect(backlog.entries.map((entry) => entry.events)).toEqual([2, 2, 1, 1]);
+  expect(queue.entries.map((entry) => entry.events)).toEqual([2, 2, 1, 1]);
   socket.answer({ case: "ack", value: { throughSeq: 4n } });
-  expect(backlog.entries).toEqual([]);
+  expect(queue.entries).toEqual([]);
 });
 
 test("a gap is filled from the seq that is expected", async () => {
-  upload.push(packed(1, 1), packed(2, 1), packed(3, 1));
+  uploader.push(packed(1, 1), packed(2, 1), packed(3, 1));
   const socket = await connected();
   socket.reject(2, 1, RejectReason.GAP);
   socket.reject(3, 1, RejectReason.GAP);
@@ -196,17 +197,17 @@ test("a gap is filled from the seq that is expected", async () => {
 });
 
 test("a chunk that is refused is replaced by what says so", async () => {
-  upload.push(packed(1, 7), packed(2, 1));
+  uploader.push(packed(1, 7), packed(2, 1));
   const socket = await connected();
   socket.reject(1, 1, RejectReason.INVALID_PAYLOAD);
   socket.reject(2, 1, RejectReason.GAP);
   expect(socket.seqs).toEqual([1, 2, 1, 2]);
-  expect(backlog.entries[0]?.loss).toMatchObject({ reason: "rejected", events: 7, detail: "because" });
+  expect(queue.entries[0]?.loss).toMatchObject({ reason: "rejected", events: 7, detail: "because" });
   expect(told).toContain("dropped 7");
 });
 
 test("when even that is refused, it ends, in words", async () => {
-  upload.push(packed(1, 7));
+  uploader.push(packed(1, 7));
   const socket = await connected();
   socket.reject(1, 1, RejectReason.INVALID_TIME);
   socket.reject(1, 1, RejectReason.INVALID_TIME);
@@ -215,7 +216,7 @@ test("when even that is refused, it ends, in words", async () => {
 });
 
 test("an expired token is replaced at once, and nothing is sent twice that was acknowledged", async () => {
-  upload.push(packed(1, 1), packed(2, 1));
+  uploader.push(packed(1, 1), packed(2, 1));
   const socket = await connected();
   socket.answer({ case: "ack", value: { throughSeq: 1n } });
   socket.drop(CloseCode.UNAUTHENTICATED, "token_expired");
@@ -237,7 +238,7 @@ test.each([CloseCode.GOING_AWAY, CloseCode.RATE_LIMITED, CloseCode.INTERNAL, Clo
       expect(sockets.length).toBe(before + 1);
       socket = opened(1);
     }
-    upload.push(packed(1, 1));
+    uploader.push(packed(1, 1));
     socket.answer({ case: "ack", value: { throughSeq: 1n } });
     socket.drop(code);
     await vi.advanceTimersByTimeAsync(250);
@@ -256,7 +257,7 @@ test.each([
   await vi.advanceTimersByTimeAsync(60_000);
   expect(told.at(-1)).toBe(what);
   expect(sockets).toHaveLength(1);
-  expect(notices.has("refused")).toBe(what === "failed");
+  expect(notices.all.some(({ code }) => code === "refused")).toBe(what === "failed");
 });
 
 test("a window that is taken over once is taken back; again and again, it is given up", async () => {
@@ -274,8 +275,8 @@ test("a window that is taken over once is taken back; again and again, it is giv
 
 test("a frame that is too large is split before it is sent again", async () => {
   vi.useRealTimers();
-  upload.push(packed(1, 1), packed(2, 600));
-  upload.connect();
+  uploader.push(packed(1, 1), packed(2, 600));
+  uploader.connect();
   await vi.waitFor(() => {
     expect(sockets).toHaveLength(1);
   });
@@ -284,12 +285,12 @@ test("a frame that is too large is split before it is sent again", async () => {
     expect(sockets).toHaveLength(2);
   });
   expect(opened(1).seqs).toEqual([1, 2, 3]);
-  expect(backlog.entries.map((entry) => entry.events)).toEqual([1, 300, 300]);
+  expect(queue.entries.map((entry) => entry.events)).toEqual([1, 300, 300]);
 });
 
 test("a connection that says nothing while chunks are on their way is given up", async () => {
   const socket = await connected();
-  upload.push(packed(1, 1));
+  uploader.push(packed(1, 1));
   await vi.advanceTimersByTimeAsync(29_000);
   expect(sockets).toHaveLength(1);
   await vi.advanceTimersByTimeAsync(2000);
@@ -299,21 +300,21 @@ test("a connection that says nothing while chunks are on their way is given up",
 
 test("a connection with nothing on its way may be silent for ever", async () => {
   const socket = await connected();
-  upload.push(packed(1, 1));
+  uploader.push(packed(1, 1));
   socket.answer({ case: "ack", value: { throughSeq: 1n } });
   await vi.advanceTimersByTimeAsync(600_000);
   expect(sockets).toHaveLength(1);
 });
 
 test("it finishes when everything is stored, and says so", async () => {
-  upload.push(packed(1, 1));
+  uploader.push(packed(1, 1));
   const socket = await connected();
-  upload.finish();
+  uploader.finish();
   expect(socket.sent.at(-1)?.message.case).toBe("chunk");
   socket.answer({ case: "ack", value: { throughSeq: 1n } });
   expect(socket.sent.at(-1)?.message).toMatchObject({ case: "end", value: { lastSeq: 1n } });
   socket.drop(CloseCode.DONE, "done");
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(upload.isOver).toBe(true);
+  expect(uploader.isOver).toBe(true);
   expect(sockets).toHaveLength(1);
 });

@@ -1,11 +1,11 @@
 import { create } from "@bufbuild/protobuf";
 import { MaskMethod, PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
 import { describe, expect, test } from "vitest";
-import { Rules, toJavaScript } from "../../src/masking/maskingRules";
+import { MaskingRules, toJavaScript } from "../../src/masking/maskingRules";
 
-function rules(methods: Record<string, MaskMethod>, patterns: Record<string, string> = {}): Rules {
+function rules(methods: Record<string, MaskMethod>, patterns: Record<string, string> = {}): MaskingRules {
   const list = Object.entries(methods).map(([name, method]) => ({ name, method, pattern: patterns[name] ?? "" }));
-  return new Rules(create(PrivacyPolicySchema, { rules: list, keptQueryParameters: ["page"] }));
+  return new MaskingRules(create(PrivacyPolicySchema, { rules: list, keptQueryParameters: ["page"] }));
 }
 
 const USUAL = rules({

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from "vitest";
-import { Identity, type SessionRules } from "../../src/session/session";
-import { MemoryShelf } from "../../src/support/keyValueStore";
+import { type SessionRules, SessionTracker } from "../../src/session/session";
+import { MemoryStore } from "../../src/support/keyValueStore";
 import { uuid4, uuid7 } from "../../src/support/uuid";
 
 const MINUTE = 60_000;
@@ -8,29 +8,29 @@ const RULES: SessionRules = { idleMs: 30 * MINUTE, maxMs: 24 * 60 * MINUTE, samp
 
 let nowMs: number;
 let random: number;
-let shared: MemoryShelf;
+let shared: MemoryStore;
 
 beforeEach(() => {
   nowMs = 1_800_000_000_000;
   random = 0;
-  shared = new MemoryShelf();
+  shared = new MemoryStore();
 });
 
-function page(tab = new MemoryShelf(), { isFrame = false, rules = RULES } = {}): Identity {
-  const chance = { now: () => nowMs, random: () => random, newSessionId: uuid7, newWindowId: uuid4 };
-  return new Identity(shared, tab, isFrame, rules, chance);
+function page(tab = new MemoryStore(), { isFrame = false, rules = RULES } = {}): SessionTracker {
+  const clockAndIds = { now: () => nowMs, random: () => random, newSessionId: uuid7, newWindowId: uuid4 };
+  return new SessionTracker(shared, tab, isFrame, rules, clockAndIds);
 }
 
 test("session ids carry their time, window ids do not", () => {
-  const identity = page();
-  const { id } = identity.session;
+  const tracker = page();
+  const { id } = tracker.session;
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   expect(parseInt(id.replaceAll("-", "").slice(0, 12), 16)).toBe(nowMs);
-  expect(identity.windowId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
+  expect(tracker.windowId).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
 });
 
 test("a reload is the same session and window", () => {
-  const tab = new MemoryShelf();
+  const tab = new MemoryStore();
   const before = page(tab);
   before.release();
   nowMs += MINUTE;
@@ -45,13 +45,13 @@ test("another tab is another window of the same session", () => {
 });
 
 test("a duplicated tab, which has its double's storage, is another window", () => {
-  const tab = new MemoryShelf();
+  const tab = new MemoryStore();
   const original = page(tab);
   expect(page(tab).windowId).not.toBe(original.windowId);
 });
 
 test("frames of one tab do not take its window", () => {
-  const tab = new MemoryShelf();
+  const tab = new MemoryStore();
   const top = page(tab);
   const frame = page(tab, { isFrame: true });
   expect(frame.windowId).not.toBe(top.windowId);
@@ -60,17 +60,17 @@ test("frames of one tab do not take its window", () => {
 });
 
 test("half an hour without action ends the session, one action less does not", () => {
-  const identity = page();
+  const tracker = page();
   nowMs += 30 * MINUTE - 1;
-  expect(identity.isOver()).toBe(false);
-  identity.touch();
+  expect(tracker.isOver()).toBe(false);
+  tracker.touch();
   nowMs += 30 * MINUTE - 1;
-  expect(identity.isOver()).toBe(false);
+  expect(tracker.isOver()).toBe(false);
   nowMs += 1;
-  expect(identity.isOver()).toBe(true);
-  const { id } = identity.session;
-  expect(identity.renew().id).not.toBe(id);
-  expect(identity.isOver()).toBe(false);
+  expect(tracker.isOver()).toBe(true);
+  const { id } = tracker.session;
+  expect(tracker.renew().id).not.toBe(id);
+  expect(tracker.isOver()).toBe(false);
 });
 
 test("a page that is opened after that begins another session", () => {
@@ -96,13 +96,13 @@ test("a tab that wakes up goes on with the session that another one has begun", 
 });
 
 test("a session ends after a day, however busy", () => {
-  const identity = page();
+  const tracker = page();
   for (let minutes = 0; minutes < 24 * 60; minutes += 10) {
-    expect(identity.isOver()).toBe(false);
+    expect(tracker.isOver()).toBe(false);
     nowMs += 10 * MINUTE;
-    identity.touch();
+    tracker.touch();
   }
-  expect(identity.isOver()).toBe(true);
+  expect(tracker.isOver()).toBe(true);
 });
 
 test("whether a session is in the sample is decided once, for all its pages", () => {
@@ -125,11 +125,11 @@ test("a session that the installation stopped stays so for the pages to come", (
 });
 
 test("the visitor's name stays with the session, and goes on to the next in the same page", () => {
-  const identity = page();
-  identity.identify("ada");
+  const tracker = page();
+  tracker.identify("ada");
   expect(page().session.actorId).toBe("ada");
   nowMs += 31 * MINUTE;
-  expect(identity.renew().actorId).toBe("ada");
+  expect(tracker.renew().actorId).toBe("ada");
 });
 
 test.each([["nonsense"], [{ id: 7 }], [[]], [{ id: "x", startMs: "soon", activeMs: 1 }]])(

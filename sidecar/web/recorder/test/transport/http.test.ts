@@ -1,8 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
-import { Guard } from "../../src/support/errorBoundary";
-import { type Closing, CloseCode } from "../../src/transport/transport";
-import { HttpLink } from "../../src/transport/http";
+import { ErrorBoundary } from "../../src/support/errorBoundary";
 import { Notices } from "../../src/support/status";
+import { HttpTransport } from "../../src/transport/http";
+import { CloseCode, type Closing } from "../../src/transport/transport";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -18,7 +18,13 @@ async function closingOf(answer: () => Response): Promise<[Closing, number]> {
   const nothing = (): void => undefined;
   const closing = await new Promise<Closing>((resolve) => {
     const events = { onReady: nothing, onAck: nothing, onRejected: nothing, onCommand: nothing, onClosed: resolve };
-    new HttpLink("https://recorder.example/", "token", new Uint8Array(1), events, new Guard(new Notices()));
+    new HttpTransport(
+      "https://recorder.example/",
+      "token",
+      new Uint8Array(1),
+      events,
+      new ErrorBoundary(new Notices()),
+    );
   });
   await new Promise((resolve) => setTimeout(resolve));
   return [closing, asked];
