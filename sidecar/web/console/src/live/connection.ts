@@ -1,5 +1,5 @@
 // What people are told about the connection of the live list.
-import { problem, type Problem } from "../api/errors";
+import { type Problem, problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
 
 /** Where the connection is. */

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useApi } from "../api/context";
 import { openStream, type StreamState } from "../sockets/stream";
 import { connectionOf, type LiveConnection } from "./connection";
-import { ACTIVITY_STEP_MS, LiveSessions, type LiveSession, type LiveView } from "./liveSessions";
+import { ACTIVITY_STEP_MS, type LiveSession, LiveSessions, type LiveView } from "./liveSessions";
 
 /** How persistent the connection is, and how much it keeps. */
 export interface RealTimeLimits {

@@ -28,7 +28,7 @@ export function FactsTab() {
           {details.maskedCounts.map((masked) => (
             <Fragment key={masked.rule + masked.fieldClass}>
               <dt>{number(masked.count)} ×</dt>
-              <dd>{maskedInWords(masked)}</dd>
+              <dd>{maskedLabel(masked)}</dd>
             </Fragment>
           ))}
         </dl>
@@ -95,6 +95,6 @@ function counted(totals: Totals): Fact[] {
   ];
 }
 
-function maskedInWords({ rule, fieldClass }: MaskedCount): string {
+function maskedLabel({ rule, fieldClass }: MaskedCount): string {
   return `${rule.replaceAll("_", " ")} in ${fieldClass.replaceAll("_", " ")}`;
 }

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import styles from "./PlayerFrame.module.css";
-import { CONNECT, type Command, type Report } from "./protocol";
+import { type Command, CONNECT, type Report } from "./protocol";
 
 /** The way to the document that replays. */
 export interface FrameLink {

@@ -7,17 +7,17 @@ import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { Controls } from "./Controls";
-import { isTaken, orderOf, type Order } from "./keyboard";
+import { isTaken, type Order, orderOf } from "./keyboard";
+import { interactionLabel } from "./labels";
 import { Player } from "./player";
-import { PlayerFrame, type FrameLink } from "./PlayerFrame";
-import { SPEEDS, type PlayerState } from "./playerState";
+import { type FrameLink, PlayerFrame } from "./PlayerFrame";
+import { type PlayerState, SPEEDS } from "./playerState";
 import styles from "./SessionPlayer.module.css";
 import { Shortcuts } from "./Shortcuts";
 import { SidePanel } from "./SidePanel";
 import { Timeline } from "./Timeline";
 import { marksOf } from "./timeline";
 import { PlayerContext, usePlayerState } from "./usePlayer";
-import { interactionInWords } from "./words";
 
 interface SessionPlayerProps {
   sessionId: string;
@@ -162,7 +162,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
               player?.toggle();
             }}
           />
-          <Over player={player} onRetry={retry} />
+          <PlayerOverlay player={player} onRetry={retry} />
         </div>
         {player === null ? null : (
           <>
@@ -199,7 +199,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
 }
 
 /** What lies over the picture: that it waits, that there is none, what was skipped, that the connection is gone. */
-function Over({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
+function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
   const phase = usePlayerState(player, (state) => state.phase);
   const isWaiting = usePlayerState(player, (state) => state.isWaiting);
   const problem = usePlayerState(player, (state) => state.problem);
@@ -282,7 +282,7 @@ function play(player: Player, order: Order): void {
       break;
     }
     case "mark": {
-      const marks = marksOf(interactions, interactionInWords).filter((mark) => mark.kind !== "page");
+      const marks = marksOf(interactions, interactionLabel).filter((mark) => mark.kind !== "page");
       const next =
         order.step > 0
           ? marks.find((mark) => mark.timeMs > atMs + MARK_LEAD_MS + 100)

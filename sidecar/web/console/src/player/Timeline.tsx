@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { clock, duration } from "../format/time";
-import styles from "./Timeline.module.css";
+import { interactionLabel } from "./labels";
 import { gathered, histogramPath, marksOf, percentAt } from "./timeline";
+import styles from "./Timeline.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
-import { interactionInWords } from "./words";
 
 /** Bars of the histogram at most; a short session has one a second, which is what is counted. */
 const MOST_BINS = 240;
@@ -36,7 +36,7 @@ export function Timeline() {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version says when the player counts differently
   const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
-    const within = marksOf(interactions, interactionInWords).filter(
+    const within = marksOf(interactions, interactionLabel).filter(
       (mark) => mark.timeMs >= startMs && mark.timeMs <= endMs,
     );
     return gathered(within, ((endMs - startMs) / Math.max(1, width)) * MARK_PX);

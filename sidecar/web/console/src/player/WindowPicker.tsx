@@ -1,7 +1,7 @@
 import { clock } from "../format/time";
+import styles from "./Controls.module.css";
 import { timeMs } from "./details";
 import { usePlayer, usePlayerState } from "./usePlayer";
-import styles from "./Controls.module.css";
 
 /** Which of the session's windows (browser tabs) is shown; not there where there is only one. */
 export function WindowPicker() {

@@ -1,16 +1,16 @@
 // The player without its looks: brings chunks, keeps a stage in the frame, and decides at each moment what is shown.
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
-import { inWords, problem, type Problem } from "../api/errors";
+import { type Problem, problem, problemOf } from "../api/errors";
 import { pauseAt, windowAt } from "./activity";
 import { fetchDetails, fetchInteractions, lengthMs, timeMs } from "./details";
-import { Knowledge } from "./knowledge";
+import { FrameFeeder } from "./frameFeeder";
 import { correction, LagMeter } from "./liveEdge";
 import type { FrameLink } from "./PlayerFrame";
 import { INITIAL, type PlayerState } from "./playerState";
 import type { ChunkFacts, Report } from "./protocol";
-import { ReplayFeed, type FeedEnd } from "./replayFeed";
-import { StageFeeder } from "./stageFeeder";
+import { type FeedEnd, ReplayFeed } from "./replayFeed";
+import { SessionData } from "./sessionData";
 
 export interface PlayerOptions {
   sessionId: string;
@@ -39,12 +39,12 @@ export const SEEK_MEASURE = "afterimage:seek";
 export class Player {
   readonly #options: PlayerOptions;
   readonly #feed: ReplayFeed;
-  readonly #stage = new StageFeeder();
+  readonly #stage = new FrameFeeder();
   readonly #abort = new AbortController();
   readonly #lag = new LagMeter();
   #listeners: readonly (() => void)[] = [];
   #state: PlayerState = INITIAL;
-  #knowledge = new Knowledge(0);
+  #data = new SessionData(0);
   #gathering: ReturnType<typeof setTimeout> | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
   #noticing: ReturnType<typeof setTimeout> | undefined;
@@ -117,7 +117,7 @@ export class Player {
 
   /** How much happened in each of `bins` parts of what can be shown. */
   histogram(bins: number): number[] {
-    return this.#knowledge.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
+    return this.#data.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -198,7 +198,7 @@ export class Player {
     try {
       await this.#fetchDetails();
     } catch (error) {
-      this.#fail(inWords(error));
+      this.#fail(problemOf(error));
       return;
     }
     if (this.#abort.signal.aborted) return;
@@ -235,7 +235,7 @@ export class Player {
     const { range } = this.#options;
     const startMs = firstMs + (range?.startMs ?? 0);
     const lastMs = firstMs + Math.min(range?.endMs ?? Infinity, lengthMs(session?.duration));
-    if (this.#state.details === null) this.#knowledge = new Knowledge(firstMs);
+    if (this.#state.details === null) this.#data = new SessionData(firstMs);
     const isLive = session?.status === SessionStatus.LIVE && range?.endMs === undefined;
     this.#set({
       details,
@@ -249,8 +249,8 @@ export class Player {
   async #fetchInteractions(): Promise<void> {
     const { api, sessionId } = this.#options;
     for await (const { isListed, interactions } of fetchInteractions(api, sessionId, this.#abort.signal)) {
-      this.#knowledge.takeInteractions(isListed, interactions);
-      this.#set({ interactions: this.#knowledge.interactions });
+      this.#data.takeInteractions(isListed, interactions);
+      this.#set({ interactions: this.#data.interactions });
       this.#recount();
     }
   }
@@ -420,7 +420,7 @@ export class Player {
 
   #learn(stage: number, facts: ChunkFacts): void {
     if (!this.#stage.learned(stage, facts)) return;
-    this.#knowledge.takeFacts(facts);
+    this.#data.takeFacts(facts);
     this.#gather();
   }
 
@@ -428,7 +428,7 @@ export class Player {
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      this.#set({ consoleRows: this.#knowledge.consoleRows, networkRows: this.#knowledge.networkRows });
+      this.#set({ consoleRows: this.#data.consoleRows, networkRows: this.#data.networkRows });
       this.#extend();
       this.#recount();
     }, GATHER_MS);
@@ -442,8 +442,8 @@ export class Player {
     }));
     this.#set({
       activityVersion: this.#state.activityVersion + 1,
-      pauses: this.#knowledge.pauses({ fromMs: startMs, toMs: endMs }),
-      segments: this.#knowledge.segments(windows),
+      pauses: this.#data.pauses({ fromMs: startMs, toMs: endMs }),
+      segments: this.#data.segments(windows),
     });
   }
 

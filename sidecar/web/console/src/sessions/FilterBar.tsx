@@ -5,15 +5,15 @@ import { FilterIcon } from "../ui/icons";
 import styles from "./FilterBar.module.css";
 import {
   DEVICES,
+  type Filters,
   inOrder,
   isFiltered,
   isSince,
   NO_FILTERS,
   ORDERS,
+  type Since,
   SINCE,
   STATUSES,
-  type Filters,
-  type Since,
 } from "./filters";
 
 interface FilterBarProps {

@@ -7,10 +7,10 @@ import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Skeleton, Spinner } from "../ui/Loading";
 import { FilterBar, OrderSelect } from "./FilterBar";
-import { filtersOf, isFiltered, NO_FILTERS, queryOf, type Filters } from "./filters";
+import { type Filters, filtersOf, isFiltered, NO_FILTERS, queryOf } from "./filters";
 import { HowToRecord } from "./HowToRecord";
-import { SessionTable } from "./SessionTable";
 import styles from "./SessionsPage.module.css";
+import { SessionTable } from "./SessionTable";
 import { useSessions } from "./useSessions";
 
 /** All sessions of the project, filtered as the address says. */

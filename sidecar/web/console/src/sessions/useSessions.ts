@@ -1,7 +1,7 @@
 import type { Session } from "@contract/recording/v1/session_pb";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useApi } from "../api/context";
-import { inWords, type Problem } from "../api/errors";
+import { type Problem, problemOf } from "../api/errors";
 import { filterMessage, type Filters } from "./filters";
 
 const PAGE_SIZE = 50;
@@ -54,7 +54,7 @@ export function useSessions(filters: Filters): SessionList {
         setPageToken(answer.nextPageToken === "" ? null : answer.nextPageToken);
       } catch (error) {
         if (abort.signal.aborted) return;
-        setProblem(inWords(error));
+        setProblem(problemOf(error));
       }
       setIsLoading(false);
     },

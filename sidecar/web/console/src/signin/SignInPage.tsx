@@ -1,7 +1,7 @@
 import { useEffect, useState, type SyntheticEvent } from "react";
 import { useLocation, useNavigate, useSearchParams } from "react-router";
 import { createApi } from "../api/api";
-import { inWords, type Problem } from "../api/errors";
+import { type Problem, problemOf } from "../api/errors";
 import { pathAfterSignIn } from "../api/signOut";
 import { type Identity, readIdentity, storedIdentity, storeToken } from "../api/token";
 import { Brand } from "../shell/Brand";
@@ -33,7 +33,7 @@ export function SignInPage() {
     try {
       await createApi({ token: () => candidate }).audit.listSessions({ pageSize: 1 });
     } catch (error) {
-      setFault(refusal(inWords(error)));
+      setFault(refusal(problemOf(error)));
       setIsAsking(false);
       return;
     }

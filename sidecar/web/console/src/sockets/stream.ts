@@ -2,9 +2,9 @@
 // opened again after a backoff, with a request that says how far the reader is.
 import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import type { Credentials } from "../api/api";
-import { problem, type Problem } from "../api/errors";
-import { backoffMs, DEFAULT_BACKOFF, type BackoffLimits } from "./backoff";
-import { outcomeOfClose, outcomeOfStatus, type Outcome } from "./closing";
+import { type Problem, problem } from "../api/errors";
+import { type BackoffLimits, backoffMs, DEFAULT_BACKOFF } from "./backoff";
+import { type Outcome, outcomeOfClose, outcomeOfStatus } from "./closing";
 
 /** Where a stream is. `waiting` and `connecting` come back by themselves; `done` and `failed` are final. */
 export type StreamState =

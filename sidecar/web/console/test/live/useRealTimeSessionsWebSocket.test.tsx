@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocketServer, type WebSocket as Peer } from "ws";
 import { storeToken } from "../../src/api/token";
 import {
-  useRealTimeSessionsWebSocket,
   type RealTimeLimits,
   type RealTimeSessions,
+  useRealTimeSessionsWebSocket,
 } from "../../src/live/useRealTimeSessionsWebSocket";
 
 /** Waits for something that must happen; nothing is shown by how long it takes. */

@@ -10,7 +10,7 @@ import { Stage } from "./stage";
 const TELL_MS = 50;
 
 /** One replay in this document. */
-export class Performer {
+export class FrameController {
   readonly #port: MessagePort;
   readonly #orders: Command[] = [];
   readonly #chunks: Extract<Command, { type: "append" | "read" }>[] = [];

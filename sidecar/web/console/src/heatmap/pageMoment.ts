@@ -2,10 +2,10 @@
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
-import type { Extent } from "./heat";
+import type { Extent } from "./heatmapData";
 
 /** A moment of a session at which a page is on the screen. */
-export interface Moment {
+export interface PageMoment {
   readonly sessionId: string;
   readonly windowId: string;
   /** Milliseconds since 1970, by the visitor's clock. */
@@ -39,9 +39,9 @@ export function literalPart(page: string): string {
  * @param page Normalised URL.
  * @param viewport The viewport that the heatmap is typical of: visits in one of about its width are taken first.
  */
-export function momentOf(opened: readonly Interaction[], page: string, viewport: Extent): Moment | undefined {
+export function pageMomentOf(opened: readonly Interaction[], page: string, viewport: Extent): PageMoment | undefined {
   const visits = opened.filter((one) => one.kind === InteractionKind.PAGE && one.page === page);
-  const moments = visits.map((visit): Moment => {
+  const moments = visits.map((visit): PageMoment => {
     const start = msOf(visit);
     const next = opened.find((other) => other.windowId === visit.windowId && msOf(other) > start);
     const left = next === undefined ? Infinity : msOf(next);
@@ -56,12 +56,12 @@ export function momentOf(opened: readonly Interaction[], page: string, viewport:
 }
 
 /** Returns the moment whose viewport's width is the nearest to that of `viewport`. */
-export function nearest(moments: readonly Moment[], viewport: Extent): Moment | undefined {
+export function nearest(moments: readonly PageMoment[], viewport: Extent): PageMoment | undefined {
   return moments.toSorted((a, b) => widthApart(a, viewport) - widthApart(b, viewport))[0];
 }
 
 /** Returns how far a moment's viewport is from another in width, in CSS pixels. */
-export function widthApart(moment: Moment, viewport: Extent): number {
+export function widthApart(moment: PageMoment, viewport: Extent): number {
   return Math.abs(moment.viewport.width - viewport.width);
 }
 

@@ -19,7 +19,7 @@ export interface HeatPoint {
 }
 
 /** A heatmap. */
-export interface Heat {
+export interface HeatmapData {
   readonly kind: HeatmapKind;
   readonly points: readonly HeatPoint[];
   /** Interactions counted; milliseconds for attention. */
@@ -40,7 +40,7 @@ export function isBands(kind: HeatmapKind): boolean {
 }
 
 /** Returns what was answered, in plain numbers. */
-export function heatOf(kind: HeatmapKind, answer: GetHeatmapResponse): Heat {
+export function heatmapDataOf(kind: HeatmapKind, answer: GetHeatmapResponse): HeatmapData {
   const extent = (size: { width: number; height: number } | undefined): Extent => ({
     width: size?.width ?? 0,
     height: size?.height ?? 0,

@@ -4,7 +4,7 @@ import { pathOf } from "../format/address";
 import { INTERACTION } from "../format/enums";
 
 /** Returns an interaction in one line. */
-export function interactionInWords(interaction: Interaction): string {
+export function interactionLabel(interaction: Interaction): string {
   const { kind, detail } = interaction;
   switch (kind) {
     case InteractionKind.PAGE:

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { ActorType, DeviceType } from "@contract/recording/v1/enums_pb";
 import { SessionSchema, TotalsSchema } from "@contract/recording/v1/session_pb";
 import { describe, expect, it } from "vitest";
-import { actorText, deviceText, pageText, troublesOf } from "../../src/sessions/sessionWords";
+import { actorText, deviceText, pageText, troublesOf } from "../../src/sessions/sessionLabels";
 
 describe("what a session is in words", () => {
   it("names the visitor, or says what kind it is", () => {

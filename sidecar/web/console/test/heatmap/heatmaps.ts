@@ -1,9 +1,9 @@
 // Heatmaps to test with.
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
-import type { Heat, HeatPoint } from "../../src/heatmap/heat";
+import type { HeatmapData, HeatPoint } from "../../src/heatmap/heatmapData";
 
 /** Returns a heatmap of clicks, but for what is given. */
-export function heat(changes: Partial<Heat> = {}): Heat {
+export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
   return {
     kind: HeatmapKind.CLICK,
     points: [],

@@ -1,7 +1,7 @@
 // What a heatmap says in words: its kinds, its legend, what is under the pointer, why it is empty.
 import { HeatmapKind, type PageSummary } from "@contract/audit/v1/heatmap_pb";
-import type { Extent, Heat } from "./heat";
-import { hottest, type Reading } from "./reading";
+import type { Extent, HeatmapData } from "./heatmapData";
+import { type Hit, hottest } from "./hitTest";
 
 /** The kinds in the order in which they are offered. */
 export const KINDS = [
@@ -44,14 +44,14 @@ const percents = new Intl.NumberFormat("en", { style: "percent", maximumFraction
 const finePercents = new Intl.NumberFormat("en", { style: "percent", maximumSignificantDigits: 2 });
 
 /** Returns a part of a whole, such as "7 %" or, where that would be 0, "0.4 %". */
-export function percentWords(share: number): string {
+export function percentLabel(share: number): string {
   return (share > 0 && share < 0.01 ? finePercents : percents).format(share).replace("%", " %");
 }
 
 /** Returns an amount of a kind, such as "1 click" or "1 min 20 s". */
-export function amountWords(kind: HeatmapKind, count: number): string {
+export function amountLabel(kind: HeatmapKind, count: number): string {
   if (kind === HeatmapKind.ATTENTION) {
-    return secondsWords(count);
+    return secondsLabel(count);
   }
   const [one, many] = UNITS[kind] ?? ["sample", "samples"];
   return `${numbers.format(count)} ${count === 1 ? one : many}`;
@@ -68,45 +68,45 @@ function siteOf(page: string): string {
 }
 
 /** Returns what a page has: interactions, clicks, sessions. */
-export function pageWords({ interactionCount, clickCount, sessionCount }: PageSummary): string {
+export function pageLabel({ interactionCount, clickCount, sessionCount }: PageSummary): string {
   const counted = (count: bigint, one: string): string => `${numbers.format(count)} ${one}${count === 1n ? "" : "s"}`;
   return `${counted(interactionCount, "interaction")} · ${counted(clickCount, "click")} · ${counted(sessionCount, "session")}`;
 }
 
 /** Returns what is under the pointer. */
-export function readingWords(kind: HeatmapKind, reading: Reading, reach: number): string {
-  const share = percentWords(reading.share);
+export function hitLabel(kind: HeatmapKind, hit: Hit, reach: number): string {
+  const share = percentLabel(hit.share);
   switch (kind) {
     case HeatmapKind.SCROLL:
-      return `${amountWords(kind, reading.count)} came this far: ${share}`;
+      return `${amountLabel(kind, hit.count)} came this far: ${share}`;
     case HeatmapKind.ATTENTION:
-      return `in view for ${amountWords(kind, reading.count)}: ${share} of the viewing time`;
+      return `in view for ${amountLabel(kind, hit.count)}: ${share} of the viewing time`;
     default:
-      return `${amountWords(kind, reading.count)} within ${numbers.format(Math.round(reach))} px: ${share}`;
+      return `${amountLabel(kind, hit.count)} within ${numbers.format(Math.round(reach))} px: ${share}`;
   }
 }
 
 /** Returns what the cold end, the middle and the hot end of the colours stand for. */
-export function legendWords(heat: Heat, page: Extent, reach: number): readonly [string, string, string] {
+export function legendLabels(heat: HeatmapData, page: Extent, reach: number): readonly [string, string, string] {
   const most = hottest(heat, page, reach);
   switch (heat.kind) {
     case HeatmapKind.SCROLL:
-      return ["0 %", percentWords(most.share / 2), `${percentWords(most.share)} of page views`];
+      return ["0 %", percentLabel(most.share / 2), `${percentLabel(most.share)} of page views`];
     case HeatmapKind.ATTENTION:
-      return ["0 s", secondsWords(most.count / 2), `${secondsWords(most.count)} in view`];
+      return ["0 s", secondsLabel(most.count / 2), `${secondsLabel(most.count)} in view`];
     default:
       return [
         "0",
         most.count < 2 ? "" : numbers.format(Math.round(most.count / 2)),
-        `${amountWords(heat.kind, most.count)} within ${Math.round(reach)} px`,
+        `${amountLabel(heat.kind, most.count)} within ${Math.round(reach)} px`,
       ];
   }
 }
 
 /** Returns what a heatmap was made of, as sentences. */
-export function summaryWords(heat: Heat): string[] {
+export function summaryLabels(heat: HeatmapData): string[] {
   const sessions = `${numbers.format(heat.sessions)} ${heat.sessions === 1 ? "session" : "sessions"}`;
-  const samples = amountWords(heat.kind, heat.samples);
+  const samples = amountLabel(heat.kind, heat.samples);
   const sentences = [
     heat.kind === HeatmapKind.ATTENTION ? `${samples} of viewing time in ${sessions}.` : `${samples} in ${sessions}.`,
   ];
@@ -133,7 +133,7 @@ export interface Narrowing {
 }
 
 /** Returns why there is nothing to see, and what to change. */
-export function emptyWords(narrowing: Narrowing): { why: string; todo: string[] } {
+export function emptyLabels(narrowing: Narrowing): { why: string; todo: string[] } {
   const [, many] = UNITS[narrowing.kind] ?? ["", "viewing time"];
   const todo: string[] = [];
   if (narrowing.hasTimes) {
@@ -168,7 +168,7 @@ export const NO_PAGES = {
   ],
 } as const;
 
-function secondsWords(milliseconds: number): string {
+function secondsLabel(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   if (seconds < 60) {
     return `${numbers.format(seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds))} s`;

@@ -1,8 +1,8 @@
 // Numbers at a place of a heatmap: what lies under the pointer, and what the ends of the legend stand for.
-import { type Extent, type Heat, isBands } from "./heat";
+import { type Extent, type HeatmapData, isBands } from "./heatmapData";
 
 /** What was counted at a place. */
-export interface Reading {
+export interface Hit {
   /** Interactions; milliseconds for attention. */
   readonly count: number;
   /** Part of all samples, 0 to 1. */
@@ -17,25 +17,25 @@ export interface Reading {
  * @param page The page's size in CSS pixels.
  * @param reach In CSS pixels of the page; bands do without.
  */
-export function readingAt(heat: Heat, x: number, y: number, page: Extent, reach: number): Reading {
+export function hitTest(heat: HeatmapData, x: number, y: number, page: Extent, reach: number): Hit {
   const within = isBands(heat.kind) ? bandHolds(heat, y) : near(x, y, page, reach);
   const count = heat.points.reduce((sum, point) => (within(point) ? sum + point.count : sum), 0);
   return { count, share: heat.samples > 0 ? count / heat.samples : 0 };
 }
 
 /** A place in percent of the page, and what was counted there. */
-export interface Place extends Reading {
+export interface Place extends Hit {
   readonly x: number;
   readonly y: number;
 }
 
 /** Returns the hottest places, at most `count` and none within `reach` of a hotter one. */
-export function hottestPlaces(heat: Heat, page: Extent, reach: number, count: number): Place[] {
+export function hottestPlaces(heat: HeatmapData, page: Extent, reach: number, count: number): Place[] {
   const places: Place[] = [];
   for (const { x, y } of heat.points) {
     const isApart = places.every((place) => isBands(heat.kind) || !near(place.x, place.y, page, 2 * reach)({ x, y }));
     if (isApart) {
-      places.push({ x, y, ...readingAt(heat, x, y, page, reach) });
+      places.push({ x, y, ...hitTest(heat, x, y, page, reach) });
     }
     if (places.length === count) {
       break;
@@ -45,29 +45,16 @@ export function hottestPlaces(heat: Heat, page: Extent, reach: number, count: nu
 }
 
 /** Returns what was counted at the hottest place. */
-export function hottest(heat: Heat, page: Extent, reach: number): Reading {
-  const readings = heat.points.slice(0, 50).map((point) => readingAt(heat, point.x, point.y, page, reach));
-  return readings.reduce((most, reading) => (reading.count > most.count ? reading : most), { count: 0, share: 0 });
-}
-
-/**
- * Returns how deep a part of the page views went, in percent of the page's height; undefined where none is deeper than
- * the page's first band.
- *
- * @param heat Of the kind scroll.
- * @param share Part of page views, 0 to 1.
- */
-export function depthSeenBy(heat: Heat, share: number): number | undefined {
-  const cell = 100 / Math.max(heat.resolution, 1);
-  const deepest = Math.max(0, ...heat.points.filter((point) => point.count >= heat.samples * share).map((p) => p.y));
-  return deepest > 0 ? deepest + cell / 2 : undefined;
+export function hottest(heat: HeatmapData, page: Extent, reach: number): Hit {
+  const hits = heat.points.slice(0, 50).map((point) => hitTest(heat, point.x, point.y, page, reach));
+  return hits.reduce((most, hit) => (hit.count > most.count ? hit : most), { count: 0, share: 0 });
 }
 
 function near(x: number, y: number, page: Extent, reach: number): (point: { x: number; y: number }) => boolean {
   return (point) => Math.hypot(((point.x - x) / 100) * page.width, ((point.y - y) / 100) * page.height) <= reach;
 }
 
-function bandHolds(heat: Heat, y: number): (point: { y: number }) => boolean {
+function bandHolds(heat: HeatmapData, y: number): (point: { y: number }) => boolean {
   const half = 50 / Math.max(heat.resolution, 1);
   return (point) => y >= point.y - half && y < point.y + half;
 }

@@ -8,7 +8,7 @@ import type { ChunkFacts, ConsoleRow, NetworkRow } from "./protocol";
 /** Rows of console and network kept for the panel at most; the oldest go first. */
 const MOST_ROWS = 5_000;
 
-export class Knowledge {
+export class SessionData {
   #activity: Activity;
   readonly #known = new Set<string>();
   interactions: readonly Interaction[] = [];

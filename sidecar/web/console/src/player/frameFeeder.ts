@@ -27,7 +27,7 @@ interface Staged {
   rawBytes: number;
 }
 
-export class StageFeeder {
+export class FrameFeeder {
   #link: FrameLink | null = null;
   #staged: Staged | null = null;
   #count = 0;

@@ -3,8 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
 import { type Choice, DEVICES, sinceOf } from "./choice";
-import type { Extent } from "./heat";
-import { literalPart, type Moment, momentOf, nearest, widthApart } from "./moment";
+import type { Extent } from "./heatmapData";
+import { literalPart, nearest, type PageMoment, pageMomentOf, widthApart } from "./pageMoment";
 
 /** So many of the newest sessions are looked at: each look is an entry of the access trail. */
 const SESSIONS = 8;
@@ -16,13 +16,13 @@ const ALIKE = 0.1;
  * Returns a moment that shows the page of a choice, in a viewport as near to the typical one as the newest sessions
  * have; undefined where none of them shows it.
  */
-export async function findMoment(
+export async function findPageMoment(
   { audit }: Api,
   choice: Omit<Choice, "kind">,
   viewport: Extent,
   now: number,
   signal: AbortSignal,
-): Promise<Moment | undefined> {
+): Promise<PageMoment | undefined> {
   const device = DEVICES.find(({ name }) => name === choice.device);
   const since = sinceOf(choice, now);
   const { sessions } = await audit.listSessions(
@@ -36,10 +36,10 @@ export async function findMoment(
     },
     { signal },
   );
-  const found: Moment[] = [];
+  const found: PageMoment[] = [];
   for (const { sessionId } of sessions) {
     const { interactions } = await audit.listInteractions({ sessionId, kinds: [InteractionKind.PAGE] }, { signal });
-    const moment = momentOf(interactions, choice.page, viewport);
+    const moment = pageMomentOf(interactions, choice.page, viewport);
     if (moment !== undefined && isWanted(moment, choice)) {
       found.push(moment);
       if (widthApart(moment, viewport) <= viewport.width * ALIKE) {
@@ -50,6 +50,6 @@ export async function findMoment(
   return nearest(found, viewport);
 }
 
-function isWanted({ viewport: { width } }: Moment, { widths: { min, max } }: Pick<Choice, "widths">): boolean {
+function isWanted({ viewport: { width } }: PageMoment, { widths: { min, max } }: Pick<Choice, "widths">): boolean {
   return width >= min && (max === 0 || width <= max);
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
+import { FrameFeeder, STAGE_BYTES } from "../../src/player/frameFeeder";
 import type { Command } from "../../src/player/protocol";
-import { STAGE_BYTES, StageFeeder } from "../../src/player/stageFeeder";
 
 /** A chunk of two seconds a seq; every tenth has a full snapshot. */
 const chunk = (seq: number): StoredChunk => ({
@@ -17,12 +17,12 @@ const chunk = (seq: number): StoredChunk => ({
 const ALL = Array.from({ length: 300 }, (_, index) => chunk(index + 1));
 
 let sent: Command[];
-let feeder: StageFeeder;
+let feeder: FrameFeeder;
 let store: ChunkStore;
 
 beforeEach(() => {
   sent = [];
-  feeder = new StageFeeder();
+  feeder = new FrameFeeder();
   store = new ChunkStore();
   feeder.attach({ send: (command) => sent.push(command), listen: () => undefined });
   for (const one of ALL) {
