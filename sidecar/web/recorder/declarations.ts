@@ -22,7 +22,9 @@ export function declarations(): Plugin {
           reportDiagnostics: true,
         });
         const [problem] = made.diagnostics ?? [];
-        if (problem !== undefined) throw new Error(ts.flattenDiagnosticMessageText(problem.messageText, "\n"));
+        if (problem !== undefined) {
+          throw new Error(ts.flattenDiagnosticMessageText(problem.messageText, "\n"));
+        }
         const text = made.outputText.replace(/from "(\.\.?\/[\w/]+)"/g, 'from "$1.js"');
         const path = join(dir ?? "", `${name}.d.ts`);
         await mkdir(dirname(path), { recursive: true });

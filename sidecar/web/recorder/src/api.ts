@@ -17,10 +17,16 @@ export function setDefaultEndpoint(url: string): void {
 /** Begins to record this page. While it is being recorded already, nothing happens. */
 export function start(options: RecorderOptions): void {
   boundary.run(() => {
-    if (recorder !== undefined) return;
+    if (recorder !== undefined) {
+      return;
+    }
     const { options: resolved, problems } = resolveOptions(options, base === "" ? location.origin : base);
-    for (const problem of problems) notices.report(`option_${problem.split(" ")[0] ?? ""}`, problem);
-    if (resolved === undefined) return;
+    for (const problem of problems) {
+      notices.report(`option_${problem.split(" ")[0] ?? ""}`, problem);
+    }
+    if (resolved === undefined) {
+      return;
+    }
     recorder = new Recorder(resolved, notices);
     recorder.start();
   });
@@ -37,8 +43,11 @@ export function stop(): void {
 /** Names the visitor in the site's own terms, at most 256 characters; "" is nobody in particular. */
 export function identify(actorId: string): void {
   boundary.run(() => {
-    if (typeof actorId === "string" && actorId.length <= 256) recorder?.identify(actorId);
-    else notices.report("identify", "identify() takes a text of at most 256 characters");
+    if (typeof actorId === "string" && actorId.length <= 256) {
+      recorder?.identify(actorId);
+    } else {
+      notices.report("identify", "identify() takes a text of at most 256 characters");
+    }
   });
 }
 

@@ -76,8 +76,12 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
     wanted: string,
   ): T => {
     const value = values[name];
-    if (value === undefined || value === null) return fallback;
-    if (isGood(value)) return value as T;
+    if (value === undefined || value === null) {
+      return fallback;
+    }
+    if (isGood(value)) {
+      return value as T;
+    }
     problems.push(`${name} must be ${wanted}`);
     return fallback;
   };
@@ -97,9 +101,13 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
     (value) => typeof value === "string" && value !== "",
     "the project's publishable key",
   );
-  if (key === "" && problems.length === 0) problems.push("key is missing: the project's publishable key");
+  if (key === "" && problems.length === 0) {
+    problems.push("key is missing: the project's publishable key");
+  }
   const endpoint = endpointOf(take<string>("endpoint", base, (value) => typeof value === "string", "a URL"));
-  if (endpoint === undefined) problems.push("endpoint must be an http or https URL");
+  if (endpoint === undefined) {
+    problems.push("endpoint must be an http or https URL");
+  }
   const rest = {
     actorId: take<string>(
       "actorId",
@@ -125,7 +133,9 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
 function endpointOf(text: string): string | undefined {
   try {
     const url = new URL(text);
-    if (!/^https?:$/.test(url.protocol)) return undefined;
+    if (!/^https?:$/.test(url.protocol)) {
+      return undefined;
+    }
     return `${url.origin}${url.pathname.replace(/\/*$/, "/")}`;
   } catch {
     return undefined;
@@ -133,7 +143,9 @@ function endpointOf(text: string): string | undefined {
 }
 
 function areTags(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
   const entries = Object.entries(value);
   return (
     entries.length <= 32 &&

@@ -113,9 +113,11 @@ export class Recorder {
     if (missing.length > 0) {
       this.#notices.report("unsupported", `this browser lacks ${missing.join(", ")}; nothing is recorded`);
       this.#state = "stopped";
-    } else if (respectOptOut && asksNotToBeTracked()) this.#state = "opted_out";
-    else if (isRecordedFromOutside()) this.#state = "framed";
-    else {
+    } else if (respectOptOut && asksNotToBeTracked()) {
+      this.#state = "opted_out";
+    } else if (isRecordedFromOutside()) {
+      this.#state = "framed";
+    } else {
       this.#state = "connecting";
       const prefix = `afterimage:${key}@${endpoint}:`;
       this.#shared = openStore(() => localStorage, prefix);
@@ -140,12 +142,15 @@ export class Recorder {
     this.#actorId = actorId;
     this.#tracker?.identify(actorId);
     const uploader = this.#window?.uploader;
-    if (uploader !== undefined && uploader.fields.actorId !== actorId)
+    if (uploader !== undefined && uploader.fields.actorId !== actorId) {
       uploader.restart({ ...uploader.fields, actorId });
+    }
   }
 
   readonly #begin = (): void => {
-    if (this.#state !== "connecting" || this.#shared === undefined || this.#tab === undefined) return;
+    if (this.#state !== "connecting" || this.#shared === undefined || this.#tab === undefined) {
+      return;
+    }
     const { idleMs, maxMs, sampleRate, maxElements } = this.#options;
     const elements = document.getElementsByTagName("*").length;
     if (elements > maxElements) {
@@ -165,21 +170,33 @@ export class Recorder {
     const rules = { idleMs, maxMs, sampleRate };
     const clockAndIds = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4 };
     this.#tracker = new SessionTracker(this.#shared, this.#tab, isFramed(), rules, clockAndIds);
-    if (this.#actorId !== undefined) this.#tracker.identify(this.#actorId);
-    if (!this.#mayRecord()) return;
+    if (this.#actorId !== undefined) {
+      this.#tracker.identify(this.#actorId);
+    }
+    if (!this.#mayRecord()) {
+      return;
+    }
     this.#listen();
     this.#open(true);
     const remembered = rememberedPolicy(this.#shared);
-    if (remembered !== undefined) this.#record(remembered, true);
+    if (remembered !== undefined) {
+      this.#record(remembered, true);
+    }
   };
 
   /** Whether the present session is recorded; the state says why not. */
   #mayRecord(): boolean {
     const session = this.#tracker?.session;
-    if (session === undefined) return false;
-    if (session.isStopped) this.#state = "stopped";
-    else if (!session.isSampled) this.#state = "not_sampled";
-    else return true;
+    if (session === undefined) {
+      return false;
+    }
+    if (session.isStopped) {
+      this.#state = "stopped";
+    } else if (!session.isSampled) {
+      this.#state = "not_sampled";
+    } else {
+      return true;
+    }
     return false;
   }
 
@@ -187,7 +204,9 @@ export class Recorder {
   #open(isFirst: boolean): WindowUpload | undefined {
     const { endpoint, maxQueueBytes, tags } = this.#options;
     const tracker = this.#tracker;
-    if (tracker === undefined || this.#tab === undefined) return undefined;
+    if (tracker === undefined || this.#tab === undefined) {
+      return undefined;
+    }
     const { session, windowId } = tracker;
     const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
     const queue = new SendQueue(maxQueueBytes);
@@ -215,16 +234,24 @@ export class Recorder {
           this.#changed(window);
         },
         onCommand: (command) => {
-          if (this.#window === window) this.#command(command);
+          if (this.#window === window) {
+            this.#command(command);
+          }
         },
         onContested: () => {
-          if (this.#window === window) this.#moveWindow();
+          if (this.#window === window) {
+            this.#moveWindow();
+          }
         },
         onStopped: () => {
-          if (this.#window === window) this.#stopForSession();
+          if (this.#window === window) {
+            this.#stopForSession();
+          }
         },
         onFailed: () => {
-          if (this.#window === window) this.#end("stopped");
+          if (this.#window === window) {
+            this.#end("stopped");
+          }
         },
         onDropped: (events) => {
           this.#droppedEvents += events;
@@ -244,7 +271,9 @@ export class Recorder {
     this.#policy = policy;
     this.#masker = new EventMasker(policy, findNode);
     // rrweb tells of a load only when it was there before; without, a reload of the same page would be no page view.
-    if (isNewPage) this.#buffer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
+    if (isNewPage) {
+      this.#buffer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
+    }
     const events = { onEvent: this.#event, onActivity: this.#active };
     this.#capture = new Capture(this.#options, policy, events, this.#boundary);
     const elements = document.getElementsByTagName("*").length;
@@ -259,13 +288,19 @@ export class Recorder {
   }
 
   #ready(ready: RecordingReady, window: WindowUpload): void {
-    if (ready.privacyPolicy === undefined) throw new Error("the installation told no privacy policy");
+    if (ready.privacyPolicy === undefined) {
+      throw new Error("the installation told no privacy policy");
+    }
     const policy = new AppliedPolicy(ready.privacyPolicy);
     this.#clockSkewMs = skewMs(ready, Date.now());
     this.#confirmed.add(policy.version);
-    if (this.#shared !== undefined) rememberPolicy(this.#shared, ready.privacyPolicy);
+    if (this.#shared !== undefined) {
+      rememberPolicy(this.#shared, ready.privacyPolicy);
+    }
     this.#discard(window);
-    if (this.#window !== window) return;
+    if (this.#window !== window) {
+      return;
+    }
     const before = this.#policy;
     if (before?.version !== policy.version) {
       this.#buffer.flush();
@@ -282,7 +317,9 @@ export class Recorder {
       gone.push(...this.#packQueue.takeBack(version));
       waiting = this.#buffer.clear();
     }
-    if (gone.length + waiting === 0) return;
+    if (gone.length + waiting === 0) {
+      return;
+    }
     const loss = gone.length > 0 ? lossOf("policy_changed", gone) : emptyLoss("policy_changed");
     const total = { ...loss, events: loss.events + waiting };
     this.#lost(total);
@@ -292,7 +329,9 @@ export class Recorder {
   readonly #mayLeave = ({ policy }: Entry): boolean => policy === CONFIRMED || this.#confirmed.has(policy);
 
   #changed(window: WindowUpload): void {
-    if (this.#window !== window) return;
+    if (this.#window !== window) {
+      return;
+    }
     const { isFlowing } = window.uploader;
     if (isFlowing && this.#state !== "recording") {
       this.#notices.clear("unreachable");
@@ -300,7 +339,9 @@ export class Recorder {
       // What has gathered meanwhile was not cut by time, and nothing may come after it.
       this.#buffer.flush();
     }
-    if (this.#state === "connecting" && !isFlowing) return;
+    if (this.#state === "connecting" && !isFlowing) {
+      return;
+    }
     this.#state = isFlowing ? "recording" : "offline";
   }
 
@@ -348,13 +389,17 @@ export class Recorder {
 
   readonly #gathered = (batch: Batch): void => {
     const window = this.#window;
-    if (window === undefined || this.#policy === undefined) return;
+    if (window === undefined || this.#policy === undefined) {
+      return;
+    }
     this.#packQueue.add(batch, this.#policy.version, window);
   };
 
   readonly #packed = (entries: readonly Entry[], { uploader, queue }: WindowUpload): void => {
     for (const entry of entries) {
-      if (entry.loss === undefined) continue;
+      if (entry.loss === undefined) {
+        continue;
+      }
       this.#lost(entry.loss);
       this.#notices.report("too_large", `a part of this page is missing in the recording: ${entry.loss.detail ?? ""}`);
     }
@@ -374,7 +419,9 @@ export class Recorder {
     }
     // Snapshots along the way, so that not everything has to go at once.
     const isLong = !uploader.isFlowing && queue.bytesSinceSnapshot > maxQueueBytes / 4;
-    if ((needsSnapshot || isLong) && this.#window?.uploader === uploader) this.#capture?.takeSnapshot();
+    if ((needsSnapshot || isLong) && this.#window?.uploader === uploader) {
+      this.#capture?.takeSnapshot();
+    }
   }
 
   #queuedEvents(): number {
@@ -387,14 +434,20 @@ export class Recorder {
 
   readonly #active = (): void => {
     const nowMs = Date.now();
-    if (nowMs - this.#activityMs < ACTIVITY_MS) return;
+    if (nowMs - this.#activityMs < ACTIVITY_MS) {
+      return;
+    }
     this.#activityMs = nowMs;
-    if (this.#tracker?.isOver() === true) this.#renew();
+    if (this.#tracker?.isOver() === true) {
+      this.#renew();
+    }
     this.#tracker?.touch();
   };
 
   readonly #check = (): void => {
-    if (this.#window !== undefined && this.#tracker?.isOver() === true) this.#sleep();
+    if (this.#window !== undefined && this.#tracker?.isOver() === true) {
+      this.#sleep();
+    }
   };
 
   /** Lets the present session end, and begins the next. */
@@ -402,9 +455,13 @@ export class Recorder {
     const policy = this.#policy;
     this.#finish();
     this.#tracker?.renew();
-    if (!this.#mayRecord()) return;
+    if (!this.#mayRecord()) {
+      return;
+    }
     this.#open(false);
-    if (policy !== undefined) this.#record(policy, true);
+    if (policy !== undefined) {
+      this.#record(policy, true);
+    }
   }
 
   /** Lets the present session end; the visitor's next action begins another. */
@@ -412,10 +469,16 @@ export class Recorder {
     this.#finish();
     this.#state = "idle";
     const wake = this.#boundary.wrap(() => {
-      for (const name of WAKING) window.removeEventListener(name, wake, true);
-      if (this.#state === "idle") this.#renew();
+      for (const name of WAKING) {
+        window.removeEventListener(name, wake, true);
+      }
+      if (this.#state === "idle") {
+        this.#renew();
+      }
     });
-    for (const name of WAKING) window.addEventListener(name, wake, { capture: true, passive: true });
+    for (const name of WAKING) {
+      window.addEventListener(name, wake, { capture: true, passive: true });
+    }
   }
 
   /** Another tab records under this window's id. */
@@ -431,7 +494,9 @@ export class Recorder {
       this.#lost(loss);
       window?.queue.push(droppedEntry(loss));
     }
-    if (policy !== undefined) this.#record(policy, true);
+    if (policy !== undefined) {
+      this.#record(policy, true);
+    }
   }
 
   #stopForSession(): void {
@@ -448,8 +513,14 @@ export class Recorder {
     this.#capture?.stop();
     this.#capture = undefined;
     this.#window = undefined;
-    if (window === undefined) return;
-    for (const each of this.#finishing) if (each.uploader.isOver) this.#finishing.delete(each);
+    if (window === undefined) {
+      return;
+    }
+    for (const each of this.#finishing) {
+      if (each.uploader.isOver) {
+        this.#finishing.delete(each);
+      }
+    }
     this.#finishing.add(window);
     this.#boundary.start(async () => {
       await this.#packQueue.done;
@@ -460,7 +531,9 @@ export class Recorder {
   #end(state: RecorderState): void {
     this.#finish();
     this.#state = state;
-    for (const end of this.#ends.splice(0)) end();
+    for (const end of this.#ends.splice(0)) {
+      end();
+    }
   }
 
   #listen(): void {
@@ -474,10 +547,14 @@ export class Recorder {
       });
     };
     listen(window, "pageshow", (event) => {
-      if ((event as PageTransitionEvent).persisted) this.#return();
+      if ((event as PageTransitionEvent).persisted) {
+        this.#return();
+      }
     });
     listen(document, "visibilitychange", () => {
-      if (document.visibilityState === "hidden") this.#buffer.flush();
+      if (document.visibilityState === "hidden") {
+        this.#buffer.flush();
+      }
     });
     const timer = setInterval(this.#boundary.wrap(this.#check), CHECK_MS);
     this.#ends.push(() => {
@@ -486,20 +563,29 @@ export class Recorder {
   }
 
   readonly #leave = (): void => {
-    if (this.#window !== undefined) this.#buffer.flush();
+    if (this.#window !== undefined) {
+      this.#buffer.flush();
+    }
     this.#packQueue.finishNow();
-    for (const other of this.#finishing) this.#sendUnsent(other);
+    for (const other of this.#finishing) {
+      this.#sendUnsent(other);
+    }
     const window = this.#window;
     const tracker = this.#tracker;
-    if (window === undefined || tracker === undefined || this.#tab === undefined) return;
+    if (window === undefined || tracker === undefined || this.#tab === undefined) {
+      return;
+    }
     const { uploader, queue } = window;
     this.#sendUnsent(window);
     const { entries } = queue;
     const isKept =
       entries.length === 0 ||
       (!isFramed() && saveUnsent(this.#tab, windowKey(uploader.fields), entries, this.#mayLeave));
-    if (isKept) tracker.release();
-    else tracker.abandon();
+    if (isKept) {
+      tracker.release();
+    } else {
+      tracker.abandon();
+    }
     uploader.suspend();
   };
 
@@ -510,8 +596,12 @@ export class Recorder {
   /** The page comes back out of the browser's cache; others may have been recorded in this window meanwhile. */
   #return(): void {
     const window = this.#window;
-    if (window === undefined || this.#tab === undefined) return;
-    if (!isFramed()) takeUnsent(this.#tab, windowKey(window.uploader.fields));
+    if (window === undefined || this.#tab === undefined) {
+      return;
+    }
+    if (!isFramed()) {
+      takeUnsent(this.#tab, windowKey(window.uploader.fields));
+    }
     this.#tracker?.hold();
     window.uploader.connect();
     this.#capture?.takeSnapshot();

@@ -24,6 +24,8 @@ export function eventsOf(entry: Entry): { type: number; timestamp: number; data:
 /** Returns the entry at that place, which must be there. */
 export function at(entries: readonly Entry[], index: number): Entry {
   const entry = entries[index];
-  if (entry === undefined) throw new Error(`there is no entry ${index}`);
+  if (entry === undefined) {
+    throw new Error(`there is no entry ${index}`);
+  }
   return entry;
 }

@@ -92,6 +92,8 @@ function requestId(failure: ConnectError): string | undefined {
 
 function sentence(text: string): string {
   const words = text.trim();
-  if (words === "") return WORDS["bad-request"].advice;
+  if (words === "") {
+    return WORDS["bad-request"].advice;
+  }
   return `The server says: ${words}${/[.!?]$/.test(words) ? "" : "."}`;
 }

@@ -19,10 +19,14 @@ export function useCall<T>(call: (signal: AbortSignal) => Promise<T>): [Call<T>,
     setResult({ state: "loading" });
     call(abort.signal).then(
       (value) => {
-        if (!abort.signal.aborted) setResult({ state: "done", value });
+        if (!abort.signal.aborted) {
+          setResult({ state: "done", value });
+        }
       },
       (error: unknown) => {
-        if (!abort.signal.aborted) setResult({ state: "failed", problem: problemOf(error) });
+        if (!abort.signal.aborted) {
+          setResult({ state: "failed", problem: problemOf(error) });
+        }
       },
     );
     return () => {

@@ -107,7 +107,9 @@ function WidthsField({ widths, onChange }: { widths: string; onChange: (part: Pa
           }}
           onBlur={take}
           onKeyDown={(event) => {
-            if (event.key === "Enter") take();
+            if (event.key === "Enter") {
+              take();
+            }
           }}
         />
       )}

@@ -65,15 +65,21 @@ export function usePicture(
         onLiveEdge: () => undefined,
         onEnd: () => {
           stage();
-          if (!isStaged.current) fail();
+          if (!isStaged.current) {
+            fail();
+          }
         },
         onConnection: () => undefined,
         onProblem: fail,
       },
     });
     link.listen((report) => {
-      if (report.type === "shown") setState("shown");
-      if (report.type === "fault") fail();
+      if (report.type === "shown") {
+        setState("shown");
+      }
+      if (report.type === "fault") {
+        fail();
+      }
     });
     feed.begin({ atMs: moment.timeMs });
     return () => {

@@ -79,7 +79,9 @@ function Lag({
   isReady: boolean;
   id: string;
 }) {
-  if (!isKnown) return null;
+  if (!isKnown) {
+    return null;
+  }
   if (live === null) {
     return (
       <>
@@ -88,7 +90,9 @@ function Lag({
       </>
     );
   }
-  if (!live.isFollowing) return <Badge title="“Jump to live” brings you back">Not at the newest moment</Badge>;
+  if (!live.isFollowing) {
+    return <Badge title="“Jump to live” brings you back">Not at the newest moment</Badge>;
+  }
   return (
     <>
       <LiveBadge />

@@ -26,7 +26,9 @@ export function connectionOf(state: StreamState, hasList: boolean, isOnline: boo
     case "open":
       return hasList ? { kind: "live" } : { kind: "connecting" };
     case "connecting":
-      if (state.failures === 0) return { kind: "connecting" };
+      if (state.failures === 0) {
+        return { kind: "connecting" };
+      }
       return isOnline ? { kind: "reconnecting", atMs: null } : { kind: "offline" };
     case "waiting":
       return isOnline ? { kind: "reconnecting", atMs: state.untilMs } : { kind: "offline" };

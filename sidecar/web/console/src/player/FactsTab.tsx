@@ -15,7 +15,9 @@ type Fact = [name: string, value: string];
 export function FactsTab() {
   const details = usePlayerState(usePlayer(), (state) => state.details);
   const session = details?.session;
-  if (details === null || session === undefined) return <Skeleton />;
+  if (details === null || session === undefined) {
+    return <Skeleton />;
+  }
   return (
     <div className={styles.facts} tabIndex={0} role="region" aria-label="Facts">
       <Facts title="Session" facts={about(session)} />

@@ -66,7 +66,9 @@ export function SessionPlayer({
       ...(beginAtMs === undefined ? {} : { beginAtMs }),
     });
     setPlayer(created);
-    if (link.current !== null) created.attach(link.current);
+    if (link.current !== null) {
+      created.attach(link.current);
+    }
     created.start();
     return () => {
       created.close();
@@ -75,7 +77,9 @@ export function SessionPlayer({
   }, [sessionId, api, follow, rangeStartMs, rangeEndMs, attempt]);
 
   useEffect(() => {
-    if (player === null || onState === undefined) return undefined;
+    if (player === null || onState === undefined) {
+      return undefined;
+    }
     return player.subscribe(() => {
       onState(player.state);
     });
@@ -118,7 +122,9 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
     (order: Order) => {
       switch (order.kind) {
         case "panel":
-          if (hasPanel) setIsPanelOpen((isOpen) => !isOpen);
+          if (hasPanel) {
+            setIsPanelOpen((isOpen) => !isOpen);
+          }
           break;
         case "help":
           setIsHelpOpen((isOpen) => !isOpen);
@@ -127,7 +133,9 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
           void toggleFullScreen(box.current);
           break;
         default:
-          if (player !== null) play(player, order);
+          if (player !== null) {
+            play(player, order);
+          }
       }
     },
     [player, hasPanel],
@@ -135,9 +143,13 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
 
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || isTaken(event.target, event.key)) return;
+      if (event.defaultPrevented || isTaken(event.target, event.key)) {
+        return;
+      }
       const order = orderOf(event);
-      if (order === null) return;
+      if (order === null) {
+        return;
+      }
       event.preventDefault();
       carryOut(order);
     };
@@ -287,7 +299,9 @@ function play(player: Player, order: Order): void {
         order.step > 0
           ? marks.find((mark) => mark.timeMs > atMs + MARK_LEAD_MS + 100)
           : marks.findLast((mark) => mark.timeMs < atMs - 100);
-      if (next !== undefined) player.seek(next.timeMs - MARK_LEAD_MS);
+      if (next !== undefined) {
+        player.seek(next.timeMs - MARK_LEAD_MS);
+      }
       break;
     }
     case "skip-pauses":
@@ -305,6 +319,9 @@ function play(player: Player, order: Order): void {
 const MARK_LEAD_MS = 1_000;
 
 async function toggleFullScreen(element: HTMLElement | null): Promise<void> {
-  if (document.fullscreenElement === null) await element?.requestFullscreen();
-  else await document.exitFullscreen();
+  if (document.fullscreenElement === null) {
+    await element?.requestFullscreen();
+  } else {
+    await document.exitFullscreen();
+  }
 }

@@ -11,7 +11,9 @@ export function WindowPicker() {
   const shown = usePlayerState(player, (state) => state.windowId);
   const startMs = usePlayerState(player, (state) => state.startMs);
   const windows = details?.windows ?? [];
-  if (windows.length < 2) return null;
+  if (windows.length < 2) {
+    return null;
+  }
   const shownNumber = windows.findIndex((window) => window.windowId === shown) + 1;
   return (
     <select

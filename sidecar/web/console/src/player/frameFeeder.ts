@@ -55,7 +55,9 @@ export class FrameFeeder {
   /** Shows a moment of a window, in the present stage where it holds the moment, else in a new one. */
   show(store: ChunkStore, windowId: string, atMs: number, isPlaying: boolean, speed: number): void {
     const chunks = store.from(windowId, atMs);
-    if (this.#link === null || chunks === null) return;
+    if (this.#link === null || chunks === null) {
+      return;
+    }
     const base = chunks[0]?.seq ?? 0;
     const now = chunks.filter((chunk, index) => index === 0 || chunk.firstMs <= atMs + AT_ONCE_MS);
     // The snapshot itself may be in the second one.
@@ -75,7 +77,9 @@ export class FrameFeeder {
     }
     this.#count += 1;
     this.#staged = { number: this.#count, windowId, firstSeq: base, lastSeq: needed, takenSeq: 0, rawBytes: 0 };
-    for (const chunk of first) this.#read.add(key(chunk));
+    for (const chunk of first) {
+      this.#read.add(key(chunk));
+    }
     this.#link.send({
       type: "stage",
       stage: this.#count,
@@ -95,10 +99,14 @@ export class FrameFeeder {
 
   /** Gives the stage the chunks that have come since, and asks for the facts of all others. */
   fill(store: ChunkStore, atMs: number): void {
-    if (this.#link === null || this.#staged === null) return;
+    if (this.#link === null || this.#staged === null) {
+      return;
+    }
     this.#feed(this.#staged, store, atMs);
     for (const chunk of this.#unread) {
-      if (this.#read.has(key(chunk))) continue;
+      if (this.#read.has(key(chunk))) {
+        continue;
+      }
       this.#read.add(key(chunk));
       this.#link.send({ type: "read", chunk: copy(chunk) });
     }
@@ -113,7 +121,9 @@ export class FrameFeeder {
       staged.takenSeq = Math.max(staged.takenSeq, facts.seq);
     }
     const name = key(facts);
-    if (this.#learned.has(name)) return false;
+    if (this.#learned.has(name)) {
+      return false;
+    }
     this.#learned.add(name);
     return true;
   }
@@ -121,7 +131,9 @@ export class FrameFeeder {
   /** Returns whether a smaller stage could be built for a moment. */
   isOutgrown(store: ChunkStore, atMs: number): boolean {
     const staged = this.#staged;
-    if (staged === null || staged.rawBytes <= STAGE_BYTES * 1.5) return false;
+    if (staged === null || staged.rawBytes <= STAGE_BYTES * 1.5) {
+      return false;
+    }
     return (store.from(staged.windowId, atMs)?.[0]?.seq ?? 0) > staged.firstSeq + 1;
   }
 
@@ -145,8 +157,12 @@ export class FrameFeeder {
 
   #feed(staged: Staged, store: ChunkStore, atMs: number): void {
     for (const chunk of store.after(staged.windowId, staged.lastSeq)) {
-      if (chunk.seq !== staged.lastSeq + 1) break;
-      if (staged.rawBytes > STAGE_BYTES && chunk.firstMs > atMs + AHEAD_MS) break;
+      if (chunk.seq !== staged.lastSeq + 1) {
+        break;
+      }
+      if (staged.rawBytes > STAGE_BYTES && chunk.firstMs > atMs + AHEAD_MS) {
+        break;
+      }
       staged.lastSeq = chunk.seq;
       this.#read.add(key(chunk));
       this.#link?.send({ type: "append", stage: staged.number, chunk: copy(chunk) });

@@ -199,7 +199,9 @@ function Rows<Row>({ label, rows, timeOf, empty, onChoose, children }: RowsProps
   const player = usePlayer();
   const startMs = usePlayerState(player, (state) => state.startMs);
   const current = usePlayerState(player, (state) => rows.findLastIndex((row) => timeOf(row) <= state.atMs));
-  if (rows.length === 0) return <p className={styles.empty}>{empty}</p>;
+  if (rows.length === 0) {
+    return <p className={styles.empty}>{empty}</p>;
+  }
   return (
     <VirtualList
       label={label}

@@ -30,17 +30,25 @@ export class SessionData {
     const news: Interaction[] = [];
     for (const interaction of interactions) {
       const key = keyOf(interaction);
-      if (this.#known.has(key)) continue;
+      if (this.#known.has(key)) {
+        continue;
+      }
       this.#known.add(key);
       news.push(interaction);
-      if (isActivity(interaction.kind)) this.#activity.add(interaction.windowId, timeMs(interaction.time));
+      if (isActivity(interaction.kind)) {
+        this.#activity.add(interaction.windowId, timeMs(interaction.time));
+      }
     }
-    if (isListed) this.interactions = merged(this.interactions, news, ({ time }) => timeMs(time));
+    if (isListed) {
+      this.interactions = merged(this.interactions, news, ({ time }) => timeMs(time));
+    }
   }
 
   /** Takes what was read in a chunk. */
   takeFacts(facts: ChunkFacts): void {
-    for (const activeMs of facts.activeMs) this.#activity.mark(facts.windowId, activeMs);
+    for (const activeMs of facts.activeMs) {
+      this.#activity.mark(facts.windowId, activeMs);
+    }
     this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
   }
@@ -73,9 +81,13 @@ function rowMs({ timeMs: ms }: { timeMs: number }): number {
 /** Merges two lists that are in the order of time each; the same list where there is nothing to merge. */
 function merged<Row>(rows: readonly Row[], more: readonly Row[], msOf: (row: Row) => number): readonly Row[] {
   const [last, first] = [rows.at(-1), more[0]];
-  if (first === undefined) return rows;
+  if (first === undefined) {
+    return rows;
+  }
   const all = [...rows, ...more];
-  if (last !== undefined && msOf(last) > msOf(first)) all.sort((one, other) => msOf(one) - msOf(other));
+  if (last !== undefined && msOf(last) > msOf(first)) {
+    all.sort((one, other) => msOf(one) - msOf(other));
+  }
   return all;
 }
 

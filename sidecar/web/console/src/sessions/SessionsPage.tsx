@@ -91,10 +91,14 @@ function Sentinel({ onSeen }: { onSeen: () => void }) {
   const element = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     const target = element.current;
-    if (target === null) return undefined;
+    if (target === null) {
+      return undefined;
+    }
     const observer = new IntersectionObserver(
       ([entry]) => {
-        if (entry?.isIntersecting === true) onSeen();
+        if (entry?.isIntersecting === true) {
+          onSeen();
+        }
       },
       { rootMargin: "400px" },
     );

@@ -6,7 +6,9 @@ import { DEVICE } from "../format/enums";
 
 /** Returns who it is: the recorded site's own name for the visitor, else what kind of visitor it is. */
 export function actorText(session: Session): string {
-  if (session.actorId !== "") return session.actorId;
+  if (session.actorId !== "") {
+    return session.actorId;
+  }
   switch (session.actorType) {
     case ActorType.STAFF:
       return "Member of staff";
@@ -43,7 +45,9 @@ export interface Trouble {
 
 /** Returns the troubles of a session, the gravest first. */
 export function troublesOf(totals: Totals | undefined): Trouble[] {
-  if (totals === undefined) return [];
+  if (totals === undefined) {
+    return [];
+  }
   const kinds: readonly [value: bigint, one: string, tone: Trouble["tone"], title: string][] = [
     [totals.errorCount, "error", "danger", "Errors that the page's scripts threw or printed"],
     [totals.rageClickCount, "rage click", "warning", "Many fast clicks on the same place"],

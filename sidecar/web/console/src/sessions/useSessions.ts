@@ -36,7 +36,9 @@ export function useSessions(filters: Filters): SessionList {
       running.current?.abort();
       const abort = new AbortController();
       running.current = abort;
-      if (token === "") beganMs.current = Date.now();
+      if (token === "") {
+        beganMs.current = Date.now();
+      }
       setIsLoading(true);
       setProblem(null);
       try {
@@ -49,11 +51,15 @@ export function useSessions(filters: Filters): SessionList {
           },
           { signal: abort.signal },
         );
-        if (abort.signal.aborted) return;
+        if (abort.signal.aborted) {
+          return;
+        }
         setSessions((known) => (token === "" ? answer.sessions : joined(known, answer.sessions)));
         setPageToken(answer.nextPageToken === "" ? null : answer.nextPageToken);
       } catch (error) {
-        if (abort.signal.aborted) return;
+        if (abort.signal.aborted) {
+          return;
+        }
         setProblem(problemOf(error));
       }
       setIsLoading(false);
@@ -76,7 +82,9 @@ export function useSessions(filters: Filters): SessionList {
     hasMore: pageToken !== null,
     problem,
     more: useCallback(() => {
-      if (!isLoading && pageToken !== null) void fetchPage(pageToken);
+      if (!isLoading && pageToken !== null) {
+        void fetchPage(pageToken);
+      }
     }, [fetchPage, isLoading, pageToken]),
     refresh: useCallback(() => {
       setRound((count) => count + 1);

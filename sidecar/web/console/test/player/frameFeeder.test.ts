@@ -84,7 +84,9 @@ describe("a moment", () => {
 describe("memory", () => {
   it("bounds what a stage takes in: what is ahead, to a minute", () => {
     const few = new ChunkStore();
-    for (const one of ALL.slice(0, 40)) few.add(one);
+    for (const one of ALL.slice(0, 40)) {
+      few.add(one);
+    }
     feeder.show(few, "a", 4_000, true, 1);
     took(1, from(1, 40), STAGE_BYTES / 20);
     sent = [];

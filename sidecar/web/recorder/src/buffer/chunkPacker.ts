@@ -26,7 +26,9 @@ export async function pack(batch: Batch, policy: string, limits: SizeLimits): Pr
   if (plain.length <= limits.maxInflatedBytes) {
     const packed = await gzip(plain);
     const payload = packed ?? plain;
-    if (payload.length <= limits.maxChunkBytes) return [entryOf(batch, payload, packed !== undefined, policy)];
+    if (payload.length <= limits.maxChunkBytes) {
+      return [entryOf(batch, payload, packed !== undefined, policy)];
+    }
   }
   return split(batch, plain.length, policy, limits);
 }

@@ -64,9 +64,13 @@ export class EventBuffer {
 
   /** Gathers for so long from now on. */
   setInterval(intervalMs: number): void {
-    if (intervalMs === this.#intervalMs) return;
+    if (intervalMs === this.#intervalMs) {
+      return;
+    }
     this.#intervalMs = intervalMs;
-    if (this.#timer === undefined) return;
+    if (this.#timer === undefined) {
+      return;
+    }
     clearTimeout(this.#timer);
     this.#timer = setTimeout(this.#tick, intervalMs);
   }
@@ -88,17 +92,23 @@ export class EventBuffer {
   readonly #tick = (): void => {
     this.#timer = undefined;
     this.#writeUntil(Infinity);
-    if (this.#parts.isFlowing()) this.#cut();
+    if (this.#parts.isFlowing()) {
+      this.#cut();
+    }
   };
 
   readonly #write = (): void => {
     this.#isScheduled = false;
     this.#writeUntil(performance.now() + SLICE_MS);
-    if (this.#raw.length > 0) this.#schedule();
+    if (this.#raw.length > 0) {
+      this.#schedule();
+    }
   };
 
   #schedule(): void {
-    if (this.#isScheduled) return;
+    if (this.#isScheduled) {
+      return;
+    }
     this.#isScheduled = true;
     whenIdle(this.#write);
   }
@@ -108,14 +118,18 @@ export class EventBuffer {
     for (const event of this.#raw) {
       this.#writeOne(event);
       written += 1;
-      if (performance.now() >= deadline) break;
+      if (performance.now() >= deadline) {
+        break;
+      }
     }
     this.#raw.splice(0, written);
   }
 
   #writeOne(event: eventWithTime): void {
     // A page's Meta comes right before its snapshot: a replay that begins here finds both in one chunk.
-    if (event.type === EventType.Meta) this.#cut();
+    if (event.type === EventType.Meta) {
+      this.#cut();
+    }
     let text: string;
     try {
       text = JSON.stringify(this.#parts.mask(event));
@@ -123,17 +137,23 @@ export class EventBuffer {
       this.#parts.onUnreadable(event);
       return;
     }
-    if (this.#texts.length === 0) this.#firstMs = this.#lastMs = event.timestamp;
+    if (this.#texts.length === 0) {
+      this.#firstMs = this.#lastMs = event.timestamp;
+    }
     this.#firstMs = Math.min(this.#firstMs, event.timestamp);
     this.#lastMs = Math.max(this.#lastMs, event.timestamp);
     this.#hasSnapshot ||= event.type === EventType.FullSnapshot;
     this.#texts.push(text);
     this.#chars += text.length;
-    if (this.#chars >= this.#fullChars) this.#cut();
+    if (this.#chars >= this.#fullChars) {
+      this.#cut();
+    }
   }
 
   #cut(): void {
-    if (this.#texts.length === 0) return;
+    if (this.#texts.length === 0) {
+      return;
+    }
     const { length } = this.#raw;
     const batch: Batch = {
       texts: this.#texts,
@@ -142,12 +162,16 @@ export class EventBuffer {
       hasSnapshot: this.#hasSnapshot,
     };
     this.#reset();
-    if (length > 0) this.#timer = setTimeout(this.#tick, this.#intervalMs);
+    if (length > 0) {
+      this.#timer = setTimeout(this.#tick, this.#intervalMs);
+    }
     this.#parts.onBatch(batch);
   }
 
   #reset(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+    }
     this.#timer = undefined;
     this.#texts = [];
     this.#chars = 0;
@@ -157,6 +181,9 @@ export class EventBuffer {
 
 /** Calls `work` when the page has nothing better to do, in 0.4 s at the latest. */
 function whenIdle(work: () => void): void {
-  if (typeof requestIdleCallback === "function") requestIdleCallback(work, { timeout: IDLE_TIMEOUT_MS });
-  else setTimeout(work, IDLE_TIMEOUT_MS / 4);
+  if (typeof requestIdleCallback === "function") {
+    requestIdleCallback(work, { timeout: IDLE_TIMEOUT_MS });
+  } else {
+    setTimeout(work, IDLE_TIMEOUT_MS / 4);
+  }
 }

@@ -90,8 +90,12 @@ export class SendQueue {
    */
   take(maxUnackedBytes: number): Entry | undefined {
     const entry = this.#entries[this.#inFlight];
-    if (entry === undefined || this.#inFlight >= MAX_IN_FLIGHT) return undefined;
-    if (this.#inFlight > 0 && this.#inFlightBytes + entry.payload.length > maxUnackedBytes) return undefined;
+    if (entry === undefined || this.#inFlight >= MAX_IN_FLIGHT) {
+      return undefined;
+    }
+    if (this.#inFlight > 0 && this.#inFlightBytes + entry.payload.length > maxUnackedBytes) {
+      return undefined;
+    }
     this.#number(entry);
     this.#inFlight += 1;
     this.#inFlightBytes += entry.payload.length;
@@ -102,7 +106,9 @@ export class SendQueue {
   ack(throughSeq: number): void {
     let stored = 0;
     for (const entry of this.#entries) {
-      if (entry.seq === 0 || entry.seq > throughSeq) break;
+      if (entry.seq === 0 || entry.seq > throughSeq) {
+        break;
+      }
       stored += 1;
     }
     const gone = this.#entries.splice(0, stored);
@@ -116,7 +122,9 @@ export class SendQueue {
   rewind(expectedSeq: number): number {
     const were = this.#inFlight;
     this.ack(expectedSeq - 1);
-    for (const entry of this.#entries) entry.seq = 0;
+    for (const entry of this.#entries) {
+      entry.seq = 0;
+    }
     this.#nextSeq = expectedSeq;
     this.#inFlight = this.#inFlightBytes = 0;
     return were;
@@ -125,7 +133,9 @@ export class SendQueue {
   /** Puts others in the place of one that is not on its way. Its number, if it had one, goes to the first of them. */
   replace(entry: Entry, others: readonly Entry[]): void {
     const index = this.#entries.indexOf(entry);
-    if (index < 0) return;
+    if (index < 0) {
+      return;
+    }
     this.#entries.splice(index, 1, ...others);
     this.#bytes += sizeOf(others) - entry.payload.length;
     this.#recall();
@@ -133,7 +143,9 @@ export class SendQueue {
 
   /** Gives numbers to all: what leaves by another way than the connection needs them too. */
   numberAll(): void {
-    for (const entry of this.#entries) this.#number(entry);
+    for (const entry of this.#entries) {
+      this.#number(entry);
+    }
   }
 
   /** Bytes that have gathered since the last full snapshot, of what was never sent. */
@@ -155,7 +167,9 @@ export class SendQueue {
         (entry, index) => index >= this.#inFlight && entry.seq === 0 && entry.loss === undefined,
       );
       const end = this.#entries.findIndex((entry, index) => first >= 0 && index > first && entry.hasSnapshot);
-      if (end < 0) return { dropped, needsSnapshot: first >= 0 && this.#entries.at(-1)?.hasSnapshot === false };
+      if (end < 0) {
+        return { dropped, needsSnapshot: first >= 0 && this.#entries.at(-1)?.hasSnapshot === false };
+      }
       dropped += this.#giveUp(first, end);
     }
     return { dropped, needsSnapshot: false };
@@ -178,7 +192,9 @@ export class SendQueue {
   }
 
   #number(entry: Entry): void {
-    if (entry.seq !== 0) return;
+    if (entry.seq !== 0) {
+      return;
+    }
     entry.seq = this.#nextSeq;
     this.#nextSeq += 1;
   }

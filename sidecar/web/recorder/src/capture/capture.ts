@@ -82,10 +82,13 @@ export class Capture {
 
   /** Takes a full snapshot: now, or as soon as it does not take too much of the page's time. */
   takeSnapshot(): void {
-    if (this.#isOver || this.#wanted !== undefined) return;
+    if (this.#isOver || this.#wanted !== undefined) {
+      return;
+    }
     const waitMs = this.#snapshotAtMs + this.#snapshotCostMs / SNAPSHOT_SHARE - performance.now();
-    if (waitMs <= 0) this.#snapshot();
-    else {
+    if (waitMs <= 0) {
+      this.#snapshot();
+    } else {
       this.#wanted = setTimeout(() => {
         this.#wanted = undefined;
         this.#snapshot();
@@ -96,18 +99,24 @@ export class Capture {
   /** Ends the recording; rrweb takes its hands off the page. */
   stop(): void {
     this.#isOver = true;
-    if (this.#wanted !== undefined) clearTimeout(this.#wanted);
+    if (this.#wanted !== undefined) {
+      clearTimeout(this.#wanted);
+    }
     this.#page.stop();
     this.#boundary.run(() => this.#stop?.());
   }
 
   #take(event: eventWithTime): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
       this.#events.onActivity();
       // It may have been what begins another session, whose first snapshot has it already.
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the call may end this
-      if (this.#isOver) return;
+      if (this.#isOver) {
+        return;
+      }
     }
     this.#events.onEvent(event);
     if (event.type === EventType.FullSnapshot) {
@@ -117,7 +126,9 @@ export class Capture {
   }
 
   #snapshot(): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     const beganMs = performance.now();
     try {
       record.takeFullSnapshot();
@@ -129,7 +140,9 @@ export class Capture {
 
   #plugins(policy: AppliedPolicy): RecordPlugin[] {
     const plugins: RecordPlugin[] = [];
-    if (this.#options.console) plugins.push(getRecordConsolePlugin({ stringifyOptions: STRINGIFY }));
+    if (this.#options.console) {
+      plugins.push(getRecordConsolePlugin({ stringifyOptions: STRINGIFY }));
+    }
     if (this.#options.network) {
       const { endpoint } = this.#options;
       plugins.push(
@@ -150,7 +163,9 @@ export class Capture {
   /** A plugin that cannot begin (a page without PerformanceObserver, a frozen console) is no reason to record nothing. */
   #guarded(plugin: RecordPlugin): RecordPlugin {
     const { observer } = plugin;
-    if (observer === undefined) return plugin;
+    if (observer === undefined) {
+      return plugin;
+    }
     return {
       ...plugin,
       observer: (callback, win, options) => this.#boundary.run(() => observer(callback, win, options)) ?? noop,

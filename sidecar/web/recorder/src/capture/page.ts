@@ -66,13 +66,19 @@ export class PageWatch {
   /** A full snapshot was taken: what is known of frames holds no longer. */
   measureSoon(): void {
     this.#measured = "";
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+    }
     this.#timer = setTimeout(this.#measure, 0);
   }
 
   stop(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    for (const end of this.#ends.splice(0)) this.#boundary.run(end);
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+    }
+    for (const end of this.#ends.splice(0)) {
+      this.#boundary.run(end);
+    }
   }
 
   #measureLater(): void {
@@ -89,7 +95,9 @@ export class PageWatch {
       const height = Math.max(root.scrollHeight, body?.scrollHeight ?? 0);
       const payload = { width, height, frames: this.#frames(document, window.scrollX, window.scrollY) };
       const text = JSON.stringify(payload);
-      if (text === this.#measured || width === 0 || height === 0) return;
+      if (text === this.#measured || width === 0 || height === 0) {
+        return;
+      }
       this.#measured = text;
       this.#emit(PAGE_TAG, payload);
     });
@@ -101,7 +109,9 @@ export class PageWatch {
     for (const frame of Array.from(doc.querySelectorAll("iframe")).slice(0, MAX_FRAMES)) {
       const id = this.#idOf(frame);
       const inner = contentOf(frame);
-      if (id <= 0 || inner === null) continue;
+      if (id <= 0 || inner === null) {
+        continue;
+      }
       const box = frame.getBoundingClientRect();
       const x = left + box.left + frame.clientLeft;
       const y = top + box.top + frame.clientTop;
@@ -111,7 +121,9 @@ export class PageWatch {
   }
 
   #moved(): void {
-    if (location.href === this.#href) return;
+    if (location.href === this.#href) {
+      return;
+    }
     this.#href = location.href;
     this.#emit(URL_TAG, { href: this.#maskUrl(location.href) });
     this.#measureLater();
@@ -134,7 +146,9 @@ export class PageWatch {
     };
     history[name] = wrapped;
     this.#ends.push(() => {
-      if (history[name] === wrapped) history[name] = original;
+      if (history[name] === wrapped) {
+        history[name] = original;
+      }
     });
   }
 }

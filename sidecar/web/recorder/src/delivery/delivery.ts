@@ -94,10 +94,14 @@ export class Delivery {
   pump(): void {
     const { queue } = this.#parts;
     const transport = this.#transport;
-    if (transport === undefined || this.#isHeld) return;
+    if (transport === undefined || this.#isHeld) {
+      return;
+    }
     for (;;) {
       const entry = queue.take(Math.min(WINDOW_BYTES, this.limits.maxUnackedBytes));
-      if (entry === undefined) break;
+      if (entry === undefined) {
+        break;
+      }
       transport.send(entry);
       this.#expectNews();
     }
@@ -112,7 +116,9 @@ export class Delivery {
     const { queue } = this.#parts;
     this.#cancelSilence();
     queue.ack(throughSeq);
-    if (queue.inFlight > 0) this.#expectNews();
+    if (queue.inFlight > 0) {
+      this.#expectNews();
+    }
     this.pump();
   }
 
@@ -130,9 +136,13 @@ export class Delivery {
     this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
     const bad = onTheirWay.find((entry) => entry.seq === seq);
     queue.rewind(Number(rejected.expectedSeq));
-    if (rejected.reason === RejectReason.GAP || bad === undefined) this.pump();
-    else if (rejected.reason === RejectReason.TOO_LARGE) boundary.start(() => this.split(bad));
-    else this.#giveUp(bad, rejected.message);
+    if (rejected.reason === RejectReason.GAP || bad === undefined) {
+      this.pump();
+    } else if (rejected.reason === RejectReason.TOO_LARGE) {
+      boundary.start(() => this.split(bad));
+    } else {
+      this.#giveUp(bad, rejected.message);
+    }
   }
 
   /** Puts smaller chunks in the place of one that is too large; nothing is sent meanwhile. */
@@ -185,7 +195,9 @@ export class Delivery {
   }
 
   #cancelSilence(): void {
-    if (this.#silence !== undefined) clearTimeout(this.#silence);
+    if (this.#silence !== undefined) {
+      clearTimeout(this.#silence);
+    }
     this.#silence = undefined;
   }
 }

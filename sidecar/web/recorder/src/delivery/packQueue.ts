@@ -55,7 +55,9 @@ export class PackQueue {
   /** Gives back what was recorded under a policy, instead of packing it. */
   takeBack(policy: string): Entry[] {
     const jobs = this.#jobs.filter((job) => job.policy === policy);
-    for (const job of jobs) job.isTaken = true;
+    for (const job of jobs) {
+      job.isTaken = true;
+    }
     this.#jobs = this.#jobs.filter((job) => !job.isTaken);
     return jobs.map((job) => plainEntry(job.batch, policy));
   }
@@ -70,10 +72,14 @@ export class PackQueue {
   }
 
   async #pack(job: Job): Promise<void> {
-    if (job.isTaken) return;
+    if (job.isTaken) {
+      return;
+    }
     const entries = await pack(job.batch, job.policy, job.window.uploader.limits);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
-    if (job.isTaken) return;
+    if (job.isTaken) {
+      return;
+    }
     this.#jobs = this.#jobs.filter((other) => other !== job);
     this.#onPacked(entries, job.window);
   }

@@ -27,14 +27,20 @@ export function sendUnsent(
   mayLeave: (entry: Entry) => boolean,
 ): void {
   const { entries } = queue;
-  if (entries.length === 0) return;
+  if (entries.length === 0) {
+    return;
+  }
   queue.numberAll();
-  if (uploader.isOver || token === undefined || !entries.every(mayLeave)) return;
+  if (uploader.isOver || token === undefined || !entries.every(mayLeave)) {
+    return;
+  }
   const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
   // A beacon ends the socket's stream, so it is one or the other.
-  if (bytes > BEACON_BYTES) uploader.pump();
-  else
+  if (bytes > BEACON_BYTES) {
+    uploader.pump();
+  } else {
     navigator.sendBeacon(url, recordBody(token, startMessage(uploader.fields, Date.now()), entries.map(chunkMessage)));
+  }
 }
 
 /** What was left by the page before this one, in the same window. */
@@ -83,7 +89,9 @@ export function saveUnsent(
 export function takeUnsent(store: KeyValueStore, window: string): Unsent | undefined {
   const kept = store.get(LEFT) as StoredUnsent | undefined;
   store.remove(LEFT);
-  if (kept?.window !== window) return undefined;
+  if (kept?.window !== window) {
+    return undefined;
+  }
   try {
     const entries = kept.entries.map((entry) => ({ ...entry, payload: fromBase64(entry.payload) }));
     return { entries, loss: kept.loss };
@@ -95,7 +103,9 @@ export function takeUnsent(store: KeyValueStore, window: string): Unsent | undef
 function toBase64(bytes: Uint8Array): string {
   let text = "";
   // Function calls take some ten thousand arguments, not a million.
-  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  for (let at = 0; at < bytes.length; at += 8192) {
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  }
   return btoa(text);
 }
 

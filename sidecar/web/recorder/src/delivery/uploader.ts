@@ -109,7 +109,9 @@ export class Uploader {
 
   /** Connects, unless it is connected or on its way to be. */
   connect(): void {
-    if (this.#isOver || this.#transport !== undefined) return;
+    if (this.#isOver || this.#transport !== undefined) {
+      return;
+    }
     this.#cancelRetry();
     this.#attempt += 1;
     const attempt = this.#attempt;
@@ -142,7 +144,9 @@ export class Uploader {
       return;
     }
     this.#delivery.finish();
-    if (!this.isFlowing) this.connect();
+    if (!this.isFlowing) {
+      this.connect();
+    }
   }
 
   /** Lets the connection go; `connect` makes another. */
@@ -166,10 +170,14 @@ export class Uploader {
     try {
       token = await tokens.get();
     } catch (error) {
-      if (attempt === this.#attempt) this.#refused(error);
+      if (attempt === this.#attempt) {
+        this.#refused(error);
+      }
       return;
     }
-    if (attempt !== this.#attempt || this.#isOver) return;
+    if (attempt !== this.#attempt || this.#isOver) {
+      return;
+    }
     notices.clear("unreachable");
     const start = new Uint8Array(startMessage(this.#fields, now()));
     const events: TransportEvents = {
@@ -201,7 +209,9 @@ export class Uploader {
 
   #refused(error: unknown): void {
     const { notices, events } = this.#parts;
-    if (!(error instanceof Refusal)) throw error;
+    if (!(error instanceof Refusal)) {
+      throw error;
+    }
     notices.report(error.isFinal ? "refused" : "unreachable", error.message);
     if (error.isFinal) {
       this.#fail();
@@ -216,7 +226,9 @@ export class Uploader {
     this.#delivery.limits = limitsOf(ready);
     this.#noUpgrades = 0;
     events.onReady(ready);
-    if (this.#isOver || this.#transport === undefined) return;
+    if (this.#isOver || this.#transport === undefined) {
+      return;
+    }
     this.#delivery.begin(this.#transport, Number(ready.nextSeq));
     events.onChange();
     this.pump();
@@ -229,13 +241,19 @@ export class Uploader {
     events.onChange();
     switch (closing.code) {
       case CloseCode.DONE:
-        if (this.#delivery.isDone) this.close();
-        else this.#retryLater();
+        if (this.#delivery.isDone) {
+          this.close();
+        } else {
+          this.#retryLater();
+        }
         break;
       case CloseCode.UNAUTHENTICATED:
         tokens.forget();
-        if (closing.wasReady) this.connect();
-        else this.#retryLater();
+        if (closing.wasReady) {
+          this.connect();
+        } else {
+          this.#retryLater();
+        }
         break;
       case CloseCode.BAD_MESSAGE:
       case CloseCode.FORBIDDEN:
@@ -246,12 +264,17 @@ export class Uploader {
         this.#supersede();
         break;
       case CloseCode.TOO_LARGE:
-        if (largest !== undefined) await this.#delivery.split(largest);
+        if (largest !== undefined) {
+          await this.#delivery.split(largest);
+        }
         this.#retryLater();
         break;
       default:
-        if (closing.code === CloseCode.BROKEN && !closing.wasOpen) await this.#look();
-        else this.#retryLater(closing.retryAfterMs);
+        if (closing.code === CloseCode.BROKEN && !closing.wasOpen) {
+          await this.#look();
+        } else {
+          this.#retryLater(closing.retryAfterMs);
+        }
     }
   }
 
@@ -261,13 +284,17 @@ export class Uploader {
     const token = tokens.present;
     const attempt = this.#attempt;
     const look = token === undefined ? undefined : await diagnose(endpoint, token);
-    if (attempt !== this.#attempt || this.#isOver) return;
+    if (attempt !== this.#attempt || this.#isOver) {
+      return;
+    }
     if (look?.kind === "page_refused") {
       notices.report("refused", `${endpoint} does not record pages of ${location.origin}`);
       this.#fail();
       return;
     }
-    if (look?.kind === "token_refused") tokens.forget();
+    if (look?.kind === "token_refused") {
+      tokens.forget();
+    }
     if (look?.kind === "no_upgrade") {
       this.#noUpgrades += 1;
       if (this.#noUpgrades >= NO_UPGRADES) {
@@ -292,11 +319,12 @@ export class Uploader {
     const { endpoint, notices } = this.#parts;
     const advice = securityPolicyAdvice(endpoint);
     if (what === "websocket") {
-      if (!this.#isHttp)
+      if (!this.#isHttp) {
         this.#useHttp(
           "csp",
           `the page's policy forbids WebSockets to ${endpoint}: events are sent by POST; better, ${advice}`,
         );
+      }
       return;
     }
     notices.report("csp", `the page's policy forbids connections to ${endpoint}, so nothing is recorded: ${advice}`);
@@ -314,8 +342,11 @@ export class Uploader {
       notices.report("refused", `${endpoint} refuses this recording (${word || code}): ${why}`);
     }
     this.close();
-    if (isEnded) events.onStopped();
-    else events.onFailed();
+    if (isEnded) {
+      events.onStopped();
+    } else {
+      events.onFailed();
+    }
   }
 
   #supersede(): void {
@@ -324,11 +355,15 @@ export class Uploader {
     if (this.#superseded.length > MAX_SUPERSEDED) {
       this.close();
       this.#parts.events.onContested();
-    } else this.#retryLater();
+    } else {
+      this.#retryLater();
+    }
   }
 
   #retryLater(leastMs = 0): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.#cancelRetry();
     const waitMs = Math.max(this.#backoff.next(), leastMs);
     this.#retry = setTimeout(() => {
@@ -338,11 +373,15 @@ export class Uploader {
   }
 
   readonly #retryNow = (): void => {
-    if (this.#retry !== undefined) this.connect();
+    if (this.#retry !== undefined) {
+      this.connect();
+    }
   };
 
   #cancelRetry(): void {
-    if (this.#retry !== undefined) clearTimeout(this.#retry);
+    if (this.#retry !== undefined) {
+      clearTimeout(this.#retry);
+    }
     this.#retry = undefined;
   }
 

@@ -23,7 +23,9 @@ export class EventMasker {
   }
 
   mask(event: eventWithTime): eventWithTime {
-    if (this.#policy.keepsAll) return event;
+    if (this.#policy.keepsAll) {
+      return event;
+    }
     switch (event.type) {
       case EventType.Meta:
         event.data.href = this.#policy.rules.url(event.data.href);
@@ -33,10 +35,17 @@ export class EventMasker {
         break;
       case EventType.IncrementalSnapshot:
         if (event.data.source === IncrementalSource.Mutation) {
-          for (const added of event.data.adds) this.#node(added.node, false);
-          for (const text of event.data.texts)
-            if (text.value !== null) text.value = this.#policy.rules.text(text.value);
-          for (const change of event.data.attributes) this.#attributes(change.attributes, change.id);
+          for (const added of event.data.adds) {
+            this.#node(added.node, false);
+          }
+          for (const text of event.data.texts) {
+            if (text.value !== null) {
+              text.value = this.#policy.rules.text(text.value);
+            }
+          }
+          for (const change of event.data.attributes) {
+            this.#attributes(change.attributes, change.id);
+          }
         }
         break;
       case EventType.Plugin:
@@ -50,13 +59,21 @@ export class EventMasker {
 
   #node(node: serializedNodeWithId, isStyle: boolean): void {
     if (node.type === NodeType.Text) {
-      if (!isStyle) node.textContent = this.#policy.rules.text(node.textContent);
+      if (!isStyle) {
+        node.textContent = this.#policy.rules.text(node.textContent);
+      }
       return;
     }
-    if (node.type === NodeType.Element) this.#attributes(node.attributes, node.id, node.tagName);
-    if (node.type !== NodeType.Element && node.type !== NodeType.Document) return;
+    if (node.type === NodeType.Element) {
+      this.#attributes(node.attributes, node.id, node.tagName);
+    }
+    if (node.type !== NodeType.Element && node.type !== NodeType.Document) {
+      return;
+    }
     const inStyle = node.type === NodeType.Element && (node.tagName === "style" || node.tagName === "script");
-    for (const child of node.childNodes) this.#node(child, inStyle);
+    for (const child of node.childNodes) {
+      this.#node(child, inStyle);
+    }
   }
 
   #attributes(attributes: Attributes, id: number, tag?: string): void {
@@ -64,7 +81,9 @@ export class EventMasker {
     for (const name of URL_ATTRIBUTES) {
       const value = attributes[name];
       // A stylesheet's address is needed as it is.
-      if (typeof value === "string" && tag !== "link") attributes[name] = rules.url(value);
+      if (typeof value === "string" && tag !== "link") {
+        attributes[name] = rules.url(value);
+      }
     }
     for (const name of TEXT_ATTRIBUTES) {
       const value = attributes[name];
@@ -73,15 +92,20 @@ export class EventMasker {
       }
     }
     for (const name in attributes) {
-      if (!name.startsWith("data-")) continue;
+      if (!name.startsWith("data-")) {
+        continue;
+      }
       const value = attributes[name];
-      if (typeof value === "string") attributes[name] = rules.text(value);
+      if (typeof value === "string") {
+        attributes[name] = rules.text(value);
+      }
     }
     // The attribute that a page came with is not the property that rrweb masks, where the field was emptied since.
     if (typeof attributes["value"] === "string" && attributes["value"] !== "" && attributes["value"] !== MASK) {
       const element = this.#find(id);
-      if (element === null) attributes["value"] = MASK;
-      else if (element instanceof Element && /^(?:input|textarea)$/i.test(element.tagName)) {
+      if (element === null) {
+        attributes["value"] = MASK;
+      } else if (element instanceof Element && /^(?:input|textarea)$/i.test(element.tagName)) {
         attributes["value"] = this.#policy.input(attributes["value"], element);
       }
     }
@@ -94,9 +118,15 @@ export class EventMasker {
   }
 
   #value(value: unknown): unknown {
-    if (typeof value === "string") return this.#policy.rules.text(value);
-    if (Array.isArray(value)) return value.map((item) => this.#value(item));
-    if (typeof value !== "object" || value === null) return value;
+    if (typeof value === "string") {
+      return this.#policy.rules.text(value);
+    }
+    if (Array.isArray(value)) {
+      return value.map((item) => this.#value(item));
+    }
+    if (typeof value !== "object" || value === null) {
+      return value;
+    }
     return Object.fromEntries(
       Object.entries(value).map(([name, item]) => [
         name,

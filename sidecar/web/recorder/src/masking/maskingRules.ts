@@ -48,11 +48,17 @@ export class MaskingRules {
   constructor(policy: PrivacyPolicy) {
     this.#steps = policy.rules.flatMap((rule) => {
       const replacement = replacementOf(rule);
-      if (replacement === undefined) return [];
+      if (replacement === undefined) {
+        return [];
+      }
       const builtIn = FINDERS[rule.name];
-      if (builtIn !== undefined) return [{ finder: builtIn, replacement, maxChars: Infinity }];
+      if (builtIn !== undefined) {
+        return [{ finder: builtIn, replacement, maxChars: Infinity }];
+      }
       const pattern = BUILT_IN_ELSEWHERE.has(rule.name) ? undefined : toJavaScript(rule.pattern);
-      if (pattern === undefined) return [];
+      if (pattern === undefined) {
+        return [];
+      }
       return [{ finder: { hint: /^/, pattern }, replacement, maxChars: MAX_CUSTOM_CHARS }];
     });
     // Without a step nothing is found: (?!) matches nowhere.
@@ -64,10 +70,14 @@ export class MaskingRules {
 
   /** Returns the text without what the rules find. */
   text(text: string): string {
-    if (!this.#hint.test(text)) return text;
+    if (!this.#hint.test(text)) {
+      return text;
+    }
     let masked = text;
     for (const { finder, replacement, maxChars } of this.#steps) {
-      if (masked.length > maxChars || !finder.hint.test(masked)) continue;
+      if (masked.length > maxChars || !finder.hint.test(masked)) {
+        continue;
+      }
       const { isReal } = finder;
       masked = masked.replace(finder.pattern, (match) => (isReal === undefined || isReal(match) ? replacement : match));
     }
@@ -79,7 +89,9 @@ export class MaskingRules {
     const hash = url.indexOf("#");
     const mark = url.indexOf("?");
     const end = hash < 0 ? url.length : hash;
-    if (!this.#masksQuery || (mark < 0 && hash < 0)) return this.text(url);
+    if (!this.#masksQuery || (mark < 0 && hash < 0)) {
+      return this.text(url);
+    }
     const path = url.slice(0, mark >= 0 && mark < end ? mark : end);
     const query = mark >= 0 && mark < end ? `?${this.#parameters(url.slice(mark + 1, end))}` : "";
     return this.text(path + query + this.#fragment(url.slice(end)));
@@ -95,7 +107,9 @@ export class MaskingRules {
       .split("&")
       .map((part) => {
         const equals = part.indexOf("=");
-        if (equals < 0) return part;
+        if (equals < 0) {
+          return part;
+        }
         const name = part.slice(0, equals);
         return this.#keptParameters.has(name.toLowerCase()) ? part : `${name}=${MASK}`;
       })
@@ -108,7 +122,9 @@ const BUILT_IN_ELSEWHERE: ReadonlySet<string> = new Set(["us_ssn", "national_id"
 
 /** A hash needs the installation's key, which no page has: such texts leave as they are, and are hashed by the server. */
 function replacementOf(rule: PrivacyRule): string | undefined {
-  if (rule.method === MaskMethod.MASK) return MASK;
+  if (rule.method === MaskMethod.MASK) {
+    return MASK;
+  }
   return rule.method === MaskMethod.BLOCK ? `[${rule.name}]` : undefined;
 }
 
@@ -117,16 +133,22 @@ function replacementOf(rule: PrivacyRule): string | undefined {
  * exponential time (a repeated group with a repetition in it): then the server alone applies it.
  */
 export function toJavaScript(re2: string): RegExp | undefined {
-  if (re2 === "") return undefined;
+  if (re2 === "") {
+    return undefined;
+  }
   const flags = /^\(\?([a-z]+)\)/.exec(re2);
-  if (flags !== null && !/^[ims]+$/.test(flags[1] ?? "")) return undefined;
+  if (flags !== null && !/^[ims]+$/.test(flags[1] ?? "")) {
+    return undefined;
+  }
   const body = re2
     .slice(flags?.[0].length ?? 0)
     .replaceAll("(?P<", "(?<")
     .replace(/\\x\{([0-9a-fA-F]+)\}/g, "\\u{$1}")
     .replaceAll("\\A", "^")
     .replaceAll("\\z", "$");
-  if (/\[:\^?\w+:\]|\\[QEC]/.test(body) || /[*+}]\??\)[*+{]/.test(body)) return undefined;
+  if (/\[:\^?\w+:\]|\\[QEC]/.test(body) || /[*+}]\??\)[*+{]/.test(body)) {
+    return undefined;
+  }
   try {
     return new RegExp(body, `gu${flags?.[1] ?? ""}`);
   } catch {
@@ -137,7 +159,9 @@ export function toJavaScript(re2: string): RegExp | undefined {
 /** Luhn's check (ISO/IEC 7812-1). */
 function isCard(match: string): boolean {
   const digits = match.replace(/\D/g, "");
-  if (digits.length < 13 || digits.length > 19) return false;
+  if (digits.length < 13 || digits.length > 19) {
+    return false;
+  }
   let sum = 0;
   for (let index = 0; index < digits.length; index += 1) {
     const digit = Number(digits[digits.length - 1 - index]);
@@ -150,7 +174,9 @@ function isCard(match: string): boolean {
 /** Mod 97 (ISO 13616-1). */
 function isIban(match: string): boolean {
   const text = match.replace(/ /g, "");
-  if (text.length < 15 || text.length > 34) return false;
+  if (text.length < 15 || text.length > 34) {
+    return false;
+  }
   let rest = 0;
   for (const char of text.slice(4) + text.slice(0, 4)) {
     const value = parseInt(char, 36);

@@ -47,7 +47,9 @@ export class AppliedPolicy {
 
   /** rrweb's options. Where nothing is masked its own default for passwords is off, too: the policy says so. */
   get masking(): Masking {
-    if (this.keepsAll) return { maskAllInputs: false, maskInputOptions: {} };
+    if (this.keepsAll) {
+      return { maskAllInputs: false, maskInputOptions: {} };
+    }
     const { blockSelector, ignoreSelector } = this.#policy;
     return {
       ...(blockSelector === "" ? {} : { blockSelector }),
@@ -65,7 +67,9 @@ export class AppliedPolicy {
     const { maskTextSelector, unmaskTextSelector, textMode } = this.#policy;
     const masked = closest(element, maskTextSelector === "" ? MASK_CLASS : `${MASK_CLASS}, ${maskTextSelector}`);
     const unmasked = unmaskTextSelector === "" ? null : closest(element, unmaskTextSelector);
-    if (unmasked === null) return masked !== null || textMode === TextMode.ALL;
+    if (unmasked === null) {
+      return masked !== null || textMode === TextMode.ALL;
+    }
     // Of two marks the nearer one counts; where they are on one element, the mask.
     return masked !== null && (masked === unmasked || !masked.contains(unmasked));
   }
@@ -73,9 +77,13 @@ export class AppliedPolicy {
   /** Returns a field's value as it may be recorded. */
   input(text: string, element: Element): string {
     const type = typeOf(element);
-    if (text === "" || LABELLED.has(type)) return text;
+    if (text === "" || LABELLED.has(type)) {
+      return text;
+    }
     const tokens = [type, ...(element.getAttribute("autocomplete") ?? "").toLowerCase().split(/\s+/)];
-    if (tokens.some((token) => BLOCKED_INPUT.test(token)) || this.#ignores(element)) return "";
+    if (tokens.some((token) => BLOCKED_INPUT.test(token)) || this.#ignores(element)) {
+      return "";
+    }
     return this.#masksType(type) || this.masksText(element) ? MASK : this.rules.text(text);
   }
 
@@ -103,9 +111,13 @@ const EVERY_INPUT = { input: true, textarea: true };
 
 function typeOf(element: Element): string {
   const tag = element.tagName.toLowerCase();
-  if (tag !== "input") return tag;
+  if (tag !== "input") {
+    return tag;
+  }
   // A field that was a password and shows it now is one still; rrweb marks it.
-  if (element.hasAttribute("data-rr-is-password")) return "password";
+  if (element.hasAttribute("data-rr-is-password")) {
+    return "password";
+  }
   return (element as HTMLInputElement).type.toLowerCase();
 }
 
@@ -126,7 +138,9 @@ export function maskOf(text: string): string {
 export function rememberedPolicy(store: KeyValueStore): AppliedPolicy | undefined {
   try {
     const kept = store.get(POLICY);
-    if (typeof kept !== "string") return undefined;
+    if (typeof kept !== "string") {
+      return undefined;
+    }
     const bytes = Uint8Array.from(atob(kept), (char) => char.charCodeAt(0));
     return new AppliedPolicy(fromBinary(PrivacyPolicySchema, bytes));
   } catch {

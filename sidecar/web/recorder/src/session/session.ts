@@ -86,7 +86,9 @@ export class SessionTracker {
   /** Whether the visitor has been away for too long, or the session has lasted for too long. Other tabs count. */
   isOver(): boolean {
     const kept = this.#kept();
-    if (kept?.id === this.#session.id) this.#session = kept.activeMs > this.#session.activeMs ? kept : this.#session;
+    if (kept?.id === this.#session.id) {
+      this.#session = kept.activeMs > this.#session.activeMs ? kept : this.#session;
+    }
     return this.#isOver(this.#session);
   }
 
@@ -94,7 +96,9 @@ export class SessionTracker {
   touch(): void {
     const nowMs = this.#clockAndIds.now();
     this.#session = { ...this.#session, activeMs: nowMs };
-    if (nowMs - this.#writtenMs < TOUCH_MS) return;
+    if (nowMs - this.#writtenMs < TOUCH_MS) {
+      return;
+    }
     this.#change({});
   }
 
@@ -177,7 +181,9 @@ export class SessionTracker {
     const kept = this.#shared.get(SESSION) as Partial<Session> | undefined;
     const isWhole =
       typeof kept?.id === "string" && typeof kept.startMs === "number" && typeof kept.activeMs === "number";
-    if (!isWhole) return undefined;
+    if (!isWhole) {
+      return undefined;
+    }
     return {
       id: kept.id ?? "",
       startMs: kept.startMs ?? 0,
@@ -197,6 +203,8 @@ export class SessionTracker {
   }
 
   #keepWindow(isHeld: boolean): void {
-    if (!this.#isFrame) this.#tab.set(WINDOW, { id: this.#windowId, isHeld } satisfies KeptWindow);
+    if (!this.#isFrame) {
+      this.#tab.set(WINDOW, { id: this.#windowId, isHeld } satisfies KeptWindow);
+    }
   }
 }

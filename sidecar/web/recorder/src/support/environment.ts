@@ -31,8 +31,9 @@ export function isRecordedFromOutside(): boolean {
   for (let frame: Window = window; frame.parent !== frame; frame = frame.parent) {
     try {
       const outer = frame.parent as Window & { Afterimage?: unknown };
-      if (outer.Afterimage !== undefined || outer.document.querySelector("script[data-key][src$='recorder.js']"))
+      if (outer.Afterimage !== undefined || outer.document.querySelector("script[data-key][src$='recorder.js']")) {
         return true;
+      }
     } catch {
       return false; // Of another origin: what is in here cannot be seen from there.
     }
@@ -42,13 +43,19 @@ export function isRecordedFromOutside(): boolean {
 
 /** Calls `work` when the document has been read; now, if it has. */
 export function whenRead(work: () => void): void {
-  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", work, { once: true });
-  else work();
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", work, { once: true });
+  } else {
+    work();
+  }
 }
 
 /** Calls `work` when somebody sees the page: browsers load pages ahead of time that nobody may ever open. */
 export function whenShown(work: () => void): void {
   const { prerendering } = document as Document & { prerendering?: boolean };
-  if (prerendering === true) document.addEventListener("prerenderingchange", work, { once: true });
-  else work();
+  if (prerendering === true) {
+    document.addEventListener("prerenderingchange", work, { once: true });
+  } else {
+    work();
+  }
 }

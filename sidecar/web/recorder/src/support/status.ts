@@ -61,9 +61,13 @@ export class Notices {
   /** Warns on the console, the first time that `code` comes up; keeps the latest words for `status()`. */
   report(code: string, message: string): void {
     const isNew = !this.#notices.has(code);
-    if (isNew && this.#notices.size >= MAX_NOTICES) return;
+    if (isNew && this.#notices.size >= MAX_NOTICES) {
+      return;
+    }
     this.#notices.set(code, { code, message });
-    if (isNew) warn(`Afterimage: ${message}`);
+    if (isNew) {
+      warn(`Afterimage: ${message}`);
+    }
   }
 
   /** Takes back what is no longer the case. */

@@ -38,10 +38,14 @@ export type BlockedConnection = "websocket" | "http";
 export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedConnection) => void): () => void {
   const { host } = new URL(endpoint);
   const listener = (event: SecurityPolicyViolationEvent): void => {
-    if (event.effectiveDirective !== "connect-src" || event.disposition !== "enforce") return;
+    if (event.effectiveDirective !== "connect-src" || event.disposition !== "enforce") {
+      return;
+    }
     try {
       const url = new URL(event.blockedURI);
-      if (url.host === host) onBlocked(url.protocol.startsWith("ws") ? "websocket" : "http");
+      if (url.host === host) {
+        onBlocked(url.protocol.startsWith("ws") ? "websocket" : "http");
+      }
     } catch {
       // "inline", "eval" and the like: nothing of ours.
     }

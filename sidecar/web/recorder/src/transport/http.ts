@@ -71,7 +71,9 @@ export class HttpTransport implements Transport {
   }
 
   #go(): void {
-    if (this.#isBusy || this.#isOver || (this.#isReady && this.#waiting.length === 0)) return;
+    if (this.#isBusy || this.#isOver || (this.#isReady && this.#waiting.length === 0)) {
+      return;
+    }
     this.#isBusy = true;
     this.#boundary.start(() => this.#post());
   }
@@ -105,8 +107,12 @@ export class HttpTransport implements Transport {
       this.#isBusy = false;
     }
     // Whatever answered is no Afterimage: asking it again at once would never end.
-    if (!this.#isReady) this.#over(CloseCode.BROKEN, "no_ready");
-    if (isLast && this.#waiting.length === 0) this.#over(CloseCode.DONE, "done");
+    if (!this.#isReady) {
+      this.#over(CloseCode.BROKEN, "no_ready");
+    }
+    if (isLast && this.#waiting.length === 0) {
+      this.#over(CloseCode.DONE, "done");
+    }
     this.#go();
   }
 
@@ -115,7 +121,9 @@ export class HttpTransport implements Transport {
     let count = 0;
     for (const message of this.#waiting) {
       bytes += message.length + 5;
-      if (count > 0 && bytes > MAX_BODY_BYTES) break;
+      if (count > 0 && bytes > MAX_BODY_BYTES) {
+        break;
+      }
       count += 1;
     }
     return this.#waiting.splice(0, count);
@@ -123,17 +131,23 @@ export class HttpTransport implements Transport {
 
   #read(messages: readonly Uint8Array[]): void {
     for (const bytes of messages) {
-      if (this.#isOver) return;
+      if (this.#isOver) {
+        return;
+      }
       const { message } = parseResponse(bytes);
       // Every request begins with `start` and is answered with `ready`; only the first is news.
-      if (message.case === "ready" && this.#isReady) continue;
+      if (message.case === "ready" && this.#isReady) {
+        continue;
+      }
       this.#isReady ||= message.case === "ready";
       dispatch(message, this.#events);
     }
   }
 
   #over(code: number, word: string, retryAfterMs?: number): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.close();
     this.#events.onClosed({
       code,

@@ -45,13 +45,18 @@ export class TokenSource {
   /** Returns a token. Throws a Refusal. */
   async get(): Promise<string> {
     const { present } = this;
-    if (present !== undefined) return present;
+    if (present !== undefined) {
+      return present;
+    }
     const response = await this.#ask();
-    if (!response.ok) throw await this.#refusal(response);
+    if (!response.ok) {
+      throw await this.#refusal(response);
+    }
     // A network that wants its visitors to sign in answers everything, with a page of its own.
     const answer = (await response.json().catch(() => null)) as { token?: unknown; expiresInSeconds?: unknown } | null;
-    if (typeof answer?.token !== "string")
+    if (typeof answer?.token !== "string") {
       throw new Refusal(`${this.#endpoint} answers like no Afterimage does`, false);
+    }
     this.#token = answer.token;
     this.#endsMs = this.#now() + Number(answer.expiresInSeconds) * 1000;
     return answer.token;

@@ -63,11 +63,15 @@ export class WebSocketTransport implements Transport {
   }
 
   #write(message: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(new Uint8Array(message));
+    if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.send(new Uint8Array(message));
+    }
   }
 
   #take(data: unknown): void {
-    if (!(data instanceof ArrayBuffer)) return;
+    if (!(data instanceof ArrayBuffer)) {
+      return;
+    }
     const { message } = parseResponse(new Uint8Array(data));
     if (message.case === "ready") {
       this.#isReady = true;
@@ -77,7 +81,9 @@ export class WebSocketTransport implements Transport {
   }
 
   #over(closing: Closing): void {
-    if (this.#isOver) return;
+    if (this.#isOver) {
+      return;
+    }
     this.close();
     this.#events.onClosed(closing);
   }

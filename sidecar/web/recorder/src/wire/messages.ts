@@ -95,12 +95,18 @@ export function undelimited(body: Uint8Array): Uint8Array[] {
     let length = 0;
     for (let scale = 1; ; scale *= 128) {
       const byte = body[at];
-      if (byte === undefined) throw new Error("the answer is cut off");
+      if (byte === undefined) {
+        throw new Error("the answer is cut off");
+      }
       at += 1;
       length += (byte & 0x7f) * scale;
-      if (byte < 0x80) break;
+      if (byte < 0x80) {
+        break;
+      }
     }
-    if (at + length > body.length) throw new Error("the answer is cut off");
+    if (at + length > body.length) {
+      throw new Error("the answer is cut off");
+    }
     messages.push(body.subarray(at, at + length));
     at += length;
   }
@@ -110,7 +116,9 @@ export function undelimited(body: Uint8Array): Uint8Array[] {
 function varint(value: number): Uint8Array<ArrayBuffer> {
   const bytes: number[] = [];
   let rest = value;
-  for (; rest >= 128; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 0x80);
+  for (; rest >= 128; rest = Math.floor(rest / 128)) {
+    bytes.push((rest % 128) | 0x80);
+  }
   bytes.push(rest);
   return Uint8Array.from(bytes);
 }
@@ -134,7 +142,9 @@ export const DEFAULT_LIMITS: Limits = {
 /** Returns the limits that `ready` tells; what it does not tell stays as the contract has it. */
 export function limitsOf(ready: RecordingReady): Limits {
   const told = ready.limits;
-  if (told === undefined) return DEFAULT_LIMITS;
+  if (told === undefined) {
+    return DEFAULT_LIMITS;
+  }
   return {
     maxChunkBytes: Number(told.maxChunkBytes) || DEFAULT_LIMITS.maxChunkBytes,
     maxInflatedBytes: Number(told.maxInflatedBytes) || DEFAULT_LIMITS.maxInflatedBytes,

@@ -62,7 +62,9 @@ test.each([
   const made = batch(1000, 1000, 1000, 1000, 1000);
   const entries = await pack(made, "p", limits);
   expect(entries.length).toBeGreaterThan(1);
-  for (const entry of entries) expect(entry.payload.length).toBeLessThanOrEqual(3000);
+  for (const entry of entries) {
+    expect(entry.payload.length).toBeLessThanOrEqual(3000);
+  }
   expect(unpacked(entries)).toEqual(events(made));
   expect(entries.map((entry) => entry.hasSnapshot)).toEqual([true, ...entries.slice(1).map(() => false)]);
 });

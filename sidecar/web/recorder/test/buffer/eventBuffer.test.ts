@@ -58,7 +58,9 @@ test("nothing gathered is no batch", () => {
 
 test("a batch is cut by size before its time", () => {
   const gathering = buffer();
-  for (let time = 0; time < 4; time += 1) gathering.add(scroll(time, "x".repeat(100_000)));
+  for (let time = 0; time < 4; time += 1) {
+    gathering.add(scroll(time, "x".repeat(100_000)));
+  }
   vi.advanceTimersByTime(500);
   expect(batches).toHaveLength(1);
   vi.advanceTimersByTime(2000);

@@ -8,13 +8,17 @@ const ROOM = 1_000_000;
 
 function filled(count: number, bytes = 10): SendQueue {
   const queue = new SendQueue(ROOM);
-  for (let index = 0; index < count; index += 1) queue.push(chunk(index, bytes));
+  for (let index = 0; index < count; index += 1) {
+    queue.push(chunk(index, bytes));
+  }
   return queue;
 }
 
 function takeAll(queue: SendQueue, window = ROOM): number[] {
   const seqs: number[] = [];
-  for (let entry = queue.take(window); entry !== undefined; entry = queue.take(window)) seqs.push(entry.seq);
+  for (let entry = queue.take(window); entry !== undefined; entry = queue.take(window)) {
+    seqs.push(entry.seq);
+  }
   return seqs;
 }
 

@@ -108,7 +108,9 @@ beforeEach(() => {
   const tell =
     (what: string) =>
     (value?: unknown): void => {
-      if (what !== "change") told.push(typeof value === "number" ? `${what} ${value}` : what);
+      if (what !== "change") {
+        told.push(typeof value === "number" ? `${what} ${value}` : what);
+      }
     };
   uploader = new Uploader(
     { sessionId: "s", windowId: "w", actorId: "", tags: {} },
@@ -149,7 +151,9 @@ async function connected(nextSeq = 1): Promise<FakeSocket> {
 /** Returns the latest socket, opened. */
 function opened(nextSeq: number): FakeSocket {
   const socket = sockets.at(-1);
-  if (socket === undefined) throw new Error("there is no socket");
+  if (socket === undefined) {
+    throw new Error("there is no socket");
+  }
   socket.open(nextSeq);
   return socket;
 }

@@ -33,10 +33,17 @@ export class FrameController {
     this.#port.onmessage = (event: MessageEvent<Command>) => {
       const command = event.data;
       // A newer stage makes the work on older ones needless.
-      if (command.type === "stage") this.#wanted = command.stage;
-      if (command.type === "append" || command.type === "read") this.#chunks.push(command);
-      else this.#orders.push(command);
-      if (!this.#isBusy) void this.#work();
+      if (command.type === "stage") {
+        this.#wanted = command.stage;
+      }
+      if (command.type === "append" || command.type === "read") {
+        this.#chunks.push(command);
+      } else {
+        this.#orders.push(command);
+      }
+      if (!this.#isBusy) {
+        void this.#work();
+      }
     };
     window.addEventListener("resize", () => {
       this.#fit();
@@ -59,7 +66,9 @@ export class FrameController {
 
   #next(): Command | undefined {
     const order = this.#orders.shift();
-    if (order !== undefined) return order;
+    if (order !== undefined) {
+      return order;
+    }
     const own = this.#chunks.findIndex((chunk) => chunk.type === "append" && chunk.stage === this.#stageNumber);
     return this.#chunks.splice(Math.max(0, own), 1)[0];
   }
@@ -72,7 +81,9 @@ export class FrameController {
       case "append": {
         const isCurrent = command.stage === this.#stageNumber;
         const events = await this.#read(command.chunk, isCurrent ? command.stage : 0);
-        if (command.stage === this.#stageNumber) this.#stage?.append(events);
+        if (command.stage === this.#stageNumber) {
+          this.#stage?.append(events);
+        }
         break;
       }
       case "read":
@@ -80,7 +91,9 @@ export class FrameController {
         break;
       case "seek":
         // Of many seeks, as when the playhead is dragged, only the last one counts.
-        if (this.#orders.some((later) => later.type === "seek" || later.type === "stage")) break;
+        if (this.#orders.some((later) => later.type === "seek" || later.type === "stage")) {
+          break;
+        }
         this.#order = command.order;
         this.#isPlaying = command.isPlaying;
         this.#stage?.seek(command.atMs, command.isPlaying);
@@ -109,7 +122,9 @@ export class FrameController {
   }
 
   async #build(command: Extract<Command, { type: "stage" }>): Promise<void> {
-    if (command.stage !== this.#wanted) return;
+    if (command.stage !== this.#wanted) {
+      return;
+    }
     const read = await Promise.all(
       command.chunks.map((chunk) =>
         this.#read(chunk, command.stage).catch((error: unknown) => {
@@ -119,7 +134,9 @@ export class FrameController {
         }),
       ),
     );
-    if (command.stage !== this.#wanted) return;
+    if (command.stage !== this.#wanted) {
+      return;
+    }
     const events = read.flat();
     const old = this.#stage;
     this.#stageNumber = command.stage;
@@ -132,7 +149,9 @@ export class FrameController {
       return;
     }
     const stage = new Stage(withMeta(events), command.speed, (width, height) => {
-      if (this.#stage === stage || this.#stage === old) this.#resized(width, height);
+      if (this.#stage === stage || this.#stage === old) {
+        this.#resized(width, height);
+      }
     });
     // Built behind the old one, so that nothing flickers when one takes the other's place.
     stage.element.hidden = true;
@@ -178,7 +197,9 @@ export class FrameController {
 
   #fit(): void {
     const element = this.#stage?.element;
-    if (element === undefined || this.#size.width === 0) return;
+    if (element === undefined || this.#size.width === 0) {
+      return;
+    }
     document.body.classList.toggle("page", this.#layout.kind === "page");
     if (this.#layout.kind === "page") {
       const frame = element.querySelector("iframe");
@@ -205,7 +226,9 @@ export class FrameController {
 /** rrweb shows a snapshot in the size of the Meta event before it; a recording may begin without one. */
 function withMeta(events: eventWithTime[]): eventWithTime[] {
   const snapshot = events.find((event) => event.type === EventType.FullSnapshot);
-  if (snapshot === undefined || events.some((event) => event.type === EventType.Meta)) return events;
+  if (snapshot === undefined || events.some((event) => event.type === EventType.Meta)) {
+    return events;
+  }
   const meta: eventWithTime = {
     type: EventType.Meta,
     data: { href: "", width: 1280, height: 720 },

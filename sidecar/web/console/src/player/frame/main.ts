@@ -7,7 +7,11 @@ import { FrameController } from "./frameController";
 
 window.addEventListener("message", (event) => {
   const port = event.ports[0];
-  if (event.source !== window.parent || event.origin !== location.origin) return;
-  if (event.data !== CONNECT || port === undefined) return;
+  if (event.source !== window.parent || event.origin !== location.origin) {
+    return;
+  }
+  if (event.data !== CONNECT || port === undefined) {
+    return;
+  }
   new FrameController(port).begin();
 });
