@@ -5,23 +5,14 @@ import type {
   RecordingReady,
   RecordSessionResponse,
 } from "@contract/audit/v1/audit_service_pb";
+import { CloseCode as ContractCode } from "@contract/close_codes";
 import type { Entry } from "../wire/entry";
 
-/** Close codes of docs/websocket.md; HTTP statuses are told in the same numbers. */
+/** Close codes of the contract, which HTTP statuses are mapped to as well, and one of the recorder's own. */
 export const CloseCode = {
-  DONE: 1000,
-  GOING_AWAY: 1001,
-  /** No close frame: the connection broke, or was never there. */
+  ...ContractCode,
+  /** No close frame: the connection broke, or was never established. */
   BROKEN: 1006,
-  BAD_MESSAGE: 4400,
-  UNAUTHENTICATED: 4401,
-  FORBIDDEN: 4403,
-  NOT_FOUND: 4404,
-  SUPERSEDED: 4409,
-  TOO_LARGE: 4413,
-  RATE_LIMITED: 4429,
-  INTERNAL: 4500,
-  UNAVAILABLE: 4503,
 } as const;
 
 /** How a link ended. */
