@@ -107,7 +107,9 @@ export class Player {
       this.#heard(report);
     });
     this.#stage.attach(link);
-    if (this.#state.phase === "ready") this.#wantedMs = this.#state.atMs;
+    if (this.#state.phase === "ready") {
+      this.#wantedMs = this.#state.atMs;
+    }
     this.#proceed();
   }
 
@@ -128,14 +130,18 @@ export class Player {
   };
 
   play(): void {
-    if (this.#state.phase !== "ready") return;
+    if (this.#state.phase !== "ready") {
+      return;
+    }
     if (this.#state.isAtEnd) {
       this.#set({ isPlaying: true });
       this.seek(this.#state.startMs);
       return;
     }
     this.#set({ isPlaying: true });
-    if (!this.#state.isWaiting) this.#stage.play();
+    if (!this.#state.isWaiting) {
+      this.#stage.play();
+    }
   }
 
   pause(): void {
@@ -145,13 +151,18 @@ export class Player {
   }
 
   toggle(): void {
-    if (this.#state.isPlaying) this.pause();
-    else this.play();
+    if (this.#state.isPlaying) {
+      this.pause();
+    } else {
+      this.play();
+    }
   }
 
   /** Shows a moment; what is not loaded is fetched from there on. */
   seek(toMs: number): void {
-    if (this.#state.startMs === 0) return;
+    if (this.#state.startMs === 0) {
+      return;
+    }
     this.#leaveLive();
     this.#show(Math.min(Math.max(toMs, this.#state.startMs), this.#state.endMs));
   }
@@ -178,7 +189,9 @@ export class Player {
 
   /** Goes to the newest moment of a live session and keeps to it. */
   jumpToLive(): void {
-    if (this.#state.live === null) return;
+    if (this.#state.live === null) {
+      return;
+    }
     this.#set({ live: { ...this.#state.live, isFollowing: true }, isPlaying: true, speed: 1, isAtEnd: false });
     this.#setFrameSpeed(1);
     if (this.#feed.isOver) {
@@ -201,7 +214,9 @@ export class Player {
       this.#fail(problemOf(error));
       return;
     }
-    if (this.#abort.signal.aborted) return;
+    if (this.#abort.signal.aborted) {
+      return;
+    }
     const { live, startMs } = this.#state;
     const isFollowing = this.#options.follow === true && live !== null;
     this.#set({
@@ -235,7 +250,9 @@ export class Player {
     const { range } = this.#options;
     const startMs = firstMs + (range?.startMs ?? 0);
     const lastMs = firstMs + Math.min(range?.endMs ?? Infinity, lengthMs(session?.duration));
-    if (this.#state.details === null) this.#data = new SessionData(firstMs);
+    if (this.#state.details === null) {
+      this.#data = new SessionData(firstMs);
+    }
     const isLive = session?.status === SessionStatus.LIVE && range?.endMs === undefined;
     this.#set({
       details,
@@ -256,7 +273,9 @@ export class Player {
   }
 
   #refreshLater(): void {
-    if (this.#state.live === null || this.#abort.signal.aborted) return;
+    if (this.#state.live === null || this.#abort.signal.aborted) {
+      return;
+    }
     this.#refreshing = setTimeout(() => {
       this.#fetchDetails()
         .then(() => this.#fetchInteractions())
@@ -283,14 +302,18 @@ export class Player {
   /** Shows what is waited for, if it can be shown by now. */
   #proceed(): void {
     const { phase, problem: found } = this.#state;
-    if (!this.#stage.isAttached || found !== null || phase === "failed") return;
+    if (!this.#stage.isAttached || found !== null || phase === "failed") {
+      return;
+    }
     if (this.#wantedMs === null) {
       this.#fill();
       return;
     }
     const newestMs = this.#feed.store.newestMs;
     const atMs = Math.min(this.#wantedMs, Math.max(this.#state.endMs, newestMs));
-    if (this.#wantedMs === Infinity ? !this.#feed.isOver : !this.#feed.covers(atMs)) return;
+    if (this.#wantedMs === Infinity ? !this.#feed.isOver : !this.#feed.covers(atMs)) {
+      return;
+    }
     const windowId = this.#windowFor(atMs);
     if (windowId === null) {
       // The first picture of a session that has just begun is still on its way.
@@ -311,7 +334,9 @@ export class Player {
     const { chosenWindowId, segments, windowId } = this.#state;
     const shown = this.#feed.store.windowsAt(atMs);
     const wanted = chosenWindowId ?? windowAt(segments, atMs) ?? windowId;
-    if (wanted !== null && shown.includes(wanted)) return wanted;
+    if (wanted !== null && shown.includes(wanted)) {
+      return wanted;
+    }
     return chosenWindowId === null ? (shown[0] ?? null) : null;
   }
 
@@ -320,14 +345,20 @@ export class Player {
       case "ready":
         break;
       case "shown":
-        if (!this.#stage.isCurrent(report.order)) break;
-        if (this.#wantedMs !== null) break;
+        if (!this.#stage.isCurrent(report.order)) {
+          break;
+        }
+        if (this.#wantedMs !== null) {
+          break;
+        }
         performance.measure(SEEK_MEASURE, { start: this.#seekStart });
         this.#set({ isWaiting: false });
         this.#checkEnd(report.atMs);
         break;
       case "time":
-        if (this.#stage.isCurrent(report.order) && this.#wantedMs === null) this.#moved(report.atMs);
+        if (this.#stage.isCurrent(report.order) && this.#wantedMs === null) {
+          this.#moved(report.atMs);
+        }
         break;
       case "size":
         this.#set({ viewport: { width: report.width, height: report.height } });
@@ -336,8 +367,11 @@ export class Player {
         this.#learn(report.stage, report.facts);
         break;
       case "fault":
-        if (report.fault === "no-snapshot") this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
-        else this.#notice({ kind: "unreadable" });
+        if (report.fault === "no-snapshot") {
+          this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
+        } else {
+          this.#notice({ kind: "unreadable" });
+        }
         break;
     }
   }
@@ -345,7 +379,9 @@ export class Player {
   /** Decides what comes next, some twenty times a second while it plays. */
   #moved(atMs: number): void {
     const { skipsPauses, pauses, live, windowId } = this.#state;
-    if (!this.#state.isPlaying) return;
+    if (!this.#state.isPlaying) {
+      return;
+    }
     this.#set({ atMs: this.#isFollowing ? atMs : Math.min(atMs, this.#state.endMs) });
     if (live?.isFollowing === true) {
       this.#set({ endMs: Math.max(this.#state.endMs, atMs) });
@@ -366,9 +402,13 @@ export class Player {
       return;
     }
     const wanted = this.#windowFor(atMs);
-    if (wanted !== null && wanted !== windowId) this.#show(atMs);
-    else if (this.#stage.isOutgrown(this.#feed.store, atMs)) this.#show(atMs);
-    else this.#fill();
+    if (wanted !== null && wanted !== windowId) {
+      this.#show(atMs);
+    } else if (this.#stage.isOutgrown(this.#feed.store, atMs)) {
+      this.#show(atMs);
+    } else {
+      this.#fill();
+    }
   }
 
   /** Gives the stage what has come, and plays on where it waited. */
@@ -377,20 +417,29 @@ export class Player {
     this.#stage.fill(this.#feed.store, atMs);
     if (this.#isFollowing && live !== null && isPlaying) {
       const next = correction(this.#lag.placeMs(Date.now()), atMs);
-      if (next.kind === "jump") this.#show(next.toMs);
-      else this.#setFrameSpeed(next.speed);
+      if (next.kind === "jump") {
+        this.#show(next.toMs);
+      } else {
+        this.#setFrameSpeed(next.speed);
+      }
     } else if (isWaiting && this.#feed.covers(Math.min(atMs + ENOUGH_MS, this.#state.endMs))) {
       this.#set({ isWaiting: false });
-      if (isPlaying) this.#stage.play();
+      if (isPlaying) {
+        this.#stage.play();
+      }
     }
   }
 
   #checkEnd(atMs: number): boolean {
     const { endMs, live, phase } = this.#state;
-    if (phase !== "ready" || this.#isFollowing || atMs < endMs || this.#wantedMs !== null) return false;
+    if (phase !== "ready" || this.#isFollowing || atMs < endMs || this.#wantedMs !== null) {
+      return false;
+    }
     if (live !== null) {
       // The end of what is recorded so far: from here on it is live.
-      if (this.#state.isPlaying) this.jumpToLive();
+      if (this.#state.isPlaying) {
+        this.jumpToLive();
+      }
       return true;
     }
     this.#stage.pause();
@@ -419,7 +468,9 @@ export class Player {
   }
 
   #learn(stage: number, facts: ChunkFacts): void {
-    if (!this.#stage.learned(stage, facts)) return;
+    if (!this.#stage.learned(stage, facts)) {
+      return;
+    }
     this.#data.takeFacts(facts);
     this.#gather();
   }
@@ -464,13 +515,17 @@ export class Player {
 
   #leaveLive(): void {
     const { live } = this.#state;
-    if (live?.isFollowing !== true) return;
+    if (live?.isFollowing !== true) {
+      return;
+    }
     this.#set({ live: { ...live, isFollowing: false } });
     this.#setFrameSpeed(this.#state.speed);
   }
 
   #setFrameSpeed(speed: number): void {
-    if (speed === this.#frameSpeed) return;
+    if (speed === this.#frameSpeed) {
+      return;
+    }
     this.#frameSpeed = speed;
     this.#stage.setSpeed(speed);
   }
@@ -484,10 +539,15 @@ export class Player {
   }
 
   #fail(found: Problem): void {
-    if (this.#abort.signal.aborted || this.#state.problem !== null) return;
+    if (this.#abort.signal.aborted || this.#state.problem !== null) {
+      return;
+    }
     this.#feed.close();
-    if (found.mayRetry) this.#stage.pause();
-    else this.#stage.clear();
+    if (found.mayRetry) {
+      this.#stage.pause();
+    } else {
+      this.#stage.clear();
+    }
     this.#set({
       problem: found,
       // What is loaded may still be looked at while the server is away, but not by who may not see it any more.
@@ -500,6 +560,8 @@ export class Player {
 
   #set(change: Partial<PlayerState>): void {
     this.#state = { ...this.#state, ...change };
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) {
+      listener();
+    }
   }
 }
