@@ -26,7 +26,7 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "there is no npm here"; e
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
 
-.PHONY: help run web test test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen
+.PHONY: help run web test campaign test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,7 +37,12 @@ run: $(BIN)/afterimage ## Installs, starts everything, imports the sample record
 
 test: lint typecheck web test-web ## Installs what tests need, checks and types the code, runs all tests
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
-	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile
+	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
+	--dist loadfile --durations=10
+
+campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) for all of their rounds
+	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
+	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --campaign -m campaign
 
 format: $(VENV)/.dev format-web ## Writes the code as the linters want it
 	$(BIN)/ruff check --fix

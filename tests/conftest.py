@@ -24,6 +24,22 @@ hypothesis.settings.load_profile("afterimage")
 SECRET = "test-secret-of-more-than-32-bytes-length"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="run tests marked `campaign` for all of their rounds")
+
+
+@pytest.fixture
+def campaign_rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]:
+    """Number of rounds of a test marked `campaign`: `campaign_rounds(few, full)`; the full number with --campaign."""
+    if request.node.get_closest_marker("campaign") is None:
+        raise pytest.UsageError(f"{request.node.nodeid} has rounds, but no marker: `make campaign` would not run it")
+
+    def rounds(few: int, full: int) -> int:
+        return full if request.config.getoption("campaign") else few
+
+    return rounds
+
+
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the machine has set, tests start from the defaults."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import redis.asyncio
 from redis import exceptions
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 
@@ -46,7 +48,28 @@ def connect(settings: Settings) -> redis.asyncio.Redis | None:
         health_check_interval=_HEALTH_CHECK_INTERVAL_S,
         retry=Retry(ExponentialWithJitterBackoff(cap=0.1, base=0.02), 1),
     )
+    pool = client.connection_pool
+    pool.connection_class = _keeping_cancellation(pool.connection_class)
     return client
+
+
+def _keeping_cancellation(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """Returns `kind` of connection, with which a task that is cancelled while it sends ends by CancelledError.
+
+    redis-py sends under asyncio.wait_for, which before Python 3.12 swallows a cancellation that comes in the turn of
+    the loop in which the send ends (python/cpython#86296): the task would go on as if nothing had happened.
+    """
+
+    class Connection(kind):  # type: ignore[misc, valid-type]
+        async def send_packed_command(self, *args: Any, **options: Any) -> None:
+            task = asyncio.current_task()
+            requests = 0 if task is None else task.cancelling()
+            await super().send_packed_command(*args, **options)
+            if task is not None and task.cancelling() > requests:
+                await self.disconnect(nowait=True)  # the answer to what was sent is not read
+                raise asyncio.CancelledError
+
+    return Connection
 
 
 def key(settings: Settings, *parts: str) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from services.runtime.config import SettingsError
+from services.runtime.rpc.client_streams import status_kept
 from services.runtime.settings import is_loopback
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
 def channel(tls: TlsSettings, target: str, *, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:
     """Returns a client channel to `target` (host:port or unix:path); the caller closes it.
 
-    It uses TLS when the settings name a certificate to serve or to trust.
+    It uses TLS when the settings name a certificate to serve or to trust. Streams that are written to end with the
+    server's own status (`status_kept`).
 
     Raises:
         SettingsError: Plain text beyond loopback without `allow_plaintext`, or a file that cannot be used.
@@ -55,7 +57,7 @@ def channel(tls: TlsSettings, target: str, *, options: Sequence[tuple[str, Any]]
         host = target.removeprefix("dns:///").rpartition(":")[0]
         if not (tls.allow_plaintext or target.startswith("unix:") or is_loopback(host)):
             raise SettingsError(f"tls.ca_file: {target} is not loopback: set it, or tls.allow_plaintext")
-        return grpc.aio.insecure_channel(target, options=every)
+        return status_kept(grpc.aio.insecure_channel(target, options=every))
     if tls.client_cert_file is not None and tls.client_key_file is not None:
         _check_pair("client_cert_file", tls.client_cert_file, tls.client_key_file)
     credentials = grpc.ssl_channel_credentials(
@@ -63,7 +65,7 @@ def channel(tls: TlsSettings, target: str, *, options: Sequence[tuple[str, Any]]
         private_key=_read("client_key_file", tls.client_key_file),
         certificate_chain=_read("client_cert_file", tls.client_cert_file),
     )
-    return grpc.aio.secure_channel(target, credentials, options=every)
+    return status_kept(grpc.aio.secure_channel(target, credentials, options=every))
 
 
 def _read(field: str, path: Path | None) -> bytes | None:

@@ -21,6 +21,7 @@ from grpc_status import rpc_status
 from services.audit.app import serve
 from services.runtime.auth import TokenMinter
 from services.runtime.config import Settings, load_settings
+from services.runtime.rpc.client_streams import status_kept
 from services.runtime.uuid7 import uuid7
 
 if TYPE_CHECKING:
@@ -418,5 +419,5 @@ async def running(settings: Settings) -> AsyncIterator[Audit]:
     """Serves AuditService while the block runs. One at a time: a process hosts one chDB directory."""
     # The channel is closed after the server, so that its last words are heard.
     async with AsyncExitStack() as channels, serve(settings) as server:
-        channel = await channels.enter_async_context(grpc.aio.insecure_channel(server.address))
+        channel = await channels.enter_async_context(status_kept(grpc.aio.insecure_channel(server.address)))
         yield Audit(settings, server.address, channel)

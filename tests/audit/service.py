@@ -17,6 +17,7 @@ from afterimage.recording.v1 import chunk_pb2
 from audit.storage import uuid7
 
 from services.audit.payload import deflate
+from services.runtime.rpc.client_streams import status_kept
 
 GZIP = (
     chunk_pb2.StoredChunk.DESCRIPTOR.fields_by_name["encoding"].enum_type.values_by_name["CHUNK_ENCODING_GZIP"].number
@@ -45,7 +46,8 @@ class Client:
     channel: grpc.aio.Channel = field(init=False)
 
     def __post_init__(self) -> None:
-        self.channel = grpc.aio.insecure_channel(self.address, options=[("grpc.max_receive_message_length", -1)])
+        options = [("grpc.max_receive_message_length", -1)]
+        self.channel = status_kept(grpc.aio.insecure_channel(self.address, options=options))
         self.stub = audit_service_pb2_grpc.AuditServiceStub(self.channel)
         self.metadata = (("authorization", f"Bearer {self.token}"),)
 

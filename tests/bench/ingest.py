@@ -20,6 +20,7 @@ from services.audit.payload import Bounds, decode, inflate
 from services.audit.storage.engine_chdb import ChdbEngine
 from services.audit.storage.schema import Dialect, migrate
 from services.audit.storage.store import Store, day_of
+from services.runtime.rpc.client_streams import status_kept
 
 RECORDERS = 20
 KEEP_ALL = json.dumps({"preset": "keep_all"})
@@ -30,7 +31,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     chunks = load.make_chunks()
     raw = sum(chunk.raw_bytes for chunk in chunks) / len(chunks)
     sent = sum(len(chunk.payload) for chunk in chunks) / len(chunks)
-    async with processes.echo() as address, grpc.aio.insecure_channel(address) as channel:
+    async with processes.echo() as address, status_kept(grpc.aio.insecure_channel(address)) as channel:
         await load.echo(channel, chunks, recorders=RECORDERS, each=50)
         bare = await load.echo(channel, chunks, recorders=RECORDERS, each=each)
     bare_settings = {"AFTERIMAGE_PRIVACY": KEEP_ALL, "AFTERIMAGE_INGEST__DETECTORS": "false"}
@@ -83,7 +84,10 @@ class _Measured:
 
 
 async def _measure(chunks: list[load.Chunk], each: int, **environment: str) -> _Measured:
-    async with processes.audit(**environment) as audit, grpc.aio.insecure_channel(audit.address) as channel:
+    async with (
+        processes.audit(**environment) as audit,
+        status_kept(grpc.aio.insecure_channel(audit.address)) as channel,
+    ):
         token = processes.token("record")
         await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
         before_s = audit.cpu_s

@@ -6,13 +6,13 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import uuid
 from contextlib import asynccontextmanager
 
-import psutil
 from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import Client
-from cli.commands import Up
+from cli.commands import Up, are_gone
 from conftest import SECRET
 
 from services.runtime.auth import TokenMinter
@@ -42,7 +42,8 @@ class Installation:
         self._up = up
         self._minter = TokenMinter(settings)
         self.url = up.running["sidecar"]
-        self.port = int(self.url.rpartition(":")[2])
+        self._ports = {name: int(up.running[name].rpartition(":")[2]) for name in ("sidecar", "audit", "share")}
+        self.port = self._ports["sidecar"]
         self.audit = Client(up.running["audit"], self.token("record", *EVERYTHING, ttl_s=3600))
         self.metadata = self.audit.metadata
         self._share = Client(up.running["share"], "")
@@ -68,7 +69,8 @@ class Installation:
         for process in ended:
             process.send_signal(number)
         for name, process in zip(names, ended, strict=True):
-            await self.until(lambda name=name, process=process: self._is_new(name, process), f"{name} is back")
+            await self.until(lambda process=process: are_gone([process]), f"{name} has ended")
+            await self.until(lambda name=name: self._listens(name), f"{name} is back")
 
     async def until(self, condition, what="what was waited for"):
         """Waits until `condition()`, which may be a coroutine function, is true; returns what it returned."""
@@ -94,13 +96,12 @@ class Installation:
     def _process(self, name):
         return self._up.child("sidecar" if name == "sidecar" else f"services.{name}")
 
-    def _is_new(self, name, old):
+    def _listens(self, name):
         try:
-            new = self._process(name)
-            ports = {one.laddr.port for one in new.net_connections() if one.status == psutil.CONN_LISTEN}
-        except (StopIteration, psutil.Error):
+            socket.create_connection(("127.0.0.1", self._ports[name]), timeout=1).close()
+        except OSError:
             return False
-        return new.pid != old.pid and bool(ports)
+        return True
 
 
 @asynccontextmanager

@@ -29,7 +29,8 @@ async def scenes(installation):
 
 async def findings(page):
     """What axe-core finds: serious and critical, and where. What was recorded is not ours to judge."""
-    await page.evaluate(AXE.read_text())
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(AXE.read_text())
     result = await page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")
     return [
         (violation["id"], violation["help"], [node["html"][:160] for node in violation["nodes"]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from audit.service import gather_bounded
 from playwright.async_api import expect
 
 from .rrweb_events import click, now_ms, opened, rage
@@ -110,8 +111,9 @@ async def test_the_list_is_filtered_by_the_address_and_by_hand(installation, pag
 
 async def test_more_sessions_come_as_one_scrolls(installation, page, sign_in):
     at_ms = now_ms() - 600_000
-    for number in range(70):
-        await installation.record(opened(at_ms + number, "https://many.example/"), actor_id=f"many-{number}")
+    each = (opened(at_ms + number, "https://many.example/") for number in range(70))
+    many = [installation.record(chunk, actor_id=f"many-{number}") for number, chunk in enumerate(each)]
+    await gather_bounded(10, many)
     await sign_in(page, "/?page=many.example&order=oldest")
     rows = page.locator("tbody tr")
     await expect(rows.first).to_contain_text("many-0")

@@ -149,5 +149,39 @@ async def test_a_queue_that_is_full_says_what_is_missing(installation, network, 
     assert "were given up" in (await notices(page))["queue_full"]
 
 
+async def test_a_snapshot_that_finds_no_room_does_not_push_out_the_newest_events(
+    installation, network, page, serve, guard
+):
+    guard.allow("ERR_|WebSocket")
+    await _open(page, serve, network.url, maxQueueBytes=60_000)
+    session = await recording(installation, page)
+    await settled(installation, page)
+    network.cut()
+    # What is added without a pause makes a snapshot necessary, which is taken after the mark and fits only alone.
+    await page.evaluate(
+        """async () => {
+          for (let turn = 0; turn < 7; turn += 1) {
+            const bytes = crypto.getRandomValues(new Uint8Array(8000));
+            const noise = Array.from(bytes, (byte) => byte.toString(16)).join("");
+            document.body.append(Object.assign(document.createElement("p"), {textContent: noise}));
+            await Promise.resolve();
+          }
+          mark();
+        }"""
+    )
+    await installation.until(lambda: _holds_more(page, 60_000), "the snapshot is in the queue")
+    network.heal()
+    await settled(installation, page)
+    window = await window_of(installation, session)
+    assert window.is_whole
+    assert sites.marks(window.events) == [1]
+    assert len(window.of_type(FULL_SNAPSHOT)) >= 2
+    assert sum(loss["events"] for loss in window.losses) == (await status(page))["droppedEvents"]
+
+
+async def _holds_more(page, size_bytes):
+    return (await status(page))["queuedBytes"] > size_bytes
+
+
 async def _has_dropped(page):
     return (await status(page))["droppedEvents"] > 0

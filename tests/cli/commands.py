@@ -102,9 +102,13 @@ def audit_process(directory, **environment):
             process.terminate()
 
 
-def _as_from_a_terminal():
-    """Whoever runs the tests under nohup does not mean that what they start should outlive its parent."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+AS_FROM_A_TERMINAL = [
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])",
+]
+"""Runs the rest as a terminal would: under nohup, a program outlives its parent. Not by `preexec_fn`, which forks this
+process in Python: gRPC's threads are not in the child, and gRPC complains about it on the program's standard error."""
 
 
 class Up:
@@ -114,12 +118,11 @@ class Up:
         self.out, self.err = directory / "out", directory / "err"
         with self.out.open("wb") as out, self.err.open("wb") as err:
             self.process = subprocess.Popen(
-                [*prefix, *COMMAND, "up", *words],
+                [*prefix, *AS_FROM_A_TERMINAL, *COMMAND, "up", *words],
                 cwd=directory,
                 env=os.environ | (environment or {}),
                 stdout=out,
                 stderr=err,
-                preexec_fn=_as_from_a_terminal,  # noqa: PLW1509 - it takes no lock
             )
         self.directory = directory
 

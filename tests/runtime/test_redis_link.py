@@ -72,3 +72,23 @@ async def test_a_mistake_of_ours_is_not_an_outage(redis_url):
                 await client.set("b", "x")
         finally:
             await client.config_set("maxmemory", "0")
+
+
+async def test_a_command_that_is_cancelled_at_any_moment_ends_its_task(redis_url):
+    """Python 3.11's wait_for, which redis-py sends under, swallows a cancellation in one turn of the loop."""
+    async with connect(load_settings(redis={"url": redis_url})) as client:
+        await client.set("name", b"value")
+        for turns in range(40):
+            task = asyncio.create_task(command_then_wait(client))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            task.cancel()
+            async with asyncio.timeout(10):
+                await asyncio.wait([task])
+            assert task.cancelled(), turns
+        assert await client.get("name") == b"value"
+
+
+async def command_then_wait(client):
+    await client.get("name")
+    await asyncio.Event().wait()

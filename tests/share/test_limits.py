@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 
 import grpc
+import pytest
 from share.parts import ONE_REDIS, ShareCalls, random_token, refusal, with_share
 
 from services.share.app import serve
@@ -35,14 +36,16 @@ async def test_an_address_may_ask_so_often(share_settings, mint):
 
 
 @ONE_REDIS
-async def test_10_000_guesses_are_stopped(share_settings, mint):
+@pytest.mark.campaign
+async def test_guesses_by_the_thousand_are_stopped(share_settings, mint, campaign_rounds):
+    rounds = campaign_rounds(2, 20)
     settings = with_share(share_settings, requests_per_minute=60)
     async with serve(settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         share = ShareCalls(channel, mint)
         found = Counter()
-        for _ in range(20):
+        for _ in range(rounds):
             found += await codes(share, 500)
-        assert sum(found.values()) == 10_000
+        assert sum(found.values()) == 500 * rounds
         assert found[Code.NOT_FOUND] < 200
 
 

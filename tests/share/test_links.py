@@ -163,7 +163,9 @@ async def test_gone_is_always_told_in_the_same_words(share, audit):
 
 
 @ONE_REDIS
-async def test_10_000_guesses(share, audit):
+@pytest.mark.campaign
+async def test_guesses_by_the_thousand_find_nothing(share, audit, campaign_rounds):
+    rounds = campaign_rounds(50, 500)
     await share.create(await audit.record())
     codes, words = set(), set()
 
@@ -173,7 +175,7 @@ async def test_10_000_guesses(share, audit):
             codes.add(told.code)
             words.add(told.message)
 
-    await asyncio.gather(*(guess(500) for _ in range(20)))
+    await asyncio.gather(*(guess(rounds) for _ in range(20)))
     assert (codes, len(words)) == ({Code.NOT_FOUND}, 1)
 
 

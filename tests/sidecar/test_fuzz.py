@@ -7,6 +7,7 @@ import random
 
 import aiohttp
 import hypothesis
+import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from hypothesis import HealthCheck, given, seed
 from hypothesis import strategies as st
@@ -15,8 +16,7 @@ from sidecar import delimited, routes
 from sidecar.close_codes import CloseCode
 from tests.sidecar.conftest import Recorder, rigged
 
-EXAMPLES = 200
-FRAMES = 50  # of each example: 10,000 in all
+FRAMES = 50  # of each example: 10,000 in all, 100,000 in a campaign
 
 RECORDER = Recorder()
 VALID = [
@@ -88,14 +88,18 @@ async def thrown(rig, number):
     return codes
 
 
-def test_random_frames(settings):
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+def test_random_frames(settings, campaign_rounds):
+    examples = campaign_rounds(200, 2_000)  # a socket that ends as it should is one of a thousand
+
     async def run():
         async with rigged(settings, upgrades_per_minute_per_address=0, upgrades_per_minute_per_subject=0) as rig:
             seen = set()
 
             @seed(20260)
             @hypothesis.settings(
-                max_examples=EXAMPLES, deadline=None, database=None, suppress_health_check=[*HealthCheck]
+                max_examples=examples, deadline=None, database=None, suppress_health_check=[*HealthCheck]
             )
             @given(st.integers(0, 2**64))
             def throw(number):

@@ -135,19 +135,23 @@ async def test_viewers_that_drop_and_come_back(settings, tmp_path):
 
 
 @pytest.mark.chaos
-async def test_audit_is_killed_under_load(settings, tmp_path):
+@pytest.mark.campaign
+@pytest.mark.timeout(300)
+async def test_audit_is_killed_under_load(settings, tmp_path, campaign_rounds):
+    kills = campaign_rounds(1, 5)
+    chunks = 100 * kills  # in 3 s a kill, of which the first two pass before it
     async with real(settings, tmp_path, **FAST) as rig:
-        recorders = [LiveRecorder(rig, seed, chunks=200, pause_s=0.03) for seed in range(10)]
-        async with asyncio.timeout(100), asyncio.TaskGroup() as tasks:
+        recorders = [LiveRecorder(rig, seed, chunks, pause_s=0.03) for seed in range(10)]
+        async with asyncio.timeout(50 * (kills + 1)), asyncio.TaskGroup() as tasks:
             for recorder in recorders:
                 tasks.create_task(recorder.run())
-            for _ in range(2):
+            for _ in range(kills):
                 await asyncio.sleep(2.0)
                 await rig.process.stop(signal.SIGKILL)
                 await asyncio.sleep(0.5)
                 await rig.process.start()
         for recorder in recorders:
-            assert recorder.acked == 200
+            assert recorder.acked == chunks
             assert recorder.resumed_behind_ack == 0
             assert recorder.connections > 1
             assert 4503 in recorder.codes

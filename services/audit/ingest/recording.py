@@ -7,7 +7,9 @@ each window, so that a newer stream of the same window ends the older one and go
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -118,8 +120,10 @@ class Recording:
         committer: Committer,
         hub: LiveHub,
         counts: RecordingCounts,
+        opened_us: int,
     ) -> None:
         self.head = head
+        self.opened_us = opened_us
         self.next_seq = 1
         """Seq of the chunk that is wanted next, counting those that are on their way to storage."""
         self._rules = rules
@@ -345,7 +349,15 @@ class Recording:
 class Recordings:
     """The windows that are being recorded on this server."""
 
-    def __init__(self, intake: Intake, store: Store, committer: Committer, hub: LiveHub) -> None:
+    def __init__(
+        self,
+        intake: Intake,
+        store: Store,
+        committer: Committer,
+        hub: LiveHub,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+    ) -> None:
+        self._now_us = now_us
         self._intake = intake
         self._store = store
         self._committer = committer
@@ -370,7 +382,9 @@ class Recordings:
             StorageError: As the engine does.
         """
         key = head.key
-        recording = Recording(head, rules, self._intake, self._store, self._committer, self._hub, self.counts)
+        recording = Recording(
+            head, rules, self._intake, self._store, self._committer, self._hub, self.counts, self._now_us()
+        )
         older = self._open.get(key)
         self._open[key] = recording
         self._unfinished.add(recording)

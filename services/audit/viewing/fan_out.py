@@ -40,8 +40,8 @@ class Notice(msgspec.Struct, omit_defaults=True):
     new: list[tuple[str, UUID]] = []
     """Sessions (project, id) of which something was stored."""
     deleted: list[tuple[str, UUID]] = []
-    opened: list[tuple[str, UUID, UUID]] = []
-    """Windows (project, session, window) that a stream of this server records now."""
+    opened: list[tuple[str, UUID, UUID, int]] = []
+    """Windows (project, session, window) that a stream of this server records, and since when (Unix time in us)."""
     follows: list[tuple[str, UUID]] = []
     watches: list[str] = []
 
@@ -82,9 +82,9 @@ class FanOut(Elsewhere):
         self._pending.deleted.append((key.project, key.session))
         self._news.set()
 
-    def opened(self, window: WindowKey) -> None:
-        """A stream of this server records the window from now on."""
-        self._pending.opened.append((window.project, window.session, window.window))
+    def opened(self, window: WindowKey, opened_us: int) -> None:
+        """A stream of this server, begun at `opened_us`, records the window."""
+        self._pending.opened.append((window.project, window.session, window.window, opened_us))
         self._news.set()
 
     def interest(self) -> None:
@@ -166,5 +166,5 @@ class FanOut(Elsewhere):
             self._hub.changed_elsewhere(SessionKey(project, session))
         for project, session in notice.deleted:
             self._hub.deleted_elsewhere(SessionKey(project, session))
-        for project, session, window in notice.opened:
-            self._hub.opened_elsewhere(WindowKey(project, session, window))
+        for project, session, window, opened_us in notice.opened:
+            self._hub.opened_elsewhere(WindowKey(project, session, window), opened_us)

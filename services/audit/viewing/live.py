@@ -25,6 +25,9 @@ TAIL_BYTES = 4 * 1024 * 1024
 class Recorder(Protocol):
     """A recorder that is connected to this server."""
 
+    opened_us: int
+    """Start of its stream, in microseconds of Unix time."""
+
     def set_watched(self, watched: bool) -> None:
         """Somebody has begun to watch, or nobody watches any more."""
         ...
@@ -57,8 +60,8 @@ class Elsewhere(Protocol):
         """The session was deleted here."""
         ...
 
-    def opened(self, window: WindowKey) -> None:
-        """A stream of this server records the window from now on."""
+    def opened(self, window: WindowKey, opened_us: int) -> None:
+        """A stream of this server, begun at `opened_us`, records the window."""
         ...
 
     def interest(self) -> None:
@@ -220,9 +223,13 @@ class LiveHub:
             recorder.stop("the session was deleted")
         self._touch(key)
 
-    def opened_elsewhere(self, window: WindowKey) -> None:
-        """Another server records the window: the stream here is the older one."""
-        if recorder := self._recorders.get(window.session_key, {}).get(window):
+    def opened_elsewhere(self, window: WindowKey, opened_us: int) -> None:
+        """Another server records the window: a stream here ends if it is the older one.
+
+        It is not always: a notice can arrive after the recorder has come here from the server that sent it.
+        """
+        recorder = self._recorders.get(window.session_key, {}).get(window)
+        if recorder is not None and recorder.opened_us <= opened_us:
             recorder.superseded()
 
     def watched_elsewhere(self, key: SessionKey, *, watched: bool) -> None:
@@ -275,7 +282,7 @@ class LiveHub:
         if self.is_followed(key):
             recorder.set_watched(True)
         if self.elsewhere is not None:
-            self.elsewhere.opened(window)
+            self.elsewhere.opened(window, recorder.opened_us)
         self._touch(key)
         try:
             yield

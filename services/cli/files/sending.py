@@ -112,7 +112,8 @@ class _Sender:
         answers = aiter(audit.record_session(self._requests()))
         while True:
             try:
-                answer = await asyncio.wait_for(anext(answers), PATIENCE_S)
+                async with asyncio.timeout(PATIENCE_S):
+                    answer = await anext(answers)
             except StopAsyncIteration:
                 break
             match which_one_of(answer, "message"):

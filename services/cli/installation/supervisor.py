@@ -79,7 +79,8 @@ class Supervisor:
         for name, process in reversed(self._running.items()):
             _signal(process, signal.SIGTERM)
             try:
-                await asyncio.wait_for(process.wait(), GRACE_S)
+                async with asyncio.timeout(GRACE_S):
+                    await process.wait()
             except TimeoutError:
                 self._say(f"{name} does not stop; killing it")
                 _signal(process, signal.SIGKILL)

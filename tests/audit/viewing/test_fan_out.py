@@ -10,11 +10,14 @@ import uuid
 from collections.abc import AsyncIterator
 
 import grpc
+import msgspec
 import pytest
+import redis.asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import Client, chunk, client, end, start, uuid7
 
 from services.audit.app import serve
+from services.audit.viewing.fan_out import Notice
 
 pytestmark = pytest.mark.clickhouse
 
@@ -117,6 +120,28 @@ async def test_a_newer_stream_on_another_server_supersedes(pair) -> None:
     assert caught.value.code() is grpc.StatusCode.ABORTED
     await newer.write(chunk(2, [event(1, begin)]))
     assert (await newer.read()).ack.through_seq == 2
+
+
+async def test_a_late_notice_of_the_older_stream_does_not_end_the_newer_one(pair, redis_url) -> None:
+    _, second = pair
+    begin = round(time.time() * 1000)
+    session, window = uuid7(begin), uuid.uuid4()
+    call, _ = await open_recorder(second, session, window)
+    await call.write(chunk(1, [event(0, begin)]))
+    assert (await call.read()).ack.through_seq == 1
+    before_us, after_us = begin * 1000 - 1_000_000, (begin + 3_600_000) * 1000
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        [channel] = await client.pubsub_channels()
+        for opened_us in (before_us, after_us):
+            notice = Notice("another server", opened=[("demo", session, window, opened_us)])
+            await client.publish(channel, msgspec.msgpack.encode(notice))
+            if opened_us == before_us:
+                await asyncio.sleep(0.2)
+                await call.write(chunk(2, [event(1, begin)]))
+                assert (await call.read()).ack.through_seq == 2
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert caught.value.code() is grpc.StatusCode.ABORTED
 
 
 async def test_watchers_and_followers_hear_of_what_other_servers_do(pair) -> None:

@@ -404,12 +404,12 @@ export class Recorder {
       this.#notices.report("too_large", `a part of this page is missing in the recording: ${entry.loss.detail ?? ""}`);
     }
     uploader.push(...entries);
-    this.#bound(queue, uploader);
+    this.#bound(queue, uploader, entries);
   };
 
-  #bound(queue: SendQueue, uploader: Uploader): void {
+  #bound(queue: SendQueue, uploader: Uploader, newest: readonly Entry[]): void {
     const { maxQueueBytes } = this.#options;
-    const { dropped, needsSnapshot } = queue.shrink();
+    const { dropped, needsSnapshot } = queue.shrink(newest);
     if (dropped > 0) {
       this.#droppedEvents += dropped;
       this.#notices.report(
@@ -419,7 +419,9 @@ export class Recorder {
     }
     // Snapshots along the way, so that not everything has to go at once.
     const isLong = !uploader.isFlowing && queue.bytesSinceSnapshot > maxQueueBytes / 4;
-    if ((needsSnapshot || isLong) && this.#window?.uploader === uploader) {
+    // One that is taken and not packed yet is as good; a second would only take its room.
+    const isComing = this.#buffer.hasSnapshot || this.#packQueue.hasSnapshotOf(queue);
+    if ((needsSnapshot || isLong) && !isComing && this.#window?.uploader === uploader) {
       this.#capture?.takeSnapshot();
     }
   }

@@ -17,20 +17,44 @@ export function plainEntry(batch: Batch, policy: string): Entry {
   return entryOf(batch, encoder.encode(jsonOf(batch)), false, policy);
 }
 
+/** A chunk that is larger than the queue is cut into parts of the queue's size divided by this, or single events. */
+const PARTS_OF_QUEUE = 4;
+
 /**
  * Returns a batch as chunks within the limits: more than one where it has to be split. An event that is too large all
  * by itself is replaced by one that says so.
+ *
+ * @param maxQueueBytes - A batch that is larger when packed is split as well, so that a queue need not give up all of it.
  */
-export async function pack(batch: Batch, policy: string, limits: SizeLimits): Promise<Entry[]> {
+export async function pack(
+  batch: Batch,
+  policy: string,
+  limits: SizeLimits,
+  maxQueueBytes = Infinity,
+): Promise<Entry[]> {
+  return packWithin(batch, policy, limits, { mostBytes: maxQueueBytes, partBytes: maxQueueBytes / PARTS_OF_QUEUE });
+}
+
+/** What a chunk should have at most, where its events allow it, and what its parts should have if it has more. */
+interface WantedSize {
+  readonly mostBytes: number;
+  readonly partBytes: number;
+}
+
+const ANY_SIZE: WantedSize = { mostBytes: Infinity, partBytes: Infinity };
+
+async function packWithin(batch: Batch, policy: string, limits: SizeLimits, wanted: WantedSize): Promise<Entry[]> {
   const plain = encoder.encode(jsonOf(batch));
   if (plain.length <= limits.maxInflatedBytes) {
     const packed = await gzip(plain);
     const payload = packed ?? plain;
     if (payload.length <= limits.maxChunkBytes) {
-      return [entryOf(batch, payload, packed !== undefined, policy)];
+      if (payload.length <= wanted.mostBytes || unitsOf(batch) <= 1) {
+        return [entryOf(batch, payload, packed !== undefined, policy)];
+      }
     }
   }
-  return split(batch, plain.length, policy, limits);
+  return split(batch, plain.length, policy, limits, wanted);
 }
 
 /** Returns a chunk that was refused as too large as smaller ones. */
@@ -43,10 +67,16 @@ export async function repack(entry: Entry, limits: SizeLimits): Promise<Entry[]>
     lastMs: entry.lastMs,
     hasSnapshot: entry.hasSnapshot,
   };
-  return split(batch, plain.length, entry.policy, limits);
+  return split(batch, plain.length, entry.policy, limits, ANY_SIZE);
 }
 
-async function split(batch: Batch, bytes: number, policy: string, limits: SizeLimits): Promise<Entry[]> {
+async function split(
+  batch: Batch,
+  bytes: number,
+  policy: string,
+  limits: SizeLimits,
+  { partBytes }: WantedSize,
+): Promise<Entry[]> {
   const { texts } = batch;
   if (texts.length <= 1) {
     const detail =
@@ -55,9 +85,11 @@ async function split(batch: Batch, bytes: number, policy: string, limits: SizeLi
     const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
     return [droppedEntry({ reason: "too_large", ...span, detail })];
   }
-  const middle = Math.ceil(texts.length / 2);
+  const middle = batch.hasSnapshot && unitsOf(batch) > 1 ? headOf(batch) : Math.ceil(texts.length / 2);
   const parts = await Promise.all(
-    [texts.slice(0, middle), texts.slice(middle)].map((part) => pack(batchOf(part), policy, limits)),
+    [texts.slice(0, middle), texts.slice(middle)].map((part) =>
+      packWithin(batchOf(part), policy, limits, { mostBytes: partBytes, partBytes }),
+    ),
   );
   return parts.flat();
 }
@@ -71,6 +103,19 @@ function batchOf(texts: readonly string[]): Batch {
     lastMs: Math.max(...times),
     hasSnapshot: events.some((event) => event.type === EventType.FullSnapshot),
   };
+}
+
+/** Returns the number of events at the beginning that belong together: a page's Meta and its full snapshot, or one. */
+function headOf({ texts, hasSnapshot }: Batch): number {
+  if (!hasSnapshot) {
+    return 1;
+  }
+  return 1 + texts.findIndex((text) => (JSON.parse(text) as { type: EventType }).type === EventType.FullSnapshot);
+}
+
+/** Returns the number of parts that a batch can be cut into without taking a Meta from its snapshot. */
+function unitsOf(batch: Batch): number {
+  return batch.texts.length - headOf(batch) + 1;
 }
 
 function jsonOf(batch: Batch): string {

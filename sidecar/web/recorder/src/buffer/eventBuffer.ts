@@ -55,6 +55,11 @@ export class EventBuffer {
     return this.#raw.length + this.#texts.length;
   }
 
+  /** Whether a full snapshot was added since the last batch. */
+  get hasSnapshot(): boolean {
+    return this.#hasSnapshot || this.#raw.some((event) => event.type === EventType.FullSnapshot);
+  }
+
   /** Takes an event. This is called within the page's own handlers, so nothing is done here. */
   add(event: eventWithTime): void {
     this.#raw.push(event);

@@ -32,6 +32,10 @@ export class SendQueue {
     return this.#bytes;
   }
 
+  get maxBytes(): number {
+    return this.#maxBytes;
+  }
+
   /** Number of events in all of them. */
   get events(): number {
     return this.#entries.reduce((sum, entry) => sum + entry.events, 0);
@@ -155,30 +159,74 @@ export class SendQueue {
   }
 
   /**
-   * Brings the queue below its bound. The oldest chunks that were never sent go first, all up to the next full snapshot:
-   * behind a hole, nothing can be shown before one. A chunk that says so takes their place.
+   * Brings the queue below its bound. The oldest chunks that were never sent go first, all up to a full snapshot: behind
+   * a hole, nothing can be shown before one. A chunk that reports it takes their place. The newest events stay: a
+   * snapshot that follows them does not push them out, events that follow that snapshot do. Until then the queue holds
+   * more than its bound, by that snapshot at most.
    *
-   * @returns How many events were given up, and whether a new snapshot is needed to give up more.
+   * Where the newest chunks are more than the bound by themselves, there is no snapshot to wait for: the oldest of them
+   * go until the rest fits. One event that is more than the bound cannot be kept; a full snapshot is.
+   *
+   * @param newest - The chunks that were added last, all of one batch.
+   * @returns How many events were given up, and whether a snapshot is needed: to give up more, or behind a hole.
    */
-  shrink(): { dropped: number; needsSnapshot: boolean } {
-    let dropped = 0;
+  shrink(newest: readonly Entry[] = []): { dropped: number; needsSnapshot: boolean } {
+    let dropped = this.#giveUpLarge();
+    let isHole = dropped > 0;
+    const fresh = newest.filter((entry) => !entry.hasSnapshot && this.#mayGo(entry));
+    if (sizeOf(fresh) > this.#maxBytes) {
+      for (let first = this.#oldest(); this.#bytes > this.#maxBytes; first = this.#oldest()) {
+        if (first < 0 || this.#entries[first] === fresh.at(-1)) {
+          break;
+        }
+        dropped += this.#giveUp(first, first + 1);
+        isHole = true;
+      }
+    }
     while (this.#bytes > this.#maxBytes) {
-      const first = this.#entries.findIndex(
-        (entry, index) => index >= this.#inFlight && entry.seq === 0 && entry.loss === undefined,
-      );
+      const first = this.#oldest();
+      const last = this.#entries.findLastIndex((entry) => entry.loss === undefined && !isSnapshotOnly(entry));
       const end = this.#entries.findIndex((entry, index) => first >= 0 && index > first && entry.hasSnapshot);
-      if (end < 0) {
-        return { dropped, needsSnapshot: first >= 0 && this.#entries.at(-1)?.hasSnapshot === false };
+      if (end < 0 || end > last) {
+        isHole ||= first >= 0 && this.#entries.at(-1)?.hasSnapshot === false;
+        break;
       }
       dropped += this.#giveUp(first, end);
     }
-    return { dropped, needsSnapshot: false };
+    return { dropped, needsSnapshot: isHole };
+  }
+
+  /** Gives up events that are more than the bound by themselves. */
+  #giveUpLarge(): number {
+    let dropped = 0;
+    for (const entry of this.#entries.filter((each) => each.payload.length > this.#maxBytes)) {
+      const index = this.#entries.indexOf(entry);
+      if (entry.events === 1 && !entry.hasSnapshot && this.#mayGo(entry)) {
+        dropped += this.#giveUp(index, index + 1);
+      }
+    }
+    return dropped;
+  }
+
+  /** Whether a chunk was never sent, and holds what can be given up. */
+  #mayGo(entry: Entry): boolean {
+    return entry.seq === 0 && entry.loss === undefined;
+  }
+
+  /** Returns the index of the oldest chunk that may go; below 0: there is no such chunk. */
+  #oldest(): number {
+    return this.#entries.findIndex((entry, index) => index >= this.#inFlight && this.#mayGo(entry));
   }
 
   #giveUp(first: number, end: number): number {
     const gone = this.#entries.slice(first, end);
     let loss = lossOf("queue_full", gone);
     const { events } = loss;
+    for (const entry of gone) {
+      if (entry.loss !== undefined) {
+        loss = mergeLosses(loss, entry.loss);
+      }
+    }
     let begin = first;
     const before = this.#entries[first - 1];
     if (before?.loss?.reason === "queue_full" && before.seq === 0) {
@@ -203,6 +251,11 @@ export class SendQueue {
   #recall(): void {
     this.#inFlight = this.#inFlightBytes = 0;
   }
+}
+
+/** Whether a chunk is a page's Meta and its full snapshot, and nothing that happened since. */
+function isSnapshotOnly(entry: Entry): boolean {
+  return entry.hasSnapshot && entry.events <= 2;
 }
 
 function sizeOf(entries: readonly Entry[]): number {

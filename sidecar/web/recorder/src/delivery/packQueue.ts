@@ -37,6 +37,11 @@ export class PackQueue {
     return this.#jobs.reduce((sum, job) => sum + job.batch.texts.length, 0);
   }
 
+  /** Whether a full snapshot of a window is being packed. */
+  hasSnapshotOf(queue: SendQueue): boolean {
+    return this.#jobs.some((job) => job.batch.hasSnapshot && job.window.queue === queue);
+  }
+
   /** Is there when everything is packed that was added until now. */
   get done(): Promise<void> {
     return this.#chain;
@@ -75,7 +80,7 @@ export class PackQueue {
     if (job.isTaken) {
       return;
     }
-    const entries = await pack(job.batch, job.policy, job.window.uploader.limits);
+    const entries = await pack(job.batch, job.policy, job.window.uploader.limits, job.window.queue.maxBytes);
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- it changes while this waits
     if (job.isTaken) {
       return;

@@ -78,6 +78,42 @@ test("an event that is too large by itself is told of in its place", async () =>
   expect(found[1]?.data.payload.reason).toBe("too_large");
 });
 
+test("a batch that is more than the whole queue is cut into parts, small ones and in order", async () => {
+  const made = { ...batch(...Array<number>(16).fill(1000)), hasSnapshot: false };
+  const texts = made.texts.map((text) => text.replace('"type":2', '"type":3'));
+  const entries = await pack({ ...made, texts }, "p", WIDE, 6000);
+  expect(entries.length).toBeGreaterThan(4);
+  for (const entry of entries) {
+    expect(entry.payload.length).toBeLessThanOrEqual(1500);
+  }
+  expect(unpacked(entries)).toEqual(events({ ...made, texts }));
+  expect(at(entries, entries.length - 1).lastMs).toBe(made.lastMs);
+  expect(await pack({ ...made, texts }, "p", WIDE, 60_000)).toHaveLength(1);
+});
+
+test("one event that is more than the queue is a part of its own, and whole: it may leave at once", async () => {
+  const made = batch(100, 5000, 100);
+  const entries = await pack(made, "p", WIDE, 2000);
+  expect(entries.map((entry) => [entry.events, entry.loss])).toEqual([
+    [1, undefined],
+    [1, undefined],
+    [1, undefined],
+  ]);
+  expect(unpacked(entries)).toEqual(events(made));
+});
+
+test("a snapshot that is more than the queue stays with its Meta, apart from what follows", async () => {
+  const { texts } = batch(5000, 20, 20, 20);
+  const meta = JSON.stringify({ type: EventType.Meta, timestamp: 999, data: {} });
+  const made = { texts: [meta, ...texts], firstMs: 999, lastMs: 1003, hasSnapshot: true };
+  const entries = await pack(made, "p", WIDE, 2000);
+  expect(entries.map((entry) => [entry.events, entry.hasSnapshot])).toEqual([
+    [2, true],
+    [3, false],
+  ]);
+  expect(unpacked(entries)).toEqual(events(made));
+});
+
 test("a chunk that was refused is split, packed or not", async () => {
   const made = batch(200, 200, 200);
   const text = `[${made.texts.join(",")}]`;

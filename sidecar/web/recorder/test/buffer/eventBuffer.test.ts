@@ -79,6 +79,20 @@ test("a snapshot begins a batch: that is where a replay can begin", () => {
   ]);
 });
 
+test("a snapshot is known from the moment it is added until its batch is cut", () => {
+  const gathering = buffer();
+  gathering.add(scroll(10));
+  gathering.add(meta);
+  expect(gathering.hasSnapshot).toBe(false);
+  gathering.add({ type: EventType.FullSnapshot, timestamp: 51, data: {} } as eventWithTime);
+  expect(gathering.hasSnapshot).toBe(true);
+  vi.advanceTimersByTime(500);
+  expect(batches).toHaveLength(1);
+  expect(gathering.hasSnapshot).toBe(true);
+  gathering.flush();
+  expect(gathering.hasSnapshot).toBe(false);
+});
+
 test("while nothing leaves, time cuts no batches: a long outage makes few", () => {
   isFlowing = false;
   const gathering = buffer();

@@ -162,11 +162,101 @@ describe("full", () => {
   });
 
   test("without a later snapshot one is asked for, and nothing goes yet", () => {
-    const queue = new SendQueue(300);
+    const queue = new SendQueue(340);
     queue.push(snapshot(0), chunk(1, 250));
     expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: true });
-    queue.push(snapshot(2));
+    queue.push(snapshot(2), chunk(3, 10));
     expect(queue.shrink()).toEqual({ dropped: 4, needsSnapshot: false });
+  });
+
+  test("a snapshot does not push out the newest events: what follows it does", () => {
+    const queue = new SendQueue(340);
+    queue.push(snapshot(0), chunk(1, 250), snapshot(2));
+    expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: false });
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([0, 1000, 2000]);
+    queue.push(chunk(3, 20));
+    expect(queue.shrink()).toEqual({ dropped: 4, needsSnapshot: false });
+    expect(queue.entries.slice(1).map((entry) => entry.firstMs)).toEqual([2000, 3000]);
+  });
+
+  test("a snapshot with events behind it in its chunk is newer than what is before", () => {
+    const queue = new SendQueue(300);
+    queue.push(snapshot(0), chunk(1, 250), chunk(2, 100, { hasSnapshot: true, events: 3 }));
+    expect(queue.shrink().dropped).toBe(4);
+  });
+
+  test("of a newest batch that alone is more than the bound, the oldest parts go and the latest stay", () => {
+    const queue = new SendQueue(1000);
+    const parts = [2, 3, 4, 5, 6, 7].map((seconds) => chunk(seconds, 250));
+    queue.push(snapshot(0), chunk(1, 100), ...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 10, needsSnapshot: true });
+    const [note, ...rest] = queue.entries;
+    expect(rest.map((entry) => entry.firstMs)).toEqual([5000, 6000, 7000]);
+    expect(note?.loss).toEqual({ reason: "queue_full", events: 10, bytes: 950, fromMs: 0, toMs: 4900 });
+    expect(queue.bytes).toBeLessThanOrEqual(1000);
+  });
+
+  test("what is left of such a batch goes when there is something newer behind a snapshot", () => {
+    const queue = new SendQueue(1000);
+    const parts = [2, 3, 4, 5, 6].map((seconds) => chunk(seconds, 250));
+    queue.push(...parts);
+    expect(queue.shrink(parts).dropped).toBe(4);
+    queue.push(snapshot(7), chunk(8, 400));
+    expect(queue.shrink().dropped).toBe(6);
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([10, undefined, undefined]);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([2000, 7000, 8000]);
+  });
+
+  test("of a newest batch the last part stays in any case", () => {
+    const queue = new SendQueue(100);
+    const parts = [chunk(1, 90), chunk(2, 90)];
+    queue.push(...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 2, needsSnapshot: true });
+    expect(queue.entries.at(-1)).toBe(parts[1]);
+  });
+
+  test("parts that were sent stay as they are", () => {
+    const queue = new SendQueue(400);
+    const parts = [1, 2, 3].map((seconds) => chunk(seconds, 250));
+    queue.push(...parts);
+    queue.resume(1);
+    takeAll(queue);
+    expect(queue.shrink(parts)).toEqual({ dropped: 0, needsSnapshot: false });
+    expect(queue.bytes).toBe(750);
+  });
+
+  test("one event that is more than the bound is given up, counted and told; what came before it stays", () => {
+    const queue = new SendQueue(1000);
+    const large = chunk(2, 1001, { events: 1 });
+    queue.push(snapshot(0), chunk(1, 100), large);
+    expect(queue.shrink([large])).toEqual({ dropped: 1, needsSnapshot: true });
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([0, 1000, 2000]);
+    expect(queue.entries.at(-1)?.loss).toEqual({
+      reason: "queue_full",
+      events: 1,
+      bytes: 1001,
+      fromMs: 2000,
+      toMs: 2900,
+    });
+  });
+
+  test("events after one that is more than the bound stay, too", () => {
+    const queue = new SendQueue(1000);
+    const parts = [chunk(1, 100), chunk(2, 5000, { events: 1 }), chunk(3, 100)];
+    queue.push(...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 1, needsSnapshot: true });
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([undefined, 1, undefined]);
+  });
+
+  test("a loss that is given up with what is around it is still counted in its announcement", () => {
+    const queue = new SendQueue(1000);
+    const large = chunk(2, 5000, { events: 1 });
+    queue.push(snapshot(0), chunk(1, 400), large);
+    expect(queue.shrink([large]).dropped).toBe(1);
+    queue.push(snapshot(3), chunk(4, 400));
+    expect(queue.shrink().dropped).toBe(4);
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([5, undefined, undefined]);
+    expect(at(queue.entries, 0).loss).toMatchObject({ fromMs: 0, toMs: 2900 });
   });
 
   test("a snapshot that is larger than the queue stays: without it nothing can be shown", () => {

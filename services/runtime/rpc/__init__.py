@@ -1,0 +1,1 @@
+"""gRPC as both services and the sidecar use it."""

@@ -1,0 +1,136 @@
+"""Streams that a client writes to, with the status that the server sent.
+
+grpc.aio overwrites the status of a call with INTERNAL when a write fails because the server has ended the stream
+(grpc/grpc#36066; grpc/grpc#43486 explains why): a recorder that is refused with UNAUTHENTICATED or ABORTED reports
+"Internal error from Core" instead, the more often the busier the machine is. `status_kept` returns a channel whose
+streams wait for the server's status after a failed write. Remove this module once grpcio has the fix;
+tests/runtime/test_client_streams.py reports when that is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+# Private, as is all that this module has to replace.
+from grpc._cython import cygrpc  # type: ignore[attr-defined]
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import grpc
+
+STATUS_WAIT_S = 5.0
+"""Maximum time from a failed write to the status: it is on its way then, or the connection is lost, which is a status
+too. Reached only by an error of gRPC itself, which is reported as INTERNAL."""
+
+
+def status_kept(channel: grpc.aio.Channel, *, wait_s: float = STATUS_WAIT_S) -> grpc.aio.Channel:
+    """Returns `channel`; its calls with a stream of requests end with the status that the server sent.
+
+    Unary requests, metadata, deadlines and cancellation are unchanged. A write to a stream that has ended raises that
+    status as AioRpcError, or nothing when the stream has ended with OK; reading reports the end as ever. Calling it
+    twice on one channel changes nothing.
+
+    Args:
+        channel: A channel of grpc.aio.
+        wait_s: Maximum time from a failed write to the status of the server; INTERNAL after that.
+    """
+    unwrapped: Any = channel
+    if not getattr(unwrapped, "keeps_status", False):
+        unwrapped.stream_stream = _keeping(channel.stream_stream, wait_s)
+        unwrapped.stream_unary = _keeping(channel.stream_unary, wait_s)
+        unwrapped.keeps_status = True
+    return channel
+
+
+def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
+    """Returns `stream_stream` or `stream_unary` of a channel, with calls that keep the status."""
+
+    def multi_callable(*args: Any, **options: Any) -> Callable[..., Any]:
+        start: Callable[..., Any] = method(*args, **options)
+
+        def call(*args: Any, **options: Any) -> Any:
+            started = start(*args, **options)
+            # Before its tasks have run: they begin in the next turn of the loop and find this one.
+            inner = getattr(started, "_cython_call", None)
+            if inner is not None:
+                started._cython_call = _StatusKept(inner, wait_s)  # noqa: SLF001 - there is no public place for it
+            return started
+
+        return call
+
+    return multi_callable
+
+
+class _StatusKept:
+    """A call of gRPC's core that has the server's status before it reports a failed write.
+
+    The core delivers the status after the last message. The answers that the caller has not read yet are therefore
+    read ahead after a failed write, and kept for the caller: all of them precede the status.
+    """
+
+    __slots__ = ("_ahead", "_ended", "_inner", "_turn", "_wait_s")
+
+    def __init__(self, inner: Any, wait_s: float) -> None:
+        self._inner = inner
+        self._wait_s = wait_s
+        self._ahead: deque[bytes] = deque()
+        self._ended = False
+        self._turn = asyncio.Lock()  # the core takes one read at a time
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def done(self) -> bool:
+        """Returns whether the status is there and every answer before it is read."""
+        return not self._ahead and self._inner.done()
+
+    def cancel(self, details: str) -> None:
+        """Cancels the call; the status of one that has ended stays."""
+        self._ahead.clear()
+        if not self._inner.done():
+            self._inner.cancel(details)
+
+    async def receive_serialized_message(self) -> Any:
+        """Returns the next answer, or EOF."""
+        async with self._turn:
+            if self._ahead:
+                return self._ahead.popleft()
+            return cygrpc.EOF if self._ended else await self._inner.receive_serialized_message()
+
+    async def send_serialized_message(self, message: bytes) -> None:
+        """Sends; raises what the core raises, but after the status is there."""
+        try:
+            await self._inner.send_serialized_message(message)
+        except cygrpc.InternalError:
+            await self._await_status()
+            raise
+
+    async def send_receive_close(self) -> None:
+        """Half-closes. A failure is in the status alone: grpc.aio would let the core's own error out."""
+        try:
+            await self._inner.send_receive_close()
+        except cygrpc.InternalError as error:
+            await self._await_status()
+            self.set_internal_error(str(error))
+
+    def set_internal_error(self, description: str) -> None:
+        """Sets INTERNAL, unless there is a status."""
+        if not self._inner.done():
+            self._inner.set_internal_error(description)
+
+    async def _await_status(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_s):
+                while not self._ended and not self._inner.done():
+                    async with self._turn:
+                        message = await self._inner.receive_serialized_message()
+                        if message is cygrpc.EOF:
+                            self._ended = True
+                        else:
+                            self._ahead.append(message)
+                await self._inner.status()
+        except TimeoutError:
+            pass

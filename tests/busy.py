@@ -1,0 +1,17 @@
+"""Busy loops beside a test: what a loaded machine does to the order of things."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import ExitStack, contextmanager
+
+
+@contextmanager
+def busy_loops(count=4):
+    """Runs `count` processes that take all the processor time they get."""
+    with ExitStack() as stack:
+        for _ in range(count):
+            process = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(process.kill)
+        yield
