@@ -1,4 +1,4 @@
-// What pages call. None of it throws.
+// The functions that pages call. They do not throw.
 import { type RecorderOptions, resolveOptions } from "./options";
 import { Recorder } from "./recorder";
 import { ErrorBoundary } from "./support/errorBoundary";
@@ -9,7 +9,7 @@ const boundary = new ErrorBoundary(notices);
 let recorder: Recorder | undefined;
 let base = "";
 
-/** Says where an installation is looked for when `endpoint` is not given. Default: the page's own origin. */
+/** Sets the URL of the installation to use when `endpoint` is not given. Default: the page's own origin. */
 export function setDefaultEndpoint(url: string): void {
   base = url;
 }
@@ -32,7 +32,7 @@ export function start(options: RecorderOptions): void {
   });
 }
 
-/** Ends the recording of this page: what was recorded is still sent. */
+/** Ends the recording of this page; events recorded so far are still sent. */
 export function stop(): void {
   boundary.run(() => {
     recorder?.stop();
@@ -40,7 +40,7 @@ export function stop(): void {
   });
 }
 
-/** Names the visitor in the site's own terms, at most 256 characters; "" is nobody in particular. */
+/** Names the visitor in the site's own terms, at most 256 characters; "": anonymous. */
 export function identify(actorId: string): void {
   boundary.run(() => {
     if (typeof actorId === "string" && actorId.length <= 256) {
@@ -51,7 +51,7 @@ export function identify(actorId: string): void {
   });
 }
 
-/** Returns what the recorder is doing. */
+/** Returns the recorder's state. */
 export function status(): RecorderStatus {
   return recorder?.status ?? { ...OFF, notices: notices.all };
 }

@@ -1,4 +1,4 @@
-// The recorder of one page: puts the parts together, and decides when they begin and end.
+// The recorder of one page: creates the parts, and decides when they begin and end.
 //
 // rrweb begins when the policy is known and not before: its masking options hold for its lifetime, and what it has seen
 // without them cannot be masked afterwards (a selector asks the page, not the recording). The policy of the last page is
@@ -34,11 +34,11 @@ import { TokenSource } from "./transport/token";
 import { CONFIRMED, type Entry, type Loss } from "./wire/entry";
 import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire/messages";
 
-/** Shorter than this nobody sees a difference; a server that asks for less is not taken at its word. */
+/** Shortest flush interval: a shorter one makes no visible difference, whatever a server requests. */
 const SHORTEST_FLUSH_MS = 100;
-/** A POST is a stream of its own: so often at most. */
+/** Shortest flush interval over POST, where each request is a stream of its own. */
 const HTTP_FLUSH_MS = 3_000;
-/** A chunk is cut at so many characters of JSON: 20 to 60 KB when packed. A small queue wants smaller ones. */
+/** Characters of JSON per chunk, 20 to 60 KB when packed; fewer for a small queue. */
 const FULL_CHARS = 256 * 1024;
 const LEAST_FULL_CHARS = 16 * 1024;
 const CHECK_MS = 15_000;
@@ -106,7 +106,7 @@ export class Recorder {
     };
   }
 
-  /** Begins, where nothing speaks against it; `status` says what does. */
+  /** Begins, unless a condition prevents it; `status` reports the reason. */
   start(): void {
     const { key, endpoint, respectOptOut } = this.#options;
     const missing = missingFeatures();
@@ -130,14 +130,14 @@ export class Recorder {
     }
   }
 
-  /** Ends: what was recorded is still sent, the page is left alone. */
+  /** Ends the recording; events recorded so far are still sent. */
   stop(): void {
     this.#end("off");
-    // The window has ended; what comes later in this tab is another one.
+    // The window has ended; later pages of this tab get another one.
     this.#tracker?.abandon();
   }
 
-  /** Names the visitor, from now on and for what comes of this session. */
+  /** Names the visitor for the rest of this session. */
   identify(actorId: string): void {
     this.#actorId = actorId;
     this.#tracker?.identify(actorId);
@@ -184,7 +184,7 @@ export class Recorder {
     }
   };
 
-  /** Whether the present session is recorded; the state says why not. */
+  /** Whether the present session is recorded; the state has the reason if not. */
   #mayRecord(): boolean {
     const session = this.#tracker?.session;
     if (session === undefined) {
@@ -200,7 +200,7 @@ export class Recorder {
     return false;
   }
 
-  /** Opens the way of the present session's window. */
+  /** Creates the queue and the uploader of the present session's window. */
   #open(isFirst: boolean): WindowUpload | undefined {
     const { endpoint, maxQueueBytes, tags } = this.#options;
     const tracker = this.#tracker;
@@ -210,7 +210,7 @@ export class Recorder {
     const { session, windowId } = tracker;
     const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
     const queue = new SendQueue(maxQueueBytes);
-    // A frame is a window of its own on each load: nothing was left for it, and what its siblings left is not its.
+    // A frame is a new window on each load: nothing was saved for it, and chunks of its siblings are not its own.
     const left = isFirst && !isFramed() ? takeUnsent(this.#tab, windowKey(fields)) : undefined;
     if (left !== undefined) {
       queue.restore(left.entries);
@@ -270,7 +270,7 @@ export class Recorder {
     this.#capture?.stop();
     this.#policy = policy;
     this.#masker = new EventMasker(policy, findNode);
-    // rrweb tells of a load only when it was there before; without, a reload of the same page would be no page view.
+    // rrweb reports a load only if it was started before it; without this event, a reload would not count as a page view.
     if (isNewPage) {
       this.#buffer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
     }
@@ -308,7 +308,7 @@ export class Recorder {
     }
   }
 
-  /** Throws away what was recorded under a policy that no server has confirmed. */
+  /** Drops events recorded under a policy that no server has confirmed. */
   #discard(window: WindowUpload): void {
     const gone = window.queue.discard(this.#mayLeave);
     let waiting = 0;
@@ -336,7 +336,7 @@ export class Recorder {
     if (isFlowing && this.#state !== "recording") {
       this.#notices.clear("unreachable");
       this.#setInterval(window.uploader.limits.flushIntervalMs);
-      // What has gathered meanwhile was not cut by time, and nothing may come after it.
+      // Events buffered meanwhile were not cut by time, and possibly none follow.
       this.#buffer.flush();
     }
     if (this.#state === "connecting" && !isFlowing) {
@@ -508,7 +508,7 @@ export class Recorder {
     this.#end("stopped");
   }
 
-  /** Sends what there is, says that the window has ended, and lets go of it. */
+  /** Sends the buffered events, marks the window as ended, and releases it. */
   #finish(): void {
     const window = this.#window;
     this.#buffer.flush();
@@ -539,7 +539,7 @@ export class Recorder {
   }
 
   #listen(): void {
-    // Not among those that end with the recording: what it has not sent by then is still to be sent.
+    // This listener outlives the recording: chunks not sent by then must still be sent.
     window.addEventListener("pagehide", this.#boundary.wrap(this.#leave));
     const listen = (target: EventTarget, name: string, work: (event: Event) => void): void => {
       const listener = this.#boundary.wrap(work);

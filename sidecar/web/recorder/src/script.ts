@@ -1,4 +1,4 @@
-// What `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>` runs.
+// Entry point of `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>`.
 import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./api";
 import type { RecorderOptions } from "./options";
 import type { RecorderStatus } from "./support/status";

@@ -1,4 +1,4 @@
-// Batches become chunks: gzip where the browser can, and none larger than the installation takes.
+// Packs batches into chunks: gzip where the browser supports it, and none larger than the installation accepts.
 import { EventType } from "@rrweb/types";
 import type { Entry } from "../wire/entry";
 import type { Limits } from "../wire/messages";
@@ -7,7 +7,7 @@ import type { Batch } from "./eventBuffer";
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a chunk may be. */
+/** Size limits of a chunk. */
 export type SizeLimits = Pick<Limits, "maxChunkBytes" | "maxInflatedBytes">;
 
 const encoder = new TextEncoder();
@@ -22,7 +22,7 @@ const PARTS_OF_QUEUE = 4;
 
 /**
  * Returns a batch as chunks within the limits: more than one where it has to be split. An event that is too large all
- * by itself is replaced by one that says so.
+ * by itself is replaced by one that reports it.
  *
  * @param maxQueueBytes - A batch that is larger when packed is split as well, so that a queue need not give up all of it.
  */

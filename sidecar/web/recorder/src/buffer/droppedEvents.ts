@@ -1,4 +1,4 @@
-// What was given up, and the event that says so where it is missing.
+// Dropped events, and the Custom event that reports them at their place in the recording.
 import { EventType } from "@rrweb/types";
 import { CONFIRMED, type Entry, type Loss, type LossReason } from "../wire/entry";
 
@@ -16,7 +16,7 @@ export function mergeLosses(first: Loss, second: Loss): Loss {
   };
 }
 
-/** Returns a chunk with nothing in it but the event that tells of a loss. */
+/** Returns a chunk with a single event, which reports a loss. */
 export function droppedEntry(loss: Loss): Entry {
   const event = { type: EventType.Custom, timestamp: loss.fromMs, data: { tag: DROPPED_TAG, payload: loss } };
   return {
@@ -32,7 +32,7 @@ export function droppedEntry(loss: Loss): Entry {
   };
 }
 
-/** Returns what a chunk's loss would be. */
+/** Returns the loss that dropping these chunks makes. */
 export function lossOf(reason: LossReason, entries: readonly Entry[], detail?: string): Loss {
   const real = entries.filter((entry) => entry.loss === undefined);
   return {

@@ -1,4 +1,4 @@
-// Events of rrweb on their way into chunks: written as JSON when the page is idle, cut by time, size and snapshots.
+// Buffers rrweb's events: serializes them when the page is idle, and cuts batches by time, size and snapshots.
 import { EventType, type eventWithTime } from "@rrweb/types";
 
 /** The JSON of some events in a row. */
@@ -9,7 +9,7 @@ export interface Batch {
   readonly hasSnapshot: boolean;
 }
 
-/** What the gatherer needs of its surroundings. */
+/** Dependencies of an event buffer. */
 export interface EventBufferParts {
   /** Takes a batch. */
   readonly onBatch: (batch: Batch) => void;
@@ -21,11 +21,11 @@ export interface EventBufferParts {
   readonly isFlowing: () => boolean;
 }
 
-/** Work in idle time goes on for at most so long at once. */
+/** Maximum duration of serialization per idle period. */
 const SLICE_MS = 8;
 const IDLE_TIMEOUT_MS = 400;
 
-/** Gathers. */
+/** Collects events into batches. */
 export class EventBuffer {
   readonly #parts: EventBufferParts;
   readonly #fullChars: number;
@@ -37,12 +37,12 @@ export class EventBuffer {
   #hasSnapshot = false;
   #intervalMs: number;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Whether what was added will be written down without being asked for. */
+  /** Whether serialization of the added events is scheduled. */
   #isScheduled = false;
 
   /**
-   * @param intervalMs - How long a batch gathers.
-   * @param fullChars - At so many characters of JSON it is cut before.
+   * @param intervalMs - Duration of a batch.
+   * @param fullChars - Characters of JSON at which a batch is cut early.
    */
   constructor(parts: EventBufferParts, intervalMs: number, fullChars: number) {
     this.#parts = parts;
@@ -67,7 +67,7 @@ export class EventBuffer {
     this.#schedule();
   }
 
-  /** Gathers for so long from now on. */
+  /** Changes the duration of batches. */
   setInterval(intervalMs: number): void {
     if (intervalMs === this.#intervalMs) {
       return;
@@ -86,7 +86,7 @@ export class EventBuffer {
     this.#cut();
   }
 
-  /** Forgets what was added since the last batch, and returns how many events that were. */
+  /** Drops the events added since the last batch, and returns their number. */
   clear(): number {
     const { events } = this;
     this.#raw = [];

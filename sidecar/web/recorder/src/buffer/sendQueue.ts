@@ -1,8 +1,8 @@
-// Chunks that are not acknowledged yet, in order: waiting for their turn, or on their way.
+// Unacknowledged chunks, in order: waiting, or sent.
 import type { Entry } from "../wire/entry";
 import { droppedEntry, lossOf, mergeLosses } from "./droppedEvents";
 
-/** So many chunks may be on their way at once: with an ack each 50 ms, this is well below 100 frames a second. */
+/** Maximum number of unacknowledged chunks: with an ack every 50 ms, this is well below 100 frames per second. */
 const MAX_IN_FLIGHT = 32;
 
 /**
@@ -58,14 +58,14 @@ export class SendQueue {
     }
   }
 
-  /** Puts what an earlier page of this window has left before everything else. */
+  /** Inserts the chunks saved by an earlier page of this window at the front. */
   restore(entries: readonly Entry[]): void {
     this.#entries.unshift(...entries);
     this.#bytes += sizeOf(entries);
     this.#nextSeq = Math.max(this.#nextSeq, ...entries.map((entry) => entry.seq + 1));
   }
 
-  /** Takes away what `mayLeave` refuses, and returns what that was. */
+  /** Removes the chunks that `mayLeave` refuses, and returns them. */
   discard(mayLeave: (entry: Entry) => boolean): Entry[] {
     const bad = this.#entries.filter((entry) => !mayLeave(entry));
     if (bad.length > 0) {
@@ -76,7 +76,7 @@ export class SendQueue {
     return bad;
   }
 
-  /** A connection is there, and the server wants `nextSeq`: what is below is stored, all else is sent again. */
+  /** A server expects `nextSeq`: chunks below are stored, all others are sent again. */
   resume(nextSeq: number): void {
     this.ack(nextSeq - 1);
     this.rewind(nextSeq);
@@ -90,7 +90,7 @@ export class SendQueue {
   /**
    * Returns the chunk to send next, with its number; undefined: none, or enough is on its way.
    *
-   * @param maxUnackedBytes - So many bytes may be on their way. One chunk always may.
+   * @param maxUnackedBytes - Maximum number of unacknowledged bytes. One chunk is always allowed.
    */
   take(maxUnackedBytes: number): Entry | undefined {
     const entry = this.#entries[this.#inFlight];
@@ -106,7 +106,7 @@ export class SendQueue {
     return entry;
   }
 
-  /** Forgets what is stored: the chunks up to this seq. */
+  /** Removes the stored chunks: those up to this seq. */
   ack(throughSeq: number): void {
     let stored = 0;
     for (const entry of this.#entries) {
@@ -145,14 +145,14 @@ export class SendQueue {
     this.#recall();
   }
 
-  /** Gives numbers to all: what leaves by another way than the connection needs them too. */
+  /** Numbers all chunks: a beacon needs the numbers as well. */
   numberAll(): void {
     for (const entry of this.#entries) {
       this.#number(entry);
     }
   }
 
-  /** Bytes that have gathered since the last full snapshot, of what was never sent. */
+  /** Number of bytes since the last full snapshot that were never sent. */
   get bytesSinceSnapshot(): number {
     const last = this.#entries.findLastIndex((entry) => entry.hasSnapshot);
     return sizeOf(this.#entries.slice(last + 1).filter((entry) => entry.seq === 0));

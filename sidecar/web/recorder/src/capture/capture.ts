@@ -8,14 +8,14 @@ import type { ResolvedOptions } from "../options";
 import type { ErrorBoundary } from "../support/errorBoundary";
 import { PageWatch } from "./page";
 
-/** What a capture tells. */
+/** Callbacks of a capture. */
 export interface CaptureEvents {
   readonly onEvent: (event: eventWithTime) => void;
   /** The visitor does something. */
   readonly onActivity: () => void;
 }
 
-/** Sources of what a visitor does; the server has the same list (services/audit/rrweb.py, ACTIVE_SOURCES). */
+/** Sources of user activity; the server has the same list (services/audit/rrweb.py, ACTIVE_SOURCES). */
 const ACTIVE: ReadonlySet<IncrementalSource> = new Set([
   IncrementalSource.MouseMove,
   IncrementalSource.MouseInteraction,
@@ -29,7 +29,7 @@ const ACTIVE: ReadonlySet<IncrementalSource> = new Set([
 
 /** Taking snapshots on command may take this part of the page's time at most. */
 const SNAPSHOT_SHARE = 0.05;
-/** Elements above which a page is slow to look at; whoever looks after it should know. */
+/** Number of elements above which a page is slow to record, and its maintainer is warned. */
 export const MANY_ELEMENTS = 50_000;
 
 /** Records from its construction on, until `stop`. */
@@ -63,7 +63,7 @@ export class Capture {
       userTriggeredOnInput: true,
       recordCanvas: options.canvas,
       collectFonts: false,
-      // Scripts, comments and what only search engines read are of no use in a replay.
+      // Scripts, comments and metadata for search engines are of no use in a replay.
       slimDOMOptions: { ...SLIM },
       plugins: this.#plugins(policy),
       errorHandler: (error: unknown) => {
@@ -96,7 +96,7 @@ export class Capture {
     }
   }
 
-  /** Ends the recording; rrweb takes its hands off the page. */
+  /** Ends the recording; rrweb removes its observers from the page. */
   stop(): void {
     this.#isOver = true;
     if (this.#wanted !== undefined) {
@@ -112,7 +112,7 @@ export class Capture {
     }
     if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
       this.#events.onActivity();
-      // It may have been what begins another session, whose first snapshot has it already.
+      // The activity may have begun another session, whose first snapshot includes it.
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the call may end this
       if (this.#isOver) {
         return;

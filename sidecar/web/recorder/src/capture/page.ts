@@ -1,7 +1,7 @@
-// What rrweb does not tell of a page: how large it is, where its frames are, and that its address has changed.
+// Facts of a page that rrweb does not report: its size, the places of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
 
-/** Custom event with the page's size; docs/definitions.md says what is made of it. */
+/** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
 /** Custom event with the page's address, where it changed without a load. */
 export const URL_TAG = "afterimage.url";
@@ -63,7 +63,7 @@ export class PageWatch {
     }
   }
 
-  /** A full snapshot was taken: what is known of frames holds no longer. */
+  /** A full snapshot was taken: known places of frames are no longer valid. */
   measureSoon(): void {
     this.#measured = "";
     if (this.#timer !== undefined) {
@@ -136,7 +136,7 @@ export class PageWatch {
     });
   }
 
-  /** Wraps a method of history, and takes the wrap off again unless somebody has wrapped it since. */
+  /** Wraps a method of history, and removes the wrapper at the end unless the method was wrapped again since. */
   #patch(name: "pushState" | "replaceState", after: () => void): void {
     // eslint-disable-next-line @typescript-eslint/unbound-method -- called on what the page calls it on
     const original = history[name];

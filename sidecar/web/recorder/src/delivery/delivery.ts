@@ -1,5 +1,5 @@
-// The chunks of one window over links that are ready: what may be sent is sent, what is refused is mended, and a link that
-// says nothing is noticed.
+// Delivers the chunks of one window over connected transports: sends within the limits, repairs refused chunks, and
+// detects a silent transport.
 import { type ChunkRejected, RejectReason } from "@contract/audit/v1/audit_service_pb";
 import { repack } from "../buffer/chunkPacker";
 import { droppedEntry, lossOf } from "../buffer/droppedEvents";
@@ -10,17 +10,17 @@ import type { Transport } from "../transport/transport";
 import type { Entry } from "../wire/entry";
 import { DEFAULT_LIMITS, type Limits } from "../wire/messages";
 
-/** What a delivery tells. */
+/** Callbacks of a delivery. */
 export interface DeliveryEvents {
-  /** So many events were given up. */
+  /** Called with the number of events dropped. */
   readonly onDropped: (events: number) => void;
-  /** Even what stands for a refused chunk is refused. */
+  /** The replacement of a refused chunk was refused as well. */
   readonly onHopeless: () => void;
-  /** Chunks are on their way, and nothing has been heard for so long that the link is taken for dead. */
+  /** Chunks are unacknowledged, and the transport has been silent for so long that it counts as dead. */
   readonly onSilence: () => void;
 }
 
-/** What a delivery is made of. */
+/** Dependencies of a delivery. */
 export interface DeliveryParts {
   readonly queue: SendQueue;
   readonly boundary: ErrorBoundary;
@@ -29,12 +29,12 @@ export interface DeliveryParts {
 
 /** Less than the server allows: enough to fill the way, and little to send again. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
-/** With chunks on their way, a connection that says nothing for so long is taken for dead. */
+/** Duration of silence after which a connection with unacknowledged chunks counts as dead. */
 const SILENCE_MS = 30_000;
 
-/** A delivery, over one link after the other. */
+/** A delivery, over one transport after the other. */
 export class Delivery {
-  /** What the latest server accepts. */
+  /** Limits of the latest server. */
   limits: Limits = DEFAULT_LIMITS;
   readonly #parts: DeliveryParts;
   readonly #events: DeliveryEvents;
@@ -69,14 +69,14 @@ export class Delivery {
     );
   }
 
-  /** Goes on over a link whose server wants `nextSeq`; `pump` sends. */
+  /** Continues over a transport whose server expects `nextSeq`; `pump` sends. */
   begin(transport: Transport, nextSeq: number): void {
     this.#transport = transport;
     this.#ignoredGaps = 0;
     this.#parts.queue.resume(nextSeq);
   }
 
-  /** The link is gone. */
+  /** The transport is closed. */
   stop(): void {
     this.#cancelSilence();
     this.#transport = undefined;
@@ -90,7 +90,7 @@ export class Delivery {
     this.pump();
   }
 
-  /** Sends what may be sent. */
+  /** Sends as many chunks as the limits allow. */
   pump(): void {
     const { queue } = this.#parts;
     const transport = this.#transport;
@@ -111,7 +111,7 @@ export class Delivery {
     }
   }
 
-  /** What there is up to this seq is stored. */
+  /** Chunks up to this seq are stored. */
   acked(throughSeq: number): void {
     const { queue } = this.#parts;
     this.#cancelSilence();
@@ -128,7 +128,7 @@ export class Delivery {
     const seq = Number(rejected.seq);
     this.#cancelSilence();
     if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
-      // Sent before the server's earlier answer was here, and answered by what is sent since.
+      // Sent before the server's earlier answer arrived; the chunks sent since resolve it.
       this.#ignoredGaps -= 1;
       return;
     }

@@ -1,4 +1,4 @@
-// Batches on their way into chunks, one after the other: packing takes a moment, and the order of events must hold.
+// Packs batches into chunks, one after the other: packing is asynchronous, and the order of events must hold.
 import { pack, plainEntry } from "../buffer/chunkPacker";
 import type { Batch } from "../buffer/eventBuffer";
 import type { SendQueue } from "../buffer/sendQueue";
@@ -6,7 +6,7 @@ import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Entry } from "../wire/entry";
 import type { Uploader } from "./uploader";
 
-/** Where the chunks of a window go. */
+/** The queue and the uploader of one window. */
 export interface WindowUpload {
   readonly queue: SendQueue;
   readonly uploader: Uploader;
@@ -16,11 +16,11 @@ interface Job {
   readonly batch: Batch;
   readonly policy: string;
   readonly window: WindowUpload;
-  /** It went another way while it was being packed. */
+  /** The batch was taken out while it was being packed. */
   isTaken: boolean;
 }
 
-/** Packs what is added. */
+/** Packs batches in the order in which they are added. */
 export class PackQueue {
   readonly #boundary: ErrorBoundary;
   readonly #onPacked: (entries: readonly Entry[], window: WindowUpload) => void;
@@ -42,7 +42,7 @@ export class PackQueue {
     return this.#jobs.some((job) => job.batch.hasSnapshot && job.window.queue === queue);
   }
 
-  /** Is there when everything is packed that was added until now. */
+  /** Resolves when all batches added so far are packed. */
   get done(): Promise<void> {
     return this.#chain;
   }
@@ -57,7 +57,7 @@ export class PackQueue {
       });
   }
 
-  /** Gives back what was recorded under a policy, instead of packing it. */
+  /** Returns the batches recorded under a policy, and does not pack them. */
   takeBack(policy: string): Entry[] {
     const jobs = this.#jobs.filter((job) => job.policy === policy);
     for (const job of jobs) {
@@ -67,7 +67,7 @@ export class PackQueue {
     return jobs.map((job) => plainEntry(job.batch, policy));
   }
 
-  /** Adds everything to its backlog as it is, now: there is no moment left. */
+  /** Moves all batches to their send queues uncompressed, at once: the page is being unloaded. */
   finishNow(): void {
     for (const job of this.#jobs) {
       job.isTaken = true;

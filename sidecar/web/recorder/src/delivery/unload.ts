@@ -1,4 +1,4 @@
-// What a page leaves behind: a beacon with what is not stored yet, and the same for the page that comes next.
+// Unloading of a page: unacknowledged chunks leave in a beacon, and are saved for the next page of the tab.
 import { lossOf } from "../buffer/droppedEvents";
 import type { KeyValueStore } from "../support/keyValueStore";
 import { recordBody } from "../transport/http";
@@ -8,16 +8,16 @@ import type { WindowUpload } from "./packQueue";
 
 const LEFT = "left";
 
-/** Browsers let beacons have 64 KiB, all that are on their way together. */
+/** Browsers allow 64 KiB for all pending beacons together. */
 const BEACON_BYTES = 60 * 1024;
-/** What is kept in sessionStorage, which holds 5 million characters for all of the origin's pages. */
+/** Maximum size saved in sessionStorage, which holds 5 million characters for all pages of the origin. */
 const KEPT_BYTES = 1024 * 1024;
 
 /**
- * Sends what is not stored yet, in the way that outlives the page.
+ * Sends the unacknowledged chunks in a request that outlives the page.
  *
  * @param url - POST /record.
- * @param token - The token; undefined: there is none that holds.
+ * @param token - The token; undefined: there is no valid one.
  * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed.
  */
 export function sendUnsent(
@@ -43,10 +43,10 @@ export function sendUnsent(
   }
 }
 
-/** What was left by the page before this one, in the same window. */
+/** Chunks saved by the previous page of the same window. */
 export interface Unsent {
   readonly entries: readonly Entry[];
-  /** What did not fit. */
+  /** Chunks that did not fit. */
   readonly loss: Loss | undefined;
 }
 
@@ -57,12 +57,12 @@ interface StoredUnsent {
 }
 
 /**
- * Keeps chunks, the oldest first, as many as there is room for: the numbers of what is kept must have no gap, since a
- * beacon may be bringing the same chunks under the same numbers.
+ * Saves chunks, the oldest first, as many as there is room for: their numbers must have no gap, since a beacon may
+ * carry the same chunks under the same numbers.
  *
  * @param window - Session and window that they belong to.
  * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page begins without.
- * @returns Whether the next page will find them.
+ * @returns Whether they were saved.
  */
 export function saveUnsent(
   store: KeyValueStore,
@@ -85,7 +85,7 @@ export function saveUnsent(
   } satisfies StoredUnsent);
 }
 
-/** Returns what the page before this one has left for `window`, and takes it off the shelf. */
+/** Returns the chunks that the previous page saved for `window`, and removes them from the store. */
 export function takeUnsent(store: KeyValueStore, window: string): Unsent | undefined {
   const kept = store.get(LEFT) as StoredUnsent | undefined;
   store.remove(LEFT);

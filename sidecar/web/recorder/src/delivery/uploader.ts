@@ -1,4 +1,4 @@
-// The way of one window's chunks to storage: connects, has them delivered, and begins again when it breaks.
+// Uploads the chunks of one window: connects, delivers, and reconnects when the connection breaks.
 import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import type { SendQueue } from "../buffer/sendQueue";
 import { Backoff } from "../support/backoff";
@@ -13,24 +13,24 @@ import type { Entry } from "../wire/entry";
 import { type Limits, limitsOf, type StartFields, startMessage } from "../wire/messages";
 import { Delivery } from "./delivery";
 
-/** What an upload tells. */
+/** Callbacks of an uploader. */
 export interface UploaderEvents {
-  /** The server has answered `start`; nothing was sent yet, and what is taken out of the backlog now never is. */
+  /** The server has answered `start`. No chunk has been sent yet; chunks removed from the queue now are never sent. */
   readonly onReady: (ready: RecordingReady) => void;
   /** It is connected, or is no longer. */
   readonly onChange: () => void;
   readonly onCommand: (command: RecorderCommand) => void;
-  /** Somebody else records this window, again and again. */
+  /** Another page records this window, again and again. */
   readonly onContested: () => void;
   /** It is over: the installation wants no more of this session, and will want none after a reload. */
   readonly onStopped: () => void;
   /** It is over for this page: something is wrong that no retry mends. */
   readonly onFailed: () => void;
-  /** So many events were given up. */
+  /** Called with the number of events dropped. */
   readonly onDropped: (events: number) => void;
 }
 
-/** What an upload is made of. */
+/** Dependencies of an uploader. */
 export interface UploaderParts {
   readonly endpoint: string;
   readonly tokens: TokenSource;
@@ -42,13 +42,13 @@ export interface UploaderParts {
   readonly random?: () => number;
 }
 
-/** So often in a minute the window may be taken over by another connection; our own beacon is one. */
+/** Maximum number of takeovers of the window by other connections per minute; the page's own beacon is one. */
 const MAX_SUPERSEDED = 3;
 const MINUTE_MS = 60_000;
-/** After so many looks at the door that say so, the upgrade is taken to be stripped. */
+/** Number of diagnoses of a missing upgrade after which the recorder falls back to POST. */
 const NO_UPGRADES = 2;
 
-/** An upload; `connect` begins it. */
+/** Uploads one window's chunks; `connect` begins. */
 export class Uploader {
   readonly #parts: UploaderParts;
   readonly #backoff: Backoff;
@@ -93,7 +93,7 @@ export class Uploader {
     return this.#delivery.limits;
   }
 
-  /** Whether what is pushed now leaves now. */
+  /** Whether chunks pushed now are sent at once. */
   get isFlowing(): boolean {
     return this.#delivery.isFlowing;
   }
@@ -118,13 +118,13 @@ export class Uploader {
     this.#parts.boundary.start(() => this.#open(attempt));
   }
 
-  /** Adds chunks, and sends what may be sent. */
+  /** Adds chunks, and sends as many as the limits allow. */
   push(...entries: Entry[]): void {
     this.#parts.queue.push(...entries);
     this.pump();
   }
 
-  /** Sends what may be sent. */
+  /** Sends as many chunks as the limits allow. */
   pump(): void {
     this.#delivery.pump();
   }
@@ -183,7 +183,7 @@ export class Uploader {
     const events: TransportEvents = {
       onReady: boundary.wrap(this.#ready),
       onAck: boundary.wrap((throughSeq: number) => {
-        // Only now has it worked: a server that says `ready` and then fails is not to be asked twice a second.
+        // Only an ack proves success: a server that sends `ready` and then fails must not be called twice per second.
         this.#backoff.reset();
         this.#delivery.acked(throughSeq);
         this.#parts.events.onChange();
@@ -202,7 +202,7 @@ export class Uploader {
       const TransportClass = this.#isHttp ? HttpTransport : WebSocketTransport;
       this.#transport = new TransportClass(endpoint, token, start, events, boundary);
     } catch {
-      // Some browsers throw where a policy forbids the connection; it is told as a violation, too.
+      // Some browsers throw where a policy forbids the connection; they report it as a violation as well.
       this.#retryLater();
     }
   }

@@ -1,9 +1,9 @@
-// The policy on what rrweb has no option for: patterns in texts and URLs, attributes that are read, headers.
+// Applies the policy where rrweb has no option: patterns in texts and URLs, readable attributes, headers.
 import { EventType, IncrementalSource, NodeType, type eventWithTime, type serializedNodeWithId } from "@rrweb/types";
 import { MASK } from "./maskingRules";
 import { type AppliedPolicy, maskOf } from "./policy";
 
-/** Attributes that people read, or that say what they would. */
+/** Attributes with readable text. */
 const TEXT_ATTRIBUTES = ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "content", "srcdoc"];
 const URL_ATTRIBUTES = ["href", "action", "formaction", "cite", "ping"];
 
@@ -12,7 +12,7 @@ type Attributes = Record<string, unknown>;
 /** Returns the element of a node id, as rrweb's mirror knows it. */
 export type FindNode = (id: number) => Node | null;
 
-/** Masks events in place: they are nobody else's yet. */
+/** Masks events in place: no other code holds them yet. */
 export class EventMasker {
   readonly #policy: AppliedPolicy;
   readonly #find: FindNode;
@@ -111,7 +111,7 @@ export class EventMasker {
     }
   }
 
-  /** What is gone by the time that it is written down could have been masked, so it is. */
+  /** An element removed before its event is serialized may have been masked, so it is masked. */
   #isMasked(id: number): boolean {
     const node = this.#find(id);
     return node === null || (node instanceof Element && this.#policy.masksText(node));

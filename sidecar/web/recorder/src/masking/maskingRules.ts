@@ -1,8 +1,8 @@
-// What text looks personal. The server's rules (docs/privacy.md) are exact and have the last word; these are the ones
-// that a page can afford, so that most of what is personal does not leave it.
+// Rules that find personal data in text. The server's rules (docs/privacy.md) are exact and final; these are cheap enough
+// for a page, and keep most personal data from leaving it.
 import { MaskMethod, type PrivacyPolicy, type PrivacyRule } from "@contract/audit/v1/privacy_policy_pb";
 
-/** What stands for a masked text: of one length, so that the length of the text does not show. */
+/** Replacement of a masked text; its constant length hides the length of the text. */
 export const MASK = "***";
 
 interface Finder {
@@ -12,7 +12,7 @@ interface Finder {
   readonly isReal?: (match: string) => boolean;
 }
 
-/** The built-in rules that are applied here. Their patterns are linear for what texts of pages hold. */
+/** Built-in rules applied in the page. Their patterns take linear time for texts of pages. */
 const FINDERS: Readonly<Record<string, Finder>> = {
   url_credentials: { hint: /:\/\//, pattern: /(?<=\/\/)[^\s/:@]{1,256}:[^\s/:@]{1,256}(?=@)/g },
   jwt: { hint: /eyJ/, pattern: /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?/g },
@@ -33,13 +33,13 @@ const FINDERS: Readonly<Record<string, Finder>> = {
   },
 };
 
-/** A custom pattern is tried on texts of at most so many characters here: JavaScript's engine may go back and forth. */
+/** Maximum length of a text that custom patterns are applied to here: JavaScript's engine may backtrack. */
 const MAX_CUSTOM_CHARS = 4096;
 
-/** Masks what rules find in texts. */
+/** Masks the matches of rules in texts. */
 export class MaskingRules {
   readonly #steps: readonly { finder: Finder; replacement: string; maxChars: number }[];
-  /** What any of the steps looks for: most texts have nothing of it, and are looked at once. */
+  /** Combined hint of all steps: most texts do not match it and need no further step. */
   readonly #hint: RegExp;
   /** Whether parameters of URLs are masked, and which are kept. */
   readonly #masksQuery: boolean;
@@ -68,7 +68,7 @@ export class MaskingRules {
     this.#keptParameters = new Set(policy.keptQueryParameters);
   }
 
-  /** Returns the text without what the rules find. */
+  /** Returns the text with all matches of the rules replaced. */
   text(text: string): string {
     if (!this.#hint.test(text)) {
       return text;
@@ -84,7 +84,7 @@ export class MaskingRules {
     return masked;
   }
 
-  /** Returns a URL without the values of parameters that are not kept, and without what the rules find. */
+  /** Returns a URL with values of parameters that are not kept, and all matches of the rules, replaced. */
   url(url: string): string {
     const hash = url.indexOf("#");
     const mark = url.indexOf("?");

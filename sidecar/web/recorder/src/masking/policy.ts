@@ -45,7 +45,7 @@ export class AppliedPolicy {
     return this.#policy.deniedHeaders;
   }
 
-  /** rrweb's options. Where nothing is masked its own default for passwords is off, too: the policy says so. */
+  /** rrweb's options. Where nothing is masked, its default for passwords is off as well. */
   get masking(): Masking {
     if (this.keepsAll) {
       return { maskAllInputs: false, maskInputOptions: {} };

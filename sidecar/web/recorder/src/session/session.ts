@@ -1,4 +1,4 @@
-// Which session and which window this page belongs to, over reloads and among tabs.
+// Session and window of this page, across reloads and tabs.
 import type { KeyValueStore } from "../support/keyValueStore";
 
 /** A session as it is kept for all tabs of the origin. */
@@ -10,12 +10,12 @@ export interface Session {
   readonly activeMs: number;
   /** Whether it is in the sample: decided once, when the session begins. */
   readonly isSampled: boolean;
-  /** Whether the installation said that it is to be recorded no more. */
+  /** Whether the installation ended its recording. */
   readonly isStopped: boolean;
   readonly actorId: string;
 }
 
-/** When a session ends, and which part of them is recorded. */
+/** Limits and sampling of sessions. */
 export interface SessionRules {
   readonly idleMs: number;
   readonly maxMs: number;
@@ -32,7 +32,7 @@ export interface ClockAndIds {
 
 const SESSION = "session";
 const WINDOW = "window";
-/** Activity is written down at most so often: a move of the mouse must not cost a write to the disk. */
+/** Shortest interval between writes of activity: a mouse move must not cost a disk write. */
 const TOUCH_MS = 5_000;
 
 interface KeptWindow {
@@ -42,10 +42,10 @@ interface KeptWindow {
 }
 
 /**
- * Keeps the ids.
+ * Tracks the ids of session and window.
  *
- * @param shared - What all tabs see.
- * @param tab - What this tab sees after a reload.
+ * @param shared - Store of all tabs.
+ * @param tab - Store of this tab, kept across reloads.
  * @param isFrame - Whether this is a page in a page: frames of one tab share its storage, so they keep no window.
  */
 export class SessionTracker {
@@ -120,13 +120,13 @@ export class SessionTracker {
     this.#change({ isStopped: true });
   }
 
-  /** Takes another window, as where somebody else turns out to record the present one. */
+  /** Takes another window, as when another page turns out to record the present one. */
   changeWindow(): void {
     this.#windowId = this.#clockAndIds.newWindowId();
     this.hold();
   }
 
-  /** Says that this page has the window. */
+  /** Marks the window as held by this page. */
   hold(): void {
     this.#keepWindow(true);
   }
@@ -137,7 +137,7 @@ export class SessionTracker {
     this.#change({});
   }
 
-  /** Leaves nothing to the page that comes next: what this one had sent and what not is not known to it. */
+  /** Removes the window for the next page: it cannot know which chunks this page has sent. */
   abandon(): void {
     this.#tab.remove(WINDOW);
   }

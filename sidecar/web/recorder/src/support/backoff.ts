@@ -3,7 +3,7 @@
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
 
-/** Says how long to wait before the next try. */
+/** Computes the delay before the next attempt. */
 export class Backoff {
   #tries = 0;
   readonly #random: () => number;

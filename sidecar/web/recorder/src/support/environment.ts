@@ -1,6 +1,6 @@
-// Where the recorder finds itself: what the browser can do, who asks not to be recorded, which page is around this one.
+// The recorder's environment: features of the browser, the visitor's opt-out, the page around this one.
 
-/** Returns what the recorder cannot do without, and this browser has not. */
+/** Returns the required features that this browser lacks. */
 export function missingFeatures(): string[] {
   const needed: Record<string, boolean> = {
     MutationObserver: typeof MutationObserver === "function",
@@ -50,7 +50,7 @@ export function whenRead(work: () => void): void {
   }
 }
 
-/** Calls `work` when somebody sees the page: browsers load pages ahead of time that nobody may ever open. */
+/** Calls `work` when the page is shown: browsers prerender pages that may never be opened. */
 export function whenShown(work: () => void): void {
   const { prerendering } = document as Document & { prerendering?: boolean };
   if (prerendering === true) {

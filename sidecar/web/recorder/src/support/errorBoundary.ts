@@ -1,7 +1,7 @@
-// Nothing that the recorder does may throw into the page that it records.
+// No error of the recorder may reach the page that it records.
 import type { Notices } from "./status";
 
-/** Wraps what the page or the browser calls. */
+/** Wraps the functions that the page or the browser calls. */
 export class ErrorBoundary {
   readonly #notices: Notices;
 
@@ -9,7 +9,7 @@ export class ErrorBoundary {
     this.#notices = notices;
   }
 
-  /** Returns `work` in a form that says what went wrong instead of throwing it. */
+  /** Returns `work` in a form that reports errors instead of throwing them. */
   wrap<Args extends unknown[]>(work: (...args: Args) => void): (...args: Args) => void {
     return (...args) => {
       this.run(() => {
@@ -28,7 +28,7 @@ export class ErrorBoundary {
     }
   }
 
-  /** Runs `work`, and waits for nothing. */
+  /** Starts `work` without waiting for it. */
   start(work: () => Promise<void>): void {
     try {
       work().catch((error: unknown) => {
@@ -39,7 +39,7 @@ export class ErrorBoundary {
     }
   }
 
-  /** Says that something of the recorder's own failed. */
+  /** Reports an internal error of the recorder. */
   failed(error: unknown): void {
     this.#notices.report("internal", `an error inside of the recorder; the page is not affected (${words(error)})`);
   }

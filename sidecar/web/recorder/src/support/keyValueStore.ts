@@ -2,7 +2,7 @@
 
 /** A few JSON values that outlive a page, or do not. */
 export interface KeyValueStore {
-  /** Whether what is put here is there after a reload. */
+  /** Whether values survive a reload. */
   readonly isKept: boolean;
   get(name: string): unknown;
   /** Returns whether it was kept: there may be no room. */
@@ -13,10 +13,10 @@ export interface KeyValueStore {
 const PROBE = "probe";
 
 /**
- * Returns a shelf over a Storage, or over nothing.
+ * Returns a store over a Storage, or over memory.
  *
  * @param open - Returns the Storage; it may throw, as `window.localStorage` does where cookies are blocked.
- * @param prefix - What all names begin with, so that two projects in one page keep apart.
+ * @param prefix - Prefix of all names, which separates two projects in one page.
  */
 export function openStore(open: () => Storage, prefix: string): KeyValueStore {
   let storage: Storage | undefined;
@@ -44,7 +44,7 @@ class BrowserStore implements KeyValueStore {
     try {
       return JSON.parse(this.#storage.getItem(this.#prefix + name) ?? "null") ?? undefined;
     } catch {
-      return undefined; // Somebody else's value under our name is as good as none.
+      return undefined; // A value of another program under this name counts as missing.
     }
   }
 
@@ -61,12 +61,12 @@ class BrowserStore implements KeyValueStore {
     try {
       this.#storage.removeItem(this.#prefix + name);
     } catch {
-      // What cannot be reached any more cannot be read either.
+      // A value that cannot be reached cannot be read either.
     }
   }
 }
 
-/** Forgets with the page. */
+/** A store that ends with the page. */
 export class MemoryStore implements KeyValueStore {
   readonly isKept = false;
   readonly #values = new Map<string, unknown>();

@@ -1,6 +1,6 @@
-// What the recorder says about itself: `Afterimage.status()`, and one line on the console for each kind of trouble.
+// The recorder's status: `Afterimage.status()`, and one line on the console per kind of problem.
 
-/** What the recorder is doing. */
+/** State of the recorder. */
 export type RecorderState =
   /** Not started, or stopped by the page. */
   | "off"
@@ -18,14 +18,14 @@ export type RecorderState =
   | "not_sampled"
   /** Not recorded: the page around this one records it. */
   | "framed"
-  /** Ended, and not begun again in this session: the installation said so, or refuses the page. */
+  /** Ended for this session: the installation ended it, or refuses the page. */
   | "stopped";
 
-/** Something that whoever looks after the page should know. */
+/** A notice to the maintainer of the page. */
 export interface Notice {
-  /** A short machine word. */
+  /** A machine-readable code. */
   readonly code: string;
-  /** What is the case and what to do, in words. */
+  /** The problem and its remedy. */
   readonly message: string;
 }
 
@@ -41,7 +41,7 @@ export interface RecorderStatus {
   readonly queuedEvents: number;
   /** Bytes of those that are packed already. */
   readonly queuedBytes: number;
-  /** Events of this page that were given up; the recording says where they are missing. */
+  /** Number of events of this page that were dropped; the recording marks their places. */
   readonly droppedEvents: number;
   /** Milliseconds by which the installation's clock is ahead of this device's. */
   readonly clockSkewMs: number;
@@ -50,7 +50,7 @@ export interface RecorderStatus {
 
 const MAX_NOTICES = 20;
 
-/** Keeps what was said; says each thing once. */
+/** Collects notices; warns once per code. */
 export class Notices {
   readonly #notices = new Map<string, Notice>();
 
@@ -70,7 +70,7 @@ export class Notices {
     }
   }
 
-  /** Takes back what is no longer the case. */
+  /** Removes a notice that no longer applies. */
   clear(code: string): void {
     this.#notices.delete(code);
   }

@@ -1,15 +1,15 @@
-// Why the installation does not let this page in, found out and put into words.
+// Diagnoses why the installation refuses this page.
 import { retryAfter } from "./http";
 
-/** What a look at the WebSocket's address by `fetch` says: docs/websocket.md, "Who is refused, and how". */
+/** Result of a request to the WebSocket's address by `fetch`: docs/websocket.md, "Who is refused, and how". */
 export type Diagnosis =
-  /** It would be let in: something on the way strips the upgrade. */
+  /** The upgrade would be accepted: a proxy strips it. */
   | { readonly kind: "no_upgrade" }
   | { readonly kind: "token_refused" }
   | { readonly kind: "page_refused" }
   | { readonly kind: "wait"; readonly retryAfterMs: number | undefined };
 
-/** Asks the door why a WebSocket did not open: a browser tells a page nothing but that it did not. */
+/** Finds out why a WebSocket did not open: a browser hides the reason from the page. */
 export async function diagnose(endpoint: string, token: string): Promise<Diagnosis> {
   try {
     const response = await fetch(`${endpoint}ws/record`, {
@@ -31,10 +31,10 @@ export async function diagnose(endpoint: string, token: string): Promise<Diagnos
   }
 }
 
-/** What a page's Content-Security-Policy keeps from the recorder. */
+/** Connections that a page's Content-Security-Policy can forbid. */
 export type BlockedConnection = "websocket" | "http";
 
-/** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns what ends it. */
+/** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns a function that ends it. */
 export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedConnection) => void): () => void {
   const { host } = new URL(endpoint);
   const listener = (event: SecurityPolicyViolationEvent): void => {
@@ -56,7 +56,7 @@ export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedC
   };
 }
 
-/** Returns what a page's Content-Security-Policy must allow. */
+/** Returns advice on the page's Content-Security-Policy. */
 export function securityPolicyAdvice(endpoint: string): string {
   const { origin } = new URL(endpoint);
   return `add "${origin} ${origin.replace(/^http/, "ws")}" to connect-src of the page's Content-Security-Policy`;

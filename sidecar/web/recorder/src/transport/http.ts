@@ -4,7 +4,7 @@ import type { Entry } from "../wire/entry";
 import { chunkMessage, delimited, endMessage, parseResponse, undelimited } from "../wire/messages";
 import { CloseCode, dispatch, type Transport, type TransportEvents } from "./transport";
 
-/** Of a body of 4 MiB + 64 KiB, what is left for chunks beside the token and `start`. One chunk always goes. */
+/** Part of a body (4 MiB + 64 KiB) for chunks, beside the token and `start`. One chunk is always sent. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /** A request that takes longer is given up; the server gives up at the same time. */
@@ -106,7 +106,7 @@ export class HttpTransport implements Transport {
       clearTimeout(timer);
       this.#isBusy = false;
     }
-    // Whatever answered is no Afterimage: asking it again at once would never end.
+    // The answer is not from Afterimage: an immediate retry would never end.
     if (!this.#isReady) {
       this.#over(CloseCode.BROKEN, "no_ready");
     }
@@ -164,7 +164,7 @@ export function recordBody(token: string, start: Uint8Array, messages: readonly 
   return new Blob([`Bearer ${token}\n`, ...delimited([start, ...messages])], { type: "text/plain" });
 }
 
-/** Returns what Retry-After says in milliseconds; undefined: nothing. */
+/** Returns Retry-After in milliseconds; undefined: the header is missing. */
 export function retryAfter(response: Response): number | undefined {
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;

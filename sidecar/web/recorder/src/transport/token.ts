@@ -1,9 +1,9 @@
 // POST /token: the publishable key of the page becomes a short-lived token that can record and do nothing else.
 import { retryAfter } from "./http";
 
-/** Why there is no token. */
+/** A request for a token failed. */
 export class Refusal extends Error {
-  /** Whether asking again is of no use while this page is open. */
+  /** Whether further requests of this page would fail as well. */
   readonly isFinal: boolean;
   readonly retryAfterMs: number | undefined;
 
@@ -14,7 +14,7 @@ export class Refusal extends Error {
   }
 }
 
-/** So long before its end a token is not used any more. */
+/** Duration before its expiry in which a token is no longer used. */
 const MARGIN_MS = 15_000;
 const TIMEOUT_MS = 15_000;
 
@@ -75,7 +75,7 @@ export class TokenSource {
         signal: abort.signal,
       });
     } catch {
-      // A browser does not tell a page which of these it was.
+      // A browser does not report which of these it was.
       throw new Refusal(
         `${this.#endpoint} cannot be reached, or does not let pages of ${location.origin} ask: is it running, ` +
           `and is this origin among the "origins" of the project?`,

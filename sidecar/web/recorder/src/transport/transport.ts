@@ -1,4 +1,4 @@
-// A way to the installation: a WebSocket, or POST /record where there is none. Both carry the same messages.
+// Transports to the installation: a WebSocket, or POST /record where WebSockets are not available. Both carry the same messages.
 import type {
   ChunkRejected,
   RecorderCommand,
@@ -15,20 +15,20 @@ export const CloseCode = {
   BROKEN: 1006,
 } as const;
 
-/** How a link ended. */
+/** End of a transport. */
 export interface Closing {
   readonly code: number;
-  /** A short machine word. */
+  /** A machine-readable word. */
   readonly word: string;
   /** Whether the connection came about at all. */
   readonly wasOpen: boolean;
   /** Whether `ready` had come. */
   readonly wasReady: boolean;
-  /** How long the installation wants to be left alone. */
+  /** Delay before the next attempt, as requested by the installation. */
   readonly retryAfterMs?: number;
 }
 
-/** What comes over a transport. After `onClosed` nothing comes. */
+/** Callbacks of a transport; `onClosed` is the last. */
 export interface TransportEvents {
   readonly onReady: (ready: RecordingReady) => void;
   readonly onAck: (throughSeq: number) => void;
@@ -42,13 +42,13 @@ export interface Transport {
   readonly kind: "websocket" | "http";
   /** Sends a chunk that has its seq. */
   send(entry: Entry): void;
-  /** Says that the window has ended; the server closes when everything is stored. */
+  /** Ends the window; the server closes when everything is stored. */
   end(lastSeq: number): void;
   /** Closes. `onClosed` is not called. */
   close(): void;
 }
 
-/** Hands a message of the server to whom it concerns. One of a kind that this version does not know is passed over. */
+/** Passes a message of the server to its callback. An unknown kind of message is ignored. */
 export function dispatch(message: RecordSessionResponse["message"], events: TransportEvents): void {
   switch (message.case) {
     case "ready":

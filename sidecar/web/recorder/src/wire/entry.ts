@@ -1,6 +1,6 @@
 // A chunk as the recorder holds it until the server acknowledges it, and a record of events that were dropped.
 
-/** A chunk on this side of the wire. */
+/** A chunk that is not acknowledged yet. */
 export interface Entry {
   /** Its number, given when it is sent for the first time; 0: not yet. */
   seq: number;
@@ -14,7 +14,7 @@ export interface Entry {
   readonly hasSnapshot: boolean;
   /** Version of the privacy policy that it was recorded under; CONFIRMED: it may leave in any case. */
   readonly policy: string;
-  /** Set where it stands for what was given up. */
+  /** Set where the chunk stands for dropped events. */
   readonly loss?: Loss | undefined;
 }
 
@@ -23,7 +23,7 @@ export const CONFIRMED = "";
 
 /** Why events are missing. */
 export type LossReason =
-  /** The installation could not be reached for so long that the queue was full. */
+  /** The queue was full because the installation could not be reached. */
   | "queue_full"
   /** The page was left before it could be sent. */
   | "page_left"
@@ -45,6 +45,6 @@ export interface Loss {
   readonly bytes: number;
   readonly fromMs: number;
   readonly toMs: number;
-  /** In words, where there is more to say. */
+  /** Further explanation. */
   readonly detail?: string;
 }

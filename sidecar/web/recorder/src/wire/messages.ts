@@ -13,7 +13,7 @@ import type { Entry } from "./entry";
 const RECORDER_NAME = "afterimage-web";
 const RECORDER_VERSION = "0.1.0";
 
-/** What `start` says of the visitor and the page. */
+/** Fields of `start` about the visitor and the page. */
 export interface StartFields {
   readonly sessionId: string;
   readonly windowId: string;
@@ -21,7 +21,7 @@ export interface StartFields {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Returns the message `start`. It leaves before the policy is known, so of the address only the path is told. */
+/** Returns the message `start`. It is sent before the policy is known, so the address has no query. */
 export function startMessage(fields: StartFields, nowMs: number): Uint8Array {
   return toBinary(
     RecordSessionRequestSchema,
@@ -77,12 +77,12 @@ export function endMessage(lastSeq: number): Uint8Array {
   );
 }
 
-/** Returns the server's message; throws where the bytes are none. */
+/** Returns the server's message; throws if the bytes are not one. */
 export function parseResponse(bytes: Uint8Array): RecordSessionResponse {
   return fromBinary(RecordSessionResponseSchema, bytes);
 }
 
-/** Returns each message behind its length as a varint, as POST /record takes them. */
+/** Returns each message preceded by its length as a varint, the format of POST /record. */
 export function delimited(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
   return messages.flatMap((message) => [varint(message.length), new Uint8Array(message)]);
 }
@@ -123,7 +123,7 @@ function varint(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes);
 }
 
-/** What a server accepts, in bytes and milliseconds. */
+/** Limits of a server, in bytes and milliseconds. */
 export interface Limits {
   readonly maxChunkBytes: number;
   readonly maxInflatedBytes: number;
@@ -131,7 +131,7 @@ export interface Limits {
   readonly flushIntervalMs: number;
 }
 
-/** What holds until a server has said otherwise: the contract's defaults. */
+/** The contract's defaults, in effect until a server sends its own. */
 export const DEFAULT_LIMITS: Limits = {
   maxChunkBytes: 4 * 1024 * 1024,
   maxInflatedBytes: 64 * 1024 * 1024,
@@ -139,7 +139,7 @@ export const DEFAULT_LIMITS: Limits = {
   flushIntervalMs: 2000,
 };
 
-/** Returns the limits that `ready` tells; what it does not tell stays as the contract has it. */
+/** Returns the limits in `ready`; limits that it lacks have the contract's defaults. */
 export function limitsOf(ready: RecordingReady): Limits {
   const told = ready.limits;
   if (told === undefined) {
