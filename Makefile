@@ -123,7 +123,7 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(wildcard $(WEB)/*/pac
 	$(NPM_INSTALL) --prefix $(WEB)
 	@touch $@
 
-gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript
+gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript, close codes to TypeScript
 	@set -- $$(cd protos && find afterimage -name '*.proto' | LC_ALL=C sort); \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(NPM_BIN)/buf build --output "$$work/contract.binpb"; \
@@ -137,9 +137,10 @@ gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) 
 	protoc --python_betterproto_out="$$work/client" \
 		--plugin=protoc-gen-python_betterproto=$(BIN)/protoc-gen-python_betterproto "$$@" 2>/dev/null; \
 	mv "$$work/client/afterimage" $(GEN_OUT)/afterimage_client; \
-	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"
+	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"; \
+	$(BIN)/python -m sidecar.close_codes_typescript >$(GEN_OUT)/ts/afterimage/close_codes.ts
 
-check-gen: ## Fails when gen/ is not what protos/ says
+check-gen: ## Fails when gen/ differs from what `make gen` would render
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(MAKE) --no-print-directory gen GEN_OUT="$$work"; \
 	for part in afterimage afterimage_client ts/afterimage; do \

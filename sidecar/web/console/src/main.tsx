@@ -8,7 +8,9 @@ import "./ui/tokens.css";
 applyStoredTheme();
 
 const root = document.getElementById("root");
-if (root === null) throw new Error("index.html has no #root");
+if (root === null) {
+  throw new Error("index.html has no #root");
+}
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -1,4 +1,4 @@
 // The npm package.
-export { identify, sessionId, start, status, stop } from "./face";
+export { identify, sessionId, start, status, stop } from "./api";
 export type { RecorderOptions } from "./options";
-export type { Notice, RecorderState, RecorderStatus } from "./status";
+export type { Notice, RecorderState, RecorderStatus } from "./support/status";

@@ -1,4 +1,4 @@
-// What a page may ask of the recorder. README.md has the same as a table.
+// Options of the recorder. README.md has the same as a table.
 
 /** Options of `start`. Only `key` is required. */
 export interface RecorderOptions {
@@ -6,27 +6,27 @@ export interface RecorderOptions {
   key: string;
   /** URL of the Afterimage installation. Default: where the script came from, else the page's own origin. */
   endpoint?: string;
-  /** The visitor in the site's own terms, at most 256 characters. Default: nobody in particular. */
+  /** The visitor in the site's own terms, at most 256 characters. Default: anonymous. */
   actorId?: string;
-  /** What else is to be known of the session: at most 32 entries, keys to 64 and values to 256 characters. */
+  /** Tags of the session: at most 32 entries, keys of at most 64 and values of at most 256 characters. */
   tags?: Record<string, string>;
-  /** Which part of the sessions is recorded, 0 to 1. Decided once for each session. Default: 1. */
+  /** Share of sessions that is recorded, 0 to 1. Decided once per session. Default: 1. */
   sampleRate?: number;
-  /** Whether nothing is recorded for who sends Do Not Track or Global Privacy Control. Default: true. */
+  /** Disables recording for visitors who send Do Not Track or Global Privacy Control. Default: true. */
   respectOptOut?: boolean;
-  /** Whether messages of the console and uncaught errors are recorded. Default: true. */
+  /** Records console messages and uncaught errors. Default: true. */
   console?: boolean;
-  /** Whether requests are recorded: their URL, status and times. Headers and bodies never are. Default: true. */
+  /** Records URL, status and times of requests; never headers or bodies. Default: true. */
   network?: boolean;
-  /** Whether what is drawn on canvases is recorded, which costs much. Default: false. */
+  /** Records the contents of canvases, at a high cost. Default: false. */
   canvas?: boolean;
-  /** After so many minutes without action a session ends, and the next action begins another. Default: 30. */
+  /** Minutes without user action after which a session ends; the next action begins another. Default: 30. */
   idleMinutes?: number;
-  /** A session ends after so many hours at the latest. Default: 24. */
+  /** Maximum duration of a session in hours. Default: 24. */
   maxHours?: number;
-  /** Most bytes that wait while the installation cannot be reached. Default: 8 MiB. */
+  /** Maximum number of bytes queued while the installation cannot be reached. Default: 8 MiB. */
   maxQueueBytes?: number;
-  /** Pages with more elements than this are not recorded: looking at them would be felt. Default: 250,000. */
+  /** Number of elements above which a page is not recorded: a snapshot would block it noticeably. Default: 250,000. */
   maxElements?: number;
 }
 
@@ -48,10 +48,10 @@ export interface ResolvedOptions {
   readonly maxElements: number;
 }
 
-/** What came of options: `options` is undefined where there is nothing to begin with. */
+/** Result of resolving options; `options` is undefined where a required one is missing or invalid. */
 export interface Resolution {
   readonly options: ResolvedOptions | undefined;
-  /** What is wrong, in words, one for each option. */
+  /** Problems found, one message per option. */
   readonly problems: readonly string[];
 }
 
@@ -59,11 +59,11 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Returns options as they hold. A bad optional one is named and gets its default: a typing mistake is no reason to
- * record nothing. Values are checked as unknown, since pages are seldom written in TypeScript.
+ * Returns the options in effect. An invalid optional value is reported and replaced by its default: a typing mistake must
+ * not disable recording. Values are checked as unknown, since pages are seldom written in TypeScript.
  *
- * @param given - What the page said.
- * @param base - Where the script came from, or the page's address.
+ * @param given - The page's options.
+ * @param base - URL of the script, or the page's origin.
  */
 export function resolveOptions(given: RecorderOptions, base: string): Resolution {
   const problems: string[] = [];
@@ -76,8 +76,12 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
     wanted: string,
   ): T => {
     const value = values[name];
-    if (value === undefined || value === null) return fallback;
-    if (isGood(value)) return value as T;
+    if (value === undefined || value === null) {
+      return fallback;
+    }
+    if (isGood(value)) {
+      return value as T;
+    }
     problems.push(`${name} must be ${wanted}`);
     return fallback;
   };
@@ -97,9 +101,13 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
     (value) => typeof value === "string" && value !== "",
     "the project's publishable key",
   );
-  if (key === "" && problems.length === 0) problems.push("key is missing: the project's publishable key");
+  if (key === "" && problems.length === 0) {
+    problems.push("key is missing: the project's publishable key");
+  }
   const endpoint = endpointOf(take<string>("endpoint", base, (value) => typeof value === "string", "a URL"));
-  if (endpoint === undefined) problems.push("endpoint must be an http or https URL");
+  if (endpoint === undefined) {
+    problems.push("endpoint must be an http or https URL");
+  }
   const rest = {
     actorId: take<string>(
       "actorId",
@@ -125,7 +133,9 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
 function endpointOf(text: string): string | undefined {
   try {
     const url = new URL(text);
-    if (!/^https?:$/.test(url.protocol)) return undefined;
+    if (!/^https?:$/.test(url.protocol)) {
+      return undefined;
+    }
     return `${url.origin}${url.pathname.replace(/\/*$/, "/")}`;
   } catch {
     return undefined;
@@ -133,7 +143,9 @@ function endpointOf(text: string): string | undefined {
 }
 
 function areTags(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
   const entries = Object.entries(value);
   return (
     entries.length <= 32 &&

@@ -1,7 +1,7 @@
-// What `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>` runs.
-import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./face";
+// Entry point of `<script src="https://HOST/recorder.js" data-key="pk_demo" async></script>`.
+import { identify, sessionId, setDefaultEndpoint, start, status, stop } from "./api";
 import type { RecorderOptions } from "./options";
-import type { RecorderStatus } from "./status";
+import type { RecorderStatus } from "./support/status";
 
 interface AfterimageGlobal {
   start: (options: RecorderOptions) => void;
@@ -26,15 +26,21 @@ if (page.Afterimage === undefined) {
     },
   };
   if (script instanceof HTMLScriptElement) {
-    if (/^https?:/.test(script.src)) setDefaultEndpoint(new URL(".", script.src).href);
+    if (/^https?:/.test(script.src)) {
+      setDefaultEndpoint(new URL(".", script.src).href);
+    }
     const options = optionsOf(script.dataset);
-    if (options !== undefined) start(options);
+    if (options !== undefined) {
+      start(options);
+    }
   }
 }
 
 /** Returns the options that the tag carries; undefined: it has no key, and the page starts the recorder itself. */
 function optionsOf(data: DOMStringMap): RecorderOptions | undefined {
-  if (data["key"] === undefined) return undefined;
+  if (data["key"] === undefined) {
+    return undefined;
+  }
   const flag = (text: string | undefined): boolean | undefined => (text === undefined ? undefined : text !== "false");
   const given = {
     key: data["key"],

@@ -1,5 +1,5 @@
 // Chunks for tests.
-import type { Entry } from "../src/backlog";
+import type { Entry } from "../src/wire/entry";
 
 /** Returns a chunk of so many bytes that was recorded at a time, in seconds. */
 export function chunk(seconds: number, bytes = 10, changes: Partial<Entry> = {}): Entry {
@@ -24,6 +24,8 @@ export function eventsOf(entry: Entry): { type: number; timestamp: number; data:
 /** Returns the entry at that place, which must be there. */
 export function at(entries: readonly Entry[], index: number): Entry {
   const entry = entries[index];
-  if (entry === undefined) throw new Error(`there is no entry ${index}`);
+  if (entry === undefined) {
+    throw new Error(`there is no entry ${index}`);
+  }
   return entry;
 }

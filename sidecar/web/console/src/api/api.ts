@@ -22,7 +22,9 @@ export interface Api {
 export function createApi(credentials: Credentials): Api {
   const bearer: Interceptor = (next) => (request) => {
     const token = credentials.token();
-    if (token !== null) request.header.set("Authorization", `Bearer ${token}`);
+    if (token !== null) {
+      request.header.set("Authorization", `Bearer ${token}`);
+    }
     return next(request);
   };
   const transport = createConnectTransport({

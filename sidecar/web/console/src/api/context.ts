@@ -1,6 +1,6 @@
 import { createContext, use, useSyncExternalStore } from "react";
-import { signedInApi, type Api } from "./api";
-import { onTokenChange, storedIdentity, type Identity } from "./token";
+import { type Api, signedInApi } from "./api";
+import { type Identity, onTokenChange, storedIdentity } from "./token";
 
 /** The API that the components below use; the share page puts one of a grant here. */
 export const ApiContext = createContext<Api>(signedInApi);

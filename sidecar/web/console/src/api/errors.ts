@@ -56,7 +56,7 @@ export function problem(kind: Problem["kind"], words: Partial<Omit<Problem, "kin
 }
 
 /** Returns the problem behind anything that was thrown. */
-export function inWords(error: unknown): Problem {
+export function problemOf(error: unknown): Problem {
   const failure = ConnectError.from(error);
   const reference = requestId(failure);
   const extra = reference === undefined ? {} : { reference };
@@ -92,6 +92,8 @@ function requestId(failure: ConnectError): string | undefined {
 
 function sentence(text: string): string {
   const words = text.trim();
-  if (words === "") return WORDS["bad-request"].advice;
+  if (words === "") {
+    return WORDS["bad-request"].advice;
+  }
   return `The server says: ${words}${/[.!?]$/.test(words) ? "" : "."}`;
 }

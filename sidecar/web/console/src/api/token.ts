@@ -21,9 +21,14 @@ export function storedToken(): string | null {
 
 /** Signs in, or out with null. */
 export function storeToken(token: string | null): void {
-  if (token === null) sessionStorage.removeItem(KEY);
-  else sessionStorage.setItem(KEY, token);
-  for (const listener of listeners) listener();
+  if (token === null) {
+    sessionStorage.removeItem(KEY);
+  } else {
+    sessionStorage.setItem(KEY, token);
+  }
+  for (const listener of listeners) {
+    listener();
+  }
 }
 
 /** Calls `listener` whenever somebody signs in or out, until the returned function is called. */
@@ -37,14 +42,18 @@ export function onTokenChange(listener: () => void): () => void {
 /** Returns who is signed in; the same object while it is the same token, as React's stores want it. */
 export function storedIdentity(): Identity | null {
   const token = storedToken() ?? "";
-  if (token !== identityOf.token) identityOf = { token, identity: readIdentity(token) };
+  if (token !== identityOf.token) {
+    identityOf = { token, identity: readIdentity(token) };
+  }
   return identityOf.identity;
 }
 
 /** Returns who a JWT is for; null where it is none. */
 export function readIdentity(token: string): Identity | null {
   const claims = readClaims(token);
-  if (claims === null) return null;
+  if (claims === null) {
+    return null;
+  }
   return {
     subject: typeof claims.sub === "string" ? claims.sub : "",
     project: typeof claims.project === "string" ? claims.project : "",
@@ -56,7 +65,9 @@ export function readIdentity(token: string): Identity | null {
 /** Returns the claims of a JWT; null where it is none. */
 export function readClaims(token: string): Readonly<Record<string, unknown>> | null {
   const payload = token.split(".")[1];
-  if (payload === undefined) return null;
+  if (payload === undefined) {
+    return null;
+  }
   try {
     const bytes = Uint8Array.from(atob(payload.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
     const claims: unknown = JSON.parse(new TextDecoder().decode(bytes));

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
-import { inWords, type Problem } from "./errors";
+import { problemOf, type Problem } from "./errors";
 
 /** Where a call is: under way, answered, or failed. */
 export type Call<T> = { state: "loading" } | { state: "done"; value: T } | { state: "failed"; problem: Problem };
@@ -19,10 +19,14 @@ export function useCall<T>(call: (signal: AbortSignal) => Promise<T>): [Call<T>,
     setResult({ state: "loading" });
     call(abort.signal).then(
       (value) => {
-        if (!abort.signal.aborted) setResult({ state: "done", value });
+        if (!abort.signal.aborted) {
+          setResult({ state: "done", value });
+        }
       },
       (error: unknown) => {
-        if (!abort.signal.aborted) setResult({ state: "failed", problem: inWords(error) });
+        if (!abort.signal.aborted) {
+          setResult({ state: "failed", problem: problemOf(error) });
+        }
       },
     );
     return () => {

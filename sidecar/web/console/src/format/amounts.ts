@@ -16,7 +16,11 @@ export function number(value: bigint | number): string {
 /** Returns a size: "340 bytes", "12 KB", "3.4 MB". */
 export function size(bytes: bigint | number): string {
   const value = Number(bytes);
-  if (value < 1_000) return count(value, "byte");
-  if (value < 1_000_000) return `${sizes.format(value / 1_000)} KB`;
+  if (value < 1_000) {
+    return count(value, "byte");
+  }
+  if (value < 1_000_000) {
+    return `${sizes.format(value / 1_000)} KB`;
+  }
   return value < 1_000_000_000 ? `${sizes.format(value / 1_000_000)} MB` : `${sizes.format(value / 1_000_000_000)} GB`;
 }

@@ -10,11 +10,17 @@ export function clock(ms: number): string {
 
 /** Returns a duration in its two largest units: "0.4 s", "42 s", "3 min 5 s", "1 h 20 min". */
 export function duration(ms: number): string {
-  if (ms < 9_950) return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+  if (ms < 9_950) {
+    return `${(Math.max(0, ms) / 1000).toFixed(1)} s`;
+  }
   const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 60) {
+    return `${seconds} s`;
+  }
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  if (minutes < 60) {
+    return seconds % 60 === 0 ? `${minutes} min` : `${minutes} min ${seconds % 60} s`;
+  }
   const hours = Math.floor(minutes / 60);
   return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
 }
@@ -42,9 +48,17 @@ export function fullDate(ms: number): string {
 /** Returns how long ago something was, in its largest unit; a date where that is more than a week. */
 export function ago(ms: number, nowMs: number): string {
   const seconds = Math.round((ms - nowMs) / 1000);
-  if (seconds > -45) return relative.format(0, "second");
-  if (seconds > -3600) return relative.format(Math.round(seconds / 60), "minute");
-  if (seconds > -86_400) return relative.format(Math.round(seconds / 3600), "hour");
-  if (seconds > -7 * 86_400) return relative.format(Math.round(seconds / 86_400), "day");
+  if (seconds > -45) {
+    return relative.format(0, "second");
+  }
+  if (seconds > -3600) {
+    return relative.format(Math.round(seconds / 60), "minute");
+  }
+  if (seconds > -86_400) {
+    return relative.format(Math.round(seconds / 3600), "hour");
+  }
+  if (seconds > -7 * 86_400) {
+    return relative.format(Math.round(seconds / 86_400), "day");
+  }
   return dateTime.format(ms);
 }

@@ -1,8 +1,8 @@
 import { useEffect, useState } from "react";
 import { Field } from "../ui/Field";
-import { type Choice, DEVICES, parseWidths, PERIODS, widthsWords } from "./choice";
+import { type Choice, DEVICES, parseWidths, PERIODS, widthsText } from "./choice";
 import styles from "./ChoiceForm.module.css";
-import { KINDS } from "./words";
+import { KINDS } from "./labels";
 
 interface ChoiceFormProps {
   choice: Choice;
@@ -67,7 +67,7 @@ export function ChoiceForm({ choice, onChange }: ChoiceFormProps) {
             </select>
           )}
         </Field>
-        <WidthsField widths={widthsWords(choice.widths)} onChange={onChange} />
+        <WidthsField widths={widthsText(choice.widths)} onChange={onChange} />
       </div>
     </div>
   );
@@ -86,7 +86,7 @@ function WidthsField({ widths, onChange }: { widths: string; onChange: (part: Pa
     const parsed = parseWidths(text);
     if ("problem" in parsed) {
       setProblem(parsed.problem);
-    } else if (widthsWords(parsed) === widths) {
+    } else if (widthsText(parsed) === widths) {
       setText(widths);
     } else {
       onChange({ widths: parsed });
@@ -107,7 +107,9 @@ function WidthsField({ widths, onChange }: { widths: string; onChange: (part: Pa
           }}
           onBlur={take}
           onKeyDown={(event) => {
-            if (event.key === "Enter") take();
+            if (event.key === "Enter") {
+              take();
+            }
           }}
         />
       )}

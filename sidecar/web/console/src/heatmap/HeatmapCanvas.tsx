@@ -1,11 +1,11 @@
 import { memo, useEffect, useRef, useState } from "react";
 import { draw } from "./drawing";
-import type { Extent, Heat } from "./heat";
 import styles from "./HeatmapCanvas.module.css";
+import type { Extent, HeatmapData } from "./heatmapData";
 
 /** What HeatmapCanvas shows. */
 interface Props {
-  readonly heat: Heat;
+  readonly heat: HeatmapData;
   /** Size of the page that it lies over, in CSS pixels of that page. */
   readonly page: Extent;
   /** What it shows, in words. */

@@ -7,12 +7,12 @@ import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { type Choice, requestOf, resolutionFor } from "./choice";
 import { reachOf } from "./gradients";
-import { type Extent, type Heat, heatOf } from "./heat";
+import { type Extent, type HeatmapData, heatmapDataOf } from "./heatmapData";
 import styles from "./HeatmapView.module.css";
 import { HottestTable } from "./HottestTable";
+import { emptyLabels, summaryLabels } from "./labels";
 import { Legend } from "./Legend";
 import { Stage } from "./Stage";
-import { emptyWords, summaryWords } from "./words";
 
 /** Drawn over where nothing is known of the page's size. */
 const USUAL_PAGE: Extent = { width: 1280, height: 2400 };
@@ -26,7 +26,7 @@ export function HeatmapView({ choice }: { choice: Choice }) {
   const [heat, retry] = useCall(
     useCallback((signal: AbortSignal) => fetchHeat(api, choice, Date.now(), signal), [api, choice]),
   );
-  const [last, setLast] = useState<Heat>();
+  const [last, setLast] = useState<HeatmapData>();
   if (heat.state === "done" && heat.value !== last) {
     setLast(heat.value);
   }
@@ -38,18 +38,18 @@ export function HeatmapView({ choice }: { choice: Choice }) {
     return <Spinner label="Counting" />;
   }
   if (shown.points.length === 0) {
-    return heat.state === "loading" ? <Spinner label="Counting" /> : <Nothing choice={choice} />;
+    return heat.state === "loading" ? <Spinner label="Counting" /> : <EmptyHeatmap choice={choice} />;
   }
-  return <Drawn heat={shown} choice={choice} isStale={heat.state === "loading"} />;
+  return <HeatmapResult heat={shown} choice={choice} isStale={heat.state === "loading"} />;
 }
 
-function Drawn({ heat, choice, isStale }: { heat: Heat; choice: Choice; isStale: boolean }) {
+function HeatmapResult({ heat, choice, isStale }: { heat: HeatmapData; choice: Choice; isStale: boolean }) {
   const page = heat.page.width > 0 && heat.page.height > 0 ? heat.page : USUAL_PAGE;
   const reach = reachOf(heat.resolution, page);
   return (
     <div className={styles.drawn} aria-busy={isStale} data-stale={isStale}>
       <div className={styles.head}>
-        <p className={styles.summary}>{summaryWords(heat).join(" ")}</p>
+        <p className={styles.summary}>{summaryLabels(heat).join(" ")}</p>
         <Legend heat={heat} page={page} reach={reach} />
       </div>
       <Stage heat={heat} choice={choice} page={page} reach={reach} />
@@ -58,8 +58,8 @@ function Drawn({ heat, choice, isStale }: { heat: Heat; choice: Choice; isStale:
   );
 }
 
-function Nothing({ choice }: { choice: Choice }) {
-  const { why, todo } = emptyWords({
+function EmptyHeatmap({ choice }: { choice: Choice }) {
+  const { why, todo } = emptyLabels({
     kind: choice.kind,
     hasDevice: choice.device !== "",
     hasTimes: choice.period !== "",
@@ -76,10 +76,10 @@ function Nothing({ choice }: { choice: Choice }) {
 }
 
 /** Returns a heatmap; of a tall page it is asked for again, with cells that are small enough for it. */
-async function fetchHeat({ audit }: Api, choice: Choice, now: number, signal: AbortSignal): Promise<Heat> {
-  const heat = heatOf(choice.kind, await audit.getHeatmap(requestOf(choice, now), { signal }));
+async function fetchHeat({ audit }: Api, choice: Choice, now: number, signal: AbortSignal): Promise<HeatmapData> {
+  const heat = heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now), { signal }));
   const resolution = resolutionFor(heat.page);
   return resolution <= heat.resolution
     ? heat
-    : heatOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
+    : heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
 }

@@ -1,11 +1,11 @@
 import { useMemo } from "react";
-import { type Extent, type Heat, isBands } from "./heat";
+import { type Extent, type HeatmapData, isBands } from "./heatmapData";
+import { hottestPlaces } from "./hitTest";
 import styles from "./HottestTable.module.css";
-import { hottestPlaces } from "./reading";
-import { amountWords, percentWords } from "./words";
+import { amountLabel, percentLabel } from "./labels";
 
 /** The hottest places in numbers, for who does not see colours. */
-export function HottestTable({ heat, page, reach }: { heat: Heat; page: Extent; reach: number }) {
+export function HottestTable({ heat, page, reach }: { heat: HeatmapData; page: Extent; reach: number }) {
   const places = useMemo(() => hottestPlaces(heat, page, reach, 10), [heat, page, reach]);
   const bands = isBands(heat.kind);
   return (
@@ -23,10 +23,10 @@ export function HottestTable({ heat, page, reach }: { heat: Heat; page: Extent; 
         <tbody>
           {places.map(({ x, y, count, share }) => (
             <tr key={`${x} ${y}`}>
-              {bands ? null : <td>{percentWords(x / 100)}</td>}
-              <td>{percentWords(y / 100)}</td>
-              <td>{amountWords(heat.kind, count)}</td>
-              <td>{percentWords(share)}</td>
+              {bands ? null : <td>{percentLabel(x / 100)}</td>}
+              <td>{percentLabel(y / 100)}</td>
+              <td>{amountLabel(heat.kind, count)}</td>
+              <td>{percentLabel(share)}</td>
             </tr>
           ))}
         </tbody>

@@ -1,12 +1,12 @@
 import { useEffect, useRef } from "react";
-import type { Extent, Heat } from "./heat";
+import type { Extent, HeatmapData } from "./heatmapData";
+import { legendLabels } from "./labels";
 import styles from "./Legend.module.css";
 import { RAMP_SIZE, rampColour } from "./ramp";
-import { legendWords } from "./words";
 
 /** The colours from cold to hot, with the numbers that they stand for. */
-export function Legend({ heat, page, reach }: { heat: Heat; page: Extent; reach: number }) {
-  const [cold, middle, hot] = legendWords(heat, page, reach);
+export function Legend({ heat, page, reach }: { heat: HeatmapData; page: Extent; reach: number }) {
+  const [cold, middle, hot] = legendLabels(heat, page, reach);
   return (
     <figure className={styles.legend} aria-label={`Colours: from ${cold} to ${hot}`}>
       <Ramp />

@@ -5,8 +5,8 @@ import { useCall } from "../api/useCall";
 import { PageProblem } from "../shell/PageProblem";
 import { Button } from "../ui/Button";
 import { Skeleton } from "../ui/Loading";
+import { NO_PAGES, pageLabel, shortName } from "./labels";
 import styles from "./PagePicker.module.css";
-import { NO_PAGES, pageWords, shortName } from "./words";
 
 const PAGE_SIZE = 50;
 
@@ -102,7 +102,7 @@ function Listed({ page, name, isChosen, onChoose }: ListedProps) {
         }}
       >
         <span className={styles.address}>{name}</span>
-        <span className={styles.totals}>{pageWords(page)}</span>
+        <span className={styles.totals}>{pageLabel(page)}</span>
       </button>
     </li>
   );

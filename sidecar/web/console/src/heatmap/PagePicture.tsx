@@ -3,9 +3,9 @@ import { useApi } from "../api/context";
 import { useCall } from "../api/useCall";
 import { PlayerFrame } from "../player/PlayerFrame";
 import type { Choice } from "./choice";
-import { findMoment } from "./findMoment";
-import type { Extent } from "./heat";
-import type { Moment } from "./moment";
+import { findPageMoment } from "./findPageMoment";
+import type { Extent } from "./heatmapData";
+import type { PageMoment } from "./pageMoment";
 import styles from "./PagePicture.module.css";
 import { usePicture } from "./usePicture";
 
@@ -24,7 +24,7 @@ export function PagePicture({ choice: { page: name, device, period, widths }, pa
   const [typical] = useState(viewport);
   const [moment] = useCall(
     useCallback(
-      (signal: AbortSignal) => findMoment(api, { page: name, device, period, widths }, typical, Date.now(), signal),
+      (signal: AbortSignal) => findPageMoment(api, { page: name, device, period, widths }, typical, Date.now(), signal),
       [api, name, device, period, widths, typical],
     ),
   );
@@ -39,12 +39,12 @@ export function PagePicture({ choice: { page: name, device, period, widths }, pa
           words={`None of the newest sessions shows this page: this is a blank one of its typical size, ${page.width} × ${page.height}.`}
         />
       ) : (
-        <Pictured key={`${moment.value.sessionId} ${moment.value.timeMs}`} moment={moment.value} page={page} />
+        <PageAtMoment key={`${moment.value.sessionId} ${moment.value.timeMs}`} moment={moment.value} page={page} />
       );
   }
 }
 
-function Pictured({ moment, page }: { moment: Moment; page: Extent }) {
+function PageAtMoment({ moment, page }: { moment: PageMoment; page: Extent }) {
   const { connect, state } = usePicture(moment, page);
   return (
     <>

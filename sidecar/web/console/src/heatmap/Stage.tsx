@@ -1,14 +1,14 @@
 import { useRef, useState, type PointerEvent } from "react";
 import type { Choice } from "./choice";
-import { type Extent, type Heat, isBands } from "./heat";
 import { HeatmapCanvas } from "./HeatmapCanvas";
+import { type Extent, type HeatmapData, isBands } from "./heatmapData";
+import { type Hit, hitTest } from "./hitTest";
+import { hitLabel, KINDS } from "./labels";
 import { PagePicture } from "./PagePicture";
-import { type Reading, readingAt } from "./reading";
 import styles from "./Stage.module.css";
-import { KINDS, readingWords } from "./words";
 
 interface StageProps {
-  heat: Heat;
+  heat: HeatmapData;
   choice: Choice;
   /** Size of the page, in CSS pixels of it. */
   page: Extent;
@@ -20,7 +20,7 @@ interface StageProps {
 interface Pointed {
   readonly x: number;
   readonly y: number;
-  readonly reading: Reading;
+  readonly hit: Hit;
 }
 
 /** The page with the heat over it, and what is counted under the pointer. */
@@ -35,7 +35,7 @@ export function Stage({ heat, choice, page, reach }: StageProps) {
     }
     const x = ((event.clientX - box.left) / box.width) * 100;
     const y = ((event.clientY - box.top) / box.height) * 100;
-    setPointed({ x, y, reading: readingAt(heat, x, y, page, reach) });
+    setPointed({ x, y, hit: hitTest(heat, x, y, page, reach) });
   };
 
   const kind = KINDS.find((one) => one.kind === heat.kind)?.label ?? "";
@@ -52,13 +52,23 @@ export function Stage({ heat, choice, page, reach }: StageProps) {
       >
         <PagePicture choice={choice} page={page} viewport={heat.viewport} />
         <HeatmapCanvas heat={heat} page={page} label={`Heatmap of ${choice.page}: ${kind}`} />
-        {pointed === undefined ? null : <Under pointed={pointed} reach={reach} heat={heat} page={page} />}
+        {pointed === undefined ? null : <HitCaption pointed={pointed} reach={reach} heat={heat} page={page} />}
       </div>
     </div>
   );
 }
 
-function Under({ pointed, reach, heat, page }: { pointed: Pointed; reach: number; heat: Heat; page: Extent }) {
+function HitCaption({
+  pointed,
+  reach,
+  heat,
+  page,
+}: {
+  pointed: Pointed;
+  reach: number;
+  heat: HeatmapData;
+  page: Extent;
+}) {
   const bands = isBands(heat.kind);
   const half = bands ? 50 / heat.resolution : (reach / page.height) * 100;
   const top = bands ? Math.floor((pointed.y * heat.resolution) / 100) * half * 2 : pointed.y - half;
@@ -82,7 +92,7 @@ function Under({ pointed, reach, heat, page }: { pointed: Pointed; reach: number
           transform: `translate(${pointed.x > 60 ? "calc(-100% - 18px)" : "18px"}, ${pointed.y > 90 ? "-110%" : "10px"})`,
         }}
       >
-        {readingWords(heat.kind, pointed.reading, reach)}
+        {hitLabel(heat.kind, pointed.hit, reach)}
       </div>
     </>
   );

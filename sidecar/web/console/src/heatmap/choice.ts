@@ -4,8 +4,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import { DeviceType } from "@contract/recording/v1/enums_pb";
-import type { Extent } from "./heat";
-import { KINDS } from "./words";
+import type { Extent } from "./heatmapData";
+import { KINDS } from "./labels";
 
 /** Devices that can be chosen, by their names in addresses. */
 export const DEVICES = [
@@ -73,7 +73,7 @@ export function searchOf(choice: Choice): URLSearchParams {
     kind: kind === "click" ? "" : kind,
     device: choice.device,
     time: choice.period,
-    width: widthsWords(choice.widths),
+    width: widthsText(choice.widths),
   };
   return new URLSearchParams(Object.entries(parts).filter(([, value]) => value !== ""));
 }
@@ -97,7 +97,7 @@ export function parseWidths(text: string): Widths | { problem: string } {
 }
 
 /** Returns widths as `parseWidths` reads them; "" for any. */
-export function widthsWords({ min, max }: Widths): string {
+export function widthsText({ min, max }: Widths): string {
   if (min === 0 && max === 0) {
     return "";
   }

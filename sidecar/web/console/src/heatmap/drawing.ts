@@ -1,6 +1,6 @@
 // Draws heatmaps on a canvas: gradients add up in its alpha channel, which then becomes colour.
 import { falloff, gradientsOf } from "./gradients";
-import { type Extent, type Heat, isBands } from "./heat";
+import { type Extent, type HeatmapData, isBands } from "./heatmapData";
 import { colourise, rampColour } from "./ramp";
 
 /** Most pixels of a drawing: taller pages are drawn coarser and stretched. 8 million are 32 MB. */
@@ -27,7 +27,7 @@ let sprite: HTMLCanvasElement | undefined;
  * @param page Size of the page it lies over, in CSS pixels.
  * @param size How many pixels it covers on the screen.
  */
-export function draw(canvas: HTMLCanvasElement, heat: Heat, page: Extent, size: Extent): void {
+export function draw(canvas: HTMLCanvasElement, heat: HeatmapData, page: Extent, size: Extent): void {
   const { width, height } = bounded(size);
   canvas.width = width;
   canvas.height = height;
@@ -43,7 +43,7 @@ export function draw(canvas: HTMLCanvasElement, heat: Heat, page: Extent, size: 
   }
 }
 
-function drawPlaces(context: CanvasRenderingContext2D, heat: Heat, page: Extent): void {
+function drawPlaces(context: CanvasRenderingContext2D, heat: HeatmapData, page: Extent): void {
   const { width, height } = context.canvas;
   context.save();
   // Both scales, as the page on the screen may be a pixel off its proportions.
@@ -62,7 +62,7 @@ function drawPlaces(context: CanvasRenderingContext2D, heat: Heat, page: Extent)
 }
 
 /** Bands are constant over the page's width; between the middles of two of them the colour runs over. */
-function drawBands(context: CanvasRenderingContext2D, heat: Heat): void {
+function drawBands(context: CanvasRenderingContext2D, heat: HeatmapData): void {
   const { width, height } = context.canvas;
   const rows = new Map(heat.points.map((point) => [Math.floor((point.y * heat.resolution) / 100), point.intensity]));
   const gradient = context.createLinearGradient(0, 0, 0, height);

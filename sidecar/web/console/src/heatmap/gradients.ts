@@ -3,7 +3,7 @@
 // The server's cells are already smoothed, and neighbouring cells all have points, so gradients overlap and add up.
 // Each is therefore drawn weaker than its intensity, by a factor such that the sum at the hottest place is the highest
 // intensity that the server gave: nothing saturates, and twice the heat is twice the alpha.
-import type { Extent, Heat, HeatPoint } from "./heat";
+import type { Extent, HeatmapData, HeatPoint } from "./heatmapData";
 
 /** Gradients reach so many cells far, so that those of neighbouring cells run into each other. */
 const REACH_CELLS = 1.7;
@@ -47,7 +47,7 @@ export function reachOf(resolution: number, page: Extent): number {
  * @param page Size of the page that is drawn over, in CSS pixels; not 0.
  * @param scale Units of the drawing in a CSS pixel of the page.
  */
-export function gradientsOf(heat: Pick<Heat, "points" | "resolution">, page: Extent, scale: number): Gradients {
+export function gradientsOf(heat: Pick<HeatmapData, "points" | "resolution">, page: Extent, scale: number): Gradients {
   const reach = reachOf(heat.resolution, page);
   const hottest = heat.points[0]?.intensity ?? 0;
   const most = Math.max(0, ...sumsAt(heat.points, heat.points.slice(0, CANDIDATES), page, reach));

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { useApi } from "../api/context";
 import type { FrameLink } from "../player/PlayerFrame";
 import { ReplayFeed } from "../player/replayFeed";
-import type { Extent } from "./heat";
-import type { Moment } from "./moment";
+import type { Extent } from "./heatmapData";
+import type { PageMoment } from "./pageMoment";
 
 /** Where a picture is. */
 export type PictureState = "loading" | "shown" | "failed";
@@ -14,7 +14,10 @@ export type PictureState = "loading" | "shown" | "failed";
  * @param moment The same object for as long as it is the same moment.
  * @returns What the frame calls when it is there, and where the picture is.
  */
-export function usePicture(moment: Moment, page: Extent): { connect: (link: FrameLink) => void; state: PictureState } {
+export function usePicture(
+  moment: PageMoment,
+  page: Extent,
+): { connect: (link: FrameLink) => void; state: PictureState } {
   const { credentials } = useApi();
   const [state, setState] = useState<PictureState>("loading");
   const [link, setLink] = useState<FrameLink>();
@@ -62,15 +65,21 @@ export function usePicture(moment: Moment, page: Extent): { connect: (link: Fram
         onLiveEdge: () => undefined,
         onEnd: () => {
           stage();
-          if (!isStaged.current) fail();
+          if (!isStaged.current) {
+            fail();
+          }
         },
         onConnection: () => undefined,
         onProblem: fail,
       },
     });
     link.listen((report) => {
-      if (report.type === "shown") setState("shown");
-      if (report.type === "fault") fail();
+      if (report.type === "shown") {
+        setState("shown");
+      }
+      if (report.type === "fault") {
+        fail();
+      }
     });
     feed.begin({ atMs: moment.timeMs });
     return () => {

@@ -1,5 +1,5 @@
-import { ACTIVITY_STEPS, ACTIVITY_STEP_MS } from "./liveSessions";
 import styles from "./ActivityBars.module.css";
+import { ACTIVITY_STEP_MS, ACTIVITY_STEPS } from "./liveSessions";
 
 const BAR = 4;
 const GAP = 2;

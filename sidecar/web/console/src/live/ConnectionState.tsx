@@ -9,7 +9,7 @@ import styles from "./ConnectionState.module.css";
 export function ConnectionState({ connection, onRetry }: { connection: LiveConnection; onRetry: () => void }) {
   return (
     <div className={styles.state} role="status" data-connection={connection.kind}>
-      <Words connection={connection} />
+      <ConnectionLabel connection={connection} />
       {connection.kind === "reconnecting" && connection.atMs !== null ? (
         <Button size="small" onClick={onRetry}>
           Reconnect now
@@ -24,7 +24,7 @@ export function ConnectionState({ connection, onRetry }: { connection: LiveConne
   );
 }
 
-function Words({ connection }: { connection: LiveConnection }) {
+function ConnectionLabel({ connection }: { connection: LiveConnection }) {
   switch (connection.kind) {
     case "connecting":
       return <Spinner label="Connecting" />;

@@ -2,7 +2,7 @@ import { durationMs } from "@bufbuild/protobuf/wkt";
 import { Link } from "react-router";
 import { count } from "../format/amounts";
 import { clock, duration } from "../format/time";
-import { actorText, deviceText, pageText } from "../sessions/sessionWords";
+import { actorText, deviceText, pageText } from "../sessions/sessionLabels";
 import { TroubleBadges } from "../sessions/TroubleBadges";
 import { ActivityBars } from "./ActivityBars";
 import styles from "./LiveSessionRow.module.css";

@@ -56,8 +56,12 @@ export default function LiveSessionsPage() {
 
 function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: boolean }) {
   const identity = useIdentity();
-  if (connection.kind === "refused" || connection.kind === "given-up") return null;
-  if (!wasLive) return <Skeleton lines={4} label="Connecting" />;
+  if (connection.kind === "refused" || connection.kind === "given-up") {
+    return null;
+  }
+  if (!wasLive) {
+    return <Skeleton lines={4} label="Connecting" />;
+  }
   return (
     <EmptyState
       title="Nobody is being recorded right now"
@@ -82,7 +86,9 @@ function useLastLive(connection: LiveConnection): number | null {
   const [liveMs, setLiveMs] = useState<number | null>(null);
   const isLive = connection.kind === "live";
   useEffect(() => {
-    if (!isLive) return;
+    if (!isLive) {
+      return;
+    }
     setLiveMs(Date.now());
     return () => {
       setLiveMs(Date.now());

@@ -1,13 +1,13 @@
 import { useCallback, useState } from "react";
 import { Link, useParams } from "react-router";
 import { duration } from "../format/time";
-import { PageProblem } from "../shell/PageProblem";
-import { useTitle } from "../shell/Page";
-import { actorText, deviceText, pageText } from "../sessions/sessionWords";
-import { TroubleBadges } from "../sessions/TroubleBadges";
 import type { PlayerState } from "../player/playerState";
 import { SessionPage } from "../player/SessionPage";
 import { SessionPlayer } from "../player/SessionPlayer";
+import { actorText, deviceText, pageText } from "../sessions/sessionLabels";
+import { TroubleBadges } from "../sessions/TroubleBadges";
+import { useTitle } from "../shell/Page";
+import { PageProblem } from "../shell/PageProblem";
 import { Badge, LiveBadge } from "../ui/Badge";
 import styles from "./WatchPage.module.css";
 
@@ -79,7 +79,9 @@ function Lag({
   isReady: boolean;
   id: string;
 }) {
-  if (!isKnown) return null;
+  if (!isKnown) {
+    return null;
+  }
   if (live === null) {
     return (
       <>
@@ -88,7 +90,9 @@ function Lag({
       </>
     );
   }
-  if (!live.isFollowing) return <Badge title="“Jump to live” brings you back">Not at the newest moment</Badge>;
+  if (!live.isFollowing) {
+    return <Badge title="“Jump to live” brings you back">Not at the newest moment</Badge>;
+  }
   return (
     <>
       <LiveBadge />

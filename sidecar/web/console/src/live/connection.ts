@@ -1,5 +1,5 @@
 // What people are told about the connection of the live list.
-import { problem, type Problem } from "../api/errors";
+import { type Problem, problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
 
 /** Where the connection is. */
@@ -26,7 +26,9 @@ export function connectionOf(state: StreamState, hasList: boolean, isOnline: boo
     case "open":
       return hasList ? { kind: "live" } : { kind: "connecting" };
     case "connecting":
-      if (state.failures === 0) return { kind: "connecting" };
+      if (state.failures === 0) {
+        return { kind: "connecting" };
+      }
       return isOnline ? { kind: "reconnecting", atMs: null } : { kind: "offline" };
     case "waiting":
       return isOnline ? { kind: "reconnecting", atMs: state.untilMs } : { kind: "offline" };

@@ -83,8 +83,11 @@ export class LiveSessions {
     this.#shortestMs = Infinity;
     this.#isFresh = false;
     for (const session of [...sessions].sort(newestFirst)) {
-      if (this.#kept.size >= this.#maxSessions) this.#leftOut.add(session.sessionId);
-      else this.#keep(session, before.get(session.sessionId), nowMs);
+      if (this.#kept.size >= this.#maxSessions) {
+        this.#leftOut.add(session.sessionId);
+      } else {
+        this.#keep(session, before.get(session.sessionId), nowMs);
+      }
       this.#shortestMs = Math.min(this.#shortestMs, nowMs - storedMs(session));
     }
   }
@@ -100,7 +103,9 @@ export class LiveSessions {
         .map((one) => one.session)
         .sort(newestFirst)
         .at(-1);
-      if (oldest === undefined) return;
+      if (oldest === undefined) {
+        return;
+      }
       this.#kept.delete(oldest.sessionId);
       this.#leftOut.add(oldest.sessionId);
     }
@@ -110,8 +115,14 @@ export class LiveSessions {
     const steps = known?.steps ?? new Map<number, number>();
     const more = known === undefined ? 0 : events(session) - events(known.session);
     const step = Math.floor(nowMs / ACTIVITY_STEP_MS);
-    if (more > 0) steps.set(step, (steps.get(step) ?? 0) + more);
-    for (const old of steps.keys()) if (old <= step - ACTIVITY_STEPS) steps.delete(old);
+    if (more > 0) {
+      steps.set(step, (steps.get(step) ?? 0) + more);
+    }
+    for (const old of steps.keys()) {
+      if (old <= step - ACTIVITY_STEPS) {
+        steps.delete(old);
+      }
+    }
     this.#kept.set(session.sessionId, { session, steps });
   }
 

@@ -5,7 +5,7 @@ import { useCallback, useEffect, useState } from "react";
 import { useApi } from "../api/context";
 import { openStream, type StreamState } from "../sockets/stream";
 import { connectionOf, type LiveConnection } from "./connection";
-import { ACTIVITY_STEP_MS, LiveSessions, type LiveSession, type LiveView } from "./liveSessions";
+import { ACTIVITY_STEP_MS, type LiveSession, LiveSessions, type LiveView } from "./liveSessions";
 
 /** How persistent the connection is, and how much it keeps. */
 export interface RealTimeLimits {
@@ -81,13 +81,17 @@ export function useRealTimeSessionsWebSocket({ filter, limits = {} }: RealTimeOp
         onMessage: (message) => {
           known.take(message, Date.now());
           showTimer ??= setTimeout(show, hasList ? SHOW_EVERY_MS : 0);
-          if (hasList) return;
+          if (hasList) {
+            return;
+          }
           hasList = true;
           showConnection();
         },
         onState: (next) => {
           state = next;
-          if (next.kind !== "open") hasList = false;
+          if (next.kind !== "open") {
+            hasList = false;
+          }
           showConnection();
         },
       });
@@ -97,17 +101,25 @@ export function useRealTimeSessionsWebSocket({ filter, limits = {} }: RealTimeOp
       running = open();
     };
     const retry = (): void => {
-      if (running.state.kind === "waiting") running.reconnectNow();
-      else if (running.state.kind === "failed" || running.state.kind === "done") begin();
+      if (running.state.kind === "waiting") {
+        running.reconnectNow();
+      } else if (running.state.kind === "failed" || running.state.kind === "done") {
+        begin();
+      }
     };
     // A socket from before the break may be dead without knowing it, so an open one is replaced as well.
     const online = (): void => {
-      if (running.state.kind === "open") begin();
-      else retry();
+      if (running.state.kind === "open") {
+        begin();
+      } else {
+        retry();
+      }
     };
     // Timers of a tab in the background are slow: who looks at it again does not wait for them.
     const visible = (): void => {
-      if (document.visibilityState === "visible" && running.state.kind === "waiting") running.reconnectNow();
+      if (document.visibilityState === "visible" && running.state.kind === "waiting") {
+        running.reconnectNow();
+      }
     };
     // Where nothing happens, that is shown too: activity moves on.
     const moveOn = setInterval(show, ACTIVITY_STEP_MS);

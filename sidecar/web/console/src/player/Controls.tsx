@@ -1,7 +1,7 @@
 import { clock, duration } from "../format/time";
+import { LiveBadge } from "../ui/Badge";
 import { Button, IconButton } from "../ui/Button";
 import { FullScreenIcon, HelpIcon, PanelIcon, PauseIcon, PlayIcon, ReplayIcon, SkipIcon } from "../ui/icons";
-import { LiveBadge } from "../ui/Badge";
 import styles from "./Controls.module.css";
 import { SPEEDS } from "./playerState";
 import { usePlayer, usePlayerState } from "./usePlayer";

@@ -15,7 +15,9 @@ type Fact = [name: string, value: string];
 export function FactsTab() {
   const details = usePlayerState(usePlayer(), (state) => state.details);
   const session = details?.session;
-  if (details === null || session === undefined) return <Skeleton />;
+  if (details === null || session === undefined) {
+    return <Skeleton />;
+  }
   return (
     <div className={styles.facts} tabIndex={0} role="region" aria-label="Facts">
       <Facts title="Session" facts={about(session)} />
@@ -28,7 +30,7 @@ export function FactsTab() {
           {details.maskedCounts.map((masked) => (
             <Fragment key={masked.rule + masked.fieldClass}>
               <dt>{number(masked.count)} ×</dt>
-              <dd>{maskedInWords(masked)}</dd>
+              <dd>{maskedLabel(masked)}</dd>
             </Fragment>
           ))}
         </dl>
@@ -95,6 +97,6 @@ function counted(totals: Totals): Fact[] {
   ];
 }
 
-function maskedInWords({ rule, fieldClass }: MaskedCount): string {
+function maskedLabel({ rule, fieldClass }: MaskedCount): string {
   return `${rule.replaceAll("_", " ")} in ${fieldClass.replaceAll("_", " ")}`;
 }

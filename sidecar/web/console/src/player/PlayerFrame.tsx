@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import styles from "./PlayerFrame.module.css";
-import { CONNECT, type Command, type Report } from "./protocol";
+import { type Command, CONNECT, type Report } from "./protocol";
 
 /** The way to the document that replays. */
 export interface FrameLink {
@@ -30,7 +30,9 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
 
   useEffect(() => {
     const element = frame.current;
-    if (element === null) return undefined;
+    if (element === null) {
+      return undefined;
+    }
     let port: MessagePort | null = null;
     const connect = (): void => {
       port?.close();
@@ -41,7 +43,9 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
     };
     // A recorded dialog takes the focus when it opens; the keyboard stays with the player.
     const keepFocus = (): void => {
-      if (document.activeElement === element) element.blur();
+      if (document.activeElement === element) {
+        element.blur();
+      }
     };
     window.addEventListener("blur", keepFocus);
     element.addEventListener("load", connect);

@@ -7,17 +7,17 @@ import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { Controls } from "./Controls";
-import { isTaken, orderOf, type Order } from "./keyboard";
+import { isTaken, type Order, orderOf } from "./keyboard";
+import { interactionLabel } from "./labels";
 import { Player } from "./player";
-import { PlayerFrame, type FrameLink } from "./PlayerFrame";
-import { SPEEDS, type PlayerState } from "./playerState";
+import { type FrameLink, PlayerFrame } from "./PlayerFrame";
+import { type PlayerState, SPEEDS } from "./playerState";
 import styles from "./SessionPlayer.module.css";
 import { Shortcuts } from "./Shortcuts";
 import { SidePanel } from "./SidePanel";
 import { Timeline } from "./Timeline";
 import { marksOf } from "./timeline";
 import { PlayerContext, usePlayerState } from "./usePlayer";
-import { interactionInWords } from "./words";
 
 interface SessionPlayerProps {
   sessionId: string;
@@ -66,7 +66,9 @@ export function SessionPlayer({
       ...(beginAtMs === undefined ? {} : { beginAtMs }),
     });
     setPlayer(created);
-    if (link.current !== null) created.attach(link.current);
+    if (link.current !== null) {
+      created.attach(link.current);
+    }
     created.start();
     return () => {
       created.close();
@@ -75,7 +77,9 @@ export function SessionPlayer({
   }, [sessionId, api, follow, rangeStartMs, rangeEndMs, attempt]);
 
   useEffect(() => {
-    if (player === null || onState === undefined) return undefined;
+    if (player === null || onState === undefined) {
+      return undefined;
+    }
     return player.subscribe(() => {
       onState(player.state);
     });
@@ -118,7 +122,9 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
     (order: Order) => {
       switch (order.kind) {
         case "panel":
-          if (hasPanel) setIsPanelOpen((isOpen) => !isOpen);
+          if (hasPanel) {
+            setIsPanelOpen((isOpen) => !isOpen);
+          }
           break;
         case "help":
           setIsHelpOpen((isOpen) => !isOpen);
@@ -127,7 +133,9 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
           void toggleFullScreen(box.current);
           break;
         default:
-          if (player !== null) play(player, order);
+          if (player !== null) {
+            play(player, order);
+          }
       }
     },
     [player, hasPanel],
@@ -135,9 +143,13 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
 
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent): void => {
-      if (event.defaultPrevented || isTaken(event.target, event.key)) return;
+      if (event.defaultPrevented || isTaken(event.target, event.key)) {
+        return;
+      }
       const order = orderOf(event);
-      if (order === null) return;
+      if (order === null) {
+        return;
+      }
       event.preventDefault();
       carryOut(order);
     };
@@ -162,7 +174,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
               player?.toggle();
             }}
           />
-          <Over player={player} onRetry={retry} />
+          <PlayerOverlay player={player} onRetry={retry} />
         </div>
         {player === null ? null : (
           <>
@@ -199,7 +211,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
 }
 
 /** What lies over the picture: that it waits, that there is none, what was skipped, that the connection is gone. */
-function Over({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
+function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
   const phase = usePlayerState(player, (state) => state.phase);
   const isWaiting = usePlayerState(player, (state) => state.isWaiting);
   const problem = usePlayerState(player, (state) => state.problem);
@@ -282,12 +294,14 @@ function play(player: Player, order: Order): void {
       break;
     }
     case "mark": {
-      const marks = marksOf(interactions, interactionInWords).filter((mark) => mark.kind !== "page");
+      const marks = marksOf(interactions, interactionLabel).filter((mark) => mark.kind !== "page");
       const next =
         order.step > 0
           ? marks.find((mark) => mark.timeMs > atMs + MARK_LEAD_MS + 100)
           : marks.findLast((mark) => mark.timeMs < atMs - 100);
-      if (next !== undefined) player.seek(next.timeMs - MARK_LEAD_MS);
+      if (next !== undefined) {
+        player.seek(next.timeMs - MARK_LEAD_MS);
+      }
       break;
     }
     case "skip-pauses":
@@ -305,6 +319,9 @@ function play(player: Player, order: Order): void {
 const MARK_LEAD_MS = 1_000;
 
 async function toggleFullScreen(element: HTMLElement | null): Promise<void> {
-  if (document.fullscreenElement === null) await element?.requestFullscreen();
-  else await document.exitFullscreen();
+  if (document.fullscreenElement === null) {
+    await element?.requestFullscreen();
+  } else {
+    await document.exitFullscreen();
+  }
 }

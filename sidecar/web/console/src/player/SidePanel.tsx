@@ -35,7 +35,9 @@ export function SidePanel() {
             }}
             onKeyDown={(event) => {
               const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-              if (step === 0) return;
+              if (step === 0) {
+                return;
+              }
               event.preventDefault();
               event.stopPropagation();
               const next = TABS[(index + step + TABS.length) % TABS.length] ?? name;

@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { clock, duration } from "../format/time";
-import styles from "./Timeline.module.css";
+import { interactionLabel } from "./labels";
 import { gathered, histogramPath, marksOf, percentAt } from "./timeline";
+import styles from "./Timeline.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
-import { interactionInWords } from "./words";
 
 /** Bars of the histogram at most; a short session has one a second, which is what is counted. */
 const MOST_BINS = 240;
@@ -36,7 +36,7 @@ export function Timeline() {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version says when the player counts differently
   const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
-    const within = marksOf(interactions, interactionInWords).filter(
+    const within = marksOf(interactions, interactionLabel).filter(
       (mark) => mark.timeMs >= startMs && mark.timeMs <= endMs,
     );
     return gathered(within, ((endMs - startMs) / Math.max(1, width)) * MARK_PX);
@@ -62,14 +62,18 @@ export function Timeline() {
         ref={bar}
         className={styles.bar}
         onPointerDown={(event) => {
-          if (event.button !== 0) return;
+          if (event.button !== 0) {
+            return;
+          }
           event.currentTarget.setPointerCapture(event.pointerId);
           setDragMs(timeOf(event));
         }}
         onPointerMove={(event) => {
           const ms = timeOf(event);
           setHoverMs(ms);
-          if (dragMs === null) return;
+          if (dragMs === null) {
+            return;
+          }
           setDragMs(ms);
           // What is not loaded is fetched when the pointer is let go.
           const isLoaded = ms >= loaded.fromMs && ms <= loaded.toMs;
@@ -79,7 +83,9 @@ export function Timeline() {
           }
         }}
         onPointerUp={(event) => {
-          if (dragMs === null) return;
+          if (dragMs === null) {
+            return;
+          }
           setDragMs(null);
           player.seek(timeOf(event));
         }}
@@ -152,7 +158,9 @@ function Knob({ dragMs, startMs, endMs }: PlaceProps) {
       PageUp: ms + (endMs - startMs) / 10,
       PageDown: ms - (endMs - startMs) / 10,
     }[event.key];
-    if (target === undefined) return;
+    if (target === undefined) {
+      return;
+    }
     event.preventDefault();
     player.seek(target);
   };
@@ -176,7 +184,9 @@ function useWidth(element: React.RefObject<HTMLElement | null>): number {
   const [width, setWidth] = useState(0);
   useEffect(() => {
     const target = element.current;
-    if (target === null) return undefined;
+    if (target === null) {
+      return undefined;
+    }
     const observer = new ResizeObserver(([entry]) => {
       setWidth(entry?.contentRect.width ?? 0);
     });

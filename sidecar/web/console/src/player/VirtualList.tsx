@@ -22,7 +22,9 @@ export function VirtualList<Row>({ label, rows, current, onChoose, children }: V
 
   useEffect(() => {
     const element = box.current;
-    if (element === null) return undefined;
+    if (element === null) {
+      return undefined;
+    }
     const observer = new ResizeObserver(() => {
       setView({ top: element.scrollTop, height: element.clientHeight });
     });
@@ -34,7 +36,9 @@ export function VirtualList<Row>({ label, rows, current, onChoose, children }: V
 
   useEffect(() => {
     const element = box.current;
-    if (element === null || current < 0 || Date.now() - touched.current < 5_000) return;
+    if (element === null || current < 0 || Date.now() - touched.current < 5_000) {
+      return;
+    }
     const top = current * ROW_PX;
     if (top < element.scrollTop + ROW_PX || top > element.scrollTop + element.clientHeight - 2 * ROW_PX) {
       element.scrollTop = Math.max(0, top - element.clientHeight / 2);

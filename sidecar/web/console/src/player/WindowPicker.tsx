@@ -1,7 +1,7 @@
 import { clock } from "../format/time";
+import styles from "./Controls.module.css";
 import { timeMs } from "./details";
 import { usePlayer, usePlayerState } from "./usePlayer";
-import styles from "./Controls.module.css";
 
 /** Which of the session's windows (browser tabs) is shown; not there where there is only one. */
 export function WindowPicker() {
@@ -11,7 +11,9 @@ export function WindowPicker() {
   const shown = usePlayerState(player, (state) => state.windowId);
   const startMs = usePlayerState(player, (state) => state.startMs);
   const windows = details?.windows ?? [];
-  if (windows.length < 2) return null;
+  if (windows.length < 2) {
+    return null;
+  }
   const shownNumber = windows.findIndex((window) => window.windowId === shown) + 1;
   return (
     <select

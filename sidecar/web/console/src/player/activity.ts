@@ -50,7 +50,9 @@ export class Activity {
     const length = Math.max(1, span.toMs - span.fromMs);
     for (let second = 0; second < this.#seconds; second += 1) {
       const bin = Math.floor(((this.#startMs + second * 1000 + 500 - span.fromMs) / length) * bins);
-      if (bin >= 0 && bin < bins) sums[bin] = (sums[bin] ?? 0) + this.#sum(second);
+      if (bin >= 0 && bin < bins) {
+        sums[bin] = (sums[bin] ?? 0) + this.#sum(second);
+      }
     }
     return sums;
   }
@@ -59,14 +61,22 @@ export class Activity {
   pauses(span: Span): Span[] {
     const found: Span[] = [];
     const close = (fromMs: number, toMs: number): void => {
-      if (toMs - fromMs > INACTIVE_MS) found.push({ fromMs: fromMs + LEAD_MS, toMs: toMs - LEAD_MS });
+      if (toMs - fromMs > INACTIVE_MS) {
+        found.push({ fromMs: fromMs + LEAD_MS, toMs: toMs - LEAD_MS });
+      }
     };
     let quietSinceMs = span.fromMs;
     for (let second = 0; second < this.#seconds; second += 1) {
-      if (this.#sum(second) === 0) continue;
+      if (this.#sum(second) === 0) {
+        continue;
+      }
       const timeMs = this.#startMs + second * 1000;
-      if (timeMs >= span.toMs) break;
-      if (timeMs > quietSinceMs) close(quietSinceMs, timeMs);
+      if (timeMs >= span.toMs) {
+        break;
+      }
+      if (timeMs > quietSinceMs) {
+        close(quietSinceMs, timeMs);
+      }
       quietSinceMs = Math.max(quietSinceMs, timeMs + 1000);
     }
     close(quietSinceMs, span.toMs);
@@ -103,7 +113,9 @@ export class Activity {
     let counts = this.#counts.get(windowId);
     if (counts === undefined || counts.length <= second) {
       const larger = new Uint32Array(Math.max(64, (second + 1) * 2));
-      if (counts !== undefined) larger.set(counts);
+      if (counts !== undefined) {
+        larger.set(counts);
+      }
       counts = larger;
       this.#counts.set(windowId, counts);
     }
@@ -113,18 +125,24 @@ export class Activity {
 
   #sum(second: number): number {
     let sum = 0;
-    for (const counts of this.#counts.values()) sum += counts[second] ?? 0;
+    for (const counts of this.#counts.values()) {
+      sum += counts[second] ?? 0;
+    }
     return sum;
   }
 
   /** The window that stays in use while anything is done in it, else the one in which most is done. */
   #mostUsed(second: number, current: string | undefined): string | undefined {
-    if (current !== undefined && (this.#counts.get(current)?.[second] ?? 0) > 0) return current;
+    if (current !== undefined && (this.#counts.get(current)?.[second] ?? 0) > 0) {
+      return current;
+    }
     let best: string | undefined;
     let most = 0;
     for (const [windowId, counts] of this.#counts) {
       const count = counts[second] ?? 0;
-      if (count > most) [best, most] = [windowId, count];
+      if (count > most) {
+        [best, most] = [windowId, count];
+      }
     }
     return best;
   }

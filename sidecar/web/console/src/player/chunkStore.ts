@@ -37,9 +37,13 @@ export class ChunkStore {
   /** Takes a chunk. Returns whether it was new. */
   add(chunk: StoredChunk): boolean {
     const chunks = this.#windows.get(chunk.windowId);
-    if (chunks === undefined) this.#windows.set(chunk.windowId, [chunk]);
-    else if ((chunks.at(-1)?.seq ?? 0) < chunk.seq) chunks.push(chunk);
-    else return false;
+    if (chunks === undefined) {
+      this.#windows.set(chunk.windowId, [chunk]);
+    } else if ((chunks.at(-1)?.seq ?? 0) < chunk.seq) {
+      chunks.push(chunk);
+    } else {
+      return false;
+    }
     this.#bytes += chunk.payload.byteLength;
     this.#newestMs = Math.max(this.#newestMs, chunk.lastMs);
     this.#newestFirstMs = Math.max(this.#newestFirstMs, chunk.firstMs);
@@ -66,9 +70,15 @@ export class ChunkStore {
     const chunks = this.#windows.get(windowId) ?? [];
     // One whose snapshot is surely before the moment, else one whose snapshot may be, else the first one.
     let base = chunks.findLastIndex((chunk) => chunk.hasFullSnapshot && chunk.lastMs <= timeMs);
-    if (base < 0) base = chunks.findLastIndex((chunk) => chunk.hasFullSnapshot && chunk.firstMs <= timeMs);
-    if (base < 0) base = chunks.findIndex((chunk) => chunk.hasFullSnapshot);
-    if (base < 0) return null;
+    if (base < 0) {
+      base = chunks.findLastIndex((chunk) => chunk.hasFullSnapshot && chunk.firstMs <= timeMs);
+    }
+    if (base < 0) {
+      base = chunks.findIndex((chunk) => chunk.hasFullSnapshot);
+    }
+    if (base < 0) {
+      return null;
+    }
     return chunks.slice(Math.max(0, base - 1));
   }
 
@@ -81,10 +91,16 @@ export class ChunkStore {
   forgetBefore(timeMs: number): void {
     for (const windowId of this.#windows.keys()) {
       const needed = this.from(windowId, timeMs);
-      if (needed === null) continue;
+      if (needed === null) {
+        continue;
+      }
       const kept = new Set(needed);
       const chunks = this.#windows.get(windowId) ?? [];
-      for (const chunk of chunks) if (!kept.has(chunk)) this.#bytes -= chunk.payload.byteLength;
+      for (const chunk of chunks) {
+        if (!kept.has(chunk)) {
+          this.#bytes -= chunk.payload.byteLength;
+        }
+      }
       this.#windows.set(windowId, needed);
     }
   }
@@ -95,7 +111,9 @@ export class ChunkStore {
     for (const chunks of this.#windows.values()) {
       for (let at = chunks.length - 1; at >= 0; at -= 1) {
         const chunk = chunks[at];
-        if (chunk === undefined || chunk.firstMs <= timeMs) break;
+        if (chunk === undefined || chunk.firstMs <= timeMs) {
+          break;
+        }
         bytes += chunk.payload.byteLength;
       }
     }

@@ -28,7 +28,9 @@ export async function* fetchInteractions(
       const answer = await api.audit.listInteractions({ sessionId, kinds, pageSize: PAGE_SIZE, pageToken }, { signal });
       yield { isListed: kinds.length === 0, interactions: answer.interactions };
       pageToken = answer.nextPageToken;
-      if (pageToken === "") break;
+      if (pageToken === "") {
+        break;
+      }
     }
   }
 }

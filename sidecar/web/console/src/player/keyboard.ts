@@ -21,7 +21,9 @@ const LONG_STEP_MS = 30_000;
 
 /** Returns what a key orders; null: nothing. Keys with Ctrl, Alt or Meta belong to the browser. */
 export function orderOf({ key, shiftKey, ctrlKey, metaKey, altKey }: Key): Order | null {
-  if (ctrlKey || metaKey || altKey) return null;
+  if (ctrlKey || metaKey || altKey) {
+    return null;
+  }
   const step = shiftKey ? LONG_STEP_MS : STEP_MS;
   switch (key) {
     case " ":
@@ -69,10 +71,18 @@ export function orderOf({ key, shiftKey, ctrlKey, metaKey, altKey }: Key): Order
 
 /** Whether a key belongs to the element that has the focus and not to the player. */
 export function isTaken(target: EventTarget | null, key: string): boolean {
-  if (!(target instanceof HTMLElement)) return false;
-  if (target.isContentEditable || target.closest("dialog") !== null) return true;
-  if (target instanceof HTMLInputElement) return target.type !== "checkbox" || key === " ";
-  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) return true;
+  if (!(target instanceof HTMLElement)) {
+    return false;
+  }
+  if (target.isContentEditable || target.closest("dialog") !== null) {
+    return true;
+  }
+  if (target instanceof HTMLInputElement) {
+    return target.type !== "checkbox" || key === " ";
+  }
+  if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) {
+    return true;
+  }
   // Space and Enter press what has the focus; lists scroll by arrows up and down only, which the player leaves alone.
   return key === " " && target.closest("button, a, summary, [role=slider]") !== null && target.role !== "slider";
 }

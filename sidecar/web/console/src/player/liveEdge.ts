@@ -19,11 +19,21 @@ export type Correction = { kind: "speed"; speed: number } | { kind: "jump"; toMs
 /** Returns how the playhead gets to its place; null: its place is not known yet. */
 export function correction(placeMs: number | null, atMs: number): Correction {
   const behindMs = placeMs === null ? 0 : placeMs - atMs;
-  if (placeMs !== null && behindMs > JUMP_MS) return { kind: "jump", toMs: placeMs };
-  if (behindMs > FAR_MS) return { kind: "speed", speed: 2 };
-  if (behindMs > NEAR_MS) return { kind: "speed", speed: 1.25 };
-  if (behindMs < -FAR_MS) return { kind: "speed", speed: 0.5 };
-  if (behindMs < -NEAR_MS) return { kind: "speed", speed: 0.8 };
+  if (placeMs !== null && behindMs > JUMP_MS) {
+    return { kind: "jump", toMs: placeMs };
+  }
+  if (behindMs > FAR_MS) {
+    return { kind: "speed", speed: 2 };
+  }
+  if (behindMs > NEAR_MS) {
+    return { kind: "speed", speed: 1.25 };
+  }
+  if (behindMs < -FAR_MS) {
+    return { kind: "speed", speed: 0.5 };
+  }
+  if (behindMs < -NEAR_MS) {
+    return { kind: "speed", speed: 0.8 };
+  }
   return { kind: "speed", speed: 1 };
 }
 
@@ -39,7 +49,9 @@ export class LagMeter {
    */
   arrived({ firstMs, lastMs }: { firstMs: number; lastMs: number }, nowMs: number, isLive: boolean): void {
     this.#leastMs = Math.min(this.#leastMs, nowMs - lastMs);
-    if (isLive) this.#latestMs = [...this.#latestMs, nowMs - firstMs].slice(-LATEST);
+    if (isLive) {
+      this.#latestMs = [...this.#latestMs, nowMs - firstMs].slice(-LATEST);
+    }
   }
 
   /** Returns the moment that is to be shown at `nowMs`, by the visitor's clock; null: nothing has come live yet. */
@@ -56,7 +68,9 @@ export class LagMeter {
    * come without delay.
    */
   lagMs(atMs: number, nowMs: number): number | null {
-    if (this.#leastMs === Infinity) return null;
+    if (this.#leastMs === Infinity) {
+      return null;
+    }
     const skewMs = this.#leastMs >= 0 && this.#leastMs <= 2_000 ? 0 : this.#leastMs;
     return Math.max(0, nowMs - atMs - skewMs);
   }

@@ -4,11 +4,11 @@ import { useMemo, useState, type ReactNode } from "react";
 import { pathOf } from "../format/address";
 import { clock, duration } from "../format/time";
 import { timeMs } from "./details";
+import { interactionLabel } from "./labels";
 import type { ConsoleRow, NetworkRow } from "./protocol";
 import styles from "./SidePanel.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 import { VirtualList } from "./VirtualList";
-import { interactionInWords } from "./words";
 
 /** Seeking to something begins a little before it, so that one sees it happen. Milliseconds. */
 const BEFORE_MS = 700;
@@ -45,8 +45,8 @@ export function ActivityTab() {
         {(row) => (
           <>
             <span className={styles.dot} data-kind={dotOf(row.kind)} />
-            <span className={styles.text} title={interactionInWords(row)}>
-              {interactionInWords(row)}
+            <span className={styles.text} title={interactionLabel(row)}>
+              {interactionLabel(row)}
             </span>
           </>
         )}
@@ -199,7 +199,9 @@ function Rows<Row>({ label, rows, timeOf, empty, onChoose, children }: RowsProps
   const player = usePlayer();
   const startMs = usePlayerState(player, (state) => state.startMs);
   const current = usePlayerState(player, (state) => rows.findLastIndex((row) => timeOf(row) <= state.atMs));
-  if (rows.length === 0) return <p className={styles.empty}>{empty}</p>;
+  if (rows.length === 0) {
+    return <p className={styles.empty}>{empty}</p>;
+  }
   return (
     <VirtualList
       label={label}

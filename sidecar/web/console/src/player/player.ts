@@ -1,16 +1,19 @@
-// The player without its looks: brings chunks, keeps a stage in the frame, and decides at each moment what is shown.
+// The player: fetches chunks, keeps a stage in the frame, and decides at each moment what is shown. playerState.ts has the
+// state and its transitions; this has the timers and the effects.
+import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
-import { inWords, problem, type Problem } from "../api/errors";
+import { problem, problemOf, type Problem } from "../api/errors";
 import { pauseAt, windowAt } from "./activity";
-import { fetchDetails, fetchInteractions, lengthMs, timeMs } from "./details";
-import { Knowledge } from "./knowledge";
+import { lengthMs, timeMs } from "./details";
+import { FrameFeeder } from "./frameFeeder";
 import { correction, LagMeter } from "./liveEdge";
 import type { FrameLink } from "./PlayerFrame";
-import { INITIAL, type PlayerState } from "./playerState";
+import { after, INITIAL, isFollowing, type Notice, type PlayerEvent, type PlayerState } from "./playerState";
 import type { ChunkFacts, Report } from "./protocol";
-import { ReplayFeed, type FeedEnd } from "./replayFeed";
-import { StageFeeder } from "./stageFeeder";
+import { type FeedEnd, ReplayFeed } from "./replayFeed";
+import { SessionData } from "./sessionData";
+import { SessionLoader } from "./sessionLoader";
 
 export interface PlayerOptions {
   sessionId: string;
@@ -24,37 +27,44 @@ export interface PlayerOptions {
   autoPlay?: boolean;
 }
 
-/** How often a live session's totals and marks are fetched anew, in milliseconds. */
-const REFRESH_MS = 10_000;
-
-/** How often new rows and activity are shown at most, in milliseconds. */
+/** Shortest interval at which new rows and activity are shown, in milliseconds. */
 const GATHER_MS = 200;
 
-/** Playing goes on after waiting when so much is loaded, in milliseconds. */
+/** Duration that must be loaded before playing resumes after waiting, in milliseconds. */
 const ENOUGH_MS = 1_000;
 
-/** Name under which the browser's timeline has each seek: from the wish to the picture. */
+/** Duration for which a notice is shown, in milliseconds. */
+const NOTICE_MS = 4_000;
+
+/** Name of each seek's measure in the browser's timeline: from the request to the picture. */
 export const SEEK_MEASURE = "afterimage:seek";
 
 export class Player {
   readonly #options: PlayerOptions;
   readonly #feed: ReplayFeed;
-  readonly #stage = new StageFeeder();
-  readonly #abort = new AbortController();
+  readonly #loader: SessionLoader;
+  readonly #stage = new FrameFeeder();
   readonly #lag = new LagMeter();
   #listeners: readonly (() => void)[] = [];
   #state: PlayerState = INITIAL;
-  #knowledge = new Knowledge(0);
+  #data = new SessionData(0);
   #gathering: ReturnType<typeof setTimeout> | undefined;
-  #refreshing: ReturnType<typeof setTimeout> | undefined;
   #noticing: ReturnType<typeof setTimeout> | undefined;
-  /** A moment that is to be shown as soon as its chunks are there. */
-  #wantedMs: number | null = null;
   #frameSpeed = 1;
   #seekStart = 0;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
+    this.#loader = new SessionLoader(options.api, options.sessionId, {
+      onDetails: (details) => {
+        this.#takeDetails(details);
+      },
+      onInteractions: (isListed, interactions) => {
+        this.#data.takeInteractions(isListed, interactions);
+        this.#apply({ type: "interactionsLoaded", interactions: this.#data.interactions });
+        this.#recount();
+      },
+    });
     this.#feed = new ReplayFeed({
       sessionId: options.sessionId,
       credentials: options.api.credentials,
@@ -73,10 +83,10 @@ export class Player {
           this.#proceed();
         },
         onEnd: (end) => {
-          this.#ended(end);
+          this.#onEnd(end);
         },
         onConnection: (connection) => {
-          this.#set({ connection });
+          this.#apply({ type: "connectionChanged", connection });
         },
         onProblem: (found) => {
           this.#fail(found);
@@ -88,15 +98,14 @@ export class Player {
   /** Fetches and begins; call it once. */
   start(): void {
     this.#seekStart = performance.now();
-    void this.#load();
+    void this.#open();
   }
 
   /** Ends everything. */
   close(): void {
-    this.#abort.abort();
+    this.#loader.close();
     this.#feed.close();
     clearTimeout(this.#gathering);
-    clearTimeout(this.#refreshing);
     clearTimeout(this.#noticing);
     this.#listeners = [];
   }
@@ -104,10 +113,10 @@ export class Player {
   /** Shows it in a frame, from now on. */
   attach(link: FrameLink): void {
     link.listen((report) => {
-      this.#heard(report);
+      this.#onReport(report);
     });
     this.#stage.attach(link);
-    if (this.#state.phase === "ready") this.#wantedMs = this.#state.atMs;
+    this.#apply({ type: "frameAttached" });
     this.#proceed();
   }
 
@@ -115,9 +124,9 @@ export class Player {
     return this.#state;
   }
 
-  /** How much happened in each of `bins` parts of what can be shown. */
+  /** Returns the amount of activity in each of `bins` parts of what can be shown. */
   histogram(bins: number): number[] {
-    return this.#knowledge.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
+    return this.#data.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
   }
 
   readonly subscribe = (listener: () => void): (() => void) => {
@@ -128,64 +137,73 @@ export class Player {
   };
 
   play(): void {
-    if (this.#state.phase !== "ready") return;
-    if (this.#state.isAtEnd) {
-      this.#set({ isPlaying: true });
-      this.seek(this.#state.startMs);
+    this.#apply({ type: "playRequested" });
+    const { phase, isAtEnd, isWaiting, startMs } = this.#state;
+    if (phase !== "ready") {
       return;
     }
-    this.#set({ isPlaying: true });
-    if (!this.#state.isWaiting) this.#stage.play();
+    if (isAtEnd) {
+      this.seek(startMs);
+    } else if (!isWaiting) {
+      this.#stage.play();
+    }
   }
 
   pause(): void {
-    this.#set({ isPlaying: false });
-    this.#leaveLive();
+    this.#apply({ type: "pauseRequested" });
+    this.#resetFrameSpeed();
     this.#stage.pause();
   }
 
   toggle(): void {
-    if (this.#state.isPlaying) this.pause();
-    else this.play();
+    if (this.#state.isPlaying) {
+      this.pause();
+    } else {
+      this.play();
+    }
   }
 
   /** Shows a moment; what is not loaded is fetched from there on. */
   seek(toMs: number): void {
-    if (this.#state.startMs === 0) return;
-    this.#leaveLive();
-    this.#show(Math.min(Math.max(toMs, this.#state.startMs), this.#state.endMs));
+    const { startMs, endMs } = this.#state;
+    if (startMs === 0) {
+      return;
+    }
+    this.#apply({ type: "followingLeft" });
+    this.#resetFrameSpeed();
+    this.#show(Math.min(Math.max(toMs, startMs), endMs));
   }
 
   seekBy(stepMs: number): void {
-    this.seek((this.#wantedMs ?? this.#state.atMs) + stepMs);
+    this.seek((this.#state.wantedMs ?? this.#state.atMs) + stepMs);
   }
 
   setSpeed(speed: number): void {
-    this.#leaveLive();
-    this.#set({ speed });
+    this.#apply({ type: "speedChosen", speed });
     this.#setFrameSpeed(speed);
   }
 
   setSkipsPauses(skipsPauses: boolean): void {
-    this.#set({ skipsPauses });
+    this.#apply({ type: "skippingChosen", skipsPauses });
   }
 
   /** Shows a window only, or (null) the one in use at each moment. */
-  chooseWindow(chosenWindowId: string | null): void {
-    this.#set({ chosenWindowId });
+  chooseWindow(windowId: string | null): void {
+    this.#apply({ type: "windowChosen", windowId });
     this.#show(this.#state.atMs);
   }
 
   /** Goes to the newest moment of a live session and keeps to it. */
   jumpToLive(): void {
-    if (this.#state.live === null) return;
-    this.#set({ live: { ...this.#state.live, isFollowing: true }, isPlaying: true, speed: 1, isAtEnd: false });
+    if (this.#state.live === null) {
+      return;
+    }
+    this.#apply({ type: "followingBegun" });
     this.#setFrameSpeed(1);
     if (this.#feed.isOver) {
       this.#show(this.#feed.store.newestMs);
     } else {
-      this.#wantedMs = Infinity;
-      this.#set({ isWaiting: true });
+      this.#apply({ type: "newestRequested" });
       this.#feed.begin("newest");
     }
   }
@@ -194,116 +212,92 @@ export class Player {
     this.#feed.reconnectNow();
   }
 
-  async #load(): Promise<void> {
+  async #open(): Promise<void> {
     try {
-      await this.#fetchDetails();
+      await this.#loader.loadDetails();
     } catch (error) {
-      this.#fail(inWords(error));
+      this.#fail(problemOf(error));
       return;
     }
-    if (this.#abort.signal.aborted) return;
-    const { live, startMs } = this.#state;
-    const isFollowing = this.#options.follow === true && live !== null;
-    this.#set({
-      isPlaying: this.#options.autoPlay ?? true,
-      live: live === null ? null : { ...live, isFollowing },
-    });
-    if (isFollowing) {
-      this.#wantedMs = Infinity;
+    if (this.#loader.isClosed) {
+      return;
+    }
+    const { beginAtMs, follow, autoPlay } = this.#options;
+    const atMs = Math.max(this.#state.startMs, this.#sessionStartMs + (beginAtMs ?? 0));
+    const isLiveEdge = follow === true && this.#state.live !== null;
+    this.#apply({ type: "opened", atMs, isPlaying: autoPlay ?? true, isFollowing: isLiveEdge });
+    if (isLiveEdge) {
       this.#feed.begin("newest");
     } else {
-      this.#wantedMs = Math.max(startMs, this.#sessionStartMs + (this.#options.beginAtMs ?? 0));
-      this.#set({ atMs: this.#wantedMs });
-      this.#feed.begin({ atMs: this.#options.beginAtMs === undefined ? -Infinity : this.#wantedMs });
+      this.#feed.begin({ atMs: beginAtMs === undefined ? -Infinity : atMs });
     }
     try {
-      await this.#fetchInteractions();
+      await this.#loader.loadInteractions();
     } catch {
-      // The timeline then shows only what the chunks themselves say; the chunks' stream reports what is wrong.
+      // The timeline then shows only what the chunks themselves contain; the chunks' stream reports what is wrong.
     }
-    this.#refreshLater();
+    this.#loader.refreshWhile(() => this.#state.live !== null);
   }
 
   get #sessionStartMs(): number {
     return timeMs(this.#state.details?.session?.startTime);
   }
 
-  async #fetchDetails(): Promise<void> {
-    const details = await fetchDetails(this.#options.api, this.#options.sessionId, this.#abort.signal);
-    const session = details.session;
+  #takeDetails(details: GetSessionResponse): void {
+    const { session } = details;
     const firstMs = timeMs(session?.startTime);
     const { range } = this.#options;
-    const startMs = firstMs + (range?.startMs ?? 0);
-    const lastMs = firstMs + Math.min(range?.endMs ?? Infinity, lengthMs(session?.duration));
-    if (this.#state.details === null) this.#knowledge = new Knowledge(firstMs);
-    const isLive = session?.status === SessionStatus.LIVE && range?.endMs === undefined;
-    this.#set({
+    if (this.#state.details === null) {
+      this.#data = new SessionData(firstMs);
+    }
+    this.#apply({
+      type: "detailsLoaded",
       details,
-      startMs,
-      endMs: Math.max(startMs, lastMs, isLive ? this.#state.endMs : 0),
-      live: isLive ? (this.#state.live ?? { isFollowing: false, lagMs: null }) : this.#state.live,
+      startMs: firstMs + (range?.startMs ?? 0),
+      lastMs: firstMs + Math.min(range?.endMs ?? Infinity, lengthMs(session?.duration)),
+      isLive: session?.status === SessionStatus.LIVE && range?.endMs === undefined,
     });
     this.#recount();
   }
 
-  async #fetchInteractions(): Promise<void> {
-    const { api, sessionId } = this.#options;
-    for await (const { isListed, interactions } of fetchInteractions(api, sessionId, this.#abort.signal)) {
-      this.#knowledge.takeInteractions(isListed, interactions);
-      this.#set({ interactions: this.#knowledge.interactions });
-      this.#recount();
-    }
-  }
-
-  #refreshLater(): void {
-    if (this.#state.live === null || this.#abort.signal.aborted) return;
-    this.#refreshing = setTimeout(() => {
-      this.#fetchDetails()
-        .then(() => this.#fetchInteractions())
-        .catch(() => undefined) // the stream tells of what does not pass by itself
-        .finally(() => {
-          this.#refreshLater();
-        });
-    }, REFRESH_MS);
-  }
-
-  /** Shows a moment: in the stage if it holds it, in a new one if its chunks are there, else when they have come. */
+  /** Shows a moment: in the stage if it holds it, in a new one if its chunks are loaded, else when they have come. */
   #show(toMs: number): void {
-    this.#wantedMs = toMs;
-    this.#set({ atMs: Math.min(toMs, Math.max(this.#state.endMs, this.#feed.store.newestMs)), isAtEnd: false });
+    const isLoaded = this.#feed.covers(toMs);
+    this.#apply({ type: "momentRequested", toMs, newestMs: this.#feed.store.newestMs, isLoaded });
     this.#seekStart = performance.now();
-    if (!this.#feed.covers(toMs)) {
-      this.#set({ isWaiting: true });
+    if (!isLoaded) {
       this.#stage.pause();
       this.#feed.begin({ atMs: toMs });
     }
     this.#proceed();
   }
 
-  /** Shows what is waited for, if it can be shown by now. */
+  /** Shows the wanted moment, if it can be shown by now. */
   #proceed(): void {
-    const { phase, problem: found } = this.#state;
-    if (!this.#stage.isAttached || found !== null || phase === "failed") return;
-    if (this.#wantedMs === null) {
+    const { phase, problem: found, wantedMs, endMs, live, isPlaying } = this.#state;
+    if (!this.#stage.isAttached || found !== null || phase === "failed") {
+      return;
+    }
+    if (wantedMs === null) {
       this.#fill();
       return;
     }
-    const newestMs = this.#feed.store.newestMs;
-    const atMs = Math.min(this.#wantedMs, Math.max(this.#state.endMs, newestMs));
-    if (this.#wantedMs === Infinity ? !this.#feed.isOver : !this.#feed.covers(atMs)) return;
+    const atMs = Math.min(wantedMs, Math.max(endMs, this.#feed.store.newestMs));
+    if (wantedMs === Infinity ? !this.#feed.isOver : !this.#feed.covers(atMs)) {
+      return;
+    }
     const windowId = this.#windowFor(atMs);
     if (windowId === null) {
-      // The first picture of a session that has just begun is still on its way.
-      if (this.#feed.isOver && this.#state.live === null) {
-        this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
+      // The first picture of a session that has just begun is still to come.
+      if (this.#feed.isOver && live === null) {
+        this.#apply({ type: "pictureMissing" });
       }
       return;
     }
-    this.#wantedMs = null;
     // What is at exactly the last moment belongs to it.
-    const shownMs = atMs >= this.#state.endMs && !this.#isFollowing ? atMs + 1 : atMs;
-    this.#stage.show(this.#feed.store, windowId, shownMs, this.#state.isPlaying, this.#frameSpeed);
-    this.#set({ phase: "ready", atMs, windowId });
+    const shownMs = atMs >= endMs && !isFollowing(this.#state) ? atMs + 1 : atMs;
+    this.#stage.show(this.#feed.store, windowId, shownMs, isPlaying, this.#frameSpeed);
+    this.#apply({ type: "momentStaged", atMs, windowId });
     this.#feed.playhead(atMs);
   }
 
@@ -311,124 +305,145 @@ export class Player {
     const { chosenWindowId, segments, windowId } = this.#state;
     const shown = this.#feed.store.windowsAt(atMs);
     const wanted = chosenWindowId ?? windowAt(segments, atMs) ?? windowId;
-    if (wanted !== null && shown.includes(wanted)) return wanted;
+    if (wanted !== null && shown.includes(wanted)) {
+      return wanted;
+    }
     return chosenWindowId === null ? (shown[0] ?? null) : null;
   }
 
-  #heard(report: Report): void {
+  #onReport(report: Report): void {
     switch (report.type) {
       case "ready":
         break;
       case "shown":
-        if (!this.#stage.isCurrent(report.order)) break;
-        if (this.#wantedMs !== null) break;
-        performance.measure(SEEK_MEASURE, { start: this.#seekStart });
-        this.#set({ isWaiting: false });
-        this.#checkEnd(report.atMs);
+        if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
+          performance.measure(SEEK_MEASURE, { start: this.#seekStart });
+          this.#apply({ type: "momentShown" });
+          this.#checkEnd(report.atMs);
+        }
         break;
       case "time":
-        if (this.#stage.isCurrent(report.order) && this.#wantedMs === null) this.#moved(report.atMs);
+        if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
+          this.#onMoved(report.atMs);
+        }
         break;
       case "size":
-        this.#set({ viewport: { width: report.width, height: report.height } });
+        this.#apply({ type: "viewportChanged", width: report.width, height: report.height });
         break;
       case "facts":
-        this.#learn(report.stage, report.facts);
+        this.#takeFacts(report.stage, report.facts);
         break;
       case "fault":
-        if (report.fault === "no-snapshot") this.#set({ phase: "empty", isWaiting: false, isPlaying: false });
-        else this.#notice({ kind: "unreadable" });
+        if (report.fault === "no-snapshot") {
+          this.#apply({ type: "pictureMissing" });
+        } else {
+          this.#raise({ kind: "unreadable" });
+        }
         break;
     }
   }
 
-  /** Decides what comes next, some twenty times a second while it plays. */
-  #moved(atMs: number): void {
-    const { skipsPauses, pauses, live, windowId } = this.#state;
-    if (!this.#state.isPlaying) return;
-    this.#set({ atMs: this.#isFollowing ? atMs : Math.min(atMs, this.#state.endMs) });
-    if (live?.isFollowing === true) {
-      this.#set({ endMs: Math.max(this.#state.endMs, atMs) });
-      this.#set({ live: { ...live, lagMs: this.#lag.lagMs(atMs, Date.now()) } });
-    } else if (this.#checkEnd(atMs)) {
+  /** Decides what comes next, some twenty times per second while it plays. */
+  #onMoved(atMs: number): void {
+    if (!this.#state.isPlaying) {
+      return;
+    }
+    this.#apply({ type: "moved", atMs, lagMs: this.#lag.lagMs(atMs, Date.now()) });
+    if (!isFollowing(this.#state) && this.#checkEnd(atMs)) {
       return;
     }
     this.#feed.playhead(atMs);
     if (!this.#feed.covers(atMs)) {
-      this.#set({ isWaiting: true });
+      this.#apply({ type: "stalled" });
       this.#stage.pause();
       return;
     }
-    const pause = skipsPauses && !this.#isFollowing ? pauseAt(pauses, atMs) : undefined;
+    const { skipsPauses, pauses, windowId, endMs } = this.#state;
+    const pause = skipsPauses && !isFollowing(this.#state) ? pauseAt(pauses, atMs) : undefined;
     if (pause !== undefined && pause.toMs - atMs > ENOUGH_MS) {
-      this.#notice({ kind: "skipped", lengthMs: pause.toMs - atMs });
-      this.#show(Math.min(pause.toMs, this.#state.endMs));
+      this.#raise({ kind: "skipped", lengthMs: pause.toMs - atMs });
+      this.#show(Math.min(pause.toMs, endMs));
       return;
     }
     const wanted = this.#windowFor(atMs);
-    if (wanted !== null && wanted !== windowId) this.#show(atMs);
-    else if (this.#stage.isOutgrown(this.#feed.store, atMs)) this.#show(atMs);
-    else this.#fill();
-  }
-
-  /** Gives the stage what has come, and plays on where it waited. */
-  #fill(): void {
-    const { atMs, isWaiting, isPlaying, live } = this.#state;
-    this.#stage.fill(this.#feed.store, atMs);
-    if (this.#isFollowing && live !== null && isPlaying) {
-      const next = correction(this.#lag.placeMs(Date.now()), atMs);
-      if (next.kind === "jump") this.#show(next.toMs);
-      else this.#setFrameSpeed(next.speed);
-    } else if (isWaiting && this.#feed.covers(Math.min(atMs + ENOUGH_MS, this.#state.endMs))) {
-      this.#set({ isWaiting: false });
-      if (isPlaying) this.#stage.play();
+    const isOtherWindow = wanted !== null && wanted !== windowId;
+    if (isOtherWindow || this.#stage.isOutgrown(this.#feed.store, atMs)) {
+      this.#show(atMs);
+    } else {
+      this.#fill();
     }
   }
 
+  /** Gives the stage the chunks that have come, and resumes playing where it waited for them. */
+  #fill(): void {
+    const { atMs, isWaiting, isPlaying, endMs } = this.#state;
+    this.#stage.fill(this.#feed.store, atMs);
+    if (isFollowing(this.#state) && isPlaying) {
+      const next = correction(this.#lag.placeMs(Date.now()), atMs);
+      if (next.kind === "jump") {
+        this.#show(next.toMs);
+      } else {
+        this.#setFrameSpeed(next.speed);
+      }
+    } else if (isWaiting && this.#feed.covers(Math.min(atMs + ENOUGH_MS, endMs))) {
+      this.#apply({ type: "resumed" });
+      if (isPlaying) {
+        this.#stage.play();
+      }
+    }
+  }
+
+  /** Ends playing, or goes over to the live moments, where `atMs` is the end. Returns whether it is. */
   #checkEnd(atMs: number): boolean {
-    const { endMs, live, phase } = this.#state;
-    if (phase !== "ready" || this.#isFollowing || atMs < endMs || this.#wantedMs !== null) return false;
+    const { endMs, live, phase, wantedMs, isPlaying } = this.#state;
+    if (phase !== "ready" || isFollowing(this.#state) || atMs < endMs || wantedMs !== null) {
+      return false;
+    }
     if (live !== null) {
       // The end of what is recorded so far: from here on it is live.
-      if (this.#state.isPlaying) this.jumpToLive();
+      if (isPlaying) {
+        this.jumpToLive();
+      }
       return true;
     }
     this.#stage.pause();
-    this.#set({ atMs: endMs, isPlaying: false, isAtEnd: true });
+    this.#apply({ type: "endReached" });
     return true;
   }
 
-  #ended(end: FeedEnd): void {
+  #onEnd(end: FeedEnd): void {
     if (end === "deleted") {
       this.#stage.clear();
       this.#fail(
         problem("not-found", {
           title: "This session was deleted while you watched",
-          advice: "Somebody deleted it, or its retention ended. Nothing of it is left to show.",
+          advice: "It was deleted by a user, or its retention ended. Nothing of it is left to show.",
         }),
       );
       return;
     }
     if (end === "session-ended") {
-      this.#set({ live: null, endMs: Math.max(this.#feed.store.newestMs, this.#state.startMs) });
-      this.#notice({ kind: "session-ended" });
-      void this.#fetchDetails().catch(() => undefined); // what is shown stays as good as it was
+      this.#apply({ type: "sessionEnded", newestMs: this.#feed.store.newestMs });
+      this.#raise({ kind: "session-ended" });
+      void this.#loader.loadDetails().catch(() => undefined); // what is shown stays valid without
     }
     this.#extend();
     this.#proceed();
   }
 
-  #learn(stage: number, facts: ChunkFacts): void {
-    if (!this.#stage.learned(stage, facts)) return;
-    this.#knowledge.takeFacts(facts);
-    this.#gather();
+  #takeFacts(stage: number, facts: ChunkFacts): void {
+    if (this.#stage.learned(stage, facts)) {
+      this.#data.takeFacts(facts);
+      this.#gather();
+    }
   }
 
   /** Shows new rows and activity soon, together. */
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      this.#set({ consoleRows: this.#knowledge.consoleRows, networkRows: this.#knowledge.networkRows });
+      const { consoleRows, networkRows } = this.#data;
+      this.#apply({ type: "rowsRead", consoleRows, networkRows });
       this.#extend();
       this.#recount();
     }, GATHER_MS);
@@ -440,66 +455,67 @@ export class Player {
       windowId: window.windowId,
       fromMs: timeMs(window.startTime),
     }));
-    this.#set({
-      activityVersion: this.#state.activityVersion + 1,
-      pauses: this.#knowledge.pauses({ fromMs: startMs, toMs: endMs }),
-      segments: this.#knowledge.segments(windows),
+    this.#apply({
+      type: "activityCounted",
+      pauses: this.#data.pauses({ fromMs: startMs, toMs: endMs }),
+      segments: this.#data.segments(windows),
     });
   }
 
   /** A live session grows. */
   #extend(): void {
-    const { store } = this.#feed;
+    const { startMs, endMs } = this.#state;
     const rangeEndMs = this.#options.range?.endMs;
     const lastMs = rangeEndMs === undefined ? Infinity : this.#sessionStartMs + rangeEndMs;
-    this.#set({
-      endMs: Math.max(this.#state.endMs, Math.min(store.newestMs, lastMs)),
-      loaded: this.#feed.loaded(this.#state.startMs, this.#state.endMs),
+    this.#apply({
+      type: "loaded",
+      newestMs: Math.min(this.#feed.store.newestMs, lastMs),
+      loaded: this.#feed.loaded(startMs, endMs),
     });
   }
 
-  get #isFollowing(): boolean {
-    return this.#state.live?.isFollowing === true;
-  }
-
-  #leaveLive(): void {
-    const { live } = this.#state;
-    if (live?.isFollowing !== true) return;
-    this.#set({ live: { ...live, isFollowing: false } });
+  /** Plays at the chosen speed again, after following has changed it. */
+  #resetFrameSpeed(): void {
     this.#setFrameSpeed(this.#state.speed);
   }
 
   #setFrameSpeed(speed: number): void {
-    if (speed === this.#frameSpeed) return;
+    if (speed === this.#frameSpeed) {
+      return;
+    }
     this.#frameSpeed = speed;
     this.#stage.setSpeed(speed);
   }
 
-  #notice(notice: PlayerState["notice"]): void {
+  #raise(notice: Notice): void {
     clearTimeout(this.#noticing);
-    this.#set({ notice });
+    this.#apply({ type: "noticeRaised", notice });
     this.#noticing = setTimeout(() => {
-      this.#set({ notice: null });
-    }, 4_000);
+      this.#apply({ type: "noticeExpired" });
+    }, NOTICE_MS);
   }
 
   #fail(found: Problem): void {
-    if (this.#abort.signal.aborted || this.#state.problem !== null) return;
+    if (this.#loader.isClosed || this.#state.problem !== null) {
+      return;
+    }
     this.#feed.close();
-    if (found.mayRetry) this.#stage.pause();
-    else this.#stage.clear();
-    this.#set({
-      problem: found,
-      // What is loaded may still be looked at while the server is away, but not by who may not see it any more.
-      phase: this.#state.phase === "ready" && found.mayRetry ? "ready" : "failed",
-      isPlaying: false,
-      isWaiting: false,
-      live: null,
-    });
+    if (found.mayRetry) {
+      this.#stage.pause();
+    } else {
+      this.#stage.clear();
+    }
+    this.#apply({ type: "failed", problem: found });
   }
 
-  #set(change: Partial<PlayerState>): void {
-    this.#state = { ...this.#state, ...change };
-    for (const listener of this.#listeners) listener();
+  #apply(event: PlayerEvent): void {
+    const state = after(this.#state, event);
+    if (state === this.#state) {
+      return;
+    }
+    this.#state = state;
+    for (const listener of this.#listeners) {
+      listener();
+    }
   }
 }

@@ -1,4 +1,4 @@
-// What the player shows: one immutable value, replaced whenever something changes.
+// The player's state, and what leads from one state to the next. Pure: timers, streams and the frame are in player.ts.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
@@ -6,7 +6,7 @@ import type { StreamState } from "../sockets/stream";
 import type { Span, WindowSegment } from "./activity";
 import type { ConsoleRow, NetworkRow } from "./protocol";
 
-/** What is shown instead of a picture, or beside it. */
+/** A message shown over the picture for a few seconds. */
 export type Notice =
   | { kind: "skipped"; lengthMs: number }
   /** A part of the recording cannot be shown. */
@@ -18,16 +18,18 @@ export type Notice =
 export interface LiveState {
   /** Whether playing keeps to the newest moment. */
   isFollowing: boolean;
-  /** How far what is shown lies behind the visitor, in milliseconds; null: not known yet. */
+  /** Delay of the picture behind the visitor, in milliseconds; null: not known yet. */
   lagMs: number | null;
 }
 
+/** `empty`: the recording holds no picture. `failed`: a problem ended the player. */
+export type Phase = "loading" | "ready" | "empty" | "failed";
+
 export interface PlayerState {
-  /** `empty`: the recording holds no picture. */
-  phase: "loading" | "ready" | "empty" | "failed";
+  phase: Phase;
   problem: Problem | null;
   details: GetSessionResponse | null;
-  /** What a person reads of what the visitor did, in the order of time. */
+  /** Interactions listed in the panel, in the order of time. */
   interactions: readonly Interaction[];
   consoleRows: readonly ConsoleRow[];
   networkRows: readonly NetworkRow[];
@@ -38,9 +40,11 @@ export interface PlayerState {
   /** First and last moment that can be shown, in milliseconds since 1970 UTC. */
   startMs: number;
   endMs: number;
-  /** What is loaded. */
+  /** Part of the session that is loaded. */
   loaded: Span;
   atMs: number;
+  /** A moment to be shown as soon as its chunks are loaded; Infinity: the newest one; null: `atMs` is shown. */
+  wantedMs: number | null;
   isPlaying: boolean;
   /** Playing, or a picture, waits for chunks. */
   isWaiting: boolean;
@@ -59,6 +63,51 @@ export interface PlayerState {
   viewport: { width: number; height: number } | null;
 }
 
+/** What happens to a player: a command of its viewer, an answer of the server, a report of the frame. */
+export type PlayerEvent =
+  /** Details have been fetched, for the first time or again. `lastMs`: the latest moment that they allow to show. */
+  | { type: "detailsLoaded"; details: GetSessionResponse; startMs: number; lastMs: number; isLive: boolean }
+  /** The first details are there: the moment to begin at is chosen. */
+  | { type: "opened"; atMs: number; isPlaying: boolean; isFollowing: boolean }
+  | { type: "interactionsLoaded"; interactions: readonly Interaction[] }
+  | { type: "activityCounted"; pauses: readonly Span[]; segments: readonly WindowSegment[] }
+  | { type: "rowsRead"; consoleRows: readonly ConsoleRow[]; networkRows: readonly NetworkRow[] }
+  /** Chunks have been loaded; `newestMs`: the latest moment in them that may be shown. */
+  | { type: "loaded"; newestMs: number; loaded: Span }
+  | { type: "connectionChanged"; connection: StreamState }
+  | { type: "frameAttached" }
+  | { type: "viewportChanged"; width: number; height: number }
+  | { type: "playRequested" }
+  | { type: "pauseRequested" }
+  | { type: "speedChosen"; speed: number }
+  | { type: "skippingChosen"; skipsPauses: boolean }
+  | { type: "windowChosen"; windowId: string | null }
+  /** The playhead no longer keeps to the newest moment. */
+  | { type: "followingLeft" }
+  /** The playhead goes to the newest moment and keeps to it. */
+  | { type: "followingBegun" }
+  /** The newest moment is wanted, and its chunks are yet to come. */
+  | { type: "newestRequested" }
+  /** A moment is wanted; `newestMs`: the latest loaded moment; `isLoaded`: its chunks are there. */
+  | { type: "momentRequested"; toMs: number; newestMs: number; isLoaded: boolean }
+  /** The frame has been given the wanted moment. */
+  | { type: "momentStaged"; atMs: number; windowId: string }
+  /** The frame shows the wanted moment. */
+  | { type: "momentShown" }
+  /** Playing has come to `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
+  | { type: "moved"; atMs: number; lagMs: number | null }
+  /** Chunks at the playhead are missing. */
+  | { type: "stalled" }
+  | { type: "resumed" }
+  | { type: "endReached" }
+  /** A live session has ended; `newestMs`: its last moment. */
+  | { type: "sessionEnded"; newestMs: number }
+  /** There is no full snapshot to begin with. */
+  | { type: "pictureMissing" }
+  | { type: "noticeRaised"; notice: Notice }
+  | { type: "noticeExpired" }
+  | { type: "failed"; problem: Problem };
+
 export const SPEEDS = [0.5, 1, 2, 4, 8, 16] as const;
 
 export const INITIAL: PlayerState = {
@@ -75,6 +124,7 @@ export const INITIAL: PlayerState = {
   endMs: 0,
   loaded: { fromMs: 0, toMs: 0 },
   atMs: 0,
+  wantedMs: null,
   isPlaying: false,
   isWaiting: true,
   isAtEnd: false,
@@ -87,3 +137,131 @@ export const INITIAL: PlayerState = {
   notice: null,
   viewport: null,
 };
+
+/** Phases that may follow each phase. A live session without a picture gets one when its page sends a snapshot. */
+export const NEXT_PHASES: Readonly<Record<Phase, readonly Phase[]>> = {
+  loading: ["ready", "empty", "failed"],
+  ready: ["ready", "empty", "failed"],
+  empty: ["ready", "empty", "failed"],
+  failed: [],
+};
+
+/** Whether playing keeps to the newest moment. */
+export function isFollowing(state: PlayerState): boolean {
+  return state.live?.isFollowing === true;
+}
+
+/** Returns the state after an event; the same value where the event changes nothing. */
+export function after(state: PlayerState, event: PlayerEvent): PlayerState {
+  switch (event.type) {
+    case "detailsLoaded": {
+      const { details, startMs, lastMs, isLive } = event;
+      return {
+        ...state,
+        details,
+        startMs,
+        endMs: Math.max(startMs, lastMs, isLive ? state.endMs : 0),
+        live: isLive ? (state.live ?? { isFollowing: false, lagMs: null }) : state.live,
+      };
+    }
+    case "opened":
+      return event.isFollowing
+        ? { ...following(state, true), isPlaying: event.isPlaying, wantedMs: Infinity }
+        : { ...following(state, false), isPlaying: event.isPlaying, wantedMs: event.atMs, atMs: event.atMs };
+    case "interactionsLoaded":
+      return { ...state, interactions: event.interactions };
+    case "activityCounted":
+      return {
+        ...state,
+        activityVersion: state.activityVersion + 1,
+        pauses: event.pauses,
+        segments: event.segments,
+      };
+    case "rowsRead":
+      return { ...state, consoleRows: event.consoleRows, networkRows: event.networkRows };
+    case "loaded":
+      return { ...state, endMs: Math.max(state.endMs, event.newestMs), loaded: event.loaded };
+    case "connectionChanged":
+      return { ...state, connection: event.connection };
+    case "frameAttached":
+      // A new frame is blank: what was shown is to be shown again.
+      return state.phase === "ready" ? { ...state, wantedMs: state.atMs } : state;
+    case "viewportChanged":
+      return { ...state, viewport: { width: event.width, height: event.height } };
+    case "playRequested":
+      return state.phase === "ready" ? { ...state, isPlaying: true } : state;
+    case "pauseRequested":
+      return { ...following(state, false), isPlaying: false };
+    case "speedChosen":
+      return { ...following(state, false), speed: event.speed };
+    case "skippingChosen":
+      return { ...state, skipsPauses: event.skipsPauses };
+    case "windowChosen":
+      return { ...state, chosenWindowId: event.windowId };
+    case "followingLeft":
+      return following(state, false);
+    case "followingBegun":
+      return state.live === null ? state : { ...following(state, true), isPlaying: true, speed: 1, isAtEnd: false };
+    case "newestRequested":
+      return { ...state, wantedMs: Infinity, isWaiting: true };
+    case "momentRequested":
+      return {
+        ...state,
+        wantedMs: event.toMs,
+        atMs: Math.min(event.toMs, Math.max(state.endMs, event.newestMs)),
+        isAtEnd: false,
+        isWaiting: state.isWaiting || !event.isLoaded,
+      };
+    case "momentStaged":
+      return entered(state, "ready", { wantedMs: null, atMs: event.atMs, windowId: event.windowId });
+    case "momentShown":
+      return { ...state, isWaiting: false };
+    case "moved":
+      return moved(state, event.atMs, event.lagMs);
+    case "stalled":
+      return { ...state, isWaiting: true };
+    case "resumed":
+      return { ...state, isWaiting: false };
+    case "endReached":
+      return { ...state, atMs: state.endMs, isPlaying: false, isAtEnd: true };
+    case "sessionEnded":
+      return { ...state, live: null, endMs: Math.max(event.newestMs, state.startMs) };
+    case "pictureMissing":
+      return entered(state, "empty", { isWaiting: false, isPlaying: false });
+    case "noticeRaised":
+      return { ...state, notice: event.notice };
+    case "noticeExpired":
+      return state.notice === null ? state : { ...state, notice: null };
+    case "failed":
+      return failed(state, event.problem);
+  }
+}
+
+/** Returns the state in another phase; unchanged where that phase cannot follow. */
+function entered(state: PlayerState, phase: Phase, change: Partial<PlayerState>): PlayerState {
+  return NEXT_PHASES[state.phase].includes(phase) ? { ...state, ...change, phase } : state;
+}
+
+function following(state: PlayerState, wanted: boolean): PlayerState {
+  const { live } = state;
+  return live === null || live.isFollowing === wanted ? state : { ...state, live: { ...live, isFollowing: wanted } };
+}
+
+function moved(state: PlayerState, atMs: number, lagMs: number | null): PlayerState {
+  if (!state.isPlaying) {
+    return state;
+  }
+  if (state.live?.isFollowing !== true) {
+    return { ...state, atMs: Math.min(atMs, state.endMs) };
+  }
+  return { ...state, atMs, endMs: Math.max(state.endMs, atMs), live: { isFollowing: true, lagMs } };
+}
+
+/** The first problem stays. What is loaded may still be looked at while a problem may pass, but not without access. */
+function failed(state: PlayerState, problem: Problem): PlayerState {
+  if (state.problem !== null) {
+    return state;
+  }
+  const phase = state.phase === "ready" && problem.mayRetry ? "ready" : "failed";
+  return entered(state, phase, { problem, isPlaying: false, isWaiting: false, live: null });
+}

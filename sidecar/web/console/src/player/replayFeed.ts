@@ -138,7 +138,9 @@ export class ReplayFeed {
       },
       onState: (state) => {
         events.onConnection(state);
-        if (state.kind === "failed") events.onProblem(state.problem);
+        if (state.kind === "failed") {
+          events.onProblem(state.problem);
+        }
       },
     });
     this.#stream = stream;
@@ -173,9 +175,13 @@ export class ReplayFeed {
   /** How far the run is. A window of which nothing came was over before the run began, or is yet to come. */
   #positions(): [string, number][] {
     const received = this.#store.positions();
-    if (received.size === 0) return [];
+    if (received.size === 0) {
+      return [];
+    }
     for (const [windowId, { lastSeq, endMs }] of this.#windowEnds) {
-      if (!received.has(windowId) && endMs < this.#fromMs) received.set(windowId, lastSeq);
+      if (!received.has(windowId) && endMs < this.#fromMs) {
+        received.set(windowId, lastSeq);
+      }
     }
     return [...received];
   }
@@ -188,7 +194,9 @@ export class ReplayFeed {
         for (const window of message.value.windows) {
           this.#windowEnds.set(window.windowId, { lastSeq: Number(window.lastSeq), endMs: ms(window.endTime) });
         }
-        if (!this.#hasHeader && this.#start === "newest") this.#fromMs = ms(message.value.session?.endTime);
+        if (!this.#hasHeader && this.#start === "newest") {
+          this.#fromMs = ms(message.value.session?.endTime);
+        }
         this.#hasHeader = true;
         events.onHeader(message.value);
         break;
@@ -204,7 +212,9 @@ export class ReplayFeed {
           // Its own copy: the message's bytes are a view of a whole frame.
           payload: value.payload.slice(),
         };
-        if (this.#store.add(chunk)) events.onChunk(chunk);
+        if (this.#store.add(chunk)) {
+          events.onChunk(chunk);
+        }
         this.#holdIfFull();
         break;
       }
@@ -222,8 +232,12 @@ export class ReplayFeed {
   }
 
   #holdIfFull(): void {
-    if (this.#store.bytes < BUDGET_BYTES / 2) return;
-    if (this.#store.bytesAfter(this.#playheadMs) < BUDGET_BYTES / 2) return;
+    if (this.#store.bytes < BUDGET_BYTES / 2) {
+      return;
+    }
+    if (this.#store.bytesAfter(this.#playheadMs) < BUDGET_BYTES / 2) {
+      return;
+    }
     this.#isHeld = true;
     // A live session goes on while somebody looks at one of its moments for an hour.
     this.#isOver = false;

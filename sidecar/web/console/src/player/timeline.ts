@@ -63,7 +63,9 @@ const MOST_WORDS = 6;
 
 /** Returns where a moment lies between 0 and 100 percent of a span. */
 export function percentAt(timeAtMs: number, startMs: number, endMs: number): number {
-  if (endMs <= startMs) return 0;
+  if (endMs <= startMs) {
+    return 0;
+  }
   return Math.min(100, Math.max(0, ((timeAtMs - startMs) / (endMs - startMs)) * 100));
 }
 
@@ -72,7 +74,9 @@ export function histogramPath(counts: readonly number[]): string {
   const most = Math.max(1, ...counts);
   // The root, so that quiet parts are still seen beside busy ones.
   const bars = counts.map((value, bin) => {
-    if (value === 0) return "";
+    if (value === 0) {
+      return "";
+    }
     const height = Math.max(8, Math.sqrt(value / most) * 100);
     return `M${bin} 100V${(100 - height).toFixed(1)}h.8V100z`;
   });

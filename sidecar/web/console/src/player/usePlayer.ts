@@ -10,7 +10,9 @@ const nothing = (): (() => void) => () => undefined;
 /** Returns the player. */
 export function usePlayer(): Player {
   const player = use(PlayerContext);
-  if (player === null) throw new Error("there is no player here");
+  if (player === null) {
+    throw new Error("there is no player here");
+  }
   return player;
 }
 

@@ -5,15 +5,15 @@ import { FilterIcon } from "../ui/icons";
 import styles from "./FilterBar.module.css";
 import {
   DEVICES,
+  type Filters,
   inOrder,
   isFiltered,
   isSince,
   NO_FILTERS,
   ORDERS,
+  type Since,
   SINCE,
   STATUSES,
-  type Filters,
-  type Since,
 } from "./filters";
 
 interface FilterBarProps {
@@ -214,7 +214,9 @@ export function OrderSelect({ filters, onChange }: FilterBarProps) {
 }
 
 function atLeast(seconds: number): string {
-  if (seconds === 0) return "Any length";
+  if (seconds === 0) {
+    return "Any length";
+  }
   return seconds < 60 ? `${seconds} s or longer` : `${Math.round(seconds / 6) / 10} min or longer`;
 }
 
@@ -233,7 +235,9 @@ function TextField({ label, value, onChange }: FieldProps) {
     setText(value);
   }, [value]);
   useEffect(() => {
-    if (text === value) return undefined;
+    if (text === value) {
+      return undefined;
+    }
     const timer = setTimeout(() => {
       onChange(text.trim());
     }, TYPING_MS);

@@ -8,7 +8,7 @@ import { STATUS } from "../format/enums";
 import { ago, duration, fullDate } from "../format/time";
 import { lengthMs, timeMs } from "../player/details";
 import { LiveBadge } from "../ui/Badge";
-import { actorText, deviceText } from "./sessionWords";
+import { actorText, deviceText } from "./sessionLabels";
 import styles from "./SessionTable.module.css";
 import { TroubleBadges } from "./TroubleBadges";
 

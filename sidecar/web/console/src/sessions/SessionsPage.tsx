@@ -7,10 +7,10 @@ import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Skeleton, Spinner } from "../ui/Loading";
 import { FilterBar, OrderSelect } from "./FilterBar";
-import { filtersOf, isFiltered, NO_FILTERS, queryOf, type Filters } from "./filters";
+import { type Filters, filtersOf, isFiltered, NO_FILTERS, queryOf } from "./filters";
 import { HowToRecord } from "./HowToRecord";
-import { SessionTable } from "./SessionTable";
 import styles from "./SessionsPage.module.css";
+import { SessionTable } from "./SessionTable";
 import { useSessions } from "./useSessions";
 
 /** All sessions of the project, filtered as the address says. */
@@ -91,10 +91,14 @@ function Sentinel({ onSeen }: { onSeen: () => void }) {
   const element = useRef<HTMLSpanElement>(null);
   useEffect(() => {
     const target = element.current;
-    if (target === null) return undefined;
+    if (target === null) {
+      return undefined;
+    }
     const observer = new IntersectionObserver(
       ([entry]) => {
-        if (entry?.isIntersecting === true) onSeen();
+        if (entry?.isIntersecting === true) {
+          onSeen();
+        }
       },
       { rootMargin: "400px" },
     );

@@ -1,6 +1,6 @@
 import type { Totals } from "@contract/recording/v1/session_pb";
 import { Badge } from "../ui/Badge";
-import { troublesOf } from "./sessionWords";
+import { troublesOf } from "./sessionLabels";
 
 /** What troubled the visitor, a badge a kind; nothing where there was no trouble. */
 export function TroubleBadges({ totals }: { totals: Totals | undefined }) {

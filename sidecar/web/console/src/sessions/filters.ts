@@ -105,7 +105,9 @@ export function filtersOf(query: URLSearchParams): Filters {
 export function queryOf(filters: Filters): URLSearchParams {
   const query = new URLSearchParams();
   const put = (name: string, value: string): void => {
-    if (value !== "") query.set(name, value);
+    if (value !== "") {
+      query.set(name, value);
+    }
   };
   put("since", filters.since ?? "");
   put("from", filters.from);
@@ -118,7 +120,9 @@ export function queryOf(filters: Filters): URLSearchParams {
   put("rage", filters.hasRageClicks ? "1" : "");
   put("dead", filters.hasDeadClicks ? "1" : "");
   put("errors", filters.hasErrors ? "1" : "");
-  if (filters.order !== SessionOrder.NEWEST_FIRST) put("order", namesOf([filters.order], ORDERS));
+  if (filters.order !== SessionOrder.NEWEST_FIRST) {
+    put("order", namesOf([filters.order], ORDERS));
+  }
   return query;
 }
 
@@ -130,13 +134,27 @@ export function filterMessage(filters: Filters, nowMs: number): SessionFilter {
     deviceTypes: [...filters.devices],
     statuses: [...filters.statuses],
   });
-  if (filters.since !== null) message.startTime = timestampFromMs(nowMs - SINCE[filters.since]);
-  if (filters.from !== "") message.startTime = timestampFromMs(dayStartMs(filters.from, 0));
-  if (filters.to !== "") message.endTime = timestampFromMs(dayStartMs(filters.to, 1));
-  if (filters.minSeconds > 0) message.minDuration = durationFromMs(filters.minSeconds * 1000);
-  if (filters.hasRageClicks) message.hasRageClicks = true;
-  if (filters.hasDeadClicks) message.hasDeadClicks = true;
-  if (filters.hasErrors) message.hasErrors = true;
+  if (filters.since !== null) {
+    message.startTime = timestampFromMs(nowMs - SINCE[filters.since]);
+  }
+  if (filters.from !== "") {
+    message.startTime = timestampFromMs(dayStartMs(filters.from, 0));
+  }
+  if (filters.to !== "") {
+    message.endTime = timestampFromMs(dayStartMs(filters.to, 1));
+  }
+  if (filters.minSeconds > 0) {
+    message.minDuration = durationFromMs(filters.minSeconds * 1000);
+  }
+  if (filters.hasRageClicks) {
+    message.hasRageClicks = true;
+  }
+  if (filters.hasDeadClicks) {
+    message.hasDeadClicks = true;
+  }
+  if (filters.hasErrors) {
+    message.hasErrors = true;
+  }
   return message;
 }
 

@@ -1,7 +1,7 @@
 import type { Session } from "@contract/recording/v1/session_pb";
 import { useCallback, useEffect, useRef, useState } from "react";
 import { useApi } from "../api/context";
-import { inWords, type Problem } from "../api/errors";
+import { type Problem, problemOf } from "../api/errors";
 import { filterMessage, type Filters } from "./filters";
 
 const PAGE_SIZE = 50;
@@ -36,7 +36,9 @@ export function useSessions(filters: Filters): SessionList {
       running.current?.abort();
       const abort = new AbortController();
       running.current = abort;
-      if (token === "") beganMs.current = Date.now();
+      if (token === "") {
+        beganMs.current = Date.now();
+      }
       setIsLoading(true);
       setProblem(null);
       try {
@@ -49,12 +51,16 @@ export function useSessions(filters: Filters): SessionList {
           },
           { signal: abort.signal },
         );
-        if (abort.signal.aborted) return;
+        if (abort.signal.aborted) {
+          return;
+        }
         setSessions((known) => (token === "" ? answer.sessions : joined(known, answer.sessions)));
         setPageToken(answer.nextPageToken === "" ? null : answer.nextPageToken);
       } catch (error) {
-        if (abort.signal.aborted) return;
-        setProblem(inWords(error));
+        if (abort.signal.aborted) {
+          return;
+        }
+        setProblem(problemOf(error));
       }
       setIsLoading(false);
     },
@@ -76,7 +82,9 @@ export function useSessions(filters: Filters): SessionList {
     hasMore: pageToken !== null,
     problem,
     more: useCallback(() => {
-      if (!isLoading && pageToken !== null) void fetchPage(pageToken);
+      if (!isLoading && pageToken !== null) {
+        void fetchPage(pageToken);
+      }
     }, [fetchPage, isLoading, pageToken]),
     refresh: useCallback(() => {
       setRound((count) => count + 1);

@@ -2,13 +2,13 @@ import { useState, type SyntheticEvent } from "react";
 import type { CreateShareLinkResponse } from "@contract/share/v1/share_service_pb";
 import { useApi } from "../api/context";
 import { violationsOf } from "../api/details";
-import { inWords } from "../api/errors";
+import { problemOf } from "../api/errors";
 import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
-import { type Draft, EMPTY_DRAFT, FIELD_OF, type Field as Name, type Problems, requestOf } from "./draft";
+import { type Draft, EMPTY_DRAFT, type Field as Name, FIELD_OF, type Problems, requestOf } from "./draft";
 import { LIFETIME_UNITS, LIFETIMES, type LifetimeUnit } from "./lifetime";
 import styles from "./NewLinkForm.module.css";
-import { offsetWords } from "./offset";
+import { offsetText } from "./offset";
 
 interface NewLinkFormProps {
   sessionId: string;
@@ -36,7 +36,7 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
       return name === undefined ? [] : [[name, sentence(description)] as const];
     });
     setProblems(Object.fromEntries(known));
-    const problem = inWords(error);
+    const problem = problemOf(error);
     setFailure(
       known.length > 0 && known.length === violations.length ? undefined : `${problem.title}. ${problem.advice}`,
     );
@@ -77,7 +77,7 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
         size="small"
         aria-label={field === "start" ? "Current time as start" : "Current time as end"}
         onClick={() => {
-          change({ [field]: offsetWords(currentMs()) }, field);
+          change({ [field]: offsetText(currentMs()) }, field);
         }}
       >
         Current time

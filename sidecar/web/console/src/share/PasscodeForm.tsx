@@ -22,7 +22,9 @@ export function PasscodeForm({ problem, waitUntilMs, busy, onEnter }: PasscodeFo
 
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
-    if (isReady) onEnter(passcode);
+    if (isReady) {
+      onEnter(passcode);
+    }
   };
 
   return (

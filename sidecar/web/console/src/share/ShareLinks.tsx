@@ -2,7 +2,7 @@ import { useState } from "react";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ShareLink } from "@contract/share/v1/share_link_pb";
 import { useApi } from "../api/context";
-import { inWords } from "../api/errors";
+import { problemOf } from "../api/errors";
 import type { Call } from "../api/useCall";
 import { date } from "../format/time";
 import { Button } from "../ui/Button";
@@ -59,7 +59,7 @@ function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => voi
       await share.revokeShareLink({ shareLinkId: link.shareLinkId });
       onRevoked();
     } catch (error) {
-      const { title, advice } = inWords(error);
+      const { title, advice } = problemOf(error);
       setProblem(`${title}. ${advice}`);
       setStep("shown");
     }

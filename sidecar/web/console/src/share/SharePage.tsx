@@ -45,7 +45,9 @@ function Visited({ token }: { token: string }) {
   useEffect(() => {
     void share.open();
     const lookAgain = () => {
-      if (document.visibilityState === "visible") look();
+      if (document.visibilityState === "visible") {
+        look();
+      }
     };
     document.addEventListener("visibilitychange", lookAgain);
     window.addEventListener("online", lookAgain);

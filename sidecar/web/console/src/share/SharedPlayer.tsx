@@ -3,7 +3,7 @@ import type { Problem } from "../api/errors";
 import { date } from "../format/time";
 import { SessionPlayer } from "../player/SessionPlayer";
 import { ErrorNotice } from "../ui/ErrorNotice";
-import { partWords } from "./facts";
+import { partLabel } from "./facts";
 import type { Grant } from "./grant";
 import styles from "./SharedPlayer.module.css";
 
@@ -22,7 +22,7 @@ export function SharedPlayer({
   onEnd,
 }: SharedPlayerProps) {
   const range = useMemo(() => ({ startMs, endMs }), [startMs, endMs]);
-  const part = partWords(startMs, endMs);
+  const part = partLabel(startMs, endMs);
   const problemView = useCallback(
     (problem: Problem, retry: () => void) => <Interrupted problem={problem} onRetry={retry} onEnd={onEnd} />,
     [onEnd],
@@ -31,7 +31,7 @@ export function SharedPlayer({
     <div className={styles.shared}>
       <p className={styles.facts}>
         {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {date(linkEndsMs)}
-        {viewsLeft === undefined ? "" : `, and can be opened ${timesWords(viewsLeft)}`}.
+        {viewsLeft === undefined ? "" : `, and can be opened ${timesLabel(viewsLeft)}`}.
       </p>
       {warning === undefined ? null : (
         <p className={styles.warning} role="status">
@@ -55,7 +55,7 @@ function Interrupted({ problem, onRetry, onEnd }: InterruptedProps) {
   return <ErrorNotice problem={{ ...problem, mayRetry: true }} onRetry={onRetry} />;
 }
 
-function timesWords(views: number): string {
+function timesLabel(views: number): string {
   switch (views) {
     case 0:
       return "no more (reloading this page is no view)";

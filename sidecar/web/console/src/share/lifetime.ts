@@ -28,7 +28,7 @@ export function lifetimeMs(amount: string, unit: LifetimeUnit): number | undefin
 }
 
 /** Returns a length of time in its two largest units, such as "2 days 3 hours" or "under a minute". */
-export function leftWords(milliseconds: number): string {
+export function timeLeftLabel(milliseconds: number): string {
   let rest = Math.floor(milliseconds / 60_000);
   if (rest < 1) {
     return "under a minute";
@@ -49,7 +49,7 @@ export function leftWords(milliseconds: number): string {
 }
 
 /** Returns a waiting time, rounded up, such as "8 s" or "2 min". */
-export function waitWords(milliseconds: number): string {
+export function waitLabel(milliseconds: number): string {
   const seconds = Math.max(1, Math.ceil(milliseconds / 1000));
   return seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`;
 }

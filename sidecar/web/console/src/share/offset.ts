@@ -14,7 +14,7 @@ export function parseOffset(text: string): number | undefined {
 }
 
 /** Returns a moment as `parseOffset` reads it, to a tenth of a second: "1:23", "0:07.5". */
-export function offsetWords(milliseconds: number): string {
+export function offsetText(milliseconds: number): string {
   const tenths = Math.max(0, Math.round(milliseconds / 100));
   const total = Math.floor(tenths / 10);
   const hours = Math.floor(total / 3600);

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { waitWords } from "./lifetime";
+import { waitLabel } from "./lifetime";
 
 /** Returns how long there is still to wait, such as "8 s", counting down; undefined: not any more. */
 export function useWait(untilMs: number | undefined): string | undefined {
@@ -19,5 +19,5 @@ export function useWait(untilMs: number | undefined): string | undefined {
       clearInterval(timer);
     };
   }, [untilMs]);
-  return untilMs === undefined || now >= untilMs ? undefined : waitWords(untilMs - now);
+  return untilMs === undefined || now >= untilMs ? undefined : waitLabel(untilMs - now);
 }

@@ -1,12 +1,12 @@
 import { useRouteError } from "react-router";
 import { Button } from "../ui/Button";
 import { ErrorNotice } from "../ui/ErrorNotice";
-import { failureInWords } from "./failure";
+import { failureOf } from "./failure";
 import { useTitle } from "./Page";
 
 /** What is shown in the place of a page that threw, or whose files are gone. */
 export function FailedPage() {
-  const failure = failureInWords(useRouteError());
+  const failure = failureOf(useRouteError());
   useTitle(failure.title);
   return (
     <ErrorNotice problem={failure}>

@@ -4,7 +4,7 @@ import { problem, type Problem } from "../api/errors";
 const NOT_LOADED = /dynamically imported module|importing a module|preload css/i;
 
 /** Returns what made a page fail: its files are gone when Afterimage was updated since the tab was opened. */
-export function failureInWords(error: unknown): Problem {
+export function failureOf(error: unknown): Problem {
   if (error instanceof Error && NOT_LOADED.test(error.message)) {
     return problem("unavailable", {
       title: "This page could not be loaded",

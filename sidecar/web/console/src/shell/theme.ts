@@ -13,13 +13,19 @@ export function storedTheme(): Theme {
 /** Shows the page in the theme that was chosen. */
 export function applyStoredTheme(): void {
   const theme = storedTheme();
-  if (theme === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = theme;
+  if (theme === "system") {
+    delete document.documentElement.dataset.theme;
+  } else {
+    document.documentElement.dataset.theme = theme;
+  }
 }
 
 /** Chooses a theme and shows it. */
 export function chooseTheme(theme: Theme): void {
-  if (theme === "system") localStorage.removeItem(KEY);
-  else localStorage.setItem(KEY, theme);
+  if (theme === "system") {
+    localStorage.removeItem(KEY);
+  } else {
+    localStorage.setItem(KEY, theme);
+  }
   applyStoredTheme();
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState, type SyntheticEvent } from "react";
 import { useLocation, useNavigate, useSearchParams } from "react-router";
 import { createApi } from "../api/api";
-import { inWords, type Problem } from "../api/errors";
+import { type Problem, problemOf } from "../api/errors";
 import { pathAfterSignIn } from "../api/signOut";
 import { type Identity, readIdentity, storedIdentity, storeToken } from "../api/token";
 import { Brand } from "../shell/Brand";
@@ -33,7 +33,7 @@ export function SignInPage() {
     try {
       await createApi({ token: () => candidate }).audit.listSessions({ pageSize: 1 });
     } catch (error) {
-      setFault(refusal(inWords(error)));
+      setFault(refusal(problemOf(error)));
       setIsAsking(false);
       return;
     }
@@ -45,7 +45,9 @@ export function SignInPage() {
   // while this page is open: a browser does not load an address again of which only the fragment differs.
   useEffect(() => {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
-    if (given === null) return;
+    if (given === null) {
+      return;
+    }
     void navigate({ pathname: location.pathname, search: location.search }, { replace: true });
     const present = storedIdentity();
     const next = readIdentity(given);
@@ -54,7 +56,9 @@ export function SignInPage() {
       // Anybody can send a link. It must not change unseen who somebody is here.
       setToken(given);
       setOtherAccount(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
-    } else void signIn(given);
+    } else {
+      void signIn(given);
+    }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- for each fragment once
   }, [location.hash]);
 
@@ -90,7 +94,9 @@ export function SignInPage() {
               setFault(null);
             }}
             onKeyDown={(event) => {
-              if (event.key === "Enter" && !event.shiftKey) submit(event);
+              if (event.key === "Enter" && !event.shiftKey) {
+                submit(event);
+              }
             }}
             rows={4}
             spellCheck={false}

@@ -1,29 +1,30 @@
-// Why a stream ended: the sidecar's close codes (docs/websocket.md) as what to do next.
+// The meaning of a stream's end: close codes of the sidecar (docs/websocket.md) mapped to the next step.
+import { CloseCode } from "@contract/close_codes";
 import { problem, type Problem } from "../api/errors";
 
-/** What an end means: it is complete, it may come back, or it will not. */
+/** Meaning of an end: complete, temporary, or permanent. */
 export type Outcome =
   { kind: "done" } | { kind: "retry"; problem: Problem; afterMs?: number } | { kind: "failed"; problem: Problem };
 
-/** Returns what a close frame means. */
+/** Returns the meaning of a close frame. */
 export function outcomeOfClose(code: number): Outcome {
   switch (code) {
-    case 1000:
+    case CloseCode.DONE:
       return { kind: "done" };
-    case 4400:
+    case CloseCode.BAD_MESSAGE:
       return { kind: "failed", problem: problem("bad-request") };
-    case 4401:
+    case CloseCode.UNAUTHENTICATED:
       return { kind: "failed", problem: problem("signed-out") };
-    case 4403:
+    case CloseCode.FORBIDDEN:
       return { kind: "failed", problem: problem("forbidden") };
-    case 4404:
+    case CloseCode.NOT_FOUND:
       return { kind: "failed", problem: problem("not-found") };
-    case 4409:
-    case 4413:
+    case CloseCode.SUPERSEDED:
+    case CloseCode.TOO_LARGE:
       return { kind: "failed", problem: problem("bad-request") };
-    case 4429:
+    case CloseCode.RATE_LIMITED:
       return { kind: "retry", problem: problem("busy") };
-    case 4500:
+    case CloseCode.INTERNAL:
       return { kind: "retry", problem: problem("internal") };
     default:
       return { kind: "retry", problem: problem("unavailable") };
@@ -31,8 +32,8 @@ export function outcomeOfClose(code: number): Outcome {
 }
 
 /**
- * Returns what the status of the same path means, asked with fetch after an upgrade failed: a browser tells a page
- * nothing about why it was refused. 426 says that the upgrade would have been let in.
+ * Returns the meaning of the status of the same path, requested with fetch after an upgrade failed: a browser hides the
+ * reason of a refused upgrade from the page. 426 means that the upgrade would have been accepted.
  */
 export function outcomeOfStatus(status: number, retryAfterS: number | null): Outcome {
   switch (status) {

@@ -1,10 +1,11 @@
 // A stream of the contract over a WebSocket: the request goes out first, messages come in until it ends. What breaks is
 // opened again after a backoff, with a request that says how far the reader is.
 import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
+import { CloseCode } from "@contract/close_codes";
 import type { Credentials } from "../api/api";
-import { problem, type Problem } from "../api/errors";
-import { backoffMs, DEFAULT_BACKOFF, type BackoffLimits } from "./backoff";
-import { outcomeOfClose, outcomeOfStatus, type Outcome } from "./closing";
+import { type Problem, problem } from "../api/errors";
+import { type BackoffLimits, backoffMs, DEFAULT_BACKOFF } from "./backoff";
+import { type Outcome, outcomeOfClose, outcomeOfStatus } from "./closing";
 
 /** Where a stream is. `waiting` and `connecting` come back by themselves; `done` and `failed` are final. */
 export type StreamState =
@@ -37,7 +38,6 @@ export interface Stream {
 }
 
 const SUBPROTOCOL = "afterimage.v1";
-const TOKEN_ENDED = 4401;
 
 /** A connection that held for so long was good: the next failure counts as the first. Milliseconds. */
 const STEADY_MS = 5_000;
@@ -59,7 +59,9 @@ export function openStream<Request extends DescMessage, Response extends DescMes
   };
 
   const end = (outcome: Outcome): void => {
-    if (closed) return;
+    if (closed) {
+      return;
+    }
     if (outcome.kind === "done") {
       become({ kind: "done" });
     } else if (outcome.kind === "failed") {
@@ -97,18 +99,27 @@ export function openStream<Request extends DescMessage, Response extends DescMes
       become({ kind: "open" });
     };
     connection.onmessage = (event: MessageEvent<ArrayBuffer>) => {
-      if (socket !== connection) return;
+      if (socket !== connection) {
+        return;
+      }
       options.onMessage(fromBinary(options.response, new Uint8Array(event.data)));
     };
     connection.onclose = (event) => {
-      if (socket !== connection) return;
+      if (socket !== connection) {
+        return;
+      }
       socket = null;
       if (openedMs > 0) {
-        if (Date.now() - openedMs >= STEADY_MS) failures = 0;
+        if (Date.now() - openedMs >= STEADY_MS) {
+          failures = 0;
+        }
         // The token that this connection began with has ended; a share link's was renewed in the meantime.
-        const isRenewed = event.code === TOKEN_ENDED && options.credentials.token() !== token;
-        if (isRenewed) connect();
-        else end(outcomeOfClose(event.code));
+        const isRenewed = event.code === CloseCode.UNAUTHENTICATED && options.credentials.token() !== token;
+        if (isRenewed) {
+          connect();
+        } else {
+          end(outcomeOfClose(event.code));
+        }
       } else {
         void whyRefused(options.path, token).then(end);
       }
@@ -125,10 +136,12 @@ export function openStream<Request extends DescMessage, Response extends DescMes
       clearTimeout(timer);
       const connection = socket;
       socket = null;
-      connection?.close(1000);
+      connection?.close(CloseCode.DONE);
     },
     reconnectNow() {
-      if (!closed && state.kind === "waiting") connect();
+      if (!closed && state.kind === "waiting") {
+        connect();
+      }
     },
   };
 }

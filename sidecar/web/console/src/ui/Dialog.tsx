@@ -23,7 +23,9 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
     return () => {
       element?.close();
       // A dialog that is taken off the page does not give the focus back by itself.
-      if (before instanceof HTMLElement) before.focus();
+      if (before instanceof HTMLElement) {
+        before.focus();
+      }
     };
   }, []);
 
@@ -37,7 +39,9 @@ export function Dialog({ title, onClose, children, actions }: DialogProps) {
         onClose();
       }}
       onMouseDown={(event) => {
-        if (event.target === dialog.current) onClose();
+        if (event.target === dialog.current) {
+          onClose();
+        }
       }}
     >
       <div className={styles.body}>

@@ -9,7 +9,7 @@ import {
   requestOf,
   resolutionFor,
   searchOf,
-  widthsWords,
+  widthsText,
 } from "../../src/heatmap/choice";
 
 const CHOICE: Choice = {
@@ -69,7 +69,7 @@ describe("a range of widths", () => {
     ["390", { min: 390, max: 390 }],
   ])("%j is read", (text, widths) => {
     expect(parseWidths(text)).toEqual(widths);
-    expect(parseWidths(widthsWords(widths))).toEqual(widths);
+    expect(parseWidths(widthsText(widths))).toEqual(widths);
   });
 
   it.each(["wide", "1440-768", "1-2-3", "-5-", "1e3", "70000"])("%j is refused in words", (text) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { falloff, type Gradients, gradientsOf, reachOf } from "../../src/heatmap/gradients";
-import { heat, spot } from "./heats";
+import { heat, spot } from "./heatmaps";
 
 const PAGE = { width: 1000, height: 2000 };
 

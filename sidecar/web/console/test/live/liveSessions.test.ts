@@ -23,7 +23,9 @@ const removal = (sessionId: string): WatchSessionsResponse =>
 
 function after(messages: readonly WatchSessionsResponse[], nowMs = T, maxSessions = 100): LiveSessions {
   const live = new LiveSessions(maxSessions);
-  for (const message of messages) live.take(message, nowMs);
+  for (const message of messages) {
+    live.take(message, nowMs);
+  }
   return live;
 }
 const ids = (live: LiveSessions): string[] => live.view(T).sessions.map(({ session }) => session.sessionId);

@@ -8,9 +8,9 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { WebSocketServer, type WebSocket as Peer } from "ws";
 import { storeToken } from "../../src/api/token";
 import {
-  useRealTimeSessionsWebSocket,
   type RealTimeLimits,
   type RealTimeSessions,
+  useRealTimeSessionsWebSocket,
 } from "../../src/live/useRealTimeSessionsWebSocket";
 
 /** Waits for something that must happen; nothing is shown by how long it takes. */
@@ -60,14 +60,18 @@ beforeEach(async () => {
 afterEach(() => {
   root.unmount();
   sockets.close();
-  for (const peer of peers) peer.terminate();
+  for (const peer of peers) {
+    peer.terminate();
+  }
   http.close();
 });
 
 function watch(limits: Partial<RealTimeLimits>): void {
   function Watcher() {
     seen = useRealTimeSessionsWebSocket({ limits });
-    if (history.at(-1)?.connection !== seen.connection) history.push(seen);
+    if (history.at(-1)?.connection !== seen.connection) {
+      history.push(seen);
+    }
     return null;
   }
   root.render(<Watcher />);
@@ -80,7 +84,9 @@ async function say(
 ) {
   const peer = await until(() => {
     const found = peers[number - 1];
-    if (found === undefined) throw new Error(`there is no connection ${number} yet`);
+    if (found === undefined) {
+      throw new Error(`there is no connection ${number} yet`);
+    }
     return found;
   });
   peer.send(toBinary(WatchSessionsResponseSchema, create(WatchSessionsResponseSchema, { message })));

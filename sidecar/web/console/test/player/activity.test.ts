@@ -5,7 +5,9 @@ const START = 1_800_000_000_000;
 const at = (second: number): number => START + second * 1000;
 const made = (...done: [windowId: string, second: number][]): Activity => {
   const activity = new Activity(START);
-  for (const [windowId, second] of done) activity.add(windowId, at(second));
+  for (const [windowId, second] of done) {
+    activity.add(windowId, at(second));
+  }
   return activity;
 };
 
@@ -46,7 +48,9 @@ describe("histogram", () => {
 
   it("is not raised by what the events of a chunk say of the same", () => {
     const activity = made(["a", 0], ["a", 0]);
-    for (let again = 0; again < 5; again += 1) activity.mark("a", at(0));
+    for (let again = 0; again < 5; again += 1) {
+      activity.mark("a", at(0));
+    }
     activity.mark("a", at(9));
     expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 2)).toEqual([2, 1]);
   });

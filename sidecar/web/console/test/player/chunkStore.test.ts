@@ -14,7 +14,9 @@ const chunk = (windowId: string, seq: number, hasFullSnapshot = false, bytes = 1
 
 const filled = (...chunks: StoredChunk[]): ChunkStore => {
   const store = new ChunkStore();
-  for (const one of chunks) store.add(one);
+  for (const one of chunks) {
+    store.add(one);
+  }
   return store;
 };
 

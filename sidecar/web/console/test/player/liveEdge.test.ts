@@ -27,7 +27,9 @@ describe("keeping to the newest moment", () => {
     meter.arrived({ firstMs: 98_000, lastMs: 99_900 }, 100_000, true);
     expect(meter.placeMs(200_000)).toBe(200_000 - 2_000 - 50);
     // A first slow one, from before the recorder knew that somebody watches, is soon forgotten.
-    for (const tookMs of [300, 250, 320]) meter.arrived(chunk(100_000), 100_000 + tookMs, true);
+    for (const tookMs of [300, 250, 320]) {
+      meter.arrived(chunk(100_000), 100_000 + tookMs, true);
+    }
     expect(meter.placeMs(200_000)).toBe(200_000 - 300 - 50);
   });
 

@@ -80,7 +80,9 @@ class Peer {
 
   static get last(): Peer {
     const peer = Peer.all.at(-1);
-    if (peer === undefined) throw new Error("no socket was opened");
+    if (peer === undefined) {
+      throw new Error("no socket was opened");
+    }
     return peer;
   }
 }
@@ -112,7 +114,9 @@ afterEach(() => {
 
 const cursor = (): Record<string, number> | undefined => {
   const asked = Peer.last.asked?.from;
-  if (asked?.case !== "cursor") return undefined;
+  if (asked?.case !== "cursor") {
+    return undefined;
+  }
   return Object.fromEntries(asked.value.positions.map(({ windowId, seq }) => [windowId, Number(seq)]));
 };
 
@@ -179,7 +183,9 @@ describe("memory", () => {
     feed.begin({ atMs: -Infinity });
     Peer.last.onopen?.();
     feed.playhead(2_000);
-    for (let seq = 1; seq <= 16; seq += 1) Peer.last.chunk("a", seq, MB, seq === 1);
+    for (let seq = 1; seq <= 16; seq += 1) {
+      Peer.last.chunk("a", seq, MB, seq === 1);
+    }
     expect(Peer.last.isClosed).toBe(false);
     Peer.last.chunk("a", 17, MB);
     expect(Peer.last.isClosed).toBe(true);
@@ -197,7 +203,9 @@ describe("memory", () => {
     feed.playhead(1_000);
     feed.begin({ atMs: 50_000 });
     Peer.last.onopen?.();
-    for (let seq = 1; seq <= 25; seq += 1) Peer.last.chunk("a", seq, MB, seq === 1);
+    for (let seq = 1; seq <= 25; seq += 1) {
+      Peer.last.chunk("a", seq, MB, seq === 1);
+    }
     expect(feed.covers(50_000)).toBe(true);
     expect(Peer.last.isClosed).toBe(false);
   });
@@ -208,7 +216,9 @@ describe("memory", () => {
     Peer.last.chunk("a", 1, 10, true);
     Peer.last.answer({ case: "liveEdge", value: { $typeName: "afterimage.audit.v1.LiveEdge" } });
     feed.playhead(2_000);
-    for (let seq = 2; seq <= 100 && !Peer.last.isClosed; seq += 1) Peer.last.chunk("a", seq, MB);
+    for (let seq = 2; seq <= 100 && !Peer.last.isClosed; seq += 1) {
+      Peer.last.chunk("a", seq, MB);
+    }
     expect(feed.store.bytes).toBeLessThanOrEqual(BUDGET_BYTES / 2 + MB);
     expect(feed.covers(1_000_000)).toBe(false);
 
@@ -223,7 +233,9 @@ describe("memory", () => {
     let most = 0;
     for (let seq = 1; seq <= 80; seq += 1) {
       // What was held back is asked for again when the playhead has come nearer.
-      if (Peer.last.asked === undefined) Peer.last.onopen?.();
+      if (Peer.last.asked === undefined) {
+        Peer.last.onopen?.();
+      }
       Peer.last.chunk("a", seq, MB, seq % 10 === 1);
       feed.playhead(seq * 2_000);
       most = Math.max(most, feed.store.bytes);

@@ -3,8 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import { InteractionSchema, type Interaction } from "@contract/recording/v1/interaction_pb";
 import { describe, expect, it } from "vitest";
-import { gathered, histogramPath, marksOf, percentAt, type Mark, type MarkKind } from "../../src/player/timeline";
-import { interactionInWords } from "../../src/player/words";
+import { interactionLabel } from "../../src/player/labels";
+import { gathered, histogramPath, type Mark, type MarkKind, marksOf, percentAt } from "../../src/player/timeline";
 
 const interaction = (
   kind: InteractionKind,
@@ -21,7 +21,7 @@ describe("marks", () => {
         interaction(InteractionKind.RAGE_CLICK, 3_000, { count: 8 }),
         interaction(InteractionKind.ERROR, 4_000, { detail: "x is not a function" }),
       ],
-      interactionInWords,
+      interactionLabel,
     );
     expect(marks).toEqual([
       { kind: "page", timeMs: 1_000, label: "Opened /cart?x=***", count: 1 },

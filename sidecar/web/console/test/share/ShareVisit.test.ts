@@ -39,8 +39,11 @@ class Link {
     if (renewalHandle === "" && passcode !== this.passcode) {
       throw failure(Code.PermissionDenied, passcode === "" ? "PASSCODE_REQUIRED" : "PASSCODE_WRONG");
     }
-    if (renewalHandle === "") this.views += 1;
-    else this.renewals += 1;
+    if (renewalHandle === "") {
+      this.views += 1;
+    } else {
+      this.renewals += 1;
+    }
     const handle = renewalHandle === "" ? `handle-${this.views}` : renewalHandle;
     this.#handles.add(handle);
     return create(RedeemShareLinkResponseSchema, {
@@ -57,8 +60,12 @@ class Link {
   }
 
   #check(isKnown: boolean): void {
-    if (this.isAway) throw new ConnectError("away", Code.Unavailable);
-    if (!this.stands || !isKnown) throw failure(Code.NotFound, "LINK_NOT_FOUND");
+    if (this.isAway) {
+      throw new ConnectError("away", Code.Unavailable);
+    }
+    if (!this.stands || !isKnown) {
+      throw failure(Code.NotFound, "LINK_NOT_FOUND");
+    }
   }
 }
 

@@ -8,7 +8,9 @@ describe("a draft", () => {
   it("that nobody has touched is a link of a day to the whole session", () => {
     const request = requestOf(SESSION, EMPTY_DRAFT);
     expect(request).toMatchObject({ sessionId: SESSION, passcode: "", label: "" });
-    if ("problems" in request) throw new Error("it is refused");
+    if ("problems" in request) {
+      throw new Error("it is refused");
+    }
     expect(request.ttl && durationMs(request.ttl)).toBe(86_400_000);
     expect([request.maxViews, request.startOffset, request.endOffset]).toEqual([undefined, undefined, undefined]);
   });
@@ -16,7 +18,9 @@ describe("a draft", () => {
   it("becomes a request with all that was filled in", () => {
     const draft = { ...EMPTY_DRAFT, lifetime: "custom", amount: "90", unit: "minutes" } as const;
     const request = requestOf(SESSION, { ...draft, maxViews: "5", start: "0:10", end: "1:00", passcode: " a b " });
-    if ("problems" in request) throw new Error("it is refused");
+    if ("problems" in request) {
+      throw new Error("it is refused");
+    }
     expect(request).toMatchObject({ maxViews: 5n, passcode: " a b " });
     expect([request.ttl, request.startOffset, request.endOffset].map((one) => one && durationMs(one))).toEqual([
       5_400_000, 10_000, 60_000,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { leftWords, lifetimeMs, waitWords } from "../../src/share/lifetime";
+import { timeLeftLabel, lifetimeMs, waitLabel } from "../../src/share/lifetime";
 
 describe("a lifetime", () => {
   it.each([
@@ -23,7 +23,7 @@ it.each([
   [2 * 86_400_000 + 3 * 3_600_000 + 60_000, "2 days 3 hours"],
   [86_400_000 + 120_000, "1 day 2 minutes"],
 ])("what is left: %d ms", (ms, words) => {
-  expect(leftWords(ms)).toBe(words);
+  expect(timeLeftLabel(ms)).toBe(words);
 });
 
 it.each([
@@ -32,5 +32,5 @@ it.each([
   [99_000, "99 s"],
   [101_000, "2 min"],
 ])("how long to wait: %d ms", (ms, words) => {
-  expect(waitWords(ms)).toBe(words);
+  expect(waitLabel(ms)).toBe(words);
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { failureInWords } from "../../src/shell/failure";
+import { failureOf } from "../../src/shell/failure";
 
 describe("a page that fails", () => {
   it.each([
@@ -8,11 +8,11 @@ describe("a page that fails", () => {
     new TypeError("Importing a module script failed."),
     new Error("Unable to preload CSS for /assets/PlayerPage-x.css"),
   ])("says when its files are gone: %s", (gone) => {
-    expect(failureInWords(gone).advice).toMatch(/was updated/);
+    expect(failureOf(gone).advice).toMatch(/was updated/);
   });
 
   it("says what was thrown, for whoever is told of it", () => {
-    expect(failureInWords(new RangeError("no such row"))).toMatchObject({ reference: "RangeError: no such row" });
-    expect(failureInWords("x".repeat(10_000)).reference?.length).toBeLessThan(400);
+    expect(failureOf(new RangeError("no such row"))).toMatchObject({ reference: "RangeError: no such row" });
+    expect(failureOf("x".repeat(10_000)).reference?.length).toBeLessThan(400);
   });
 });

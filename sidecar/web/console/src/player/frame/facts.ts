@@ -16,7 +16,9 @@ export function readFacts(
   const networkRows: NetworkRow[] = [];
   for (const event of events) {
     if (event.type === EventType.IncrementalSnapshot) {
-      if (isUserInteraction(event.data.source)) activeMs.push(event.timestamp);
+      if (isUserInteraction(event.data.source)) {
+        activeMs.push(event.timestamp);
+      }
     } else if (event.type === EventType.Plugin) {
       const payload = record(event.data.payload);
       if (event.data.plugin.startsWith("rrweb/console")) {
@@ -48,7 +50,9 @@ function consoleRow(windowId: string, timeMs: number, payload: Readonly<Record<s
 
 // The plugin writes each argument as a string of JSON.
 function readable(part: unknown): string {
-  if (typeof part !== "string") return text(part);
+  if (typeof part !== "string") {
+    return text(part);
+  }
   try {
     const value: unknown = JSON.parse(part);
     return typeof value === "string" ? value : part;
@@ -97,7 +101,9 @@ function number(value: unknown): number {
 }
 
 function text(value: unknown): string {
-  if (typeof value === "string") return value;
+  if (typeof value === "string") {
+    return value;
+  }
   return value === undefined || value === null ? "" : JSON.stringify(value);
 }
 

@@ -16,7 +16,9 @@ export interface Inflated {
 export async function inflate(chunk: FrameChunk): Promise<Inflated> {
   const { text, rawBytes } = chunk.isGzip ? await gunzip(chunk.payload) : decoded([new Uint8Array(chunk.payload)]);
   const events: unknown = JSON.parse(text);
-  if (!Array.isArray(events)) throw new TypeError("a chunk is not an array of events");
+  if (!Array.isArray(events)) {
+    throw new TypeError("a chunk is not an array of events");
+  }
   return { events: events.filter(isEvent), rawBytes };
 }
 
@@ -29,7 +31,9 @@ async function gunzip(payload: ArrayBuffer): Promise<{ text: string; rawBytes: n
   writer.write(new Uint8Array(payload)).catch(() => undefined);
   writer.close().catch(() => undefined);
   const parts: Uint8Array[] = [];
-  for (let part = await reader.read(); !part.done; part = await reader.read()) parts.push(part.value);
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    parts.push(part.value);
+  }
   return decoded(parts);
 }
 
@@ -45,7 +49,9 @@ function decoded(parts: readonly Uint8Array[]): { text: string; rawBytes: number
 }
 
 function isEvent(value: unknown): value is eventWithTime {
-  if (typeof value !== "object" || value === null) return false;
+  if (typeof value !== "object" || value === null) {
+    return false;
+  }
   const { type, timestamp } = value as Record<string, unknown>;
   return typeof type === "number" && typeof timestamp === "number";
 }

@@ -3,11 +3,15 @@
 import "@rrweb/replay/dist/style.css";
 import { CONNECT } from "../protocol";
 import "./frame.css";
-import { Performer } from "./performer";
+import { FrameController } from "./frameController";
 
 window.addEventListener("message", (event) => {
   const port = event.ports[0];
-  if (event.source !== window.parent || event.origin !== location.origin) return;
-  if (event.data !== CONNECT || port === undefined) return;
-  new Performer(port).begin();
+  if (event.source !== window.parent || event.origin !== location.origin) {
+    return;
+  }
+  if (event.data !== CONNECT || port === undefined) {
+    return;
+  }
+  new FrameController(port).begin();
 });

@@ -50,8 +50,11 @@ export class Stage {
   /** Shows the moment, then plays on or stands still. */
   seek(atMs: number, isPlaying: boolean): void {
     const offset = Math.max(0, atMs - this.#firstMs);
-    if (isPlaying) this.#replayer.play(offset);
-    else this.#replayer.pause(offset);
+    if (isPlaying) {
+      this.#replayer.play(offset);
+    } else {
+      this.#replayer.pause(offset);
+    }
   }
 
   pause(): void {
@@ -64,7 +67,11 @@ export class Stage {
 
   /** Adds events; those from before its beginning cannot be shown any more. */
   append(events: readonly eventWithTime[]): void {
-    for (const event of events) if (event.timestamp >= this.#firstMs) this.#replayer.addEvent(event);
+    for (const event of events) {
+      if (event.timestamp >= this.#firstMs) {
+        this.#replayer.addEvent(event);
+      }
+    }
   }
 
   /** Takes it off the page. */

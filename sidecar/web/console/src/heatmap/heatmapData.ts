@@ -1,0 +1,64 @@
+// What GetHeatmap answered, in plain numbers.
+import type { GetHeatmapResponse } from "@contract/audit/v1/audit_service_pb";
+import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+
+/** Width and height in CSS pixels. */
+export interface Extent {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A cell with something in it; places in percent of the page. */
+export interface HeatPoint {
+  readonly x: number;
+  readonly y: number;
+  /** Interactions in the cell; milliseconds for attention. */
+  readonly count: number;
+  /** 0 to 1. */
+  readonly intensity: number;
+}
+
+/** A heatmap. */
+export interface HeatmapData {
+  readonly kind: HeatmapKind;
+  readonly points: readonly HeatPoint[];
+  /** Interactions counted; milliseconds for attention. */
+  readonly samples: number;
+  readonly sessions: number;
+  /** The page's typical size; 0 where it is not known. */
+  readonly page: Extent;
+  readonly viewport: Extent;
+  /** Cells along each axis. */
+  readonly resolution: number;
+  readonly estimated: number;
+  readonly clamped: number;
+}
+
+/** Returns whether a kind is bands of the page rather than places on it. */
+export function isBands(kind: HeatmapKind): boolean {
+  return kind === HeatmapKind.SCROLL || kind === HeatmapKind.ATTENTION;
+}
+
+/** Returns what was answered, in plain numbers. */
+export function heatmapDataOf(kind: HeatmapKind, answer: GetHeatmapResponse): HeatmapData {
+  const extent = (size: { width: number; height: number } | undefined): Extent => ({
+    width: size?.width ?? 0,
+    height: size?.height ?? 0,
+  });
+  return {
+    kind,
+    points: answer.points.map((point) => ({
+      x: point.xPercent,
+      y: point.yPercent,
+      count: Number(point.count),
+      intensity: point.intensity,
+    })),
+    samples: Number(answer.sampleCount),
+    sessions: Number(answer.sessionCount),
+    page: extent(answer.pageSize),
+    viewport: extent(answer.viewport),
+    resolution: answer.resolution,
+    estimated: Number(answer.estimatedCount),
+    clamped: Number(answer.clampedCount),
+  };
+}

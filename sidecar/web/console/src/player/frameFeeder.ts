@@ -1,0 +1,184 @@
+// Keeps one stage in the frame and gives it the chunks of its window, as many as memory allows.
+//
+// Memory: the frame holds the events of its stage. It takes in chunks while they are less than STAGE_BYTES of JSON, and
+// beyond that only those of the next minute; when it has outgrown that, a new stage is built from the last full
+// snapshot before the playhead.
+import type { ChunkStore, StoredChunk } from "./chunkStore";
+import type { FrameLink } from "./PlayerFrame";
+import type { ChunkFacts, FrameChunk } from "./protocol";
+
+/** JSON of the events that a stage takes in without being asked, in bytes. */
+export const STAGE_BYTES = 48 * 1024 * 1024;
+
+/** What a stage holds ahead of the playhead in any case, in milliseconds. */
+const AHEAD_MS = 60_000;
+
+/** A stage begins with the chunks up to so far behind its moment, in milliseconds; the others follow. */
+const AT_ONCE_MS = 1_000;
+
+interface Staged {
+  number: number;
+  windowId: string;
+  firstSeq: number;
+  lastSeq: number;
+  /** What the frame has taken in of it; the rest is on its way. */
+  takenSeq: number;
+  /** JSON of what it took in, in bytes, as far as the frame has told. */
+  rawBytes: number;
+}
+
+export class FrameFeeder {
+  #link: FrameLink | null = null;
+  #staged: Staged | null = null;
+  #count = 0;
+  #order = 0;
+  /** Chunks whose facts are known or asked for: "window/seq". */
+  readonly #read = new Set<string>();
+  readonly #learned = new Set<string>();
+  #unread: StoredChunk[] = [];
+
+  get isAttached(): boolean {
+    return this.#link !== null;
+  }
+
+  /** Uses a frame from now on; the stage is lost. */
+  attach(link: FrameLink): void {
+    this.#link = link;
+    this.#staged = null;
+  }
+
+  /** Returns whether a report follows the latest moment that was to be shown. */
+  isCurrent(order: number): boolean {
+    return this.#order === order;
+  }
+
+  /** Shows a moment of a window, in the present stage where it holds the moment, else in a new one. */
+  show(store: ChunkStore, windowId: string, atMs: number, isPlaying: boolean, speed: number): void {
+    const chunks = store.from(windowId, atMs);
+    if (this.#link === null || chunks === null) {
+      return;
+    }
+    const base = chunks[0]?.seq ?? 0;
+    const now = chunks.filter((chunk, index) => index === 0 || chunk.firstMs <= atMs + AT_ONCE_MS);
+    // The snapshot itself may be in the second one.
+    const first = now.some((chunk) => chunk.hasFullSnapshot) ? now : chunks.slice(0, 2);
+    const needed = first.at(-1)?.seq ?? base;
+    const staged = this.#staged;
+    this.#order += 1;
+    if (
+      staged?.windowId === windowId &&
+      staged.firstSeq <= base &&
+      needed <= staged.takenSeq &&
+      (staged.rawBytes <= STAGE_BYTES || base <= staged.firstSeq)
+    ) {
+      this.#link.send({ type: "seek", order: this.#order, atMs, isPlaying });
+      this.fill(store, atMs);
+      return;
+    }
+    this.#count += 1;
+    this.#staged = { number: this.#count, windowId, firstSeq: base, lastSeq: needed, takenSeq: 0, rawBytes: 0 };
+    for (const chunk of first) {
+      this.#read.add(key(chunk));
+    }
+    this.#link.send({
+      type: "stage",
+      stage: this.#count,
+      order: this.#order,
+      chunks: first.map(copy),
+      atMs,
+      isPlaying,
+      speed,
+    });
+    this.fill(store, atMs);
+  }
+
+  /** Takes note of a chunk that has come. */
+  arrived(chunk: StoredChunk): void {
+    this.#unread.push(chunk);
+  }
+
+  /** Gives the stage the chunks that have come since, and asks for the facts of all others. */
+  fill(store: ChunkStore, atMs: number): void {
+    if (this.#link === null || this.#staged === null) {
+      return;
+    }
+    this.#feed(this.#staged, store, atMs);
+    for (const chunk of this.#unread) {
+      if (this.#read.has(key(chunk))) {
+        continue;
+      }
+      this.#read.add(key(chunk));
+      this.#link.send({ type: "read", chunk: copy(chunk) });
+    }
+    this.#unread = [];
+  }
+
+  /** Takes note of facts. Returns whether they are new: a chunk is read again by every stage that takes it in. */
+  learned(stage: number, facts: ChunkFacts): boolean {
+    const staged = this.#staged;
+    if (staged?.number === stage) {
+      staged.rawBytes += facts.rawBytes;
+      staged.takenSeq = Math.max(staged.takenSeq, facts.seq);
+    }
+    const name = key(facts);
+    if (this.#learned.has(name)) {
+      return false;
+    }
+    this.#learned.add(name);
+    return true;
+  }
+
+  /** Returns whether a smaller stage could be built for a moment. */
+  isOutgrown(store: ChunkStore, atMs: number): boolean {
+    const staged = this.#staged;
+    if (staged === null || staged.rawBytes <= STAGE_BYTES * 1.5) {
+      return false;
+    }
+    return (store.from(staged.windowId, atMs)?.[0]?.seq ?? 0) > staged.firstSeq + 1;
+  }
+
+  play(): void {
+    this.#link?.send({ type: "play" });
+  }
+
+  pause(): void {
+    this.#link?.send({ type: "pause" });
+  }
+
+  setSpeed(speed: number): void {
+    this.#link?.send({ type: "speed", speed });
+  }
+
+  /** Shows nothing. */
+  clear(): void {
+    this.#staged = null;
+    this.#link?.send({ type: "clear" });
+  }
+
+  #feed(staged: Staged, store: ChunkStore, atMs: number): void {
+    for (const chunk of store.after(staged.windowId, staged.lastSeq)) {
+      if (chunk.seq !== staged.lastSeq + 1) {
+        break;
+      }
+      if (staged.rawBytes > STAGE_BYTES && chunk.firstMs > atMs + AHEAD_MS) {
+        break;
+      }
+      staged.lastSeq = chunk.seq;
+      this.#read.add(key(chunk));
+      this.#link?.send({ type: "append", stage: staged.number, chunk: copy(chunk) });
+    }
+  }
+}
+
+function key(chunk: { windowId: string; seq: number }): string {
+  return `${chunk.windowId}/${chunk.seq}`;
+}
+
+function copy(chunk: StoredChunk): FrameChunk {
+  return {
+    windowId: chunk.windowId,
+    seq: chunk.seq,
+    isGzip: chunk.isGzip,
+    payload: chunk.payload.slice().buffer,
+  };
+}

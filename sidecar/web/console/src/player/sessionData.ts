@@ -1,0 +1,96 @@
+// What is known of a session beside its pictures: when something was done, what the visitor did, what the page said and
+// fetched. The server's interactions tell of the whole session at once, the chunks' own facts as they are read.
+import type { Interaction } from "@contract/recording/v1/interaction_pb";
+import { Activity, type Span, type WindowSegment } from "./activity";
+import { isActivity, timeMs } from "./details";
+import type { ChunkFacts, ConsoleRow, NetworkRow } from "./protocol";
+
+/** Rows of console and network kept for the panel at most; the oldest go first. */
+const MOST_ROWS = 5_000;
+
+export class SessionData {
+  #activity: Activity;
+  readonly #known = new Set<string>();
+  interactions: readonly Interaction[] = [];
+  consoleRows: readonly ConsoleRow[] = [];
+  networkRows: readonly NetworkRow[] = [];
+
+  /** @param startMs The session's first moment. */
+  constructor(startMs: number) {
+    this.#activity = new Activity(startMs);
+  }
+
+  /**
+   * Takes the session's interactions, as they are fetched; a live session's again and again, those known included. New
+   * ones may lie before known ones: that a click was dead, or raged, is found out later, and windows are not in step.
+   *
+   * @param isListed Whether a person reads them; else they only tell when something moved.
+   */
+  takeInteractions(isListed: boolean, interactions: readonly Interaction[]): void {
+    const news: Interaction[] = [];
+    for (const interaction of interactions) {
+      const key = keyOf(interaction);
+      if (this.#known.has(key)) {
+        continue;
+      }
+      this.#known.add(key);
+      news.push(interaction);
+      if (isActivity(interaction.kind)) {
+        this.#activity.add(interaction.windowId, timeMs(interaction.time));
+      }
+    }
+    if (isListed) {
+      this.interactions = merged(this.interactions, news, ({ time }) => timeMs(time));
+    }
+  }
+
+  /** Takes what was read in a chunk. */
+  takeFacts(facts: ChunkFacts): void {
+    for (const activeMs of facts.activeMs) {
+      this.#activity.mark(facts.windowId, activeMs);
+    }
+    this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
+    this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
+  }
+
+  /** How much happened in each of `bins` equal parts of a span. */
+  histogram(span: Span, bins: number): number[] {
+    return this.#activity.histogram(span, bins);
+  }
+
+  /** What of a span can be skipped. */
+  pauses(span: Span): Span[] {
+    return this.#activity.pauses(span);
+  }
+
+  /** Which window was in use when. */
+  segments(windows: readonly WindowSegment[]): WindowSegment[] {
+    return this.#activity.segments(windows);
+  }
+}
+
+/** Interactions have no id; this is what tells them apart. */
+function keyOf({ windowId, seq, kind, time, nodeId, xPercent, yPercent }: Interaction): string {
+  return [windowId, seq, kind, timeMs(time), nodeId, xPercent, yPercent].join(" ");
+}
+
+function rowMs({ timeMs: ms }: { timeMs: number }): number {
+  return ms;
+}
+
+/** Merges two lists that are in the order of time each; the same list where there is nothing to merge. */
+function merged<Row>(rows: readonly Row[], more: readonly Row[], msOf: (row: Row) => number): readonly Row[] {
+  const [last, first] = [rows.at(-1), more[0]];
+  if (first === undefined) {
+    return rows;
+  }
+  const all = [...rows, ...more];
+  if (last !== undefined && msOf(last) > msOf(first)) {
+    all.sort((one, other) => msOf(one) - msOf(other));
+  }
+  return all;
+}
+
+function newest<Row>(rows: readonly Row[]): readonly Row[] {
+  return rows.length > MOST_ROWS ? rows.slice(rows.length - MOST_ROWS) : rows;
+}

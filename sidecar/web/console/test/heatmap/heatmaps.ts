@@ -1,0 +1,31 @@
+// Heatmaps to test with.
+import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import type { HeatmapData, HeatPoint } from "../../src/heatmap/heatmapData";
+
+/** Returns a heatmap of clicks, but for what is given. */
+export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
+  return {
+    kind: HeatmapKind.CLICK,
+    points: [],
+    samples: 0,
+    sessions: 0,
+    page: { width: 1000, height: 2000 },
+    viewport: { width: 1000, height: 800 },
+    resolution: 100,
+    estimated: 0,
+    clamped: 0,
+    ...changes,
+  };
+}
+
+/** Returns the cells that one spot of clicks is after the server's smoothing, the hottest first. */
+export function spot(column: number, row: number, count: number, top = count): HeatPoint[] {
+  const points: HeatPoint[] = [];
+  for (let dy = -3; dy <= 3; dy++) {
+    for (let dx = -3; dx <= 3; dx++) {
+      const intensity = (Math.exp(-(dx * dx + dy * dy) / 2) * count) / top;
+      points.push({ x: column + dx + 0.5, y: row + dy + 0.5, count: dx === 0 && dy === 0 ? count : 0, intensity });
+    }
+  }
+  return points.sort((a, b) => b.intensity - a.intensity);
+}

@@ -1,0 +1,59 @@
+import { create } from "@bufbuild/protobuf";
+import { HeatmapKind, PageSummarySchema } from "@contract/audit/v1/heatmap_pb";
+import { describe, expect, it } from "vitest";
+import { emptyLabels, hitLabel, legendLabels, shortName, summaryLabels } from "../../src/heatmap/labels";
+import { heat, spot } from "./heatmaps";
+
+const PAGE = { width: 1000, height: 2000 };
+
+describe("what a heatmap says", () => {
+  it("under the pointer", () => {
+    expect(hitLabel(HeatmapKind.CLICK, { count: 1, share: 0.125 }, 23)).toBe("1 click within 23 px: 13 %");
+    expect(hitLabel(HeatmapKind.RAGE, { count: 1200, share: 0.004 }, 23)).toBe("1,200 rage clicks within 23 px: 0.4 %");
+    expect(hitLabel(HeatmapKind.SCROLL, { count: 5, share: 0.25 }, 23)).toBe("5 page views came this far: 25 %");
+    expect(hitLabel(HeatmapKind.ATTENTION, { count: 80_500, share: 1 }, 23)).toBe(
+      "in view for 1 min 20 s: 100 % of the viewing time",
+    );
+  });
+
+  it("in its legend, in numbers that were counted", () => {
+    const clicks = heat({ points: spot(30, 40, 30), samples: 40 });
+    expect(legendLabels(clicks, PAGE, 25)).toEqual(["0", "15", "30 clicks within 25 px"]);
+    const seen = heat({ kind: HeatmapKind.SCROLL, samples: 20, points: [{ x: 50, y: 0.5, count: 20, intensity: 1 }] });
+    expect(legendLabels(seen, PAGE, 25)).toEqual(["0 %", "50 %", "100 % of page views"]);
+    const looked = { ...seen, kind: HeatmapKind.ATTENTION, points: [{ x: 50, y: 0.5, count: 9_000, intensity: 1 }] };
+    expect(legendLabels(looked, PAGE, 25)).toEqual(["0 s", "4.5 s", "9 s in view"]);
+  });
+
+  it("of what it was made", () => {
+    expect(summaryLabels(heat({ samples: 1, sessions: 1 }))).toEqual(["1 click in 1 session."]);
+    const [first, estimated, clamped] = summaryLabels(heat({ samples: 1500, sessions: 12, estimated: 3, clamped: 1 }));
+    expect(first).toBe("1,500 clicks in 12 sessions.");
+    expect(estimated).toMatch(/^3 samples were recorded without the page's height/);
+    expect(clamped).toBe("1 lay outside of the page and is shown at its edge.");
+  });
+});
+
+it("a page is named without its site, unless there are several", () => {
+  const pages = (names: string[]) => names.map((page) => create(PageSummarySchema, { page }));
+  expect(shortName("https://a.example/b", pages(["https://a.example/b", "https://a.example/"]))).toBe("/b");
+  expect(shortName("https://a.example/b", pages(["https://a.example/b", "https://b.example/"]))).toBe(
+    "https://a.example/b",
+  );
+  expect(shortName("about", pages(["about"]))).toBe("about");
+});
+
+describe("an empty heatmap", () => {
+  const nothing = { kind: HeatmapKind.CLICK, hasDevice: false, hasTimes: false, hasWidths: false };
+
+  it("names each filter that may have emptied it", () => {
+    const { why, todo } = emptyLabels({ kind: HeatmapKind.RAGE, hasDevice: true, hasTimes: true, hasWidths: true });
+    expect(why).toContain("no rage clicks");
+    expect(todo.join(" ")).toMatch(/longer time.*all devices.*width.*Look at clicks/);
+  });
+
+  it("says what to do where nothing is filtered", () => {
+    expect(emptyLabels(nothing).todo.join(" ")).toMatch(/Record or import/);
+    expect(emptyLabels({ ...nothing, kind: HeatmapKind.ATTENTION }).todo.join(" ")).not.toMatch(/Record or import/);
+  });
+});

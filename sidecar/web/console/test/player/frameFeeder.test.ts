@@ -1,0 +1,115 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
+import { FrameFeeder, STAGE_BYTES } from "../../src/player/frameFeeder";
+import type { Command } from "../../src/player/protocol";
+
+/** A chunk of two seconds a seq; every tenth has a full snapshot. */
+const chunk = (seq: number): StoredChunk => ({
+  windowId: "a",
+  seq,
+  firstMs: seq * 2_000,
+  lastMs: seq * 2_000 + 1_500,
+  hasFullSnapshot: seq % 10 === 1,
+  isGzip: true,
+  payload: new Uint8Array(10),
+});
+
+const ALL = Array.from({ length: 300 }, (_, index) => chunk(index + 1));
+
+let sent: Command[];
+let feeder: FrameFeeder;
+let store: ChunkStore;
+
+beforeEach(() => {
+  sent = [];
+  feeder = new FrameFeeder();
+  store = new ChunkStore();
+  feeder.attach({ send: (command) => sent.push(command), listen: () => undefined });
+  for (const one of ALL) {
+    store.add(one);
+    feeder.arrived(one);
+  }
+});
+
+const commands = <Type extends Command["type"]>(type: Type): Extract<Command, { type: Type }>[] =>
+  sent.filter((command): command is Extract<Command, { type: Type }> => command.type === type);
+const took = (stage: number, seqs: number[], rawBytes = 1_000): void => {
+  for (const seq of seqs) {
+    feeder.learned(stage, { windowId: "a", seq, rawBytes, activeMs: [], consoleRows: [], networkRows: [] });
+  }
+};
+const from = (low: number, high: number): number[] => Array.from({ length: high - low + 1 }, (_, at) => low + at);
+
+describe("a moment", () => {
+  it("is shown from the last snapshot before it, and the rest follows", () => {
+    feeder.show(store, "a", 50_000, true, 1);
+    const [stage] = commands("stage");
+    expect(stage?.chunks.map((one) => one.seq)).toEqual(from(20, 25));
+    expect(commands("append").map((append) => append.chunk.seq)).toEqual(from(26, 300));
+    // What is before it is only read, for the panel.
+    expect(commands("read").map((read) => read.chunk.seq)).toEqual(from(1, 19));
+  });
+
+  it("that the stage has taken in is sought in it", () => {
+    feeder.show(store, "a", 50_000, true, 1);
+    took(1, from(20, 300));
+    feeder.show(store, "a", 400_000, false, 1);
+    expect(commands("stage")).toHaveLength(1);
+    expect(commands("seek")).toMatchObject([{ atMs: 400_000, isPlaying: false }]);
+  });
+
+  it("that the stage has not taken in yet does not wait for it", () => {
+    feeder.show(store, "a", 50_000, true, 1);
+    took(1, from(20, 40));
+    feeder.show(store, "a", 400_000, false, 1);
+    expect(commands("stage").map((stage) => stage.chunks[0]?.seq)).toEqual([20, 190]);
+  });
+
+  it("before the stage's beginning has a new stage", () => {
+    feeder.show(store, "a", 400_000, true, 1);
+    took(1, from(190, 300));
+    feeder.show(store, "a", 50_000, true, 1);
+    expect(commands("stage").map((stage) => stage.chunks[0]?.seq)).toEqual([190, 20]);
+  });
+
+  it("has an order of its own, so that reports of older ones are known", () => {
+    feeder.show(store, "a", 50_000, true, 1);
+    expect(feeder.isCurrent(1)).toBe(true);
+    feeder.show(store, "a", 400_000, true, 1);
+    expect(feeder.isCurrent(1)).toBe(false);
+    expect(feeder.isCurrent(2)).toBe(true);
+  });
+});
+
+describe("memory", () => {
+  it("bounds what a stage takes in: what is ahead, to a minute", () => {
+    const few = new ChunkStore();
+    for (const one of ALL.slice(0, 40)) {
+      few.add(one);
+    }
+    feeder.show(few, "a", 4_000, true, 1);
+    took(1, from(1, 40), STAGE_BYTES / 20);
+    sent = [];
+    feeder.fill(store, 30_000);
+    // Seq 45 begins at 90 s, a minute ahead of the playhead.
+    expect(commands("append").map((append) => append.chunk.seq)).toEqual(from(41, 45));
+  });
+
+  it("lets a stage go that has outgrown it, from the last snapshot on", () => {
+    feeder.show(store, "a", 4_000, true, 1);
+    took(1, from(1, 100), STAGE_BYTES / 50);
+    expect(feeder.isOutgrown(store, 10_000)).toBe(false);
+    expect(feeder.isOutgrown(store, 180_000)).toBe(true);
+    feeder.show(store, "a", 180_000, true, 1);
+    expect(commands("stage").map((stage) => stage.chunks[0]?.seq)).toEqual([1, 80]);
+  });
+});
+
+describe("facts", () => {
+  it("are learned once, however often a chunk is read", () => {
+    feeder.show(store, "a", 50_000, true, 1);
+    const facts = { windowId: "a", seq: 25, rawBytes: 1, activeMs: [], consoleRows: [], networkRows: [] };
+    expect(feeder.learned(1, facts)).toBe(true);
+    expect(feeder.learned(2, facts)).toBe(false);
+  });
+});

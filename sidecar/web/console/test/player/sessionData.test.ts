@@ -1,0 +1,57 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
+import { InteractionSchema, type Interaction } from "@contract/recording/v1/interaction_pb";
+import { describe, expect, it } from "vitest";
+import type { ConsoleRow } from "../../src/player/protocol";
+import { SessionData } from "../../src/player/sessionData";
+
+const click = (timeMs: number): Interaction =>
+  create(InteractionSchema, { kind: InteractionKind.CLICK, windowId: "w", time: timestampFromMs(timeMs) });
+const row = (timeMs: number): ConsoleRow => ({ timeMs, windowId: "w", level: "log", text: "", source: "" });
+const facts = (...consoleRows: ConsoleRow[]) => ({
+  windowId: "w",
+  seq: 1,
+  rawBytes: 0,
+  activeMs: [],
+  consoleRows,
+  networkRows: [],
+});
+
+describe("interactions of a live session", () => {
+  it("are counted once, however often they are fetched", () => {
+    const data = new SessionData(0);
+    data.takeInteractions(true, [click(500), click(1_500)]);
+    data.takeInteractions(false, [click(600)]);
+    data.takeInteractions(true, [click(500), click(1_500), click(2_500)]);
+    expect(data.interactions).toHaveLength(3);
+    expect(data.histogram({ fromMs: 0, toMs: 3_000 }, 3)).toEqual([2, 1, 1]);
+  });
+});
+
+describe("what is found out later", () => {
+  it("has its place among those that are there", () => {
+    const data = new SessionData(0);
+    data.takeInteractions(true, [click(500), click(2_500)]);
+    const dead = { ...click(500), kind: InteractionKind.DEAD_CLICK };
+    const elsewhere = { ...click(1_500), windowId: "other" };
+    data.takeInteractions(true, [click(500), dead, elsewhere, click(2_500)]);
+    expect(data.interactions).toEqual([click(500), dead, elsewhere, click(2_500)]);
+  });
+});
+
+describe("rows", () => {
+  it("are in the order of time, whichever chunk is read first", () => {
+    const data = new SessionData(0);
+    data.takeFacts(facts(row(5), row(9)));
+    data.takeFacts(facts(row(1), row(7)));
+    expect(data.consoleRows.map((one) => one.timeMs)).toEqual([1, 5, 7, 9]);
+  });
+
+  it("are the newest where there are too many", () => {
+    const data = new SessionData(0);
+    data.takeFacts(facts(...Array.from({ length: 6_000 }, (_, index) => row(index))));
+    expect(data.consoleRows).toHaveLength(5_000);
+    expect(data.consoleRows[0]?.timeMs).toBe(1_000);
+  });
+});

@@ -1,0 +1,46 @@
+// Dropped events, and the Custom event that reports them at their place in the recording.
+import { EventType } from "@rrweb/types";
+import { CONFIRMED, type Entry, type Loss, type LossReason } from "../wire/entry";
+
+/** Custom event whose payload is a Loss: something is missing here. */
+export const DROPPED_TAG = "afterimage.dropped";
+
+/** Returns both as one. */
+export function mergeLosses(first: Loss, second: Loss): Loss {
+  return {
+    ...first,
+    events: first.events + second.events,
+    bytes: first.bytes + second.bytes,
+    fromMs: Math.min(first.fromMs, second.fromMs),
+    toMs: Math.max(first.toMs, second.toMs),
+  };
+}
+
+/** Returns a chunk with a single event, which reports a loss. */
+export function droppedEntry(loss: Loss): Entry {
+  const event = { type: EventType.Custom, timestamp: loss.fromMs, data: { tag: DROPPED_TAG, payload: loss } };
+  return {
+    seq: 0,
+    payload: new TextEncoder().encode(JSON.stringify([event])),
+    isGzip: false,
+    events: 1,
+    firstMs: loss.fromMs,
+    lastMs: loss.fromMs,
+    hasSnapshot: false,
+    policy: CONFIRMED,
+    loss,
+  };
+}
+
+/** Returns the loss that dropping these chunks makes. */
+export function lossOf(reason: LossReason, entries: readonly Entry[], detail?: string): Loss {
+  const real = entries.filter((entry) => entry.loss === undefined);
+  return {
+    reason,
+    events: real.reduce((sum, entry) => sum + entry.events, 0),
+    bytes: real.reduce((sum, entry) => sum + entry.payload.length, 0),
+    fromMs: Math.min(...real.map((entry) => entry.firstMs)),
+    toMs: Math.max(...real.map((entry) => entry.lastMs)),
+    ...(detail === undefined ? {} : { detail }),
+  };
+}

@@ -1,0 +1,203 @@
+// rrweb's recorder under a privacy policy.
+import { record } from "@rrweb/record";
+import { getRecordConsolePlugin } from "@rrweb/rrweb-plugin-console-record";
+import { getRecordNetworkPlugin } from "@rrweb/rrweb-plugin-network-record";
+import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } from "@rrweb/types";
+import type { AppliedPolicy } from "../masking/policy";
+import type { ResolvedOptions } from "../options";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import { PageWatch } from "./page";
+
+/** Callbacks of a capture. */
+export interface CaptureEvents {
+  readonly onEvent: (event: eventWithTime) => void;
+  /** The visitor does something. */
+  readonly onActivity: () => void;
+}
+
+/** Sources of user activity; the server has the same list (services/audit/rrweb.py, ACTIVE_SOURCES). */
+const ACTIVE: ReadonlySet<IncrementalSource> = new Set([
+  IncrementalSource.MouseMove,
+  IncrementalSource.MouseInteraction,
+  IncrementalSource.Scroll,
+  IncrementalSource.ViewportResize,
+  IncrementalSource.Input,
+  IncrementalSource.TouchMove,
+  IncrementalSource.MediaInteraction,
+  IncrementalSource.Drag,
+]);
+
+/** Taking snapshots on command may take this part of the page's time at most. */
+const SNAPSHOT_SHARE = 0.05;
+/** Number of elements above which a page is slow to record, and its maintainer is warned. */
+export const MANY_ELEMENTS = 50_000;
+
+/** Records from its construction on, until `stop`. */
+export class Capture {
+  readonly #options: ResolvedOptions;
+  readonly #events: CaptureEvents;
+  readonly #boundary: ErrorBoundary;
+  readonly #page: PageWatch;
+  readonly #stop: (() => void) | undefined;
+  #snapshotAtMs = 0;
+  #snapshotCostMs = 0;
+  #wanted: ReturnType<typeof setTimeout> | undefined;
+  #isOver = false;
+
+  constructor(options: ResolvedOptions, policy: AppliedPolicy, events: CaptureEvents, boundary: ErrorBoundary) {
+    this.#options = options;
+    this.#events = events;
+    this.#boundary = boundary;
+    this.#page = new PageWatch(
+      addCustomEvent,
+      (node) => record.mirror.getId(node),
+      boundary,
+      (url) => policy.rules.url(url),
+    );
+    const beganMs = performance.now();
+    this.#stop = record({
+      emit: boundary.wrap((event: eventWithTime) => {
+        this.#take(event);
+      }),
+      recordAfter: "DOMContentLoaded",
+      userTriggeredOnInput: true,
+      recordCanvas: options.canvas,
+      collectFonts: false,
+      // Scripts, comments and metadata for search engines are of no use in a replay.
+      slimDOMOptions: { ...SLIM },
+      plugins: this.#plugins(policy),
+      errorHandler: (error: unknown) => {
+        boundary.failed(error);
+        return true;
+      },
+      ...policy.masking,
+    });
+    this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** How long the latest full snapshot took, in milliseconds. */
+  get snapshotCostMs(): number {
+    return this.#snapshotCostMs;
+  }
+
+  /** Takes a full snapshot: now, or as soon as it does not take too much of the page's time. */
+  takeSnapshot(): void {
+    if (this.#isOver || this.#wanted !== undefined) {
+      return;
+    }
+    const waitMs = this.#snapshotAtMs + this.#snapshotCostMs / SNAPSHOT_SHARE - performance.now();
+    if (waitMs <= 0) {
+      this.#snapshot();
+    } else {
+      this.#wanted = setTimeout(() => {
+        this.#wanted = undefined;
+        this.#snapshot();
+      }, waitMs);
+    }
+  }
+
+  /** Ends the recording; rrweb removes its observers from the page. */
+  stop(): void {
+    this.#isOver = true;
+    if (this.#wanted !== undefined) {
+      clearTimeout(this.#wanted);
+    }
+    this.#page.stop();
+    this.#boundary.run(() => this.#stop?.());
+  }
+
+  #take(event: eventWithTime): void {
+    if (this.#isOver) {
+      return;
+    }
+    if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
+      this.#events.onActivity();
+      // The activity may have begun another session, whose first snapshot includes it.
+      // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the call may end this
+      if (this.#isOver) {
+        return;
+      }
+    }
+    this.#events.onEvent(event);
+    if (event.type === EventType.FullSnapshot) {
+      this.#snapshotAtMs = performance.now();
+      this.#page.measureSoon();
+    }
+  }
+
+  #snapshot(): void {
+    if (this.#isOver) {
+      return;
+    }
+    const beganMs = performance.now();
+    try {
+      record.takeFullSnapshot();
+    } catch {
+      return; // The document is not there yet; the first snapshot is still to come.
+    }
+    this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  #plugins(policy: AppliedPolicy): RecordPlugin[] {
+    const plugins: RecordPlugin[] = [];
+    if (this.#options.console) {
+      plugins.push(getRecordConsolePlugin({ stringifyOptions: STRINGIFY }));
+    }
+    if (this.#options.network) {
+      const { endpoint } = this.#options;
+      plugins.push(
+        // Without headers and bodies, it does not touch fetch and XMLHttpRequest: it reads what the browser measured.
+        getRecordNetworkPlugin({
+          recordHeaders: false,
+          recordBody: false,
+          transformRequestFn: (request) =>
+            OWN_PATHS.some((path) => request.name === endpoint + path)
+              ? undefined
+              : { ...request, name: policy.rules.url(request.name) },
+        }),
+      );
+    }
+    return plugins.map((plugin) => this.#guarded(plugin));
+  }
+
+  /** A plugin that cannot begin (a page without PerformanceObserver, a frozen console) is no reason to record nothing. */
+  #guarded(plugin: RecordPlugin): RecordPlugin {
+    const { observer } = plugin;
+    if (observer === undefined) {
+      return plugin;
+    }
+    return {
+      ...plugin,
+      observer: (callback, win, options) => this.#boundary.run(() => observer(callback, win, options)) ?? noop,
+    };
+  }
+}
+
+function noop(): void {
+  // Nothing was begun, nothing is to be ended.
+}
+
+const OWN_PATHS = ["token", "record", "ws/record", "recorder.js"];
+const STRINGIFY = { stringLengthLimit: 1000, numOfKeysLimit: 50, depthOfLimit: 4 };
+const SLIM = {
+  script: true,
+  comment: true,
+  headFavicon: true,
+  headMetaSocial: true,
+  headMetaRobots: true,
+  headMetaHttpEquiv: true,
+  headMetaVerification: true,
+};
+
+function addCustomEvent(tag: string, payload: unknown): void {
+  try {
+    record.addCustomEvent(tag, payload);
+  } catch {
+    // Not recording yet, or no longer.
+  }
+}
+
+/** Returns the node of an id in the recording; null: it is there no longer, or never was. */
+export function findNode(id: number): Node | null {
+  return record.mirror.getNode(id);
+}

@@ -1,0 +1,162 @@
+// Facts of a page that rrweb does not report: its size, the places of its frames, and changes of its address.
+import type { ErrorBoundary } from "../support/errorBoundary";
+
+/** Custom event with the page's size; docs/definitions.md describes its use. */
+export const PAGE_TAG = "afterimage.page";
+/** Custom event with the page's address, where it changed without a load. */
+export const URL_TAG = "afterimage.url";
+
+/** Changes in quick succession are measured once. */
+const SETTLE_MS = 250;
+const MAX_FRAMES = 64;
+
+interface FramePlace {
+  readonly id: number;
+  readonly x: number;
+  readonly y: number;
+}
+
+/** Watches from its construction on, until `stop`. */
+export class PageWatch {
+  readonly #emit: (tag: string, payload: unknown) => void;
+  readonly #idOf: (node: Node) => number;
+  readonly #boundary: ErrorBoundary;
+  readonly #maskUrl: (url: string) => string;
+  readonly #ends: (() => void)[] = [];
+  #href = location.href;
+  #measured = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param emit - Adds a Custom event.
+   * @param idOf - Returns a node's id in the recording; -1: it has none.
+   * @param maskUrl - Masks a URL.
+   */
+  constructor(
+    emit: (tag: string, payload: unknown) => void,
+    idOf: (node: Node) => number,
+    boundary: ErrorBoundary,
+    maskUrl: (url: string) => string,
+  ) {
+    this.#emit = emit;
+    this.#idOf = idOf;
+    this.#boundary = boundary;
+    this.#maskUrl = maskUrl;
+    const later = boundary.wrap(() => {
+      this.#measureLater();
+    });
+    const moved = boundary.wrap(() => {
+      this.#moved();
+    });
+    this.#listen("resize", later);
+    this.#listen("load", later);
+    this.#listen("popstate", moved);
+    this.#listen("hashchange", moved);
+    this.#patch("pushState", moved);
+    this.#patch("replaceState", moved);
+    if (typeof ResizeObserver === "function") {
+      const observer = new ResizeObserver(later);
+      observer.observe(document.documentElement);
+      this.#ends.push(() => {
+        observer.disconnect();
+      });
+    }
+  }
+
+  /** A full snapshot was taken: known places of frames are no longer valid. */
+  measureSoon(): void {
+    this.#measured = "";
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+    }
+    this.#timer = setTimeout(this.#measure, 0);
+  }
+
+  stop(): void {
+    if (this.#timer !== undefined) {
+      clearTimeout(this.#timer);
+    }
+    for (const end of this.#ends.splice(0)) {
+      this.#boundary.run(end);
+    }
+  }
+
+  #measureLater(): void {
+    this.#timer ??= setTimeout(this.#measure, SETTLE_MS);
+  }
+
+  readonly #measure = (): void => {
+    this.#timer = undefined;
+    this.#boundary.run(() => {
+      const root = document.documentElement;
+      const body = document.body as HTMLElement | null;
+      // The body of some pages scrolls in the root's place (quirks mode, or height: 100% on both).
+      const width = Math.max(root.scrollWidth, body?.scrollWidth ?? 0);
+      const height = Math.max(root.scrollHeight, body?.scrollHeight ?? 0);
+      const payload = { width, height, frames: this.#frames(document, window.scrollX, window.scrollY) };
+      const text = JSON.stringify(payload);
+      if (text === this.#measured || width === 0 || height === 0) {
+        return;
+      }
+      this.#measured = text;
+      this.#emit(PAGE_TAG, payload);
+    });
+  };
+
+  /** Returns where the contents of same-origin frames begin in the top document, those in frames as well. */
+  #frames(doc: Document, left: number, top: number): FramePlace[] {
+    const places: FramePlace[] = [];
+    for (const frame of Array.from(doc.querySelectorAll("iframe")).slice(0, MAX_FRAMES)) {
+      const id = this.#idOf(frame);
+      const inner = contentOf(frame);
+      if (id <= 0 || inner === null) {
+        continue;
+      }
+      const box = frame.getBoundingClientRect();
+      const x = left + box.left + frame.clientLeft;
+      const y = top + box.top + frame.clientTop;
+      places.push({ id, x: Math.round(x), y: Math.round(y) }, ...this.#frames(inner, x, y));
+    }
+    return places.slice(0, MAX_FRAMES);
+  }
+
+  #moved(): void {
+    if (location.href === this.#href) {
+      return;
+    }
+    this.#href = location.href;
+    this.#emit(URL_TAG, { href: this.#maskUrl(location.href) });
+    this.#measureLater();
+  }
+
+  #listen(name: string, listener: () => void): void {
+    window.addEventListener(name, listener);
+    this.#ends.push(() => {
+      window.removeEventListener(name, listener);
+    });
+  }
+
+  /** Wraps a method of history, and removes the wrapper at the end unless the method was wrapped again since. */
+  #patch(name: "pushState" | "replaceState", after: () => void): void {
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called on what the page calls it on
+    const original = history[name];
+    const wrapped = function (this: History, ...args: Parameters<History["pushState"]>): void {
+      original.apply(this, args);
+      after();
+    };
+    history[name] = wrapped;
+    this.#ends.push(() => {
+      if (history[name] === wrapped) {
+        history[name] = original;
+      }
+    });
+  }
+}
+
+function contentOf(frame: HTMLIFrameElement): Document | null {
+  try {
+    return frame.contentDocument;
+  } catch {
+    return null;
+  }
+}

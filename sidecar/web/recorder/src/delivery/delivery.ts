@@ -1,0 +1,203 @@
+// Delivers the chunks of one window over connected transports: sends within the limits, repairs refused chunks, and
+// detects a silent transport.
+import { type ChunkRejected, RejectReason } from "@contract/audit/v1/audit_service_pb";
+import { repack } from "../buffer/chunkPacker";
+import { droppedEntry, lossOf } from "../buffer/droppedEvents";
+import type { SendQueue } from "../buffer/sendQueue";
+import type { ErrorBoundary } from "../support/errorBoundary";
+import type { Notices } from "../support/status";
+import type { Transport } from "../transport/transport";
+import type { Entry } from "../wire/entry";
+import { DEFAULT_LIMITS, type Limits } from "../wire/messages";
+
+/** Callbacks of a delivery. */
+export interface DeliveryEvents {
+  /** Called with the number of events dropped. */
+  readonly onDropped: (events: number) => void;
+  /** The replacement of a refused chunk was refused as well. */
+  readonly onHopeless: () => void;
+  /** Chunks are unacknowledged, and the transport has been silent for so long that it counts as dead. */
+  readonly onSilence: () => void;
+}
+
+/** Dependencies of a delivery. */
+export interface DeliveryParts {
+  readonly queue: SendQueue;
+  readonly boundary: ErrorBoundary;
+  readonly notices: Notices;
+}
+
+/** Less than the server allows: enough to fill the way, and little to send again. */
+const WINDOW_BYTES = 2 * 1024 * 1024;
+/** Duration of silence after which a connection with unacknowledged chunks counts as dead. */
+const SILENCE_MS = 30_000;
+
+/** A delivery, over one transport after the other. */
+export class Delivery {
+  /** Limits of the latest server. */
+  limits: Limits = DEFAULT_LIMITS;
+  readonly #parts: DeliveryParts;
+  readonly #events: DeliveryEvents;
+  #transport: Transport | undefined;
+  #isFinishing = false;
+  #isEndSent = false;
+  /** Something at the front is being replaced. */
+  #isHeld = false;
+  #ignoredGaps = 0;
+  #silence: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(parts: DeliveryParts, events: DeliveryEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  /** Whether there is a transport. */
+  get isFlowing(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /** Whether everything is stored, and nothing more comes. */
+  get isDone(): boolean {
+    return this.#isFinishing && this.#parts.queue.entries.length === 0;
+  }
+
+  /** The largest chunk that is on its way. */
+  get largestInFlight(): Entry | undefined {
+    return this.#inFlight.reduce<Entry | undefined>(
+      (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
+      undefined,
+    );
+  }
+
+  /** Continues over a transport whose server expects `nextSeq`; `pump` sends. */
+  begin(transport: Transport, nextSeq: number): void {
+    this.#transport = transport;
+    this.#ignoredGaps = 0;
+    this.#parts.queue.resume(nextSeq);
+  }
+
+  /** The transport is closed. */
+  stop(): void {
+    this.#cancelSilence();
+    this.#transport = undefined;
+    this.#isEndSent = false;
+    this.#parts.queue.disconnected();
+  }
+
+  /** Says that the window has ended, once everything is stored. */
+  finish(): void {
+    this.#isFinishing = true;
+    this.pump();
+  }
+
+  /** Sends as many chunks as the limits allow. */
+  pump(): void {
+    const { queue } = this.#parts;
+    const transport = this.#transport;
+    if (transport === undefined || this.#isHeld) {
+      return;
+    }
+    for (;;) {
+      const entry = queue.take(Math.min(WINDOW_BYTES, this.limits.maxUnackedBytes));
+      if (entry === undefined) {
+        break;
+      }
+      transport.send(entry);
+      this.#expectNews();
+    }
+    if (this.isDone && !this.#isEndSent) {
+      this.#isEndSent = true;
+      transport.end(queue.lastSeq);
+    }
+  }
+
+  /** Chunks up to this seq are stored. */
+  acked(throughSeq: number): void {
+    const { queue } = this.#parts;
+    this.#cancelSilence();
+    queue.ack(throughSeq);
+    if (queue.inFlight > 0) {
+      this.#expectNews();
+    }
+    this.pump();
+  }
+
+  /** A chunk is not stored: it is sent again, in parts, or given up, by the reason. */
+  rejected(rejected: ChunkRejected): void {
+    const { queue, boundary } = this.#parts;
+    const seq = Number(rejected.seq);
+    this.#cancelSilence();
+    if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
+      // Sent before the server's earlier answer arrived; the chunks sent since resolve it.
+      this.#ignoredGaps -= 1;
+      return;
+    }
+    const onTheirWay = this.#inFlight;
+    this.#ignoredGaps = onTheirWay.filter((entry) => entry.seq > seq).length;
+    const bad = onTheirWay.find((entry) => entry.seq === seq);
+    queue.rewind(Number(rejected.expectedSeq));
+    if (rejected.reason === RejectReason.GAP || bad === undefined) {
+      this.pump();
+    } else if (rejected.reason === RejectReason.TOO_LARGE) {
+      boundary.start(() => this.split(bad));
+    } else {
+      this.#giveUp(bad, rejected.message);
+    }
+  }
+
+  /** Puts smaller chunks in the place of one that is too large; nothing is sent meanwhile. */
+  async split(entry: Entry): Promise<void> {
+    const { queue, notices } = this.#parts;
+    this.#isHeld = true;
+    try {
+      const parts = await repack(entry, this.limits);
+      queue.replace(entry, parts);
+      const lost = parts.filter((part) => part.loss !== undefined);
+      if (lost.length > 0) {
+        notices.report("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
+        this.#events.onDropped(lost.length);
+      }
+    } finally {
+      this.#isHeld = false;
+    }
+    this.pump();
+  }
+
+  get #inFlight(): readonly Entry[] {
+    const { queue } = this.#parts;
+    return queue.entries.slice(0, queue.inFlight);
+  }
+
+  #giveUp(entry: Entry, message: string): void {
+    const { queue, notices } = this.#parts;
+    if (entry.loss !== undefined) {
+      notices.report(
+        "rejected",
+        `the installation refuses what is recorded (${message}): is this device's clock right?`,
+      );
+      this.#events.onHopeless();
+      return;
+    }
+    notices.report("rejected", `the installation refused ${entry.events} events: ${message}`);
+    queue.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
+    this.#events.onDropped(entry.events);
+    this.pump();
+  }
+
+  #expectNews(): void {
+    this.#silence ??= setTimeout(
+      this.#parts.boundary.wrap(() => {
+        this.#silence = undefined;
+        this.#events.onSilence();
+      }),
+      SILENCE_MS,
+    );
+  }
+
+  #cancelSilence(): void {
+    if (this.#silence !== undefined) {
+      clearTimeout(this.#silence);
+    }
+    this.#silence = undefined;
+  }
+}

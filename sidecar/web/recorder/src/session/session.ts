@@ -1,0 +1,210 @@
+// Session and window of this page, across reloads and tabs.
+import type { KeyValueStore } from "../support/keyValueStore";
+
+/** A session as it is kept for all tabs of the origin. */
+export interface Session {
+  /** UUIDv7: the time in it is the session's start. */
+  readonly id: string;
+  readonly startMs: number;
+  /** When the visitor last did something in any tab. */
+  readonly activeMs: number;
+  /** Whether it is in the sample: decided once, when the session begins. */
+  readonly isSampled: boolean;
+  /** Whether the installation ended its recording. */
+  readonly isStopped: boolean;
+  readonly actorId: string;
+}
+
+/** Limits and sampling of sessions. */
+export interface SessionRules {
+  readonly idleMs: number;
+  readonly maxMs: number;
+  readonly sampleRate: number;
+}
+
+/** Time, randomness and ids, so that tests choose them. */
+export interface ClockAndIds {
+  readonly now: () => number;
+  readonly random: () => number;
+  readonly newSessionId: (nowMs: number) => string;
+  readonly newWindowId: () => string;
+}
+
+const SESSION = "session";
+const WINDOW = "window";
+/** Shortest interval between writes of activity: a mouse move must not cost a disk write. */
+const TOUCH_MS = 5_000;
+
+interface KeptWindow {
+  readonly id: string;
+  /** Whether a page holds it now. A tab that was duplicated finds its double's window held, and takes its own. */
+  readonly isHeld: boolean;
+}
+
+/**
+ * Tracks the ids of session and window.
+ *
+ * @param shared - Store of all tabs.
+ * @param tab - Store of this tab, kept across reloads.
+ * @param isFrame - Whether this is a page in a page: frames of one tab share its storage, so they keep no window.
+ */
+export class SessionTracker {
+  readonly #shared: KeyValueStore;
+  readonly #tab: KeyValueStore;
+  readonly #isFrame: boolean;
+  readonly #rules: SessionRules;
+  readonly #clockAndIds: ClockAndIds;
+  #session: Session;
+  #windowId: string;
+  #writtenMs = 0;
+
+  constructor(
+    shared: KeyValueStore,
+    tab: KeyValueStore,
+    isFrame: boolean,
+    rules: SessionRules,
+    clockAndIds: ClockAndIds,
+  ) {
+    this.#shared = shared;
+    this.#tab = tab;
+    this.#isFrame = isFrame;
+    this.#rules = rules;
+    this.#clockAndIds = clockAndIds;
+    const kept = this.#kept();
+    this.#session = kept !== undefined && !this.#isOver(kept) ? kept : this.#begin("");
+    this.#windowId = this.#takeWindow();
+  }
+
+  get session(): Session {
+    return this.#session;
+  }
+
+  get windowId(): string {
+    return this.#windowId;
+  }
+
+  /** Whether the visitor has been away for too long, or the session has lasted for too long. Other tabs count. */
+  isOver(): boolean {
+    const kept = this.#kept();
+    if (kept?.id === this.#session.id) {
+      this.#session = kept.activeMs > this.#session.activeMs ? kept : this.#session;
+    }
+    return this.#isOver(this.#session);
+  }
+
+  /** Notes that the visitor does something now. */
+  touch(): void {
+    const nowMs = this.#clockAndIds.now();
+    this.#session = { ...this.#session, activeMs: nowMs };
+    if (nowMs - this.#writtenMs < TOUCH_MS) {
+      return;
+    }
+    this.#change({});
+  }
+
+  /** Goes on with the session that another tab has begun meanwhile, or else begins one. */
+  renew(): Session {
+    const kept = this.#kept();
+    const other = kept !== undefined && kept.id !== this.#session.id && !this.#isOver(kept);
+    this.#session = other ? kept : this.#begin(this.#session.actorId);
+    return this.#session;
+  }
+
+  /** Names the visitor. */
+  identify(actorId: string): void {
+    this.#change({ actorId });
+  }
+
+  /** Remembers for the pages to come that this session is recorded no more. */
+  stop(): void {
+    this.#change({ isStopped: true });
+  }
+
+  /** Takes another window, as when another page turns out to record the present one. */
+  changeWindow(): void {
+    this.#windowId = this.#clockAndIds.newWindowId();
+    this.hold();
+  }
+
+  /** Marks the window as held by this page. */
+  hold(): void {
+    this.#keepWindow(true);
+  }
+
+  /** Leaves the window to the page that comes next in this tab. */
+  release(): void {
+    this.#keepWindow(false);
+    this.#change({});
+  }
+
+  /** Removes the window for the next page: it cannot know which chunks this page has sent. */
+  abandon(): void {
+    this.#tab.remove(WINDOW);
+  }
+
+  #isOver(session: Session): boolean {
+    const nowMs = this.#clockAndIds.now();
+    return nowMs - session.activeMs >= this.#rules.idleMs || nowMs - session.startMs >= this.#rules.maxMs;
+  }
+
+  #begin(actorId: string): Session {
+    const nowMs = this.#clockAndIds.now();
+    this.#session = {
+      id: this.#clockAndIds.newSessionId(nowMs),
+      startMs: nowMs,
+      activeMs: nowMs,
+      isSampled: this.#clockAndIds.random() < this.#rules.sampleRate,
+      isStopped: false,
+      actorId,
+    };
+    this.#write();
+    return this.#session;
+  }
+
+  /** Changes the session for all tabs, and takes over what they have changed; the one after it is not ours to touch. */
+  #change(change: Partial<Session>): void {
+    const kept = this.#kept();
+    if (kept?.id !== this.#session.id) {
+      this.#session = { ...this.#session, ...change };
+      return;
+    }
+    this.#session = { ...kept, activeMs: Math.max(kept.activeMs, this.#session.activeMs), ...change };
+    this.#write();
+  }
+
+  #write(): void {
+    this.#writtenMs = this.#clockAndIds.now();
+    this.#shared.set(SESSION, this.#session);
+  }
+
+  #kept(): Session | undefined {
+    const kept = this.#shared.get(SESSION) as Partial<Session> | undefined;
+    const isWhole =
+      typeof kept?.id === "string" && typeof kept.startMs === "number" && typeof kept.activeMs === "number";
+    if (!isWhole) {
+      return undefined;
+    }
+    return {
+      id: kept.id ?? "",
+      startMs: kept.startMs ?? 0,
+      activeMs: kept.activeMs ?? 0,
+      isSampled: kept.isSampled !== false,
+      isStopped: kept.isStopped === true,
+      actorId: typeof kept.actorId === "string" ? kept.actorId : "",
+    };
+  }
+
+  #takeWindow(): string {
+    const kept = this.#isFrame ? undefined : (this.#tab.get(WINDOW) as Partial<KeptWindow> | undefined);
+    const isFree = typeof kept?.id === "string" && kept.isHeld === false;
+    this.#windowId = isFree ? (kept.id ?? "") : this.#clockAndIds.newWindowId();
+    this.#keepWindow(true);
+    return this.#windowId;
+  }
+
+  #keepWindow(isHeld: boolean): void {
+    if (!this.#isFrame) {
+      this.#tab.set(WINDOW, { id: this.#windowId, isHeld } satisfies KeptWindow);
+    }
+  }
+}

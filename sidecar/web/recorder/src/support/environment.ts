@@ -1,0 +1,61 @@
+// The recorder's environment: features of the browser, the visitor's opt-out, the page around this one.
+
+/** Returns the required features that this browser lacks. */
+export function missingFeatures(): string[] {
+  const needed: Record<string, boolean> = {
+    MutationObserver: typeof MutationObserver === "function",
+    fetch: typeof fetch === "function",
+    "crypto.getRandomValues": typeof crypto === "object" && typeof crypto.getRandomValues === "function",
+    TextEncoder: typeof TextEncoder === "function",
+    Blob: typeof Blob === "function",
+  };
+  return Object.keys(needed).filter((name) => needed[name] === false);
+}
+
+/** Whether the visitor asks not to be tracked: Global Privacy Control, or Do Not Track. */
+export function asksNotToBeTracked(): boolean {
+  const { doNotTrack, globalPrivacyControl } = navigator as Navigator & {
+    doNotTrack?: string | null;
+    globalPrivacyControl?: boolean;
+  };
+  return globalPrivacyControl === true || doNotTrack === "1" || doNotTrack === "yes";
+}
+
+/** Whether this page is shown within another one. */
+export function isFramed(): boolean {
+  return window.parent !== window;
+}
+
+/** Whether a page around this one records this one, too: it is of the same origin, and has a recorder. */
+export function isRecordedFromOutside(): boolean {
+  for (let frame: Window = window; frame.parent !== frame; frame = frame.parent) {
+    try {
+      const outer = frame.parent as Window & { Afterimage?: unknown };
+      if (outer.Afterimage !== undefined || outer.document.querySelector("script[data-key][src$='recorder.js']")) {
+        return true;
+      }
+    } catch {
+      return false; // Of another origin: what is in here cannot be seen from there.
+    }
+  }
+  return false;
+}
+
+/** Calls `work` when the document has been read; now, if it has. */
+export function whenRead(work: () => void): void {
+  if (document.readyState === "loading") {
+    document.addEventListener("DOMContentLoaded", work, { once: true });
+  } else {
+    work();
+  }
+}
+
+/** Calls `work` when the page is shown: browsers prerender pages that may never be opened. */
+export function whenShown(work: () => void): void {
+  const { prerendering } = document as Document & { prerendering?: boolean };
+  if (prerendering === true) {
+    document.addEventListener("prerenderingchange", work, { once: true });
+  } else {
+    work();
+  }
+}

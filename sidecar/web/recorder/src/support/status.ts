@@ -1,0 +1,88 @@
+// The recorder's status: `Afterimage.status()`, and one line on the console per kind of problem.
+
+/** State of the recorder. */
+export type RecorderState =
+  /** Not started, or stopped by the page. */
+  | "off"
+  /** Started; the installation has not answered yet. */
+  | "connecting"
+  /** Recording, and connected. */
+  | "recording"
+  /** Recording; events wait until the installation can be reached again. */
+  | "offline"
+  /** The visitor has done nothing for long; the next action begins a new session. */
+  | "idle"
+  /** Not recorded: the visitor asks not to be tracked. */
+  | "opted_out"
+  /** Not recorded: this session is not in the sample. */
+  | "not_sampled"
+  /** Not recorded: the page around this one records it. */
+  | "framed"
+  /** Ended for this session: the installation ended it, or refuses the page. */
+  | "stopped";
+
+/** A notice to the maintainer of the page. */
+export interface Notice {
+  /** A machine-readable code. */
+  readonly code: string;
+  /** The problem and its remedy. */
+  readonly message: string;
+}
+
+/** A look at the recorder. */
+export interface RecorderStatus {
+  readonly state: RecorderState;
+  /** Id of the session; undefined where nothing is recorded. */
+  readonly sessionId: string | undefined;
+  readonly windowId: string | undefined;
+  /** How events travel at the moment; undefined: they do not. */
+  readonly transport: "websocket" | "http" | undefined;
+  /** Events that are not stored yet: being gathered, waiting, or on their way. */
+  readonly queuedEvents: number;
+  /** Bytes of those that are packed already. */
+  readonly queuedBytes: number;
+  /** Number of events of this page that were dropped; the recording marks their places. */
+  readonly droppedEvents: number;
+  /** Milliseconds by which the installation's clock is ahead of this device's. */
+  readonly clockSkewMs: number;
+  readonly notices: readonly Notice[];
+}
+
+const MAX_NOTICES = 20;
+
+/** Collects notices; warns once per code. */
+export class Notices {
+  readonly #notices = new Map<string, Notice>();
+
+  get all(): readonly Notice[] {
+    return [...this.#notices.values()];
+  }
+
+  /** Warns on the console, the first time that `code` comes up; keeps the latest words for `status()`. */
+  report(code: string, message: string): void {
+    const isNew = !this.#notices.has(code);
+    if (isNew && this.#notices.size >= MAX_NOTICES) {
+      return;
+    }
+    this.#notices.set(code, { code, message });
+    if (isNew) {
+      warn(`Afterimage: ${message}`);
+    }
+  }
+
+  /** Removes a notice that no longer applies. */
+  clear(code: string): void {
+    this.#notices.delete(code);
+  }
+}
+
+/** console.warn as the page's author has it: rrweb's console plugin would record our own words as the page's. */
+function warn(text: string): void {
+  try {
+    // eslint-disable-next-line no-console
+    const present = console.warn as typeof console.warn & { __rrweb_original__?: typeof console.warn };
+    (present.__rrweb_original__ ?? present).call(console, text);
+  } catch {
+    // A console that throws is the page's own business.
+  }
+}

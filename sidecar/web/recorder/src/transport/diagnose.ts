@@ -1,0 +1,63 @@
+// Diagnoses why the installation refuses this page.
+import { retryAfter } from "./http";
+
+/** Result of a request to the WebSocket's address by `fetch`: docs/websocket.md, "Who is refused, and how". */
+export type Diagnosis =
+  /** The upgrade would be accepted: a proxy strips it. */
+  | { readonly kind: "no_upgrade" }
+  | { readonly kind: "token_refused" }
+  | { readonly kind: "page_refused" }
+  | { readonly kind: "wait"; readonly retryAfterMs: number | undefined };
+
+/** Finds out why a WebSocket did not open: a browser hides the reason from the page. */
+export async function diagnose(endpoint: string, token: string): Promise<Diagnosis> {
+  try {
+    const response = await fetch(`${endpoint}ws/record`, {
+      headers: { Authorization: `Bearer ${token}` },
+      credentials: "omit",
+    });
+    switch (response.status) {
+      case 426:
+        return { kind: "no_upgrade" };
+      case 401:
+        return { kind: "token_refused" };
+      case 403:
+        return { kind: "page_refused" };
+      default:
+        return { kind: "wait", retryAfterMs: retryAfter(response) };
+    }
+  } catch {
+    return { kind: "wait", retryAfterMs: undefined };
+  }
+}
+
+/** Connections that a page's Content-Security-Policy can forbid. */
+export type BlockedConnection = "websocket" | "http";
+
+/** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns a function that ends it. */
+export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedConnection) => void): () => void {
+  const { host } = new URL(endpoint);
+  const listener = (event: SecurityPolicyViolationEvent): void => {
+    if (event.effectiveDirective !== "connect-src" || event.disposition !== "enforce") {
+      return;
+    }
+    try {
+      const url = new URL(event.blockedURI);
+      if (url.host === host) {
+        onBlocked(url.protocol.startsWith("ws") ? "websocket" : "http");
+      }
+    } catch {
+      // "inline", "eval" and the like: nothing of ours.
+    }
+  };
+  document.addEventListener("securitypolicyviolation", listener);
+  return () => {
+    document.removeEventListener("securitypolicyviolation", listener);
+  };
+}
+
+/** Returns advice on the page's Content-Security-Policy. */
+export function securityPolicyAdvice(endpoint: string): string {
+  const { origin } = new URL(endpoint);
+  return `add "${origin} ${origin.replace(/^http/, "ws")}" to connect-src of the page's Content-Security-Policy`;
+}

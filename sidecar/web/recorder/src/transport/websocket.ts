@@ -1,0 +1,96 @@
+// RecordSession over a WebSocket: a binary frame is a message.
+import type { ErrorBoundary } from "../support/errorBoundary";
+import type { Entry } from "../wire/entry";
+import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
+import { CloseCode, type Closing, dispatch, type Transport, type TransportEvents } from "./transport";
+
+/** A connection attempt that hangs (a proxy that swallows the upgrade) is given up after this. */
+const OPEN_TIMEOUT_MS = 15_000;
+
+/** A socket, which begins to connect at once. */
+export class WebSocketTransport implements Transport {
+  readonly kind = "websocket";
+  readonly #socket: WebSocket;
+  readonly #events: TransportEvents;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #isOpen = false;
+  #isReady = false;
+  #isOver = false;
+
+  /**
+   * @param endpoint - The installation, ending with a slash.
+   * @param start - The message `start`.
+   */
+  constructor(
+    endpoint: string,
+    token: string,
+    start: Uint8Array<ArrayBuffer>,
+    events: TransportEvents,
+    boundary: ErrorBoundary,
+  ) {
+    this.#events = events;
+    this.#socket = new WebSocket(`${endpoint.replace(/^http/, "ws")}ws/record`, ["afterimage.v1", `bearer.${token}`]);
+    this.#socket.binaryType = "arraybuffer";
+    this.#socket.onopen = boundary.wrap(() => {
+      this.#isOpen = true;
+      this.#socket.send(start);
+    });
+    this.#socket.onmessage = boundary.wrap((message: MessageEvent) => {
+      this.#take(message.data);
+    });
+    this.#socket.onclose = boundary.wrap((close: CloseEvent) => {
+      this.#over({ code: close.code, word: close.reason, wasOpen: this.#isOpen, wasReady: this.#isReady });
+    });
+    this.#timer = setTimeout(
+      boundary.wrap(() => {
+        this.#over({ code: CloseCode.BROKEN, word: "timeout", wasOpen: this.#isOpen, wasReady: false });
+      }),
+      OPEN_TIMEOUT_MS,
+    );
+  }
+
+  send(entry: Entry): void {
+    this.#write(chunkMessage(entry));
+  }
+
+  end(lastSeq: number): void {
+    this.#write(endMessage(lastSeq));
+  }
+
+  close(): void {
+    this.#detach();
+    this.#socket.close();
+  }
+
+  #write(message: Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) {
+      this.#socket.send(new Uint8Array(message));
+    }
+  }
+
+  #take(data: unknown): void {
+    if (!(data instanceof ArrayBuffer)) {
+      return;
+    }
+    const { message } = parseResponse(new Uint8Array(data));
+    if (message.case === "ready") {
+      this.#isReady = true;
+      clearTimeout(this.#timer);
+    }
+    dispatch(message, this.#events);
+  }
+
+  #over(closing: Closing): void {
+    if (this.#isOver) {
+      return;
+    }
+    this.close();
+    this.#events.onClosed(closing);
+  }
+
+  #detach(): void {
+    this.#isOver = true;
+    clearTimeout(this.#timer);
+    this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
+  }
+}

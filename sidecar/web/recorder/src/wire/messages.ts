@@ -1,0 +1,164 @@
+// The recorder's messages as bytes: protos/afterimage/audit/v1/audit_service.proto, RecordSession.
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs, timestampMs, type Duration } from "@bufbuild/protobuf/wkt";
+import {
+  RecordSessionRequestSchema,
+  RecordSessionResponseSchema,
+  type RecordingReady,
+  type RecordSessionResponse,
+} from "@contract/audit/v1/audit_service_pb";
+import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
+import type { Entry } from "./entry";
+
+const RECORDER_NAME = "afterimage-web";
+const RECORDER_VERSION = "0.1.0";
+
+/** Fields of `start` about the visitor and the page. */
+export interface StartFields {
+  readonly sessionId: string;
+  readonly windowId: string;
+  readonly actorId: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
+/** Returns the message `start`. It is sent before the policy is known, so the address has no query. */
+export function startMessage(fields: StartFields, nowMs: number): Uint8Array {
+  return toBinary(
+    RecordSessionRequestSchema,
+    create(RecordSessionRequestSchema, {
+      message: {
+        case: "start",
+        value: {
+          sessionId: fields.sessionId,
+          windowId: fields.windowId,
+          recorderName: RECORDER_NAME,
+          recorderVersion: RECORDER_VERSION,
+          actorId: fields.actorId,
+          tags: { ...fields.tags },
+          userAgent: navigator.userAgent,
+          viewport: { width: pixels(window.innerWidth), height: pixels(window.innerHeight) },
+          screen: { width: pixels(window.screen.width), height: pixels(window.screen.height) },
+          language: navigator.language.slice(0, 35),
+          firstUrl: `${location.origin}${location.pathname}`.slice(0, 2048),
+          clientTime: timestampFromMs(nowMs),
+        },
+      },
+    }),
+  );
+}
+
+function pixels(size: number): number {
+  return Math.max(0, Math.round(size));
+}
+
+/** Returns the message of a chunk, which must have its seq. */
+export function chunkMessage(entry: Entry): Uint8Array {
+  return toBinary(
+    RecordSessionRequestSchema,
+    create(RecordSessionRequestSchema, {
+      message: {
+        case: "chunk",
+        value: {
+          seq: BigInt(entry.seq),
+          encoding: entry.isGzip ? ChunkEncoding.GZIP : ChunkEncoding.IDENTITY,
+          payload: entry.payload,
+          eventCount: entry.events,
+        },
+      },
+    }),
+  );
+}
+
+/** Returns the message `end`. */
+export function endMessage(lastSeq: number): Uint8Array {
+  return toBinary(
+    RecordSessionRequestSchema,
+    create(RecordSessionRequestSchema, { message: { case: "end", value: { lastSeq: BigInt(lastSeq) } } }),
+  );
+}
+
+/** Returns the server's message; throws if the bytes are not one. */
+export function parseResponse(bytes: Uint8Array): RecordSessionResponse {
+  return fromBinary(RecordSessionResponseSchema, bytes);
+}
+
+/** Returns each message preceded by its length as a varint, the format of POST /record. */
+export function delimited(messages: readonly Uint8Array[]): Uint8Array<ArrayBuffer>[] {
+  return messages.flatMap((message) => [varint(message.length), new Uint8Array(message)]);
+}
+
+/** Returns the messages of a body of that form; throws where it is cut off. */
+export function undelimited(body: Uint8Array): Uint8Array[] {
+  const messages: Uint8Array[] = [];
+  let at = 0;
+  while (at < body.length) {
+    let length = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = body[at];
+      if (byte === undefined) {
+        throw new Error("the answer is cut off");
+      }
+      at += 1;
+      length += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        break;
+      }
+    }
+    if (at + length > body.length) {
+      throw new Error("the answer is cut off");
+    }
+    messages.push(body.subarray(at, at + length));
+    at += length;
+  }
+  return messages;
+}
+
+function varint(value: number): Uint8Array<ArrayBuffer> {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) {
+    bytes.push((rest % 128) | 0x80);
+  }
+  bytes.push(rest);
+  return Uint8Array.from(bytes);
+}
+
+/** Limits of a server, in bytes and milliseconds. */
+export interface Limits {
+  readonly maxChunkBytes: number;
+  readonly maxInflatedBytes: number;
+  readonly maxUnackedBytes: number;
+  readonly flushIntervalMs: number;
+}
+
+/** The contract's defaults, in effect until a server sends its own. */
+export const DEFAULT_LIMITS: Limits = {
+  maxChunkBytes: 4 * 1024 * 1024,
+  maxInflatedBytes: 64 * 1024 * 1024,
+  maxUnackedBytes: 8 * 1024 * 1024,
+  flushIntervalMs: 2000,
+};
+
+/** Returns the limits in `ready`; limits that it lacks have the contract's defaults. */
+export function limitsOf(ready: RecordingReady): Limits {
+  const told = ready.limits;
+  if (told === undefined) {
+    return DEFAULT_LIMITS;
+  }
+  return {
+    maxChunkBytes: Number(told.maxChunkBytes) || DEFAULT_LIMITS.maxChunkBytes,
+    maxInflatedBytes: Number(told.maxInflatedBytes) || DEFAULT_LIMITS.maxInflatedBytes,
+    maxUnackedBytes: Number(told.maxUnackedBytes) || DEFAULT_LIMITS.maxUnackedBytes,
+    flushIntervalMs: told.flushInterval ? durationMs(told.flushInterval) : DEFAULT_LIMITS.flushIntervalMs,
+  };
+}
+
+/** Returns a Duration in milliseconds. */
+export function durationMs(duration: Duration): number {
+  return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+}
+
+/** Returns by how much the server's clock is ahead of this device's, in milliseconds. */
+export function skewMs(ready: RecordingReady, nowMs: number): number {
+  return ready.serverTime === undefined ? 0 : Math.round(timestampMs(ready.serverTime) - nowMs);
+}

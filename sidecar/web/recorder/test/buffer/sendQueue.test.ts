@@ -1,0 +1,279 @@
+import { describe, expect, test } from "vitest";
+import { DROPPED_TAG } from "../../src/buffer/droppedEvents";
+import { SendQueue } from "../../src/buffer/sendQueue";
+import type { Entry } from "../../src/wire/entry";
+import { at, chunk, eventsOf } from "../chunks";
+
+const ROOM = 1_000_000;
+
+function filled(count: number, bytes = 10): SendQueue {
+  const queue = new SendQueue(ROOM);
+  for (let index = 0; index < count; index += 1) {
+    queue.push(chunk(index, bytes));
+  }
+  return queue;
+}
+
+function takeAll(queue: SendQueue, window = ROOM): number[] {
+  const seqs: number[] = [];
+  for (let entry = queue.take(window); entry !== undefined; entry = queue.take(window)) {
+    seqs.push(entry.seq);
+  }
+  return seqs;
+}
+
+describe("numbers", () => {
+  test("are given when a chunk is taken, from what the server wants next", () => {
+    const queue = filled(3);
+    queue.resume(7);
+    expect(takeAll(queue)).toEqual([7, 8, 9]);
+    expect(queue.lastSeq).toBe(9);
+  });
+
+  test("after a break: what the server has is gone, the rest has the same numbers again", () => {
+    const queue = filled(4);
+    queue.resume(1);
+    expect(takeAll(queue)).toEqual([1, 2, 3, 4]);
+    queue.ack(1);
+    queue.disconnected();
+    queue.push(chunk(9));
+    queue.resume(3);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([2000, 3000, 9000]);
+    expect(takeAll(queue)).toEqual([3, 4, 5]);
+  });
+
+  test("a server that wants more than is here has stored what a beacon brought", () => {
+    const queue = filled(2);
+    queue.numberAll();
+    queue.push(chunk(5));
+    queue.resume(3);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([5000]);
+    expect(takeAll(queue)).toEqual([3]);
+  });
+
+  test("a server that lost everything gets everything that is still here", () => {
+    const queue = filled(3);
+    queue.resume(5);
+    takeAll(queue);
+    queue.ack(5);
+    queue.disconnected();
+    queue.resume(1);
+    expect(takeAll(queue)).toEqual([1, 2]);
+  });
+});
+
+describe("what is on its way", () => {
+  test("is bounded in bytes, but one chunk always goes", () => {
+    const queue = filled(4, 100);
+    queue.resume(1);
+    expect(takeAll(queue, 250)).toEqual([1, 2]);
+    queue.ack(1);
+    expect(takeAll(queue, 250)).toEqual([3]);
+    queue.ack(3);
+    expect(takeAll(queue, 1)).toEqual([4]);
+  });
+
+  test("is bounded in number, below what the sidecar takes in a second", () => {
+    const queue = filled(200);
+    queue.resume(1);
+    const first = takeAll(queue).length;
+    expect(first).toBeGreaterThan(10);
+    expect(first).toBeLessThan(100);
+  });
+
+  test("bytes are those of all chunks that are not acknowledged", () => {
+    const queue = filled(3, 100);
+    queue.resume(1);
+    takeAll(queue);
+    expect([queue.bytes, queue.inFlight]).toEqual([300, 3]);
+    queue.ack(2);
+    expect([queue.bytes, queue.inFlight]).toEqual([100, 1]);
+  });
+});
+
+describe("rejected", () => {
+  test("one is replaced by its parts, and what follows is numbered after them", () => {
+    const queue = filled(3);
+    queue.resume(1);
+    takeAll(queue);
+    const bad = at(queue.entries, 1);
+    queue.rewind(2);
+    queue.replace(bad, [chunk(1, 5), chunk(1.5, 5)]);
+    expect(takeAll(queue)).toEqual([2, 3, 4]);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([1000, 1500, 2000]);
+    expect(queue.bytes).toBe(20);
+  });
+});
+
+describe("restored", () => {
+  test("chunks of the page before come first, under their old numbers", () => {
+    const queue = filled(1);
+    queue.restore([chunk(-2, 10, { seq: 4 }), chunk(-1, 10, { seq: 5 })]);
+    queue.resume(4);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([-2000, -1000, 0]);
+    expect(takeAll(queue)).toEqual([4, 5, 6]);
+  });
+
+  test("those that the beacon brought meanwhile are not sent again", () => {
+    const queue = filled(1);
+    queue.restore([chunk(-2, 10, { seq: 4 }), chunk(-1, 10, { seq: 5 })]);
+    queue.resume(6);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([0]);
+  });
+});
+
+describe("policies", () => {
+  test("what was recorded under a policy that does not hold is taken out", () => {
+    const queue = new SendQueue(ROOM);
+    queue.push(chunk(1, 10, { policy: "old" }), chunk(2, 10, { policy: "good" }));
+    expect(queue.discard(({ policy }) => policy === "good").map((entry) => entry.firstMs)).toEqual([1000]);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([2000]);
+    expect(queue.bytes).toBe(10);
+  });
+});
+
+describe("full", () => {
+  const snapshot = (seconds: number): Entry => chunk(seconds, 100, { hasSnapshot: true });
+
+  test("the oldest goes, up to the next snapshot, and an event says how much", () => {
+    const queue = new SendQueue(700);
+    queue.push(snapshot(0), chunk(1, 250), chunk(2, 250), snapshot(3), chunk(4, 250));
+    expect(queue.shrink()).toEqual({ dropped: 6, needsSnapshot: false });
+    const note = at(queue.entries, 0);
+    const rest = queue.entries.slice(1);
+    expect(rest.map((entry) => entry.firstMs)).toEqual([3000, 4000]);
+    expect(eventsOf(note)).toEqual([
+      {
+        type: 5,
+        timestamp: 0,
+        data: { tag: DROPPED_TAG, payload: { reason: "queue_full", events: 6, bytes: 600, fromMs: 0, toMs: 2900 } },
+      },
+    ]);
+    expect(queue.bytes).toBe(350 + note.payload.length);
+  });
+
+  test("a second hole beside the first is told in the same event", () => {
+    const queue = new SendQueue(2000);
+    queue.push(snapshot(0), chunk(1, 1500), snapshot(2), chunk(3, 1500), snapshot(4));
+    expect(queue.shrink().dropped).toBe(4);
+    queue.push(chunk(5, 1500), snapshot(6));
+    expect(queue.shrink().dropped).toBe(4);
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([8, undefined, undefined, undefined]);
+  });
+
+  test("without a later snapshot one is asked for, and nothing goes yet", () => {
+    const queue = new SendQueue(340);
+    queue.push(snapshot(0), chunk(1, 250));
+    expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: true });
+    queue.push(snapshot(2), chunk(3, 10));
+    expect(queue.shrink()).toEqual({ dropped: 4, needsSnapshot: false });
+  });
+
+  test("a snapshot does not push out the newest events: what follows it does", () => {
+    const queue = new SendQueue(340);
+    queue.push(snapshot(0), chunk(1, 250), snapshot(2));
+    expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: false });
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([0, 1000, 2000]);
+    queue.push(chunk(3, 20));
+    expect(queue.shrink()).toEqual({ dropped: 4, needsSnapshot: false });
+    expect(queue.entries.slice(1).map((entry) => entry.firstMs)).toEqual([2000, 3000]);
+  });
+
+  test("a snapshot with events behind it in its chunk is newer than what is before", () => {
+    const queue = new SendQueue(300);
+    queue.push(snapshot(0), chunk(1, 250), chunk(2, 100, { hasSnapshot: true, events: 3 }));
+    expect(queue.shrink().dropped).toBe(4);
+  });
+
+  test("of a newest batch that alone is more than the bound, the oldest parts go and the latest stay", () => {
+    const queue = new SendQueue(1000);
+    const parts = [2, 3, 4, 5, 6, 7].map((seconds) => chunk(seconds, 250));
+    queue.push(snapshot(0), chunk(1, 100), ...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 10, needsSnapshot: true });
+    const [note, ...rest] = queue.entries;
+    expect(rest.map((entry) => entry.firstMs)).toEqual([5000, 6000, 7000]);
+    expect(note?.loss).toEqual({ reason: "queue_full", events: 10, bytes: 950, fromMs: 0, toMs: 4900 });
+    expect(queue.bytes).toBeLessThanOrEqual(1000);
+  });
+
+  test("what is left of such a batch goes when there is something newer behind a snapshot", () => {
+    const queue = new SendQueue(1000);
+    const parts = [2, 3, 4, 5, 6].map((seconds) => chunk(seconds, 250));
+    queue.push(...parts);
+    expect(queue.shrink(parts).dropped).toBe(4);
+    queue.push(snapshot(7), chunk(8, 400));
+    expect(queue.shrink().dropped).toBe(6);
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([10, undefined, undefined]);
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([2000, 7000, 8000]);
+  });
+
+  test("of a newest batch the last part stays in any case", () => {
+    const queue = new SendQueue(100);
+    const parts = [chunk(1, 90), chunk(2, 90)];
+    queue.push(...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 2, needsSnapshot: true });
+    expect(queue.entries.at(-1)).toBe(parts[1]);
+  });
+
+  test("parts that were sent stay as they are", () => {
+    const queue = new SendQueue(400);
+    const parts = [1, 2, 3].map((seconds) => chunk(seconds, 250));
+    queue.push(...parts);
+    queue.resume(1);
+    takeAll(queue);
+    expect(queue.shrink(parts)).toEqual({ dropped: 0, needsSnapshot: false });
+    expect(queue.bytes).toBe(750);
+  });
+
+  test("one event that is more than the bound is given up, counted and told; what came before it stays", () => {
+    const queue = new SendQueue(1000);
+    const large = chunk(2, 1001, { events: 1 });
+    queue.push(snapshot(0), chunk(1, 100), large);
+    expect(queue.shrink([large])).toEqual({ dropped: 1, needsSnapshot: true });
+    expect(queue.entries.map((entry) => entry.firstMs)).toEqual([0, 1000, 2000]);
+    expect(queue.entries.at(-1)?.loss).toEqual({
+      reason: "queue_full",
+      events: 1,
+      bytes: 1001,
+      fromMs: 2000,
+      toMs: 2900,
+    });
+  });
+
+  test("events after one that is more than the bound stay, too", () => {
+    const queue = new SendQueue(1000);
+    const parts = [chunk(1, 100), chunk(2, 5000, { events: 1 }), chunk(3, 100)];
+    queue.push(...parts);
+    expect(queue.shrink(parts)).toEqual({ dropped: 1, needsSnapshot: true });
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([undefined, 1, undefined]);
+  });
+
+  test("a loss that is given up with what is around it is still counted in its announcement", () => {
+    const queue = new SendQueue(1000);
+    const large = chunk(2, 5000, { events: 1 });
+    queue.push(snapshot(0), chunk(1, 400), large);
+    expect(queue.shrink([large]).dropped).toBe(1);
+    queue.push(snapshot(3), chunk(4, 400));
+    expect(queue.shrink().dropped).toBe(4);
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([5, undefined, undefined]);
+    expect(at(queue.entries, 0).loss).toMatchObject({ fromMs: 0, toMs: 2900 });
+  });
+
+  test("a snapshot that is larger than the queue stays: without it nothing can be shown", () => {
+    const queue = new SendQueue(50);
+    queue.push(snapshot(0));
+    expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: false });
+    expect(queue.entries).toHaveLength(1);
+  });
+
+  test("what was sent stays as it is: the server may have it already", () => {
+    const queue = new SendQueue(300);
+    queue.push(snapshot(0), chunk(1, 250));
+    queue.resume(1);
+    takeAll(queue);
+    queue.disconnected();
+    queue.push(snapshot(2));
+    expect(queue.shrink().dropped).toBe(0);
+    expect(queue.entries.map((entry) => entry.seq)).toEqual([1, 2, 0]);
+  });
+});

@@ -1,0 +1,46 @@
+import { afterEach, expect, test, vi } from "vitest";
+import { ErrorBoundary } from "../../src/support/errorBoundary";
+import { Notices } from "../../src/support/status";
+import { HttpTransport } from "../../src/transport/http";
+import { CloseCode, type Closing } from "../../src/transport/transport";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** Opens a link to what gives this answer; returns how it was closed, and how often it asked. */
+async function closingOf(answer: () => Response): Promise<[Closing, number]> {
+  let asked = 0;
+  vi.stubGlobal("fetch", () => {
+    asked += 1;
+    return Promise.resolve(answer());
+  });
+  const nothing = (): void => undefined;
+  const closing = await new Promise<Closing>((resolve) => {
+    const events = { onReady: nothing, onAck: nothing, onRejected: nothing, onCommand: nothing, onClosed: resolve };
+    new HttpTransport(
+      "https://recorder.example/",
+      "token",
+      new Uint8Array(1),
+      events,
+      new ErrorBoundary(new Notices()),
+    );
+  });
+  await new Promise((resolve) => setTimeout(resolve));
+  return [closing, asked];
+}
+
+test.each([
+  ["nothing at all", () => new Response("")],
+  ["a page", () => new Response("<html>Welcome</html>")],
+])("whatever answers with %s is asked once", async (_, answer) => {
+  expect(await closingOf(answer)).toEqual([expect.objectContaining({ code: CloseCode.BROKEN, wasReady: false }), 1]);
+});
+
+test("a status is told as a close code, with the time to wait", async () => {
+  const busy = (): Response => new Response("", { status: 429, headers: { "Retry-After": "3" } });
+  expect(await closingOf(busy)).toEqual([
+    { code: CloseCode.RATE_LIMITED, word: "http_429", wasOpen: true, wasReady: false, retryAfterMs: 3000 },
+    1,
+  ]);
+});
