@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -17,17 +18,17 @@ from afterimage_client.audit.v1 import SessionFilter, SessionOrder
 from services.cli.client import connect
 from services.cli.command import CommandError, complain, invocation_of, run
 from services.cli.files.import_progress import progress_on
-from services.cli.files.importing import SCOPES, import_files
+from services.cli.files.importing import SCOPES
 from services.cli.installation.look_around import look_around, way_in
 from services.cli.installation.programs import Installation
 from services.cli.installation.redis_process import find_redis_server, redis_program, redis_socket
+from services.cli.installation.samples import import_samples
 from services.cli.installation.supervisor import Supervisor, supervised
 from services.cli.listing import fetch_sessions, show
 from services.cli.running import Running, announce, chdb_holder, the_only_one
 from services.cli.tables import new_table, print_table
 from services.runtime.config import Settings
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 ORPHAN_INTERVAL_S = 0.5
 
 
@@ -63,7 +64,7 @@ def up(
                 announce(announcement, running)
                 _print_addresses(running)
                 if samples:
-                    await _import_samples(installation.settings)
+                    await _import_samples(installation, running.sidecar, invocation.config)
                 if running.sidecar:
                     sys.stdout.write(way_in(installation.settings, running.sidecar))
                 sys.stdout.write("\nCtrl-C ends it.\n")
@@ -116,15 +117,17 @@ async def _start_redis(installation: Installation, supervisor: Supervisor, stack
     return f"unix://{socket}"
 
 
-async def _import_samples(settings: Settings) -> None:
-    files = sorted(SAMPLES.glob("*.json.gz"))
+async def _import_samples(installation: Installation, sidecar: str, config: Path | None) -> None:
+    settings = installation.settings
     project = settings.projects[0].id
     async with connect(settings, SCOPES, project=project) as client:
         with progress_on(sys.stderr, quiet=not sys.stderr.isatty()) as progress:
-            summary = await import_files(client, files, progress)
+            summary = await import_samples(client, progress, time.time)
         sys.stdout.write(f"\nSample recordings: {summary}\n\n")
-        show(await fetch_sessions(client, SessionFilter(), SessionOrder(SessionOrder.NEWEST_FIRST), 10))
-        sys.stdout.write(look_around(settings, client.address, project))
+        found = await fetch_sessions(client, SessionFilter(), SessionOrder(SessionOrder.NEWEST_FIRST), 10)
+        show(found)
+        if found:
+            sys.stdout.write(look_around(settings, sidecar, project, found[0].session_id, config))
 
 
 def _print_addresses(running: Running) -> None:
