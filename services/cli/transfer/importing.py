@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -82,8 +82,19 @@ def import_command(
     run(main())
 
 
-async def import_files(client: Client, files: Sequence[Path], progress: Progress) -> Summary:
+async def import_files(
+    client: Client,
+    files: Sequence[Path],
+    progress: Progress,
+    redate: Callable[[Path, Recording], Awaitable[Recording]] | None = None,
+) -> Summary:
     """Imports files, a few sessions at a time.
+
+    Args:
+        client: With the scopes admin and view.
+        files: The files.
+        progress: Receives the progress.
+        redate: Returns a recording with other timestamps; None: recordings keep theirs.
 
     Raises:
         GRPCError: If the service does not accept the token; nothing was sent then. Other errors of the
@@ -101,7 +112,10 @@ async def import_files(client: Client, files: Sequence[Path], progress: Progress
                 found = await anext(recordings, None)
             if found is None:
                 return
-            sent = await import_session(client, *found, progress.advance)
+            path, recording = found
+            if redate is not None:
+                recording = await redate(path, recording)
+            sent = await import_session(client, path, recording, progress.advance)
             summary.sessions.append(sent)
             progress.tell_session(sent)
 

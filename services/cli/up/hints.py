@@ -13,45 +13,46 @@ from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings.loader import Settings, SettingsError
 
 TOKEN_TTL_S = 12 * 3_600.0
-_SERVICE = "afterimage.audit.v1.AuditService"
+_LIST_SESSIONS = "afterimage.audit.v1.AuditService/ListSessions"
 _REQUEST = '{"page_size": 3}'
-_BUF_OF_THE_REPOSITORY = Path("gen/ts/node_modules/.bin/buf")
 
 
-def look_around(settings: Settings, address: str, project: str) -> str:
-    """Returns how to look: with buf curl, with grpcurl, and with this command.
+def look_around(settings: Settings, sidecar: str, project: str, session_id: str, config: Path | None = None) -> str:
+    """Returns lines to type: with this command and, where there is a sidecar, with curl.
 
     Args:
-        settings: For the secret and the certificates.
-        address: AuditService, host:port.
+        settings: For the secret.
+        sidecar: URL of the sidecar; "": there is none.
         project: What the token in the lines opens. It may view, for `TOKEN_TTL_S`.
+        session_id: A session that is stored.
+        config: The file that was named on the command line.
     """
-    token = TokenMinter(settings).mint(local_subject(), project, [Scope.VIEW], TOKEN_TTL_S)
-    tls = settings.tls
-    is_plain = tls.cert_file is None and tls.ca_file is None
-    trusted = [] if tls.ca_file is None else [str(tls.ca_file.absolute())]
-    header = '"authorization: Bearer $TOKEN"'  # double quotes: the shell fills the variable in
-    buf = [_buf(), "curl", "--protocol", "grpc"]
-    grpcurl = ["grpcurl"]
-    if is_plain:
-        buf.append("--http2-prior-knowledge")
-        grpcurl.append("-plaintext")
-    for path in trusted:
-        buf += ["--cacert", path]
-        grpcurl += ["-cacert", path]
-    url = f"{'http' if is_plain else 'https'}://{address}/{_SERVICE}/ListSessions"
-    own = own_name()
-    return f"""
-How to look (the schema comes from the server, through reflection):
+    own = _own_call(config)
+    lines = [
+        "How to look:",
+        "",
+        f"  {own} sessions --since 7d",
+        f"  {own} export {session_id} -o session.json",
+        f"  {own} doctor",
+    ]
+    if sidecar and (token := _view_token(settings, project)):
+        header = '"authorization: Bearer $TOKEN"'  # double quotes: the shell fills the variable in
+        lines += [
+            "",
+            "Over HTTP, as every call of the contract (Connect, JSON):",
+            "",
+            f"  export TOKEN={token}",
+            f"  curl -sS -H {header} -H 'content-type: application/json' -d '{_REQUEST}' {sidecar}/{_LIST_SESSIONS}",
+        ]
+    return "\n".join(["", *lines, ""])
 
-  export TOKEN={token}
-  {shlex.join(buf)} --header {header} --data {shlex.quote(_REQUEST)} {url}
-  {shlex.join(grpcurl)} -H {header} -d {shlex.quote(_REQUEST)} {address} {_SERVICE}/ListSessions
 
-  {own} sessions
-  {own} export SESSION -o session.json
-  {own} doctor
-"""
+def _view_token(settings: Settings, project: str) -> str:
+    """Returns a token; "": tokens come from an identity provider here."""
+    try:
+        return TokenMinter(settings).mint(local_subject(), project, [Scope.VIEW], TOKEN_TTL_S)
+    except SettingsError:
+        return ""
 
 
 def way_in(settings: Settings, sidecar: str) -> str:
@@ -91,7 +92,14 @@ def own_name() -> str:
     return shlex.quote(str(called.absolute()) if path.startswith("..") else path)
 
 
-def _buf() -> str:
-    if shutil.which("buf"):
-        return "buf"
-    return str(_BUF_OF_THE_REPOSITORY) if _BUF_OF_THE_REPOSITORY.exists() else "buf"
+def _own_call(config: Path | None) -> str:
+    """Returns how this command is called so that it finds the same installation from another terminal here."""
+    directory = os.environ.get("AFTERIMAGE_DATA_DIR")
+    file = config or os.environ.get("AFTERIMAGE_CONFIG")
+    return " ".join(
+        [
+            *([f"AFTERIMAGE_DATA_DIR={shlex.quote(str(Path(directory).absolute()))}"] if directory else []),
+            own_name(),
+            *(["--config", shlex.quote(str(Path(file).absolute()))] if file else []),
+        ]
+    )

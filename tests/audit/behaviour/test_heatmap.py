@@ -86,7 +86,8 @@ def test_all_that_is_wrong_is_named_at_once():
 
 @pytest.mark.parametrize("fields", [{"start_ms": 5, "end_ms": 5}, {"min_viewport_width": 5, "max_viewport_width": 5}])
 def test_bounds_may_meet(fields):
-    query(**fields)
+    asked = query(**fields)
+    assert {name: getattr(asked, name) for name in fields} == fields
 
 
 def test_kinds_are_the_contracts():
@@ -235,8 +236,11 @@ def test_a_picture_has_the_pages_shape_and_is_hot_where_the_points_are():
 
 @pytest.mark.parametrize("kind", HeatmapKind)
 def test_every_kind_is_drawn_also_empty(kind):
-    drawn(kind, cells=())
-    drawn(kind, cells=((0, 3, 5), (0, 4, 9)))
+    empty, hot = drawn(kind, cells=()), drawn(kind, cells=((0, 3, 5), (0, 4, 9)))
+    assert empty.size == hot.size
+    page = (0, LEGEND_HEIGHT, *empty.size)
+    assert empty.crop(page).tobytes() == drawn(cells=()).crop(page).tobytes()  # the legends differ, the blank page not
+    assert hot.crop(page).tobytes() != empty.crop(page).tobytes()
 
 
 @pytest.mark.parametrize(("size", "width"), [((0, 0), 960), ((1, 10**6), 960), ((10**6, 1), 5), ((800, 600), 10**6)])

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+import textwrap
 import tomllib
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from pydantic import ValidationError
@@ -118,6 +121,8 @@ def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path, toml):
             "projects: the key k is given twice",
         ),
         ({"auth": {"secret": "short"}}, "auth.secret: must be at least 32 bytes"),
+        ({"auth": {"secret": "REPLACE with a random value of 32 bytes"}}, "auth.secret: is a placeholder from the doc"),
+        ({"auth": {"secret": "x" * 40 + "ChangeMe"}}, "auth.secret: is a placeholder from the documentation: make one"),
         ({"auth": {"jwks_url": "file:///etc/passwd"}}, "auth.jwks_url: "),
         ({"auth": {"algorithms": ["HS256"]}}, "auth.algorithms.0: "),
         ({"audit": {"host": "0.0.0.0"}}, "audit.host: 0.0.0.0 is not loopback: "),
@@ -140,6 +145,18 @@ def test_what_does_not_hold_is_named(overrides, line):
 )
 def test_origins_that_hold(origin):
     assert load_settings(projects=[{"id": "a", "origins": [origin]}]).projects[0].origins == (origin,)
+
+
+def test_the_readmes_production_sample_starts_with_a_secret_of_ones_own_only(tmp_path):
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    sample = textwrap.dedent(re.search(r'(?m)^    environment = "production"\n(?:    .*\n|\n)*', readme)[0])
+    file = tmp_path / "afterimage.toml"
+    file.write_text(sample)
+    with pytest.raises(SettingsError) as caught:
+        load_settings(file)
+    assert "auth.secret: is a placeholder from the documentation" in caught.value.problems[0]
+    file.write_text(re.sub(r"(?m)^secret = .*$", f'secret = "{uuid4().hex * 2}"', sample))
+    assert load_settings(file).projects[0].id == "shop"
 
 
 def test_outside_development_a_secret_and_projects_are_needed():

@@ -1,0 +1,63 @@
+"""The sample recordings: imported as visits of the last hours, so that a filter such as `--since 7d` finds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from afterimage_client.audit.v1 import ListSessionsRequest, SessionFilter
+
+from services.cli.client import TIMEOUT_S, Client
+from services.cli.transfer.formats import Recording
+from services.cli.transfer.import_progress import Progress
+from services.cli.transfer.importing import Summary, import_files
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+INTERVAL_MS = 5 * 3_600_000
+"""The first sample began so long before its import, each further one so long before the one ahead of it."""
+
+
+async def import_samples(client: Client, progress: Progress, now: Callable[[], float]) -> Summary:
+    """Imports the samples; those that are stored already keep their dates, so that a second import changes nothing.
+
+    Args:
+        client: With the scopes admin and view.
+        progress: Receives the progress.
+        now: The clock, in seconds since 1970.
+    """
+    files = sorted(SAMPLES.glob("*.json.gz"))
+
+    async def redate(path: Path, recording: Recording) -> Recording:
+        first_ms = await _stored_first_ms(client, recording.foreign_id)
+        if first_ms is None:
+            first_ms = round(now() * 1_000) - (files.index(path) + 1) * INTERVAL_MS
+        return moved(recording, first_ms)
+
+    return await import_files(client, files, progress, redate)
+
+
+async def _stored_first_ms(client: Client, foreign_id: str) -> int | None:
+    """Returns when the sample begins that an earlier import has stored, whole or in part; None: there is none."""
+    request = ListSessionsRequest(page_size=1, filter=SessionFilter(tags={"foreign_id": foreign_id}))
+    answer = await client.audit.list_sessions(request, timeout=TIMEOUT_S)
+    return UUID(answer.sessions[0].session_id).int >> 80 if answer.sessions else None
+
+
+def moved(recording: Recording, first_ms: int) -> Recording:
+    """Returns the recording with all its timestamps moved, so that it begins at `first_ms`."""
+    delta_ms = first_ms - recording.first_ms
+    windows = tuple(
+        replace(window, events=tuple(_event_moved(event, delta_ms) for event in window.events))
+        for window in recording.windows
+    )
+    return replace(recording, windows=windows, first_ms=first_ms)
+
+
+def _event_moved(event: bytes, delta_ms: int) -> bytes:
+    decoded: dict[str, Any] = msgspec.json.decode(event)
+    decoded["timestamp"] += delta_ms
+    return msgspec.json.encode(decoded)
