@@ -15,6 +15,7 @@ NPM_BIN := gen/ts/node_modules/.bin
 
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
 GEN_OUT ?= gen
+API_DOCS_OUT ?= docs/api
 
 # What the console and the recorder are built of; tests of them are not.
 WEB := sidecar/web
@@ -118,7 +119,7 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(wildcard $(WEB)/*/pac
 	$(NPM_INSTALL) --prefix $(WEB)
 	@touch $@
 
-gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript
+gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client), TypeScript and docs/api/
 	@set -- $$(cd protos && find afterimage -name '*.proto' | LC_ALL=C sort); \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(NPM_BIN)/buf build --output "$$work/contract.binpb"; \
@@ -132,11 +133,13 @@ gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) 
 	protoc --python_betterproto_out="$$work/client" \
 		--plugin=protoc-gen-python_betterproto=$(BIN)/protoc-gen-python_betterproto "$$@" 2>/dev/null; \
 	mv "$$work/client/afterimage" $(GEN_OUT)/afterimage_client; \
-	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"
+	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"; \
+	$(BIN)/python docs/api/render.py "$$work/contract.binpb" $(API_DOCS_OUT)
 
-check-gen: ## Fails when gen/ is not what protos/ says
+check-gen: ## Fails when gen/ or docs/api/ differs from what protos/ gives
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	$(MAKE) --no-print-directory gen GEN_OUT="$$work"; \
+	$(MAKE) --no-print-directory gen GEN_OUT="$$work" API_DOCS_OUT="$$work/api"; \
 	for part in afterimage afterimage_client ts/afterimage; do \
 		diff -r -x __pycache__ "gen/$$part" "$$work/$$part" || { echo "gen/ is stale: run 'make gen'"; exit 1; }; \
-	done
+	done; \
+	diff -r -x '*.py' docs/api "$$work/api" || { echo "docs/api/ is stale: run 'make gen'"; exit 1; }
