@@ -85,12 +85,12 @@ class Installation:
         return f"127.0.0.1:{self.environment[f'AFTERIMAGE_{name}']}"
 
     def get(self, path: str, port: str = "SIDECAR__PORT", **headers: str) -> tuple[int, str]:
-        """Answers an HTTP request: status (0: nobody listens) and body."""
+        """Returns the answer to an HTTP request: status (0: no connection) and body."""
         request = urllib.request.Request(f"http://{self.address(port)}{path}", headers=headers)
         return fetch(request)
 
     def call(self, method: str, message: dict[str, object], token: str) -> tuple[int, dict[str, object]]:
-        """Calls a unary method through the sidecar, in JSON; a token of "" is none."""
+        """Calls a unary method through the sidecar, in JSON; without a token where it is ""."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         url = f"http://{self.address('SIDECAR__PORT')}/{method}"
         request = urllib.request.Request(url, json.dumps(message).encode(), headers)
@@ -106,7 +106,7 @@ def run_command(environment: dict[str, str], *words: object) -> str:
 
 
 def fetch(request: urllib.request.Request) -> tuple[int, str]:
-    """Answers an HTTP request: status (0: nobody listens) and body."""
+    """Returns the answer to an HTTP request: status (0: no connection) and body."""
     try:
         with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.read().decode()

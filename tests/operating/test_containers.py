@@ -89,7 +89,7 @@ def environment(compose, name, replacements):
 def test_services_run_with_the_settings_of_the_compose_file(compose, tmp_path, redis_url):
     ports = {name: free_port() for name in ("audit", "share", "sidecar", "audit_metrics", "share_metrics")}
     own = {
-        "AFTERIMAGE_DATA_DIR": str(tmp_path / "data"),  # the image says so
+        "AFTERIMAGE_DATA_DIR": str(tmp_path / "data"),  # as in the image
         "AFTERIMAGE_INGEST__WORKERS": "0",
         **{f"AFTERIMAGE_{name.upper()}__PORT": str(ports[name]) for name in SERVICES},
         **{f"AFTERIMAGE_{name.upper()}__METRICS_PORT": str(ports[f"{name}_metrics"]) for name in ("audit", "share")},

@@ -1,4 +1,4 @@
-"""What docs/operating.md, websocket.md and the alerting rules say of metrics and logs is what the processes give."""
+"""Metrics and log fields of docs/operating.md, websocket.md and the alerting rules are those of the processes."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_prometheus_accepts_the_rules_and_they_fire_as_tested():
 
 
 def log_fields() -> dict[str, list[str]]:
-    """The rows of the table of fields: what they are in, and their names."""
+    """The table of log fields: names by the lines that they are in."""
     section = (DOCS / "operating.md").read_text().partition("## Logs")[2]
     rows = re.findall(r"^\| (`.*?) \| (.*?) \|", section, re.MULTILINE)
     found: dict[str, list[str]] = {}

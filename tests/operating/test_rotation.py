@@ -1,4 +1,4 @@
-"""Rotating the signing secret as docs/operating.md says: what ends, and what stays."""
+"""Rotation of the signing secret by the commands of docs/operating.md: tokens end, share links stay."""
 
 from __future__ import annotations
 
