@@ -60,6 +60,7 @@ endif
 
 typecheck: $(VENV)/.dev typecheck-web ## Checks the types
 	$(BIN)/mypy
+	$(BIN)/mypy docs/api/render.py
 
 ifeq ($(NO_NODE),)
 web: $(WEB)/dist/console/index.html ## Builds the console and the recorder (Node 20 or newer)
