@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -133,15 +132,26 @@ def session_ids(listing: str) -> list[str]:
 
 def commands(page: str, heading: str) -> list[str]:
     """The blocks of shell commands below a heading of a page of docs/, up to the next heading of its level or above."""
-    text = (DOCS / page).read_text()
-    _, found, rest = text.partition(f"\n{heading}\n")
-    assert found, f"{page} has no heading {heading!r}"
     level = len(heading.split(maxsplit=1)[0])
-    section = re.split(rf"^#{{1,{level}}} ", rest, maxsplit=1, flags=re.MULTILINE)[0]
-    return [
-        re.sub(r"(?m)^ {3}", "", block)
-        for block in re.findall(r"^ *```sh\n(.*?)^ *```$", section, re.MULTILINE | re.DOTALL)
-    ]
+    blocks: list[str] = []
+    is_below = is_found = False
+    fence = ""
+    for line in (DOCS / page).read_text().splitlines():
+        text = line.strip()
+        if fence:
+            if text == "```":
+                fence = ""
+            elif is_below and fence == "```sh":
+                blocks[-1] += line.removeprefix("   ") + "\n"
+        elif text.startswith("```"):
+            fence = text
+            if is_below and fence == "```sh":
+                blocks.append("")
+        elif line.startswith("#") and (line == heading or len(line.split(maxsplit=1)[0]) <= level):
+            is_below = line == heading
+            is_found |= is_below
+    assert is_found, f"{page} has no heading {heading!r}"
+    return blocks
 
 
 def shell(script: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
