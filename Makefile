@@ -15,6 +15,7 @@ NPM_BIN := gen/ts/node_modules/.bin
 
 # Where `make gen` writes; `make check-gen` writes elsewhere and compares.
 GEN_OUT ?= gen
+API_DOCS_OUT ?= docs/api
 
 # What the console and the recorder are built of; tests of them are not.
 WEB := sidecar/web
@@ -66,6 +67,7 @@ endif
 
 typecheck: $(VENV)/.dev typecheck-web ## Checks the types
 	$(BIN)/mypy
+	$(BIN)/mypy docs/api/render.py
 
 ifeq ($(NO_NODE),)
 web: $(WEB)/dist/console/index.html ## Builds the console and the recorder (Node 20 or newer)
@@ -149,7 +151,7 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(wildcard $(WEB)/*/pac
 	@$(NPM_INSTALL) --prefix $(WEB)
 	@touch $@
 
-gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) and TypeScript, close codes to TypeScript
+gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client), TypeScript and docs/api/; close codes to TypeScript
 	@set -- $$(cd protos && find afterimage -name '*.proto' | LC_ALL=C sort); \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(NPM_BIN)/buf build --output "$$work/contract.binpb"; \
@@ -164,11 +166,13 @@ gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client) 
 		--plugin=protoc-gen-python_betterproto=$(BIN)/protoc-gen-python_betterproto "$$@" 2>/dev/null; \
 	mv "$$work/client/afterimage" $(GEN_OUT)/afterimage_client; \
 	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"; \
-	$(BIN)/python -m sidecar.wire.close_codes_typescript >$(GEN_OUT)/ts/afterimage/close_codes.ts
+	$(BIN)/python -m sidecar.wire.close_codes_typescript >$(GEN_OUT)/ts/afterimage/close_codes.ts; \
+	$(BIN)/python docs/api/render.py "$$work/contract.binpb" $(API_DOCS_OUT)
 
-check-gen: ## Fails when gen/ differs from what `make gen` would render
+check-gen: ## Fails when gen/ or docs/api/ differs from what `make gen` would render
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	$(MAKE) --no-print-directory gen GEN_OUT="$$work"; \
+	$(MAKE) --no-print-directory gen GEN_OUT="$$work" API_DOCS_OUT="$$work/api"; \
 	for part in afterimage afterimage_client ts/afterimage; do \
 		diff -r -x __pycache__ "gen/$$part" "$$work/$$part" || { echo "gen/ is stale: run 'make gen'"; exit 1; }; \
-	done
+	done; \
+	diff -r -x '*.py' docs/api "$$work/api" || { echo "docs/api/ is stale: run 'make gen'"; exit 1; }
