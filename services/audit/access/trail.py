@@ -1,4 +1,4 @@
-"""The access trail: who did what with recorded content (docs: decision 10, nobody reads a recording unseen)."""
+"""The access trail: who did what with recorded content (nobody reads a recording unseen)."""
 
 from __future__ import annotations
 

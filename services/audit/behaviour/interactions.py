@@ -2,7 +2,7 @@
 
 `observe(state, events, rules)` is pure, and looks at one event after the other with nothing but the
 state in between: cutting a recording into other chunks moves findings into other chunks and changes none.
-docs/definitions.md defines the kinds; the detectors are in pointer.py, viewing.py and frustration.py.
+docs/definitions.md defines the kinds; the detectors are in pointer.py, attention.py and frustration.py.
 """
 
 from __future__ import annotations

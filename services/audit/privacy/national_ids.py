@@ -44,7 +44,7 @@ class NationalId:
         pattern: RE2 pattern of its shape.
         is_valid: Tells whether a string of that shape is such a number.
         usual: Whether it is looked for when a policy does not say.
-        hint: Looser pattern for the scan over raw JSON (policy_rules.Finder); "": nine digits, the usual one.
+        hint: Looser pattern for the scan over raw JSON (`rules.Finder`); "": nine digits, the usual one.
     """
 
     country: str

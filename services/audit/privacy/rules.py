@@ -311,6 +311,6 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
 """The rules by name, in the order in which they are tried: where two match the same text, the first one has it."""
 
 URL_RULE = "url_query"
-"""The rule for parameters of URLs; it has no pattern, see masking_urls."""
+"""The rule for parameters of URLs; it has no pattern, see urls.py."""
 
 RULES = (*BUILT_IN, URL_RULE)

@@ -16,7 +16,7 @@ def tether() -> Callable[[], None] | None:
 
     Linux's PR_SET_PDEATHSIG makes the kernel send the child a signal when the thread that forked it dies, however
     that happened, and it survives exec. SIGKILL, because nobody is left who could insist; nothing that was
-    acknowledged is lost by it (ARCHITECTURE.md, decision 4, and Redis' append-only file).
+    acknowledged is lost by it (docs/adr/0001-group-commit.md, and Redis' append-only file).
 
     Call it, and fork, on the main thread: another thread may end before the process does.
     """
