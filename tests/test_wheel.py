@@ -14,9 +14,12 @@ def test_a_wheel_carries_the_built_pages(tmp_path):
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path]
     subprocess.run(command, cwd=web.ROOT, check=True, capture_output=True)
     (wheel,) = tmp_path.glob("*.whl")
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("sidecar/web/")}
+    everything = set(zipfile.ZipFile(wheel).namelist())
+    names = {name for name in everything if name.startswith("sidecar/web/")}
     assets = {path.relative_to(web.ROOT).as_posix() for path in dist.rglob("*") if path.is_file()}
     assert {"sidecar/web/dist/console/player.html", "sidecar/web/dist/recorder.js"} <= assets
     assert assets <= names
     assert {"sidecar/web/demo/index.html", "sidecar/web/demo/shop.js"} <= names
     assert {name.split("/")[2] for name in names} == {"dist", "demo"}
+    assert {"services/py.typed", "sidecar/py.typed"} <= everything
+    assert not any(name.startswith(("requirements/", "tests/", "docs/")) for name in everything)

@@ -45,16 +45,6 @@ class Selector(msgspec.Struct, frozen=True):
             return found is not None and found is not False and (self.value is None or self.value == found)
         return True
 
-    @property
-    def word(self) -> str:
-        """A word that an element's JSON must hold for the selector to match: the rarest that it asks for."""
-        return self.cls or (self.value if self.attribute == "id" and self.value else self.attribute) or self.tag
-
-    @property
-    def json_word(self) -> bytes:
-        """The word as it stands in JSON."""
-        return msgspec.json.encode(self.word)[1:-1]
-
 
 def parse_selector(text: str) -> Selector:
     """Returns the selector.
