@@ -59,8 +59,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Returns the options in effect. An invalid optional value is reported and replaced by its default: a typing mistake must
- * not disable recording. Values are checked as unknown, since pages are seldom written in TypeScript.
+ * Returns the options in effect. An invalid optional value is reported and replaced by its default: a typing mistake
+ * must not disable recording. Values are checked as unknown, since pages are seldom written in TypeScript.
  *
  * @param given - The page's options.
  * @param base - URL of the script, or the page's origin.

@@ -270,7 +270,7 @@ export class Recorder {
     this.#capture?.stop();
     this.#policy = policy;
     this.#masker = new EventMasker(policy, findNode);
-    // rrweb reports a load only if it was started before it; without this event, a reload would not count as a page view.
+    // rrweb reports a load only if it was started before; without this event, a reload would not count as a page view.
     if (isNewPage) {
       this.#buffer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
     }

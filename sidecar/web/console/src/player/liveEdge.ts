@@ -1,6 +1,6 @@
 // Keeping to the newest moment of a session that is still recorded. The playhead runs on the visitor's clock, as far
 // behind the visitor as chunks took lately: most are there when their moment comes, and movements are shown evenly
-// although chunks come in bursts. While the visitor does nothing it goes on, so that what he does next is not late.
+// although chunks come in bursts. While the visitor does nothing it goes on, so that their next action is not late.
 
 /** What is added to the time that chunks took, in milliseconds. */
 const MARGIN_MS = 50;

@@ -1,5 +1,5 @@
-// The player: fetches chunks, keeps a stage in the frame, and decides at each moment what is shown. playerState.ts has the
-// state and its transitions; this has the timers and the effects.
+// The player: fetches chunks, keeps a stage in the frame, and decides at each moment what is shown. playerState.ts has
+// the state and its transitions; this has the timers and the effects.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";

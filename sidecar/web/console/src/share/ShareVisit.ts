@@ -191,7 +191,7 @@ export class ShareVisit {
       case "PASSCODE_WRONG":
         this.#tell({
           type: "passcodeNeeded",
-          problem: "This passcode is wrong. Passcodes tell capitals from small letters.",
+          problem: "This passcode is wrong. Passcodes are case-sensitive.",
         });
         return;
       case "PASSCODE_ATTEMPTS":

@@ -1,4 +1,5 @@
-// Transports to the installation: a WebSocket, or POST /record where WebSockets are not available. Both carry the same messages.
+// Transports to the installation: a WebSocket, or POST /record where WebSockets are not available. Both carry the same
+// messages.
 import type {
   ChunkRejected,
   RecorderCommand,
