@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from services.audit.storage.engine.engine import Engine, Row
 
 SAMPLE_ROWS = 1_000_000
-"""With more interactions, sessions and sizes come from a sample: a power-of-two fraction of the sessions with
+"""With more interactions, sessions and sizes come from a sample: a fraction 1/2^n of the sessions that has
 between half this number of interactions and this number."""
 
 _FLAG_BITS = 2

@@ -22,7 +22,7 @@ DEFAULT_KINDS = tuple(kind for kind in Kind if kind not in {Kind.MOVE, Kind.SCRO
 
 @dataclass(frozen=True, slots=True)
 class StoredInteraction:
-    """A stored interaction; the percents of an interaction without a place are None."""
+    """A stored interaction; `x_percent` and `y_percent` are absent (None) without a place."""
 
     window: UUID
     seq: int
