@@ -1,4 +1,4 @@
-"""The entries of the access trail: who did what with recorded content. Nobody reads a recording unseen."""
+"""The entries of the access trail: caller, action and outcome of every access to recorded content."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_DETAIL_CHARS = 512
 
 
 class Action(IntEnum):
-    """What was done: the contract's AccessAction."""
+    """Kind of access: the contract's AccessAction."""
 
     LIST = 1
     GET = 2
@@ -28,7 +28,7 @@ class Action(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How it ended: the contract's AccessOutcome."""
+    """Outcome of an access: the contract's AccessOutcome."""
 
     ALLOWED = 1
     DENIED = 2
@@ -42,13 +42,13 @@ class AccessEvent:
 
     Attributes:
         event: UUIDv7; storing an event again changes nothing.
-        project: Whose trail.
-        time_ms: When, milliseconds since 1970 UTC by the server's clock.
-        subject: Who, the `sub` of the token; "" for a visitor without one.
-        link_id: The share link that opened it; "" for none.
-        session: The session; None where the access was to more than one, or named none.
+        project: The project of the trail.
+        time_ms: Time of the access, milliseconds since 1970 UTC by the server's clock.
+        subject: The caller: `sub` of the token; "" for a visitor without a token.
+        link_id: The share link that was used; "": no link.
+        session: The session; None if the access named no session, or was to more than one.
         rpc: Full name of the method.
-        detail: What was asked for beyond the session, in words.
+        detail: Description of the request beyond its session.
     """
 
     event: UUID
@@ -67,11 +67,11 @@ class AccessEvent:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for, as the trail has it.
+    """The content of a request, as the trail records it.
 
     Attributes:
-        sessions: The sessions it names.
-        action: What it is; a request may make another action of its method's.
+        sessions: The sessions named by the request.
+        action: Action of the method, which the request can change.
     """
 
     action: Action
@@ -81,7 +81,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
-    """Which entries; None and "" mean any. Times are milliseconds since 1970 UTC, the end is not included."""
+    """Filter of entries; None and "" match any. Times are milliseconds since 1970 UTC, the end is exclusive."""
 
     session: UUID | None = None
     subject: str = ""
