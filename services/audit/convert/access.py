@@ -28,8 +28,8 @@ _UUID_V7 = 7
 
 _actions = EnumCodec(access_event_pb2.AccessAction)
 _outcomes = EnumCodec(access_event_pb2.AccessOutcome)
-# Recorded in other fields of the entry, or irrelevant; and the trail must not keep the id of an actor who asked to be
-# forgotten.
+# Recorded in other fields of the entry, or irrelevant; actor_id because the trail must not keep the id of an actor
+# after their sessions were deleted.
 _NOT_IN_DETAIL = ("session_id", "session_ids", "page_size", "page_token", "actor_id")
 
 
