@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 STATE_VERSION = 1
 
 PAGE_TAG = "afterimage.page"
-"""Custom event of the Afterimage recorder with the page's size: on load, resize and growth, and after full snapshots."""
+"""Custom event of the Afterimage recorder with the page's size: on load, resize, growth and after full snapshots."""
 
 URL_TAG = "afterimage.url"
 """Custom event of the Afterimage recorder for URL changes without Meta: pushState, replaceState and hash changes."""
