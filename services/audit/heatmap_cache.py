@@ -70,7 +70,7 @@ class Heatmaps:
         try:
             data: bytes | None = await self._client.get(key)  # type: ignore[assignment, unused-ignore]
         except (RedisError, OSError) as error:
-            _log.debug("the cache of heatmaps does not answer", error=str(error))
+            _log.debug("the heatmap cache cannot be read", error=str(error))
             return None
         return data
 
@@ -80,7 +80,7 @@ class Heatmaps:
         try:
             await self._client.set(key, answer, px=self._cache_ms)
         except (RedisError, OSError) as error:
-            _log.debug("the cache of heatmaps does not take an answer", error=str(error))
+            _log.debug("the heatmap cache cannot be written", error=str(error))
 
 
 def _hash(project: str, query: HeatmapQuery) -> str:

@@ -203,7 +203,7 @@ class SessionSummary:
     first_ms: int
     last_ms: int
     stored_ms: int
-    """When the last chunk was stored, by the server's clock."""
+    """Time at which the last chunk was stored, by the server's clock."""
     totals: Totals
     window_count: int
     status: int

@@ -57,5 +57,5 @@ def read_state(data: bytes) -> WindowState:
     try:
         return load_state(data)
     except msgspec.MsgspecError:
-        _log.error("a stored state cannot be read; counting begins anew")
+        _log.error("a stored state cannot be read; its counts restart at 0")
         return WindowState()

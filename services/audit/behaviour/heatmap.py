@@ -128,7 +128,7 @@ class HeatmapCells:
 
     Attributes:
         cells: Rows of (column, row, count), zero-based; for bands the column is 0 (`cells_of_steps`).
-        counts: The samples behind the cells.
+        counts: The samples in the cells.
     """
 
     cells: npt.ArrayLike
