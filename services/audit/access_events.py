@@ -1,4 +1,4 @@
-"""The entries of the access trail: caller, action and outcome of every access to recorded content."""
+"""Entries of the access trail: every access to recorded content, with its subject, time and outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_DETAIL_CHARS = 512
 
 
 class Action(IntEnum):
-    """Kind of access: the contract's AccessAction."""
+    """Action on recorded content: the contract's AccessAction."""
 
     LIST = 1
     GET = 2
@@ -28,7 +28,7 @@ class Action(IntEnum):
 
 
 class Outcome(IntEnum):
-    """Outcome of an access: the contract's AccessOutcome."""
+    """Outcome of the access: the contract's AccessOutcome."""
 
     ALLOWED = 1
     DENIED = 2
@@ -42,13 +42,13 @@ class AccessEvent:
 
     Attributes:
         event: UUIDv7; storing an event again changes nothing.
-        project: The project of the trail.
-        time_ms: Time of the access, milliseconds since 1970 UTC by the server's clock.
-        subject: The caller: `sub` of the token; "" for a visitor without a token.
-        link_id: The share link that was used; "": no link.
-        session: The session; None if the access named no session, or was to more than one.
+        project: The project that the entry belongs to.
+        time_ms: Time of the access, in milliseconds since 1970 UTC by the server's clock.
+        subject: The token's `sub`; "" for a visitor without a token.
+        link_id: The share link that granted the access; "" without one.
+        session: The session; None if the access was to several sessions or named none.
         rpc: Full name of the method.
-        detail: Description of the request beyond its session.
+        detail: The rest of the request, as text.
     """
 
     event: UUID
@@ -67,11 +67,12 @@ class AccessEvent:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The content of a request, as the trail records it.
+    """A request as the trail records it.
 
     Attributes:
-        sessions: The sessions named by the request.
-        action: Action of the method, which the request can change.
+        action: The action; a request's fields may change its method's default action.
+        sessions: The sessions it names.
+        detail: The rest of the request, as text.
     """
 
     action: Action
@@ -81,7 +82,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
-    """Filter of entries; None and "" match any. Times are milliseconds since 1970 UTC, the end is exclusive."""
+    """Filter of a trail listing; None and "" match any. Times are milliseconds since 1970 UTC; the end is exclusive."""
 
     session: UUID | None = None
     subject: str = ""
@@ -93,7 +94,7 @@ class TrailFilter:
 
 @dataclass(frozen=True, slots=True)
 class TrailPosition:
-    """Where a page of the trail ended."""
+    """Position at which a page of the trail ended."""
 
     time_ms: int
     event: UUID
