@@ -63,7 +63,7 @@ class Socket(web.WebSocketResponse):
 
     @property
     def waiting_bytes(self) -> int:
-        """Number of bytes that the peer has not read yet."""
+        """Number of bytes in the buffer, not yet sent to the peer."""
         return 0 if self._transport is None or self._transport.is_closing() else self._transport.get_write_buffer_size()
 
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
