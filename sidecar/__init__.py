@@ -1,1 +1,1 @@
-"""The sidecar: the door for browsers, WebSockets and HTTP in front of the gRPC services."""
+"""The sidecar: WebSocket and HTTP gateway for browsers in front of the gRPC services."""

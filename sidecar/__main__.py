@@ -10,7 +10,7 @@ from sidecar.app import serve
 
 
 def _allow_open_files() -> None:
-    """Takes all open files that the system allows: every socket is one, and the usual 1,024 are soon gone."""
+    """Raises the limit of open files to the system's maximum: each socket is one, and the usual 1,024 are too few."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

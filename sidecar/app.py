@@ -1,4 +1,4 @@
-"""The composition root: everything of the sidecar is made here and put together."""
+"""Composition root: creates and connects all parts of the sidecar."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ _BACKLOG = 1024
 
 @dataclass(frozen=True, slots=True)
 class Sidecar:
-    """A sidecar that runs.
+    """A running sidecar.
 
     Attributes:
-        port: The TCP port that was taken.
+        port: The TCP port that it listens on.
         url: Its address, such as http://127.0.0.1:8080.
         registry: Its metrics.
     """
@@ -66,11 +66,11 @@ class Sidecar:
 async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sidecar]:
     """Serves while the block runs; the files of the pages are in `web_dir`.
 
-    It stops in this order: not ready, no new connections, sockets are told to go elsewhere (1001) while recorders' last
-    chunks are stored, requests finish, channels and the link to Redis are closed.
+    Order of the shutdown: /readyz fails, no new connections are accepted, sockets are closed with 1001 while recorders'
+    last chunks are stored, requests finish, the gRPC channels and the Redis connection are closed.
 
     Raises:
-        SettingsError: The address cannot be had, or a certificate cannot be used.
+        SettingsError: The address is not available, or a certificate cannot be used.
     """
     own = settings.sidecar
     async with AsyncExitStack() as stack:
@@ -123,7 +123,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
             logger=server_log(),
             access_log=logging.getLogger("afterimage.sidecar.access"),
             access_log_class=AccessLogger,
-            # Also the time for the headers of a connection's first request.
+            # Also limits the time for the headers of a connection's first request.
             keepalive_timeout=own.headers_timeout_s,
             auto_decompress=False,
             shutdown_timeout=own.stop_timeout_s,
@@ -144,7 +144,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
 
 
 async def _listen(stack: AsyncExitStack, runner: web.AppRunner, settings: SidecarSettings) -> int:
-    """Returns the port that was taken; accepting ends with `stack`."""
+    """Starts listening until `stack` is closed; returns the port."""
     site = web.TCPSite(runner, settings.host, settings.port, backlog=_BACKLOG, ssl_context=_ssl_context(settings))
     try:
         await site.start()

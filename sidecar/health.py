@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics: for load balancers, orchestrators and Prometheus."""
+"""Endpoints for load balancers, orchestrators and Prometheus: /healthz, /readyz, /metrics."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 class Ops:
-    """Handles what operators ask.
+    """Handles the endpoints for operators.
 
     Attributes:
-        is_stopping: Whether new work should go elsewhere.
+        is_stopping: Whether the sidecar is shutting down and /readyz reports so.
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class Ops:
         router.add_get("/metrics", self._show_metrics)
 
     async def _healthz(self, _request: web.Request) -> web.StreamResponse:
-        """Answers 200 as long as the process answers at all."""
+        """Returns 200 whenever the process is able to respond."""
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.StreamResponse:
-        """Answers 200 when AuditService serves; without ShareService only share links do not work."""
+        """Returns 200 while AuditService serves; without ShareService everything but share links works."""
         states = await self._upstreams.health()
         is_ready = states[AUDIT] == "serving" and not self.is_stopping
         body = {"ready": is_ready, "stopping": self.is_stopping, "upstreams": states}
@@ -62,7 +62,7 @@ class Ops:
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:
         address = client_address(request, self._settings.trusted_proxies)
-        # A proxy that is not trusted stands in for anybody.
+        # An untrusted proxy may forward requests of any client.
         is_forwarded = "X-Forwarded-For" in request.headers and address == request.remote
         if is_forwarded or not within(address, self._settings.metrics_networks):
             return web.Response(status=403, text="see sidecar.metrics_networks\n")

@@ -1,6 +1,6 @@
-"""What Prometheus is told about the sidecar. Every label has a small, fixed set of values.
+"""Prometheus metrics of the sidecar. Every label has a small, fixed set of values.
 
-What is counted with every frame is plain integers that a scrape reads: the loop is one thread, so no lock is needed.
+Counters per frame are plain integers that a scrape reads: the event loop is one thread, so they need no lock.
 """
 
 from __future__ import annotations
@@ -35,45 +35,45 @@ class SidecarMetrics:
     """The sidecar's metrics.
 
     Args:
-        registry: Where they go.
+        registry: The registry to add them to.
         streams: Paths of the WebSocket routes.
     """
 
     def __init__(self, registry: CollectorRegistry, streams: Sequence[str]) -> None:
         self.traffic = {path: Traffic() for path in streams}
-        self.open = Gauge("afterimage_sidecar_connections", "Sockets that are open.", ["route"], registry=registry)
-        self.opened = Counter("afterimage_sidecar_opened", "Sockets that were opened.", ["route"], registry=registry)
+        self.open = Gauge("afterimage_sidecar_connections", "Number of open sockets.", ["route"], registry=registry)
+        self.opened = Counter("afterimage_sidecar_opened", "Number of opened sockets.", ["route"], registry=registry)
         self.closed = Counter(
             "afterimage_sidecar_closed",
-            'Sockets that were closed, by close code; 1005 and 1006: the peer went without one; "other": its own.',
+            'Number of closed sockets, by close code; 1005, 1006: closed without a code; "other": a code of the peer.',
             ["route", "code"],
             registry=registry,
         )
         self.refused = Counter(
             "afterimage_sidecar_refused",
-            "Requests and upgrades that were refused at the door, by reason.",
+            "Number of refused requests and upgrades, by reason.",
             ["route", "reason"],
             registry=registry,
         )
         self.requests = Counter(
-            "afterimage_sidecar_requests", "HTTP requests that were answered.", ["route", "status"], registry=registry
+            "afterimage_sidecar_requests", "Number of completed HTTP requests.", ["route", "status"], registry=registry
         )
         self.request_seconds = Histogram(
             "afterimage_sidecar_request_seconds",
-            "How long HTTP requests took.",
+            "Duration of HTTP requests.",
             ["route"],
             registry=registry,
             buckets=_REQUEST_BUCKETS_S,
         )
         self.ack_lag = Histogram(
             "afterimage_sidecar_ack_lag_seconds",
-            "From a chunk's frame to the ack that covers it.",
+            "Time from a chunk's frame to the ack that covers it.",
             registry=registry,
             buckets=_ACK_BUCKETS_S,
         )
         self.redis_up = Gauge(
             "afterimage_sidecar_limits_shared",
-            "1: attempts are counted in Redis; 0: in this process, there is none or it is away.",
+            "1: attempts are counted in Redis; 0: in this process, because Redis is not configured or unavailable.",
             registry=registry,
         )
         for path in streams:
@@ -82,8 +82,10 @@ class SidecarMetrics:
 
     def collect(self) -> Iterator[Metric]:
         """Yields the traffic of every route."""
-        frames = CounterMetricFamily("afterimage_sidecar_messages", "Frames.", labels=["route", "direction"])
-        size = CounterMetricFamily("afterimage_sidecar_bytes", "Bytes of frames.", labels=["route", "direction"])
+        frames = CounterMetricFamily("afterimage_sidecar_messages", "Number of frames.", labels=["route", "direction"])
+        size = CounterMetricFamily(
+            "afterimage_sidecar_bytes", "Size of frames in bytes.", labels=["route", "direction"]
+        )
         for path, traffic in self.traffic.items():
             frames.add_metric([path, "in"], traffic.frames_in)
             frames.add_metric([path, "out"], traffic.frames_out)

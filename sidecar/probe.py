@@ -1,4 +1,4 @@
-"""Why a WebSocket does not connect: what `afterimage doctor` asks of a sidecar, from where the complaint comes from."""
+"""Diagnosis of WebSocket connections: checks of `afterimage doctor`, run from the client's machine."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _PATHS = tuple(stream.path for stream in STREAMS)
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one check found.
+    """Result of one check.
 
     Attributes:
-        name: What was checked: url, sidecar, services, token, upgrade or redis.
-        is_good: Whether it is as it should be.
-        text: One sentence, with what to do when it is not good.
+        name: Name of the check: url, sidecar, services, token, upgrade or redis.
+        is_good: Whether the check passed.
+        text: One sentence, with the remedy if the check failed.
     """
 
     name: str
@@ -37,11 +37,11 @@ class Finding:
 
 
 async def check_socket(url: str, token: str) -> list[Finding]:
-    """Returns what was found on the way to the WebSocket at `url`, in that order; it ends where going on is no use.
+    """Checks the steps of connecting to the WebSocket at `url`, in order; stops after a failure that blocks the rest.
 
     Args:
-        url: As a client has it, such as wss://replay.example/ws/record.
-        token: As a client has it.
+        url: The client's URL, such as wss://replay.example/ws/record.
+        token: The client's token.
     """
     split = url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else url
     base, slash, path = split.removeprefix("https://").removeprefix("http://").partition("/")
@@ -62,15 +62,15 @@ async def check_socket(url: str, token: str) -> list[Finding]:
 
 
 async def check_redis(settings: Settings) -> Finding:
-    """Returns whether the Redis that counts attempts for all sidecars answers."""
+    """Checks whether the Redis server that counts attempts for all sidecars responds."""
     client = redis_client.connect(settings)
     if client is None:
-        return Finding("redis", True, "no redis.url is set: each sidecar counts attempts for itself")
+        return Finding("redis", True, "redis.url is not set: each sidecar counts attempts separately")
     try:
         with redis_client.redis_errors():
             await client.ping()
     except Unavailable:
-        return Finding("redis", False, "Redis does not answer: each sidecar counts attempts for itself meanwhile")
+        return Finding("redis", False, "Redis does not answer: until it does, each sidecar counts attempts separately")
     finally:
         await client.aclose()
     return Finding("redis", True, "Redis answers")
@@ -82,7 +82,9 @@ async def _sidecar(http: aiohttp.ClientSession, root: str) -> Finding:
             if answer.status == 200 and await answer.text() == "ok\n":
                 return Finding("sidecar", True, f"{root} is a sidecar")
             return Finding(
-                "sidecar", False, f"{root} answers {answer.status} and is no sidecar: a wrong port, or a proxy"
+                "sidecar",
+                False,
+                f"{root} answers {answer.status} and is not a sidecar: wrong port, or a proxy in front",
             )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Finding("sidecar", False, f"nothing answers at {root}: {error or type(error).__name__}")
@@ -100,11 +102,11 @@ async def _token(http: aiohttp.ClientSession, url: str, token: str) -> Finding:
         if answer.status == 426:
             return Finding("token", True, "the token is accepted")
         if answer.status == 429:
-            return Finding("token", False, f"over a limit; come back in {answer.headers.get('Retry-After')} s")
+            return Finding("token", False, f"over a rate limit; retry in {answer.headers.get('Retry-After')} s")
         try:
             message = json.loads(await answer.text())["message"]
         except (ValueError, KeyError, TypeError):
-            message = "with an answer that is not the sidecar's"
+            message = "the response is not the sidecar's"
         return Finding("token", False, f"refused with {answer.status}: {message}")
 
 

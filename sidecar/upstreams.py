@@ -1,4 +1,4 @@
-"""The services behind the sidecar: one channel each, and whether they say that they serve."""
+"""Upstream services: one gRPC channel per service, and their health."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 _HEALTH_TIMEOUT_S = 2.0
 _HEALTH_KEPT_S = 1.0
-# Back within two seconds of a service that was restarted; gRPC's own bound is two minutes.
+# Reconnects within two seconds after the restart of a service; gRPC's default maximum is two minutes.
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 1000),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.max_send_message_length", -1),
-    # Without a pool of its own, every channel to one address in this process is the same connection.
+    # Without its own pool, a channel shares its connection with all channels to the same address in this process.
     ("grpc.use_local_subchannel_pool", 1),
 )
 
 
 class Upstreams:
-    """Channels to the services, by the service's full name. Made on the running loop; closed with `close()`."""
+    """Channels by the full name of the service. Create it in the running event loop; end it with `close()`."""
 
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         sidecar = settings.sidecar
@@ -47,11 +47,11 @@ class Upstreams:
         return self._channels[service]
 
     async def health(self) -> dict[str, str]:
-        """Returns "serving", "not_serving" or "unreachable" by service; an answer is kept for a second."""
+        """Returns "serving", "not_serving" or "unreachable" by service, cached for one second."""
         return {name: await self._health_of(name) for name in self._channels}
 
     async def close(self) -> None:
-        """Closes the channels; calls that are open are cancelled."""
+        """Closes the channels and cancels open calls."""
         for channel in self._channels.values():
             await channel.close()
 
@@ -72,6 +72,6 @@ class Upstreams:
 
 
 def _target(service: ServiceSettings) -> str:
-    """Returns where this machine reaches a service that listens as `service` says."""
+    """Returns the address at which this machine reaches a service with the listen address of `service`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)  # noqa: S104 - compared, not bound
     return f"[{host}]:{service.port}" if ":" in host else f"{host}:{service.port}"

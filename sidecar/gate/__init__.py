@@ -1,1 +1,1 @@
-"""Checks of every request, in one fixed order: origin, address, rate limits, credentials."""
+"""Checks of every request, in one fixed order: rate limits, credentials, origin."""

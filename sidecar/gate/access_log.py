@@ -1,4 +1,4 @@
-"""One line a request or socket: the route's pattern, never the path, the query, a token or a payload."""
+"""Access log with one line per request or socket: the route's pattern, never the path, query, token or payload."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 def server_log() -> logging.Logger:
-    """Returns the logger for aiohttp's server, which would write down what malformed requests had in their headers."""
+    """Returns a logger for aiohttp's server that drops malformed requests: their tracebacks quote the headers."""
     logger = logging.getLogger("afterimage.sidecar.http")
     logger.addFilter(_without_bad_requests)
     return logger
@@ -40,11 +40,11 @@ def _without_bad_requests(record: logging.LogRecord) -> bool:
 
 
 class AccessLogger(AbstractAccessLogger):
-    """Writes the line when the answer is sent, or the socket is closed."""
+    """Logs each request when its response is sent, and each socket when it is closed."""
 
     def log(self, request: web.BaseRequest, response: web.StreamResponse, time: float) -> None:
-        """Writes the line."""
-        route = request.get(ROUTE, UNMATCHED)  # a malformed request gets no further than the parser
+        """Writes one line."""
+        route = request.get(ROUTE, UNMATCHED)  # malformed requests never reach the middleware
         caller = request.get(CALLER)
         write = _log.debug if route in _QUIET else _log.info
         write(
@@ -62,12 +62,12 @@ class AccessLogger(AbstractAccessLogger):
 
 
 def measured(metrics: SidecarMetrics) -> Middleware:
-    """Returns a middleware that counts and times what is no socket."""
+    """Returns a middleware that counts and times all requests except sockets."""
 
     @web.middleware
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
         started = clock.monotonic()
-        # Paths have share tokens in them, patterns have not.
+        # Paths can contain share tokens, patterns cannot.
         resource = request.match_info.route.resource
         route = request[ROUTE] = UNMATCHED if resource is None else resource.canonical
         status = 500

@@ -1,4 +1,4 @@
-"""Who is calling, as an address: the peer's, or what a trusted proxy says it is."""
+"""Address of the client: the peer's, or the one that a trusted proxy reports."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ UNKNOWN = "unknown"
 
 
 def client_address(request: web.BaseRequest, trusted: Sequence[Network]) -> str:
-    """Returns the client's address in its canonical form, or "unknown" where the peer has none (a Unix socket).
+    """Returns the client's address in its canonical form, or "unknown" for a peer without one (a Unix socket).
 
-    X-Forwarded-For is read from its right end, for as long as the next hop is a trusted proxy: what stands further
-    left was written by somebody who is not trusted.
+    X-Forwarded-For is read from right to left for as long as hops are trusted proxies: entries further left come from
+    untrusted clients.
     """
     peer = _parsed(request.remote)
     if peer is None:
@@ -39,7 +39,7 @@ def client_address(request: web.BaseRequest, trusted: Sequence[Network]) -> str:
 
 
 def limit_key(address: str) -> str:
-    """Returns what limits go by: the address, of IPv6 its /64, which is what one subscriber has."""
+    """Returns the key of the limits per address: an IPv4 address, or the /64 of an IPv6 address, one per subscriber."""
     parsed = _parsed(address)
     if isinstance(parsed, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((parsed, 64), strict=False).network_address)
@@ -47,13 +47,13 @@ def limit_key(address: str) -> str:
 
 
 def within(address: Address | str, networks: Iterable[Network]) -> bool:
-    """Returns whether `address` lies in one of `networks`."""
+    """Returns whether `address` is in one of `networks`."""
     parsed = _parsed(address) if isinstance(address, str) else address
     return parsed is not None and any(parsed in network for network in networks)
 
 
 def _parsed(text: str | None) -> Address | None:
-    """Returns the address in `text`, which may have a port or brackets; None: there is none."""
+    """Returns the address in `text`, which may have a port or brackets; None if it has no address."""
     if not text:
         return None
     bare = text.strip().strip('"')

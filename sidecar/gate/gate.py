@@ -1,7 +1,7 @@
-"""Who comes in: the same checks in the same order for every socket and every request.
+"""Authenticates and rate-limits every socket and every request, in one fixed order.
 
-Address within its attempts, no token in the URL, a token that holds and has the scope, an Origin that is allowed, the
-subject within its attempts. What is refused here reaches no service.
+The order is: rate limit per address, no token in the URL, valid token with the required scope, allowed Origin, rate
+limit per subject. Refused requests never reach a service.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _JWT = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Somebody who was let in.
+    """An admitted caller.
 
     Attributes:
-        identity: Who the token speaks for; None: the method needs no token.
-        token: The token, for the services, which verify it again; "": none.
+        identity: Identity of the token; None if the method needs no token.
+        token: The token, forwarded to the services, which verify it again; "" if there is no token.
         address: The client's address.
-        request_id: Names this call in the logs of all processes.
-        user_agent: The browser, in its own words.
+        request_id: Identifies this call in the logs of all processes.
+        user_agent: The User-Agent header, as printable ASCII.
     """
 
     identity: Identity | None
@@ -51,7 +51,7 @@ class Caller:
 
     @property
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes on to the service with the call."""
+        """Metadata of the gRPC call to the service."""
         passed = (
             (ADDRESS_HEADER, self.address),
             (USER_AGENT_HEADER, self.user_agent),
@@ -62,7 +62,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Attempts a minute: what they are called, and how many an address and a subject have (0: no limit)."""
+    """Kind of attempt, with its maximum per minute for an address and for a subject (0: no limit)."""
 
     kind: str
     per_address: int
@@ -70,7 +70,7 @@ class Quota:
 
 
 class Door:
-    """Lets callers in or says why not; every refusal is counted."""
+    """Admits callers or raises the reason for the refusal; every refusal is counted."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class Door:
         self._metrics = metrics
 
     async def knock(self, request: web.Request, quota: Quota) -> str:
-        """Returns the caller's address, after the checks that need no token.
+        """Performs the checks that need no token; returns the caller's address.
 
         Raises:
             ResourceExhausted: RATE_LIMITED.
@@ -105,29 +105,29 @@ class Door:
     async def admit(
         self, request: web.Request, rpc: Rpc, quota: Quota, token: str, *, address: str, is_recording: bool = False
     ) -> Caller:
-        """Returns the caller, after the checks that need the token.
+        """Performs the checks that need the token; returns the caller.
 
         Args:
-            request: The request that asks.
-            rpc: What it wants to call.
-            quota: Of which attempts this is one.
-            token: The token; "": there is none.
+            request: The request.
+            rpc: The method to call.
+            quota: Kind of attempt and its limits.
+            token: The token; "" if there is no token.
             address: The client's address, as `knock` returned it.
-            is_recording: Whether pages are allowed by the token's project.
+            is_recording: Whether the origins of the token's project are allowed, instead of the console's.
 
         Raises:
-            Unauthenticated: There is no token, or one that does not hold.
-            PermissionDenied: The token, or the page, does not allow it.
+            Unauthenticated: The token is missing or invalid.
+            PermissionDenied: The token's scopes or the page's origin do not allow the call.
             ResourceExhausted: RATE_LIMITED.
-            Unavailable: The identity provider's keys cannot be had.
+            Unavailable: The identity provider's keys cannot be fetched.
         """
         identity = await self._admission.admit(rpc.method, f"Bearer {token}" if token else "")
         if identity is None:
             self._origins.check_console(request)
             return Caller(None, "", address, new_request_id(), _user_agent(request))
         if Scope.INTERNAL in identity.scopes:
-            raise PermissionDenied("the scope internal is not for callers from outside", reason="SCOPE_INTERNAL")
-        # A recorder may also ask for the policy that it has to apply.
+            raise PermissionDenied("the scope internal is not accepted from outside", reason="SCOPE_INTERNAL")
+        # Recorders also fetch the privacy policy that they apply, from pages of the recorded site.
         records = Scope.RECORD in identity.scopes and rpc.scopes is not None and Scope.RECORD in rpc.scopes
         origin = request.headers.get("Origin")
         if is_recording or (records and origin is not None and not self._origins.is_console(request, origin)):
@@ -143,15 +143,15 @@ class Door:
         self._metrics.refused.labels(route, error.reason.lower()).inc()
 
     def remaining_s(self, caller: Caller) -> float:
-        """Returns how long the caller may stay, in seconds."""
+        """Returns the remaining lifetime of the caller's token, in seconds."""
         return float("inf") if caller.identity is None else self._admission.remaining_s(caller.identity)
 
 
 def bearer(request: web.BaseRequest) -> str:
-    """Returns the token in the Authorization header, or "" when there is no such header.
+    """Returns the token in the Authorization header, or "" without that header.
 
     Raises:
-        Unauthenticated: The header is something else.
+        Unauthenticated: The header has another scheme.
     """
     header = request.headers.get("Authorization", "")
     if not header:
@@ -163,11 +163,11 @@ def bearer(request: web.BaseRequest) -> str:
 
 
 def _user_agent(request: web.BaseRequest) -> str:
-    """Returns the User-Agent as gRPC metadata takes it: printable ASCII."""
+    """Returns the User-Agent in the form that gRPC metadata accepts: printable ASCII."""
     given = request.headers.get("User-Agent", "")[:MAX_USER_AGENT]
     return "".join(char if " " <= char <= "~" else "?" for char in given).strip()
 
 
 def new_request_id() -> str:
-    """Returns an id for one call."""
+    """Returns a new id for one call."""
     return secrets.token_hex(8)

@@ -1,4 +1,4 @@
-"""How much one caller may do: attempts a minute, sockets open, frames and bytes a second."""
+"""Limits per caller: attempts per minute, open sockets, frames and bytes per second."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("afterimage.sidecar")
 
 _WINDOW_S = 60.0
-_REDIS_PAUSE_S = 5.0  # a Redis that is away costs one timeout in so many seconds, not one a connection
-_REFUSED_PAUSE_S = 2.0  # who was just refused is refused again without asking Redis
+_REDIS_PAUSE_S = 5.0  # with Redis unavailable, one timeout per pause instead of one per connection
+_REFUSED_PAUSE_S = 2.0  # a refused caller is refused again without a query to Redis
 _MEMORY_ENTRIES = 50_000
 _BURST_S = 5.0
 _T = TypeVar("_T")
 
 
 class TokenBucket:
-    """Lets through `rate` a second on average, and five seconds' worth at once. A rate of 0: everything."""
+    """Admits `rate` per second on average, with bursts of five seconds' worth. A rate of 0 means no limit."""
 
     __slots__ = ("_at", "_burst", "_level", "_rate")
 
@@ -43,7 +43,7 @@ class TokenBucket:
         self._at = now
 
     def take(self, amount: float, now: float) -> bool:
-        """Returns whether `amount` may pass at the moment `now`, and counts it if so."""
+        """Returns whether `amount` may pass at the time `now`, and counts it if so."""
         if not self._rate:
             return True
         level = min(self._burst, self._level + (now - self._at) * self._rate)
@@ -55,17 +55,17 @@ class TokenBucket:
         return True
 
     def wait_s(self, amount: float) -> float:
-        """Returns in how many seconds `amount` may pass."""
+        """Returns the time until `amount` may pass, in seconds."""
         return max(0.0, (amount - self._level) / self._rate) if self._rate else 0.0
 
 
 class Attempts:
-    """Counts attempts a minute: in Redis for all sidecars together, in this process while Redis is away.
+    """Counts attempts per minute: in Redis for all sidecars, or in this process while Redis is unavailable.
 
     Args:
-        client: The link to Redis; None: there is none.
-        prefix: What keys begin with.
-        now: A clock that only goes forward, in seconds.
+        client: The Redis client; None if Redis is not configured.
+        prefix: Prefix of the keys.
+        now: A monotonic clock, in seconds.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Attempts:
                 "async+redis://",
                 implementation="redispy",
                 key_prefix=prefix,
-                connection_pool=client.connection_pool,  # type: ignore[arg-type] # what the library documents
+                connection_pool=client.connection_pool,  # type: ignore[arg-type] # as documented by the library
             )
             self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._away_until = 0.0
@@ -87,19 +87,19 @@ class Attempts:
 
     @property
     def is_shared(self) -> bool:
-        """Whether attempts are counted in Redis at the moment."""
+        """Whether attempts are currently counted in Redis."""
         return self._limiter is not None and self._now() >= self._away_until
 
     async def count(self, kind: str, who: str, per_minute: int) -> None:
-        """Counts one attempt of `who`.
+        """Counts one attempt of a caller.
 
         Args:
-            kind: What is attempted; each kind has its own count.
-            who: Address or subject; kept as a hash.
-            per_minute: How many are let through. 0: all.
+            kind: Kind of attempt; each kind is counted separately.
+            who: Address or subject of the caller; stored as a hash.
+            per_minute: Maximum number of attempts per minute; 0: no limit.
 
         Raises:
-            ResourceExhausted: RATE_LIMITED: too many, with the time to wait.
+            ResourceExhausted: RATE_LIMITED, with the time to wait.
         """
         if not per_minute:
             return
@@ -113,7 +113,7 @@ class Attempts:
             raise _too_many(wait_s)
 
     async def _asked(self, key: str, per_minute: int) -> float | None:
-        """Returns None when the attempt passes, else the seconds to wait."""
+        """Returns None if the attempt passes, else the time to wait in seconds."""
         if self._limiter is not None and self._now() >= self._away_until:
             item = RateLimitItemPerMinute(per_minute)
             try:
@@ -123,20 +123,20 @@ class Attempts:
                 return stats.reset_time - time.time()
             except (RedisError, OSError, TimeoutError) as error:
                 self._away_until = self._now() + _REDIS_PAUSE_S
-                _log.warning("limits are counted in this process: Redis does not answer", error=type(error).__name__)
+                _log.warning("attempts are counted in this process: Redis does not answer", error=type(error).__name__)
         bucket = self._memory.pop(key, None) or TokenBucket(per_minute / _WINDOW_S, self._now(), float(per_minute))
         _remember(self._memory, key, bucket)
         return None if bucket.take(1.0, self._now()) else bucket.wait_s(1.0)
 
 
 class Connections:
-    """Counts the sockets that are open in this process.
+    """Limits the number of open sockets in this process.
 
     Args:
-        total: Most of all; 0: no limit.
-        per_project: Most of one project; 0: no limit.
-        per_subject: Most of one subject; 0: no limit.
-        per_address: Most of one address; 0: no limit.
+        total: Maximum number in all; 0: no limit.
+        per_project: Maximum number per project; 0: no limit.
+        per_subject: Maximum number per subject; 0: no limit.
+        per_address: Maximum number per address; 0: no limit.
     """
 
     def __init__(self, *, total: int, per_project: int, per_subject: int, per_address: int) -> None:
@@ -145,12 +145,12 @@ class Connections:
 
     @contextmanager
     def entered(self, *, project: str, subject: str, address: str) -> Iterator[None]:
-        """Holds a place for one socket while the block runs.
+        """Counts one socket as open while the block runs.
 
         Raises:
-            ResourceExhausted: TOO_MANY_CONNECTIONS, with the limit that was hit in the metadata.
+            ResourceExhausted: TOO_MANY_CONNECTIONS, with the exceeded limit in the metadata.
         """
-        # A subject's name is only unique within its project.
+        # Subjects are unique only within their project.
         keys = (("total", ""), ("project", project), ("subject", f"{project} {subject}"), ("address", address))
         for key in keys:
             most = self._limits[key[0]]

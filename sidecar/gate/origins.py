@@ -1,7 +1,7 @@
-"""Which web pages may talk to the sidecar: against cross-site WebSocket hijacking, and for CORS.
+"""Origin checks of web pages: protection against cross-site WebSocket hijacking, and the basis of CORS.
 
-A browser says in `Origin` which page asks, and no script can change it. Other programs send none and need none: what
-they are allowed is said by the token.
+Browsers send the origin of the requesting page in `Origin`, and scripts cannot change it. Other programs send no Origin
+and need none: their token alone determines their permissions.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Origins:
-    """Decides on origins by the settings: each project's own, and the console's."""
+    """Checks origins against the settings: those of each project, and those of the console."""
 
     def __init__(self, settings: Settings) -> None:
         self._console = settings.sidecar.allowed_origins
         self._projects = {project.id: project.origins for project in settings.projects}
 
     def check_console(self, request: web.BaseRequest) -> None:
-        """Lets pages of the sidecar itself and of `sidecar.allowed_origins` through, and what is no page.
+        """Accepts pages of the sidecar itself and of `sidecar.allowed_origins`, and requests without an Origin.
 
         Raises:
             PermissionDenied: ORIGIN_NOT_ALLOWED.
@@ -39,14 +39,14 @@ class Origins:
             raise _foreign()
 
     def check_recording(self, request: web.BaseRequest, project: str, *, required: bool = False) -> None:
-        """Lets pages through that `project` records, and what is no page unless `required`.
+        """Accepts pages that `project` records, and requests without an Origin unless one is `required`.
 
         Raises:
             PermissionDenied: ORIGIN_NOT_ALLOWED, or ORIGIN_MISSING.
         """
         origin = request.headers.get("Origin")
         if origin is None and required:
-            raise PermissionDenied("this is for web pages: it needs an Origin", reason="ORIGIN_MISSING")
+            raise PermissionDenied("an Origin is required: only web pages may call this", reason="ORIGIN_MISSING")
         if origin is not None and not _is_one_of(origin, self._projects.get(project, ())):
             raise _foreign()
 
@@ -55,12 +55,12 @@ class Origins:
         parts = _parts(origin)
         if parts is None:
             return False
-        # By host and port: behind a proxy that speaks TLS the scheme is not known here.
+        # Compares host and port only: behind a TLS proxy the scheme is not known here.
         own = _parts(f"{parts[0]}://{request.headers.get('Host', '')}")
         return parts == own or _is_one_of(origin, self._console)
 
     def is_any(self, request: web.BaseRequest, origin: str) -> bool:
-        """Returns whether `origin` may ask at all: what a preflight is told, which comes without a token."""
+        """Returns whether `origin` is allowed by any project or by the console: preflights have no token."""
         return self.is_console(request, origin) or any(_is_one_of(origin, own) for own in self._projects.values())
 
 
@@ -81,7 +81,7 @@ def _matches(parts: tuple[str, str, int], pattern: str) -> bool:
 
 
 def _parts(origin: str) -> tuple[str, str, int] | None:
-    """Returns scheme, host and port of an origin; None: it is none, such as "null"."""
+    """Returns scheme, host and port of an origin; None if it is not one, such as "null"."""
     try:
         split = urlsplit(origin)
         port = split.port

@@ -1,6 +1,6 @@
-"""Cross-origin requests: pages of allowed origins may ask and read the answers, others may not.
+"""CORS: only pages of allowed origins may send cross-origin requests and read the responses.
 
-This is what browsers ask before they let a page read; whether a request is served is decided at the door.
+Browsers enforce these headers. The decision whether a request is served is made in sidecar.gate.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 _METHODS = "GET, POST"
 _HEADERS = "Authorization, Content-Type, Connect-Protocol-Version, Connect-Timeout-Ms"
 _EXPOSED = "Retry-After, x-request-id"
-_MAX_AGE_S = 7200  # the most that Chromium keeps
+_MAX_AGE_S = 7200  # Chromium's maximum
 
 
 class Cors:
-    """Answers preflights of every path, and adds the headers to what else is answered."""
+    """Answers preflight requests for every path, and adds the CORS headers to all other responses."""
 
     def __init__(self, origins: Origins) -> None:
         self._origins = origins
 
     def set_up(self, app: web.Application) -> None:
-        """Adds itself to `app`."""
+        """Adds the middleware and the response headers to `app`."""
 
         @web.middleware
         async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:

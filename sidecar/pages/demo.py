@@ -1,4 +1,4 @@
-"""The demo shop, for who wants to see himself recorded: static pages and the two answers that they ask for."""
+"""The demo shop, for trying out a recording: static pages and their two API endpoints."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Demo:
-    """Serves the shop below /demo/.
+    """Serves the shop under /demo/.
 
     Args:
-        web_dir: Holds demo/.
+        web_dir: Folder with demo/.
     """
 
     def __init__(self, web_dir: Path) -> None:
@@ -38,9 +38,9 @@ class Demo:
         return file_response(self._pages / (request.match_info["name"] or "index.html"), self._headers)
 
     async def _older_orders(self, _request: web.Request) -> web.StreamResponse:
-        """Fails: a shop in which nothing goes wrong is no demo of what errors look like."""
+        """Always fails, so that a recording of the demo contains an error."""
         return web.json_response({"error": "orders are resting"}, status=500)
 
     async def _order(self, _request: web.Request) -> web.StreamResponse:
-        """Takes every order, and keeps none; what was ordered is not read."""
+        """Accepts every order without reading or storing it."""
         return web.json_response({"number": "LL-2093"})

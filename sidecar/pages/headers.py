@@ -1,7 +1,7 @@
-"""What browsers are told about the pages of the sidecar: what those may load, run, send, and who may frame them.
+"""Security headers of the sidecar's pages: resources that they may load, run, send to or be framed by.
 
-Each kind of page has a Content-Security-Policy of its own (https://www.w3.org/TR/CSP3/), by the same rule: nothing is
-allowed but what the page is made of.
+Each kind of page has its own Content-Security-Policy (https://www.w3.org/TR/CSP3/), which allows only the resources
+that the page consists of.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _COMMON = {
-    # The address of a share page holds its token, and that of a player names a session.
+    # The URL of a share page contains its token, and that of a player the id of a session.
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Browsers look names up ahead of time for links of a page; those of a recorded page are nobody's business.
+    # Browsers resolve the host names of a page's links in advance; this would disclose links of a recorded page.
     "X-DNS-Prefetch-Control": "off",
     "X-Robots-Tag": "noindex, nofollow",
     "Permissions-Policy": ", ".join(
@@ -45,7 +45,7 @@ _COMMON = {
 
 
 def console_headers() -> dict[str, str]:
-    """Returns the headers of the console and the share page: own scripts and styles only, none of them inline."""
+    """Returns the headers of the console and the share page: only their own scripts and styles, none inline."""
     policy = {
         "default-src": ["'none'"],
         "script-src": ["'self'"],
@@ -65,8 +65,8 @@ def console_headers() -> dict[str, str]:
 def player_headers(sources: Iterable[str]) -> dict[str, str]:
     """Returns the headers of the document in which recordings are replayed.
 
-    The replay's own frame inherits this policy. Recorded pages carry styles inline; scripts, forms and connections they
-    have none, and files only from `sources`, which are those of `sidecar.replay_sources`.
+    The replay's own frame inherits this policy. Recorded pages may have inline styles and load files from `sources`
+    (`sidecar.replay_sources`), but may not run scripts, submit forms or open connections.
     """
     allowed = list(sources)
     policy = {
@@ -88,7 +88,7 @@ def player_headers(sources: Iterable[str]) -> dict[str, str]:
 
 
 def demo_headers() -> dict[str, str]:
-    """Returns the headers of the demo shop: a strict site, as recorded sites may be."""
+    """Returns the headers of the demo shop, as strict as those of a recorded site may be."""
     policy = {
         "default-src": ["'self'"],
         "style-src": ["'self'", "'unsafe-inline'"],

@@ -1,7 +1,7 @@
-"""The pages that the sidecar serves: the console, the share page, the replay's document, and the recorder's script.
+"""Pages that the sidecar serves: the console, the share page, the replay's document, and the recorder's script.
 
-They are files that `make web` builds into web/dist; a wheel carries them. The console routes its addresses by itself,
-so each of them is answered with the same document.
+`make web` builds their files into web/dist; a wheel contains them. The console routes its URLs in the browser, so all
+of them return the same document.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aiohttp.typedefs import Handler
 
 WEB = Path(__file__).parents[1] / "web"
-"""Where the built files and the demo are."""
+"""Folder of the built files and the demo."""
 
 CONSOLE_PATHS = (
     "/",
@@ -37,7 +37,7 @@ _RECORDER_MAX_AGE_S = 300
 _ASSET_MAX_AGE_S = 365 * 86_400
 _REVALIDATED = {hdrs.CACHE_CONTROL: "no-cache"}
 _NEVER_KEPT = {hdrs.CACHE_CONTROL: "no-store"}
-# What the machine's own tables say of these differs from one to the next.
+# Content types, because the MIME tables of machines differ.
 _TYPES = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -52,10 +52,10 @@ _NOT_BUILT = """<!doctype html>
 <title>Afterimage: the console is not built</title></head>
 <body>
 <h1>The console is not built</h1>
-<p>The sidecar runs: recording, streams and calls work. What is missing are the files of its pages.</p>
-<p>In a clone of the repository, install Node 20 or newer with npm and run <code>make web</code> (<code>make run</code>
-does it, too), then reload this page. A wheel carries the files: if Afterimage was installed from one, install it
-again.</p>
+<p>The sidecar is running: recording, streams and calls work. Only the files of its pages are missing.</p>
+<p>In a clone of the repository, install Node 20 or newer with npm and run <code>make web</code> (or
+<code>make run</code>, which includes it), then reload this page. A wheel contains the files: if Afterimage was
+installed from one, reinstall it.</p>
 </body>
 </html>
 """
@@ -63,11 +63,11 @@ _NO_RECORDER = "The recorder is not built: in a clone of the repository, install
 
 
 class Site:
-    """Serves the built files, and says in words when there are none.
+    """Serves the built files, or an explanation if they are missing.
 
     Args:
-        web_dir: Holds dist/; it may be built while this runs.
-        replay_sources: From where replayed pages may load images, fonts, media and styles.
+        web_dir: Folder with dist/, which may be built while the sidecar runs.
+        replay_sources: Sources from which replayed pages may load images, fonts, media and styles.
     """
 
     def __init__(self, web_dir: Path, replay_sources: Iterable[str]) -> None:
@@ -79,7 +79,7 @@ class Site:
         """Adds the paths of all pages."""
         for path in CONSOLE_PATHS:
             router.add_get(path, self._document("index.html", console_headers() | _REVALIDATED))
-        # A cache would keep the token along with the page.
+        # A cache would store the token, which is part of the URL.
         router.add_get(SHARE_PATH, self._document("index.html", console_headers() | _NEVER_KEPT))
         router.add_get("/player.html", self._document("player.html", self._player_headers | _REVALIDATED))
         router.add_get(ASSET_PATH, self._asset)
@@ -97,7 +97,7 @@ class Site:
         return answer
 
     async def _asset(self, request: web.Request) -> web.StreamResponse:
-        # Names carry a hash of what is inside, so what was once got never changes.
+        # Names contain a hash of the content, so a file never changes.
         return file_response(
             self._console / "assets" / request.match_info["name"],
             {
@@ -108,7 +108,7 @@ class Site:
 
     async def _recorder(self, _request: web.Request) -> web.StreamResponse:
         path = self._dist / "recorder.js"
-        # Pages of other sites load it, those with Cross-Origin-Embedder-Policy too.
+        # Pages of other sites load it, including those with Cross-Origin-Embedder-Policy.
         headers = {"Cross-Origin-Resource-Policy": "cross-origin"}
         if not path.is_file():
             return web.Response(status=503, text=_NO_RECORDER, headers=headers | _NEVER_KEPT)
@@ -116,10 +116,10 @@ class Site:
 
 
 def file_response(path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
-    """Returns a file, with an ETag, and compressed where a .gz lies beside it.
+    """Returns a file with an ETag, compressed if there is a .gz file next to it.
 
     Raises:
-        HTTPNotFound: There is no such file.
+        HTTPNotFound: The file does not exist.
     """
     if not path.is_file():
         raise web.HTTPNotFound

@@ -1,4 +1,4 @@
-"""How long recorders wait: from a chunk's frame to the ack that covers it."""
+"""Latency of acks: the time from a chunk's frame to the ack that covers it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from afterimage.audit.v1.audit_service_pb2 import RecordSessionResponse
 if TYPE_CHECKING:
     from prometheus_client import Histogram
 
-_LONGEST_ACK_BYTES = 13  # two tags, a length and a varint of at most 10: whatever is longer is no ack
-_MOST = 10_000  # chunks under way that are remembered; beyond, the oldest are not timed
+_LONGEST_ACK_BYTES = 13  # two tags, a length and a varint of at most 10; longer messages are not acks
+_MOST = 10_000  # maximum number of unacknowledged chunks that are timed; above it, the oldest are dropped
 
 
 class AckLag:
-    """Times the chunks of one recorder."""
+    """Measures the ack latency of one recorder."""
 
     __slots__ = ("_histogram", "_sent")
 
@@ -24,14 +24,14 @@ class AckLag:
         self._sent: deque[tuple[int, float]] = deque(maxlen=_MOST)
 
     def sent(self, request: Any, now: float) -> None:
-        """Notes a RecordSessionRequest that goes on to the service."""
-        if seq := request.chunk.seq:  # 0 where it is no chunk
+        """Registers a RecordSessionRequest that is forwarded to the service."""
+        if seq := request.chunk.seq:  # 0 for other messages
             self._sent.append((seq, now))
 
     def received(self, message: bytes, now: float) -> None:
-        """Notes a serialised RecordSessionResponse that came back."""
+        """Registers a serialised RecordSessionResponse of the service."""
         if len(message) > _LONGEST_ACK_BYTES:
             return
-        through = RecordSessionResponse.FromString(message).ack.through_seq  # 0 where it is no ack
+        through = RecordSessionResponse.FromString(message).ack.through_seq  # 0 for other messages
         while self._sent and self._sent[0][0] <= through:
             self._histogram.observe(now - self._sent.popleft()[1])

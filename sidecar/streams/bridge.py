@@ -1,8 +1,8 @@
-"""One socket and the one gRPC stream behind it.
+"""Bridge between one socket and its gRPC stream.
 
-Two loops: one reads frames and awaits the forward of each, which is the backpressure; the other reads the stream and
-awaits the socket, whose bounded buffer is the queue of the connection. Whichever ends first ends the other, and no call
-outlives its socket, but for the seconds in which AuditService stores what a recorder sent before it went.
+Two loops: one reads frames and awaits the forwarding of each, which is the backpressure; the other reads the stream and
+awaits the socket, where a bounded buffer is the queue of the connection. The end of either loop ends the other. No call
+outlives its socket, except for the seconds in which AuditService stores the last chunks of a disconnected recorder.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ _ENDS = frozenset({WSMsgType.CLOSING, WSMsgType.CLOSED})
 
 
 class Bridge:
-    """Carries messages between `socket` and the stream of `route` until either ends.
+    """Forwards messages between `socket` and the stream of `route` until either ends.
 
     Args:
-        socket: An open one.
-        route: What is behind it.
-        is_json: Whether frames are text.
-        channel: To the service.
-        caller: Who it is.
-        remaining_s: Seconds until the caller's token ends.
-        max_frame_bytes: The largest frame there can be.
-        settings: Limits and times.
-        metrics: Where it is counted.
+        socket: The open socket.
+        route: The socket's route, with the RPC to call.
+        is_json: Whether frames are text (JSON) instead of binary.
+        channel: The channel to the service.
+        caller: The admitted caller.
+        remaining_s: Time until the caller's token expires, in seconds.
+        max_frame_bytes: Maximum size of a frame.
+        settings: Limits and timeouts.
+        metrics: The metrics to update.
     """
 
     def __init__(
@@ -81,14 +81,14 @@ class Bridge:
         self._deadline: asyncio.Timeout | None = None
         self._verdict: Verdict | None = None
         self._is_gone = False
-        # For `check`: what was heard of the peer and what it took.
+        # For `check`: times of the peer's last frame and of its last progress in reading.
         self._heard_at = self._progress_at = now
         self._pinged_at = math.inf
         self._forwarding_since = math.inf
         self._written = self._taken = 0
 
     async def run(self) -> int:
-        """Carries until either side ends, closes the other one, and returns the close code."""
+        """Forwards until either side ends, closes the other side, and returns the close code."""
         try:
             peer_code = await self._read_until_ended()
             if self._verdict is None:
@@ -109,17 +109,17 @@ class Bridge:
             self._socket.release()
 
     def end(self, verdict: Verdict) -> None:
-        """Ends it soon, with `verdict` unless there is one already."""
+        """Ends the bridge soon, with `verdict` unless another one was set before."""
         if self._verdict is None:
             self._verdict = verdict
             if self._deadline is not None:
                 self._deadline.reschedule(self._clock())
 
     async def check(self, now: float) -> None:
-        """Looks after the peer, once in a while: pings one that is silent, ends one that is dead or takes nothing."""
+        """Checks the peer, periodically: pings a silent one, and ends the bridge if it is dead or does not read."""
         settings = self._settings
         if self._forwarding_since < math.inf:
-            # The service does not read, so neither do we: its pong may lie in the buffer.
+            # The service does not read, so frames are not read either: the peer's pong may be in the buffer.
             self._heard_at, self._pinged_at = now, math.inf
             if self._socket.is_lost and now - self._forwarding_since > settings.drain_timeout_s:
                 self.end(close_codes.GOING_AWAY)
@@ -131,7 +131,7 @@ class Bridge:
             self._taken, self._progress_at = taken, now
         elif now - self._progress_at > settings.slow_timeout_s:
             self.end(close_codes.SLOW)
-        # Only into an empty buffer: a ping must not wait for the peer.
+        # Only with an empty buffer: a ping must not wait for the peer.
         if not waiting and self._pinged_at == math.inf and now - self._heard_at >= settings.ping_interval_s:
             self._pinged_at = now
             try:
@@ -140,7 +140,7 @@ class Bridge:
                 self._pinged_at = math.inf
 
     async def _read_until_ended(self) -> int:
-        """Forwards frames until there is a verdict, or the peer ends; returns the peer's close code then."""
+        """Forwards frames until the peer closes or a verdict is set; returns the peer's close code or 1006."""
         try:
             async with asyncio.timeout(0.0 if self._verdict else self._remaining_s) as deadline:
                 self._deadline = deadline
@@ -157,7 +157,7 @@ class Bridge:
         return 1006
 
     async def _read_frames(self) -> int:
-        """Forwards frames until the peer ends and returns its close code; lets BadFrame out."""
+        """Forwards frames until the peer closes and returns its close code. Raises BadFrame."""
         while True:
             frame = await self._socket.receive()
             now = self._heard_at = self._clock()
@@ -189,14 +189,14 @@ class Bridge:
             self._is_gone = True
 
     def _checked(self, data: bytes, now: float) -> bytes:
-        """Returns `data` as it is, which is a message of the route."""
+        """Returns `data` unchanged after checking that it is a message of the route."""
         message = frames.parse(self._route.rpc.request_type, data)
         if self._acks is not None:
             self._acks.sent(message, now)
         return data
 
     async def _transcoded(self, text: str, now: float) -> bytes:
-        """Returns the bytes of the message whose JSON form is `text`."""
+        """Returns the serialised message of the JSON form `text`."""
         try:
             message = await frames.from_json(self._route.rpc.request_type, text)
         except ValueError:
@@ -218,7 +218,7 @@ class Bridge:
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             await self._stream_ended()
         except asyncio.CancelledError:
-            # Cancelled may be the stream instead of us.
+            # Either the stream or this task was cancelled.
             if (task := asyncio.current_task()) is None or task.cancelling():
                 raise
             await self._stream_ended()
@@ -226,12 +226,12 @@ class Bridge:
             self._forwarding_since = math.inf
 
     async def _stream_ended(self) -> None:
-        """Waits for the other loop to find out why."""
+        """Waits for the other loop, which sets the verdict."""
         if self._writer is not None:
             await asyncio.wait([self._writer])
 
     def _open(self, first: bytes) -> None:
-        """Calls the service; only now, so that a silent socket costs it nothing."""
+        """Calls the service. Called with the first frame, so that a silent socket costs the service nothing."""
         rpc, metadata = self._route.rpc, self._caller.metadata
         if self._route.is_bidi:
             self._call = self._channel.stream_stream(rpc.method)(metadata=metadata)
@@ -241,7 +241,7 @@ class Bridge:
         self._writer = asyncio.create_task(self._write_frames())
 
     async def _write_frames(self) -> None:
-        """Hands on what the service says until it ends, then ends the socket for the same reason."""
+        """Forwards the service's messages until its stream ends, then ends the socket with the matching verdict."""
         read = self._call.read
         try:
             while (message := await read()) is not grpc.aio.EOF:
@@ -250,9 +250,11 @@ class Bridge:
         except grpc.aio.AioRpcError as error:
             self.end(close_codes.of_error(error))
         except asyncio.CancelledError:
-            self.end(close_codes.UNAVAILABLE)  # unless it is us who cancel: then there is a verdict already
+            self.end(
+                close_codes.UNAVAILABLE
+            )  # no effect if this task was cancelled by `run`: the verdict is set by then
             raise
-        except Exception:  # noqa: BLE001 - whatever it is, the socket must not be left without an end
+        except Exception:  # noqa: BLE001 - any error must still close the socket
             _log.exception("unforeseen error", route=self._route.path, request_id=self._caller.request_id)
             self.end(close_codes.INTERNAL)
         else:
@@ -270,7 +272,7 @@ class Bridge:
                 self._count_out(len(message))
                 await self._socket.send_bytes(message)
         except ConnectionError:
-            self._is_gone = True  # what it sent before is stored all the same
+            self._is_gone = True  # chunks that it sent before are still stored
 
     def _count_out(self, size: int) -> None:
         self._written += size
@@ -278,7 +280,7 @@ class Bridge:
         self._traffic.bytes_out += size
 
     async def _let_the_service_finish(self) -> None:
-        """Gives a recorder's stream the time to store what was sent; a peer that is there still gets the acks."""
+        """Waits until the recorder's chunks are stored; a peer that is still connected gets the acks."""
         if self._writer is None or not self._route.is_bidi or self._writer.done():
             return
         try:

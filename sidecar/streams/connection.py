@@ -1,4 +1,4 @@
-"""A WebSocket that closes with our codes, and never waits for a peer without a bound."""
+"""A WebSocket that closes with the contract's codes and never waits for a peer without a timeout."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ _LINGER_S = 1.0
 
 
 class Socket(web.WebSocketResponse):
-    """A WebSocket of ours; `open` it, then read and write, then `shut` it.
+    """A server WebSocket: call `open`, then read and write, then `shut`.
 
-    Frames are not compressed (payloads are already), pings and pongs are handed to the reader, which counts them.
+    Frames are not compressed, because payloads are. Pings and pongs are passed to the reader, which counts them.
 
     Args:
-        protocols: Subprotocols that may be agreed upon.
-        max_frame_bytes: Most bytes of a message, all its fragments together.
-        outgoing_bytes: Bytes that may wait for the peer before a write waits.
-        close_timeout_s: Seconds for the closing handshake.
+        protocols: Supported subprotocols.
+        max_frame_bytes: Maximum size of a message with all of its fragments.
+        outgoing_bytes: Number of unsent bytes above which a write waits for the peer.
+        close_timeout_s: Timeout of the closing handshake, in seconds.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Socket(web.WebSocketResponse):
         super().__init__(
             timeout=close_timeout_s,
             protocols=protocols,
-            # aiohttp refuses what is as long as its limit, ours is the longest that passes.
+            # aiohttp refuses messages of exactly its limit; `max_frame_bytes` is inclusive.
             max_msg_size=max_frame_bytes + 1,
             autoping=False,
             compress=False,
@@ -45,15 +45,15 @@ class Socket(web.WebSocketResponse):
         self._transport: asyncio.Transport | None = None
 
     async def open(self, request: web.Request) -> None:
-        """Answers the upgrade.
+        """Answers the upgrade request.
 
         Raises:
-            HTTPBadRequest: It is none that RFC 6455 knows.
+            HTTPBadRequest: It is not a valid upgrade request of RFC 6455.
         """
         await self.prepare(request)
         transport = self._transport = request.transport
         if transport is not None:
-            # The transport's buffer is the queue of this socket: writes wait while it is fuller than this.
+            # The transport's buffer is the queue of this socket: writes wait while it exceeds this limit.
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
 
     @property
@@ -63,16 +63,16 @@ class Socket(web.WebSocketResponse):
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that wait for the peer to take them."""
+        """Number of bytes in the buffer, not yet sent to the peer."""
         return 0 if self._transport is None or self._transport.is_closing() else self._transport.get_write_buffer_size()
 
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
-        """Closes; a code of aiohttp's parser becomes one of the contract."""
+        """Closes the socket; maps codes of aiohttp's parser to those of the contract."""
         verdict = close_codes.of_parser(code)
         if verdict is None:
             return await super().close(code=code, message=message, drain=drain)
-        # The parser is of no use any more, so aiohttp would close at once, and what the peer is still sending would
-        # come back to it as a reset that overtakes the close frame.
+        # After a parser error aiohttp closes at once, and further data of the peer would cause a TCP reset that
+        # overtakes the close frame.
         await self.send_frame(struct.pack("!H", verdict.code) + verdict.message, WSMsgType.CLOSE)
         for _ in range(int(_LINGER_S / _POLL_S)):
             if self.is_lost:
@@ -82,7 +82,7 @@ class Socket(web.WebSocketResponse):
         return await super().close(code=verdict.code, message=verdict.message, drain=False)
 
     async def shut(self, verdict: Verdict) -> None:
-        """Closes with `verdict`; a peer that does not answer in time is dropped."""
+        """Closes with `verdict`; drops the connection if the peer does not answer in time."""
         try:
             async with asyncio.timeout(self._close_timeout_s):
                 await self.close(code=verdict.code, message=verdict.message)
@@ -90,11 +90,11 @@ class Socket(web.WebSocketResponse):
             self.abort()
 
     def release(self) -> None:
-        """Sees to it that the connection ends: a closed one may still have bytes for a peer that takes none."""
+        """Ensures that the connection ends: after a close, unsent bytes may remain for a peer that does not read."""
         if self._transport is not None and self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(self._close_timeout_s, self.abort)
 
     def abort(self) -> None:
-        """Drops the connection without a word."""
+        """Drops the connection without a close frame."""
         if self._transport is not None:
             self._transport.abort()

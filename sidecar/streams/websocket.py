@@ -1,4 +1,4 @@
-"""The WebSocket routes: from the upgrade to the close frame, and all sockets together."""
+"""WebSocket routes: each socket from the upgrade to the close frame, and the set of open sockets."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("afterimage.sidecar.access")
 
 _BEARER = "bearer."
-_SLICE = 200  # bridges that are checked before others get a turn
+_SLICE = 200  # bridges to check before yielding to other tasks
 _CONTRACT_CODES = frozenset(int(code) for code in close_codes.CloseCode) | {1005, 1006}
 
 
 class WebSockets:
-    """Handles the streams of the route table, and knows every socket that is open."""
+    """Handles the streams of the route table, and tracks all open sockets."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class WebSockets:
         )
 
     def add_routes(self, router: web.UrlDispatcher, streams: tuple[StreamRoute, ...]) -> None:
-        """Adds every stream at its path."""
+        """Adds the route of every stream."""
         for stream in streams:
 
             async def handle(request: web.Request, stream: StreamRoute = stream) -> web.StreamResponse:
@@ -74,10 +74,10 @@ class WebSockets:
 
     @asynccontextmanager
     async def watched(self) -> AsyncIterator[None]:
-        """Looks after the sockets while the block runs; when it ends, tells them all to go elsewhere."""
+        """Checks the sockets periodically while the block runs; closes all of them with 1001 when it ends."""
         settings = self._settings
         every_s = min(settings.pong_timeout_s, settings.slow_timeout_s, settings.ping_interval_s) / 4
-        # No TaskGroup: it would wrap whatever ends the block.
+        # No TaskGroup: it would wrap exceptions of the block.
         watch = asyncio.create_task(self._watch(every_s))
         try:
             yield
@@ -108,7 +108,7 @@ class WebSockets:
                 if is_json is None:
                     return _why_not_upgraded()
                 largest = self._max_chunk_frame_bytes if stream.is_recording else self._settings.max_request_bytes
-                # Base64 makes payloads a third longer.
+                # Base64 increases the size of payloads by a third.
                 largest = largest if not is_json else largest * 4 // 3 + 1024
                 socket = Socket(
                     protocols=(BINARY, JSON),
@@ -160,7 +160,7 @@ class WebSockets:
             for number, bridge in enumerate(list(self._open)):
                 try:
                     await bridge.check(loop.time())
-                except Exception:  # noqa: BLE001 - one socket must not keep the others from being looked after
+                except Exception:  # noqa: BLE001 - an error of one socket must not stop the checks of others
                     _log.exception("unforeseen error", route="watch")
                 if number % _SLICE == _SLICE - 1:
                     await asyncio.sleep(0)
@@ -173,14 +173,14 @@ class WebSockets:
             async with asyncio.timeout(self._settings.stop_timeout_s):
                 await self._all_closed.wait()
         except TimeoutError:
-            _log.warning("sockets are dropped that did not close in time", count=len(self._open))
+            _log.warning("dropping sockets that did not close in time", count=len(self._open))
 
 
 def _offer(request: web.BaseRequest) -> tuple[bool | None, str]:
-    """Returns whether frames are JSON (None: no upgrade was asked for) and the token among the subprotocols.
+    """Returns whether frames are JSON (None without an upgrade request) and the token in the subprotocols.
 
     Raises:
-        InvalidArgument: SUBPROTOCOL_UNKNOWN: none of ours is among them.
+        InvalidArgument: SUBPROTOCOL_UNKNOWN: no supported subprotocol is offered.
     """
     offered = [
         name.strip() for value in request.headers.getall("Sec-WebSocket-Protocol", ()) for name in value.split(",")
@@ -191,13 +191,15 @@ def _offer(request: web.BaseRequest) -> tuple[bool | None, str]:
     agreed = next((name for name in offered if name in {BINARY, JSON}), None)
     if agreed is None:
         raise InvalidArgument.of(
-            "Sec-WebSocket-Protocol", f"must have {BINARY} or {JSON}", reason="SUBPROTOCOL_UNKNOWN"
+            "Sec-WebSocket-Protocol", f"must include {BINARY} or {JSON}", reason="SUBPROTOCOL_UNKNOWN"
         )
     return agreed == JSON, token
 
 
 def _why_not_upgraded() -> web.Response:
-    """Answers a plain GET by somebody who would be let in: nothing but the upgrade is missing."""
-    text = "This is a WebSocket, and you would be let in. If a WebSocket client gets this answer, a proxy takes the\n"
-    text += "headers Upgrade and Connection away.\n"
+    """Answers a plain GET of an admitted caller: only the upgrade is missing."""
+    text = (
+        "This is a WebSocket endpoint, and the request would be admitted. If a WebSocket client gets this response, a\n"
+    )
+    text += "proxy strips the headers Upgrade and Connection.\n"
     return web.Response(status=426, text=text, headers={"Upgrade": "websocket", "Connection": "Upgrade"})

@@ -1,8 +1,8 @@
-"""Connect unary: every unary RPC as POST /package.Service/Method, with proto or JSON bodies.
+"""Connect protocol: every unary RPC as POST /package.Service/Method, with proto or JSON bodies.
 
-https://connectrpc.com/docs/protocol. connect-web, connect-node and curl are clients of it. Messages in proto pass
-through as they are; errors carry their details. Not here: GET requests, compressed requests, streams (they are
-WebSockets).
+Specification: https://connectrpc.com/docs/protocol. Clients are connect-web, connect-node and curl. Proto messages are
+forwarded unchanged; errors carry their details. Not supported: GET requests, compressed requests, streams (see the
+WebSocket routes).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Connect:
         self._quota = Quota("request", settings.requests_per_minute_per_address)
 
     def add_routes(self, router: web.UrlDispatcher, unary: tuple[Rpc, ...]) -> None:
-        """Adds every RPC at the path that is its full name."""
+        """Adds a route for every RPC; its path is the full name of the method."""
         for rpc in unary:
 
             async def handle(request: web.Request, rpc: Rpc = rpc) -> web.StreamResponse:
@@ -93,7 +93,7 @@ class Connect:
         return answer
 
     def _timeout_s(self, request: web.BaseRequest) -> float:
-        """Returns how long the call may take; also checks the other headers of the protocol."""
+        """Returns the timeout of the call in seconds; also checks the other headers of the protocol."""
         version = request.headers.get("Connect-Protocol-Version", "1")
         if version != "1":
             raise InvalidArgument.of("Connect-Protocol-Version", 'must be "1"', reason="PROTOCOL_VERSION")
@@ -108,7 +108,7 @@ class Connect:
 
 
 async def _message(rpc: Rpc, body: bytes, *, is_json: bool) -> bytes:
-    """Returns the request as gRPC has it.
+    """Returns the serialised request message.
 
     Raises:
         InvalidArgument: MESSAGE_MALFORMED.
@@ -117,7 +117,7 @@ async def _message(rpc: Rpc, body: bytes, *, is_json: bool) -> bytes:
         if not is_json:
             frames.parse(rpc.request_type, body)
             return body
-        # As Connect's other servers do: a client that is newer may know more fields.
+        # Like other Connect servers: a newer client may send unknown fields.
         parsed = await frames.from_json(rpc.request_type, body, lenient=True)
         return parsed.SerializeToString()
     except (ValueError, BadFrame):

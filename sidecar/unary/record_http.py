@@ -1,11 +1,12 @@
-r"""POST /record: a recording without a WebSocket, for the beacon of a page that goes away and for strict networks.
+r"""POST /record: recording without a WebSocket, for the beacon of a page that unloads and for restricted networks.
 
-The body is RecordSessionRequest messages (start, chunks, end), each behind its length as a varint. Every request is a
-stream of its own: it begins with `start`, and what the window has stored already is acknowledged again.
+The body consists of RecordSessionRequest messages (start, chunks, end), each prefixed with its length as a varint.
+Every request is a separate stream: it begins with `start`, and chunks of the window that are stored already are
+acknowledged again.
 
-`navigator.sendBeacon` cannot set headers, and a URL is no place for a token. So a body may begin with one line of
-text, `Bearer <token>\n`, instead of the Authorization header. No message can be mistaken for it: one whose length is
-"B" would have to begin with "e", which is a field that RecordSessionRequest will never have.
+`navigator.sendBeacon` cannot set headers, and tokens must not appear in URLs. Therefore a body may begin with one line
+of text, `Bearer <token>\n`, instead of the Authorization header. The line cannot be confused with a message: a message
+of length "B" would have to begin with "e", a field that RecordSessionRequest will never have.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class RecordHttp:
         self._quota = Quota("request", settings.requests_per_minute_per_address)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers with what the service said, as delimited messages or (Accept: application/json) as JSON."""
+        """Returns the service's messages, length-delimited or (Accept: application/json) as JSON."""
         body = Body(request, max_bytes=self._max_body_bytes, timeout_s=self._settings.body_timeout_s)
         try:
             address = await self._door.knock(request, self._quota)
@@ -119,7 +120,7 @@ async def _write(call: Any, messages: list[bytes]) -> None:
             await call.write(message)
         await call.done_writing()
     except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-        return  # reading finds out why the stream has ended
+        return  # the reader gets the reason for the end of the stream
 
 
 def _messages(body: bytes) -> list[bytes]:

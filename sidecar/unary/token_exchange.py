@@ -1,6 +1,7 @@
-"""POST /token: a publishable project key becomes a short-lived token that can record and do nothing else.
+"""POST /token: exchanges a publishable project key for a short-lived token with the scope `record` only.
 
-The key is in the page for all to see; what keeps other pages out is the Origin, which a browser sets and no script can.
+The key is public, in the source of the page. Other pages are kept out by the Origin, which browsers set and scripts
+cannot change.
 """
 
 from __future__ import annotations
@@ -35,11 +36,11 @@ class TokenExchange:
     """Handles POST /token.
 
     Args:
-        settings: Projects, their keys and origins, and how long tokens hold.
+        settings: Projects with their keys and origins, and the lifetime of tokens.
         door: Counts attempts and refusals.
-        origins: Decides on pages.
-        minter: Signs; None: there is no secret to sign with.
-        new_subject: Names a visitor, so that limits by subject are limits by visitor.
+        origins: Checks the origins of pages.
+        minter: Signs tokens; None without a signing secret.
+        new_subject: Generates a subject per visitor, which makes limits per subject apply per visitor.
     """
 
     def __init__(
@@ -61,14 +62,14 @@ class TokenExchange:
         self._quota = Quota("token", settings.sidecar.tokens_per_minute_per_address)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        """Answers {"token", "project", "expiresInSeconds"} for {"key"}."""
+        """Returns {"token", "project", "expiresInSeconds"} for {"key"}."""
         try:
             await self._door.knock(request, self._quota)
             body = await Body(request, max_bytes=_MAX_BYTES, timeout_s=self._timeout_s).rest()
             project = self._project(body)
             self._origins.check_recording(request, project.id, required=True)
             if self._minter is None:
-                raise Unimplemented("this installation has no secret to sign tokens with", reason="NO_SECRET")
+                raise Unimplemented("this installation has no signing secret for tokens", reason="NO_SECRET")
             token = self._minter.mint(self._new_subject(), project.id, [Scope.RECORD], self._ttl_s)
         except AfterimageError as error:
             self._door.refused(PATH, error)
@@ -80,7 +81,7 @@ class TokenExchange:
 
     def _project(self, body: bytes) -> Project:
         try:
-            # The content type does not matter: as text/plain, a page asks without a preflight.
+            # Any content type is accepted: requests with text/plain need no preflight.
             key = json.loads(body)["key"]
         except (ValueError, TypeError, KeyError, RecursionError):
             key = None
@@ -88,5 +89,5 @@ class TokenExchange:
             raise InvalidArgument.of("body", 'must be {"key": "<publishable key>"}', reason="MESSAGE_MALFORMED")
         project = self._projects.get(key)
         if project is None:
-            raise Unauthenticated("there is no project with this key", reason="KEY_UNKNOWN")
+            raise Unauthenticated("no project has this key", reason="KEY_UNKNOWN")
         return project

@@ -1,4 +1,4 @@
-"""The body of a request, read within a bound and a time."""
+"""Request bodies, read with a maximum size and a timeout."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 
 class Body:
-    """Reads what a request carries; nothing is read before it is asked for.
+    """Reads the body of a request on demand.
 
     Args:
-        request: Whose body.
-        max_bytes: Most bytes of it.
-        timeout_s: Seconds for all of it.
+        request: The request.
+        max_bytes: Maximum size of the body.
+        timeout_s: Timeout for the whole body, in seconds.
     """
 
     def __init__(self, request: web.BaseRequest, *, max_bytes: int, timeout_s: float) -> None:
@@ -29,9 +29,9 @@ class Body:
         self._read = bytearray()
 
     async def line(self, prefix: bytes, max_bytes: int) -> bytes | None:
-        """Takes the first line off, if it begins with `prefix`, and returns the rest of that line.
+        """Consumes the first line if it begins with `prefix`, and returns the rest of that line.
 
-        None: the body does not begin so, or its first line is longer than `max_bytes`.
+        Returns None if the body does not begin with `prefix`, or if its first line is longer than `max_bytes`.
         """
         while len(self._read) < max_bytes and b"\n" not in self._read:
             if not prefix.startswith(bytes(self._read[: len(prefix)])) and not self._read.startswith(prefix):
@@ -46,11 +46,11 @@ class Body:
         return line
 
     async def rest(self) -> bytes:
-        """Returns what was not taken yet.
+        """Returns the rest of the body.
 
         Raises:
             ResourceExhausted: REQUEST_TOO_LARGE.
-            InvalidArgument: BODY_INCOMPLETE: it did not arrive, or not in time.
+            InvalidArgument: BODY_INCOMPLETE: it did not arrive completely within the timeout.
         """
         if (self._request.content_length or 0) > self._max_bytes:
             raise self._too_large()
@@ -65,14 +65,14 @@ class Body:
                 chunk = await self._request.content.readany()
         except (TimeoutError, ClientError, ConnectionError):
             raise InvalidArgument.of(
-                "body", "did not arrive in time, or not all of it", reason="BODY_INCOMPLETE"
+                "body", "did not arrive completely within the timeout", reason="BODY_INCOMPLETE"
             ) from None
         self._read += chunk
         return bool(chunk)
 
     def _too_large(self) -> ResourceExhausted:
         return ResourceExhausted(
-            f"the body may have {self._max_bytes} bytes",
+            f"the body must not be larger than {self._max_bytes} bytes",
             reason="REQUEST_TOO_LARGE",
             metadata={"max_bytes": str(self._max_bytes)},
         )

@@ -1,18 +1,18 @@
-"""Why a socket is closed: one table from gRPC status and reason to close code and word.
+"""Close codes of sockets: one table from gRPC status and reason to close code and word.
 
-    1000  done                what was asked for is complete
-    1001  going_away          this sidecar stops; reconnect, another one answers
-    4400  bad_message         the frame is at fault; the same again gets the same answer
-    4401  token_expired       get a new token, reconnect
-    4403  forbidden           the token does not allow it
-    4404  not_found           there is none in the token's project
+    1000  done                the stream is complete
+    1001  going_away          this sidecar is shutting down; reconnect to another one
+    4400  bad_message         the frame is invalid; do not send it again
+    4401  token_expired       get a new token, then reconnect
+    4403  forbidden           the token does not allow the call
+    4404  not_found           no such resource in the token's project
     4409  superseded          a newer connection of the same window took over; do not reconnect
-    4413  too_large           the frame is over the limit; split it
-    4429  rate_limited, slow  over a limit, or behind; reconnect with backoff, go on from the last seq
-    4500  internal            reconnect
-    4503  unavailable         a service is away; reconnect
+    4413  too_large           the frame exceeds the limit; split it
+    4429  rate_limited, slow  over a limit, or reading too slowly; reconnect with backoff, continue after the last seq
+    4500  internal            internal error; reconnect
+    4503  unavailable         a service is unavailable; reconnect
 
-The reason text of the close frame is the word: ErrorInfo's reason in lower case where the service gave one.
+The reason text of the close frame is the word: ErrorInfo's reason in lower case, if the service returned one.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CloseCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How a socket ends: the code and the short machine word of its close frame."""
+    """How a socket ends: the code and the short machine-readable word of its close frame."""
 
     code: CloseCode
     word: str
@@ -87,10 +87,10 @@ _OF_STATUS = {
     grpc.StatusCode.RESOURCE_EXHAUSTED: RATE_LIMITED,
     grpc.StatusCode.UNAVAILABLE: UNAVAILABLE,
     grpc.StatusCode.DEADLINE_EXCEEDED: UNAVAILABLE,
-    # Nobody but a service that is being stopped cancels a call that we have not cancelled.
+    # The sidecar handles its own cancellations elsewhere; other calls are cancelled only by a service that is stopping.
     grpc.StatusCode.CANCELLED: UNAVAILABLE,
 }
-# What aiohttp's parser of frames closes with.
+# Close codes of aiohttp's frame parser.
 _OF_PARSER = {
     WSCloseCode.MESSAGE_TOO_BIG: TOO_LARGE,
     WSCloseCode.INVALID_TEXT: BAD_TEXT,
@@ -100,11 +100,11 @@ _OF_PARSER = {
 
 
 def of_status(code: grpc.StatusCode, reason: str | None = None) -> Verdict:
-    """Returns how a socket ends whose stream ended with `code`.
+    """Returns the verdict for a stream that ended with `code`.
 
     Args:
         code: The gRPC status code.
-        reason: ErrorInfo's reason, UPPER_SNAKE; None: the status had none.
+        reason: ErrorInfo's reason, UPPER_SNAKE; None for a status without one.
     """
     verdict = _OF_STATUS.get(code, INTERNAL)
     if reason is None or code is grpc.StatusCode.OK:
@@ -117,18 +117,18 @@ def of_status(code: grpc.StatusCode, reason: str | None = None) -> Verdict:
 
 
 def of_parser(code: int) -> Verdict | None:
-    """Returns how a socket ends whose frames could not be parsed; None: `code` is not one of the parser's."""
+    """Returns the verdict for the parser's close code; None if `code` is not one of the parser's."""
     return next((verdict for known, verdict in _OF_PARSER.items() if known == code), None)
 
 
 def of_error(error: grpc.aio.AioRpcError) -> Verdict:
-    """Returns how a socket ends whose stream failed with `error`."""
+    """Returns the verdict for a stream that failed with `error`."""
     status = status_of(error)
     return of_status(error.code(), reason_of(status))
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
-    """Returns the google.rpc.Status that `error` carries, or one made of its code and text."""
+    """Returns the google.rpc.Status in the metadata of `error`, or one with its code and a generic text."""
     for key, value in error.trailing_metadata() or ():
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             try:
@@ -136,12 +136,12 @@ def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
             except DecodeError:
                 break
     code: tuple[int, str] = error.code().value
-    # The text of an error that gRPC itself raised names addresses and files of ours.
+    # Errors raised by gRPC itself contain internal addresses and file names in their text.
     return status_pb2.Status(code=code[0], message=code[1])
 
 
 def reason_of(status: status_pb2.Status) -> str | None:
-    """Returns ErrorInfo's reason, or None when there is none."""
+    """Returns ErrorInfo's reason, or None without one."""
     info = error_details_pb2.ErrorInfo()
     for detail in status.details:
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):

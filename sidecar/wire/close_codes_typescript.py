@@ -1,4 +1,4 @@
-"""Renders the close codes to TypeScript, for the recorder and the console: `make gen` runs it."""
+"""Renders the close codes to TypeScript, for the recorder and the console. Run by `make gen`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages one after the other, each behind its length as a varint: what protobuf libraries call "delimited"."""
+"""The "delimited" format of protobuf libraries: messages that are each prefixed with their length as a varint."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_LONGEST_VARINT = 5  # 35 bits: more than any message has
+_LONGEST_VARINT = 5  # 35 bits: longer than any message
 
 
 def split(data: bytes) -> Iterator[bytes]:
     """Yields the messages in `data`.
 
     Raises:
-        ValueError: A length is malformed, or longer than what is left.
+        ValueError: A length is malformed, or longer than the remaining data.
     """
     at = 0
     while at < len(data):
@@ -26,7 +26,7 @@ def split(data: bytes) -> Iterator[bytes]:
 
 
 def join(messages: Iterable[bytes]) -> bytes:
-    """Returns `messages`, each behind its length."""
+    """Returns `messages`, each prefixed with its length."""
     joined = bytearray()
     for message in messages:
         size = len(message)

@@ -1,7 +1,7 @@
-"""What a frame is: the bytes of one gRPC message, or its proto3 JSON form.
+"""WebSocket frames: the bytes of one gRPC message, or its proto3 JSON form.
 
-Binary frames are checked (upb parses an ingest message in less than a microsecond) and handed on as they came; text
-frames are transcoded both ways.
+Binary frames are checked (upb parses an ingest message in less than a microsecond) and forwarded unchanged; text frames
+are transcoded in both directions.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 BINARY = "afterimage.v1"
 JSON = "afterimage.v1+json"
 
-_THREAD_BYTES = 32 * 1024  # below, transcoding takes less than a hop to a thread is worth
+_THREAD_BYTES = 32 * 1024  # below this size, transcoding is cheaper than a switch to a thread
 
 
-class BadFrame(Exception):  # noqa: N818 - a verdict, not a failure of ours
-    """A frame that is not what its route takes.
+class BadFrame(Exception):  # noqa: N818 - a verdict on the peer's frame, not an internal error
+    """A frame that is not valid for its route.
 
     Attributes:
-        verdict: How the socket ends for it.
+        verdict: The verdict to close the socket with.
     """
 
     def __init__(self, verdict: Verdict) -> None:
@@ -44,7 +44,7 @@ def parse(message_type: type[Message], data: bytes) -> Message:
     """Returns the message in `data`.
 
     Raises:
-        BadFrame: It is none of this type.
+        BadFrame: `data` is not a message of this type.
     """
     try:
         return message_type.FromString(data)
@@ -53,15 +53,15 @@ def parse(message_type: type[Message], data: bytes) -> Message:
 
 
 async def from_json(message_type: type[Message], text: str | bytes, *, lenient: bool = False) -> Message:
-    """Returns the message whose proto3 JSON form is `text`.
+    """Returns the message with the proto3 JSON form `text`.
 
     Args:
-        message_type: Its class.
-        text: UTF-8 when bytes.
-        lenient: Whether fields that the type does not have are ignored instead of refused.
+        message_type: Class of the message.
+        text: The JSON text; UTF-8 if bytes.
+        lenient: Whether unknown fields are ignored instead of refused.
 
     Raises:
-        ValueError: It is none of this type.
+        ValueError: `text` is not a message of this type.
     """
     if len(text) > _THREAD_BYTES:
         return await asyncio.to_thread(_from_json, message_type, text, lenient)
@@ -76,12 +76,12 @@ async def to_json(message_type: type[Message], data: bytes) -> str:
 
 
 def _from_json(message_type: type[Message], text: str | bytes, lenient: bool) -> Message:
-    # The library takes an empty list for an empty message.
+    # The library accepts an empty list as an empty message.
     if text.lstrip()[:1] not in {"{", b"{"}:
         raise ValueError("not a JSON object")
     try:
         return json_format.Parse(text, message_type(), ignore_unknown_fields=lenient)
-    # What hostile JSON gets out of the library besides its own error; none of the texts is shown.
+    # Hostile JSON makes the library raise more than its own error; their texts are not shown.
     except (
         json_format.Error,
         ValueError,
@@ -101,7 +101,7 @@ def _to_json(message_type: type[Message], data: bytes) -> str:
 
 
 def encode_value(data: bytes) -> str:
-    """Returns unpadded base64, as Connect's error details have it."""
+    """Returns unpadded base64, the encoding of Connect's error details."""
     return base64.b64encode(data).decode().rstrip("=")
 
 

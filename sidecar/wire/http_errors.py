@@ -1,7 +1,7 @@
-"""Errors over HTTP: one form for every route, the error JSON of the Connect protocol.
+"""HTTP error responses: all routes use the error JSON of the Connect protocol.
 
 https://connectrpc.com/docs/protocol#error-end-stream: `code`, `message`, and `details` with a type and the unpadded
-base64 of the message. The HTTP status is Connect's, but 413 where something was too large.
+base64 of the message. The HTTP status is Connect's, except for 413 if a message or body is too large.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ _TOO_LARGE_STATUS = 413
 
 
 def error_response(error: AfterimageError) -> web.Response:
-    """Returns the answer that says `error`."""
+    """Returns the response for `error`."""
     return status_response(to_status(error))
 
 
 def status_response(status: status_pb2.Status) -> web.Response:
-    """Returns the answer that says `status`, with its details."""
+    """Returns the response for `status`, with its details."""
     code, http_status = _BY_NUMBER.get(status.code, ("unknown", 500))
     if "TOO_LARGE" in (reason_of(status) or ""):
         http_status = _TOO_LARGE_STATUS
@@ -72,7 +72,7 @@ def _detail(detail: AnyMessage) -> dict[str, Any]:
     name = detail.TypeName()
     shown: dict[str, Any] = {"type": name, "value": encode_value(detail.value)}
     if (message_type := _READABLE.get(name)) is not None and detail.Is(message_type.DESCRIPTOR):
-        # `debug` is the protocol's place for the readable form; curl shows it.
+        # The protocol reserves `debug` for the human-readable form, which curl shows.
         shown["debug"] = json_format.MessageToDict(message_type.FromString(detail.value))
     return shown
 

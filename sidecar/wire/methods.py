@@ -1,7 +1,7 @@
-"""What is behind which path: one row a stream, one row a unary call. Adding a stream is adding a row.
+"""Route table: one row per stream and one row per unary call. A new stream needs only a new row.
 
-Shapes and message types come from the contract's descriptors; what the contract cannot say (path, scope, whether
-recorders call it) is said here. The services check the scopes again.
+Shapes and message types come from the contract's descriptors; this table adds the path, the scopes, and whether
+recorders call the method. The services check the scopes again.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Rpc:
     """A method of a service.
 
     Attributes:
-        service: Full name of the service, which also names the upstream.
+        service: Full name of the service, which is also the key of the upstream.
         method: Full name of the method: "/package.Service/Method".
-        scopes: The scopes of which a caller needs one; None: it needs no token.
+        scopes: The scopes of which a caller needs one; None if it needs no token.
         request_type: Class of the requests.
-        response_type: Class of the answers.
+        response_type: Class of the responses.
     """
 
     service: str
@@ -51,19 +51,19 @@ class Rpc:
 
     @property
     def name(self) -> str:
-        """The method's own name."""
+        """Name of the method without its service."""
         return self.method.rpartition("/")[2]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamRoute:
-    """A stream that WebSockets open.
+    """A stream that is served as a WebSocket.
 
     Attributes:
-        path: Where.
-        rpc: What is behind it.
-        is_bidi: Whether every frame goes on; if not, the first frame is the request and no other may follow.
-        is_recording: Whether frames are as large as chunks, and the project's origins say who may.
+        path: Path of the WebSocket.
+        rpc: The streaming method.
+        is_bidi: Whether all frames are forwarded; if not, the first frame is the request and no other may follow.
+        is_recording: Whether frames may be as large as chunks, and the project's origins are allowed.
     """
 
     path: str
@@ -99,7 +99,7 @@ STREAMS = (
 )
 RECORD = STREAMS[0].rpc
 
-# Unary methods. None: no token. What is for our own processes only (RecordAccessEvents) has no row and no route.
+# Unary methods. None: no token. Methods for internal use only (RecordAccessEvents) have no row and no route.
 UNARY = (
     _rpc(_AUDIT, "ListSessions", _VIEW),
     _rpc(_AUDIT, "GetSession", _VIEW),
@@ -116,10 +116,10 @@ UNARY = (
     _rpc(_SHARE, "RevokeShareLink", _SHARE_LINKS),
 )
 
-# What the holder of a share grant may call; AuditService decides what of the session is seen.
+# Methods that the holder of a share grant may call; AuditService limits them to the shared range.
 GRANT_METHODS = frozenset(f"/{AUDIT}/{name}" for name in ("ReplaySession", "GetSession", "ListInteractions"))
 
 
 def scopes() -> dict[str, frozenset[Scope] | None]:
-    """Returns what Admission needs: every method that has a route, with its scopes."""
+    """Returns the scopes of every method with a route, for Admission."""
     return {rpc.method: rpc.scopes for rpc in (*(stream.rpc for stream in STREAMS), *UNARY)}

@@ -30,9 +30,10 @@ def event(number: int, begin: int) -> dict:
 
 @pytest.fixture
 async def pair(
-    settings, mint, clickhouse_url: str, redis_url: str, monkeypatch
+    request, settings, mint, clickhouse_url: str, redis_url: str, monkeypatch
 ) -> AsyncIterator[tuple[Client, Client]]:
-    monkeypatch.setattr(replayer, "POLL_STORAGE_S", 3600.0)  # notices alone bring what happens elsewhere
+    if hasattr(request, "param"):
+        monkeypatch.setattr(replayer, "POLL_STORAGE_S", request.param)
     house = {"engine": "server", "url": clickhouse_url, "database": f"t{uuid.uuid4().hex[:12]}"}
     settings = settings.model_copy(
         update={
@@ -57,6 +58,7 @@ async def open_recorder(on: Client, session: uuid.UUID, window: uuid.UUID):
     return call, (await call.read()).ready
 
 
+@pytest.mark.parametrize("pair", [3600.0], indirect=True, ids=["without polls"])
 async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) -> None:
     recorder, viewer = pair
     begin = round(time.time() * 1000)

@@ -50,5 +50,5 @@ def test_a_project(origins):
     for origin, project in (("http://localhost:1", "other"), ("http://localhost.evil.example", "demo"), ("x", "none")):
         with pytest.raises(Exception, match="not allowed"):
             origins.check_recording(request(origin=origin), project)
-    with pytest.raises(Exception, match="needs an Origin"):
+    with pytest.raises(Exception, match="an Origin is required"):
         origins.check_recording(request(), "demo", required=True)

@@ -26,11 +26,11 @@ if _version_not_supported:
 
 
 class AuditServiceStub:
-    """Records, lists, replays and deletes sessions, and keeps the trail of who looked at them.
+    """Records, lists, replays and deletes sessions, and keeps a trail of all accesses to them.
 
-    Every call needs a bearer token in the `authorization` metadata; the project comes from the token
-    and never from a request, so what belongs to another project is NOT_FOUND. Errors carry
-    google.rpc.ErrorInfo (domain "afterimage"), and BadRequest where a field is at fault.
+    Every call requires a bearer token in the `authorization` metadata. The token determines the
+    project; resources of other projects are NOT_FOUND. Errors carry google.rpc.ErrorInfo (domain
+    "afterimage") and, for invalid fields, google.rpc.BadRequest.
     """
 
     def __init__(self, channel):
@@ -102,98 +102,101 @@ class AuditServiceStub:
 
 
 class AuditServiceServicer:
-    """Records, lists, replays and deletes sessions, and keeps the trail of who looked at them.
+    """Records, lists, replays and deletes sessions, and keeps a trail of all accesses to them.
 
-    Every call needs a bearer token in the `authorization` metadata; the project comes from the token
-    and never from a request, so what belongs to another project is NOT_FOUND. Errors carry
-    google.rpc.ErrorInfo (domain "afterimage"), and BadRequest where a field is at fault.
+    Every call requires a bearer token in the `authorization` metadata. The token determines the
+    project; resources of other projects are NOT_FOUND. Errors carry google.rpc.ErrorInfo (domain
+    "afterimage") and, for invalid fields, google.rpc.BadRequest.
     """
 
     def RecordSession(self, request_iterator, context):
-        """Stores a stream of chunks of one window of one session. Scope: record (admin for imports).
+        """Stores a stream of chunks of one window of one session. Scope: `record` (`admin` for imports).
 
-        The client sends `start`, then chunks, then `end`; the server answers `ready` with the seq to go
-        on from, then `ack` once chunks are durable. An ack is cumulative. Two streams of one window: the
-        newer one goes on, the older one ends with ABORTED (reason SUPERSEDED).
+        The client sends `start`, then chunks, then `end`. The server answers with `ready`, which has
+        the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
+        cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
+        (reason SUPERSEDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListSessions(self, request, context):
-        """Lists sessions of the token's project, newest first unless told otherwise. Scope: view.
+        """Lists sessions of the token's project, newest first by default. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetSession(self, request, context):
-        """Gets one session with its windows, pages and timeline markers. Scope: view.
+        """Gets one session with its windows, pages and timeline markers. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReplaySession(self, request, context):
-        """Streams a session's chunks from a time or a cursor on and, with `follow`, goes on with the live
-        ones; none is missed and none is sent twice where the two meet. Scope: view.
+        """Streams a session's stored chunks, starting at a time or a cursor, and with `follow` also its
+        live chunks, without gaps or duplicates between the two. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WatchSessions(self, request, context):
-        """Streams the sessions that are live: first all of them, then each change. Scope: view.
+        """Streams the live sessions: first a snapshot, then every change. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetHeatmap(self, request, context):
-        """Gets where on a page visitors clicked, moved, scrolled, raged or looked. Scope: view.
+        """Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
+        attention on a page. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListPages(self, request, context):
-        """Lists pages that have interactions. Scope: view.
+        """Lists pages with interactions. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListInteractions(self, request, context):
-        """Lists a session's interactions in the order of time. Scope: view.
+        """Lists a session's interactions in chronological order. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSessions(self, request, context):
-        """Deletes sessions from every store, by id or by actor. Scope: admin.
+        """Deletes sessions from all stores, by id or by actor. Scope: `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListAccessEvents(self, request, context):
-        """Lists who looked at what, newest first. Scope: admin.
+        """Lists entries of the access trail, newest first. Scope: `admin`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RecordAccessEvents(self, request, context):
-        """Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
-        trail. Scope: internal, which only processes that hold the secret can give themselves.
+        """Adds accesses that were handled by another process of Afterimage, such as the redemption of a
+        share link, to the access trail. Scope: `internal`, which only processes with the signing
+        secret can grant themselves.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetPrivacyPolicy(self, request, context):
-        """Gets the privacy policy in force for the token's project. Scope: record or view.
+        """Gets the effective privacy policy of the token's project. Scope: `record` or `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -271,11 +274,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AuditService:
-    """Records, lists, replays and deletes sessions, and keeps the trail of who looked at them.
+    """Records, lists, replays and deletes sessions, and keeps a trail of all accesses to them.
 
-    Every call needs a bearer token in the `authorization` metadata; the project comes from the token
-    and never from a request, so what belongs to another project is NOT_FOUND. Errors carry
-    google.rpc.ErrorInfo (domain "afterimage"), and BadRequest where a field is at fault.
+    Every call requires a bearer token in the `authorization` metadata. The token determines the
+    project; resources of other projects are NOT_FOUND. Errors carry google.rpc.ErrorInfo (domain
+    "afterimage") and, for invalid fields, google.rpc.BadRequest.
     """
 
     @staticmethod

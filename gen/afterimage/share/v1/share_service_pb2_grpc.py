@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class ShareServiceStub:
-    """Creates, opens and revokes share links. A link is a capability: whoever holds its token may watch
-    one session, or a part of it, until the link ends, and nothing else.
+    """Creates, opens and revokes share links. A link is a capability: the holder of its token may watch
+    one session, or a part of it, until the link expires or is revoked, and may do nothing else.
     """
 
     def __init__(self, channel):
@@ -64,43 +64,46 @@ class ShareServiceStub:
 
 
 class ShareServiceServicer:
-    """Creates, opens and revokes share links. A link is a capability: whoever holds its token may watch
-    one session, or a part of it, until the link ends, and nothing else.
+    """Creates, opens and revokes share links. A link is a capability: the holder of its token may watch
+    one session, or a part of it, until the link expires or is revoked, and may do nothing else.
     """
 
     def CreateShareLink(self, request, context):
-        """Creates a link and shows its token, this once. Scope: share.
+        """Creates a link and returns its token, which cannot be retrieved again. Scope: `share`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListShareLinks(self, request, context):
-        """Lists links of the token's project, newest first; never their tokens. Scope: share.
+        """Lists links of the token's project, newest first, without their tokens. Scope: `share`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetShareLink(self, request, context):
-        """Gets what a visitor may know before redeeming. No scope: the link's token is the key.
+        """Gets the details of a link that are visible before it is redeemed. Scope: none; the link's
+        token is the credential.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RedeemShareLink(self, request, context):
-        """Exchanges a link's token for a short-lived grant to watch. No scope: the link's token is the key.
+        """Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
+        credential.
 
-        A token that never was, has expired, was revoked or has no views left is NOT_FOUND, always with
-        the same words. Wrong passcodes are PERMISSION_DENIED, then RESOURCE_EXHAUSTED with RetryInfo.
+        Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
+        revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+        repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeShareLink(self, request, context):
-        """Ends a link and the streams that it opened. Scope: share.
+        """Revokes a link and ends the streams that were opened with it. Scope: `share`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -143,8 +146,8 @@ def add_ShareServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ShareService:
-    """Creates, opens and revokes share links. A link is a capability: whoever holds its token may watch
-    one session, or a part of it, until the link ends, and nothing else.
+    """Creates, opens and revokes share links. A link is a capability: the holder of its token may watch
+    one session, or a part of it, until the link expires or is revoked, and may do nothing else.
     """
 
     @staticmethod

@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 
 class AccessAction(betterproto.Enum):
-    """What somebody did with recorded content or with a share link."""
+    """Operation on recorded content or on a share link."""
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     LIST = 1
     """Listed sessions."""
 
     GET = 2
-    """Read a session's details."""
+    """Read the details of a session."""
 
     REPLAY = 3
     """Replayed a session."""
@@ -74,41 +74,41 @@ class AccessAction(betterproto.Enum):
 
 
 class AccessOutcome(betterproto.Enum):
-    """How an access ended."""
+    """Result of an access."""
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     ALLOWED = 1
-    """It was allowed."""
+    """The access was allowed."""
 
     DENIED = 2
-    """It was refused."""
+    """The access was denied."""
 
     NOT_FOUND = 3
-    """There was no such session or link."""
+    """The session or the link does not exist."""
 
     FAILED = 4
-    """It failed."""
+    """The access failed."""
 
 
 class HeatmapKind(betterproto.Enum):
-    """What a heatmap counts."""
+    """Interaction that a heatmap counts."""
 
     UNSPECIFIED = 0
     """Invalid in a request."""
 
     CLICK = 1
-    """Clicks, taps included."""
+    """Clicks, including taps."""
 
     MOVE = 2
     """Pointer positions."""
 
     SCROLL = 3
     """
-    How far down visitors scrolled: the share of page views that saw a band.
+    Scroll depth: the share of page views in which a band of the page was visible.
     """
 
     RAGE = 4
@@ -118,26 +118,26 @@ class HeatmapKind(betterproto.Enum):
     """Dead clicks."""
 
     ATTENTION = 6
-    """For how long bands of the page were in view."""
+    """Time for which bands of the page were visible, in milliseconds."""
 
 
 class MaskMethod(betterproto.Enum):
-    """What happens to a value that a rule matches."""
+    """Treatment of a value that a rule matches."""
 
     UNSPECIFIED = 0
-    """Not known to this version."""
+    """Unknown to this version."""
 
     BLOCK = 1
     """The value is removed."""
 
     MASK = 2
     """
-    The value is replaced by a mask of fixed length, so that its length does not show.
+    The value is replaced by a mask of fixed length, which hides the length of the value.
     """
 
     HASH = 3
     """
-    The value is replaced by a keyed hash (HMAC), so that equal values can be told to be equal.
+    The value is replaced by a keyed hash (HMAC). Equal values have equal hashes.
     """
 
     KEEP = 4
@@ -145,86 +145,84 @@ class MaskMethod(betterproto.Enum):
 
 
 class TextMode(betterproto.Enum):
-    """Which text a policy masks besides what rules match."""
+    """Text that a policy masks in addition to matches of its rules."""
 
     UNSPECIFIED = 0
-    """Not known to this version."""
+    """Unknown to this version."""
 
     PATTERNS = 1
-    """Text is kept, and what rules match in it is masked. The default."""
+    """Default. Text is kept, except for matches of the rules."""
 
     ALL = 2
     """All text is masked."""
 
     KEEP_ALL = 3
     """
-    Nothing is masked at all, neither text nor inputs. For tests and for data without persons.
+    No text and no input is masked. For tests and for data without personal information.
     """
 
 
 class RejectReason(betterproto.Enum):
-    """Why a chunk was not stored."""
+    """Reason for the rejection of a chunk."""
 
     UNSPECIFIED = 0
-    """Not known to this version."""
+    """Unknown to this version."""
 
     GAP = 1
     """
-    `seq` is not the expected one: chunks in between are missing. Send from `expected_seq` on.
+    `seq` is higher than expected: chunks are missing. Continue from `expected_seq`.
     """
 
     TOO_LARGE = 2
     """
-    The payload is over a limit. Split it and send the parts from `expected_seq` on.
+    The payload exceeds a limit. Split it and send the parts, starting at `expected_seq`.
     """
 
     INVALID_PAYLOAD = 3
     """
-    The payload is not what its encoding says, is not a JSON array of events, or its count is wrong.
+    The payload does not match its encoding or its event count, or is not a JSON array of events.
     """
 
     INVALID_TIME = 4
-    """
-    A timestamp is not in milliseconds, or lies outside of what is accepted.
-    """
+    """A timestamp is not in milliseconds or is out of range."""
 
 
 class SessionOrder(betterproto.Enum):
     """
-    In which order sessions are listed. All but the first two read the whole filtered range: give them
-     a time range.
+    Order in which sessions are listed. Orders other than by start read the whole filtered range, so
+     requests with them should set a time range.
     """
 
     UNSPECIFIED = 0
-    """The default: NEWEST_FIRST."""
+    """Default: NEWEST_FIRST."""
 
     NEWEST_FIRST = 1
-    """By start, the newest first."""
+    """By start, newest first."""
 
     OLDEST_FIRST = 2
-    """By start, the oldest first."""
+    """By start, oldest first."""
 
     LONGEST_FIRST = 3
-    """By duration, the longest first."""
+    """By duration, longest first."""
 
     MOST_ERRORS_FIRST = 4
-    """By errors, most first."""
+    """By number of errors, highest first."""
 
     MOST_RAGE_CLICKS_FIRST = 5
-    """By rage clicks, most first."""
+    """By number of rage clicks, highest first."""
 
 
 class ReplayEndReason(betterproto.Enum):
-    """Why a replay ended."""
+    """Reason for the end of a replay."""
 
     UNSPECIFIED = 0
-    """Not known to this version."""
+    """Unknown to this version."""
 
     COMPLETE = 1
-    """Everything was sent and `follow` was not asked for."""
+    """All stored chunks were sent and `follow` was not set."""
 
     SESSION_ENDED = 2
-    """The session that was followed has ended."""
+    """The followed session has ended."""
 
     DELETED = 3
     """The session was deleted."""
@@ -232,31 +230,33 @@ class ReplayEndReason(betterproto.Enum):
 
 @dataclass(eq=False, repr=False)
 class AccessEvent(betterproto.Message):
-    """One entry of the access trail."""
+    """Entry of the access trail."""
 
     access_event_id: str = betterproto.string_field(1)
     """Output only. UUIDv7 of the event."""
 
     time: datetime = betterproto.message_field(2)
-    """Output only. When, by the server's clock."""
+    """Output only. Time of the access, by the server's clock."""
 
     action: "AccessAction" = betterproto.enum_field(3)
-    """Output only. What was done."""
+    """Output only. The operation."""
 
     outcome: "AccessOutcome" = betterproto.enum_field(4)
-    """Output only. How it ended."""
+    """Output only. The result of the operation."""
 
     subject: str = betterproto.string_field(5)
     """
-    Output only. Who: the `sub` of the token; empty for an unknown caller.
+    Output only. Caller: the `sub` of the token. Empty for an unknown caller.
     """
 
     share_link_id: str = betterproto.string_field(6)
-    """Output only. The share link that the token came from; empty: none."""
+    """
+    Output only. Id of the share link that the token was issued for. Empty for other tokens.
+    """
 
     session_id: str = betterproto.string_field(7)
     """
-    Output only. The session; empty where the access was to more than one.
+    Output only. Id of the session. Empty if the access covered more than one session.
     """
 
     rpc: str = betterproto.string_field(8)
@@ -266,7 +266,7 @@ class AccessEvent(betterproto.Message):
 
     address: str = betterproto.string_field(9)
     """
-    Output only. Address of the caller, as the sidecar or the service saw it.
+    Output only. Address of the caller, as seen by the sidecar or the service.
     """
 
     user_agent: str = betterproto.string_field(10)
@@ -274,98 +274,100 @@ class AccessEvent(betterproto.Message):
 
     detail: str = betterproto.string_field(11)
     """
-    Output only. What was asked for beyond the session, in words: a page, a time range. At most 512
-     characters.
+    Output only. Other parameters of the request as text, such as a page or a time range. At most
+     512 characters.
     """
 
 
 @dataclass(eq=False, repr=False)
 class HeatmapPoint(betterproto.Message):
-    """One cell of a heatmap."""
+    """Cell of a heatmap."""
 
     x_percent: float = betterproto.double_field(1)
     """
-    Output only. Middle of the cell, in percent of the page's width, 0 to 100.
+    Output only. Centre of the cell, in percent of the page's width, 0 to 100.
     """
 
     y_percent: float = betterproto.double_field(2)
     """
-    Output only. Middle of the cell, in percent of the page's height, 0 to 100.
+    Output only. Centre of the cell, in percent of the page's height, 0 to 100.
     """
 
     count: int = betterproto.int64_field(3)
     """
-    Output only. Interactions in the cell before smoothing (milliseconds for attention).
+    Output only. Number of interactions in the cell, before smoothing. Milliseconds for ATTENTION.
     """
 
     intensity: float = betterproto.double_field(4)
     """
-    Output only. How hot the cell is after smoothing and normalisation, 0 to 1.
+    Output only. Intensity of the cell after smoothing and normalisation, 0 to 1.
     """
 
 
 @dataclass(eq=False, repr=False)
 class PageSummary(betterproto.Message):
-    """A page with interactions."""
+    """Page with interactions."""
 
     page: str = betterproto.string_field(1)
-    """Output only. Normalised URL."""
+    """Output only. Normalised URL of the page."""
 
     interaction_count: int = betterproto.int64_field(2)
-    """Output only. Interactions on it."""
+    """Output only. Number of interactions on the page."""
 
     click_count: int = betterproto.int64_field(3)
-    """Output only. Clicks on it."""
+    """Output only. Number of clicks on the page."""
 
     session_count: int = betterproto.int64_field(4)
-    """Output only. Sessions with interactions on it."""
+    """Output only. Number of sessions with interactions on the page."""
 
     last_time: datetime = betterproto.message_field(5)
-    """Output only. When the last one happened."""
+    """Output only. Time of the last interaction on the page."""
 
 
 @dataclass(eq=False, repr=False)
 class PrivacyPolicy(betterproto.Message):
     """
-    What is masked, where, and how. The recorder applies what it can before anything leaves the page;
-     the server applies all of it before anything is written.
+    Masking rules of a project. The recorder applies the rules that it supports before events leave
+     the page; the server applies all of them before it stores events.
     """
 
     version: str = betterproto.string_field(1)
     """
-    Output only. Changes whenever the policy does: hexadecimal, 16 characters.
+    Output only. Version of the policy: 16 hexadecimal characters, different for each policy.
     """
 
     text_mode: "TextMode" = betterproto.enum_field(2)
-    """Output only. Which text is masked besides what rules match."""
+    """Output only. Text that is masked in addition to matches of `rules`."""
 
     mask_all_inputs: bool = betterproto.bool_field(3)
     """Output only. Whether the values of all form fields are masked."""
 
     mask_input_types: List[str] = betterproto.string_field(4)
     """
-    Output only. Types of form fields that are masked at any rate, as rrweb's maskInputOptions names
-     them, such as "password".
+    Output only. Types of form fields that are always masked, by their names in rrweb's
+     maskInputOptions, such as "password".
     """
 
     block_selector: str = betterproto.string_field(5)
     """
-    Output only. CSS selector of elements that are replaced by an empty box (rrweb's blockSelector).
+    Output only. CSS selector of elements that are replaced by an empty box (rrweb's
+     blockSelector).
     """
 
     mask_text_selector: str = betterproto.string_field(6)
     """
-    Output only. CSS selector of elements whose text is masked (rrweb's maskTextSelector).
+    Output only. CSS selector of elements with masked text (rrweb's maskTextSelector).
     """
 
     unmask_text_selector: str = betterproto.string_field(7)
     """
-    Output only. CSS selector of elements whose text is kept although `text_mode` is ALL.
+    Output only. CSS selector of elements with text that is kept even if `text_mode` is ALL.
     """
 
     ignore_selector: str = betterproto.string_field(8)
     """
-    Output only. CSS selector of form fields whose input is not recorded (rrweb's ignoreSelector).
+    Output only. CSS selector of form fields with input that is not recorded (rrweb's
+     ignoreSelector).
     """
 
     rules: List["PrivacyRule"] = betterproto.message_field(9)
@@ -373,556 +375,599 @@ class PrivacyPolicy(betterproto.Message):
 
     denied_headers: List[str] = betterproto.string_field(10)
     """
-    Output only. Names of HTTP headers whose values are never recorded; "*auth*" stands for any name
-     that contains "auth".
+    Output only. Names of HTTP headers with values that are never recorded. "*auth*" stands for any
+     name that contains "auth".
     """
 
     kept_query_parameters: List[str] = betterproto.string_field(11)
     """
-    Output only. Names of URL query parameters whose values are kept; all others are masked.
+    Output only. Names of URL query parameters with values that are kept. The values of all other
+     parameters are masked.
     """
 
 
 @dataclass(eq=False, repr=False)
 class PrivacyRule(betterproto.Message):
-    """One named pattern and what happens to what it matches."""
+    """Named pattern with the treatment of its matches."""
 
     name: str = betterproto.string_field(1)
-    """Output only. Name, such as "email"."""
+    """Output only. Name of the rule, such as "email"."""
 
     method: "MaskMethod" = betterproto.enum_field(2)
-    """Output only. What happens to a match."""
+    """Output only. Treatment of a match."""
 
     pattern: str = betterproto.string_field(3)
     """
-    Output only. RE2 pattern; empty for rules that are no single pattern.
+    Output only. RE2 pattern. Empty for rules that cannot be expressed as a single pattern.
     """
 
 
 @dataclass(eq=False, repr=False)
 class SessionFilter(betterproto.Message):
     """
-    Which sessions. Fields that are set must all hold; several values of one field are alternatives.
+    Filter for sessions. A session matches if it matches every field that is set. Multiple values of
+     one field are alternatives, except for `tags`.
     """
 
     start_time: datetime = betterproto.message_field(1)
-    """Optional. Only sessions that started at or after this time."""
+    """Optional. Earliest start of a session, inclusive."""
 
     end_time: datetime = betterproto.message_field(2)
     """
-    Optional. Only sessions that started before this time; before `start_time` is INVALID_ARGUMENT.
+    Optional. Latest start of a session, exclusive. Returns INVALID_ARGUMENT if it is before
+     `start_time`.
     """
 
     actor_id: str = betterproto.string_field(3)
-    """Optional. Only this actor, exactly."""
+    """
+    Optional. Id of the actor, exact match. At most 256 characters; returns INVALID_ARGUMENT if it
+     is longer.
+    """
 
     actor_types: List["__recording_v1__.ActorType"] = betterproto.enum_field(4)
-    """Optional. Only these kinds of actor."""
+    """Optional. Kinds of actor."""
 
     device_types: List["__recording_v1__.DeviceType"] = betterproto.enum_field(5)
-    """Optional. Only these kinds of device."""
+    """Optional. Kinds of device."""
 
     statuses: List["__recording_v1__.SessionStatus"] = betterproto.enum_field(6)
-    """Optional. Only these states."""
+    """Optional. Session states."""
 
     page: str = betterproto.string_field(7)
     """
-    Optional. Only sessions with a page whose URL contains this, at most 256 characters (longer:
-     INVALID_ARGUMENT).
+    Optional. Substring of the URL of a page in the session. At most 256 characters; returns
+     INVALID_ARGUMENT if it is longer.
     """
 
     min_duration: timedelta = betterproto.message_field(8)
     """
-    Optional. Only sessions at least this long. Negative is INVALID_ARGUMENT.
+    Optional. Minimum duration of a session, inclusive. Returns INVALID_ARGUMENT if it is negative.
     """
 
     max_duration: timedelta = betterproto.message_field(9)
     """
-    Optional. Only sessions at most this long; below `min_duration` is INVALID_ARGUMENT.
+    Optional. Maximum duration of a session, inclusive. Returns INVALID_ARGUMENT if it is below
+     `min_duration`.
     """
 
     has_rage_clicks: Optional[bool] = betterproto.bool_field(10, optional=True)
     """
-    Optional. Only sessions with a rage click (true) or without one (false).
+    Optional. Selects sessions with (true) or without (false) a rage click.
     """
 
     has_errors: Optional[bool] = betterproto.bool_field(11, optional=True)
-    """Optional. Only sessions with an error (true) or without one (false)."""
+    """Optional. Selects sessions with (true) or without (false) an error."""
 
     tags: Dict[str, str] = betterproto.map_field(
         12, betterproto.TYPE_STRING, betterproto.TYPE_STRING
     )
-    """Optional. Only sessions with all of these tags, exactly. At most 8."""
+    """
+    Optional. Tags that a session must have, all of them, exact match. At most 8 entries; returns
+     INVALID_ARGUMENT if there are more.
+    """
 
     has_dead_clicks: Optional[bool] = betterproto.bool_field(13, optional=True)
     """
-    Optional. Only sessions with a dead click (true) or without one (false).
+    Optional. Selects sessions with (true) or without (false) a dead click.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordSessionRequest(betterproto.Message):
-    """One message of a recorder."""
+    """Request for `RecordSession`: one message of a recorder."""
 
     start: "RecordingStart" = betterproto.message_field(1, group="message")
-    """Names the session and the window."""
+    """Start of the stream: identifies the session and the window."""
 
     chunk: "__recording_v1__.Chunk" = betterproto.message_field(2, group="message")
-    """Carries events."""
+    """Chunk of events."""
 
     end: "RecordingEnd" = betterproto.message_field(3, group="message")
     """
-    Says that the window has ended; the server answers the last ack and closes the stream with OK.
+    End of the window. The server sends the last ack and closes the stream with OK.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordingStart(betterproto.Message):
-    """Names the session and the window that a stream records."""
+    """Session and window that a stream records."""
 
     session_id: str = betterproto.string_field(1)
     """
-    Required. UUIDv7 made by the recorder, the time in it being the session's start. More than a day
-     ahead of the server's clock, or older than the project's retention: INVALID_ARGUMENT (unless
-     `imported`).
+    Required. UUIDv7 generated by the recorder. The time in it is the session's start. Unless
+     `imported` is set, returns INVALID_ARGUMENT if that time is more than one day ahead of the
+     server's clock or older than the project's retention.
     """
 
     window_id: str = betterproto.string_field(2)
-    """Required. UUID of the window (browser tab), made by the recorder."""
+    """
+    Required. UUID of the window (browser tab), generated by the recorder.
+    """
 
     recorder_name: str = betterproto.string_field(3)
     """
-    Optional. Name of the recorder, at most 64 characters (longer: INVALID_ARGUMENT).
+    Optional. Name of the recorder. At most 64 characters; returns INVALID_ARGUMENT if it is
+     longer.
     """
 
     recorder_version: str = betterproto.string_field(4)
     """
-    Optional. Version of the recorder, at most 64 characters (longer: INVALID_ARGUMENT).
+    Optional. Version of the recorder. At most 64 characters; returns INVALID_ARGUMENT if it is
+     longer.
     """
 
     actor_id: str = betterproto.string_field(5)
     """
-    Optional. The visitor in the recorded site's own terms, at most 256 characters (longer:
-     INVALID_ARGUMENT).
+    Optional. Id of the visitor, assigned by the recorded site. At most 256 characters; returns
+     INVALID_ARGUMENT if it is longer.
     """
 
     actor_type: "__recording_v1__.ActorType" = betterproto.enum_field(6)
-    """Optional. Default: ANONYMOUS, or USER where `actor_id` is given."""
+    """
+    Optional. Kind of actor. Default: USER if `actor_id` is set, else ANONYMOUS.
+    """
 
     device_type: "__recording_v1__.DeviceType" = betterproto.enum_field(7)
-    """Optional. Default: derived from `user_agent`."""
+    """Optional. Kind of device. Default: derived from `user_agent`."""
 
     user_agent: str = betterproto.string_field(8)
-    """Optional. At most 1,024 characters (longer: cut). Default: none."""
+    """
+    Optional. User agent string of the browser. Truncated to 1,024 characters.
+    """
 
     viewport: "__recording_v1__.Size" = betterproto.message_field(9)
-    """Optional. Viewport at the start."""
+    """Optional. Size of the viewport at the start."""
 
     screen: "__recording_v1__.Size" = betterproto.message_field(10)
-    """Optional. Screen at the start."""
+    """Optional. Size of the screen at the start."""
 
     language: str = betterproto.string_field(11)
     """
-    Optional. BCP 47 language tag, at most 35 characters (longer: INVALID_ARGUMENT).
+    Optional. BCP 47 language tag. At most 35 characters; returns INVALID_ARGUMENT if it is longer.
     """
 
     first_url: str = betterproto.string_field(12)
-    """
-    Optional. URL of the first page, at most 2,048 characters (longer: cut).
-    """
+    """Optional. URL of the first page. Truncated to 2,048 characters."""
 
     tags: Dict[str, str] = betterproto.map_field(
         13, betterproto.TYPE_STRING, betterproto.TYPE_STRING
     )
     """
-    Optional. At most 32 entries, keys of 1 to 64 characters, values of at most 256 characters
-     (more or longer: INVALID_ARGUMENT).
+    Optional. Tags of the session: at most 32 entries with keys of 1 to 64 characters and values of
+     at most 256 characters. Returns INVALID_ARGUMENT if a limit is exceeded.
     """
 
     imported: bool = betterproto.bool_field(14)
     """
-    Optional. The session was recorded earlier, elsewhere: its times may be of any age. Needs the
-     scope admin, else PERMISSION_DENIED.
+    Optional. Whether the session was recorded earlier by another system, and its times may be of
+     any age. Returns PERMISSION_DENIED without the scope `admin`.
     """
 
     client_time: datetime = betterproto.message_field(15)
     """
-    Optional. The recorder's clock when it sent this, so that `ready` shows its skew.
+    Optional. The recorder's clock when it sent this message. `ready` has the server's clock, which
+     shows the skew.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordingEnd(betterproto.Message):
-    """Says that a window has ended."""
+    """End of a window."""
 
     last_seq: int = betterproto.int64_field(1)
     """
-    Optional. Seq of the last chunk sent; when given and not stored, the stream ends with
-     FAILED_PRECONDITION and the window stays open. 0: not told.
+    Optional. Seq of the last chunk sent. If that chunk is not stored, the stream ends with
+     FAILED_PRECONDITION and the window stays open. 0 means unknown: there is no check.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordSessionResponse(betterproto.Message):
-    """One message to a recorder."""
+    """Response for `RecordSession`: one message to a recorder."""
 
     ready: "RecordingReady" = betterproto.message_field(1, group="message")
-    """Answers `start`."""
+    """Answer to `start`."""
 
     ack: "RecordingAck" = betterproto.message_field(2, group="message")
-    """Says what is durable."""
+    """Acknowledgement of durable chunks."""
 
     command: "RecorderCommand" = betterproto.message_field(3, group="message")
-    """Asks the recorder to do something."""
+    """Command to the recorder."""
 
     rejected: "ChunkRejected" = betterproto.message_field(4, group="message")
-    """Says that a chunk was not stored, and why."""
+    """Rejection of a chunk, with the reason."""
 
 
 @dataclass(eq=False, repr=False)
 class RecordingReady(betterproto.Message):
-    """Answers `start`."""
+    """Answer to `start`."""
 
     next_seq: int = betterproto.int64_field(1)
     """
-    Output only. Seq of the chunk that the server wants next; lower ones are stored.
+    Output only. Seq of the next expected chunk. All chunks with a lower seq are stored.
     """
 
     privacy_policy: "PrivacyPolicy" = betterproto.message_field(2)
     """
-    Output only. The policy that the recorder applies before anything leaves the page.
+    Output only. Privacy policy that the recorder applies before events leave the page.
     """
 
     limits: "RecorderLimits" = betterproto.message_field(3)
-    """Output only. What the server accepts."""
+    """Output only. Limits on the recorder's messages."""
 
     server_time: datetime = betterproto.message_field(4)
-    """Output only. The server's clock."""
+    """Output only. Current time, by the server's clock."""
 
 
 @dataclass(eq=False, repr=False)
 class RecorderLimits(betterproto.Message):
-    """What the server accepts from one recorder."""
+    """Limits on the messages of one recorder."""
 
     max_chunk_bytes: int = betterproto.int64_field(1)
     """
-    Output only. Most bytes of one payload as sent. Default 4 MiB; more is rejected with TOO_LARGE.
+    Output only. Maximum size of one payload as sent, in bytes. Default: 4 MiB. Larger payloads are
+     rejected with TOO_LARGE.
     """
 
     max_inflated_bytes: int = betterproto.int64_field(2)
     """
-    Output only. Most bytes of one payload when inflated. Default 64 MiB; more is rejected with
-     TOO_LARGE.
+    Output only. Maximum size of one payload when inflated, in bytes. Default: 64 MiB. Larger
+     payloads are rejected with TOO_LARGE.
     """
 
     max_unacked_bytes: int = betterproto.int64_field(3)
     """
-    Output only. Most bytes of payloads sent and not yet acknowledged. Default 8 MiB; at that point
-     the server stops reading the stream.
+    Output only. Maximum size of all payloads sent and not yet acknowledged, in bytes. Default: 8
+     MiB. At the maximum, the server stops reading the stream.
     """
 
     flush_interval: timedelta = betterproto.message_field(4)
     """
-    Output only. How long a recorder gathers events before it sends a chunk. Default 2 s.
+    Output only. Time for which a recorder collects events before it sends a chunk. Default: 2 s.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordingAck(betterproto.Message):
-    """Says what is durable."""
+    """Acknowledgement of durable chunks."""
 
     through_seq: int = betterproto.int64_field(1)
     """
-    Output only. This chunk and all before it are stored, and stay stored if the server dies now.
+    Output only. Seq of the last durable chunk. This chunk and all chunks before it are stored and
+     survive a crash of the server.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecorderCommand(betterproto.Message):
-    """Asks a recorder to do something."""
+    """Command to a recorder."""
 
     flush_interval: timedelta = betterproto.message_field(1, group="command")
     """
-    Gather events for this long from now on (shorter while somebody watches).
+    Sets the time for which the recorder collects events before it sends a chunk. Shorter while
+     the session is watched live.
     """
 
     take_full_snapshot: "TakeFullSnapshot" = betterproto.message_field(
         2, group="command"
     )
-    """Take a full snapshot now: somebody has begun to watch."""
+    """
+    Requests an immediate full snapshot, because a viewer has started to watch.
+    """
 
     stop: "StopRecording" = betterproto.message_field(3, group="command")
-    """Stop recording and do not reconnect."""
+    """Stops the recording. The recorder must not reconnect."""
 
 
 @dataclass(eq=False, repr=False)
 class TakeFullSnapshot(betterproto.Message):
-    """Asks for a full snapshot."""
+    """Command to take a full snapshot."""
 
     pass
 
 
 @dataclass(eq=False, repr=False)
 class StopRecording(betterproto.Message):
-    """Asks a recorder to stop."""
+    """Command to stop recording."""
 
     reason: str = betterproto.string_field(1)
-    """Output only. Why, in words."""
+    """Output only. Human-readable reason."""
 
 
 @dataclass(eq=False, repr=False)
 class ChunkRejected(betterproto.Message):
     """
-    Says that a chunk was not stored. The stream stays open: the recorder sends something else for
-     `expected_seq` (the chunk split, without the bad event, or an event that says what was dropped).
-     After 100 rejections in a row, or 10,000 gaps, the stream ends with INVALID_ARGUMENT.
+    Rejection of a chunk, which is not stored. The stream stays open: the recorder sends a
+     replacement for `expected_seq` (the split chunk, the chunk without the bad event, or an event
+     that reports the dropped ones). After more than 100 consecutive rejections, or 10,000 consecutive
+     gaps, the stream ends with INVALID_ARGUMENT.
     """
 
     seq: int = betterproto.int64_field(1)
-    """Output only. Seq of the chunk."""
+    """Output only. Seq of the rejected chunk."""
 
     reason: "RejectReason" = betterproto.enum_field(2)
-    """Output only. Why."""
+    """Output only. Reason for the rejection."""
 
     message: str = betterproto.string_field(3)
-    """Output only. One sentence that names the field and the limit."""
+    """
+    Output only. Description of the problem, with the field and the limit.
+    """
 
     expected_seq: int = betterproto.int64_field(4)
-    """Output only. Seq of the chunk that the server wants next."""
+    """Output only. Seq of the next expected chunk."""
 
     code: int = betterproto.int32_field(5)
     """
-    Output only. The gRPC status code of the problem, such as 3 for INVALID_ARGUMENT.
+    Output only. gRPC status code of the problem, such as 3 for INVALID_ARGUMENT.
     """
 
 
 @dataclass(eq=False, repr=False)
 class ListSessionsRequest(betterproto.Message):
-    """Asks for a page of sessions."""
+    """Request for `ListSessions`."""
 
     page_size: int = betterproto.int32_field(1)
     """
-    Optional. At most this many sessions: 0 gives 50, over 500 gives 500, negative is
-     INVALID_ARGUMENT.
+    Optional. Maximum number of sessions to return. 0 means 50; values above 500 are reduced to
+     500. Returns INVALID_ARGUMENT if it is negative.
     """
 
     page_token: str = betterproto.string_field(2)
     """
-    Optional. `next_page_token` of the page before. One that was given for another filter or order
-     is INVALID_ARGUMENT.
+    Optional. `next_page_token` of a previous `ListSessions` call. Returns INVALID_ARGUMENT if
+     `filter` or `order` differs from that call.
     """
 
     filter: "SessionFilter" = betterproto.message_field(3)
-    """Optional. Which sessions; all by default."""
+    """Optional. Filter for the sessions. Default: all sessions."""
 
     order: "SessionOrder" = betterproto.enum_field(4)
-    """Optional. In which order."""
+    """Optional. Order of the sessions."""
 
 
 @dataclass(eq=False, repr=False)
 class ListSessionsResponse(betterproto.Message):
-    """A page of sessions."""
+    """Response for `ListSessions`."""
 
     sessions: List["__recording_v1__.Session"] = betterproto.message_field(1)
     """
-    Output only. The sessions. Fewer than `page_size` does not mean that it is the last page.
+    Output only. The sessions. May have fewer than `page_size` entries even before the last page.
     """
 
     next_page_token: str = betterproto.string_field(2)
-    """Output only. Token of the next page; empty: there is none."""
+    """Output only. Token of the next page. Empty on the last page."""
 
 
 @dataclass(eq=False, repr=False)
 class GetSessionRequest(betterproto.Message):
-    """Asks for one session."""
+    """Request for `GetSession`."""
 
     session_id: str = betterproto.string_field(1)
-    """Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND."""
+    """
+    Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+     is unknown.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class GetSessionResponse(betterproto.Message):
-    """One session."""
+    """Response for `GetSession`."""
 
     session: "__recording_v1__.Session" = betterproto.message_field(1)
     """Output only. The session."""
 
     windows: List["__recording_v1__.Window"] = betterproto.message_field(2)
-    """Output only. Its windows, in the order in which they were opened."""
+    """
+    Output only. The session's windows, in the order in which they were opened.
+    """
 
     pages: List["__recording_v1__.PageView"] = betterproto.message_field(3)
-    """Output only. Its page views in the order of time, at most 1,000."""
+    """
+    Output only. The session's page views in chronological order, at most 1,000.
+    """
 
     markers: List["__recording_v1__.Interaction"] = betterproto.message_field(4)
     """
-    Output only. Marks for a timeline (errors, rage clicks, dead clicks ...) in the order of time, at
-     most 1,000; `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
+    Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+     most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
     """
 
     masked_counts: List["MaskedCount"] = betterproto.message_field(5)
     """
-    Output only. What the server's masking caught, that is what the browser let through, by rule and
-     class of field.
+    Output only. Number of values that the server masked because the browser had not, by rule and
+     field class.
     """
 
 
 @dataclass(eq=False, repr=False)
 class MaskedCount(betterproto.Message):
-    """How often one masking rule applied in one class of field."""
+    """Number of values that one rule masked in one field class."""
 
     rule: str = betterproto.string_field(1)
     """Output only. Name of the rule, such as "email"."""
 
     field_class: str = betterproto.string_field(2)
     """
-    Output only. Class of field, such as "node_text", "input_text", "console", "network_body".
+    Output only. Field class: "text", "attribute", "style", "input", "url", "console", "network",
+     "plugin", "canvas", "font", "custom" or "asset".
     """
 
     count: int = betterproto.int64_field(3)
-    """Output only. How often."""
+    """Output only. Number of masked values."""
 
 
 @dataclass(eq=False, repr=False)
 class ReplaySessionRequest(betterproto.Message):
-    """Asks for a replay."""
+    """Request for `ReplaySession`."""
 
     session_id: str = betterproto.string_field(1)
-    """Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND."""
+    """
+    Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+     is unknown.
+    """
 
     from_offset: timedelta = betterproto.message_field(2, group="from")
     """
-    Begins so far into the session: with the last full snapshot at or before that moment. Negative
-     is INVALID_ARGUMENT; past the end gives what is needed to show the last moment.
+    Time since the session's start. The replay starts with the last full snapshot at or before
+     this time. After the session's end, the replay has the chunks that are needed to show its
+     last moment. Returns INVALID_ARGUMENT if it is negative.
     """
 
     from_time: datetime = betterproto.message_field(3, group="from")
-    """Begins at this time, in the same way."""
+    """Absolute time, with the same semantics as `from_offset`."""
 
     cursor: "ReplayCursor" = betterproto.message_field(4, group="from")
-    """Goes on after what was received already."""
+    """Position after the chunks that were already received."""
 
     follow: bool = betterproto.bool_field(5)
     """
-    Optional. Goes on with live chunks after the stored ones, until the session ends.
+    Optional. Whether live chunks follow the stored ones until the session ends.
     """
 
     window_id: str = betterproto.string_field(6)
-    """Optional. Only this window; all by default. Unknown: NOT_FOUND."""
+    """
+    Optional. Id of the only window to replay. Default: all windows. Returns NOT_FOUND if it is
+     unknown.
+    """
 
     for_export: bool = betterproto.bool_field(7)
     """
-    Optional. Says that the chunks will be kept: the access trail has it as EXPORT.
+    Optional. Whether the caller keeps the chunks: the access trail then lists the action EXPORT.
     """
 
 
 @dataclass(eq=False, repr=False)
 class ReplayCursor(betterproto.Message):
-    """How far a viewer has received a session."""
+    """Position of a viewer in a session."""
 
     positions: List["WindowPosition"] = betterproto.message_field(1)
     """
-    Optional. One entry for each window received from; windows that are not named begin at their
-     first chunk. At most 1,000.
+    Optional. Positions in the windows. Windows without an entry start at their first chunk. At
+     most 1,000 entries; returns INVALID_ARGUMENT if there are more.
     """
 
 
 @dataclass(eq=False, repr=False)
 class WindowPosition(betterproto.Message):
-    """How far a viewer has received a window."""
+    """Position of a viewer in a window."""
 
     window_id: str = betterproto.string_field(1)
-    """Required. The window."""
+    """Required. Id of the window."""
 
     seq: int = betterproto.int64_field(2)
-    """Required. The last seq received; 0: none yet."""
+    """
+    Required. Seq of the last chunk received. 0 before the first chunk. Returns INVALID_ARGUMENT if
+     it is negative.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class ReplaySessionResponse(betterproto.Message):
-    """One message of a replay."""
+    """Response for `ReplaySession`: one message of a replay."""
 
     header: "ReplayHeader" = betterproto.message_field(1, group="message")
-    """Comes first."""
+    """Header. The first message."""
 
     chunk: "__recording_v1__.StoredChunk" = betterproto.message_field(
         2, group="message"
     )
-    """Carries events."""
+    """Chunk of events."""
 
     live_edge: "LiveEdge" = betterproto.message_field(3, group="message")
-    """
-    Everything stored so far has been sent; what follows is live. Only with `follow`.
-    """
+    """Boundary between stored and live chunks. Sent only with `follow`."""
 
     end: "ReplayEnd" = betterproto.message_field(4, group="message")
-    """Comes last."""
+    """End of the replay. The last message."""
 
 
 @dataclass(eq=False, repr=False)
 class ReplayHeader(betterproto.Message):
-    """What a viewer needs to know before the first chunk."""
+    """First message of a replay."""
 
     session: "__recording_v1__.Session" = betterproto.message_field(1)
-    """Output only. The session as it was when the replay began."""
+    """Output only. The session at the start of the replay."""
 
     windows: List["__recording_v1__.Window"] = betterproto.message_field(2)
-    """Output only. Its windows."""
+    """Output only. The session's windows."""
 
     from_time: datetime = betterproto.message_field(3)
     """
-    Output only. Where the replay really begins: the time of the first chunk that is sent.
+    Output only. Actual start of the replay: the time of the first chunk sent.
     """
 
     chunk_count: int = betterproto.int64_field(4)
     """
-    Output only. Number of stored chunks that will be sent before the live edge or the end.
+    Output only. Number of stored chunks in the replay, before the live edge or the end.
     """
 
     payload_bytes: int = betterproto.int64_field(5)
-    """Output only. Bytes of their payloads."""
+    """Output only. Size of the payloads of these chunks in bytes."""
 
 
 @dataclass(eq=False, repr=False)
 class LiveEdge(betterproto.Message):
-    """Everything stored so far has been sent."""
+    """
+    Boundary between stored and live chunks: all stored chunks have been sent.
+    """
 
     server_time: datetime = betterproto.message_field(1)
-    """Output only. The server's clock."""
+    """Output only. Current time, by the server's clock."""
 
 
 @dataclass(eq=False, repr=False)
 class ReplayEnd(betterproto.Message):
-    """Comes last in a replay."""
+    """Last message of a replay."""
 
     reason: "ReplayEndReason" = betterproto.enum_field(1)
-    """Output only. Why."""
+    """Output only. Reason for the end."""
 
 
 @dataclass(eq=False, repr=False)
 class WatchSessionsRequest(betterproto.Message):
-    """Asks for the sessions that are live."""
+    """Request for `WatchSessions`."""
 
     filter: "SessionFilter" = betterproto.message_field(1)
     """
-    Optional. Which sessions; all that are live by default. `statuses` and the time range are
-     ignored.
+    Optional. Filter for the sessions. Default: all live sessions. `statuses` and the time range
+     are ignored.
     """
 
 
 @dataclass(eq=False, repr=False)
 class WatchSessionsResponse(betterproto.Message):
-    """One message about live sessions."""
+    """Response for `WatchSessions`: one message about live sessions."""
 
     snapshot: "SessionsSnapshot" = betterproto.message_field(1, group="message")
-    """Comes first: all live sessions."""
+    """All live sessions. The first message."""
 
     upsert: "__recording_v1__.Session" = betterproto.message_field(2, group="message")
     """
-    A session that is new or has changed; at most once a second for each.
+    Session that is new or has changed. Sent at most once per second and session.
     """
 
     removal: "SessionRemoval" = betterproto.message_field(3, group="message")
-    """A session that is live no longer."""
+    """Session that is no longer live."""
 
 
 @dataclass(eq=False, repr=False)
@@ -930,319 +975,345 @@ class SessionsSnapshot(betterproto.Message):
     """All live sessions."""
 
     sessions: List["__recording_v1__.Session"] = betterproto.message_field(1)
-    """Output only. The sessions, newest first, at most 1,000."""
+    """Output only. The live sessions, newest first, at most 1,000."""
 
 
 @dataclass(eq=False, repr=False)
 class SessionRemoval(betterproto.Message):
-    """A session that is live no longer."""
+    """Session that is no longer live."""
 
     session_id: str = betterproto.string_field(1)
-    """Output only. The session."""
+    """Output only. Id of the session."""
 
     status: "__recording_v1__.SessionStatus" = betterproto.enum_field(2)
     """
-    Output only. What it is now: ENDED, TIMED_OUT, or UNSPECIFIED where it was deleted.
+    Output only. New state: ENDED, TIMED_OUT, or UNSPECIFIED if the session was deleted.
     """
 
 
 @dataclass(eq=False, repr=False)
 class GetHeatmapRequest(betterproto.Message):
-    """Asks for a heatmap."""
+    """Request for `GetHeatmap`."""
 
     page: str = betterproto.string_field(1)
     """
-    Required. Normalised URL of the page, as ListPages gives it; at most 2,048 characters.
+    Required. Normalised URL of the page, as returned by `ListPages`. At most 2,048 characters;
+     returns INVALID_ARGUMENT if it is longer.
     """
 
     kind: "HeatmapKind" = betterproto.enum_field(2)
-    """Required. What to count. UNSPECIFIED is INVALID_ARGUMENT."""
+    """
+    Required. Interaction to count. Returns INVALID_ARGUMENT if it is UNSPECIFIED.
+    """
 
     start_time: datetime = betterproto.message_field(3)
-    """Optional. Only interactions at or after this time."""
+    """Optional. Earliest time of an interaction, inclusive."""
 
     end_time: datetime = betterproto.message_field(4)
     """
-    Optional. Only interactions before this time; before `start_time` is INVALID_ARGUMENT.
+    Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+     `start_time`.
     """
 
     device_types: List["__recording_v1__.DeviceType"] = betterproto.enum_field(5)
-    """Optional. Only these kinds of device; all by default."""
+    """Optional. Kinds of device. Default: all kinds."""
 
     actor_types: List["__recording_v1__.ActorType"] = betterproto.enum_field(6)
-    """Optional. Only these kinds of actor; all by default."""
+    """Optional. Kinds of actor. Default: all kinds."""
 
     min_viewport_width: int = betterproto.int32_field(7)
     """
-    Optional. Only viewports at least this wide, in CSS pixels; 0: no bound. Negative is
-     INVALID_ARGUMENT.
+    Optional. Minimum viewport width in CSS pixels, inclusive. 0 means no minimum. Returns
+     INVALID_ARGUMENT if it is negative.
     """
 
     max_viewport_width: int = betterproto.int32_field(8)
     """
-    Optional. Only viewports at most this wide, in CSS pixels; 0: no bound. Below
-     `min_viewport_width` is INVALID_ARGUMENT.
+    Optional. Maximum viewport width in CSS pixels, inclusive. 0 means no maximum. Returns
+     INVALID_ARGUMENT if it is below `min_viewport_width`.
     """
 
     resolution: int = betterproto.int32_field(9)
     """
-    Optional. Cells along each axis, 10 to 400; 0 gives 100. Outside is INVALID_ARGUMENT.
+    Optional. Number of cells along each axis, 10 to 400. 0 means 100. Returns INVALID_ARGUMENT if
+     it is out of range.
     """
 
     max_points: int = betterproto.int32_field(10)
     """
-    Optional. At most this many points, the hottest: 0 gives 2,000, over 10,000 gives 10,000,
-     negative is INVALID_ARGUMENT.
+    Optional. Maximum number of points to return, hottest first. 0 means 2,000; values above 10,000
+     are reduced to 10,000. Returns INVALID_ARGUMENT if it is negative.
     """
 
     smoothing: Optional[float] = betterproto.double_field(11, optional=True)
     """
-    Optional. Standard deviation of the Gaussian smoothing, in cells, 0 to 10; unset gives 1; 0: no
-     smoothing. Outside is INVALID_ARGUMENT.
+    Optional. Standard deviation of the Gaussian smoothing in cells, 0 to 10. Default: 1. 0
+     disables smoothing. Returns INVALID_ARGUMENT if it is out of range.
     """
 
     normalise_percentile: Optional[float] = betterproto.double_field(12, optional=True)
     """
-    Optional. The percentile of the cells' values that gets intensity 1, over 0 and up to 100; unset
-     gives 99, 100 is the maximum. Outside is INVALID_ARGUMENT.
+    Optional. Percentile of the cells' values that maps to intensity 1, above 0 and at most 100.
+     Default: 99. 100 normalises by the largest value. Returns INVALID_ARGUMENT if it is out of
+     range.
     """
 
 
 @dataclass(eq=False, repr=False)
 class GetHeatmapResponse(betterproto.Message):
-    """A heatmap."""
+    """Response for `GetHeatmap`."""
 
     points: List["HeatmapPoint"] = betterproto.message_field(1)
     """
-    Output only. The points, hottest first. No interactions: an empty list.
+    Output only. The points, hottest first. Empty if there are no interactions.
     """
 
     sample_count: int = betterproto.int64_field(2)
     """
-    Output only. Interactions counted, before `max_points` (milliseconds for attention).
+    Output only. Number of interactions, regardless of `max_points`. Milliseconds for ATTENTION.
     """
 
     session_count: int = betterproto.int64_field(3)
     """
-    Output only. Sessions that they come from; of more than a million interactions an estimate,
-     within about 1 %.
+    Output only. Number of sessions with these interactions. For more than 1,000,000 interactions
+     an estimate with an error of about 1 %.
     """
 
     page_size: "__recording_v1__.Size" = betterproto.message_field(4)
     """
-    Output only. The page's typical size in CSS pixels: the median of the samples.
+    Output only. Typical size of the page in CSS pixels: the median of the samples.
     """
 
     viewport: "__recording_v1__.Size" = betterproto.message_field(5)
     """
-    Output only. The viewport's typical size in CSS pixels: the median of the samples.
+    Output only. Typical size of the viewport in CSS pixels: the median of the samples.
     """
 
     resolution: int = betterproto.int32_field(6)
-    """Output only. Cells along each axis."""
+    """Output only. Number of cells along each axis."""
 
     estimated_count: int = betterproto.int64_field(7)
     """
-    Output only. Samples whose page size had to be guessed from the largest extent seen.
+    Output only. Number of samples with a page size estimated from the largest extent seen.
     """
 
     clamped_count: int = betterproto.int64_field(8)
     """
-    Output only. Samples that lay outside of the page and were moved to its edge.
+    Output only. Number of samples outside the page, which were moved to its edge.
     """
 
 
 @dataclass(eq=False, repr=False)
 class ListPagesRequest(betterproto.Message):
-    """Asks for pages."""
+    """Request for `ListPages`."""
 
     page_size: int = betterproto.int32_field(1)
     """
-    Optional. At most this many: 0 gives 50, over 500 gives 500, negative is INVALID_ARGUMENT.
+    Optional. Maximum number of pages to return. 0 means 50; values above 500 are reduced to 500.
+     Returns INVALID_ARGUMENT if it is negative.
     """
 
     page_token: str = betterproto.string_field(2)
     """
-    Optional. `next_page_token` of the page before, for the same other fields.
+    Optional. `next_page_token` of a previous `ListPages` call. Returns INVALID_ARGUMENT if
+     `contains` or the time range differs from that call.
     """
 
     contains: str = betterproto.string_field(3)
     """
-    Optional. Only pages whose normalised URL contains this, at most 256 characters.
+    Optional. Substring of the normalised URL of a page. At most 256 characters; returns
+     INVALID_ARGUMENT if it is longer.
     """
 
     start_time: datetime = betterproto.message_field(4)
-    """Optional. Only interactions at or after this time."""
+    """Optional. Earliest time of an interaction, inclusive."""
 
     end_time: datetime = betterproto.message_field(5)
-    """Optional. Only interactions before this time."""
+    """
+    Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+     `start_time`.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class ListPagesResponse(betterproto.Message):
-    """Pages, most interactions first."""
+    """Response for `ListPages`."""
 
     pages: List["PageSummary"] = betterproto.message_field(1)
-    """Output only. The pages."""
+    """Output only. The pages, by number of interactions, highest first."""
 
     next_page_token: str = betterproto.string_field(2)
-    """Output only. Token of the next page; empty: there is none."""
+    """Output only. Token of the next page. Empty on the last page."""
 
 
 @dataclass(eq=False, repr=False)
 class ListInteractionsRequest(betterproto.Message):
-    """Asks for a session's interactions."""
+    """Request for `ListInteractions`."""
 
     session_id: str = betterproto.string_field(1)
-    """Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND."""
+    """
+    Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+     is unknown.
+    """
 
     kinds: List["__recording_v1__.InteractionKind"] = betterproto.enum_field(2)
     """
-    Optional. Only these kinds; by default all but MOVE, SCROLL and ATTENTION.
+    Optional. Kinds of interaction. Default: all except MOVE, SCROLL and ATTENTION.
     """
 
     page_size: int = betterproto.int32_field(3)
     """
-    Optional. At most this many: 0 gives 1,000, over 10,000 gives 10,000, negative is
-     INVALID_ARGUMENT.
+    Optional. Maximum number of interactions to return. 0 means 1,000; values above 10,000 are
+     reduced to 10,000. Returns INVALID_ARGUMENT if it is negative.
     """
 
     page_token: str = betterproto.string_field(4)
     """
-    Optional. `next_page_token` of the page before, for the same other fields.
+    Optional. `next_page_token` of a previous `ListInteractions` call. Returns INVALID_ARGUMENT if
+     `session_id` or `kinds` differs from that call.
     """
 
 
 @dataclass(eq=False, repr=False)
 class ListInteractionsResponse(betterproto.Message):
-    """A session's interactions."""
+    """Response for `ListInteractions`."""
 
     interactions: List["__recording_v1__.Interaction"] = betterproto.message_field(1)
-    """Output only. The interactions in the order of time."""
+    """Output only. The interactions in chronological order."""
 
     next_page_token: str = betterproto.string_field(2)
-    """Output only. Token of the next page; empty: there is none."""
+    """Output only. Token of the next page. Empty on the last page."""
 
 
 @dataclass(eq=False, repr=False)
 class DeleteSessionsRequest(betterproto.Message):
-    """Asks to delete sessions."""
+    """Request for `DeleteSessions`."""
 
     session_ids: List[str] = betterproto.string_field(1)
     """
-    Optional. These sessions, at most 1,000. Those that do not exist are counted in `not_found`.
+    Optional. Ids of the sessions. Unknown sessions are returned in `not_found`. At most 1,000;
+     returns INVALID_ARGUMENT if there are more.
     """
 
     actor_id: str = betterproto.string_field(2)
     """
-    Optional. All sessions of this actor. Either this or `session_ids` is required; both together
-     are INVALID_ARGUMENT.
+    Optional. Id of an actor. All sessions of this actor are deleted. Returns INVALID_ARGUMENT
+     unless exactly one of `session_ids` and `actor_id` is given.
     """
 
 
 @dataclass(eq=False, repr=False)
 class DeleteSessionsResponse(betterproto.Message):
-    """What was deleted."""
+    """Response for `DeleteSessions`."""
 
     session_count: int = betterproto.int64_field(1)
-    """Output only. Sessions deleted."""
+    """Output only. Number of deleted sessions."""
 
     chunk_count: int = betterproto.int64_field(2)
-    """Output only. Chunks deleted."""
+    """Output only. Number of deleted chunks."""
 
     interaction_count: int = betterproto.int64_field(3)
-    """Output only. Interactions deleted."""
+    """Output only. Number of deleted interactions."""
 
     share_link_count: int = betterproto.int64_field(4)
-    """Output only. Share links ended."""
+    """Output only. Number of revoked share links."""
 
     not_found: List[str] = betterproto.string_field(5)
-    """Output only. Session ids that were asked for and do not exist."""
+    """Output only. Requested session ids that do not exist."""
 
     delete_time: datetime = betterproto.message_field(6)
-    """Output only. When it was done."""
+    """Output only. Time of the deletion."""
 
 
 @dataclass(eq=False, repr=False)
 class ListAccessEventsRequest(betterproto.Message):
-    """Asks for access events."""
+    """Request for `ListAccessEvents`."""
 
     page_size: int = betterproto.int32_field(1)
     """
-    Optional. At most this many: 0 gives 100, over 1,000 gives 1,000, negative is INVALID_ARGUMENT.
+    Optional. Maximum number of events to return. 0 means 100; values above 1,000 are reduced to
+     1,000. Returns INVALID_ARGUMENT if it is negative.
     """
 
     page_token: str = betterproto.string_field(2)
     """
-    Optional. `next_page_token` of the page before, for the same other fields.
+    Optional. `next_page_token` of a previous `ListAccessEvents` call. Returns INVALID_ARGUMENT if
+     a filter differs from that call.
     """
 
     session_id: str = betterproto.string_field(3)
-    """Optional. Only this session."""
+    """
+    Optional. Id of the accessed session. Returns INVALID_ARGUMENT if it is malformed.
+    """
 
     subject: str = betterproto.string_field(4)
-    """Optional. Only this subject (the `sub` of a token)."""
+    """Optional. Caller: the `sub` of a token."""
 
     share_link_id: str = betterproto.string_field(5)
-    """Optional. Only this share link."""
+    """
+    Optional. Id of the share link. Returns INVALID_ARGUMENT if it is malformed.
+    """
 
     start_time: datetime = betterproto.message_field(6)
-    """Optional. Only at or after this time."""
+    """Optional. Earliest time of an access, inclusive."""
 
     end_time: datetime = betterproto.message_field(7)
     """
-    Optional. Only before this time; before `start_time` is INVALID_ARGUMENT.
+    Optional. Latest time of an access, exclusive. Returns INVALID_ARGUMENT if it is before
+     `start_time`.
     """
 
     actions: List["AccessAction"] = betterproto.enum_field(8)
-    """Optional. Only these actions; all by default."""
+    """Optional. Operations. Default: all operations."""
 
 
 @dataclass(eq=False, repr=False)
 class ListAccessEventsResponse(betterproto.Message):
-    """Access events."""
+    """Response for `ListAccessEvents`."""
 
     access_events: List["AccessEvent"] = betterproto.message_field(1)
     """Output only. The events, newest first."""
 
     next_page_token: str = betterproto.string_field(2)
-    """Output only. Token of the next page; empty: there is none."""
+    """Output only. Token of the next page. Empty on the last page."""
 
 
 @dataclass(eq=False, repr=False)
 class RecordAccessEventsRequest(betterproto.Message):
     """
-    Brings access events of the token's project. Sending one again changes nothing.
+    Request for `RecordAccessEvents`, with events of the token's project. Repeated events have no
+     effect.
     """
 
     access_events: List["AccessEvent"] = betterproto.message_field(1)
     """
-    Required. 1 to 1,000 events. Each needs `access_event_id` (a UUIDv7 made by the sender), `time`,
-     `action`, `outcome` and `rpc`; a malformed id or a missing field is INVALID_ARGUMENT, texts that
-     are too long are cut.
+    Required. 1 to 1,000 events with at least `access_event_id` (a UUIDv7 generated by the sender),
+     `time`, `action`, `outcome` and `rpc`. Texts above their maximum length are truncated. Returns
+     INVALID_ARGUMENT if the number of events is out of range, an id is malformed or a field is
+     missing.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RecordAccessEventsResponse(betterproto.Message):
-    """The events are stored."""
+    """Response for `RecordAccessEvents`: the events are stored."""
 
     pass
 
 
 @dataclass(eq=False, repr=False)
 class GetPrivacyPolicyRequest(betterproto.Message):
-    """Asks for the privacy policy."""
+    """Request for `GetPrivacyPolicy`."""
 
     pass
 
 
 @dataclass(eq=False, repr=False)
 class GetPrivacyPolicyResponse(betterproto.Message):
-    """The privacy policy."""
+    """Response for `GetPrivacyPolicy`."""
 
     privacy_policy: "PrivacyPolicy" = betterproto.message_field(1)
-    """Output only. The policy in force."""
+    """Output only. The effective privacy policy."""
 
 
 class AuditServiceStub(betterproto.ServiceStub):

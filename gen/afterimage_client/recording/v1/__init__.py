@@ -15,13 +15,14 @@ import betterproto
 
 class DeviceType(betterproto.Enum):
     """
-    Kind of device a session was recorded on. Stored as the number, read by people as the lower-case
-     name without prefix (`DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" on a command line).
+    Kind of device that a session was recorded on. Stored as the number; shown to users as the
+     lower-case name without prefix (`DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" on a command
+     line).
     """
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     DESKTOP = 1
@@ -34,73 +35,72 @@ class DeviceType(betterproto.Enum):
     """Tablet."""
 
     OTHER = 4
-    """
-    A known device that is none of the above: television, console, watch, car.
-    """
+    """Other known device: television, games console, watch, car."""
 
 
 class ActorType(betterproto.Enum):
-    """Kind of actor whose actions were recorded."""
+    """Kind of actor that a session was recorded of."""
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     ANONYMOUS = 1
-    """A visitor who is not signed in."""
+    """Visitor without a sign-in."""
 
     USER = 2
-    """A signed-in user of the recorded site."""
+    """Signed-in user of the recorded site."""
 
     STAFF = 3
-    """A member of the organisation that runs the recorded site."""
+    """Member of the organisation that runs the recorded site."""
 
     BOT = 4
-    """An automated client: crawler, monitor, browser test."""
+    """Automated client: crawler, monitor, browser test."""
 
 
 class SessionStatus(betterproto.Enum):
-    """Where a session is in its life."""
+    """Session lifecycle state."""
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     LIVE = 1
     """
-    The recorder has not ended the session and data arrived within the idle time (default 30 min).
+    The recorder has not ended the session, and data arrived within the idle time (default 30 min).
     """
 
     ENDED = 2
-    """Every window's recorder said that it ended."""
+    """The recorders of all windows have reported the end."""
 
     TIMED_OUT = 3
     """
-    No recorder said that it ended, and none was heard for longer than the idle time.
+    At least one window was not ended by its recorder, and no data arrived within the idle time
+     (default 30 min).
     """
 
 
 class ChunkEncoding(betterproto.Enum):
-    """How the payload of a chunk is encoded."""
+    """Encoding of a chunk's payload."""
 
     UNSPECIFIED = 0
     """Invalid in a request."""
 
     IDENTITY = 1
-    """UTF-8 JSON as it is."""
+    """Uncompressed UTF-8 JSON."""
 
     GZIP = 2
     """UTF-8 JSON compressed with gzip (RFC 1952)."""
 
 
 class InteractionKind(betterproto.Enum):
-    """What a visitor did, or what a detector saw in what a visitor did."""
+    """Action of a visitor, or finding of a detector about such actions."""
 
     UNSPECIFIED = 0
     """
-    Not known. Storage numbers that this version does not know are read as this.
+    Unknown. Stored numbers that this version does not know are returned as this value.
     """
 
     CLICK = 1
@@ -110,16 +110,16 @@ class InteractionKind(betterproto.Enum):
     """Double click."""
 
     CONTEXT_MENU = 3
-    """Context menu opened."""
+    """Opening of the context menu."""
 
     TOUCH = 4
-    """Finger put down on a touch screen."""
+    """Start of a touch on a touch screen."""
 
     MOVE = 5
-    """Pointer position, sampled."""
+    """Sampled pointer position."""
 
     SCROLL = 6
-    """Deepest point of the page that was in view."""
+    """Deepest point of the page that was visible."""
 
     INPUT = 7
     """Change of a form field."""
@@ -128,67 +128,67 @@ class InteractionKind(betterproto.Enum):
     """Change of the viewport's size."""
 
     RAGE_CLICK = 9
-    """Repeated clicks on one spot in a short time."""
+    """Repeated clicks on one spot within a short time."""
 
     DEAD_CLICK = 10
-    """Click that nothing answered."""
+    """Click without any effect."""
 
     QUICK_BACK = 11
-    """Page left again for the one before it, within a short time."""
+    """Return to the previous page within a short time."""
 
     ERROR_CLICK = 12
-    """Click that was followed by an error."""
+    """Click followed by an error."""
 
     MOUSE_THRASH = 13
-    """Fast movement of the pointer to and fro."""
+    """Fast back-and-forth movement of the pointer."""
 
     ERROR = 14
-    """Uncaught error or message at level error on the console."""
+    """Uncaught error, or console message at level error."""
 
     PAGE = 15
-    """A page was opened (rrweb Meta)."""
+    """Opening of a page (rrweb Meta)."""
 
     ATTENTION = 16
-    """Time for which a band of the page was in view."""
+    """Time for which a band of the page was visible."""
 
 
 @dataclass(eq=False, repr=False)
 class Chunk(betterproto.Message):
-    """A run of rrweb events of one window, as a recorder sends it."""
+    """Consecutive rrweb events of one window, as sent by a recorder."""
 
     seq: int = betterproto.int64_field(1)
     """
-    Required. Position of the chunk in its window: the first is 1, the next one more than the one
-     before. 0 is INVALID_ARGUMENT; one that was stored already is acknowledged and ignored; a gap is
-     answered with Rejected and the expected seq.
+    Required. Position of the chunk in its window: 1 for the first chunk, incremented by 1 for each
+     following one. Returns INVALID_ARGUMENT if it is 0. A chunk that is already stored is
+     acknowledged and ignored. A gap is answered with ChunkRejected, which has the expected seq.
     """
 
     encoding: "ChunkEncoding" = betterproto.enum_field(2)
     """
-    Required. Encoding of `payload`. Another value is rejected with INVALID_PAYLOAD.
+    Required. Encoding of `payload`. Other values are rejected with INVALID_PAYLOAD.
     """
 
     payload: bytes = betterproto.bytes_field(3)
     """
-    Required. A JSON array of rrweb events, in the order in which they happened; every event an
-     object with an integer `type` and a `timestamp` in milliseconds since 1970 UTC.
-     At most RecorderLimits.max_chunk_bytes as sent and max_inflated_bytes when inflated.
+    Required. JSON array of rrweb events in chronological order. Each event is an object with an
+     integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
+     RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
     """
 
     event_count: int = betterproto.int32_field(4)
     """
-    Optional. Number of events in `payload`; 0: not counted by the recorder. Any other number that
-     differs from what the payload holds is rejected with INVALID_PAYLOAD.
+    Optional. Number of events in `payload`. 0 means that the recorder did not count them. Any
+     other number that differs from the actual number is rejected with INVALID_PAYLOAD.
     """
 
 
 @dataclass(eq=False, repr=False)
 class StoredChunk(betterproto.Message):
-    """A chunk as it lies in storage."""
+    """Chunk as stored."""
 
     window_id: str = betterproto.string_field(1)
     """
-    Output only. Window that the events belong to, a UUID in its canonical text form.
+    Output only. Id of the window of the events: a UUID in its canonical text form.
     """
 
     seq: int = betterproto.int64_field(2)
@@ -197,12 +197,10 @@ class StoredChunk(betterproto.Message):
     """
 
     encoding: "ChunkEncoding" = betterproto.enum_field(3)
-    """
-    Output only. Encoding of `payload`; servers of this version always say GZIP.
-    """
+    """Output only. Encoding of `payload`. Always GZIP in this version."""
 
     payload: bytes = betterproto.bytes_field(4)
-    """Output only. A JSON array of rrweb events, after masking."""
+    """Output only. JSON array of rrweb events, after masking."""
 
     first_time: datetime = betterproto.message_field(5)
     """
@@ -219,7 +217,7 @@ class StoredChunk(betterproto.Message):
 
     has_full_snapshot: bool = betterproto.bool_field(8)
     """
-    Output only. Whether a replay can start here: the chunk holds a FullSnapshot event.
+    Output only. Whether a replay can start at this chunk: it contains a FullSnapshot event.
     """
 
 
@@ -229,110 +227,112 @@ class Size(betterproto.Message):
 
     width: int = betterproto.int32_field(1)
     """
-    Width in CSS pixels, 0 to 65,535; larger values are stored as 65,535. 0: not known.
+    Width in CSS pixels, 0 to 65,535. Larger values are stored as 65,535. 0 means unknown.
     """
 
     height: int = betterproto.int32_field(2)
     """
-    Height in CSS pixels, 0 to 65,535; larger values are stored as 65,535. 0: not known.
+    Height in CSS pixels, 0 to 65,535. Larger values are stored as 65,535. 0 means unknown.
     """
 
 
 @dataclass(eq=False, repr=False)
 class Totals(betterproto.Message):
     """
-    What was counted in a session or in one of its windows. Counting a chunk twice is impossible: each
-     stored chunk carries its window's running totals, and a total is the largest of them.
+    Counters of a session or of one of its windows. No chunk is counted twice: each stored chunk
+     carries the running totals of its window, and the largest of them is the total.
     """
 
     chunk_count: int = betterproto.int64_field(1)
-    """Output only. Stored chunks."""
+    """Output only. Number of stored chunks."""
 
     event_count: int = betterproto.int64_field(2)
-    """Output only. rrweb events."""
+    """Output only. Number of rrweb events."""
 
     click_count: int = betterproto.int64_field(3)
-    """Output only. Clicks (rrweb MouseInteraction Click)."""
+    """Output only. Number of clicks (rrweb MouseInteraction Click)."""
 
     input_count: int = betterproto.int64_field(4)
-    """Output only. Input events that the visitor caused."""
+    """Output only. Number of input events caused by the visitor."""
 
     page_count: int = betterproto.int64_field(5)
-    """Output only. Pages opened (rrweb Meta events)."""
+    """Output only. Number of opened pages (rrweb Meta events)."""
 
     error_count: int = betterproto.int64_field(6)
     """
-    Output only. Console messages at level error, uncaught errors and unhandled rejections included.
+    Output only. Number of console messages at level error, including uncaught errors and unhandled
+     rejections.
     """
 
     warning_count: int = betterproto.int64_field(7)
-    """Output only. Console messages at level warn."""
+    """Output only. Number of console messages at level warn."""
 
     failed_request_count: int = betterproto.int64_field(8)
     """
-    Output only. Network requests that failed: status 400 and above, or none at all.
+    Output only. Number of failed network requests: those with a status of 400 or above, or without
+     a status.
     """
 
     full_snapshot_count: int = betterproto.int64_field(9)
-    """Output only. Full snapshots."""
+    """Output only. Number of full snapshots."""
 
     rage_click_count: int = betterproto.int64_field(10)
-    """Output only. Rage clicks."""
+    """Output only. Number of rage clicks."""
 
     dead_click_count: int = betterproto.int64_field(11)
-    """Output only. Dead clicks."""
+    """Output only. Number of dead clicks."""
 
     quick_back_count: int = betterproto.int64_field(12)
-    """Output only. Quick backs."""
+    """Output only. Number of quick backs."""
 
     error_click_count: int = betterproto.int64_field(13)
-    """Output only. Clicks followed by an error."""
+    """Output only. Number of clicks followed by an error."""
 
     masked_count: int = betterproto.int64_field(14)
-    """Output only. Values that the privacy policy masked at the server."""
+    """
+    Output only. Number of values that the server masked by the privacy policy.
+    """
 
     raw_bytes: int = betterproto.int64_field(15)
-    """Output only. Bytes of JSON before compression."""
+    """Output only. Size of the uncompressed JSON in bytes."""
 
     stored_bytes: int = betterproto.int64_field(16)
-    """Output only. Bytes of payload as stored."""
+    """Output only. Size of the stored payloads in bytes."""
 
     mouse_thrash_count: int = betterproto.int64_field(17)
-    """Output only. Mouse thrashes."""
+    """Output only. Number of mouse thrashes."""
 
 
 @dataclass(eq=False, repr=False)
 class Session(betterproto.Message):
-    """
-    One visit of one actor: everything recorded in all its windows (browser tabs).
-    """
+    """Visit of one actor, with all of its windows (browser tabs)."""
 
     session_id: str = betterproto.string_field(1)
     """
-    Output only. UUIDv7 in its canonical text form; the time in it is the session's start.
+    Output only. UUIDv7 in its canonical text form. The time in it is the session's start.
     """
 
     start_time: datetime = betterproto.message_field(2)
     """Output only. Time of the first event, by the visitor's clock."""
 
     end_time: datetime = betterproto.message_field(3)
-    """Output only. Time of the last event so far, by the visitor's clock."""
+    """Output only. Time of the latest event, by the visitor's clock."""
 
     duration: timedelta = betterproto.message_field(4)
-    """Output only. From the first event to the last."""
+    """Output only. Time from the first event to the latest one."""
 
     active_duration: timedelta = betterproto.message_field(5)
     """
-    Output only. Time with activity: gaps of more than 5 s between actions of the visitor do not
-     count (PostHog's definition; see docs/definitions.md).
+    Output only. Time with activity: excludes gaps of more than 5 s between actions of the visitor
+     (PostHog's definition; see docs/definitions.md).
     """
 
     status: "SessionStatus" = betterproto.enum_field(6)
-    """Output only. Where the session is in its life."""
+    """Output only. Session lifecycle state."""
 
     actor_id: str = betterproto.string_field(7)
     """
-    Output only. The visitor, in the recorded site's own terms; empty: not known.
+    Output only. Id of the visitor, assigned by the recorded site. Empty if unknown.
     """
 
     actor_type: "ActorType" = betterproto.enum_field(8)
@@ -342,23 +342,23 @@ class Session(betterproto.Message):
     """Output only. Kind of device."""
 
     browser: str = betterproto.string_field(10)
-    """Output only. Browser family, such as "Chrome"; empty: not known."""
+    """Output only. Browser family, such as "Chrome". Empty if unknown."""
 
     system: str = betterproto.string_field(11)
     """
-    Output only. Operating system family, such as "Windows"; empty: not known.
+    Output only. Operating system family, such as "Windows". Empty if unknown.
     """
 
     language: str = betterproto.string_field(12)
     """
-    Output only. BCP 47 language tag that the browser gave; empty: not known.
+    Output only. BCP 47 language tag reported by the browser. Empty if unknown.
     """
 
     viewport: "Size" = betterproto.message_field(13)
-    """Output only. Viewport at the start."""
+    """Output only. Size of the viewport at the start."""
 
     screen: "Size" = betterproto.message_field(14)
-    """Output only. Screen at the start."""
+    """Output only. Size of the screen at the start."""
 
     first_url: str = betterproto.string_field(15)
     """Output only. URL of the first page."""
@@ -372,24 +372,26 @@ class Session(betterproto.Message):
     tags: Dict[str, str] = betterproto.map_field(
         18, betterproto.TYPE_STRING, betterproto.TYPE_STRING
     )
-    """Output only. What the recorded site attached to the session."""
+    """Output only. Tags that the recorded site attached to the session."""
 
     totals: "Totals" = betterproto.message_field(19)
-    """Output only. What was counted, over all windows."""
+    """Output only. Counters over all windows."""
 
     window_count: int = betterproto.int32_field(20)
     """Output only. Number of windows (browser tabs)."""
 
     user_agent: str = betterproto.string_field(21)
-    """Output only. User agent string as the recorder sent it."""
+    """Output only. User agent string as sent by the recorder."""
 
     update_time: datetime = betterproto.message_field(22)
-    """Output only. When the last chunk was stored, by the server's clock."""
+    """
+    Output only. Time at which the latest chunk was stored, by the server's clock.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class Window(betterproto.Message):
-    """One browser tab of a session."""
+    """Browser tab of a session."""
 
     window_id: str = betterproto.string_field(1)
     """Output only. UUID in its canonical text form."""
@@ -398,62 +400,62 @@ class Window(betterproto.Message):
     """Output only. Time of the window's first event."""
 
     end_time: datetime = betterproto.message_field(3)
-    """Output only. Time of the window's last event so far."""
+    """Output only. Time of the window's latest event."""
 
     last_seq: int = betterproto.int64_field(4)
-    """Output only. The highest stored seq."""
+    """Output only. Highest stored seq."""
 
     ended: bool = betterproto.bool_field(5)
-    """Output only. Whether the recorder said that the window ended."""
+    """Output only. Whether the recorder reported the end of the window."""
 
     totals: "Totals" = betterproto.message_field(6)
-    """Output only. What was counted in this window."""
+    """Output only. Counters of the window."""
 
 
 @dataclass(eq=False, repr=False)
 class PageView(betterproto.Message):
-    """One page view."""
+    """Page view."""
 
     window_id: str = betterproto.string_field(1)
-    """Output only. Window in which the page was opened."""
+    """Output only. Id of the window in which the page was opened."""
 
     url: str = betterproto.string_field(2)
     """Output only. URL as recorded, after masking."""
 
     open_time: datetime = betterproto.message_field(3)
-    """Output only. When it was opened."""
+    """Output only. Time at which the page was opened."""
 
     viewport: "Size" = betterproto.message_field(4)
-    """Output only. The viewport then."""
+    """Output only. Size of the viewport at that time."""
 
 
 @dataclass(eq=False, repr=False)
 class Interaction(betterproto.Message):
     """
-    Something a visitor did, or a detector's finding, at one moment of a session.
+    Action of a visitor, or finding of a detector, at one moment of a session.
     """
 
     session_id: str = betterproto.string_field(1)
-    """Output only. Session it belongs to."""
+    """Output only. Id of the session."""
 
     window_id: str = betterproto.string_field(2)
-    """Output only. Window it belongs to."""
+    """Output only. Id of the window."""
 
     seq: int = betterproto.int64_field(3)
-    """Output only. Seq of the chunk in which it was seen."""
+    """Output only. Seq of the chunk that contains the interaction."""
 
     kind: "InteractionKind" = betterproto.enum_field(4)
-    """Output only. What it is."""
+    """Output only. Kind of the interaction."""
 
     time: datetime = betterproto.message_field(5)
-    """Output only. When it happened, by the visitor's clock."""
+    """Output only. Time of the interaction, by the visitor's clock."""
 
     offset: timedelta = betterproto.message_field(6)
-    """Output only. From the session's start; never negative."""
+    """Output only. Time since the session's start, never negative."""
 
     page: str = betterproto.string_field(7)
     """
-    Output only. Normalised URL of the page: query and fragment dropped, id-like parts folded.
+    Output only. Normalised URL of the page: without query and fragment, id-like parts folded.
     """
 
     x_percent: float = betterproto.double_field(8)
@@ -467,18 +469,21 @@ class Interaction(betterproto.Message):
     """
 
     node_id: int = betterproto.int64_field(10)
-    """Output only. rrweb id of the node it happened on; 0: none."""
+    """
+    Output only. rrweb id of the target node. 0 if there is no target node.
+    """
 
     viewport: "Size" = betterproto.message_field(11)
-    """Output only. Viewport at that moment."""
+    """Output only. Size of the viewport at that time."""
 
     count: int = betterproto.int32_field(12)
     """
-    Output only. How often: clicks in a rage click, direction changes in a thrash; else 1.
+    Output only. Number of clicks in a rage click or of direction changes in a mouse thrash. 1 for
+     other kinds.
     """
 
     detail: str = betterproto.string_field(13)
     """
-    Output only. Words about it, after masking: the message of an error, the URL of a page. At most
-     512 characters.
+    Output only. Description after masking, such as the message of an error or the URL of a page.
+     At most 512 characters.
     """

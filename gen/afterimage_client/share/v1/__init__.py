@@ -27,137 +27,152 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False, repr=False)
 class ShareLink(betterproto.Message):
-    """A share link as those who manage it see it: never its token."""
+    """
+    Share link as shown to callers with the scope `share`. Never contains the link's token.
+    """
 
     share_link_id: str = betterproto.string_field(1)
-    """Output only. Id of the link: names it, opens nothing."""
+    """
+    Output only. Id of the link. It identifies the link but does not open it.
+    """
 
     session_id: str = betterproto.string_field(2)
-    """Output only. The session."""
+    """Output only. Id of the shared session."""
 
     created_by: str = betterproto.string_field(3)
-    """Output only. Who made it: the `sub` of the token."""
+    """Output only. Creator: the `sub` of the token."""
 
     create_time: datetime = betterproto.message_field(4)
-    """Output only. When it was made."""
+    """Output only. Time of creation."""
 
     expire_time: datetime = betterproto.message_field(5)
-    """Output only. When it ends."""
+    """Output only. Time of expiry."""
 
     max_views: Optional[int] = betterproto.int64_field(6, optional=True)
-    """
-    Output only. How often it can be redeemed; unset: as often as one likes.
-    """
+    """Output only. Maximum number of redemptions. Unset means unlimited."""
 
     view_count: int = betterproto.int64_field(7)
-    """Output only. How often it was redeemed."""
+    """Output only. Number of redemptions."""
 
     passcode_required: bool = betterproto.bool_field(8)
-    """Output only. Whether a passcode is needed."""
+    """Output only. Whether the link requires a passcode."""
 
     start_offset: timedelta = betterproto.message_field(9)
-    """Output only. The range's start; unset: the session's start."""
+    """
+    Output only. Start of the shared range. Unset means the session's start.
+    """
 
     end_offset: timedelta = betterproto.message_field(10)
-    """Output only. The range's end; unset: the session's end."""
+    """Output only. End of the shared range. Unset means the session's end."""
 
     label: str = betterproto.string_field(11)
-    """Output only. Words for those who manage links."""
+    """Output only. Note of the creator, hidden from the link's visitors."""
 
 
 @dataclass(eq=False, repr=False)
 class CreateShareLinkRequest(betterproto.Message):
-    """Asks for a new link."""
+    """Request for `CreateShareLink`."""
 
     session_id: str = betterproto.string_field(1)
     """
-    Required. The session. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND.
+    Required. Id of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it is
+     unknown.
     """
 
     ttl: timedelta = betterproto.message_field(2)
     """
-    Required. How long the link lives: 1 minute to the configured maximum (default 30 days). Missing
-     or outside is INVALID_ARGUMENT.
+    Required. Lifetime of the link, from 1 minute to the configured maximum (default 30 days).
+     Returns INVALID_ARGUMENT if it is missing or out of range.
     """
 
     max_views: Optional[int] = betterproto.int64_field(3, optional=True)
     """
-    Optional. How often the link can be redeemed, 1 to 1,000,000; unset: as often as one likes. 0 is
-     INVALID_ARGUMENT.
+    Optional. Maximum number of redemptions, 1 to 1,000,000. Default: unlimited. Returns
+     INVALID_ARGUMENT if it is out of range; 0 is out of range.
     """
 
     passcode: str = betterproto.string_field(4)
     """
-    Optional. What a visitor must enter, 4 to 128 characters; empty: nothing.
+    Optional. Passcode that visitors must enter, 4 to 128 characters, case-sensitive. Default: no
+     passcode. Returns INVALID_ARGUMENT if its length is out of range.
     """
 
     start_offset: timedelta = betterproto.message_field(5)
     """
-    Optional. Only from so far into the session on. Negative, or past the session's end, is
-     INVALID_ARGUMENT.
+    Optional. Start of the shared range, from the session's start. Default: the session's start.
+     Returns INVALID_ARGUMENT if it is negative or after the session's end.
     """
 
     end_offset: timedelta = betterproto.message_field(6)
     """
-    Optional. Only up to so far into the session. Not after `start_offset`, or past the end of a
-     session that is not live any more, is INVALID_ARGUMENT.
+    Optional. End of the shared range, from the session's start. Default: the session's end.
+     Returns INVALID_ARGUMENT if it is not after `start_offset`, or is after the end of a session
+     that is no longer live.
     """
 
     label: str = betterproto.string_field(7)
-    """Optional. Words for those who manage links, at most 200 characters."""
+    """
+    Optional. Note for callers with the scope `share`, hidden from the link's visitors. At most 200
+     characters; returns INVALID_ARGUMENT if it is longer.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class CreateShareLinkResponse(betterproto.Message):
-    """A new link."""
+    """Response for `CreateShareLink`."""
 
     share_link: "ShareLink" = betterproto.message_field(1)
     """Output only. The link."""
 
     token: str = betterproto.string_field(2)
     """
-    Output only. The secret: 43 characters of base64url. It is shown here and never again.
+    Output only. The link's token: 43 characters of base64url. It is secret and cannot be retrieved
+     again.
     """
 
     url: str = betterproto.string_field(3)
-    """Output only. The page that opens the link, with the token in it."""
+    """
+    Output only. URL of the page that opens the link. Contains the token.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class ListShareLinksRequest(betterproto.Message):
-    """Asks for links."""
+    """Request for `ListShareLinks`."""
 
     page_size: int = betterproto.int32_field(1)
     """
-    Optional. At most this many: 0 gives 50, over 500 gives 500, negative is INVALID_ARGUMENT.
+    Optional. Maximum number of links to return. 0 means 50; values above 500 are reduced to 500.
+     Returns INVALID_ARGUMENT if it is negative.
     """
 
     page_token: str = betterproto.string_field(2)
     """
-    Optional. `next_page_token` of the page before, for the same other fields.
+    Optional. `next_page_token` of a previous `ListShareLinks` call. Returns INVALID_ARGUMENT if
+     the filters differ from that call.
     """
 
     session_id: str = betterproto.string_field(3)
-    """Optional. Only links to this session."""
+    """Optional. Id of the shared session."""
 
     created_by: str = betterproto.string_field(4)
-    """Optional. Only links made by this subject."""
+    """Optional. Creator of the links: the `sub` of a token."""
 
 
 @dataclass(eq=False, repr=False)
 class ListShareLinksResponse(betterproto.Message):
-    """Links."""
+    """Response for `ListShareLinks`."""
 
     share_links: List["ShareLink"] = betterproto.message_field(1)
     """Output only. The links, newest first."""
 
     next_page_token: str = betterproto.string_field(2)
-    """Output only. Token of the next page; empty: there is none."""
+    """Output only. Token of the next page. Empty on the last page."""
 
 
 @dataclass(eq=False, repr=False)
 class GetShareLinkRequest(betterproto.Message):
-    """Asks what a link is."""
+    """Request for `GetShareLink`."""
 
     token: str = betterproto.string_field(1)
     """Required. The link's token."""
@@ -165,81 +180,86 @@ class GetShareLinkRequest(betterproto.Message):
 
 @dataclass(eq=False, repr=False)
 class GetShareLinkResponse(betterproto.Message):
-    """What a visitor may know before redeeming."""
+    """
+    Response for `GetShareLink`: the details of a link that are visible before it is redeemed.
+    """
 
     passcode_required: bool = betterproto.bool_field(1)
-    """Output only. Whether a passcode is needed."""
+    """Output only. Whether the link requires a passcode."""
 
     expire_time: datetime = betterproto.message_field(2)
-    """Output only. When the link ends."""
+    """Output only. Time of expiry of the link."""
 
 
 @dataclass(eq=False, repr=False)
 class RedeemShareLinkRequest(betterproto.Message):
-    """Asks for a grant."""
+    """Request for `RedeemShareLink`."""
 
     token: str = betterproto.string_field(1)
     """Required, unless `renewal_handle` is given. The link's token."""
 
     passcode: str = betterproto.string_field(2)
-    """Required where the link has a passcode."""
+    """Required if the link has a passcode. The passcode, case-sensitive."""
 
     renewal_handle: str = betterproto.string_field(3)
     """
-    Optional. `renewal_handle` of an earlier answer: renews that grant without counting a view. With
-     `token` together it is INVALID_ARGUMENT.
+    Optional. `renewal_handle` of an earlier response: renews that grant without counting a view.
+     Returns INVALID_ARGUMENT if it is given together with `token`.
     """
 
 
 @dataclass(eq=False, repr=False)
 class RedeemShareLinkResponse(betterproto.Message):
-    """A grant."""
+    """Response for `RedeemShareLink`."""
 
     grant_token: str = betterproto.string_field(1)
     """
-    Output only. Bearer token with the scope view, for this session and range only.
+    Output only. Bearer token with the scope `view`, restricted to this session and range.
     """
 
     grant_expire_time: datetime = betterproto.message_field(2)
     """
-    Output only. When the grant ends: 15 minutes from now by default, and never after the link.
+    Output only. Time of expiry of the grant: 15 minutes from now by default, and never after the
+     link's.
     """
 
     link_expire_time: datetime = betterproto.message_field(3)
-    """Output only. When the link ends."""
+    """Output only. Time of expiry of the link."""
 
     views_left: Optional[int] = betterproto.int64_field(4, optional=True)
-    """
-    Output only. How often the link can still be redeemed; unset: as often as one likes.
-    """
+    """Output only. Number of redemptions left. Unset means unlimited."""
 
     renewal_handle: str = betterproto.string_field(5)
-    """Output only. Renews the grant."""
+    """Output only. Handle that renews the grant."""
 
     session_id: str = betterproto.string_field(6)
-    """Output only. The session."""
+    """Output only. Id of the session."""
 
     start_offset: timedelta = betterproto.message_field(7)
-    """Output only. The range's start; unset: the session's start."""
+    """
+    Output only. Start of the shared range. Unset means the session's start.
+    """
 
     end_offset: timedelta = betterproto.message_field(8)
-    """Output only. The range's end; unset: the session's end."""
+    """Output only. End of the shared range. Unset means the session's end."""
 
 
 @dataclass(eq=False, repr=False)
 class RevokeShareLinkRequest(betterproto.Message):
-    """Asks to end a link."""
+    """Request for `RevokeShareLink`."""
 
     share_link_id: str = betterproto.string_field(1)
-    """Required. Id of the link (not its token). Unknown: NOT_FOUND."""
+    """
+    Required. Id of the link (not its token). Returns NOT_FOUND if it is unknown.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class RevokeShareLinkResponse(betterproto.Message):
-    """The link has ended."""
+    """Response for `RevokeShareLink`."""
 
     revoke_time: datetime = betterproto.message_field(1)
-    """Output only. When."""
+    """Output only. Time of the revocation."""
 
 
 class ShareServiceStub(betterproto.ServiceStub):

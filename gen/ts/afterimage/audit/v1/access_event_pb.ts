@@ -15,7 +15,7 @@ export const file_afterimage_audit_v1_access_event: GenFile = /*@__PURE__*/
   fileDesc("CiZhZnRlcmltYWdlL2F1ZGl0L3YxL2FjY2Vzc19ldmVudC5wcm90bxITYWZ0ZXJpbWFnZS5hdWRpdC52MSK2AgoLQWNjZXNzRXZlbnQSFwoPYWNjZXNzX2V2ZW50X2lkGAEgASgJEigKBHRpbWUYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjEKBmFjdGlvbhgDIAEoDjIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuQWNjZXNzQWN0aW9uEjMKB291dGNvbWUYBCABKA4yIi5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc091dGNvbWUSDwoHc3ViamVjdBgFIAEoCRIVCg1zaGFyZV9saW5rX2lkGAYgASgJEhIKCnNlc3Npb25faWQYByABKAkSCwoDcnBjGAggASgJEg8KB2FkZHJlc3MYCSABKAkSEgoKdXNlcl9hZ2VudBgKIAEoCRIOCgZkZXRhaWwYCyABKAkq1wIKDEFjY2Vzc0FjdGlvbhIdChlBQ0NFU1NfQUNUSU9OX1VOU1BFQ0lGSUVEEAASFgoSQUNDRVNTX0FDVElPTl9MSVNUEAESFQoRQUNDRVNTX0FDVElPTl9HRVQQAhIYChRBQ0NFU1NfQUNUSU9OX1JFUExBWRADEhcKE0FDQ0VTU19BQ1RJT05fV0FUQ0gQBBIZChVBQ0NFU1NfQUNUSU9OX0hFQVRNQVAQBRIYChRBQ0NFU1NfQUNUSU9OX0VYUE9SVBAGEhgKFEFDQ0VTU19BQ1RJT05fREVMRVRFEAcSHgoaQUNDRVNTX0FDVElPTl9TSEFSRV9DUkVBVEUQCBIeChpBQ0NFU1NfQUNUSU9OX1NIQVJFX1JFREVFTRAJEh4KGkFDQ0VTU19BQ1RJT05fU0hBUkVfUkVWT0tFEAoSFwoTQUNDRVNTX0FDVElPTl9UUkFJTBALKp8BCg1BY2Nlc3NPdXRjb21lEh4KGkFDQ0VTU19PVVRDT01FX1VOU1BFQ0lGSUVEEAASGgoWQUNDRVNTX09VVENPTUVfQUxMT1dFRBABEhkKFUFDQ0VTU19PVVRDT01FX0RFTklFRBACEhwKGEFDQ0VTU19PVVRDT01FX05PVF9GT1VORBADEhkKFUFDQ0VTU19PVVRDT01FX0ZBSUxFRBAEYgZwcm90bzM", [file_google_protobuf_timestamp]);
 
 /**
- * One entry of the access trail.
+ * Entry of the access trail.
  *
  * @generated from message afterimage.audit.v1.AccessEvent
  */
@@ -28,42 +28,42 @@ export type AccessEvent = Message<"afterimage.audit.v1.AccessEvent"> & {
   accessEventId: string;
 
   /**
-   * Output only. When, by the server's clock.
+   * Output only. Time of the access, by the server's clock.
    *
    * @generated from field: google.protobuf.Timestamp time = 2;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Output only. What was done.
+   * Output only. The operation.
    *
    * @generated from field: afterimage.audit.v1.AccessAction action = 3;
    */
   action: AccessAction;
 
   /**
-   * Output only. How it ended.
+   * Output only. The result of the operation.
    *
    * @generated from field: afterimage.audit.v1.AccessOutcome outcome = 4;
    */
   outcome: AccessOutcome;
 
   /**
-   * Output only. Who: the `sub` of the token; empty for an unknown caller.
+   * Output only. Caller: the `sub` of the token. Empty for an unknown caller.
    *
    * @generated from field: string subject = 5;
    */
   subject: string;
 
   /**
-   * Output only. The share link that the token came from; empty: none.
+   * Output only. Id of the share link that the token was issued for. Empty for other tokens.
    *
    * @generated from field: string share_link_id = 6;
    */
   shareLinkId: string;
 
   /**
-   * Output only. The session; empty where the access was to more than one.
+   * Output only. Id of the session. Empty if the access covered more than one session.
    *
    * @generated from field: string session_id = 7;
    */
@@ -77,7 +77,7 @@ export type AccessEvent = Message<"afterimage.audit.v1.AccessEvent"> & {
   rpc: string;
 
   /**
-   * Output only. Address of the caller, as the sidecar or the service saw it.
+   * Output only. Address of the caller, as seen by the sidecar or the service.
    *
    * @generated from field: string address = 9;
    */
@@ -91,8 +91,8 @@ export type AccessEvent = Message<"afterimage.audit.v1.AccessEvent"> & {
   userAgent: string;
 
   /**
-   * Output only. What was asked for beyond the session, in words: a page, a time range. At most 512
-   * characters.
+   * Output only. Other parameters of the request as text, such as a page or a time range. At most
+   * 512 characters.
    *
    * @generated from field: string detail = 11;
    */
@@ -107,13 +107,13 @@ export const AccessEventSchema: GenMessage<AccessEvent> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_access_event, 0);
 
 /**
- * What somebody did with recorded content or with a share link.
+ * Operation on recorded content or on a share link.
  *
  * @generated from enum afterimage.audit.v1.AccessAction
  */
 export enum AccessAction {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: ACCESS_ACTION_UNSPECIFIED = 0;
    */
@@ -127,7 +127,7 @@ export enum AccessAction {
   LIST = 1,
 
   /**
-   * Read a session's details.
+   * Read the details of a session.
    *
    * @generated from enum value: ACCESS_ACTION_GET = 2;
    */
@@ -204,41 +204,41 @@ export const AccessActionSchema: GenEnum<AccessAction> = /*@__PURE__*/
   enumDesc(file_afterimage_audit_v1_access_event, 0);
 
 /**
- * How an access ended.
+ * Result of an access.
  *
  * @generated from enum afterimage.audit.v1.AccessOutcome
  */
 export enum AccessOutcome {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: ACCESS_OUTCOME_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * It was allowed.
+   * The access was allowed.
    *
    * @generated from enum value: ACCESS_OUTCOME_ALLOWED = 1;
    */
   ALLOWED = 1,
 
   /**
-   * It was refused.
+   * The access was denied.
    *
    * @generated from enum value: ACCESS_OUTCOME_DENIED = 2;
    */
   DENIED = 2,
 
   /**
-   * There was no such session or link.
+   * The session or the link does not exist.
    *
    * @generated from enum value: ACCESS_OUTCOME_NOT_FOUND = 3;
    */
   NOT_FOUND = 3,
 
   /**
-   * It failed.
+   * The access failed.
    *
    * @generated from enum value: ACCESS_OUTCOME_FAILED = 4;
    */

@@ -2,7 +2,7 @@
 // @generated from file afterimage/audit/v1/audit_service.proto (package afterimage.audit.v1, syntax proto3)
 /* eslint-disable */
 
-// Records, lists, replays and deletes sessions, and keeps the trail of who looked at them.
+// Records, lists, replays and deletes sessions, and keeps a trail of all accesses to them.
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -33,20 +33,20 @@ export const file_afterimage_audit_v1_audit_service: GenFile = /*@__PURE__*/
   fileDesc("CidhZnRlcmltYWdlL2F1ZGl0L3YxL2F1ZGl0X3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiugEKFFJlY29yZFNlc3Npb25SZXF1ZXN0EjQKBXN0YXJ0GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydEgAEi8KBWNodW5rGAIgASgLMh4uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQ2h1bmtIABIwCgNlbmQYAyABKAsyIS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGluZ0VuZEgAQgkKB21lc3NhZ2UisgQKDlJlY29yZGluZ1N0YXJ0EhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEhUKDXJlY29yZGVyX25hbWUYAyABKAkSGAoQcmVjb3JkZXJfdmVyc2lvbhgEIAEoCRIQCghhY3Rvcl9pZBgFIAEoCRI2CgphY3Rvcl90eXBlGAYgASgOMiIuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQWN0b3JUeXBlEjgKC2RldmljZV90eXBlGAcgASgOMiMuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuRGV2aWNlVHlwZRISCgp1c2VyX2FnZW50GAggASgJEi8KCHZpZXdwb3J0GAkgASgLMh0uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2l6ZRItCgZzY3JlZW4YCiABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhAKCGxhbmd1YWdlGAsgASgJEhEKCWZpcnN0X3VybBgMIAEoCRI7CgR0YWdzGA0gAygLMi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydC5UYWdzRW50cnkSEAoIaW1wb3J0ZWQYDiABKAgSLwoLY2xpZW50X3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiAKDFJlY29yZGluZ0VuZBIQCghsYXN0X3NlcRgBIAEoAyL7AQoVUmVjb3JkU2Vzc2lvblJlc3BvbnNlEjQKBXJlYWR5GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdSZWFkeUgAEjAKA2FjaxgCIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkaW5nQWNrSAASNwoHY29tbWFuZBgDIAEoCzIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkZXJDb21tYW5kSAASNgoIcmVqZWN0ZWQYBCABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLkNodW5rUmVqZWN0ZWRIAEIJCgdtZXNzYWdlIsQBCg5SZWNvcmRpbmdSZWFkeRIQCghuZXh0X3NlcRgBIAEoAxI6Cg5wcml2YWN5X3BvbGljeRgCIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeRIzCgZsaW1pdHMYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGVyTGltaXRzEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKTAQoOUmVjb3JkZXJMaW1pdHMSFwoPbWF4X2NodW5rX2J5dGVzGAEgASgDEhoKEm1heF9pbmZsYXRlZF9ieXRlcxgCIAEoAxIZChFtYXhfdW5hY2tlZF9ieXRlcxgDIAEoAxIxCg5mbHVzaF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIjCgxSZWNvcmRpbmdBY2sSEwoLdGhyb3VnaF9zZXEYASABKAMiygEKD1JlY29yZGVyQ29tbWFuZBIzCg5mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEkMKEnRha2VfZnVsbF9zbmFwc2hvdBgCIAEoCzIlLmFmdGVyaW1hZ2UuYXVkaXQudjEuVGFrZUZ1bGxTbmFwc2hvdEgAEjIKBHN0b3AYAyABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLlN0b3BSZWNvcmRpbmdIAEIJCgdjb21tYW5kIhIKEFRha2VGdWxsU25hcHNob3QiHwoNU3RvcFJlY29yZGluZxIOCgZyZWFzb24YASABKAkihAEKDUNodW5rUmVqZWN0ZWQSCwoDc2VxGAEgASgDEjEKBnJlYXNvbhgCIAEoDjIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVqZWN0UmVhc29uEg8KB21lc3NhZ2UYAyABKAkSFAoMZXhwZWN0ZWRfc2VxGAQgASgDEgwKBGNvZGUYBSABKAUiogEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoGZmlsdGVyGAMgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjAKBW9yZGVyGAQgASgOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uT3JkZXIiYwoUTGlzdFNlc3Npb25zUmVzcG9uc2USMgoIc2Vzc2lvbnMYASADKAsyIC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIpsCChJHZXRTZXNzaW9uUmVzcG9uc2USMQoHc2Vzc2lvbhgBIAEoCzIgLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb24SMAoHd2luZG93cxgCIAMoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLldpbmRvdxIwCgVwYWdlcxgDIAMoCzIhLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlBhZ2VWaWV3EjUKB21hcmtlcnMYBCADKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbhI3Cg1tYXNrZWRfY291bnRzGAUgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5NYXNrZWRDb3VudCI/CgtNYXNrZWRDb3VudBIMCgRydWxlGAEgASgJEhMKC2ZpZWxkX2NsYXNzGAIgASgJEg0KBWNvdW50GAMgASgDIoECChRSZXBsYXlTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEjAKC2Zyb21fb2Zmc2V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASLwoJZnJvbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEjMKBmN1cnNvchgEIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5Q3Vyc29ySAASDgoGZm9sbG93GAUgASgIEhEKCXdpbmRvd19pZBgGIAEoCRISCgpmb3JfZXhwb3J0GAcgASgIQgYKBGZyb20iRgoMUmVwbGF5Q3Vyc29yEjYKCXBvc2l0aW9ucxgBIAMoCzIjLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2luZG93UG9zaXRpb24iMAoOV2luZG93UG9zaXRpb24SEQoJd2luZG93X2lkGAEgASgJEgsKA3NlcRgCIAEoAyLxAQoVUmVwbGF5U2Vzc2lvblJlc3BvbnNlEjMKBmhlYWRlchgBIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5SGVhZGVySAASNQoFY2h1bmsYAiABKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TdG9yZWRDaHVua0gAEjIKCWxpdmVfZWRnZRgDIAEoCzIdLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGl2ZUVkZ2VIABItCgNlbmQYBCABKAsyHi5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlcGxheUVuZEgAQgkKB21lc3NhZ2UizgEKDFJlcGxheUhlYWRlchIxCgdzZXNzaW9uGAEgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbhIwCgd3aW5kb3dzGAIgAygLMh8uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuV2luZG93Ei0KCWZyb21fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2h1bmtfY291bnQYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoAyI7CghMaXZlRWRnZRIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQQoJUmVwbGF5RW5kEjQKBnJlYXNvbhgBIAEoDjIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5RW5kUmVhc29uIkoKFFdhdGNoU2Vzc2lvbnNSZXF1ZXN0EjIKBmZpbHRlchgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuU2Vzc2lvbkZpbHRlciLJAQoVV2F0Y2hTZXNzaW9uc1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uc1NuYXBzaG90SAASMgoGdXBzZXJ0GAIgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbkgAEjYKB3JlbW92YWwYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlNlc3Npb25SZW1vdmFsSABCCQoHbWVzc2FnZSJGChBTZXNzaW9uc1NuYXBzaG90EjIKCHNlc3Npb25zGAEgAygLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbiJcCg5TZXNzaW9uUmVtb3ZhbBISCgpzZXNzaW9uX2lkGAEgASgJEjYKBnN0YXR1cxgCIAEoDjImLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb25TdGF0dXMi5QMKEUdldEhlYXRtYXBSZXF1ZXN0EgwKBHBhZ2UYASABKAkSLgoEa2luZBgCIAEoDjIgLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcEtpbmQSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKDGRldmljZV90eXBlcxgFIAMoDjIjLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkRldmljZVR5cGUSNwoLYWN0b3JfdHlwZXMYBiADKA4yIi5hZnRlcmltYWdlLnJlY29yZGluZy52MS5BY3RvclR5cGUSGgoSbWluX3ZpZXdwb3J0X3dpZHRoGAcgASgFEhoKEm1heF92aWV3cG9ydF93aWR0aBgIIAEoBRISCgpyZXNvbHV0aW9uGAkgASgFEhIKCm1heF9wb2ludHMYCiABKAUSFgoJc21vb3RoaW5nGAsgASgBSACIAQESIQoUbm9ybWFsaXNlX3BlcmNlbnRpbGUYDCABKAFIAYgBAUIMCgpfc21vb3RoaW5nQhcKFV9ub3JtYWxpc2VfcGVyY2VudGlsZSKbAgoSR2V0SGVhdG1hcFJlc3BvbnNlEjEKBnBvaW50cxgBIAMoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcFBvaW50EhQKDHNhbXBsZV9jb3VudBgCIAEoAxIVCg1zZXNzaW9uX2NvdW50GAMgASgDEjAKCXBhZ2Vfc2l6ZRgEIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSLwoIdmlld3BvcnQYBSABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhIKCnJlc29sdXRpb24YBiABKAUSFwoPZXN0aW1hdGVkX2NvdW50GAcgASgDEhUKDWNsYW1wZWRfY291bnQYCCABKAMiqQEKEExpc3RQYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEAoIY29udGFpbnMYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl0KEUxpc3RQYWdlc1Jlc3BvbnNlEi8KBXBhZ2VzGAEgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5QYWdlU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijQEKF0xpc3RJbnRlcmFjdGlvbnNSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSNwoFa2luZHMYAiADKA4yKC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbktpbmQSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkibwoYTGlzdEludGVyYWN0aW9uc1Jlc3BvbnNlEjoKDGludGVyYWN0aW9ucxgBIAMoCzIkLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkludGVyYWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI+ChVEZWxldGVTZXNzaW9uc1JlcXVlc3QSEwoLc2Vzc2lvbl9pZHMYASADKAkSEAoIYWN0b3JfaWQYAiABKAkivQEKFkRlbGV0ZVNlc3Npb25zUmVzcG9uc2USFQoNc2Vzc2lvbl9jb3VudBgBIAEoAxITCgtjaHVua19jb3VudBgCIAEoAxIZChFpbnRlcmFjdGlvbl9jb3VudBgDIAEoAxIYChBzaGFyZV9saW5rX2NvdW50GAQgASgDEhEKCW5vdF9mb3VuZBgFIAMoCRIvCgtkZWxldGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijgIKF0xpc3RBY2Nlc3NFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIVCg1zaGFyZV9saW5rX2lkGAUgASgJEi4KCnN0YXJ0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgdhY3Rpb25zGAggAygOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5BY2Nlc3NBY3Rpb24ibAoYTGlzdEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChlSZWNvcmRBY2Nlc3NFdmVudHNSZXF1ZXN0EjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50IhwKGlJlY29yZEFjY2Vzc0V2ZW50c1Jlc3BvbnNlIhkKF0dldFByaXZhY3lQb2xpY3lSZXF1ZXN0IlYKGEdldFByaXZhY3lQb2xpY3lSZXNwb25zZRI6Cg5wcml2YWN5X3BvbGljeRgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeSqkAQoMUmVqZWN0UmVhc29uEh0KGVJFSkVDVF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUpFQ1RfUkVBU09OX0dBUBABEhsKF1JFSkVDVF9SRUFTT05fVE9PX0xBUkdFEAISIQodUkVKRUNUX1JFQVNPTl9JTlZBTElEX1BBWUxPQUQQAxIeChpSRUpFQ1RfUkVBU09OX0lOVkFMSURfVElNRRAEKt0BCgxTZXNzaW9uT3JkZXISHQoZU0VTU0lPTl9PUkRFUl9VTlNQRUNJRklFRBAAEh4KGlNFU1NJT05fT1JERVJfTkVXRVNUX0ZJUlNUEAESHgoaU0VTU0lPTl9PUkRFUl9PTERFU1RfRklSU1QQAhIfChtTRVNTSU9OX09SREVSX0xPTkdFU1RfRklSU1QQAxIjCh9TRVNTSU9OX09SREVSX01PU1RfRVJST1JTX0ZJUlNUEAQSKAokU0VTU0lPTl9PUkRFUl9NT1NUX1JBR0VfQ0xJQ0tTX0ZJUlNUEAUqmAEKD1JlcGxheUVuZFJlYXNvbhIhCh1SRVBMQVlfRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGlJFUExBWV9FTkRfUkVBU09OX0NPTVBMRVRFEAESIwofUkVQTEFZX0VORF9SRUFTT05fU0VTU0lPTl9FTkRFRBACEh0KGVJFUExBWV9FTkRfUkVBU09OX0RFTEVURUQQAzKCCgoMQXVkaXRTZXJ2aWNlEmoKDVJlY29yZFNlc3Npb24SKS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZFNlc3Npb25SZXF1ZXN0GiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRTZXNzaW9uUmVzcG9uc2UoATABEmMKDExpc3RTZXNzaW9ucxIoLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVxdWVzdBopLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USXQoKR2V0U2Vzc2lvbhImLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0U2Vzc2lvblJlcXVlc3QaJy5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFNlc3Npb25SZXNwb25zZRJoCg1SZXBsYXlTZXNzaW9uEikuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZXBsYXlTZXNzaW9uUmVxdWVzdBoqLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5U2Vzc2lvblJlc3BvbnNlMAESaAoNV2F0Y2hTZXNzaW9ucxIpLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2F0Y2hTZXNzaW9uc1JlcXVlc3QaKi5hZnRlcmltYWdlLmF1ZGl0LnYxLldhdGNoU2Vzc2lvbnNSZXNwb25zZTABEl0KCkdldEhlYXRtYXASJi5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldEhlYXRtYXBSZXF1ZXN0GicuYWZ0ZXJpbWFnZS5hdWRpdC52MS5HZXRIZWF0bWFwUmVzcG9uc2USWgoJTGlzdFBhZ2VzEiUuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0UGFnZXNSZXF1ZXN0GiYuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0UGFnZXNSZXNwb25zZRJvChBMaXN0SW50ZXJhY3Rpb25zEiwuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0SW50ZXJhY3Rpb25zUmVxdWVzdBotLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdEludGVyYWN0aW9uc1Jlc3BvbnNlEmkKDkRlbGV0ZVNlc3Npb25zEiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5EZWxldGVTZXNzaW9uc1JlcXVlc3QaKy5hZnRlcmltYWdlLmF1ZGl0LnYxLkRlbGV0ZVNlc3Npb25zUmVzcG9uc2USbwoQTGlzdEFjY2Vzc0V2ZW50cxIsLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdEFjY2Vzc0V2ZW50c1JlcXVlc3QaLS5hZnRlcmltYWdlLmF1ZGl0LnYxLkxpc3RBY2Nlc3NFdmVudHNSZXNwb25zZRJ1ChJSZWNvcmRBY2Nlc3NFdmVudHMSLi5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZEFjY2Vzc0V2ZW50c1JlcXVlc3QaLy5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEm8KEEdldFByaXZhY3lQb2xpY3kSLC5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFByaXZhY3lQb2xpY3lSZXF1ZXN0Gi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5HZXRQcml2YWN5UG9saWN5UmVzcG9uc2ViBnByb3RvMw", [file_afterimage_audit_v1_access_event, file_afterimage_audit_v1_heatmap, file_afterimage_audit_v1_privacy_policy, file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_chunk, file_afterimage_recording_v1_enums, file_afterimage_recording_v1_interaction, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * One message of a recorder.
+ * Request for `RecordSession`: one message of a recorder.
  *
  * @generated from message afterimage.audit.v1.RecordSessionRequest
  */
 export type RecordSessionRequest = Message<"afterimage.audit.v1.RecordSessionRequest"> & {
   /**
-   * Required. The first message is `start`, and there is one `start` only: anything else is
-   * FAILED_PRECONDITION.
+   * Required. The first message must be `start`, and no later one may be: otherwise the stream ends
+   * with FAILED_PRECONDITION.
    *
    * @generated from oneof afterimage.audit.v1.RecordSessionRequest.message
    */
   message: {
     /**
-     * Names the session and the window.
+     * Start of the stream: identifies the session and the window.
      *
      * @generated from field: afterimage.audit.v1.RecordingStart start = 1;
      */
@@ -54,7 +54,7 @@ export type RecordSessionRequest = Message<"afterimage.audit.v1.RecordSessionReq
     case: "start";
   } | {
     /**
-     * Carries events.
+     * Chunk of events.
      *
      * @generated from field: afterimage.recording.v1.Chunk chunk = 2;
      */
@@ -62,7 +62,7 @@ export type RecordSessionRequest = Message<"afterimage.audit.v1.RecordSessionReq
     case: "chunk";
   } | {
     /**
-     * Says that the window has ended; the server answers the last ack and closes the stream with OK.
+     * End of the window. The server sends the last ack and closes the stream with OK.
      *
      * @generated from field: afterimage.audit.v1.RecordingEnd end = 3;
      */
@@ -79,116 +79,119 @@ export const RecordSessionRequestSchema: GenMessage<RecordSessionRequest> = /*@_
   messageDesc(file_afterimage_audit_v1_audit_service, 0);
 
 /**
- * Names the session and the window that a stream records.
+ * Session and window that a stream records.
  *
  * @generated from message afterimage.audit.v1.RecordingStart
  */
 export type RecordingStart = Message<"afterimage.audit.v1.RecordingStart"> & {
   /**
-   * Required. UUIDv7 made by the recorder, the time in it being the session's start. More than a day
-   * ahead of the server's clock, or older than the project's retention: INVALID_ARGUMENT (unless
-   * `imported`).
+   * Required. UUIDv7 generated by the recorder. The time in it is the session's start. Unless
+   * `imported` is set, returns INVALID_ARGUMENT if that time is more than one day ahead of the
+   * server's clock or older than the project's retention.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Required. UUID of the window (browser tab), made by the recorder.
+   * Required. UUID of the window (browser tab), generated by the recorder.
    *
    * @generated from field: string window_id = 2;
    */
   windowId: string;
 
   /**
-   * Optional. Name of the recorder, at most 64 characters (longer: INVALID_ARGUMENT).
+   * Optional. Name of the recorder. At most 64 characters; returns INVALID_ARGUMENT if it is
+   * longer.
    *
    * @generated from field: string recorder_name = 3;
    */
   recorderName: string;
 
   /**
-   * Optional. Version of the recorder, at most 64 characters (longer: INVALID_ARGUMENT).
+   * Optional. Version of the recorder. At most 64 characters; returns INVALID_ARGUMENT if it is
+   * longer.
    *
    * @generated from field: string recorder_version = 4;
    */
   recorderVersion: string;
 
   /**
-   * Optional. The visitor in the recorded site's own terms, at most 256 characters (longer:
-   * INVALID_ARGUMENT).
+   * Optional. Id of the visitor, assigned by the recorded site. At most 256 characters; returns
+   * INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string actor_id = 5;
    */
   actorId: string;
 
   /**
-   * Optional. Default: ANONYMOUS, or USER where `actor_id` is given.
+   * Optional. Kind of actor. Default: USER if `actor_id` is set, else ANONYMOUS.
    *
    * @generated from field: afterimage.recording.v1.ActorType actor_type = 6;
    */
   actorType: ActorType;
 
   /**
-   * Optional. Default: derived from `user_agent`.
+   * Optional. Kind of device. Default: derived from `user_agent`.
    *
    * @generated from field: afterimage.recording.v1.DeviceType device_type = 7;
    */
   deviceType: DeviceType;
 
   /**
-   * Optional. At most 1,024 characters (longer: cut). Default: none.
+   * Optional. User agent string of the browser. Truncated to 1,024 characters.
    *
    * @generated from field: string user_agent = 8;
    */
   userAgent: string;
 
   /**
-   * Optional. Viewport at the start.
+   * Optional. Size of the viewport at the start.
    *
    * @generated from field: afterimage.recording.v1.Size viewport = 9;
    */
   viewport?: Size | undefined;
 
   /**
-   * Optional. Screen at the start.
+   * Optional. Size of the screen at the start.
    *
    * @generated from field: afterimage.recording.v1.Size screen = 10;
    */
   screen?: Size | undefined;
 
   /**
-   * Optional. BCP 47 language tag, at most 35 characters (longer: INVALID_ARGUMENT).
+   * Optional. BCP 47 language tag. At most 35 characters; returns INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string language = 11;
    */
   language: string;
 
   /**
-   * Optional. URL of the first page, at most 2,048 characters (longer: cut).
+   * Optional. URL of the first page. Truncated to 2,048 characters.
    *
    * @generated from field: string first_url = 12;
    */
   firstUrl: string;
 
   /**
-   * Optional. At most 32 entries, keys of 1 to 64 characters, values of at most 256 characters
-   * (more or longer: INVALID_ARGUMENT).
+   * Optional. Tags of the session: at most 32 entries with keys of 1 to 64 characters and values of
+   * at most 256 characters. Returns INVALID_ARGUMENT if a limit is exceeded.
    *
    * @generated from field: map<string, string> tags = 13;
    */
   tags: { [key: string]: string };
 
   /**
-   * Optional. The session was recorded earlier, elsewhere: its times may be of any age. Needs the
-   * scope admin, else PERMISSION_DENIED.
+   * Optional. Whether the session was recorded earlier by another system, and its times may be of
+   * any age. Returns PERMISSION_DENIED without the scope `admin`.
    *
    * @generated from field: bool imported = 14;
    */
   imported: boolean;
 
   /**
-   * Optional. The recorder's clock when it sent this, so that `ready` shows its skew.
+   * Optional. The recorder's clock when it sent this message. `ready` has the server's clock, which
+   * shows the skew.
    *
    * @generated from field: google.protobuf.Timestamp client_time = 15;
    */
@@ -203,14 +206,14 @@ export const RecordingStartSchema: GenMessage<RecordingStart> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 1);
 
 /**
- * Says that a window has ended.
+ * End of a window.
  *
  * @generated from message afterimage.audit.v1.RecordingEnd
  */
 export type RecordingEnd = Message<"afterimage.audit.v1.RecordingEnd"> & {
   /**
-   * Optional. Seq of the last chunk sent; when given and not stored, the stream ends with
-   * FAILED_PRECONDITION and the window stays open. 0: not told.
+   * Optional. Seq of the last chunk sent. If that chunk is not stored, the stream ends with
+   * FAILED_PRECONDITION and the window stays open. 0 means unknown: there is no check.
    *
    * @generated from field: int64 last_seq = 1;
    */
@@ -225,19 +228,19 @@ export const RecordingEndSchema: GenMessage<RecordingEnd> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 2);
 
 /**
- * One message to a recorder.
+ * Response for `RecordSession`: one message to a recorder.
  *
  * @generated from message afterimage.audit.v1.RecordSessionResponse
  */
 export type RecordSessionResponse = Message<"afterimage.audit.v1.RecordSessionResponse"> & {
   /**
-   * Output only. Which message this is.
+   * Output only. The message.
    *
    * @generated from oneof afterimage.audit.v1.RecordSessionResponse.message
    */
   message: {
     /**
-     * Answers `start`.
+     * Answer to `start`.
      *
      * @generated from field: afterimage.audit.v1.RecordingReady ready = 1;
      */
@@ -245,7 +248,7 @@ export type RecordSessionResponse = Message<"afterimage.audit.v1.RecordSessionRe
     case: "ready";
   } | {
     /**
-     * Says what is durable.
+     * Acknowledgement of durable chunks.
      *
      * @generated from field: afterimage.audit.v1.RecordingAck ack = 2;
      */
@@ -253,7 +256,7 @@ export type RecordSessionResponse = Message<"afterimage.audit.v1.RecordSessionRe
     case: "ack";
   } | {
     /**
-     * Asks the recorder to do something.
+     * Command to the recorder.
      *
      * @generated from field: afterimage.audit.v1.RecorderCommand command = 3;
      */
@@ -261,7 +264,7 @@ export type RecordSessionResponse = Message<"afterimage.audit.v1.RecordSessionRe
     case: "command";
   } | {
     /**
-     * Says that a chunk was not stored, and why.
+     * Rejection of a chunk, with the reason.
      *
      * @generated from field: afterimage.audit.v1.ChunkRejected rejected = 4;
      */
@@ -278,34 +281,34 @@ export const RecordSessionResponseSchema: GenMessage<RecordSessionResponse> = /*
   messageDesc(file_afterimage_audit_v1_audit_service, 3);
 
 /**
- * Answers `start`.
+ * Answer to `start`.
  *
  * @generated from message afterimage.audit.v1.RecordingReady
  */
 export type RecordingReady = Message<"afterimage.audit.v1.RecordingReady"> & {
   /**
-   * Output only. Seq of the chunk that the server wants next; lower ones are stored.
+   * Output only. Seq of the next expected chunk. All chunks with a lower seq are stored.
    *
    * @generated from field: int64 next_seq = 1;
    */
   nextSeq: bigint;
 
   /**
-   * Output only. The policy that the recorder applies before anything leaves the page.
+   * Output only. Privacy policy that the recorder applies before events leave the page.
    *
    * @generated from field: afterimage.audit.v1.PrivacyPolicy privacy_policy = 2;
    */
   privacyPolicy?: PrivacyPolicy | undefined;
 
   /**
-   * Output only. What the server accepts.
+   * Output only. Limits on the recorder's messages.
    *
    * @generated from field: afterimage.audit.v1.RecorderLimits limits = 3;
    */
   limits?: RecorderLimits | undefined;
 
   /**
-   * Output only. The server's clock.
+   * Output only. Current time, by the server's clock.
    *
    * @generated from field: google.protobuf.Timestamp server_time = 4;
    */
@@ -320,36 +323,37 @@ export const RecordingReadySchema: GenMessage<RecordingReady> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 4);
 
 /**
- * What the server accepts from one recorder.
+ * Limits on the messages of one recorder.
  *
  * @generated from message afterimage.audit.v1.RecorderLimits
  */
 export type RecorderLimits = Message<"afterimage.audit.v1.RecorderLimits"> & {
   /**
-   * Output only. Most bytes of one payload as sent. Default 4 MiB; more is rejected with TOO_LARGE.
+   * Output only. Maximum size of one payload as sent, in bytes. Default: 4 MiB. Larger payloads are
+   * rejected with TOO_LARGE.
    *
    * @generated from field: int64 max_chunk_bytes = 1;
    */
   maxChunkBytes: bigint;
 
   /**
-   * Output only. Most bytes of one payload when inflated. Default 64 MiB; more is rejected with
-   * TOO_LARGE.
+   * Output only. Maximum size of one payload when inflated, in bytes. Default: 64 MiB. Larger
+   * payloads are rejected with TOO_LARGE.
    *
    * @generated from field: int64 max_inflated_bytes = 2;
    */
   maxInflatedBytes: bigint;
 
   /**
-   * Output only. Most bytes of payloads sent and not yet acknowledged. Default 8 MiB; at that point
-   * the server stops reading the stream.
+   * Output only. Maximum size of all payloads sent and not yet acknowledged, in bytes. Default: 8
+   * MiB. At the maximum, the server stops reading the stream.
    *
    * @generated from field: int64 max_unacked_bytes = 3;
    */
   maxUnackedBytes: bigint;
 
   /**
-   * Output only. How long a recorder gathers events before it sends a chunk. Default 2 s.
+   * Output only. Time for which a recorder collects events before it sends a chunk. Default: 2 s.
    *
    * @generated from field: google.protobuf.Duration flush_interval = 4;
    */
@@ -364,13 +368,14 @@ export const RecorderLimitsSchema: GenMessage<RecorderLimits> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 5);
 
 /**
- * Says what is durable.
+ * Acknowledgement of durable chunks.
  *
  * @generated from message afterimage.audit.v1.RecordingAck
  */
 export type RecordingAck = Message<"afterimage.audit.v1.RecordingAck"> & {
   /**
-   * Output only. This chunk and all before it are stored, and stay stored if the server dies now.
+   * Output only. Seq of the last durable chunk. This chunk and all chunks before it are stored and
+   * survive a crash of the server.
    *
    * @generated from field: int64 through_seq = 1;
    */
@@ -385,19 +390,20 @@ export const RecordingAckSchema: GenMessage<RecordingAck> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 6);
 
 /**
- * Asks a recorder to do something.
+ * Command to a recorder.
  *
  * @generated from message afterimage.audit.v1.RecorderCommand
  */
 export type RecorderCommand = Message<"afterimage.audit.v1.RecorderCommand"> & {
   /**
-   * Output only. What to do.
+   * Output only. The command.
    *
    * @generated from oneof afterimage.audit.v1.RecorderCommand.command
    */
   command: {
     /**
-     * Gather events for this long from now on (shorter while somebody watches).
+     * Sets the time for which the recorder collects events before it sends a chunk. Shorter while
+     * the session is watched live.
      *
      * @generated from field: google.protobuf.Duration flush_interval = 1;
      */
@@ -405,7 +411,7 @@ export type RecorderCommand = Message<"afterimage.audit.v1.RecorderCommand"> & {
     case: "flushInterval";
   } | {
     /**
-     * Take a full snapshot now: somebody has begun to watch.
+     * Requests an immediate full snapshot, because a viewer has started to watch.
      *
      * @generated from field: afterimage.audit.v1.TakeFullSnapshot take_full_snapshot = 2;
      */
@@ -413,7 +419,7 @@ export type RecorderCommand = Message<"afterimage.audit.v1.RecorderCommand"> & {
     case: "takeFullSnapshot";
   } | {
     /**
-     * Stop recording and do not reconnect.
+     * Stops the recording. The recorder must not reconnect.
      *
      * @generated from field: afterimage.audit.v1.StopRecording stop = 3;
      */
@@ -430,7 +436,7 @@ export const RecorderCommandSchema: GenMessage<RecorderCommand> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 7);
 
 /**
- * Asks for a full snapshot.
+ * Command to take a full snapshot.
  *
  * @generated from message afterimage.audit.v1.TakeFullSnapshot
  */
@@ -445,13 +451,13 @@ export const TakeFullSnapshotSchema: GenMessage<TakeFullSnapshot> = /*@__PURE__*
   messageDesc(file_afterimage_audit_v1_audit_service, 8);
 
 /**
- * Asks a recorder to stop.
+ * Command to stop recording.
  *
  * @generated from message afterimage.audit.v1.StopRecording
  */
 export type StopRecording = Message<"afterimage.audit.v1.StopRecording"> & {
   /**
-   * Output only. Why, in words.
+   * Output only. Human-readable reason.
    *
    * @generated from field: string reason = 1;
    */
@@ -466,43 +472,44 @@ export const StopRecordingSchema: GenMessage<StopRecording> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 9);
 
 /**
- * Says that a chunk was not stored. The stream stays open: the recorder sends something else for
- * `expected_seq` (the chunk split, without the bad event, or an event that says what was dropped).
- * After 100 rejections in a row, or 10,000 gaps, the stream ends with INVALID_ARGUMENT.
+ * Rejection of a chunk, which is not stored. The stream stays open: the recorder sends a
+ * replacement for `expected_seq` (the split chunk, the chunk without the bad event, or an event
+ * that reports the dropped ones). After more than 100 consecutive rejections, or 10,000 consecutive
+ * gaps, the stream ends with INVALID_ARGUMENT.
  *
  * @generated from message afterimage.audit.v1.ChunkRejected
  */
 export type ChunkRejected = Message<"afterimage.audit.v1.ChunkRejected"> & {
   /**
-   * Output only. Seq of the chunk.
+   * Output only. Seq of the rejected chunk.
    *
    * @generated from field: int64 seq = 1;
    */
   seq: bigint;
 
   /**
-   * Output only. Why.
+   * Output only. Reason for the rejection.
    *
    * @generated from field: afterimage.audit.v1.RejectReason reason = 2;
    */
   reason: RejectReason;
 
   /**
-   * Output only. One sentence that names the field and the limit.
+   * Output only. Description of the problem, with the field and the limit.
    *
    * @generated from field: string message = 3;
    */
   message: string;
 
   /**
-   * Output only. Seq of the chunk that the server wants next.
+   * Output only. Seq of the next expected chunk.
    *
    * @generated from field: int64 expected_seq = 4;
    */
   expectedSeq: bigint;
 
   /**
-   * Output only. The gRPC status code of the problem, such as 3 for INVALID_ARGUMENT.
+   * Output only. gRPC status code of the problem, such as 3 for INVALID_ARGUMENT.
    *
    * @generated from field: int32 code = 5;
    */
@@ -517,36 +524,36 @@ export const ChunkRejectedSchema: GenMessage<ChunkRejected> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 10);
 
 /**
- * Asks for a page of sessions.
+ * Request for `ListSessions`.
  *
  * @generated from message afterimage.audit.v1.ListSessionsRequest
  */
 export type ListSessionsRequest = Message<"afterimage.audit.v1.ListSessionsRequest"> & {
   /**
-   * Optional. At most this many sessions: 0 gives 50, over 500 gives 500, negative is
-   * INVALID_ARGUMENT.
+   * Optional. Maximum number of sessions to return. 0 means 50; values above 500 are reduced to
+   * 500. Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. `next_page_token` of the page before. One that was given for another filter or order
-   * is INVALID_ARGUMENT.
+   * Optional. `next_page_token` of a previous `ListSessions` call. Returns INVALID_ARGUMENT if
+   * `filter` or `order` differs from that call.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Which sessions; all by default.
+   * Optional. Filter for the sessions. Default: all sessions.
    *
    * @generated from field: afterimage.audit.v1.SessionFilter filter = 3;
    */
   filter?: SessionFilter | undefined;
 
   /**
-   * Optional. In which order.
+   * Optional. Order of the sessions.
    *
    * @generated from field: afterimage.audit.v1.SessionOrder order = 4;
    */
@@ -561,20 +568,20 @@ export const ListSessionsRequestSchema: GenMessage<ListSessionsRequest> = /*@__P
   messageDesc(file_afterimage_audit_v1_audit_service, 11);
 
 /**
- * A page of sessions.
+ * Response for `ListSessions`.
  *
  * @generated from message afterimage.audit.v1.ListSessionsResponse
  */
 export type ListSessionsResponse = Message<"afterimage.audit.v1.ListSessionsResponse"> & {
   /**
-   * Output only. The sessions. Fewer than `page_size` does not mean that it is the last page.
+   * Output only. The sessions. May have fewer than `page_size` entries even before the last page.
    *
    * @generated from field: repeated afterimage.recording.v1.Session sessions = 1;
    */
   sessions: Session[];
 
   /**
-   * Output only. Token of the next page; empty: there is none.
+   * Output only. Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -589,13 +596,14 @@ export const ListSessionsResponseSchema: GenMessage<ListSessionsResponse> = /*@_
   messageDesc(file_afterimage_audit_v1_audit_service, 12);
 
 /**
- * Asks for one session.
+ * Request for `GetSession`.
  *
  * @generated from message afterimage.audit.v1.GetSessionRequest
  */
 export type GetSessionRequest = Message<"afterimage.audit.v1.GetSessionRequest"> & {
   /**
-   * Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND.
+   * Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+   * is unknown.
    *
    * @generated from field: string session_id = 1;
    */
@@ -610,7 +618,7 @@ export const GetSessionRequestSchema: GenMessage<GetSessionRequest> = /*@__PURE_
   messageDesc(file_afterimage_audit_v1_audit_service, 13);
 
 /**
- * One session.
+ * Response for `GetSession`.
  *
  * @generated from message afterimage.audit.v1.GetSessionResponse
  */
@@ -623,30 +631,30 @@ export type GetSessionResponse = Message<"afterimage.audit.v1.GetSessionResponse
   session?: Session | undefined;
 
   /**
-   * Output only. Its windows, in the order in which they were opened.
+   * Output only. The session's windows, in the order in which they were opened.
    *
    * @generated from field: repeated afterimage.recording.v1.Window windows = 2;
    */
   windows: Window[];
 
   /**
-   * Output only. Its page views in the order of time, at most 1,000.
+   * Output only. The session's page views in chronological order, at most 1,000.
    *
    * @generated from field: repeated afterimage.recording.v1.PageView pages = 3;
    */
   pages: PageView[];
 
   /**
-   * Output only. Marks for a timeline (errors, rage clicks, dead clicks ...) in the order of time, at
-   * most 1,000; `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
+   * Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+   * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
    *
    * @generated from field: repeated afterimage.recording.v1.Interaction markers = 4;
    */
   markers: Interaction[];
 
   /**
-   * Output only. What the server's masking caught, that is what the browser let through, by rule and
-   * class of field.
+   * Output only. Number of values that the server masked because the browser had not, by rule and
+   * field class.
    *
    * @generated from field: repeated afterimage.audit.v1.MaskedCount masked_counts = 5;
    */
@@ -661,7 +669,7 @@ export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PUR
   messageDesc(file_afterimage_audit_v1_audit_service, 14);
 
 /**
- * How often one masking rule applied in one class of field.
+ * Number of values that one rule masked in one field class.
  *
  * @generated from message afterimage.audit.v1.MaskedCount
  */
@@ -674,14 +682,15 @@ export type MaskedCount = Message<"afterimage.audit.v1.MaskedCount"> & {
   rule: string;
 
   /**
-   * Output only. Class of field, such as "node_text", "input_text", "console", "network_body".
+   * Output only. Field class: "text", "attribute", "style", "input", "url", "console", "network",
+   * "plugin", "canvas", "font", "custom" or "asset".
    *
    * @generated from field: string field_class = 2;
    */
   fieldClass: string;
 
   /**
-   * Output only. How often.
+   * Output only. Number of masked values.
    *
    * @generated from field: int64 count = 3;
    */
@@ -696,27 +705,29 @@ export const MaskedCountSchema: GenMessage<MaskedCount> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 15);
 
 /**
- * Asks for a replay.
+ * Request for `ReplaySession`.
  *
  * @generated from message afterimage.audit.v1.ReplaySessionRequest
  */
 export type ReplaySessionRequest = Message<"afterimage.audit.v1.ReplaySessionRequest"> & {
   /**
-   * Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND.
+   * Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+   * is unknown.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Optional. Where to begin; the session's start by default.
+   * Optional. Start of the replay. Default: the session's start.
    *
    * @generated from oneof afterimage.audit.v1.ReplaySessionRequest.from
    */
   from: {
     /**
-     * Begins so far into the session: with the last full snapshot at or before that moment. Negative
-     * is INVALID_ARGUMENT; past the end gives what is needed to show the last moment.
+     * Time since the session's start. The replay starts with the last full snapshot at or before
+     * this time. After the session's end, the replay has the chunks that are needed to show its
+     * last moment. Returns INVALID_ARGUMENT if it is negative.
      *
      * @generated from field: google.protobuf.Duration from_offset = 2;
      */
@@ -724,7 +735,7 @@ export type ReplaySessionRequest = Message<"afterimage.audit.v1.ReplaySessionReq
     case: "fromOffset";
   } | {
     /**
-     * Begins at this time, in the same way.
+     * Absolute time, with the same semantics as `from_offset`.
      *
      * @generated from field: google.protobuf.Timestamp from_time = 3;
      */
@@ -732,7 +743,7 @@ export type ReplaySessionRequest = Message<"afterimage.audit.v1.ReplaySessionReq
     case: "fromTime";
   } | {
     /**
-     * Goes on after what was received already.
+     * Position after the chunks that were already received.
      *
      * @generated from field: afterimage.audit.v1.ReplayCursor cursor = 4;
      */
@@ -741,21 +752,22 @@ export type ReplaySessionRequest = Message<"afterimage.audit.v1.ReplaySessionReq
   } | { case: undefined; value?: undefined };
 
   /**
-   * Optional. Goes on with live chunks after the stored ones, until the session ends.
+   * Optional. Whether live chunks follow the stored ones until the session ends.
    *
    * @generated from field: bool follow = 5;
    */
   follow: boolean;
 
   /**
-   * Optional. Only this window; all by default. Unknown: NOT_FOUND.
+   * Optional. Id of the only window to replay. Default: all windows. Returns NOT_FOUND if it is
+   * unknown.
    *
    * @generated from field: string window_id = 6;
    */
   windowId: string;
 
   /**
-   * Optional. Says that the chunks will be kept: the access trail has it as EXPORT.
+   * Optional. Whether the caller keeps the chunks: the access trail then lists the action EXPORT.
    *
    * @generated from field: bool for_export = 7;
    */
@@ -770,14 +782,14 @@ export const ReplaySessionRequestSchema: GenMessage<ReplaySessionRequest> = /*@_
   messageDesc(file_afterimage_audit_v1_audit_service, 16);
 
 /**
- * How far a viewer has received a session.
+ * Position of a viewer in a session.
  *
  * @generated from message afterimage.audit.v1.ReplayCursor
  */
 export type ReplayCursor = Message<"afterimage.audit.v1.ReplayCursor"> & {
   /**
-   * Optional. One entry for each window received from; windows that are not named begin at their
-   * first chunk. At most 1,000.
+   * Optional. Positions in the windows. Windows without an entry start at their first chunk. At
+   * most 1,000 entries; returns INVALID_ARGUMENT if there are more.
    *
    * @generated from field: repeated afterimage.audit.v1.WindowPosition positions = 1;
    */
@@ -792,20 +804,21 @@ export const ReplayCursorSchema: GenMessage<ReplayCursor> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 17);
 
 /**
- * How far a viewer has received a window.
+ * Position of a viewer in a window.
  *
  * @generated from message afterimage.audit.v1.WindowPosition
  */
 export type WindowPosition = Message<"afterimage.audit.v1.WindowPosition"> & {
   /**
-   * Required. The window.
+   * Required. Id of the window.
    *
    * @generated from field: string window_id = 1;
    */
   windowId: string;
 
   /**
-   * Required. The last seq received; 0: none yet.
+   * Required. Seq of the last chunk received. 0 before the first chunk. Returns INVALID_ARGUMENT if
+   * it is negative.
    *
    * @generated from field: int64 seq = 2;
    */
@@ -820,19 +833,19 @@ export const WindowPositionSchema: GenMessage<WindowPosition> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 18);
 
 /**
- * One message of a replay.
+ * Response for `ReplaySession`: one message of a replay.
  *
  * @generated from message afterimage.audit.v1.ReplaySessionResponse
  */
 export type ReplaySessionResponse = Message<"afterimage.audit.v1.ReplaySessionResponse"> & {
   /**
-   * Output only. Which message this is.
+   * Output only. The message.
    *
    * @generated from oneof afterimage.audit.v1.ReplaySessionResponse.message
    */
   message: {
     /**
-     * Comes first.
+     * Header. The first message.
      *
      * @generated from field: afterimage.audit.v1.ReplayHeader header = 1;
      */
@@ -840,7 +853,7 @@ export type ReplaySessionResponse = Message<"afterimage.audit.v1.ReplaySessionRe
     case: "header";
   } | {
     /**
-     * Carries events.
+     * Chunk of events.
      *
      * @generated from field: afterimage.recording.v1.StoredChunk chunk = 2;
      */
@@ -848,7 +861,7 @@ export type ReplaySessionResponse = Message<"afterimage.audit.v1.ReplaySessionRe
     case: "chunk";
   } | {
     /**
-     * Everything stored so far has been sent; what follows is live. Only with `follow`.
+     * Boundary between stored and live chunks. Sent only with `follow`.
      *
      * @generated from field: afterimage.audit.v1.LiveEdge live_edge = 3;
      */
@@ -856,7 +869,7 @@ export type ReplaySessionResponse = Message<"afterimage.audit.v1.ReplaySessionRe
     case: "liveEdge";
   } | {
     /**
-     * Comes last.
+     * End of the replay. The last message.
      *
      * @generated from field: afterimage.audit.v1.ReplayEnd end = 4;
      */
@@ -873,41 +886,41 @@ export const ReplaySessionResponseSchema: GenMessage<ReplaySessionResponse> = /*
   messageDesc(file_afterimage_audit_v1_audit_service, 19);
 
 /**
- * What a viewer needs to know before the first chunk.
+ * First message of a replay.
  *
  * @generated from message afterimage.audit.v1.ReplayHeader
  */
 export type ReplayHeader = Message<"afterimage.audit.v1.ReplayHeader"> & {
   /**
-   * Output only. The session as it was when the replay began.
+   * Output only. The session at the start of the replay.
    *
    * @generated from field: afterimage.recording.v1.Session session = 1;
    */
   session?: Session | undefined;
 
   /**
-   * Output only. Its windows.
+   * Output only. The session's windows.
    *
    * @generated from field: repeated afterimage.recording.v1.Window windows = 2;
    */
   windows: Window[];
 
   /**
-   * Output only. Where the replay really begins: the time of the first chunk that is sent.
+   * Output only. Actual start of the replay: the time of the first chunk sent.
    *
    * @generated from field: google.protobuf.Timestamp from_time = 3;
    */
   fromTime?: Timestamp | undefined;
 
   /**
-   * Output only. Number of stored chunks that will be sent before the live edge or the end.
+   * Output only. Number of stored chunks in the replay, before the live edge or the end.
    *
    * @generated from field: int64 chunk_count = 4;
    */
   chunkCount: bigint;
 
   /**
-   * Output only. Bytes of their payloads.
+   * Output only. Size of the payloads of these chunks in bytes.
    *
    * @generated from field: int64 payload_bytes = 5;
    */
@@ -922,13 +935,13 @@ export const ReplayHeaderSchema: GenMessage<ReplayHeader> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 20);
 
 /**
- * Everything stored so far has been sent.
+ * Boundary between stored and live chunks: all stored chunks have been sent.
  *
  * @generated from message afterimage.audit.v1.LiveEdge
  */
 export type LiveEdge = Message<"afterimage.audit.v1.LiveEdge"> & {
   /**
-   * Output only. The server's clock.
+   * Output only. Current time, by the server's clock.
    *
    * @generated from field: google.protobuf.Timestamp server_time = 1;
    */
@@ -943,13 +956,13 @@ export const LiveEdgeSchema: GenMessage<LiveEdge> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 21);
 
 /**
- * Comes last in a replay.
+ * Last message of a replay.
  *
  * @generated from message afterimage.audit.v1.ReplayEnd
  */
 export type ReplayEnd = Message<"afterimage.audit.v1.ReplayEnd"> & {
   /**
-   * Output only. Why.
+   * Output only. Reason for the end.
    *
    * @generated from field: afterimage.audit.v1.ReplayEndReason reason = 1;
    */
@@ -964,14 +977,14 @@ export const ReplayEndSchema: GenMessage<ReplayEnd> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 22);
 
 /**
- * Asks for the sessions that are live.
+ * Request for `WatchSessions`.
  *
  * @generated from message afterimage.audit.v1.WatchSessionsRequest
  */
 export type WatchSessionsRequest = Message<"afterimage.audit.v1.WatchSessionsRequest"> & {
   /**
-   * Optional. Which sessions; all that are live by default. `statuses` and the time range are
-   * ignored.
+   * Optional. Filter for the sessions. Default: all live sessions. `statuses` and the time range
+   * are ignored.
    *
    * @generated from field: afterimage.audit.v1.SessionFilter filter = 1;
    */
@@ -986,19 +999,19 @@ export const WatchSessionsRequestSchema: GenMessage<WatchSessionsRequest> = /*@_
   messageDesc(file_afterimage_audit_v1_audit_service, 23);
 
 /**
- * One message about live sessions.
+ * Response for `WatchSessions`: one message about live sessions.
  *
  * @generated from message afterimage.audit.v1.WatchSessionsResponse
  */
 export type WatchSessionsResponse = Message<"afterimage.audit.v1.WatchSessionsResponse"> & {
   /**
-   * Output only. Which message this is.
+   * Output only. The message.
    *
    * @generated from oneof afterimage.audit.v1.WatchSessionsResponse.message
    */
   message: {
     /**
-     * Comes first: all live sessions.
+     * All live sessions. The first message.
      *
      * @generated from field: afterimage.audit.v1.SessionsSnapshot snapshot = 1;
      */
@@ -1006,7 +1019,7 @@ export type WatchSessionsResponse = Message<"afterimage.audit.v1.WatchSessionsRe
     case: "snapshot";
   } | {
     /**
-     * A session that is new or has changed; at most once a second for each.
+     * Session that is new or has changed. Sent at most once per second and session.
      *
      * @generated from field: afterimage.recording.v1.Session upsert = 2;
      */
@@ -1014,7 +1027,7 @@ export type WatchSessionsResponse = Message<"afterimage.audit.v1.WatchSessionsRe
     case: "upsert";
   } | {
     /**
-     * A session that is live no longer.
+     * Session that is no longer live.
      *
      * @generated from field: afterimage.audit.v1.SessionRemoval removal = 3;
      */
@@ -1037,7 +1050,7 @@ export const WatchSessionsResponseSchema: GenMessage<WatchSessionsResponse> = /*
  */
 export type SessionsSnapshot = Message<"afterimage.audit.v1.SessionsSnapshot"> & {
   /**
-   * Output only. The sessions, newest first, at most 1,000.
+   * Output only. The live sessions, newest first, at most 1,000.
    *
    * @generated from field: repeated afterimage.recording.v1.Session sessions = 1;
    */
@@ -1052,20 +1065,20 @@ export const SessionsSnapshotSchema: GenMessage<SessionsSnapshot> = /*@__PURE__*
   messageDesc(file_afterimage_audit_v1_audit_service, 25);
 
 /**
- * A session that is live no longer.
+ * Session that is no longer live.
  *
  * @generated from message afterimage.audit.v1.SessionRemoval
  */
 export type SessionRemoval = Message<"afterimage.audit.v1.SessionRemoval"> & {
   /**
-   * Output only. The session.
+   * Output only. Id of the session.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Output only. What it is now: ENDED, TIMED_OUT, or UNSPECIFIED where it was deleted.
+   * Output only. New state: ENDED, TIMED_OUT, or UNSPECIFIED if the session was deleted.
    *
    * @generated from field: afterimage.recording.v1.SessionStatus status = 2;
    */
@@ -1080,95 +1093,99 @@ export const SessionRemovalSchema: GenMessage<SessionRemoval> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_audit_service, 26);
 
 /**
- * Asks for a heatmap.
+ * Request for `GetHeatmap`.
  *
  * @generated from message afterimage.audit.v1.GetHeatmapRequest
  */
 export type GetHeatmapRequest = Message<"afterimage.audit.v1.GetHeatmapRequest"> & {
   /**
-   * Required. Normalised URL of the page, as ListPages gives it; at most 2,048 characters.
+   * Required. Normalised URL of the page, as returned by `ListPages`. At most 2,048 characters;
+   * returns INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string page = 1;
    */
   page: string;
 
   /**
-   * Required. What to count. UNSPECIFIED is INVALID_ARGUMENT.
+   * Required. Interaction to count. Returns INVALID_ARGUMENT if it is UNSPECIFIED.
    *
    * @generated from field: afterimage.audit.v1.HeatmapKind kind = 2;
    */
   kind: HeatmapKind;
 
   /**
-   * Optional. Only interactions at or after this time.
+   * Optional. Earliest time of an interaction, inclusive.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 3;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only interactions before this time; before `start_time` is INVALID_ARGUMENT.
+   * Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+   * `start_time`.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 4;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only these kinds of device; all by default.
+   * Optional. Kinds of device. Default: all kinds.
    *
    * @generated from field: repeated afterimage.recording.v1.DeviceType device_types = 5;
    */
   deviceTypes: DeviceType[];
 
   /**
-   * Optional. Only these kinds of actor; all by default.
+   * Optional. Kinds of actor. Default: all kinds.
    *
    * @generated from field: repeated afterimage.recording.v1.ActorType actor_types = 6;
    */
   actorTypes: ActorType[];
 
   /**
-   * Optional. Only viewports at least this wide, in CSS pixels; 0: no bound. Negative is
-   * INVALID_ARGUMENT.
+   * Optional. Minimum viewport width in CSS pixels, inclusive. 0 means no minimum. Returns
+   * INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 min_viewport_width = 7;
    */
   minViewportWidth: number;
 
   /**
-   * Optional. Only viewports at most this wide, in CSS pixels; 0: no bound. Below
-   * `min_viewport_width` is INVALID_ARGUMENT.
+   * Optional. Maximum viewport width in CSS pixels, inclusive. 0 means no maximum. Returns
+   * INVALID_ARGUMENT if it is below `min_viewport_width`.
    *
    * @generated from field: int32 max_viewport_width = 8;
    */
   maxViewportWidth: number;
 
   /**
-   * Optional. Cells along each axis, 10 to 400; 0 gives 100. Outside is INVALID_ARGUMENT.
+   * Optional. Number of cells along each axis, 10 to 400. 0 means 100. Returns INVALID_ARGUMENT if
+   * it is out of range.
    *
    * @generated from field: int32 resolution = 9;
    */
   resolution: number;
 
   /**
-   * Optional. At most this many points, the hottest: 0 gives 2,000, over 10,000 gives 10,000,
-   * negative is INVALID_ARGUMENT.
+   * Optional. Maximum number of points to return, hottest first. 0 means 2,000; values above 10,000
+   * are reduced to 10,000. Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 max_points = 10;
    */
   maxPoints: number;
 
   /**
-   * Optional. Standard deviation of the Gaussian smoothing, in cells, 0 to 10; unset gives 1; 0: no
-   * smoothing. Outside is INVALID_ARGUMENT.
+   * Optional. Standard deviation of the Gaussian smoothing in cells, 0 to 10. Default: 1. 0
+   * disables smoothing. Returns INVALID_ARGUMENT if it is out of range.
    *
    * @generated from field: optional double smoothing = 11;
    */
   smoothing?: number | undefined;
 
   /**
-   * Optional. The percentile of the cells' values that gets intensity 1, over 0 and up to 100; unset
-   * gives 99, 100 is the maximum. Outside is INVALID_ARGUMENT.
+   * Optional. Percentile of the cells' values that maps to intensity 1, above 0 and at most 100.
+   * Default: 99. 100 normalises by the largest value. Returns INVALID_ARGUMENT if it is out of
+   * range.
    *
    * @generated from field: optional double normalise_percentile = 12;
    */
@@ -1183,63 +1200,63 @@ export const GetHeatmapRequestSchema: GenMessage<GetHeatmapRequest> = /*@__PURE_
   messageDesc(file_afterimage_audit_v1_audit_service, 27);
 
 /**
- * A heatmap.
+ * Response for `GetHeatmap`.
  *
  * @generated from message afterimage.audit.v1.GetHeatmapResponse
  */
 export type GetHeatmapResponse = Message<"afterimage.audit.v1.GetHeatmapResponse"> & {
   /**
-   * Output only. The points, hottest first. No interactions: an empty list.
+   * Output only. The points, hottest first. Empty if there are no interactions.
    *
    * @generated from field: repeated afterimage.audit.v1.HeatmapPoint points = 1;
    */
   points: HeatmapPoint[];
 
   /**
-   * Output only. Interactions counted, before `max_points` (milliseconds for attention).
+   * Output only. Number of interactions, regardless of `max_points`. Milliseconds for ATTENTION.
    *
    * @generated from field: int64 sample_count = 2;
    */
   sampleCount: bigint;
 
   /**
-   * Output only. Sessions that they come from; of more than a million interactions an estimate,
-   * within about 1 %.
+   * Output only. Number of sessions with these interactions. For more than 1,000,000 interactions
+   * an estimate with an error of about 1 %.
    *
    * @generated from field: int64 session_count = 3;
    */
   sessionCount: bigint;
 
   /**
-   * Output only. The page's typical size in CSS pixels: the median of the samples.
+   * Output only. Typical size of the page in CSS pixels: the median of the samples.
    *
    * @generated from field: afterimage.recording.v1.Size page_size = 4;
    */
   pageSize?: Size | undefined;
 
   /**
-   * Output only. The viewport's typical size in CSS pixels: the median of the samples.
+   * Output only. Typical size of the viewport in CSS pixels: the median of the samples.
    *
    * @generated from field: afterimage.recording.v1.Size viewport = 5;
    */
   viewport?: Size | undefined;
 
   /**
-   * Output only. Cells along each axis.
+   * Output only. Number of cells along each axis.
    *
    * @generated from field: int32 resolution = 6;
    */
   resolution: number;
 
   /**
-   * Output only. Samples whose page size had to be guessed from the largest extent seen.
+   * Output only. Number of samples with a page size estimated from the largest extent seen.
    *
    * @generated from field: int64 estimated_count = 7;
    */
   estimatedCount: bigint;
 
   /**
-   * Output only. Samples that lay outside of the page and were moved to its edge.
+   * Output only. Number of samples outside the page, which were moved to its edge.
    *
    * @generated from field: int64 clamped_count = 8;
    */
@@ -1254,41 +1271,45 @@ export const GetHeatmapResponseSchema: GenMessage<GetHeatmapResponse> = /*@__PUR
   messageDesc(file_afterimage_audit_v1_audit_service, 28);
 
 /**
- * Asks for pages.
+ * Request for `ListPages`.
  *
  * @generated from message afterimage.audit.v1.ListPagesRequest
  */
 export type ListPagesRequest = Message<"afterimage.audit.v1.ListPagesRequest"> & {
   /**
-   * Optional. At most this many: 0 gives 50, over 500 gives 500, negative is INVALID_ARGUMENT.
+   * Optional. Maximum number of pages to return. 0 means 50; values above 500 are reduced to 500.
+   * Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. `next_page_token` of the page before, for the same other fields.
+   * Optional. `next_page_token` of a previous `ListPages` call. Returns INVALID_ARGUMENT if
+   * `contains` or the time range differs from that call.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Only pages whose normalised URL contains this, at most 256 characters.
+   * Optional. Substring of the normalised URL of a page. At most 256 characters; returns
+   * INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string contains = 3;
    */
   contains: string;
 
   /**
-   * Optional. Only interactions at or after this time.
+   * Optional. Earliest time of an interaction, inclusive.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 4;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only interactions before this time.
+   * Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+   * `start_time`.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 5;
    */
@@ -1303,20 +1324,20 @@ export const ListPagesRequestSchema: GenMessage<ListPagesRequest> = /*@__PURE__*
   messageDesc(file_afterimage_audit_v1_audit_service, 29);
 
 /**
- * Pages, most interactions first.
+ * Response for `ListPages`.
  *
  * @generated from message afterimage.audit.v1.ListPagesResponse
  */
 export type ListPagesResponse = Message<"afterimage.audit.v1.ListPagesResponse"> & {
   /**
-   * Output only. The pages.
+   * Output only. The pages, by number of interactions, highest first.
    *
    * @generated from field: repeated afterimage.audit.v1.PageSummary pages = 1;
    */
   pages: PageSummary[];
 
   /**
-   * Output only. Token of the next page; empty: there is none.
+   * Output only. Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1331,35 +1352,37 @@ export const ListPagesResponseSchema: GenMessage<ListPagesResponse> = /*@__PURE_
   messageDesc(file_afterimage_audit_v1_audit_service, 30);
 
 /**
- * Asks for a session's interactions.
+ * Request for `ListInteractions`.
  *
  * @generated from message afterimage.audit.v1.ListInteractionsRequest
  */
 export type ListInteractionsRequest = Message<"afterimage.audit.v1.ListInteractionsRequest"> & {
   /**
-   * Required. UUIDv7. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND.
+   * Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+   * is unknown.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Optional. Only these kinds; by default all but MOVE, SCROLL and ATTENTION.
+   * Optional. Kinds of interaction. Default: all except MOVE, SCROLL and ATTENTION.
    *
    * @generated from field: repeated afterimage.recording.v1.InteractionKind kinds = 2;
    */
   kinds: InteractionKind[];
 
   /**
-   * Optional. At most this many: 0 gives 1,000, over 10,000 gives 10,000, negative is
-   * INVALID_ARGUMENT.
+   * Optional. Maximum number of interactions to return. 0 means 1,000; values above 10,000 are
+   * reduced to 10,000. Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 page_size = 3;
    */
   pageSize: number;
 
   /**
-   * Optional. `next_page_token` of the page before, for the same other fields.
+   * Optional. `next_page_token` of a previous `ListInteractions` call. Returns INVALID_ARGUMENT if
+   * `session_id` or `kinds` differs from that call.
    *
    * @generated from field: string page_token = 4;
    */
@@ -1374,20 +1397,20 @@ export const ListInteractionsRequestSchema: GenMessage<ListInteractionsRequest> 
   messageDesc(file_afterimage_audit_v1_audit_service, 31);
 
 /**
- * A session's interactions.
+ * Response for `ListInteractions`.
  *
  * @generated from message afterimage.audit.v1.ListInteractionsResponse
  */
 export type ListInteractionsResponse = Message<"afterimage.audit.v1.ListInteractionsResponse"> & {
   /**
-   * Output only. The interactions in the order of time.
+   * Output only. The interactions in chronological order.
    *
    * @generated from field: repeated afterimage.recording.v1.Interaction interactions = 1;
    */
   interactions: Interaction[];
 
   /**
-   * Output only. Token of the next page; empty: there is none.
+   * Output only. Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1402,21 +1425,22 @@ export const ListInteractionsResponseSchema: GenMessage<ListInteractionsResponse
   messageDesc(file_afterimage_audit_v1_audit_service, 32);
 
 /**
- * Asks to delete sessions.
+ * Request for `DeleteSessions`.
  *
  * @generated from message afterimage.audit.v1.DeleteSessionsRequest
  */
 export type DeleteSessionsRequest = Message<"afterimage.audit.v1.DeleteSessionsRequest"> & {
   /**
-   * Optional. These sessions, at most 1,000. Those that do not exist are counted in `not_found`.
+   * Optional. Ids of the sessions. Unknown sessions are returned in `not_found`. At most 1,000;
+   * returns INVALID_ARGUMENT if there are more.
    *
    * @generated from field: repeated string session_ids = 1;
    */
   sessionIds: string[];
 
   /**
-   * Optional. All sessions of this actor. Either this or `session_ids` is required; both together
-   * are INVALID_ARGUMENT.
+   * Optional. Id of an actor. All sessions of this actor are deleted. Returns INVALID_ARGUMENT
+   * unless exactly one of `session_ids` and `actor_id` is given.
    *
    * @generated from field: string actor_id = 2;
    */
@@ -1431,48 +1455,48 @@ export const DeleteSessionsRequestSchema: GenMessage<DeleteSessionsRequest> = /*
   messageDesc(file_afterimage_audit_v1_audit_service, 33);
 
 /**
- * What was deleted.
+ * Response for `DeleteSessions`.
  *
  * @generated from message afterimage.audit.v1.DeleteSessionsResponse
  */
 export type DeleteSessionsResponse = Message<"afterimage.audit.v1.DeleteSessionsResponse"> & {
   /**
-   * Output only. Sessions deleted.
+   * Output only. Number of deleted sessions.
    *
    * @generated from field: int64 session_count = 1;
    */
   sessionCount: bigint;
 
   /**
-   * Output only. Chunks deleted.
+   * Output only. Number of deleted chunks.
    *
    * @generated from field: int64 chunk_count = 2;
    */
   chunkCount: bigint;
 
   /**
-   * Output only. Interactions deleted.
+   * Output only. Number of deleted interactions.
    *
    * @generated from field: int64 interaction_count = 3;
    */
   interactionCount: bigint;
 
   /**
-   * Output only. Share links ended.
+   * Output only. Number of revoked share links.
    *
    * @generated from field: int64 share_link_count = 4;
    */
   shareLinkCount: bigint;
 
   /**
-   * Output only. Session ids that were asked for and do not exist.
+   * Output only. Requested session ids that do not exist.
    *
    * @generated from field: repeated string not_found = 5;
    */
   notFound: string[];
 
   /**
-   * Output only. When it was done.
+   * Output only. Time of the deletion.
    *
    * @generated from field: google.protobuf.Timestamp delete_time = 6;
    */
@@ -1487,62 +1511,65 @@ export const DeleteSessionsResponseSchema: GenMessage<DeleteSessionsResponse> = 
   messageDesc(file_afterimage_audit_v1_audit_service, 34);
 
 /**
- * Asks for access events.
+ * Request for `ListAccessEvents`.
  *
  * @generated from message afterimage.audit.v1.ListAccessEventsRequest
  */
 export type ListAccessEventsRequest = Message<"afterimage.audit.v1.ListAccessEventsRequest"> & {
   /**
-   * Optional. At most this many: 0 gives 100, over 1,000 gives 1,000, negative is INVALID_ARGUMENT.
+   * Optional. Maximum number of events to return. 0 means 100; values above 1,000 are reduced to
+   * 1,000. Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. `next_page_token` of the page before, for the same other fields.
+   * Optional. `next_page_token` of a previous `ListAccessEvents` call. Returns INVALID_ARGUMENT if
+   * a filter differs from that call.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Only this session.
+   * Optional. Id of the accessed session. Returns INVALID_ARGUMENT if it is malformed.
    *
    * @generated from field: string session_id = 3;
    */
   sessionId: string;
 
   /**
-   * Optional. Only this subject (the `sub` of a token).
+   * Optional. Caller: the `sub` of a token.
    *
    * @generated from field: string subject = 4;
    */
   subject: string;
 
   /**
-   * Optional. Only this share link.
+   * Optional. Id of the share link. Returns INVALID_ARGUMENT if it is malformed.
    *
    * @generated from field: string share_link_id = 5;
    */
   shareLinkId: string;
 
   /**
-   * Optional. Only at or after this time.
+   * Optional. Earliest time of an access, inclusive.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 6;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only before this time; before `start_time` is INVALID_ARGUMENT.
+   * Optional. Latest time of an access, exclusive. Returns INVALID_ARGUMENT if it is before
+   * `start_time`.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 7;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only these actions; all by default.
+   * Optional. Operations. Default: all operations.
    *
    * @generated from field: repeated afterimage.audit.v1.AccessAction actions = 8;
    */
@@ -1557,7 +1584,7 @@ export const ListAccessEventsRequestSchema: GenMessage<ListAccessEventsRequest> 
   messageDesc(file_afterimage_audit_v1_audit_service, 35);
 
 /**
- * Access events.
+ * Response for `ListAccessEvents`.
  *
  * @generated from message afterimage.audit.v1.ListAccessEventsResponse
  */
@@ -1570,7 +1597,7 @@ export type ListAccessEventsResponse = Message<"afterimage.audit.v1.ListAccessEv
   accessEvents: AccessEvent[];
 
   /**
-   * Output only. Token of the next page; empty: there is none.
+   * Output only. Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -1585,15 +1612,17 @@ export const ListAccessEventsResponseSchema: GenMessage<ListAccessEventsResponse
   messageDesc(file_afterimage_audit_v1_audit_service, 36);
 
 /**
- * Brings access events of the token's project. Sending one again changes nothing.
+ * Request for `RecordAccessEvents`, with events of the token's project. Repeated events have no
+ * effect.
  *
  * @generated from message afterimage.audit.v1.RecordAccessEventsRequest
  */
 export type RecordAccessEventsRequest = Message<"afterimage.audit.v1.RecordAccessEventsRequest"> & {
   /**
-   * Required. 1 to 1,000 events. Each needs `access_event_id` (a UUIDv7 made by the sender), `time`,
-   * `action`, `outcome` and `rpc`; a malformed id or a missing field is INVALID_ARGUMENT, texts that
-   * are too long are cut.
+   * Required. 1 to 1,000 events with at least `access_event_id` (a UUIDv7 generated by the sender),
+   * `time`, `action`, `outcome` and `rpc`. Texts above their maximum length are truncated. Returns
+   * INVALID_ARGUMENT if the number of events is out of range, an id is malformed or a field is
+   * missing.
    *
    * @generated from field: repeated afterimage.audit.v1.AccessEvent access_events = 1;
    */
@@ -1608,7 +1637,7 @@ export const RecordAccessEventsRequestSchema: GenMessage<RecordAccessEventsReque
   messageDesc(file_afterimage_audit_v1_audit_service, 37);
 
 /**
- * The events are stored.
+ * Response for `RecordAccessEvents`: the events are stored.
  *
  * @generated from message afterimage.audit.v1.RecordAccessEventsResponse
  */
@@ -1623,7 +1652,7 @@ export const RecordAccessEventsResponseSchema: GenMessage<RecordAccessEventsResp
   messageDesc(file_afterimage_audit_v1_audit_service, 38);
 
 /**
- * Asks for the privacy policy.
+ * Request for `GetPrivacyPolicy`.
  *
  * @generated from message afterimage.audit.v1.GetPrivacyPolicyRequest
  */
@@ -1638,13 +1667,13 @@ export const GetPrivacyPolicyRequestSchema: GenMessage<GetPrivacyPolicyRequest> 
   messageDesc(file_afterimage_audit_v1_audit_service, 39);
 
 /**
- * The privacy policy.
+ * Response for `GetPrivacyPolicy`.
  *
  * @generated from message afterimage.audit.v1.GetPrivacyPolicyResponse
  */
 export type GetPrivacyPolicyResponse = Message<"afterimage.audit.v1.GetPrivacyPolicyResponse"> & {
   /**
-   * Output only. The policy in force.
+   * Output only. The effective privacy policy.
    *
    * @generated from field: afterimage.audit.v1.PrivacyPolicy privacy_policy = 1;
    */
@@ -1659,41 +1688,41 @@ export const GetPrivacyPolicyResponseSchema: GenMessage<GetPrivacyPolicyResponse
   messageDesc(file_afterimage_audit_v1_audit_service, 40);
 
 /**
- * Why a chunk was not stored.
+ * Reason for the rejection of a chunk.
  *
  * @generated from enum afterimage.audit.v1.RejectReason
  */
 export enum RejectReason {
   /**
-   * Not known to this version.
+   * Unknown to this version.
    *
    * @generated from enum value: REJECT_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * `seq` is not the expected one: chunks in between are missing. Send from `expected_seq` on.
+   * `seq` is higher than expected: chunks are missing. Continue from `expected_seq`.
    *
    * @generated from enum value: REJECT_REASON_GAP = 1;
    */
   GAP = 1,
 
   /**
-   * The payload is over a limit. Split it and send the parts from `expected_seq` on.
+   * The payload exceeds a limit. Split it and send the parts, starting at `expected_seq`.
    *
    * @generated from enum value: REJECT_REASON_TOO_LARGE = 2;
    */
   TOO_LARGE = 2,
 
   /**
-   * The payload is not what its encoding says, is not a JSON array of events, or its count is wrong.
+   * The payload does not match its encoding or its event count, or is not a JSON array of events.
    *
    * @generated from enum value: REJECT_REASON_INVALID_PAYLOAD = 3;
    */
   INVALID_PAYLOAD = 3,
 
   /**
-   * A timestamp is not in milliseconds, or lies outside of what is accepted.
+   * A timestamp is not in milliseconds or is out of range.
    *
    * @generated from enum value: REJECT_REASON_INVALID_TIME = 4;
    */
@@ -1707,49 +1736,49 @@ export const RejectReasonSchema: GenEnum<RejectReason> = /*@__PURE__*/
   enumDesc(file_afterimage_audit_v1_audit_service, 0);
 
 /**
- * In which order sessions are listed. All but the first two read the whole filtered range: give them
- * a time range.
+ * Order in which sessions are listed. Orders other than by start read the whole filtered range, so
+ * requests with them should set a time range.
  *
  * @generated from enum afterimage.audit.v1.SessionOrder
  */
 export enum SessionOrder {
   /**
-   * The default: NEWEST_FIRST.
+   * Default: NEWEST_FIRST.
    *
    * @generated from enum value: SESSION_ORDER_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * By start, the newest first.
+   * By start, newest first.
    *
    * @generated from enum value: SESSION_ORDER_NEWEST_FIRST = 1;
    */
   NEWEST_FIRST = 1,
 
   /**
-   * By start, the oldest first.
+   * By start, oldest first.
    *
    * @generated from enum value: SESSION_ORDER_OLDEST_FIRST = 2;
    */
   OLDEST_FIRST = 2,
 
   /**
-   * By duration, the longest first.
+   * By duration, longest first.
    *
    * @generated from enum value: SESSION_ORDER_LONGEST_FIRST = 3;
    */
   LONGEST_FIRST = 3,
 
   /**
-   * By errors, most first.
+   * By number of errors, highest first.
    *
    * @generated from enum value: SESSION_ORDER_MOST_ERRORS_FIRST = 4;
    */
   MOST_ERRORS_FIRST = 4,
 
   /**
-   * By rage clicks, most first.
+   * By number of rage clicks, highest first.
    *
    * @generated from enum value: SESSION_ORDER_MOST_RAGE_CLICKS_FIRST = 5;
    */
@@ -1763,27 +1792,27 @@ export const SessionOrderSchema: GenEnum<SessionOrder> = /*@__PURE__*/
   enumDesc(file_afterimage_audit_v1_audit_service, 1);
 
 /**
- * Why a replay ended.
+ * Reason for the end of a replay.
  *
  * @generated from enum afterimage.audit.v1.ReplayEndReason
  */
 export enum ReplayEndReason {
   /**
-   * Not known to this version.
+   * Unknown to this version.
    *
    * @generated from enum value: REPLAY_END_REASON_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Everything was sent and `follow` was not asked for.
+   * All stored chunks were sent and `follow` was not set.
    *
    * @generated from enum value: REPLAY_END_REASON_COMPLETE = 1;
    */
   COMPLETE = 1,
 
   /**
-   * The session that was followed has ended.
+   * The followed session has ended.
    *
    * @generated from enum value: REPLAY_END_REASON_SESSION_ENDED = 2;
    */
@@ -1804,21 +1833,22 @@ export const ReplayEndReasonSchema: GenEnum<ReplayEndReason> = /*@__PURE__*/
   enumDesc(file_afterimage_audit_v1_audit_service, 2);
 
 /**
- * Records, lists, replays and deletes sessions, and keeps the trail of who looked at them.
+ * Records, lists, replays and deletes sessions, and keeps a trail of all accesses to them.
  *
- * Every call needs a bearer token in the `authorization` metadata; the project comes from the token
- * and never from a request, so what belongs to another project is NOT_FOUND. Errors carry
- * google.rpc.ErrorInfo (domain "afterimage"), and BadRequest where a field is at fault.
+ * Every call requires a bearer token in the `authorization` metadata. The token determines the
+ * project; resources of other projects are NOT_FOUND. Errors carry google.rpc.ErrorInfo (domain
+ * "afterimage") and, for invalid fields, google.rpc.BadRequest.
  *
  * @generated from service afterimage.audit.v1.AuditService
  */
 export const AuditService: GenService<{
   /**
-   * Stores a stream of chunks of one window of one session. Scope: record (admin for imports).
+   * Stores a stream of chunks of one window of one session. Scope: `record` (`admin` for imports).
    *
-   * The client sends `start`, then chunks, then `end`; the server answers `ready` with the seq to go
-   * on from, then `ack` once chunks are durable. An ack is cumulative. Two streams of one window: the
-   * newer one goes on, the older one ends with ABORTED (reason SUPERSEDED).
+   * The client sends `start`, then chunks, then `end`. The server answers with `ready`, which has
+   * the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
+   * cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
+   * (reason SUPERSEDED).
    *
    * @generated from rpc afterimage.audit.v1.AuditService.RecordSession
    */
@@ -1828,7 +1858,7 @@ export const AuditService: GenService<{
     output: typeof RecordSessionResponseSchema;
   },
   /**
-   * Lists sessions of the token's project, newest first unless told otherwise. Scope: view.
+   * Lists sessions of the token's project, newest first by default. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.ListSessions
    */
@@ -1838,7 +1868,7 @@ export const AuditService: GenService<{
     output: typeof ListSessionsResponseSchema;
   },
   /**
-   * Gets one session with its windows, pages and timeline markers. Scope: view.
+   * Gets one session with its windows, pages and timeline markers. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.GetSession
    */
@@ -1848,8 +1878,8 @@ export const AuditService: GenService<{
     output: typeof GetSessionResponseSchema;
   },
   /**
-   * Streams a session's chunks from a time or a cursor on and, with `follow`, goes on with the live
-   * ones; none is missed and none is sent twice where the two meet. Scope: view.
+   * Streams a session's stored chunks, starting at a time or a cursor, and with `follow` also its
+   * live chunks, without gaps or duplicates between the two. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.ReplaySession
    */
@@ -1859,7 +1889,7 @@ export const AuditService: GenService<{
     output: typeof ReplaySessionResponseSchema;
   },
   /**
-   * Streams the sessions that are live: first all of them, then each change. Scope: view.
+   * Streams the live sessions: first a snapshot, then every change. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.WatchSessions
    */
@@ -1869,7 +1899,8 @@ export const AuditService: GenService<{
     output: typeof WatchSessionsResponseSchema;
   },
   /**
-   * Gets where on a page visitors clicked, moved, scrolled, raged or looked. Scope: view.
+   * Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
+   * attention on a page. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.GetHeatmap
    */
@@ -1879,7 +1910,7 @@ export const AuditService: GenService<{
     output: typeof GetHeatmapResponseSchema;
   },
   /**
-   * Lists pages that have interactions. Scope: view.
+   * Lists pages with interactions. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.ListPages
    */
@@ -1889,7 +1920,7 @@ export const AuditService: GenService<{
     output: typeof ListPagesResponseSchema;
   },
   /**
-   * Lists a session's interactions in the order of time. Scope: view.
+   * Lists a session's interactions in chronological order. Scope: `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.ListInteractions
    */
@@ -1899,7 +1930,7 @@ export const AuditService: GenService<{
     output: typeof ListInteractionsResponseSchema;
   },
   /**
-   * Deletes sessions from every store, by id or by actor. Scope: admin.
+   * Deletes sessions from all stores, by id or by actor. Scope: `admin`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.DeleteSessions
    */
@@ -1909,7 +1940,7 @@ export const AuditService: GenService<{
     output: typeof DeleteSessionsResponseSchema;
   },
   /**
-   * Lists who looked at what, newest first. Scope: admin.
+   * Lists entries of the access trail, newest first. Scope: `admin`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.ListAccessEvents
    */
@@ -1919,8 +1950,9 @@ export const AuditService: GenService<{
     output: typeof ListAccessEventsResponseSchema;
   },
   /**
-   * Writes what another process of Afterimage let somebody do, such as redeem a share link, into the
-   * trail. Scope: internal, which only processes that hold the secret can give themselves.
+   * Adds accesses that were handled by another process of Afterimage, such as the redemption of a
+   * share link, to the access trail. Scope: `internal`, which only processes with the signing
+   * secret can grant themselves.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.RecordAccessEvents
    */
@@ -1930,7 +1962,7 @@ export const AuditService: GenService<{
     output: typeof RecordAccessEventsResponseSchema;
   },
   /**
-   * Gets the privacy policy in force for the token's project. Scope: record or view.
+   * Gets the effective privacy policy of the token's project. Scope: `record` or `view`.
    *
    * @generated from rpc afterimage.audit.v1.AuditService.GetPrivacyPolicy
    */

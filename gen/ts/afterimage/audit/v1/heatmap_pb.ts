@@ -15,34 +15,34 @@ export const file_afterimage_audit_v1_heatmap: GenFile = /*@__PURE__*/
   fileDesc("CiFhZnRlcmltYWdlL2F1ZGl0L3YxL2hlYXRtYXAucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiVgoMSGVhdG1hcFBvaW50EhEKCXhfcGVyY2VudBgBIAEoARIRCgl5X3BlcmNlbnQYAiABKAESDQoFY291bnQYAyABKAMSEQoJaW50ZW5zaXR5GAQgASgBIpEBCgtQYWdlU3VtbWFyeRIMCgRwYWdlGAEgASgJEhkKEWludGVyYWN0aW9uX2NvdW50GAIgASgDEhMKC2NsaWNrX2NvdW50GAMgASgDEhUKDXNlc3Npb25fY291bnQYBCABKAMSLQoJbGFzdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq9AQoLSGVhdG1hcEtpbmQSHAoYSEVBVE1BUF9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSSEVBVE1BUF9LSU5EX0NMSUNLEAESFQoRSEVBVE1BUF9LSU5EX01PVkUQAhIXChNIRUFUTUFQX0tJTkRfU0NST0xMEAMSFQoRSEVBVE1BUF9LSU5EX1JBR0UQBBIVChFIRUFUTUFQX0tJTkRfREVBRBAFEhoKFkhFQVRNQVBfS0lORF9BVFRFTlRJT04QBmIGcHJvdG8z", [file_google_protobuf_timestamp]);
 
 /**
- * One cell of a heatmap.
+ * Cell of a heatmap.
  *
  * @generated from message afterimage.audit.v1.HeatmapPoint
  */
 export type HeatmapPoint = Message<"afterimage.audit.v1.HeatmapPoint"> & {
   /**
-   * Output only. Middle of the cell, in percent of the page's width, 0 to 100.
+   * Output only. Centre of the cell, in percent of the page's width, 0 to 100.
    *
    * @generated from field: double x_percent = 1;
    */
   xPercent: number;
 
   /**
-   * Output only. Middle of the cell, in percent of the page's height, 0 to 100.
+   * Output only. Centre of the cell, in percent of the page's height, 0 to 100.
    *
    * @generated from field: double y_percent = 2;
    */
   yPercent: number;
 
   /**
-   * Output only. Interactions in the cell before smoothing (milliseconds for attention).
+   * Output only. Number of interactions in the cell, before smoothing. Milliseconds for ATTENTION.
    *
    * @generated from field: int64 count = 3;
    */
   count: bigint;
 
   /**
-   * Output only. How hot the cell is after smoothing and normalisation, 0 to 1.
+   * Output only. Intensity of the cell after smoothing and normalisation, 0 to 1.
    *
    * @generated from field: double intensity = 4;
    */
@@ -57,41 +57,41 @@ export const HeatmapPointSchema: GenMessage<HeatmapPoint> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 0);
 
 /**
- * A page with interactions.
+ * Page with interactions.
  *
  * @generated from message afterimage.audit.v1.PageSummary
  */
 export type PageSummary = Message<"afterimage.audit.v1.PageSummary"> & {
   /**
-   * Output only. Normalised URL.
+   * Output only. Normalised URL of the page.
    *
    * @generated from field: string page = 1;
    */
   page: string;
 
   /**
-   * Output only. Interactions on it.
+   * Output only. Number of interactions on the page.
    *
    * @generated from field: int64 interaction_count = 2;
    */
   interactionCount: bigint;
 
   /**
-   * Output only. Clicks on it.
+   * Output only. Number of clicks on the page.
    *
    * @generated from field: int64 click_count = 3;
    */
   clickCount: bigint;
 
   /**
-   * Output only. Sessions with interactions on it.
+   * Output only. Number of sessions with interactions on the page.
    *
    * @generated from field: int64 session_count = 4;
    */
   sessionCount: bigint;
 
   /**
-   * Output only. When the last one happened.
+   * Output only. Time of the last interaction on the page.
    *
    * @generated from field: google.protobuf.Timestamp last_time = 5;
    */
@@ -106,7 +106,7 @@ export const PageSummarySchema: GenMessage<PageSummary> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
- * What a heatmap counts.
+ * Interaction that a heatmap counts.
  *
  * @generated from enum afterimage.audit.v1.HeatmapKind
  */
@@ -119,7 +119,7 @@ export enum HeatmapKind {
   UNSPECIFIED = 0,
 
   /**
-   * Clicks, taps included.
+   * Clicks, including taps.
    *
    * @generated from enum value: HEATMAP_KIND_CLICK = 1;
    */
@@ -133,7 +133,7 @@ export enum HeatmapKind {
   MOVE = 2,
 
   /**
-   * How far down visitors scrolled: the share of page views that saw a band.
+   * Scroll depth: the share of page views in which a band of the page was visible.
    *
    * @generated from enum value: HEATMAP_KIND_SCROLL = 3;
    */
@@ -154,7 +154,7 @@ export enum HeatmapKind {
   DEAD = 5,
 
   /**
-   * For how long bands of the page were in view.
+   * Time for which bands of the page were visible, in milliseconds.
    *
    * @generated from enum value: HEATMAP_KIND_ATTENTION = 6;
    */

@@ -13,21 +13,21 @@ export const file_afterimage_audit_v1_privacy_policy: GenFile = /*@__PURE__*/
   fileDesc("CihhZnRlcmltYWdlL2F1ZGl0L3YxL3ByaXZhY3lfcG9saWN5LnByb3RvEhNhZnRlcmltYWdlLmF1ZGl0LnYxItgCCg1Qcml2YWN5UG9saWN5Eg8KB3ZlcnNpb24YASABKAkSMAoJdGV4dF9tb2RlGAIgASgOMh0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5UZXh0TW9kZRIXCg9tYXNrX2FsbF9pbnB1dHMYAyABKAgSGAoQbWFza19pbnB1dF90eXBlcxgEIAMoCRIWCg5ibG9ja19zZWxlY3RvchgFIAEoCRIaChJtYXNrX3RleHRfc2VsZWN0b3IYBiABKAkSHAoUdW5tYXNrX3RleHRfc2VsZWN0b3IYByABKAkSFwoPaWdub3JlX3NlbGVjdG9yGAggASgJEi8KBXJ1bGVzGAkgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5Qcml2YWN5UnVsZRIWCg5kZW5pZWRfaGVhZGVycxgKIAMoCRIdChVrZXB0X3F1ZXJ5X3BhcmFtZXRlcnMYCyADKAkiXQoLUHJpdmFjeVJ1bGUSDAoEbmFtZRgBIAEoCRIvCgZtZXRob2QYAiABKA4yHy5hZnRlcmltYWdlLmF1ZGl0LnYxLk1hc2tNZXRob2QSDwoHcGF0dGVybhgDIAEoCSqCAQoKTWFza01ldGhvZBIbChdNQVNLX01FVEhPRF9VTlNQRUNJRklFRBAAEhUKEU1BU0tfTUVUSE9EX0JMT0NLEAESFAoQTUFTS19NRVRIT0RfTUFTSxACEhQKEE1BU0tfTUVUSE9EX0hBU0gQAxIUChBNQVNLX01FVEhPRF9LRUVQEAQqaAoIVGV4dE1vZGUSGQoVVEVYVF9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSVEVYVF9NT0RFX1BBVFRFUk5TEAESEQoNVEVYVF9NT0RFX0FMTBACEhYKElRFWFRfTU9ERV9LRUVQX0FMTBADYgZwcm90bzM");
 
 /**
- * What is masked, where, and how. The recorder applies what it can before anything leaves the page;
- * the server applies all of it before anything is written.
+ * Masking rules of a project. The recorder applies the rules that it supports before events leave
+ * the page; the server applies all of them before it stores events.
  *
  * @generated from message afterimage.audit.v1.PrivacyPolicy
  */
 export type PrivacyPolicy = Message<"afterimage.audit.v1.PrivacyPolicy"> & {
   /**
-   * Output only. Changes whenever the policy does: hexadecimal, 16 characters.
+   * Output only. Version of the policy: 16 hexadecimal characters, different for each policy.
    *
    * @generated from field: string version = 1;
    */
   version: string;
 
   /**
-   * Output only. Which text is masked besides what rules match.
+   * Output only. Text that is masked in addition to matches of `rules`.
    *
    * @generated from field: afterimage.audit.v1.TextMode text_mode = 2;
    */
@@ -41,36 +41,38 @@ export type PrivacyPolicy = Message<"afterimage.audit.v1.PrivacyPolicy"> & {
   maskAllInputs: boolean;
 
   /**
-   * Output only. Types of form fields that are masked at any rate, as rrweb's maskInputOptions names
-   * them, such as "password".
+   * Output only. Types of form fields that are always masked, by their names in rrweb's
+   * maskInputOptions, such as "password".
    *
    * @generated from field: repeated string mask_input_types = 4;
    */
   maskInputTypes: string[];
 
   /**
-   * Output only. CSS selector of elements that are replaced by an empty box (rrweb's blockSelector).
+   * Output only. CSS selector of elements that are replaced by an empty box (rrweb's
+   * blockSelector).
    *
    * @generated from field: string block_selector = 5;
    */
   blockSelector: string;
 
   /**
-   * Output only. CSS selector of elements whose text is masked (rrweb's maskTextSelector).
+   * Output only. CSS selector of elements with masked text (rrweb's maskTextSelector).
    *
    * @generated from field: string mask_text_selector = 6;
    */
   maskTextSelector: string;
 
   /**
-   * Output only. CSS selector of elements whose text is kept although `text_mode` is ALL.
+   * Output only. CSS selector of elements with text that is kept even if `text_mode` is ALL.
    *
    * @generated from field: string unmask_text_selector = 7;
    */
   unmaskTextSelector: string;
 
   /**
-   * Output only. CSS selector of form fields whose input is not recorded (rrweb's ignoreSelector).
+   * Output only. CSS selector of form fields with input that is not recorded (rrweb's
+   * ignoreSelector).
    *
    * @generated from field: string ignore_selector = 8;
    */
@@ -84,15 +86,16 @@ export type PrivacyPolicy = Message<"afterimage.audit.v1.PrivacyPolicy"> & {
   rules: PrivacyRule[];
 
   /**
-   * Output only. Names of HTTP headers whose values are never recorded; "*auth*" stands for any name
-   * that contains "auth".
+   * Output only. Names of HTTP headers with values that are never recorded. "*auth*" stands for any
+   * name that contains "auth".
    *
    * @generated from field: repeated string denied_headers = 10;
    */
   deniedHeaders: string[];
 
   /**
-   * Output only. Names of URL query parameters whose values are kept; all others are masked.
+   * Output only. Names of URL query parameters with values that are kept. The values of all other
+   * parameters are masked.
    *
    * @generated from field: repeated string kept_query_parameters = 11;
    */
@@ -107,27 +110,27 @@ export const PrivacyPolicySchema: GenMessage<PrivacyPolicy> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_privacy_policy, 0);
 
 /**
- * One named pattern and what happens to what it matches.
+ * Named pattern with the treatment of its matches.
  *
  * @generated from message afterimage.audit.v1.PrivacyRule
  */
 export type PrivacyRule = Message<"afterimage.audit.v1.PrivacyRule"> & {
   /**
-   * Output only. Name, such as "email".
+   * Output only. Name of the rule, such as "email".
    *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
-   * Output only. What happens to a match.
+   * Output only. Treatment of a match.
    *
    * @generated from field: afterimage.audit.v1.MaskMethod method = 2;
    */
   method: MaskMethod;
 
   /**
-   * Output only. RE2 pattern; empty for rules that are no single pattern.
+   * Output only. RE2 pattern. Empty for rules that cannot be expressed as a single pattern.
    *
    * @generated from field: string pattern = 3;
    */
@@ -142,13 +145,13 @@ export const PrivacyRuleSchema: GenMessage<PrivacyRule> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_privacy_policy, 1);
 
 /**
- * What happens to a value that a rule matches.
+ * Treatment of a value that a rule matches.
  *
  * @generated from enum afterimage.audit.v1.MaskMethod
  */
 export enum MaskMethod {
   /**
-   * Not known to this version.
+   * Unknown to this version.
    *
    * @generated from enum value: MASK_METHOD_UNSPECIFIED = 0;
    */
@@ -162,14 +165,14 @@ export enum MaskMethod {
   BLOCK = 1,
 
   /**
-   * The value is replaced by a mask of fixed length, so that its length does not show.
+   * The value is replaced by a mask of fixed length, which hides the length of the value.
    *
    * @generated from enum value: MASK_METHOD_MASK = 2;
    */
   MASK = 2,
 
   /**
-   * The value is replaced by a keyed hash (HMAC), so that equal values can be told to be equal.
+   * The value is replaced by a keyed hash (HMAC). Equal values have equal hashes.
    *
    * @generated from enum value: MASK_METHOD_HASH = 3;
    */
@@ -190,20 +193,20 @@ export const MaskMethodSchema: GenEnum<MaskMethod> = /*@__PURE__*/
   enumDesc(file_afterimage_audit_v1_privacy_policy, 0);
 
 /**
- * Which text a policy masks besides what rules match.
+ * Text that a policy masks in addition to matches of its rules.
  *
  * @generated from enum afterimage.audit.v1.TextMode
  */
 export enum TextMode {
   /**
-   * Not known to this version.
+   * Unknown to this version.
    *
    * @generated from enum value: TEXT_MODE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * Text is kept, and what rules match in it is masked. The default.
+   * Default. Text is kept, except for matches of the rules.
    *
    * @generated from enum value: TEXT_MODE_PATTERNS = 1;
    */
@@ -217,7 +220,7 @@ export enum TextMode {
   ALL = 2,
 
   /**
-   * Nothing is masked at all, neither text nor inputs. For tests and for data without persons.
+   * No text and no input is masked. For tests and for data without personal information.
    *
    * @generated from enum value: TEXT_MODE_KEEP_ALL = 3;
    */

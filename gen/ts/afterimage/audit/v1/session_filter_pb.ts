@@ -17,98 +17,103 @@ export const file_afterimage_audit_v1_session_filter: GenFile = /*@__PURE__*/
   fileDesc("CihhZnRlcmltYWdlL2F1ZGl0L3YxL3Nlc3Npb25fZmlsdGVyLnByb3RvEhNhZnRlcmltYWdlLmF1ZGl0LnYxIpIFCg1TZXNzaW9uRmlsdGVyEi4KCnN0YXJ0X3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghhY3Rvcl9pZBgDIAEoCRI3CgthY3Rvcl90eXBlcxgEIAMoDjIiLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkFjdG9yVHlwZRI5CgxkZXZpY2VfdHlwZXMYBSADKA4yIy5hZnRlcmltYWdlLnJlY29yZGluZy52MS5EZXZpY2VUeXBlEjgKCHN0YXR1c2VzGAYgAygOMiYuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvblN0YXR1cxIMCgRwYWdlGAcgASgJEi8KDG1pbl9kdXJhdGlvbhgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIvCgxtYXhfZHVyYXRpb24YCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SHAoPaGFzX3JhZ2VfY2xpY2tzGAogASgISACIAQESFwoKaGFzX2Vycm9ycxgLIAEoCEgBiAEBEjoKBHRhZ3MYDCADKAsyLC5hZnRlcmltYWdlLmF1ZGl0LnYxLlNlc3Npb25GaWx0ZXIuVGFnc0VudHJ5EhwKD2hhc19kZWFkX2NsaWNrcxgNIAEoCEgCiAEBGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9oYXNfcmFnZV9jbGlja3NCDQoLX2hhc19lcnJvcnNCEgoQX2hhc19kZWFkX2NsaWNrc2IGcHJvdG8z", [file_afterimage_recording_v1_enums, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * Which sessions. Fields that are set must all hold; several values of one field are alternatives.
+ * Filter for sessions. A session matches if it matches every field that is set. Multiple values of
+ * one field are alternatives, except for `tags`.
  *
  * @generated from message afterimage.audit.v1.SessionFilter
  */
 export type SessionFilter = Message<"afterimage.audit.v1.SessionFilter"> & {
   /**
-   * Optional. Only sessions that started at or after this time.
+   * Optional. Earliest start of a session, inclusive.
    *
    * @generated from field: google.protobuf.Timestamp start_time = 1;
    */
   startTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only sessions that started before this time; before `start_time` is INVALID_ARGUMENT.
+   * Optional. Latest start of a session, exclusive. Returns INVALID_ARGUMENT if it is before
+   * `start_time`.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 2;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Only this actor, exactly.
+   * Optional. Id of the actor, exact match. At most 256 characters; returns INVALID_ARGUMENT if it
+   * is longer.
    *
    * @generated from field: string actor_id = 3;
    */
   actorId: string;
 
   /**
-   * Optional. Only these kinds of actor.
+   * Optional. Kinds of actor.
    *
    * @generated from field: repeated afterimage.recording.v1.ActorType actor_types = 4;
    */
   actorTypes: ActorType[];
 
   /**
-   * Optional. Only these kinds of device.
+   * Optional. Kinds of device.
    *
    * @generated from field: repeated afterimage.recording.v1.DeviceType device_types = 5;
    */
   deviceTypes: DeviceType[];
 
   /**
-   * Optional. Only these states.
+   * Optional. Session states.
    *
    * @generated from field: repeated afterimage.recording.v1.SessionStatus statuses = 6;
    */
   statuses: SessionStatus[];
 
   /**
-   * Optional. Only sessions with a page whose URL contains this, at most 256 characters (longer:
-   * INVALID_ARGUMENT).
+   * Optional. Substring of the URL of a page in the session. At most 256 characters; returns
+   * INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string page = 7;
    */
   page: string;
 
   /**
-   * Optional. Only sessions at least this long. Negative is INVALID_ARGUMENT.
+   * Optional. Minimum duration of a session, inclusive. Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: google.protobuf.Duration min_duration = 8;
    */
   minDuration?: Duration | undefined;
 
   /**
-   * Optional. Only sessions at most this long; below `min_duration` is INVALID_ARGUMENT.
+   * Optional. Maximum duration of a session, inclusive. Returns INVALID_ARGUMENT if it is below
+   * `min_duration`.
    *
    * @generated from field: google.protobuf.Duration max_duration = 9;
    */
   maxDuration?: Duration | undefined;
 
   /**
-   * Optional. Only sessions with a rage click (true) or without one (false).
+   * Optional. Selects sessions with (true) or without (false) a rage click.
    *
    * @generated from field: optional bool has_rage_clicks = 10;
    */
   hasRageClicks?: boolean | undefined;
 
   /**
-   * Optional. Only sessions with an error (true) or without one (false).
+   * Optional. Selects sessions with (true) or without (false) an error.
    *
    * @generated from field: optional bool has_errors = 11;
    */
   hasErrors?: boolean | undefined;
 
   /**
-   * Optional. Only sessions with all of these tags, exactly. At most 8.
+   * Optional. Tags that a session must have, all of them, exact match. At most 8 entries; returns
+   * INVALID_ARGUMENT if there are more.
    *
    * @generated from field: map<string, string> tags = 12;
    */
   tags: { [key: string]: string };
 
   /**
-   * Optional. Only sessions with a dead click (true) or without one (false).
+   * Optional. Selects sessions with (true) or without (false) a dead click.
    *
    * @generated from field: optional bool has_dead_clicks = 13;
    */

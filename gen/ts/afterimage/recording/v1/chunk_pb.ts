@@ -17,39 +17,39 @@ export const file_afterimage_recording_v1_chunk: GenFile = /*@__PURE__*/
   fileDesc("CiNhZnRlcmltYWdlL3JlY29yZGluZy92MS9jaHVuay5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEidAoFQ2h1bmsSCwoDc2VxGAEgASgDEjgKCGVuY29kaW5nGAIgASgOMiYuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQ2h1bmtFbmNvZGluZxIPCgdwYXlsb2FkGAMgASgMEhMKC2V2ZW50X2NvdW50GAQgASgFIocCCgtTdG9yZWRDaHVuaxIRCgl3aW5kb3dfaWQYASABKAkSCwoDc2VxGAIgASgDEjgKCGVuY29kaW5nGAMgASgOMiYuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQ2h1bmtFbmNvZGluZxIPCgdwYXlsb2FkGAQgASgMEi4KCmZpcnN0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCWxhc3RfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLZXZlbnRfY291bnQYByABKAUSGQoRaGFzX2Z1bGxfc25hcHNob3QYCCABKAhiBnByb3RvMw", [file_afterimage_recording_v1_enums, file_google_protobuf_timestamp]);
 
 /**
- * A run of rrweb events of one window, as a recorder sends it.
+ * Consecutive rrweb events of one window, as sent by a recorder.
  *
  * @generated from message afterimage.recording.v1.Chunk
  */
 export type Chunk = Message<"afterimage.recording.v1.Chunk"> & {
   /**
-   * Required. Position of the chunk in its window: the first is 1, the next one more than the one
-   * before. 0 is INVALID_ARGUMENT; one that was stored already is acknowledged and ignored; a gap is
-   * answered with Rejected and the expected seq.
+   * Required. Position of the chunk in its window: 1 for the first chunk, incremented by 1 for each
+   * following one. Returns INVALID_ARGUMENT if it is 0. A chunk that is already stored is
+   * acknowledged and ignored. A gap is answered with ChunkRejected, which has the expected seq.
    *
    * @generated from field: int64 seq = 1;
    */
   seq: bigint;
 
   /**
-   * Required. Encoding of `payload`. Another value is rejected with INVALID_PAYLOAD.
+   * Required. Encoding of `payload`. Other values are rejected with INVALID_PAYLOAD.
    *
    * @generated from field: afterimage.recording.v1.ChunkEncoding encoding = 2;
    */
   encoding: ChunkEncoding;
 
   /**
-   * Required. A JSON array of rrweb events, in the order in which they happened; every event an
-   * object with an integer `type` and a `timestamp` in milliseconds since 1970 UTC.
-   * At most RecorderLimits.max_chunk_bytes as sent and max_inflated_bytes when inflated.
+   * Required. JSON array of rrweb events in chronological order. Each event is an object with an
+   * integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
+   * RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
    *
    * @generated from field: bytes payload = 3;
    */
   payload: Uint8Array;
 
   /**
-   * Optional. Number of events in `payload`; 0: not counted by the recorder. Any other number that
-   * differs from what the payload holds is rejected with INVALID_PAYLOAD.
+   * Optional. Number of events in `payload`. 0 means that the recorder did not count them. Any
+   * other number that differs from the actual number is rejected with INVALID_PAYLOAD.
    *
    * @generated from field: int32 event_count = 4;
    */
@@ -64,13 +64,13 @@ export const ChunkSchema: GenMessage<Chunk> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_chunk, 0);
 
 /**
- * A chunk as it lies in storage.
+ * Chunk as stored.
  *
  * @generated from message afterimage.recording.v1.StoredChunk
  */
 export type StoredChunk = Message<"afterimage.recording.v1.StoredChunk"> & {
   /**
-   * Output only. Window that the events belong to, a UUID in its canonical text form.
+   * Output only. Id of the window of the events: a UUID in its canonical text form.
    *
    * @generated from field: string window_id = 1;
    */
@@ -84,14 +84,14 @@ export type StoredChunk = Message<"afterimage.recording.v1.StoredChunk"> & {
   seq: bigint;
 
   /**
-   * Output only. Encoding of `payload`; servers of this version always say GZIP.
+   * Output only. Encoding of `payload`. Always GZIP in this version.
    *
    * @generated from field: afterimage.recording.v1.ChunkEncoding encoding = 3;
    */
   encoding: ChunkEncoding;
 
   /**
-   * Output only. A JSON array of rrweb events, after masking.
+   * Output only. JSON array of rrweb events, after masking.
    *
    * @generated from field: bytes payload = 4;
    */
@@ -119,7 +119,7 @@ export type StoredChunk = Message<"afterimage.recording.v1.StoredChunk"> & {
   eventCount: number;
 
   /**
-   * Output only. Whether a replay can start here: the chunk holds a FullSnapshot event.
+   * Output only. Whether a replay can start at this chunk: it contains a FullSnapshot event.
    *
    * @generated from field: bool has_full_snapshot = 8;
    */

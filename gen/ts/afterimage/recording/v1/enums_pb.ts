@@ -2,7 +2,7 @@
 // @generated from file afterimage/recording/v1/enums.proto (package afterimage.recording.v1, syntax proto3)
 /* eslint-disable */
 
-// The nouns of Afterimage: sessions, chunks of rrweb events, interactions, and the enums they use.
+// Core types of Afterimage: sessions, chunks of rrweb events, interactions, and their enums.
 
 import type { GenEnum, GenFile } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc } from "@bufbuild/protobuf/codegenv2";
@@ -14,14 +14,15 @@ export const file_afterimage_recording_v1_enums: GenFile = /*@__PURE__*/
   fileDesc("CiNhZnRlcmltYWdlL3JlY29yZGluZy92MS9lbnVtcy5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEqiQEKCkRldmljZVR5cGUSGwoXREVWSUNFX1RZUEVfVU5TUEVDSUZJRUQQABIXChNERVZJQ0VfVFlQRV9ERVNLVE9QEAESFgoSREVWSUNFX1RZUEVfTU9CSUxFEAISFgoSREVWSUNFX1RZUEVfVEFCTEVUEAMSFQoRREVWSUNFX1RZUEVfT1RIRVIQBCqAAQoJQWN0b3JUeXBlEhoKFkFDVE9SX1RZUEVfVU5TUEVDSUZJRUQQABIYChRBQ1RPUl9UWVBFX0FOT05ZTU9VUxABEhMKD0FDVE9SX1RZUEVfVVNFUhACEhQKEEFDVE9SX1RZUEVfU1RBRkYQAxISCg5BQ1RPUl9UWVBFX0JPVBAEKoABCg1TZXNzaW9uU3RhdHVzEh4KGlNFU1NJT05fU1RBVFVTX1VOU1BFQ0lGSUVEEAASFwoTU0VTU0lPTl9TVEFUVVNfTElWRRABEhgKFFNFU1NJT05fU1RBVFVTX0VOREVEEAISHAoYU0VTU0lPTl9TVEFUVVNfVElNRURfT1VUEAMqZQoNQ2h1bmtFbmNvZGluZxIeChpDSFVOS19FTkNPRElOR19VTlNQRUNJRklFRBAAEhsKF0NIVU5LX0VOQ09ESU5HX0lERU5USVRZEAESFwoTQ0hVTktfRU5DT0RJTkdfR1pJUBACKqEECg9JbnRlcmFjdGlvbktpbmQSIAocSU5URVJBQ1RJT05fS0lORF9VTlNQRUNJRklFRBAAEhoKFklOVEVSQUNUSU9OX0tJTkRfQ0xJQ0sQARIhCh1JTlRFUkFDVElPTl9LSU5EX0RPVUJMRV9DTElDSxACEiEKHUlOVEVSQUNUSU9OX0tJTkRfQ09OVEVYVF9NRU5VEAMSGgoWSU5URVJBQ1RJT05fS0lORF9UT1VDSBAEEhkKFUlOVEVSQUNUSU9OX0tJTkRfTU9WRRAFEhsKF0lOVEVSQUNUSU9OX0tJTkRfU0NST0xMEAYSGgoWSU5URVJBQ1RJT05fS0lORF9JTlBVVBAHEhsKF0lOVEVSQUNUSU9OX0tJTkRfUkVTSVpFEAgSHwobSU5URVJBQ1RJT05fS0lORF9SQUdFX0NMSUNLEAkSHwobSU5URVJBQ1RJT05fS0lORF9ERUFEX0NMSUNLEAoSHwobSU5URVJBQ1RJT05fS0lORF9RVUlDS19CQUNLEAsSIAocSU5URVJBQ1RJT05fS0lORF9FUlJPUl9DTElDSxAMEiEKHUlOVEVSQUNUSU9OX0tJTkRfTU9VU0VfVEhSQVNIEA0SGgoWSU5URVJBQ1RJT05fS0lORF9FUlJPUhAOEhkKFUlOVEVSQUNUSU9OX0tJTkRfUEFHRRAPEh4KGklOVEVSQUNUSU9OX0tJTkRfQVRURU5USU9OEBBiBnByb3RvMw");
 
 /**
- * Kind of device a session was recorded on. Stored as the number, read by people as the lower-case
- * name without prefix (`DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" on a command line).
+ * Kind of device that a session was recorded on. Stored as the number; shown to users as the
+ * lower-case name without prefix (`DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" on a command
+ * line).
  *
  * @generated from enum afterimage.recording.v1.DeviceType
  */
 export enum DeviceType {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: DEVICE_TYPE_UNSPECIFIED = 0;
    */
@@ -49,7 +50,7 @@ export enum DeviceType {
   TABLET = 3,
 
   /**
-   * A known device that is none of the above: television, console, watch, car.
+   * Other known device: television, games console, watch, car.
    *
    * @generated from enum value: DEVICE_TYPE_OTHER = 4;
    */
@@ -63,41 +64,41 @@ export const DeviceTypeSchema: GenEnum<DeviceType> = /*@__PURE__*/
   enumDesc(file_afterimage_recording_v1_enums, 0);
 
 /**
- * Kind of actor whose actions were recorded.
+ * Kind of actor that a session was recorded of.
  *
  * @generated from enum afterimage.recording.v1.ActorType
  */
 export enum ActorType {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: ACTOR_TYPE_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * A visitor who is not signed in.
+   * Visitor without a sign-in.
    *
    * @generated from enum value: ACTOR_TYPE_ANONYMOUS = 1;
    */
   ANONYMOUS = 1,
 
   /**
-   * A signed-in user of the recorded site.
+   * Signed-in user of the recorded site.
    *
    * @generated from enum value: ACTOR_TYPE_USER = 2;
    */
   USER = 2,
 
   /**
-   * A member of the organisation that runs the recorded site.
+   * Member of the organisation that runs the recorded site.
    *
    * @generated from enum value: ACTOR_TYPE_STAFF = 3;
    */
   STAFF = 3,
 
   /**
-   * An automated client: crawler, monitor, browser test.
+   * Automated client: crawler, monitor, browser test.
    *
    * @generated from enum value: ACTOR_TYPE_BOT = 4;
    */
@@ -111,34 +112,35 @@ export const ActorTypeSchema: GenEnum<ActorType> = /*@__PURE__*/
   enumDesc(file_afterimage_recording_v1_enums, 1);
 
 /**
- * Where a session is in its life.
+ * Session lifecycle state.
  *
  * @generated from enum afterimage.recording.v1.SessionStatus
  */
 export enum SessionStatus {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: SESSION_STATUS_UNSPECIFIED = 0;
    */
   UNSPECIFIED = 0,
 
   /**
-   * The recorder has not ended the session and data arrived within the idle time (default 30 min).
+   * The recorder has not ended the session, and data arrived within the idle time (default 30 min).
    *
    * @generated from enum value: SESSION_STATUS_LIVE = 1;
    */
   LIVE = 1,
 
   /**
-   * Every window's recorder said that it ended.
+   * The recorders of all windows have reported the end.
    *
    * @generated from enum value: SESSION_STATUS_ENDED = 2;
    */
   ENDED = 2,
 
   /**
-   * No recorder said that it ended, and none was heard for longer than the idle time.
+   * At least one window was not ended by its recorder, and no data arrived within the idle time
+   * (default 30 min).
    *
    * @generated from enum value: SESSION_STATUS_TIMED_OUT = 3;
    */
@@ -152,7 +154,7 @@ export const SessionStatusSchema: GenEnum<SessionStatus> = /*@__PURE__*/
   enumDesc(file_afterimage_recording_v1_enums, 2);
 
 /**
- * How the payload of a chunk is encoded.
+ * Encoding of a chunk's payload.
  *
  * @generated from enum afterimage.recording.v1.ChunkEncoding
  */
@@ -165,7 +167,7 @@ export enum ChunkEncoding {
   UNSPECIFIED = 0,
 
   /**
-   * UTF-8 JSON as it is.
+   * Uncompressed UTF-8 JSON.
    *
    * @generated from enum value: CHUNK_ENCODING_IDENTITY = 1;
    */
@@ -186,13 +188,13 @@ export const ChunkEncodingSchema: GenEnum<ChunkEncoding> = /*@__PURE__*/
   enumDesc(file_afterimage_recording_v1_enums, 3);
 
 /**
- * What a visitor did, or what a detector saw in what a visitor did.
+ * Action of a visitor, or finding of a detector about such actions.
  *
  * @generated from enum afterimage.recording.v1.InteractionKind
  */
 export enum InteractionKind {
   /**
-   * Not known. Storage numbers that this version does not know are read as this.
+   * Unknown. Stored numbers that this version does not know are returned as this value.
    *
    * @generated from enum value: INTERACTION_KIND_UNSPECIFIED = 0;
    */
@@ -213,28 +215,28 @@ export enum InteractionKind {
   DOUBLE_CLICK = 2,
 
   /**
-   * Context menu opened.
+   * Opening of the context menu.
    *
    * @generated from enum value: INTERACTION_KIND_CONTEXT_MENU = 3;
    */
   CONTEXT_MENU = 3,
 
   /**
-   * Finger put down on a touch screen.
+   * Start of a touch on a touch screen.
    *
    * @generated from enum value: INTERACTION_KIND_TOUCH = 4;
    */
   TOUCH = 4,
 
   /**
-   * Pointer position, sampled.
+   * Sampled pointer position.
    *
    * @generated from enum value: INTERACTION_KIND_MOVE = 5;
    */
   MOVE = 5,
 
   /**
-   * Deepest point of the page that was in view.
+   * Deepest point of the page that was visible.
    *
    * @generated from enum value: INTERACTION_KIND_SCROLL = 6;
    */
@@ -255,56 +257,56 @@ export enum InteractionKind {
   RESIZE = 8,
 
   /**
-   * Repeated clicks on one spot in a short time.
+   * Repeated clicks on one spot within a short time.
    *
    * @generated from enum value: INTERACTION_KIND_RAGE_CLICK = 9;
    */
   RAGE_CLICK = 9,
 
   /**
-   * Click that nothing answered.
+   * Click without any effect.
    *
    * @generated from enum value: INTERACTION_KIND_DEAD_CLICK = 10;
    */
   DEAD_CLICK = 10,
 
   /**
-   * Page left again for the one before it, within a short time.
+   * Return to the previous page within a short time.
    *
    * @generated from enum value: INTERACTION_KIND_QUICK_BACK = 11;
    */
   QUICK_BACK = 11,
 
   /**
-   * Click that was followed by an error.
+   * Click followed by an error.
    *
    * @generated from enum value: INTERACTION_KIND_ERROR_CLICK = 12;
    */
   ERROR_CLICK = 12,
 
   /**
-   * Fast movement of the pointer to and fro.
+   * Fast back-and-forth movement of the pointer.
    *
    * @generated from enum value: INTERACTION_KIND_MOUSE_THRASH = 13;
    */
   MOUSE_THRASH = 13,
 
   /**
-   * Uncaught error or message at level error on the console.
+   * Uncaught error, or console message at level error.
    *
    * @generated from enum value: INTERACTION_KIND_ERROR = 14;
    */
   ERROR = 14,
 
   /**
-   * A page was opened (rrweb Meta).
+   * Opening of a page (rrweb Meta).
    *
    * @generated from enum value: INTERACTION_KIND_PAGE = 15;
    */
   PAGE = 15,
 
   /**
-   * Time for which a band of the page was in view.
+   * Time for which a band of the page was visible.
    *
    * @generated from enum value: INTERACTION_KIND_ATTENTION = 16;
    */

@@ -19,55 +19,55 @@ export const file_afterimage_recording_v1_interaction: GenFile = /*@__PURE__*/
   fileDesc("CilhZnRlcmltYWdlL3JlY29yZGluZy92MS9pbnRlcmFjdGlvbi5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEi4wIKC0ludGVyYWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEgsKA3NlcRgDIAEoAxI2CgRraW5kGAQgASgOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBm9mZnNldBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYWdlGAcgASgJEhEKCXhfcGVyY2VudBgIIAEoARIRCgl5X3BlcmNlbnQYCSABKAESDwoHbm9kZV9pZBgKIAEoAxIvCgh2aWV3cG9ydBgLIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSDQoFY291bnQYDCABKAUSDgoGZGV0YWlsGA0gASgJYgZwcm90bzM", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * Something a visitor did, or a detector's finding, at one moment of a session.
+ * Action of a visitor, or finding of a detector, at one moment of a session.
  *
  * @generated from message afterimage.recording.v1.Interaction
  */
 export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
   /**
-   * Output only. Session it belongs to.
+   * Output only. Id of the session.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Output only. Window it belongs to.
+   * Output only. Id of the window.
    *
    * @generated from field: string window_id = 2;
    */
   windowId: string;
 
   /**
-   * Output only. Seq of the chunk in which it was seen.
+   * Output only. Seq of the chunk that contains the interaction.
    *
    * @generated from field: int64 seq = 3;
    */
   seq: bigint;
 
   /**
-   * Output only. What it is.
+   * Output only. Kind of the interaction.
    *
    * @generated from field: afterimage.recording.v1.InteractionKind kind = 4;
    */
   kind: InteractionKind;
 
   /**
-   * Output only. When it happened, by the visitor's clock.
+   * Output only. Time of the interaction, by the visitor's clock.
    *
    * @generated from field: google.protobuf.Timestamp time = 5;
    */
   time?: Timestamp | undefined;
 
   /**
-   * Output only. From the session's start; never negative.
+   * Output only. Time since the session's start, never negative.
    *
    * @generated from field: google.protobuf.Duration offset = 6;
    */
   offset?: Duration | undefined;
 
   /**
-   * Output only. Normalised URL of the page: query and fragment dropped, id-like parts folded.
+   * Output only. Normalised URL of the page: without query and fragment, id-like parts folded.
    *
    * @generated from field: string page = 7;
    */
@@ -88,29 +88,30 @@ export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
   yPercent: number;
 
   /**
-   * Output only. rrweb id of the node it happened on; 0: none.
+   * Output only. rrweb id of the target node. 0 if there is no target node.
    *
    * @generated from field: int64 node_id = 10;
    */
   nodeId: bigint;
 
   /**
-   * Output only. Viewport at that moment.
+   * Output only. Size of the viewport at that time.
    *
    * @generated from field: afterimage.recording.v1.Size viewport = 11;
    */
   viewport?: Size | undefined;
 
   /**
-   * Output only. How often: clicks in a rage click, direction changes in a thrash; else 1.
+   * Output only. Number of clicks in a rage click or of direction changes in a mouse thrash. 1 for
+   * other kinds.
    *
    * @generated from field: int32 count = 12;
    */
   count: number;
 
   /**
-   * Output only. Words about it, after masking: the message of an error, the URL of a page. At most
-   * 512 characters.
+   * Output only. Description after masking, such as the message of an error or the URL of a page.
+   * At most 512 characters.
    *
    * @generated from field: string detail = 13;
    */

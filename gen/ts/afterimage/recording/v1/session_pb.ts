@@ -23,14 +23,14 @@ export const file_afterimage_recording_v1_session: GenFile = /*@__PURE__*/
  */
 export type Size = Message<"afterimage.recording.v1.Size"> & {
   /**
-   * Width in CSS pixels, 0 to 65,535; larger values are stored as 65,535. 0: not known.
+   * Width in CSS pixels, 0 to 65,535. Larger values are stored as 65,535. 0 means unknown.
    *
    * @generated from field: int32 width = 1;
    */
   width: number;
 
   /**
-   * Height in CSS pixels, 0 to 65,535; larger values are stored as 65,535. 0: not known.
+   * Height in CSS pixels, 0 to 65,535. Larger values are stored as 65,535. 0 means unknown.
    *
    * @generated from field: int32 height = 2;
    */
@@ -45,126 +45,128 @@ export const SizeSchema: GenMessage<Size> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_session, 0);
 
 /**
- * What was counted in a session or in one of its windows. Counting a chunk twice is impossible: each
- * stored chunk carries its window's running totals, and a total is the largest of them.
+ * Counters of a session or of one of its windows. No chunk is counted twice: each stored chunk
+ * carries the running totals of its window, and the largest of them is the total.
  *
  * @generated from message afterimage.recording.v1.Totals
  */
 export type Totals = Message<"afterimage.recording.v1.Totals"> & {
   /**
-   * Output only. Stored chunks.
+   * Output only. Number of stored chunks.
    *
    * @generated from field: int64 chunk_count = 1;
    */
   chunkCount: bigint;
 
   /**
-   * Output only. rrweb events.
+   * Output only. Number of rrweb events.
    *
    * @generated from field: int64 event_count = 2;
    */
   eventCount: bigint;
 
   /**
-   * Output only. Clicks (rrweb MouseInteraction Click).
+   * Output only. Number of clicks (rrweb MouseInteraction Click).
    *
    * @generated from field: int64 click_count = 3;
    */
   clickCount: bigint;
 
   /**
-   * Output only. Input events that the visitor caused.
+   * Output only. Number of input events caused by the visitor.
    *
    * @generated from field: int64 input_count = 4;
    */
   inputCount: bigint;
 
   /**
-   * Output only. Pages opened (rrweb Meta events).
+   * Output only. Number of opened pages (rrweb Meta events).
    *
    * @generated from field: int64 page_count = 5;
    */
   pageCount: bigint;
 
   /**
-   * Output only. Console messages at level error, uncaught errors and unhandled rejections included.
+   * Output only. Number of console messages at level error, including uncaught errors and unhandled
+   * rejections.
    *
    * @generated from field: int64 error_count = 6;
    */
   errorCount: bigint;
 
   /**
-   * Output only. Console messages at level warn.
+   * Output only. Number of console messages at level warn.
    *
    * @generated from field: int64 warning_count = 7;
    */
   warningCount: bigint;
 
   /**
-   * Output only. Network requests that failed: status 400 and above, or none at all.
+   * Output only. Number of failed network requests: those with a status of 400 or above, or without
+   * a status.
    *
    * @generated from field: int64 failed_request_count = 8;
    */
   failedRequestCount: bigint;
 
   /**
-   * Output only. Full snapshots.
+   * Output only. Number of full snapshots.
    *
    * @generated from field: int64 full_snapshot_count = 9;
    */
   fullSnapshotCount: bigint;
 
   /**
-   * Output only. Rage clicks.
+   * Output only. Number of rage clicks.
    *
    * @generated from field: int64 rage_click_count = 10;
    */
   rageClickCount: bigint;
 
   /**
-   * Output only. Dead clicks.
+   * Output only. Number of dead clicks.
    *
    * @generated from field: int64 dead_click_count = 11;
    */
   deadClickCount: bigint;
 
   /**
-   * Output only. Quick backs.
+   * Output only. Number of quick backs.
    *
    * @generated from field: int64 quick_back_count = 12;
    */
   quickBackCount: bigint;
 
   /**
-   * Output only. Clicks followed by an error.
+   * Output only. Number of clicks followed by an error.
    *
    * @generated from field: int64 error_click_count = 13;
    */
   errorClickCount: bigint;
 
   /**
-   * Output only. Values that the privacy policy masked at the server.
+   * Output only. Number of values that the server masked by the privacy policy.
    *
    * @generated from field: int64 masked_count = 14;
    */
   maskedCount: bigint;
 
   /**
-   * Output only. Bytes of JSON before compression.
+   * Output only. Size of the uncompressed JSON in bytes.
    *
    * @generated from field: int64 raw_bytes = 15;
    */
   rawBytes: bigint;
 
   /**
-   * Output only. Bytes of payload as stored.
+   * Output only. Size of the stored payloads in bytes.
    *
    * @generated from field: int64 stored_bytes = 16;
    */
   storedBytes: bigint;
 
   /**
-   * Output only. Mouse thrashes.
+   * Output only. Number of mouse thrashes.
    *
    * @generated from field: int64 mouse_thrash_count = 17;
    */
@@ -179,13 +181,13 @@ export const TotalsSchema: GenMessage<Totals> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_session, 1);
 
 /**
- * One visit of one actor: everything recorded in all its windows (browser tabs).
+ * Visit of one actor, with all of its windows (browser tabs).
  *
  * @generated from message afterimage.recording.v1.Session
  */
 export type Session = Message<"afterimage.recording.v1.Session"> & {
   /**
-   * Output only. UUIDv7 in its canonical text form; the time in it is the session's start.
+   * Output only. UUIDv7 in its canonical text form. The time in it is the session's start.
    *
    * @generated from field: string session_id = 1;
    */
@@ -199,36 +201,36 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * Output only. Time of the last event so far, by the visitor's clock.
+   * Output only. Time of the latest event, by the visitor's clock.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 3;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Output only. From the first event to the last.
+   * Output only. Time from the first event to the latest one.
    *
    * @generated from field: google.protobuf.Duration duration = 4;
    */
   duration?: Duration | undefined;
 
   /**
-   * Output only. Time with activity: gaps of more than 5 s between actions of the visitor do not
-   * count (PostHog's definition; see docs/definitions.md).
+   * Output only. Time with activity: excludes gaps of more than 5 s between actions of the visitor
+   * (PostHog's definition; see docs/definitions.md).
    *
    * @generated from field: google.protobuf.Duration active_duration = 5;
    */
   activeDuration?: Duration | undefined;
 
   /**
-   * Output only. Where the session is in its life.
+   * Output only. Session lifecycle state.
    *
    * @generated from field: afterimage.recording.v1.SessionStatus status = 6;
    */
   status: SessionStatus;
 
   /**
-   * Output only. The visitor, in the recorded site's own terms; empty: not known.
+   * Output only. Id of the visitor, assigned by the recorded site. Empty if unknown.
    *
    * @generated from field: string actor_id = 7;
    */
@@ -249,35 +251,35 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   deviceType: DeviceType;
 
   /**
-   * Output only. Browser family, such as "Chrome"; empty: not known.
+   * Output only. Browser family, such as "Chrome". Empty if unknown.
    *
    * @generated from field: string browser = 10;
    */
   browser: string;
 
   /**
-   * Output only. Operating system family, such as "Windows"; empty: not known.
+   * Output only. Operating system family, such as "Windows". Empty if unknown.
    *
    * @generated from field: string system = 11;
    */
   system: string;
 
   /**
-   * Output only. BCP 47 language tag that the browser gave; empty: not known.
+   * Output only. BCP 47 language tag reported by the browser. Empty if unknown.
    *
    * @generated from field: string language = 12;
    */
   language: string;
 
   /**
-   * Output only. Viewport at the start.
+   * Output only. Size of the viewport at the start.
    *
    * @generated from field: afterimage.recording.v1.Size viewport = 13;
    */
   viewport?: Size | undefined;
 
   /**
-   * Output only. Screen at the start.
+   * Output only. Size of the screen at the start.
    *
    * @generated from field: afterimage.recording.v1.Size screen = 14;
    */
@@ -305,14 +307,14 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   recorderVersion: string;
 
   /**
-   * Output only. What the recorded site attached to the session.
+   * Output only. Tags that the recorded site attached to the session.
    *
    * @generated from field: map<string, string> tags = 18;
    */
   tags: { [key: string]: string };
 
   /**
-   * Output only. What was counted, over all windows.
+   * Output only. Counters over all windows.
    *
    * @generated from field: afterimage.recording.v1.Totals totals = 19;
    */
@@ -326,14 +328,14 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   windowCount: number;
 
   /**
-   * Output only. User agent string as the recorder sent it.
+   * Output only. User agent string as sent by the recorder.
    *
    * @generated from field: string user_agent = 21;
    */
   userAgent: string;
 
   /**
-   * Output only. When the last chunk was stored, by the server's clock.
+   * Output only. Time at which the latest chunk was stored, by the server's clock.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 22;
    */
@@ -348,7 +350,7 @@ export const SessionSchema: GenMessage<Session> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_session, 2);
 
 /**
- * One browser tab of a session.
+ * Browser tab of a session.
  *
  * @generated from message afterimage.recording.v1.Window
  */
@@ -368,28 +370,28 @@ export type Window = Message<"afterimage.recording.v1.Window"> & {
   startTime?: Timestamp | undefined;
 
   /**
-   * Output only. Time of the window's last event so far.
+   * Output only. Time of the window's latest event.
    *
    * @generated from field: google.protobuf.Timestamp end_time = 3;
    */
   endTime?: Timestamp | undefined;
 
   /**
-   * Output only. The highest stored seq.
+   * Output only. Highest stored seq.
    *
    * @generated from field: int64 last_seq = 4;
    */
   lastSeq: bigint;
 
   /**
-   * Output only. Whether the recorder said that the window ended.
+   * Output only. Whether the recorder reported the end of the window.
    *
    * @generated from field: bool ended = 5;
    */
   ended: boolean;
 
   /**
-   * Output only. What was counted in this window.
+   * Output only. Counters of the window.
    *
    * @generated from field: afterimage.recording.v1.Totals totals = 6;
    */
@@ -404,13 +406,13 @@ export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_session, 3);
 
 /**
- * One page view.
+ * Page view.
  *
  * @generated from message afterimage.recording.v1.PageView
  */
 export type PageView = Message<"afterimage.recording.v1.PageView"> & {
   /**
-   * Output only. Window in which the page was opened.
+   * Output only. Id of the window in which the page was opened.
    *
    * @generated from field: string window_id = 1;
    */
@@ -424,14 +426,14 @@ export type PageView = Message<"afterimage.recording.v1.PageView"> & {
   url: string;
 
   /**
-   * Output only. When it was opened.
+   * Output only. Time at which the page was opened.
    *
    * @generated from field: google.protobuf.Timestamp open_time = 3;
    */
   openTime?: Timestamp | undefined;
 
   /**
-   * Output only. The viewport then.
+   * Output only. Size of the viewport at that time.
    *
    * @generated from field: afterimage.recording.v1.Size viewport = 4;
    */

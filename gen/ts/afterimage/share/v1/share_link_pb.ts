@@ -15,83 +15,83 @@ export const file_afterimage_share_v1_share_link: GenFile = /*@__PURE__*/
   fileDesc("CiRhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX2xpbmsucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi8AIKCVNoYXJlTGluaxIVCg1zaGFyZV9saW5rX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSEgoKY3JlYXRlZF9ieRgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCW1heF92aWV3cxgGIAEoA0gAiAEBEhIKCnZpZXdfY291bnQYByABKAMSGQoRcGFzc2NvZGVfcmVxdWlyZWQYCCABKAgSLwoMc3RhcnRfb2Zmc2V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYCyABKAlCDAoKX21heF92aWV3c2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * A share link as those who manage it see it: never its token.
+ * Share link as shown to callers with the scope `share`. Never contains the link's token.
  *
  * @generated from message afterimage.share.v1.ShareLink
  */
 export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
   /**
-   * Output only. Id of the link: names it, opens nothing.
+   * Output only. Id of the link. It identifies the link but does not open it.
    *
    * @generated from field: string share_link_id = 1;
    */
   shareLinkId: string;
 
   /**
-   * Output only. The session.
+   * Output only. Id of the shared session.
    *
    * @generated from field: string session_id = 2;
    */
   sessionId: string;
 
   /**
-   * Output only. Who made it: the `sub` of the token.
+   * Output only. Creator: the `sub` of the token.
    *
    * @generated from field: string created_by = 3;
    */
   createdBy: string;
 
   /**
-   * Output only. When it was made.
+   * Output only. Time of creation.
    *
    * @generated from field: google.protobuf.Timestamp create_time = 4;
    */
   createTime?: Timestamp | undefined;
 
   /**
-   * Output only. When it ends.
+   * Output only. Time of expiry.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 5;
    */
   expireTime?: Timestamp | undefined;
 
   /**
-   * Output only. How often it can be redeemed; unset: as often as one likes.
+   * Output only. Maximum number of redemptions. Unset means unlimited.
    *
    * @generated from field: optional int64 max_views = 6;
    */
   maxViews?: bigint | undefined;
 
   /**
-   * Output only. How often it was redeemed.
+   * Output only. Number of redemptions.
    *
    * @generated from field: int64 view_count = 7;
    */
   viewCount: bigint;
 
   /**
-   * Output only. Whether a passcode is needed.
+   * Output only. Whether the link requires a passcode.
    *
    * @generated from field: bool passcode_required = 8;
    */
   passcodeRequired: boolean;
 
   /**
-   * Output only. The range's start; unset: the session's start.
+   * Output only. Start of the shared range. Unset means the session's start.
    *
    * @generated from field: google.protobuf.Duration start_offset = 9;
    */
   startOffset?: Duration | undefined;
 
   /**
-   * Output only. The range's end; unset: the session's end.
+   * Output only. End of the shared range. Unset means the session's end.
    *
    * @generated from field: google.protobuf.Duration end_offset = 10;
    */
   endOffset?: Duration | undefined;
 
   /**
-   * Output only. Words for those who manage links.
+   * Output only. Note of the creator, hidden from the link's visitors.
    *
    * @generated from field: string label = 11;
    */

@@ -2,7 +2,7 @@
 // @generated from file afterimage/share/v1/share_service.proto (package afterimage.share.v1, syntax proto3)
 /* eslint-disable */
 
-// Share links: capabilities to watch one session, that end.
+// Expiring share links: capabilities to watch one session.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -19,59 +19,63 @@ export const file_afterimage_share_v1_share_service: GenFile = /*@__PURE__*/
   fileDesc("CidhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi+wEKFkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoJbWF4X3ZpZXdzGAMgASgDSACIAQESEAoIcGFzc2NvZGUYBCABKAkSLwoMc3RhcnRfb2Zmc2V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYByABKAlCDAoKX21heF92aWV3cyJpChdDcmVhdGVTaGFyZUxpbmtSZXNwb25zZRIyCgpzaGFyZV9saW5rGAEgASgLMh4uYWZ0ZXJpbWFnZS5zaGFyZS52MS5TaGFyZUxpbmsSDQoFdG9rZW4YAiABKAkSCwoDdXJsGAMgASgJImYKFUxpc3RTaGFyZUxpbmtzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkiZgoWTGlzdFNoYXJlTGlua3NSZXNwb25zZRIzCgtzaGFyZV9saW5rcxgBIAMoCzIeLmFmdGVyaW1hZ2Uuc2hhcmUudjEuU2hhcmVMaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChNHZXRTaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJImIKFEdldFNoYXJlTGlua1Jlc3BvbnNlEhkKEXBhc3Njb2RlX3JlcXVpcmVkGAEgASgIEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRChZSZWRlZW1TaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhAKCHBhc3Njb2RlGAIgASgJEhYKDnJlbmV3YWxfaGFuZGxlGAMgASgJIs8CChdSZWRlZW1TaGFyZUxpbmtSZXNwb25zZRITCgtncmFudF90b2tlbhgBIAEoCRI1ChFncmFudF9leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGlua19leHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKdmlld3NfbGVmdBgEIAEoA0gAiAEBEhYKDnJlbmV3YWxfaGFuZGxlGAUgASgJEhIKCnNlc3Npb25faWQYBiABKAkSLwoMc3RhcnRfb2Zmc2V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDQoLX3ZpZXdzX2xlZnQiLwoWUmV2b2tlU2hhcmVMaW5rUmVxdWVzdBIVCg1zaGFyZV9saW5rX2lkGAEgASgJIkoKF1Jldm9rZVNoYXJlTGlua1Jlc3BvbnNlEi8KC3Jldm9rZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKoBAoMU2hhcmVTZXJ2aWNlEmwKD0NyZWF0ZVNoYXJlTGluaxIrLmFmdGVyaW1hZ2Uuc2hhcmUudjEuQ3JlYXRlU2hhcmVMaW5rUmVxdWVzdBosLmFmdGVyaW1hZ2Uuc2hhcmUudjEuQ3JlYXRlU2hhcmVMaW5rUmVzcG9uc2USaQoOTGlzdFNoYXJlTGlua3MSKi5hZnRlcmltYWdlLnNoYXJlLnYxLkxpc3RTaGFyZUxpbmtzUmVxdWVzdBorLmFmdGVyaW1hZ2Uuc2hhcmUudjEuTGlzdFNoYXJlTGlua3NSZXNwb25zZRJjCgxHZXRTaGFyZUxpbmsSKC5hZnRlcmltYWdlLnNoYXJlLnYxLkdldFNoYXJlTGlua1JlcXVlc3QaKS5hZnRlcmltYWdlLnNoYXJlLnYxLkdldFNoYXJlTGlua1Jlc3BvbnNlEmwKD1JlZGVlbVNoYXJlTGluaxIrLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmVkZWVtU2hhcmVMaW5rUmVxdWVzdBosLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmVkZWVtU2hhcmVMaW5rUmVzcG9uc2USbAoPUmV2b2tlU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZXZva2VTaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZXZva2VTaGFyZUxpbmtSZXNwb25zZWIGcHJvdG8z", [file_afterimage_share_v1_share_link, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * Asks for a new link.
+ * Request for `CreateShareLink`.
  *
  * @generated from message afterimage.share.v1.CreateShareLinkRequest
  */
 export type CreateShareLinkRequest = Message<"afterimage.share.v1.CreateShareLinkRequest"> & {
   /**
-   * Required. The session. Malformed: INVALID_ARGUMENT; unknown: NOT_FOUND.
+   * Required. Id of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it is
+   * unknown.
    *
    * @generated from field: string session_id = 1;
    */
   sessionId: string;
 
   /**
-   * Required. How long the link lives: 1 minute to the configured maximum (default 30 days). Missing
-   * or outside is INVALID_ARGUMENT.
+   * Required. Lifetime of the link, from 1 minute to the configured maximum (default 30 days).
+   * Returns INVALID_ARGUMENT if it is missing or out of range.
    *
    * @generated from field: google.protobuf.Duration ttl = 2;
    */
   ttl?: Duration | undefined;
 
   /**
-   * Optional. How often the link can be redeemed, 1 to 1,000,000; unset: as often as one likes. 0 is
-   * INVALID_ARGUMENT.
+   * Optional. Maximum number of redemptions, 1 to 1,000,000. Default: unlimited. Returns
+   * INVALID_ARGUMENT if it is out of range; 0 is out of range.
    *
    * @generated from field: optional int64 max_views = 3;
    */
   maxViews?: bigint | undefined;
 
   /**
-   * Optional. What a visitor must enter, 4 to 128 characters; empty: nothing.
+   * Optional. Passcode that visitors must enter, 4 to 128 characters, case-sensitive. Default: no
+   * passcode. Returns INVALID_ARGUMENT if its length is out of range.
    *
    * @generated from field: string passcode = 4;
    */
   passcode: string;
 
   /**
-   * Optional. Only from so far into the session on. Negative, or past the session's end, is
-   * INVALID_ARGUMENT.
+   * Optional. Start of the shared range, from the session's start. Default: the session's start.
+   * Returns INVALID_ARGUMENT if it is negative or after the session's end.
    *
    * @generated from field: google.protobuf.Duration start_offset = 5;
    */
   startOffset?: Duration | undefined;
 
   /**
-   * Optional. Only up to so far into the session. Not after `start_offset`, or past the end of a
-   * session that is not live any more, is INVALID_ARGUMENT.
+   * Optional. End of the shared range, from the session's start. Default: the session's end.
+   * Returns INVALID_ARGUMENT if it is not after `start_offset`, or is after the end of a session
+   * that is no longer live.
    *
    * @generated from field: google.protobuf.Duration end_offset = 6;
    */
   endOffset?: Duration | undefined;
 
   /**
-   * Optional. Words for those who manage links, at most 200 characters.
+   * Optional. Note for callers with the scope `share`, hidden from the link's visitors. At most 200
+   * characters; returns INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string label = 7;
    */
@@ -86,7 +90,7 @@ export const CreateShareLinkRequestSchema: GenMessage<CreateShareLinkRequest> = 
   messageDesc(file_afterimage_share_v1_share_service, 0);
 
 /**
- * A new link.
+ * Response for `CreateShareLink`.
  *
  * @generated from message afterimage.share.v1.CreateShareLinkResponse
  */
@@ -99,14 +103,15 @@ export type CreateShareLinkResponse = Message<"afterimage.share.v1.CreateShareLi
   shareLink?: ShareLink | undefined;
 
   /**
-   * Output only. The secret: 43 characters of base64url. It is shown here and never again.
+   * Output only. The link's token: 43 characters of base64url. It is secret and cannot be retrieved
+   * again.
    *
    * @generated from field: string token = 2;
    */
   token: string;
 
   /**
-   * Output only. The page that opens the link, with the token in it.
+   * Output only. URL of the page that opens the link. Contains the token.
    *
    * @generated from field: string url = 3;
    */
@@ -121,34 +126,36 @@ export const CreateShareLinkResponseSchema: GenMessage<CreateShareLinkResponse> 
   messageDesc(file_afterimage_share_v1_share_service, 1);
 
 /**
- * Asks for links.
+ * Request for `ListShareLinks`.
  *
  * @generated from message afterimage.share.v1.ListShareLinksRequest
  */
 export type ListShareLinksRequest = Message<"afterimage.share.v1.ListShareLinksRequest"> & {
   /**
-   * Optional. At most this many: 0 gives 50, over 500 gives 500, negative is INVALID_ARGUMENT.
+   * Optional. Maximum number of links to return. 0 means 50; values above 500 are reduced to 500.
+   * Returns INVALID_ARGUMENT if it is negative.
    *
    * @generated from field: int32 page_size = 1;
    */
   pageSize: number;
 
   /**
-   * Optional. `next_page_token` of the page before, for the same other fields.
+   * Optional. `next_page_token` of a previous `ListShareLinks` call. Returns INVALID_ARGUMENT if
+   * the filters differ from that call.
    *
    * @generated from field: string page_token = 2;
    */
   pageToken: string;
 
   /**
-   * Optional. Only links to this session.
+   * Optional. Id of the shared session.
    *
    * @generated from field: string session_id = 3;
    */
   sessionId: string;
 
   /**
-   * Optional. Only links made by this subject.
+   * Optional. Creator of the links: the `sub` of a token.
    *
    * @generated from field: string created_by = 4;
    */
@@ -163,7 +170,7 @@ export const ListShareLinksRequestSchema: GenMessage<ListShareLinksRequest> = /*
   messageDesc(file_afterimage_share_v1_share_service, 2);
 
 /**
- * Links.
+ * Response for `ListShareLinks`.
  *
  * @generated from message afterimage.share.v1.ListShareLinksResponse
  */
@@ -176,7 +183,7 @@ export type ListShareLinksResponse = Message<"afterimage.share.v1.ListShareLinks
   shareLinks: ShareLink[];
 
   /**
-   * Output only. Token of the next page; empty: there is none.
+   * Output only. Token of the next page. Empty on the last page.
    *
    * @generated from field: string next_page_token = 2;
    */
@@ -191,7 +198,7 @@ export const ListShareLinksResponseSchema: GenMessage<ListShareLinksResponse> = 
   messageDesc(file_afterimage_share_v1_share_service, 3);
 
 /**
- * Asks what a link is.
+ * Request for `GetShareLink`.
  *
  * @generated from message afterimage.share.v1.GetShareLinkRequest
  */
@@ -212,20 +219,20 @@ export const GetShareLinkRequestSchema: GenMessage<GetShareLinkRequest> = /*@__P
   messageDesc(file_afterimage_share_v1_share_service, 4);
 
 /**
- * What a visitor may know before redeeming.
+ * Response for `GetShareLink`: the details of a link that are visible before it is redeemed.
  *
  * @generated from message afterimage.share.v1.GetShareLinkResponse
  */
 export type GetShareLinkResponse = Message<"afterimage.share.v1.GetShareLinkResponse"> & {
   /**
-   * Output only. Whether a passcode is needed.
+   * Output only. Whether the link requires a passcode.
    *
    * @generated from field: bool passcode_required = 1;
    */
   passcodeRequired: boolean;
 
   /**
-   * Output only. When the link ends.
+   * Output only. Time of expiry of the link.
    *
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
@@ -240,7 +247,7 @@ export const GetShareLinkResponseSchema: GenMessage<GetShareLinkResponse> = /*@_
   messageDesc(file_afterimage_share_v1_share_service, 5);
 
 /**
- * Asks for a grant.
+ * Request for `RedeemShareLink`.
  *
  * @generated from message afterimage.share.v1.RedeemShareLinkRequest
  */
@@ -253,15 +260,15 @@ export type RedeemShareLinkRequest = Message<"afterimage.share.v1.RedeemShareLin
   token: string;
 
   /**
-   * Required where the link has a passcode.
+   * Required if the link has a passcode. The passcode, case-sensitive.
    *
    * @generated from field: string passcode = 2;
    */
   passcode: string;
 
   /**
-   * Optional. `renewal_handle` of an earlier answer: renews that grant without counting a view. With
-   * `token` together it is INVALID_ARGUMENT.
+   * Optional. `renewal_handle` of an earlier response: renews that grant without counting a view.
+   * Returns INVALID_ARGUMENT if it is given together with `token`.
    *
    * @generated from field: string renewal_handle = 3;
    */
@@ -276,62 +283,63 @@ export const RedeemShareLinkRequestSchema: GenMessage<RedeemShareLinkRequest> = 
   messageDesc(file_afterimage_share_v1_share_service, 6);
 
 /**
- * A grant.
+ * Response for `RedeemShareLink`.
  *
  * @generated from message afterimage.share.v1.RedeemShareLinkResponse
  */
 export type RedeemShareLinkResponse = Message<"afterimage.share.v1.RedeemShareLinkResponse"> & {
   /**
-   * Output only. Bearer token with the scope view, for this session and range only.
+   * Output only. Bearer token with the scope `view`, restricted to this session and range.
    *
    * @generated from field: string grant_token = 1;
    */
   grantToken: string;
 
   /**
-   * Output only. When the grant ends: 15 minutes from now by default, and never after the link.
+   * Output only. Time of expiry of the grant: 15 minutes from now by default, and never after the
+   * link's.
    *
    * @generated from field: google.protobuf.Timestamp grant_expire_time = 2;
    */
   grantExpireTime?: Timestamp | undefined;
 
   /**
-   * Output only. When the link ends.
+   * Output only. Time of expiry of the link.
    *
    * @generated from field: google.protobuf.Timestamp link_expire_time = 3;
    */
   linkExpireTime?: Timestamp | undefined;
 
   /**
-   * Output only. How often the link can still be redeemed; unset: as often as one likes.
+   * Output only. Number of redemptions left. Unset means unlimited.
    *
    * @generated from field: optional int64 views_left = 4;
    */
   viewsLeft?: bigint | undefined;
 
   /**
-   * Output only. Renews the grant.
+   * Output only. Handle that renews the grant.
    *
    * @generated from field: string renewal_handle = 5;
    */
   renewalHandle: string;
 
   /**
-   * Output only. The session.
+   * Output only. Id of the session.
    *
    * @generated from field: string session_id = 6;
    */
   sessionId: string;
 
   /**
-   * Output only. The range's start; unset: the session's start.
+   * Output only. Start of the shared range. Unset means the session's start.
    *
    * @generated from field: google.protobuf.Duration start_offset = 7;
    */
   startOffset?: Duration | undefined;
 
   /**
-   * Output only. The range's end; unset: the session's end.
+   * Output only. End of the shared range. Unset means the session's end.
    *
    * @generated from field: google.protobuf.Duration end_offset = 8;
    */
@@ -346,13 +354,13 @@ export const RedeemShareLinkResponseSchema: GenMessage<RedeemShareLinkResponse> 
   messageDesc(file_afterimage_share_v1_share_service, 7);
 
 /**
- * Asks to end a link.
+ * Request for `RevokeShareLink`.
  *
  * @generated from message afterimage.share.v1.RevokeShareLinkRequest
  */
 export type RevokeShareLinkRequest = Message<"afterimage.share.v1.RevokeShareLinkRequest"> & {
   /**
-   * Required. Id of the link (not its token). Unknown: NOT_FOUND.
+   * Required. Id of the link (not its token). Returns NOT_FOUND if it is unknown.
    *
    * @generated from field: string share_link_id = 1;
    */
@@ -367,13 +375,13 @@ export const RevokeShareLinkRequestSchema: GenMessage<RevokeShareLinkRequest> = 
   messageDesc(file_afterimage_share_v1_share_service, 8);
 
 /**
- * The link has ended.
+ * Response for `RevokeShareLink`.
  *
  * @generated from message afterimage.share.v1.RevokeShareLinkResponse
  */
 export type RevokeShareLinkResponse = Message<"afterimage.share.v1.RevokeShareLinkResponse"> & {
   /**
-   * Output only. When.
+   * Output only. Time of the revocation.
    *
    * @generated from field: google.protobuf.Timestamp revoke_time = 1;
    */
@@ -388,14 +396,14 @@ export const RevokeShareLinkResponseSchema: GenMessage<RevokeShareLinkResponse> 
   messageDesc(file_afterimage_share_v1_share_service, 9);
 
 /**
- * Creates, opens and revokes share links. A link is a capability: whoever holds its token may watch
- * one session, or a part of it, until the link ends, and nothing else.
+ * Creates, opens and revokes share links. A link is a capability: the holder of its token may watch
+ * one session, or a part of it, until the link expires or is revoked, and may do nothing else.
  *
  * @generated from service afterimage.share.v1.ShareService
  */
 export const ShareService: GenService<{
   /**
-   * Creates a link and shows its token, this once. Scope: share.
+   * Creates a link and returns its token, which cannot be retrieved again. Scope: `share`.
    *
    * @generated from rpc afterimage.share.v1.ShareService.CreateShareLink
    */
@@ -405,7 +413,7 @@ export const ShareService: GenService<{
     output: typeof CreateShareLinkResponseSchema;
   },
   /**
-   * Lists links of the token's project, newest first; never their tokens. Scope: share.
+   * Lists links of the token's project, newest first, without their tokens. Scope: `share`.
    *
    * @generated from rpc afterimage.share.v1.ShareService.ListShareLinks
    */
@@ -415,7 +423,8 @@ export const ShareService: GenService<{
     output: typeof ListShareLinksResponseSchema;
   },
   /**
-   * Gets what a visitor may know before redeeming. No scope: the link's token is the key.
+   * Gets the details of a link that are visible before it is redeemed. Scope: none; the link's
+   * token is the credential.
    *
    * @generated from rpc afterimage.share.v1.ShareService.GetShareLink
    */
@@ -425,10 +434,12 @@ export const ShareService: GenService<{
     output: typeof GetShareLinkResponseSchema;
   },
   /**
-   * Exchanges a link's token for a short-lived grant to watch. No scope: the link's token is the key.
+   * Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
+   * credential.
    *
-   * A token that never was, has expired, was revoked or has no views left is NOT_FOUND, always with
-   * the same words. Wrong passcodes are PERMISSION_DENIED, then RESOURCE_EXHAUSTED with RetryInfo.
+   * Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
+   * revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+   * repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
    *
    * @generated from rpc afterimage.share.v1.ShareService.RedeemShareLink
    */
@@ -438,7 +449,7 @@ export const ShareService: GenService<{
     output: typeof RedeemShareLinkResponseSchema;
   },
   /**
-   * Ends a link and the streams that it opened. Scope: share.
+   * Revokes a link and ends the streams that were opened with it. Scope: `share`.
    *
    * @generated from rpc afterimage.share.v1.ShareService.RevokeShareLink
    */
