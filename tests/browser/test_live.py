@@ -155,5 +155,5 @@ async def test_a_token_that_ends_asks_to_sign_in_again(page, guard, sign_in):
 async def test_nobody_there_says_what_to_do(page, sign_in):
     await sign_in(page, "/live", project="empty")
     await is_connection(page, "live")
-    await expect(page.get_by_role("heading", name="Nobody is being recorded right now")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No session is being recorded right now")).to_be_visible()
     await expect(page.get_by_text("As soon as somebody opens a page with the recorder")).to_be_visible()

@@ -150,7 +150,7 @@ async def test_a_link_is_listed_and_revoked_after_it_was_asked(page, sign_in, ma
     await dialog.get_by_role("button", name="Keep it").click()
     await dialog.get_by_role("button", name="Revoke Old news").click()
     await dialog.get_by_role("button", name="Revoke it").click()
-    await dialog.get_by_text("There are none.").wait_for()
+    await dialog.get_by_text("No active links.").wait_for()
     with pytest.raises(grpc.aio.AioRpcError, match="NOT_FOUND"):
         await installation.share.GetShareLink(pb.GetShareLinkRequest(token=made.token))
 
@@ -221,7 +221,7 @@ async def test_a_link_that_never_was_and_one_that_is_broken(page, installation, 
     guard.allow("404 |400 ")
     await page.goto(f"{installation.url}/s/{'A' * 43}")
     await page.get_by_role("heading", name="This link has expired").wait_for()
-    await page.get_by_text("Ask whoever sent it to you for a new link").wait_for()
+    await page.get_by_text("Ask the sender for a new link").wait_for()
     await page.goto(f"{installation.url}/s/{'A' * 40}")
     await page.get_by_role("heading", name="This address is not whole").wait_for()
 

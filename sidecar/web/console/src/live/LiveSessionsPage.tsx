@@ -64,7 +64,7 @@ function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: 
   }
   return (
     <EmptyState
-      title="Nobody is being recorded right now"
+      title="No session is being recorded right now"
       action={
         identity?.project === "demo" ? (
           <a href="/demo/" target="_blank" rel="noreferrer">
@@ -81,7 +81,7 @@ function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: 
   );
 }
 
-/** Returns when the list was last known to be true, in milliseconds since 1970 UTC; null: never yet. */
+/** Returns when the list was last known to be current, in milliseconds since 1970 UTC; null: never yet. */
 function useLastLive(connection: LiveConnection): number | null {
   const [liveMs, setLiveMs] = useState<number | null>(null);
   const isLive = connection.kind === "live";

@@ -4,7 +4,7 @@ import { type Command, CONNECT, type Report } from "./protocol";
 
 /** The way to the document that replays. */
 export interface FrameLink {
-  /** Carried out after all that was sent before. Payloads of chunks are handed over: use a copy if they are kept. */
+  /** Carried out after all earlier messages. Payloads of chunks are transferred: pass a copy if they are kept. */
   send: (command: Command) => void;
   /** Takes the reports from now on; there is one listener. */
   listen: (listener: (report: Report) => void) => void;
@@ -20,8 +20,8 @@ interface PlayerFrameProps {
 
 /**
  * The document in which recordings are shown, in a frame with its own Content-Security-Policy. It shows nothing until
- * it is told to (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's Replayer puts in a
- * sandbox without scripts, forms, popups or navigation.
+ * it gets a command (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's Replayer puts
+ * in a sandbox without scripts, forms, popups or navigation.
  */
 export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
   const frame = useRef<HTMLIFrameElement>(null);

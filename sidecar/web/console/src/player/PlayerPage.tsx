@@ -16,7 +16,7 @@ import type { PlayerState } from "./playerState";
 import { SessionPage } from "./SessionPage";
 import { SessionPlayer } from "./SessionPlayer";
 
-/** One session, replayed. `?t=` begins so many seconds into it. */
+/** Replays one session. `?t=` is the offset in seconds at which it begins. */
 export default function PlayerPage() {
   const { id = "" } = useParams();
   const [query] = useSearchParams();

@@ -1,15 +1,15 @@
-// What the timeline shows where. Pure.
+// Positions on the timeline. Pure.
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { timeMs } from "./details";
 
 export type MarkKind = "page" | "error" | "rage" | "dead" | "other";
 
-/** A moment worth a look. */
+/** A notable moment. */
 export interface Mark {
   kind: MarkKind;
   timeMs: number;
-  /** What it says to a person. */
+  /** Text for the user. */
   label: string;
   /** How many lie so close together that they are shown as one. */
   count: number;

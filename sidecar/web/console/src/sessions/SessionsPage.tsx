@@ -13,7 +13,7 @@ import styles from "./SessionsPage.module.css";
 import { SessionTable } from "./SessionTable";
 import { useSessions } from "./useSessions";
 
-/** All sessions of the project, filtered as the address says. */
+/** All sessions of the project, with the filters in the address. */
 export function SessionsPage() {
   const [query, setQuery] = useSearchParams();
   const text = query.toString();

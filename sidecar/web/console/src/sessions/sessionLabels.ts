@@ -1,10 +1,10 @@
-// What a session is, in the words of lists.
+// Texts about a session in lists.
 import { ActorType } from "@contract/recording/v1/enums_pb";
 import type { Session, Totals } from "@contract/recording/v1/session_pb";
 import { count } from "../format/amounts";
 import { DEVICE } from "../format/enums";
 
-/** Returns who it is: the recorded site's own name for the visitor, else what kind of visitor it is. */
+/** Returns the visitor's id of the recorded site, else the type of visitor. */
 export function actorText(session: Session): string {
   if (session.actorId !== "") {
     return session.actorId;
@@ -39,7 +39,7 @@ export function pageText(url: string): { path: string; host: string } {
 export interface Trouble {
   tone: "danger" | "warning" | "violet" | "neutral";
   text: string;
-  /** What it means. */
+  /** Explanation of the trouble. */
   title: string;
 }
 

@@ -30,7 +30,10 @@ export function NewLink({ url, link, onAnother }: NewLinkProps) {
 
   return (
     <section className={styles.made} aria-label="New link">
-      <Field label="The link" hint="It is shown this once. Whoever has it can watch: send it only to whom it is for.">
+      <Field
+        label="The link"
+        hint="It is shown only once. Every holder of the link can watch: send it only to its recipients."
+      >
         {(control) => (
           <span className={styles.line}>
             <input

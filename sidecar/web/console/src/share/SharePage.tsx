@@ -87,14 +87,14 @@ function Ended({ wasOpen }: { wasOpen: boolean }) {
   return (
     <EmptyState title="This link has expired">
       {wasOpen ? (
-        <p role="alert">The replay was stopped: the link’s time is over, or whoever shared it has revoked it.</p>
+        <p role="alert">The replay was stopped: the link has expired or was revoked.</p>
       ) : (
-        <p>Its time is over, it was revoked, it has been opened as often as it may be, or it never was a link.</p>
+        <p>It has expired, was revoked, has reached its maximum number of views, or never existed.</p>
       )}
       <ul className={styles.checks}>
-        <li>Ask whoever sent it to you for a new link.</li>
-        <li>Look whether the address is whole: it ends in 43 characters, and one that is changed opens nothing.</li>
-        <li>Look for a newer message: the link may have been replaced.</li>
+        <li>Ask the sender for a new link.</li>
+        <li>Check that the address is complete: it ends in 43 characters, and an altered one opens nothing.</li>
+        <li>Check for a newer message: the link may have been replaced.</li>
       </ul>
     </EmptyState>
   );

@@ -9,7 +9,7 @@ import styles from "./SharedPlayer.module.css";
 
 interface SharedPlayerProps {
   grant: Grant;
-  /** What does not work at present. */
+  /** Current problem. */
   warning: string | undefined;
   /** Is called when the server has ended the replay's stream: the link may have ended. */
   onEnd: () => void;

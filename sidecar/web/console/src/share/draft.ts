@@ -8,10 +8,10 @@ import { parseOffset } from "./offset";
 /** Fields of the form. */
 export type Field = "ttl" | "maxViews" | "passcode" | "start" | "end" | "label";
 
-/** What is said at fields that are at fault. */
+/** Messages at invalid fields. */
 export type Problems = Partial<Record<Field, string>>;
 
-/** What somebody has filled in. */
+/** Values of the form. */
 export interface Draft {
   /** A preset in milliseconds; "custom": `amount` and `unit`. */
   readonly lifetime: number | "custom";
@@ -24,7 +24,7 @@ export interface Draft {
   readonly label: string;
 }
 
-/** A form that nobody has touched. */
+/** An empty form. */
 export const EMPTY_DRAFT: Draft = {
   lifetime: 86_400_000,
   amount: "",
@@ -47,8 +47,8 @@ export const FIELD_OF: Readonly<Record<string, Field>> = {
 };
 
 /**
- * Returns the request that a draft makes, or what of it is no number or time at all. Bounds are the server's to judge:
- * it knows how long links may live and how long the session is.
+ * Returns the request of a draft, or its values that are not numbers or times. The server checks the bounds: it knows
+ * the maximum lifetime of links and the duration of the session.
  */
 export function requestOf(sessionId: string, draft: Draft): CreateShareLinkRequest | { problems: Problems } {
   const problems: Problems = {};

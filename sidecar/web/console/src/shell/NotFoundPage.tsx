@@ -2,7 +2,7 @@ import { Link } from "react-router";
 import { EmptyState } from "../ui/EmptyState";
 import { useTitle } from "./Page";
 
-/** What an address shows that names no page. */
+/** Shown at an address without a page. */
 export function NotFoundPage() {
   useTitle("No such page");
   return (

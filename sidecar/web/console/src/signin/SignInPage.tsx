@@ -53,7 +53,7 @@ export function SignInPage() {
     const next = readIdentity(given);
     const isSomebodyElse = present?.subject !== next?.subject || present?.project !== next?.project;
     if (present !== null && present.expiresMs > Date.now() && isSomebodyElse) {
-      // Anybody can send a link. It must not change unseen who somebody is here.
+      // A link may come from anyone. It must not replace the signed-in identity without confirmation.
       setToken(given);
       setOtherAccount(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
     } else {
@@ -131,7 +131,7 @@ export function SignInPage() {
 }
 
 function nameOf(identity: Identity | null): string {
-  return identity === null ? "nobody that can be read" : `${identity.subject} in project ${identity.project}`;
+  return identity === null ? "an unreadable identity" : `${identity.subject} in project ${identity.project}`;
 }
 
 function refusal(problem: Problem): string {

@@ -1,6 +1,6 @@
 import type { Identity } from "../api/token";
 
-/** Returns what is wrong with a token as far as it can be seen without the server; null: nothing. */
+/** Returns the problem of a token that is visible without the server, or null. */
 export function tokenFault(token: string, identity: Identity | null, nowMs: number): string | null {
   if (token === "") {
     return "Paste a token first.";
