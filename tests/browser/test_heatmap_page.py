@@ -159,7 +159,7 @@ async def test_a_heatmap_without_points_says_why(installation, page, sign_in, si
     await drawn(installation, page)
     await page.get_by_label("Viewport width").fill("wide")
     await page.get_by_label("Viewport width").press("Enter")
-    await page.get_by_text("Write a range in pixels").wait_for()
+    await page.get_by_text("Enter a range in pixels").wait_for()
 
 
 async def test_a_project_without_pages_says_what_to_do(installation, page, sign_in):

@@ -15,7 +15,7 @@ export interface Problem {
 const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference">>> = {
   "signed-out": {
     title: "You are signed out",
-    advice: "Your token has expired or is not accepted any more. Sign in again; you will come back to this page.",
+    advice: "Your token has expired or is no longer accepted. Sign in again; you will come back to this page.",
     mayRetry: false,
   },
   forbidden: {
@@ -45,8 +45,8 @@ const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference"
     mayRetry: true,
   },
   internal: {
-    title: "Something went wrong in the server",
-    advice: "Try again. If it stays, an administrator finds it in the server's log.",
+    title: "The server failed",
+    advice: "Try again. If the error persists, an administrator can find it in the server's log.",
     mayRetry: true,
   },
 };

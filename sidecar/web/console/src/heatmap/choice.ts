@@ -86,14 +86,14 @@ export function parseWidths(text: string): Widths | { problem: string } {
   }
   const [, from, dash, to] = /^(\d{1,6})?(-)?(\d{1,6})?$/.exec(trimmed) ?? [];
   if (from === undefined && dash === undefined) {
-    return { problem: "Write a range in pixels, such as 768-1440, 768- or -767." };
+    return { problem: "Enter a range in pixels, such as 768-1440, 768- or -767." };
   }
   const min = Number(from ?? 0);
   const max = dash === undefined ? min : Number(to ?? 0);
   if (min > MAX_WIDTH || max > MAX_WIDTH) {
     return { problem: `A viewport is at most ${MAX_WIDTH.toLocaleString("en")} pixels wide.` };
   }
-  return max > 0 && max < min ? { problem: `${max} is below ${min}: write the smaller width first.` } : { min, max };
+  return max > 0 && max < min ? { problem: `${max} is below ${min}: enter the smaller width first.` } : { min, max };
 }
 
 /** Returns widths as `parseWidths` reads them; "" for any. */

@@ -34,7 +34,7 @@ export function falloff(distance: number): number {
   return distance >= 1 ? 0 : (1 - distance * distance) ** 2;
 }
 
-/** Returns how far a gradient reaches, in CSS pixels of the page. */
+/** Returns the reach of a gradient, in CSS pixels of the page. */
 export function reachOf(resolution: number, page: Extent): number {
   const cell = Math.max(page.width, page.height) / Math.max(resolution, 1);
   return Math.min(Math.max(cell * REACH_CELLS, MIN_REACH), MAX_REACH);

@@ -114,7 +114,7 @@ export function summaryLabels(heat: HeatmapData): string[] {
     const count = numbers.format(heat.estimated);
     sentences.push(
       `${count} ${heat.estimated === 1 ? "sample was" : "samples were"} recorded without the page's height: ` +
-        "their places are by the largest extent that was in view.",
+        "their positions are relative to the largest extent in view.",
     );
   }
   if (heat.clamped > 0) {
@@ -146,12 +146,12 @@ export function emptyLabels(narrowing: Narrowing): { why: string; todo: string[]
     todo.push("Remove the limits of the viewport's width.");
   }
   if (narrowing.kind === HeatmapKind.RAGE || narrowing.kind === HeatmapKind.DEAD) {
-    todo.push(`Look at clicks: ${many} are signs of frustration, and a page without any is a good page.`);
+    todo.push(`Choose clicks: ${many} are signs of frustration, and a page without any is a good page.`);
   } else if (narrowing.kind !== HeatmapKind.CLICK) {
-    todo.push("Look at clicks: they are there also where a recording has no positions of this kind.");
+    todo.push("Choose clicks: they are available even if a recording has no positions of this kind.");
   }
   if (todo.length === 0) {
-    todo.push("Record or import sessions that visit this page; interactions are found as they arrive.");
+    todo.push("Record or import sessions that visit this page; interactions are detected on arrival.");
   }
   return {
     why: `There are no ${many} on this page with these filters.`.replace("no viewing", "no seconds of viewing"),
@@ -163,7 +163,7 @@ export function emptyLabels(narrowing: Narrowing): { why: string; todo: string[]
 export const NO_PAGES = {
   why: "No page of this project has interactions.",
   todo: [
-    "They are found while recording: record or import something, and its pages appear here.",
+    "They are detected while recording: record or import a session, and its pages appear here.",
     "If sessions are listed but no page is, ingest.detectors may be off; `afterimage doctor` checks it.",
   ],
 } as const;

@@ -60,7 +60,7 @@ export function nearest(moments: readonly PageMoment[], viewport: Extent): PageM
   return moments.toSorted((a, b) => widthApart(a, viewport) - widthApart(b, viewport))[0];
 }
 
-/** Returns how far a moment's viewport is from another in width, in CSS pixels. */
+/** Returns the difference of a moment's viewport width from another, in CSS pixels. */
 export function widthApart(moment: PageMoment, viewport: Extent): number {
   return Math.abs(moment.viewport.width - viewport.width);
 }

@@ -25,9 +25,7 @@ export default function LiveSessionsPage() {
       {connection.kind === "refused" ? <PageProblem problem={connection.problem} /> : null}
       {connection.kind === "given-up" ? <ErrorNotice problem={connection.problem} onRetry={retry} /> : null}
       {liveMs !== null && connection.kind !== "live" && sessions.length > 0 ? (
-        <p className={styles.stale}>
-          This is how it was at {timeOfDay(liveMs)}; it is brought up to date on reconnection.
-        </p>
+        <p className={styles.stale}>This is the state at {timeOfDay(liveMs)}; it is updated on reconnection.</p>
       ) : null}
       {sessions.length > 0 ? (
         <>
@@ -73,10 +71,8 @@ function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: 
         ) : null
       }
     >
-      <p>
-        As soon as somebody opens a page with the recorder, the visit is listed here. This page need not be reloaded.
-      </p>
-      {identity?.project === "demo" ? <p>To see it at work, be a visitor yourself.</p> : null}
+      <p>A visit is listed here as soon as a page with the recorder is opened. No reload is needed.</p>
+      {identity?.project === "demo" ? <p>To try it, become a visitor yourself.</p> : null}
     </EmptyState>
   );
 }

@@ -65,8 +65,8 @@ export default function WatchPage() {
 
 const MEANING =
   "Time since the visitor's action on the screen: sending, storing, fetching and drawing it. It compares the visitor's " +
-  "clock with yours. Where these differ by more than two seconds they cannot both be right, and the delay is counted " +
-  "from the fastest that anything came.";
+  "clock with yours. If these differ by more than two seconds, one of them is wrong, and the delay is measured " +
+  "from the fastest arrival.";
 
 function Lag({
   live,
@@ -85,7 +85,7 @@ function Lag({
   if (live === null) {
     return (
       <>
-        <Badge>Not live any more</Badge>
+        <Badge>No longer live</Badge>
         <Link to={`/sessions/${id}`}>Replay it from the start</Link>
       </>
     );

@@ -20,7 +20,7 @@ export interface LiveView {
   leftOut: number;
 }
 
-/** How many steps of activity are kept, and how long one is. */
+/** Number of activity steps that are kept, and duration of a step. */
 export const ACTIVITY_STEPS = 12;
 export const ACTIVITY_STEP_MS = 5_000;
 

@@ -7,7 +7,7 @@ import { openStream, type StreamState } from "../sockets/stream";
 import { connectionOf, type LiveConnection } from "./connection";
 import { ACTIVITY_STEP_MS, type LiveSession, LiveSessions, type LiveView } from "./liveSessions";
 
-/** How persistent the connection is, and how much it keeps. */
+/** Limits of the connection's retries, and of the kept sessions. */
 export interface RealTimeLimits {
   /** Maximum number of failed attempts in a row. */
   attempts: number;

@@ -13,7 +13,7 @@ export interface FrameLink {
 interface PlayerFrameProps {
   /** Name for screen readers. */
   title: string;
-  /** Called when the document is there, with a new link each time that it is loaded. */
+  /** Called when the document is ready, with a new link each time that it is loaded. */
   onConnect: (link: FrameLink) => void;
   className?: string;
 }
@@ -49,7 +49,7 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
     };
     window.addEventListener("blur", keepFocus);
     element.addEventListener("load", connect);
-    // Only now, so that its load event cannot be missed.
+    // Set only now: its load event cannot be missed.
     element.src = "/player.html";
     return () => {
       window.removeEventListener("blur", keepFocus);

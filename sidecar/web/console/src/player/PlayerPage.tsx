@@ -85,7 +85,7 @@ function aboutSession(found: Problem, id: string): Problem {
     };
   }
   if (found.kind === "bad-request") {
-    return { ...found, title: "This address names no session", advice: `“${id}” is not the id of a session.` };
+    return { ...found, title: "This address has no valid session id", advice: `“${id}” is not the id of a session.` };
   }
   return found;
 }

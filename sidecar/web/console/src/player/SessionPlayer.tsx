@@ -30,7 +30,7 @@ interface SessionPlayerProps {
   autoPlay?: boolean;
   /** Whether there is a panel with activity, console, network and facts. */
   hasPanel?: boolean;
-  /** Shown in the place of a problem that ends the player; by default the problem in words, with a way to sign in. */
+  /** Shown instead of a problem that ends the player; by default the problem's text, with a link to sign in. */
   problemView?: (problem: Problem, retry: () => void) => ReactNode;
   /** Called with each new state of the player. */
   onState?: (state: PlayerState) => void;

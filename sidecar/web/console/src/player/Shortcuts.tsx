@@ -11,7 +11,7 @@ const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
   [["<", ">"], "Slower, faster"],
   [["N", "B"], "To the next, the previous error or sign of frustration"],
   [["S"], "Skip stretches without activity, or play them"],
-  [["L"], "Go to live"],
+  [["L"], "Jump to live"],
   [["P"], "Show or hide the panel"],
   [["F"], "Full screen"],
   [["?"], "This list"],

@@ -52,7 +52,7 @@ export class FrameFeeder {
     return this.#order === order;
   }
 
-  /** Shows a moment of a window, in the present stage where it holds the moment, else in a new one. */
+  /** Shows a moment of a window, in the current stage if that covers it, else in a new one. */
   show(store: ChunkStore, windowId: string, atMs: number, isPlaying: boolean, speed: number): void {
     const chunks = store.from(windowId, atMs);
     if (this.#link === null || chunks === null) {
@@ -92,7 +92,7 @@ export class FrameFeeder {
     this.fill(store, atMs);
   }
 
-  /** Takes note of a chunk that has come. */
+  /** Registers a received chunk. */
   arrived(chunk: StoredChunk): void {
     this.#unread.push(chunk);
   }

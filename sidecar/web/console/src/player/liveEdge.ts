@@ -1,6 +1,6 @@
-// Keeping to the newest moment of a session that is still recorded. The playhead runs on the visitor's clock, as far
-// behind the visitor as chunks took lately: most are there when their moment comes, and movements are shown evenly
-// although chunks come in bursts. While the visitor does nothing it goes on, so that their next action is not late.
+// Follows the newest moment of a session that is still recorded. The playhead runs on the visitor's clock, delayed by
+// the recent delay of chunks: most arrive before their moment, and movements are shown evenly although chunks arrive in
+// bursts. While the visitor is idle the playhead continues, so that the next action is not late.
 
 /** Margin added to the delay of chunks, in milliseconds. */
 const MARGIN_MS = 50;
@@ -8,7 +8,7 @@ const MARGIN_MS = 50;
 /** Number of latest chunks that are measured; the median counts, so a slow one has little effect. */
 const LATEST = 7;
 
-/** How far from its place, in milliseconds, the playhead is let be, hurries, and jumps. */
+/** Distances from its place, in milliseconds, at which the playhead is left alone, hurries, and jumps. */
 const NEAR_MS = 80;
 const FAR_MS = 600;
 const JUMP_MS = 2_500;
@@ -54,7 +54,7 @@ export class LagMeter {
     }
   }
 
-  /** Returns the moment that is to be shown at `nowMs`, by the visitor's clock; null: nothing has come live yet. */
+  /** Returns the moment to show at `nowMs`, by the visitor's clock; null: no live chunk was received yet. */
   placeMs(nowMs: number): number | null {
     const inOrder = this.#latestMs.toSorted((one, other) => one - other);
     const medianMs = inOrder[Math.floor((inOrder.length - 1) / 2)];
@@ -62,7 +62,7 @@ export class LagMeter {
   }
 
   /**
-   * Returns the lag, in milliseconds; null: nothing has come yet.
+   * Returns the lag, in milliseconds; null: no chunk was received yet.
    *
    * The two clocks are taken to be right when they agree within two seconds; else the fastest chunk is taken to have
    * come without delay.

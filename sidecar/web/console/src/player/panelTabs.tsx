@@ -78,7 +78,7 @@ export function ConsoleTab() {
         onChoose={setChosen}
         empty={
           all.length === 0
-            ? "The page wrote nothing on its console, or its recorder does not record it."
+            ? "The page wrote nothing to its console, or the recorder does not record the console."
             : "No message matches."
         }
       >

@@ -260,7 +260,9 @@ export class Player {
     this.#recount();
   }
 
-  /** Shows a moment: in the stage if it holds it, in a new one if its chunks are loaded, else when they have come. */
+  /**
+   * Shows a moment: in the stage if that covers it, in a new one if its chunks are loaded, else once they are received.
+   */
   #show(toMs: number): void {
     const isLoaded = this.#feed.covers(toMs);
     this.#apply({ type: "momentRequested", toMs, newestMs: this.#feed.store.newestMs, isLoaded });
@@ -288,7 +290,7 @@ export class Player {
     }
     const windowId = this.#windowFor(atMs);
     if (windowId === null) {
-      // The first picture of a session that has just begun is still to come.
+      // The first picture of a session that has just begun is not available yet.
       if (this.#feed.isOver && live === null) {
         this.#apply({ type: "pictureMissing" });
       }
@@ -417,7 +419,7 @@ export class Player {
       this.#fail(
         problem("not-found", {
           title: "This session was deleted while you watched",
-          advice: "It was deleted by a user, or its retention ended. Nothing of it is left to show.",
+          advice: "It was deleted by a user, or its retention ended. Its data no longer exists.",
         }),
       );
       return;

@@ -14,7 +14,7 @@ export type Notice =
   /** The session was live and has ended. */
   | { kind: "session-ended" };
 
-/** How a session that is still recorded is followed. */
+/** State of following a session that is still recorded. */
 export interface LiveState {
   /** Whether playing keeps to the newest moment. */
   isFollowing: boolean;
@@ -55,7 +55,7 @@ export interface PlayerState {
   windowId: string | null;
   /** The window that was chosen; null: the one in use at each moment. */
   chosenWindowId: string | null;
-  /** Null: the session is not recorded any more. */
+  /** Null: the session is no longer recorded. */
   live: LiveState | null;
   connection: StreamState | null;
   notice: Notice | null;
@@ -94,7 +94,7 @@ export type PlayerEvent =
   | { type: "momentStaged"; atMs: number; windowId: string }
   /** The frame shows the wanted moment. */
   | { type: "momentShown" }
-  /** Playing has come to `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
+  /** Playing has reached `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
   | { type: "moved"; atMs: number; lagMs: number | null }
   /** Chunks at the playhead are missing. */
   | { type: "stalled" }

@@ -79,7 +79,7 @@ export interface ChunkFacts {
 /** Reports of the frame. */
 export type Report =
   | { type: "ready" }
-  /** The page stands as it was at this moment. */
+  /** The page is shown in its state at this moment. */
   | { type: "shown"; order: number; atMs: number }
   /** Current playing time; about twenty times per second. */
   | { type: "time"; order: number; atMs: number }
@@ -90,5 +90,5 @@ export type Report =
   /** A chunk, or a stage, that cannot be shown. */
   | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
 
-/** The console's first message to the frame's window; the port comes with it. */
+/** The console's first message to the frame's window, with the port. */
 export const CONNECT = "afterimage.connect";

@@ -43,12 +43,12 @@ export interface FeedEvents {
 export interface FeedOptions {
   sessionId: string;
   credentials: Credentials;
-  /** Whether the session is still recorded: then the stream goes on with live chunks. Asked for each connection. */
+  /** Whether the session is still recorded: then the stream continues with live chunks. Called for each connection. */
   isLive: () => boolean;
   events: FeedEvents;
 }
 
-/** The chunks of one session, as far as they were brought. */
+/** The received chunks of one session. */
 export class ReplayFeed {
   readonly #options: FeedOptions;
   #stream: Stream | null = null;
@@ -245,7 +245,7 @@ export class ReplayFeed {
   }
 }
 
-/** An offset that is behind the end of any session: a year. */
+/** An offset after the end of any session: a year. */
 const NEWEST_MS = 365 * 86_400_000;
 
 const END: Readonly<Partial<Record<ReplayEndReason, FeedEnd>>> = {

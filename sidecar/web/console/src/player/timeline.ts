@@ -36,8 +36,7 @@ export function marksOf(interactions: readonly Interaction[], name: (interaction
 }
 
 /**
- * Returns the marks with those that would lie on one another put together; one that stands for several has the
- * gravest's kind, and the words of all.
+ * Returns the marks with overlapping ones merged; a merged mark has the gravest kind, and the labels of all.
  *
  * @param gapMs Marks nearer than this are one.
  */
@@ -72,7 +71,7 @@ export function percentAt(timeAtMs: number, startMs: number, endMs: number): num
 /** Returns the outline of a histogram, as the path of an SVG that is as wide as there are bins and 100 high. */
 export function histogramPath(counts: readonly number[]): string {
   const most = Math.max(1, ...counts);
-  // The root, so that quiet parts are still seen beside busy ones.
+  // Square root, so that quiet parts stay visible beside busy ones.
   const bars = counts.map((value, bin) => {
     if (value === 0) {
       return "";

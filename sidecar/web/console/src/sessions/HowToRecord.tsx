@@ -18,7 +18,7 @@ export function HowToRecord() {
           here, and under Live while you are still there.
         </li>
         <li>
-          <b>Record your own page.</b> Put this line into it:
+          <b>Record your own page.</b> Add this line to it:
           <div className={styles.code}>
             <code>{tag}</code>
             <Button

@@ -35,7 +35,7 @@ export function pageText(url: string): { path: string; host: string } {
   }
 }
 
-/** A kind of trouble that a visitor had, and how often. */
+/** A kind of trouble of a visitor, and its count. */
 export interface Trouble {
   tone: "danger" | "warning" | "violet" | "neutral";
   text: string;
@@ -52,8 +52,8 @@ export function troublesOf(totals: Totals | undefined): Trouble[] {
     [totals.errorCount, "error", "danger", "Errors that the page's scripts threw or printed"],
     [totals.rageClickCount, "rage click", "warning", "Many fast clicks on the same place"],
     [totals.deadClickCount, "dead click", "violet", "Clicks after which nothing happened"],
-    [totals.failedRequestCount, "failed request", "danger", "Requests of the page that were not answered well"],
-    [totals.quickBackCount, "quick back", "neutral", "Pages that were left again at once"],
+    [totals.failedRequestCount, "failed request", "danger", "Requests of the page that failed"],
+    [totals.quickBackCount, "quick back", "neutral", "Pages that were left at once"],
     [totals.mouseThrashCount, "mouse thrash", "neutral", "The pointer was shaken back and forth"],
   ];
   return kinds

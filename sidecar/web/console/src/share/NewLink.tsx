@@ -24,7 +24,7 @@ export function NewLink({ url, link, onAnother }: NewLinkProps) {
       setSaid("Copied.");
     } catch {
       // No permission, or a page without TLS.
-      setSaid("Your browser does not let this page copy: the link is selected, press Ctrl+C.");
+      setSaid("Your browser does not allow copying: the link is selected, press Ctrl+C.");
     }
   };
 

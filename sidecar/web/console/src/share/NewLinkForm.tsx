@@ -147,10 +147,10 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
       <Field label="Show up to" problem={problems.end} hint="Empty: the end.">
         {moment("end")}
       </Field>
-      <Field label="Most views" problem={problems.maxViews} hint="Empty: as many as one likes.">
+      <Field label="Most views" problem={problems.maxViews} hint="Empty: no limit.">
         {text("maxViews", { inputMode: "numeric" })}
       </Field>
-      <Field label="Passcode" problem={problems.passcode} hint="At least 4 characters. Empty: none is asked for.">
+      <Field label="Passcode" problem={problems.passcode} hint="At least 4 characters. Empty: no passcode.">
         {text("passcode")}
       </Field>
       <div className={styles.wide}>

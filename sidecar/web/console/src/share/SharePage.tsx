@@ -73,9 +73,9 @@ function Visited({ token }: { token: string }) {
       return <Ended wasOpen={visit.wasOpen} />;
     case "malformed":
       return (
-        <EmptyState title="This address is not whole">
+        <EmptyState title="This address is incomplete">
           <p>A link ends in 43 letters, digits, hyphens and underscores. Part of this one is missing or changed.</p>
-          <p>Copy all of it from where you found it: programs for mail and chat sometimes break long addresses.</p>
+          <p>Copy the whole address from its source: mail and chat programs sometimes break long addresses.</p>
         </EmptyState>
       );
     case "failed":
@@ -110,7 +110,7 @@ function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
   const wait = useWait(waitUntilMs);
   return (
     <EmptyState
-      title="The link cannot be opened at present"
+      title="The link cannot be opened at the moment"
       action={
         <Button kind="primary" onClick={onRetry} disabled={wait !== undefined}>
           {wait === undefined ? "Try again" : `Try again in ${wait}`}
@@ -118,7 +118,7 @@ function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
       }
     >
       <p role="alert">{problem}</p>
-      <p>The link itself is not at fault, and no view of it was used up.</p>
+      <p>The link itself is valid, and no view was used up.</p>
     </EmptyState>
   );
 }

@@ -124,7 +124,7 @@ export class ShareVisit {
     }
   }
 
-  /** Returns whether looking at the link shows it. One without views left is not shown, and may still stand. */
+  /** Returns whether a look-up shows the link. One without views left is not shown, and may still be active. */
   async #stands(grant: Grant, signal: AbortSignal): Promise<boolean> {
     if (grant.viewsLeft === 0) {
       return false;
@@ -194,7 +194,7 @@ export class ShareVisit {
         });
         return;
       case "PASSCODE_ATTEMPTS":
-        this.#tell({ type: "passcodeNeeded", problem: "Too many passcodes were wrong.", ...waiting });
+        this.#tell({ type: "passcodeNeeded", problem: "Too many wrong passcodes.", ...waiting });
         return;
     }
     switch (ConnectError.from(error).code) {
@@ -209,7 +209,7 @@ export class ShareVisit {
         this.#tell({ type: "failed", problem: "Too many links were opened from your network.", ...waiting });
         return;
       default:
-        this.#tell({ type: "failed", problem: "The server cannot be reached at present.", ...waiting });
+        this.#tell({ type: "failed", problem: "The server cannot be reached at the moment.", ...waiting });
     }
   }
 

@@ -1,4 +1,4 @@
-// A link as it is being filled in, and the request that it becomes.
+// The form of a link, and the request that it becomes.
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type CreateShareLinkRequest, CreateShareLinkRequestSchema } from "@contract/share/v1/share_service_pb";
@@ -54,11 +54,11 @@ export function requestOf(sessionId: string, draft: Draft): CreateShareLinkReque
   const problems: Problems = {};
   const ttlMs = draft.lifetime === "custom" ? lifetimeMs(draft.amount, draft.unit) : draft.lifetime;
   if (ttlMs === undefined) {
-    problems.ttl = "Write how long the link is to live, as a number.";
+    problems.ttl = "Enter the lifetime of the link as a number.";
   }
   const views = draft.maxViews.trim();
   if (!/^\d{0,15}$/.test(views)) {
-    problems.maxViews = "Write a whole number, or leave it empty for any number of views.";
+    problems.maxViews = "Enter a whole number, or leave it empty for an unlimited number of views.";
   }
   const start = offset(draft.start, "start", problems);
   const end = offset(draft.end, "end", problems);
@@ -79,7 +79,7 @@ export function requestOf(sessionId: string, draft: Draft): CreateShareLinkReque
 function offset(text: string, field: Field, problems: Problems): number | undefined {
   const moment = parseOffset(text);
   if (Number.isNaN(moment)) {
-    problems[field] = "Write a time from the session's start, such as 1:23.";
+    problems[field] = "Enter a time from the session's start, such as 1:23.";
   }
   return moment;
 }

@@ -22,7 +22,7 @@ const SHORTEST_WAIT_MS = 2_000;
 const DEFAULT_LIFE_MS = 900_000;
 
 /**
- * Returns how long after it was given a grant is to be renewed, in milliseconds. Its life is the difference of its own
+ * Returns the delay after which a grant is to be renewed, in milliseconds. Its lifetime is the difference of its own
  * two times: the visitor's clock may be wrong by hours.
  */
 export function renewAfterMs(token: string): number {

@@ -3,13 +3,13 @@ import type { Grant } from "./grant";
 
 /** Where a visit is. */
 export type Visit =
-  /** The link is being looked at, or redeemed. */
+  /** The link is being looked up, or redeemed. */
   | { readonly at: "opening" }
   /** It needs a passcode. `problem`: the problem with the previous one; `waitUntilMs`: time of the next attempt. */
   | { readonly at: "passcode"; readonly problem?: string; readonly waitUntilMs?: number; readonly busy: boolean }
   /** It is open. `warning`: renewing does not succeed at present. */
   | { readonly at: "watching"; readonly grant: Grant; readonly warning?: string }
-  /** There is no such link, or not any more. `wasOpen`: it ended before the visitor's eyes. */
+  /** There is no such link, or no longer. `wasOpen`: it ended during the visit. */
   | { readonly at: "ended"; readonly wasOpen: boolean }
   /** The address is no link's: a part of it is missing. */
   | { readonly at: "malformed" }

@@ -8,7 +8,7 @@ export function NotFoundPage() {
   return (
     <main>
       <EmptyState title="There is no such page" action={<Link to="/">Go to the sessions</Link>}>
-        <p>The address names none of the console&apos;s pages.</p>
+        <p>The console has no page at this address.</p>
       </EmptyState>
     </main>
   );

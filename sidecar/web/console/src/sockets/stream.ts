@@ -31,7 +31,7 @@ export interface StreamOptions<Request extends DescMessage, Response extends Des
 /** A stream that runs. */
 export interface Stream {
   readonly state: StreamState;
-  /** Ends it; nothing is reported any more. */
+  /** Ends it; nothing is reported after that. */
   close: () => void;
   /** Does not wait for the backoff to pass. */
   reconnectNow: () => void;

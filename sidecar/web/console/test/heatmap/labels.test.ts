@@ -49,7 +49,7 @@ describe("an empty heatmap", () => {
   it("names each filter that may have emptied it", () => {
     const { why, todo } = emptyLabels({ kind: HeatmapKind.RAGE, hasDevice: true, hasTimes: true, hasWidths: true });
     expect(why).toContain("no rage clicks");
-    expect(todo.join(" ")).toMatch(/longer period.*all devices.*width.*Look at clicks/);
+    expect(todo.join(" ")).toMatch(/longer period.*all devices.*width.*Choose clicks/);
   });
 
   it("offers a remedy where nothing is filtered", () => {

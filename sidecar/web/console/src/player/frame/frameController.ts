@@ -128,7 +128,7 @@ export class FrameController {
     const read = await Promise.all(
       command.chunks.map((chunk) =>
         this.#read(chunk, command.stage).catch((error: unknown) => {
-          // The others may still give a picture.
+          // The other chunks may still give a picture.
           this.#tell({ type: "fault", fault: "unreadable", message: String(error) });
           return [];
         }),
@@ -153,7 +153,7 @@ export class FrameController {
         this.#resized(width, height);
       }
     });
-    // Built behind the old one, so that nothing flickers when one takes the other's place.
+    // Built beneath the old one, so that the replacement does not flicker.
     stage.element.hidden = true;
     stage.seek(command.atMs, command.isPlaying);
     this.#stage = stage;

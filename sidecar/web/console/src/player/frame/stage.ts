@@ -65,7 +65,7 @@ export class Stage {
     this.#replayer.setConfig({ speed });
   }
 
-  /** Adds events; those from before its beginning cannot be shown any more. */
+  /** Adds events; those before its beginning can no longer be shown. */
   append(events: readonly eventWithTime[]): void {
     for (const event of events) {
       if (event.timestamp >= this.#firstMs) {
