@@ -198,7 +198,7 @@ async def test_no_such_session(installation, page, sign_in, guard):
     await sign_in(page, f"/sessions/{uuid7(now_ms())}")
     await expect(page.get_by_role("alert")).to_contain_text("There is no such session")
     await page.goto(f"{installation.url}/sessions/nonsense")
-    await expect(page.get_by_role("alert")).to_contain_text("names no session")
+    await expect(page.get_by_role("alert")).to_contain_text("has no valid session id")
 
 
 async def test_a_token_that_ends_leads_to_the_sign_in_page_and_back(installation, page, sign_in, guard):

@@ -154,12 +154,12 @@ async def test_a_heatmap_without_points_says_why(installation, page, sign_in, si
     await sign_in(page)
     await page.goto(address(installation, site, kind="rage", device="tablet"))
     await page.get_by_text("There are no rage clicks on this page with these filters.").wait_for()
-    await page.get_by_text("Take all devices.").wait_for()
+    await page.get_by_text("Choose all devices.").wait_for()
     await page.goto(address(installation, site, width="1200-800"))
     await drawn(installation, page)
     await page.get_by_label("Viewport width").fill("wide")
     await page.get_by_label("Viewport width").press("Enter")
-    await page.get_by_text("Write a range in pixels").wait_for()
+    await page.get_by_text("Enter a range in pixels").wait_for()
 
 
 async def test_a_project_without_pages_says_what_to_do(installation, page, sign_in):

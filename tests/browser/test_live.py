@@ -77,7 +77,7 @@ async def test_a_lost_connection_is_said_and_the_list_is_right_afterwards(instal
 
     network.cut()
     await is_connection(page, "reconnecting")
-    await expect(page.get_by_text("This is how it was at")).to_be_visible()
+    await expect(page.get_by_text("This is the state at")).to_be_visible()
     await expect(row(page, ends.id)).to_have_count(1)
     await ends.end()
     await comes.record(*opened(now_ms()))
@@ -89,7 +89,7 @@ async def test_a_lost_connection_is_said_and_the_list_is_right_afterwards(instal
     for visit in (stays, comes):
         await expect(row(page, visit.id)).to_have_count(1)
     await expect(row(page, stays.id)).to_contain_text("1 click")
-    await expect(page.get_by_text("This is how it was at")).to_have_count(0)
+    await expect(page.get_by_text("This is the state at")).to_have_count(0)
     # And it goes on from there.
     await comes.end()
     await expect(row(page, comes.id)).to_have_count(0)
@@ -155,5 +155,5 @@ async def test_a_token_that_ends_asks_to_sign_in_again(page, guard, sign_in):
 async def test_nobody_there_says_what_to_do(page, sign_in):
     await sign_in(page, "/live", project="empty")
     await is_connection(page, "live")
-    await expect(page.get_by_role("heading", name="Nobody is being recorded right now")).to_be_visible()
-    await expect(page.get_by_text("As soon as somebody opens a page with the recorder")).to_be_visible()
+    await expect(page.get_by_role("heading", name="No session is being recorded right now")).to_be_visible()
+    await expect(page.get_by_text("as soon as a page with the recorder is opened")).to_be_visible()

@@ -146,7 +146,7 @@ async def test_a_queue_that_is_full_says_what_is_missing(installation, network, 
     for index, event in enumerate(events):
         if event["type"] == 5 and event["data"]["tag"] == DROPPED:
             assert [later["type"] for later in events[index + 1 : index + 3]] == [META, FULL_SNAPSHOT]
-    assert "were given up" in (await notices(page))["queue_full"]
+    assert "were dropped" in (await notices(page))["queue_full"]
 
 
 async def test_a_snapshot_that_finds_no_room_does_not_push_out_the_newest_events(

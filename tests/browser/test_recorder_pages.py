@@ -114,7 +114,7 @@ async def test_no_storage(installation, page, context, serve):
     await page.goto(url)
     session = await recording(installation, page)
     await settled(installation, page)
-    assert "each page is a session of its own" in (await notices(page))["no_storage"]
+    assert "each page is a separate session" in (await notices(page))["no_storage"]
     assert len(_ours(warnings)) == 1
     await page.reload()
     again = await recording(installation, page)
@@ -205,7 +205,7 @@ async def test_a_snapshot_that_is_larger_than_is_taken(installation, page, serve
     window = await stored(installation, session, lambda one: one.losses)
     (loss,) = window.losses
     assert loss["reason"] == "too_large"
-    assert "more than the installation takes" in loss["detail"]
+    assert "exceeds the limit of the installation" in loss["detail"]
     assert window.of_type(FULL_SNAPSHOT) == []
     assert window.is_whole
     assert window.of_type(META)

@@ -150,7 +150,7 @@ async def test_a_link_is_listed_and_revoked_after_it_was_asked(page, sign_in, ma
     await dialog.get_by_role("button", name="Keep it").click()
     await dialog.get_by_role("button", name="Revoke Old news").click()
     await dialog.get_by_role("button", name="Revoke it").click()
-    await dialog.get_by_text("There are none.").wait_for()
+    await dialog.get_by_text("No active links.").wait_for()
     with pytest.raises(grpc.aio.AioRpcError, match="NOT_FOUND"):
         await installation.share.GetShareLink(pb.GetShareLinkRequest(token=made.token))
 
@@ -180,11 +180,11 @@ async def test_too_many_wrong_passcodes_make_wait(page, make, guard):
     _made, url = await make(passcode="swordfish")
     await page.goto(url)
     field, button = page.get_by_label("Passcode"), page.get_by_role("button", name="Watch")
-    waits = page.get_by_text(re.compile(r"Too many passcodes were wrong.*Try again in \d+ (s|min)"))
+    waits = page.get_by_text(re.compile(r"Too many wrong passcodes.*Try again in \d+ (s|min)"))
     for guess in range(8):
         await field.fill(f"guess {guess}")
         await button.click()
-        await page.get_by_text(re.compile("This passcode is wrong|Too many passcodes")).first.wait_for()
+        await page.get_by_text(re.compile("This passcode is wrong|Too many wrong passcodes")).first.wait_for()
         await page.wait_for_function("!document.querySelector('button[type=submit]').textContent.includes('Looking')")
         if await waits.count():
             break
@@ -221,9 +221,9 @@ async def test_a_link_that_never_was_and_one_that_is_broken(page, installation, 
     guard.allow("404 |400 ")
     await page.goto(f"{installation.url}/s/{'A' * 43}")
     await page.get_by_role("heading", name="This link has expired").wait_for()
-    await page.get_by_text("Ask whoever sent it to you for a new link").wait_for()
+    await page.get_by_text("Ask the sender for a new link").wait_for()
     await page.goto(f"{installation.url}/s/{'A' * 40}")
-    await page.get_by_role("heading", name="This address is not whole").wait_for()
+    await page.get_by_role("heading", name="This address is incomplete").wait_for()
 
 
 async def test_a_link_ends_before_the_visitors_eyes(short_lived):

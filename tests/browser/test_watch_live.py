@@ -89,7 +89,7 @@ async def test_a_break_while_watching_loses_nothing(installation, network, page,
         assert await _until_shown(player, f"#sign-{count}")
     # Who stops recording is not waited for.
     await visitor.evaluate("Afterimage.stop()")
-    await expect(page.get_by_text("Not live any more")).to_be_visible(timeout=PATIENCE_S * 1000)
+    await expect(page.get_by_text("No longer live")).to_be_visible(timeout=PATIENCE_S * 1000)
     await page.get_by_role("link", name="Replay it from the start").click()
     await page.wait_for_url(f"**/sessions/{session}")
 

@@ -14,7 +14,7 @@ export function setDefaultEndpoint(url: string): void {
   base = url;
 }
 
-/** Begins to record this page. While it is being recorded already, nothing happens. */
+/** Starts recording this page. Does nothing while it is already being recorded. */
 export function start(options: RecorderOptions): void {
   boundary.run(() => {
     if (recorder !== undefined) {
@@ -32,7 +32,7 @@ export function start(options: RecorderOptions): void {
   });
 }
 
-/** Ends the recording of this page; events recorded so far are still sent. */
+/** Ends the recording of this page; events already recorded are still sent. */
 export function stop(): void {
   boundary.run(() => {
     recorder?.stop();
@@ -40,13 +40,13 @@ export function stop(): void {
   });
 }
 
-/** Names the visitor in the site's own terms, at most 256 characters; "": anonymous. */
+/** Sets the site's own id of the visitor, at most 256 characters; "": anonymous. */
 export function identify(actorId: string): void {
   boundary.run(() => {
     if (typeof actorId === "string" && actorId.length <= 256) {
       recorder?.identify(actorId);
     } else {
-      notices.report("identify", "identify() takes a text of at most 256 characters");
+      notices.report("identify", "identify() takes a string of at most 256 characters");
     }
   });
 }
@@ -56,7 +56,7 @@ export function status(): RecorderStatus {
   return recorder?.status ?? { ...OFF, notices: notices.all };
 }
 
-/** Returns the id of the session that this page is recorded into; undefined: it is not. */
+/** Returns the id of the session that this page belongs to; undefined: it is not recorded. */
 export function sessionId(): string | undefined {
   return recorder?.status.sessionId;
 }

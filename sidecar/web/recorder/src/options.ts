@@ -6,13 +6,13 @@ export interface RecorderOptions {
   key: string;
   /** URL of the Afterimage installation. Default: where the script came from, else the page's own origin. */
   endpoint?: string;
-  /** The visitor in the site's own terms, at most 256 characters. Default: anonymous. */
+  /** The site's own id of the visitor, at most 256 characters. Default: anonymous. */
   actorId?: string;
   /** Tags of the session: at most 32 entries, keys of at most 64 and values of at most 256 characters. */
   tags?: Record<string, string>;
   /** Share of sessions that is recorded, 0 to 1. Decided once per session. Default: 1. */
   sampleRate?: number;
-  /** Disables recording for visitors who send Do Not Track or Global Privacy Control. Default: true. */
+  /** Disables recording for visitors with Do Not Track or Global Privacy Control. Default: true. */
   respectOptOut?: boolean;
   /** Records console messages and uncaught errors. Default: true. */
   console?: boolean;
@@ -59,8 +59,8 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
 /**
- * Returns the options in effect. An invalid optional value is reported and replaced by its default: a typing mistake
- * must not disable recording. Values are checked as unknown, since pages are seldom written in TypeScript.
+ * Returns the options in effect. An invalid optional value is reported and replaced by its default: a typo must not
+ * disable recording. Values are checked as unknown, since pages are seldom written in TypeScript.
  *
  * @param given - The page's options.
  * @param base - URL of the script, or the page's origin.

@@ -1,10 +1,10 @@
 // The recorder of one page: creates the parts, and decides when they begin and end.
 //
-// rrweb begins when the policy is known and not before: its masking options hold for its lifetime, and what it has seen
-// without them cannot be masked afterwards (a selector asks the page, not the recording). The policy of the last page is
-// remembered, so all pages but a visitor's first are recorded from their first moment; those events wait here until
-// `ready` confirms the policy, and are thrown away where it has changed. Nothing that was recorded under a policy that
-// no server has confirmed ever leaves.
+// rrweb starts only once the policy is known: its masking options are fixed for its lifetime, and events cannot be
+// masked afterwards (a selector applies to the page, not to the recording). The policy of the previous page is
+// remembered, so all pages except a visitor's first are recorded from their first moment; those events wait here until
+// `ready` confirms the policy, and are discarded if it has changed. Events recorded under a policy that no server has
+// confirmed are never sent.
 import type { RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { DROPPED_TAG, droppedEntry, lossOf } from "./buffer/droppedEvents";
@@ -34,9 +34,9 @@ import { TokenSource } from "./transport/token";
 import { CONFIRMED, type Entry, type Loss } from "./wire/entry";
 import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire/messages";
 
-/** Shortest flush interval: a shorter one makes no visible difference, whatever a server requests. */
+/** Shortest flush interval, also if a server requests less: a shorter one makes no visible difference. */
 const SHORTEST_FLUSH_MS = 100;
-/** Shortest flush interval over POST, where each request is a stream of its own. */
+/** Shortest flush interval over POST, where each request is a separate stream. */
 const HTTP_FLUSH_MS = 3_000;
 /** Characters of JSON per chunk, 20 to 60 KB when packed; fewer for a small queue. */
 const FULL_CHARS = 256 * 1024;
@@ -56,7 +56,7 @@ export class Recorder {
   readonly #buffer: EventBuffer;
   readonly #packQueue: PackQueue;
   #state: RecorderState = "off";
-  /** As the page named the visitor, which may be before there is a session; undefined: it did not. */
+  /** The page's id of the visitor, which may be set before there is a session; undefined: not set. */
   #actorId: string | undefined;
   #shared: KeyValueStore | undefined;
   #tab: KeyValueStore | undefined;
@@ -65,7 +65,7 @@ export class Recorder {
   #masker: EventMasker | undefined;
   #capture: Capture | undefined;
   #window: WindowUpload | undefined;
-  /** Windows that have ended, and may still have something to send. */
+  /** Windows that have ended, and may still have unsent chunks. */
   readonly #finishing = new Set<WindowUpload>();
   #intervalMs = DEFAULT_LIMITS.flushIntervalMs;
   #activityMs = 0;
@@ -106,7 +106,7 @@ export class Recorder {
     };
   }
 
-  /** Begins, unless a condition prevents it; `status` reports the reason. */
+  /** Starts recording, unless a condition prevents it; `status` reports the reason. */
   start(): void {
     const { key, endpoint, respectOptOut } = this.#options;
     const missing = missingFeatures();
@@ -130,14 +130,14 @@ export class Recorder {
     }
   }
 
-  /** Ends the recording; events recorded so far are still sent. */
+  /** Ends the recording; events already recorded are still sent. */
   stop(): void {
     this.#end("off");
     // The window has ended; later pages of this tab get another one.
     this.#tracker?.abandon();
   }
 
-  /** Names the visitor for the rest of this session. */
+  /** Sets the visitor's id for the rest of this session. */
   identify(actorId: string): void {
     this.#actorId = actorId;
     this.#tracker?.identify(actorId);
@@ -164,7 +164,7 @@ export class Recorder {
     if (!this.#tab.isKept) {
       this.#notices.report(
         "no_storage",
-        "the browser keeps nothing for this page (cookies are blocked, or it is sandboxed): each page is a session of its own",
+        "this page has no storage (cookies are blocked, or it is sandboxed): each page is a separate session",
       );
     }
     const rules = { idleMs, maxMs, sampleRate };
@@ -184,7 +184,7 @@ export class Recorder {
     }
   };
 
-  /** Whether the present session is recorded; the state has the reason if not. */
+  /** Whether the current session is recorded; the state has the reason if not. */
   #mayRecord(): boolean {
     const session = this.#tracker?.session;
     if (session === undefined) {
@@ -200,7 +200,7 @@ export class Recorder {
     return false;
   }
 
-  /** Creates the queue and the uploader of the present session's window. */
+  /** Creates the queue and the uploader of the current session's window. */
   #open(isFirst: boolean): WindowUpload | undefined {
     const { endpoint, maxQueueBytes, tags } = this.#options;
     const tracker = this.#tracker;
@@ -210,7 +210,7 @@ export class Recorder {
     const { session, windowId } = tracker;
     const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
     const queue = new SendQueue(maxQueueBytes);
-    // A frame is a new window on each load: nothing was saved for it, and chunks of its siblings are not its own.
+    // A frame is a new window on each load: nothing was saved for it, and saved chunks belong to its siblings.
     const left = isFirst && !isFramed() ? takeUnsent(this.#tab, windowKey(fields)) : undefined;
     if (left !== undefined) {
       queue.restore(left.entries);
@@ -265,7 +265,7 @@ export class Recorder {
     return window;
   }
 
-  /** Begins rrweb under a policy. */
+  /** Starts rrweb under a policy. */
   #record(policy: AppliedPolicy, isNewPage: boolean): void {
     this.#capture?.stop();
     this.#policy = policy;
@@ -281,15 +281,15 @@ export class Recorder {
       const costMs = Math.round(this.#capture.snapshotCostMs);
       this.#notices.report(
         "many_elements",
-        `this page has ${elements} elements; looking at all of them took ${costMs} ms. ` +
-          `Mark what need not be seen with data-afterimage="block"`,
+        `this page has ${elements} elements; a snapshot of them took ${costMs} ms. ` +
+          `Mark irrelevant parts with data-afterimage="block"`,
       );
     }
   }
 
   #ready(ready: RecordingReady, window: WindowUpload): void {
     if (ready.privacyPolicy === undefined) {
-      throw new Error("the installation told no privacy policy");
+      throw new Error("the installation sent no privacy policy");
     }
     const policy = new AppliedPolicy(ready.privacyPolicy);
     this.#clockSkewMs = skewMs(ready, Date.now());
@@ -357,7 +357,7 @@ export class Recorder {
       case "stop":
         this.#notices.report(
           "stopped",
-          `the installation ended this recording: ${command.value.reason || "no reason told"}`,
+          `the installation ended this recording: ${command.value.reason || "no reason given"}`,
         );
         this.#stopForSession();
         break;
@@ -414,12 +414,12 @@ export class Recorder {
       this.#droppedEvents += dropped;
       this.#notices.report(
         "queue_full",
-        `the installation could not be reached for so long that ${maxQueueBytes} bytes were waiting: the oldest were given up`,
+        `the installation cannot be reached, and the queue is above ${maxQueueBytes} bytes: the oldest events were dropped`,
       );
     }
-    // Snapshots along the way, so that not everything has to go at once.
+    // Intermediate snapshots, so that a full queue does not have to drop everything.
     const isLong = !uploader.isFlowing && queue.bytesSinceSnapshot > maxQueueBytes / 4;
-    // One that is taken and not packed yet is as good; a second would only take its room.
+    // A snapshot that is not packed yet counts; a second one would only use more of the queue.
     const isComing = this.#buffer.hasSnapshot || this.#packQueue.hasSnapshotOf(queue);
     if ((needsSnapshot || isLong) && !isComing && this.#window?.uploader === uploader) {
       this.#capture?.takeSnapshot();
@@ -452,7 +452,7 @@ export class Recorder {
     }
   };
 
-  /** Lets the present session end, and begins the next. */
+  /** Ends the current session, and starts the next. */
   #renew(): void {
     const policy = this.#policy;
     this.#finish();
@@ -466,7 +466,7 @@ export class Recorder {
     }
   }
 
-  /** Lets the present session end; the visitor's next action begins another. */
+  /** Ends the current session; the visitor's next action starts another. */
   #sleep(): void {
     this.#finish();
     this.#state = "idle";
@@ -483,7 +483,7 @@ export class Recorder {
     }
   }
 
-  /** Another tab records under this window's id. */
+  /** Another tab records under this window's id: takes another one. */
   #moveWindow(): void {
     const policy = this.#policy;
     this.#buffer.flush();
@@ -595,7 +595,7 @@ export class Recorder {
     sendUnsent(window, `${this.#options.endpoint}record`, this.#tokens.present, this.#mayLeave);
   }
 
-  /** The page comes back out of the browser's cache; others may have been recorded in this window meanwhile. */
+  /** The page returns from the browser's back/forward cache; other pages may have recorded in this window since. */
   #return(): void {
     const window = this.#window;
     if (window === undefined || this.#tab === undefined) {

@@ -14,7 +14,7 @@ interface AfterimageGlobal {
 const page = window as Window & { Afterimage?: AfterimageGlobal };
 const script = document.currentScript;
 
-// Two script tags, or a page that is read twice, are one recorder.
+// Two script tags, or a script that is evaluated twice, make one recorder.
 if (page.Afterimage === undefined) {
   page.Afterimage = {
     start,
@@ -36,7 +36,7 @@ if (page.Afterimage === undefined) {
   }
 }
 
-/** Returns the options that the tag carries; undefined: it has no key, and the page starts the recorder itself. */
+/** Returns the options in the tag; undefined: it has no key, and the page starts the recorder itself. */
 function optionsOf(data: DOMStringMap): RecorderOptions | undefined {
   if (data["key"] === undefined) {
     return undefined;

@@ -1,7 +1,7 @@
 // Chunks for tests.
 import type { Entry } from "../src/wire/entry";
 
-/** Returns a chunk of so many bytes that was recorded at a time, in seconds. */
+/** Returns a chunk of `bytes` bytes, recorded at `seconds`. */
 export function chunk(seconds: number, bytes = 10, changes: Partial<Entry> = {}): Entry {
   return {
     seq: 0,

@@ -37,7 +37,7 @@ test.each([
   [{ key: 7 }, "key must be the project's publishable key"],
   [{ key: "k", endpoint: "replay.example" }, "endpoint must be an http or https URL"],
   [{ key: "k", endpoint: "ftp://replay.example" }, "endpoint must be an http or https URL"],
-])("nothing to begin with: %j", (given, problem) => {
+])("options without a valid key and endpoint: %j", (given, problem) => {
   const { options, problems } = resolveOptions(given as unknown as RecorderOptions, BASE);
   expect(options).toBeUndefined();
   expect(problems).toEqual([problem]);
@@ -53,7 +53,7 @@ test.each([
   ["console", "yes"],
   ["idleMinutes", 0],
   ["maxQueueBytes", -1],
-])("a bad %s is named, and the rest holds", (name, value) => {
+])("an invalid %s is reported, and the rest applies", (name, value) => {
   const { options, problems } = resolveOptions({ key: "k", [name]: value }, BASE);
   expect(options).toEqual(resolveOptions({ key: "k" }, BASE).options);
   expect(problems).toHaveLength(1);

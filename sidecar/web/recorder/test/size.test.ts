@@ -1,4 +1,4 @@
-// The budget: what every page that is recorded has to load.
+// Budget for the size of the script that every recorded page has to load.
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build, type Rolldown } from "vite";

@@ -1,17 +1,17 @@
-// The unary calls, as clients of the contract, for whoever holds a token.
+// Clients of the unary calls of the contract, with the credentials of the caller.
 import { createClient, type Client, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AuditService } from "@contract/audit/v1/audit_service_pb";
 import { ShareService } from "@contract/share/v1/share_service_pb";
 import { storedToken } from "./token";
 
-/** Whose calls they are. */
+/** Source of the caller's credentials. */
 export interface Credentials {
-  /** Returns the bearer token; asked anew for each call and each connection. Null: none. */
+  /** Returns the bearer token; called again for each call and each connection. Null: no token. */
   token: () => string | null;
 }
 
-/** The services, called with somebody's credentials. Streams (sockets/) take the same credentials. */
+/** The services, called with credentials. Streams (sockets/) use the same credentials. */
 export interface Api {
   credentials: Credentials;
   audit: Client<typeof AuditService>;
@@ -36,5 +36,5 @@ export function createApi(credentials: Credentials): Api {
   return { credentials, audit: createClient(AuditService, transport), share: createClient(ShareService, transport) };
 }
 
-/** The API of who is signed in. */
+/** The API with the credentials of the signed-in user. */
 export const signedInApi: Api = createApi({ token: storedToken });

@@ -2,7 +2,7 @@ import { createContext, use, useSyncExternalStore } from "react";
 import { type Api, signedInApi } from "./api";
 import { type Identity, onTokenChange, storedIdentity } from "./token";
 
-/** The API that the components below use; the share page puts one of a grant here. */
+/** The API of the components below; the share page provides one with a grant. */
 export const ApiContext = createContext<Api>(signedInApi);
 
 /** Returns the services. */
@@ -10,7 +10,7 @@ export function useApi(): Api {
   return use(ApiContext);
 }
 
-/** Returns who is signed in; null: nobody. */
+/** Returns the signed-in user's identity; null: signed out. */
 export function useIdentity(): Identity | null {
   return useSyncExternalStore(onTokenChange, storedIdentity);
 }

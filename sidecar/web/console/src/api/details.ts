@@ -1,14 +1,14 @@
-// What the services say of an error beyond its code: google.rpc's details, which the sidecar also sends as JSON.
+// Details of the services' errors beyond the code: google.rpc's details, which the sidecar also sends as JSON.
 import { ConnectError } from "@connectrpc/connect";
 
-/** A field of a request that is at fault. */
+/** An invalid field of a request. */
 export interface FieldViolation {
   /** Its name in the contract, such as "max_views". */
   field: string;
   description: string;
 }
 
-/** Returns ErrorInfo's reason, such as "PASSCODE_WRONG"; "" where there is none. */
+/** Returns ErrorInfo's reason, such as "PASSCODE_WRONG"; "" if it is missing. */
 export function reasonOf(error: unknown): string {
   const reason = detail(error, "google.rpc.ErrorInfo").reason;
   return typeof reason === "string" ? reason : "";
@@ -23,7 +23,7 @@ export function violationsOf(error: unknown): FieldViolation[] {
   }));
 }
 
-/** Returns how long to wait before trying again, in milliseconds; undefined where nothing is said. */
+/** Returns the delay before a retry, in milliseconds; undefined if the error has no RetryInfo. */
 export function retryAfterMs(error: unknown): number | undefined {
   const delay = detail(error, "google.rpc.RetryInfo").retryDelay;
   const seconds = typeof delay === "string" ? Number(delay.replace(/s$/, "")) : NaN;

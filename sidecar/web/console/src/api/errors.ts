@@ -1,26 +1,26 @@
-// Errors in words. Every failure that a page can meet becomes a Problem: what is the case, and what to do.
+// Error messages. Every failure that a page can meet becomes a Problem: the situation, and its remedy.
 import { Code, ConnectError } from "@connectrpc/connect";
 
-/** What went wrong, for people. */
+/** A problem in words for the user. */
 export interface Problem {
   kind: "signed-out" | "forbidden" | "not-found" | "bad-request" | "busy" | "unavailable" | "internal";
   title: string;
   advice: string;
-  /** Whether the same again may succeed. */
+  /** Whether a retry may succeed. */
   mayRetry: boolean;
-  /** What an administrator finds the case by. */
+  /** Reference that an administrator finds the request by. */
   reference?: string;
 }
 
 const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference">>> = {
   "signed-out": {
     title: "You are signed out",
-    advice: "Your token has expired or is not accepted any more. Sign in again; you will come back to this page.",
+    advice: "Your token has expired or is no longer accepted. Sign in again; you will come back to this page.",
     mayRetry: false,
   },
   forbidden: {
     title: "Your token does not allow this",
-    advice: "It lacks the scope for what you asked. Ask an administrator for a token with that scope.",
+    advice: "It lacks the required scope. Ask an administrator for a token with that scope.",
     mayRetry: false,
   },
   "not-found": {
@@ -30,7 +30,7 @@ const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference"
   },
   "bad-request": {
     title: "The server refused the request",
-    advice: "Something in it is not what the server accepts.",
+    advice: "The server does not accept a part of it.",
     mayRetry: false,
   },
   busy: {
@@ -40,22 +40,23 @@ const WORDS: Readonly<Record<Problem["kind"], Omit<Problem, "kind" | "reference"
   },
   unavailable: {
     title: "The server cannot be reached",
-    advice: "Check your network. If it is fine, Afterimage may be restarting: `afterimage doctor` says what is down.",
+    advice:
+      "Check your network. If it is fine, Afterimage may be restarting: `afterimage doctor` shows which part is down.",
     mayRetry: true,
   },
   internal: {
-    title: "Something went wrong in the server",
-    advice: "Try again. If it stays, an administrator finds it in the server's log.",
+    title: "The server failed",
+    advice: "Try again. If the error persists, an administrator can find it in the server's log.",
     mayRetry: true,
   },
 };
 
-/** Returns the problem of a kind, with other words where they are given. */
+/** Returns the problem of a kind, with other texts where they are given. */
 export function problem(kind: Problem["kind"], words: Partial<Omit<Problem, "kind">> = {}): Problem {
   return { kind, ...WORDS[kind], ...words };
 }
 
-/** Returns the problem behind anything that was thrown. */
+/** Returns the problem that any thrown value stands for. */
 export function problemOf(error: unknown): Problem {
   const failure = ConnectError.from(error);
   const reference = requestId(failure);
@@ -79,7 +80,7 @@ export function problemOf(error: unknown): Problem {
     case Code.Canceled:
       return problem("unavailable");
     case Code.Unknown:
-      // What connect-web makes of a fetch that got no answer.
+      // connect-web's error for a fetch without a response.
       return failure.cause instanceof TypeError ? problem("unavailable") : problem("internal", extra);
     default:
       return problem("internal", extra);
@@ -95,5 +96,5 @@ function sentence(text: string): string {
   if (words === "") {
     return WORDS["bad-request"].advice;
   }
-  return `The server says: ${words}${/[.!?]$/.test(words) ? "" : "."}`;
+  return `The server reports: ${words}${/[.!?]$/.test(words) ? "" : "."}`;
 }

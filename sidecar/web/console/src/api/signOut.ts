@@ -1,6 +1,6 @@
 import { storeToken } from "./token";
 
-/** Why somebody who was signed in is asked to sign in again. */
+/** Reason for a new sign-in. */
 export type SignInReason = "expired" | "signed-out";
 
 /** Returns the address of the sign-in page that leads back to `from` (path, query and fragment). */
@@ -16,7 +16,7 @@ export function signInPath(reason: SignInReason | null, from: string): string {
   return text === "" ? "/signin" : `/signin?${text}`;
 }
 
-/** Returns where to go after sign-in: a path of this site, whatever the address says. */
+/** Returns the path to open after sign-in: always a path of this site, for any value of `next`. */
 export function pathAfterSignIn(next: string | null): string {
   if (next?.startsWith("/") !== true || !URL.canParse(next, location.origin)) {
     return "/";

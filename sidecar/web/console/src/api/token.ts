@@ -1,6 +1,6 @@
-// The token of who is signed in. It lives in sessionStorage: it ends with the tab, and no other site ever gets it.
+// The token of the signed-in user, in sessionStorage: it ends with the tab, and no other site ever gets it.
 
-/** What a token says about its holder. Nothing is decided by it here: the server verifies every token itself. */
+/** A token's claims about its holder. They decide nothing here: the server verifies every token itself. */
 export interface Identity {
   subject: string;
   project: string;
@@ -14,7 +14,7 @@ const KEY = "afterimage.token";
 let listeners: readonly (() => void)[] = [];
 let identityOf: { token: string; identity: Identity | null } = { token: "", identity: null };
 
-/** Returns the token in use; null: nobody is signed in. */
+/** Returns the token in use; null: signed out. */
 export function storedToken(): string | null {
   return sessionStorage.getItem(KEY);
 }
@@ -31,7 +31,7 @@ export function storeToken(token: string | null): void {
   }
 }
 
-/** Calls `listener` whenever somebody signs in or out, until the returned function is called. */
+/** Calls `listener` on each sign-in and sign-out, until the returned function is called. */
 export function onTokenChange(listener: () => void): () => void {
   listeners = [...listeners, listener];
   return () => {
@@ -39,7 +39,7 @@ export function onTokenChange(listener: () => void): () => void {
   };
 }
 
-/** Returns who is signed in; the same object while it is the same token, as React's stores want it. */
+/** Returns the signed-in user's identity; the same object for the same token, as React's stores require. */
 export function storedIdentity(): Identity | null {
   const token = storedToken() ?? "";
   if (token !== identityOf.token) {
@@ -48,7 +48,7 @@ export function storedIdentity(): Identity | null {
   return identityOf.identity;
 }
 
-/** Returns who a JWT is for; null where it is none. */
+/** Returns the identity in a JWT; null if it is not a JWT. */
 export function readIdentity(token: string): Identity | null {
   const claims = readClaims(token);
   if (claims === null) {
@@ -62,7 +62,7 @@ export function readIdentity(token: string): Identity | null {
   };
 }
 
-/** Returns the claims of a JWT; null where it is none. */
+/** Returns the claims of a JWT; null if it is not a JWT. */
 export function readClaims(token: string): Readonly<Record<string, unknown>> | null {
   const payload = token.split(".")[1];
   if (payload === undefined) {

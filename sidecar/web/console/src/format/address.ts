@@ -1,4 +1,4 @@
-/** Returns an address without scheme and host, as short as it is still read; "" stays "". */
+/** Returns an address without scheme and host, as short as it stays readable; "" stays "". */
 export function pathOf(url: string): string {
   try {
     const parsed = new URL(url);

@@ -45,7 +45,7 @@ export function fullDate(ms: number): string {
   return full.format(ms);
 }
 
-/** Returns how long ago something was, in its largest unit; a date where that is more than a week. */
+/** Returns the age of a time, in its largest unit; a date after more than a week. */
 export function ago(ms: number, nowMs: number): string {
   const seconds = Math.round((ms - nowMs) / 1000);
   if (seconds > -45) {

@@ -9,12 +9,12 @@ interface ChoiceFormProps {
   onChange: (part: Partial<Choice>) => void;
 }
 
-/** What of a page is counted, and of which visits. */
+/** Form for the interactions to count, and the visits to count them in. */
 export function ChoiceForm({ choice, onChange }: ChoiceFormProps) {
   return (
     <div className={styles.form}>
       <fieldset className={styles.kinds}>
-        <legend className="visually-hidden">What is counted</legend>
+        <legend className="visually-hidden">Counted interactions</legend>
         {KINDS.map(({ kind, name, label, what }) => (
           <label key={name} className={styles.kind} title={what}>
             <input
@@ -73,7 +73,7 @@ export function ChoiceForm({ choice, onChange }: ChoiceFormProps) {
   );
 }
 
-/** Takes a range when it is left or Enter is pressed; what is no range is said, and changes nothing. */
+/** Applies a range on blur or Enter; an invalid range is reported, and changes nothing. */
 function WidthsField({ widths, onChange }: { widths: string; onChange: (part: Partial<Choice>) => void }) {
   const [text, setText] = useState(widths);
   const [problem, setProblem] = useState<string>();

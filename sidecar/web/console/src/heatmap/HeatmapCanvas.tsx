@@ -3,18 +3,18 @@ import { draw } from "./drawing";
 import styles from "./HeatmapCanvas.module.css";
 import type { Extent, HeatmapData } from "./heatmapData";
 
-/** What HeatmapCanvas shows. */
+/** Props of HeatmapCanvas. */
 interface Props {
   readonly heat: HeatmapData;
   /** Size of the page that it lies over, in CSS pixels of that page. */
   readonly page: Extent;
-  /** What it shows, in words. */
+  /** Description of the heatmap for screen readers. */
   readonly label: string;
 }
 
 /**
- * A heatmap, drawn to the size that it is given on the screen. It fills its parent, and draws again only when the
- * heatmap, the page's size, its own size or the screen's pixel ratio have changed.
+ * A heatmap, drawn at its size on the screen. It fills its parent, and is redrawn only when the heatmap, the page's
+ * size, its own size or the screen's pixel ratio has changed.
  */
 export const HeatmapCanvas = memo(function HeatmapCanvas({ heat, page, label }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);

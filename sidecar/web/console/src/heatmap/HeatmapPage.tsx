@@ -8,7 +8,7 @@ import styles from "./HeatmapPage.module.css";
 import { HeatmapView } from "./HeatmapView";
 import { PagePicker } from "./PagePicker";
 
-/** Where visitors clicked, moved and looked on a page. What is chosen is in the address. */
+/** Shows where visitors clicked, moved and looked on a page. The address holds the choice. */
 export default function HeatmapPage() {
   const [search, setSearch] = useSearchParams();
   const choice = useMemo(() => choiceOf(search), [search]);

@@ -14,12 +14,12 @@ import { emptyLabels, summaryLabels } from "./labels";
 import { Legend } from "./Legend";
 import { Stage } from "./Stage";
 
-/** Drawn over where nothing is known of the page's size. */
+/** Used where the page's size is not known. */
 const USUAL_PAGE: Extent = { width: 1280, height: 2400 };
 
 /**
- * The heatmap of a choice: its legend, the map, and what it was made of. While another one is counted, the one before
- * stays, and with it the picture of the page.
+ * The heatmap of a choice: its legend, the map, and a summary of its data. While another one is loading, the previous
+ * one stays, and with it the picture of the page.
  */
 export function HeatmapView({ choice }: { choice: Choice }) {
   const api = useApi();
@@ -75,7 +75,7 @@ function EmptyHeatmap({ choice }: { choice: Choice }) {
   );
 }
 
-/** Returns a heatmap; of a tall page it is asked for again, with cells that are small enough for it. */
+/** Returns a heatmap; a tall page is requested again, with cells that are small enough for it. */
 async function fetchHeat({ audit }: Api, choice: Choice, now: number, signal: AbortSignal): Promise<HeatmapData> {
   const heat = heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now), { signal }));
   const resolution = resolutionFor(heat.page);

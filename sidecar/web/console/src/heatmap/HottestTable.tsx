@@ -4,7 +4,7 @@ import { hottestPlaces } from "./hitTest";
 import styles from "./HottestTable.module.css";
 import { amountLabel, percentLabel } from "./labels";
 
-/** The hottest places in numbers, for who does not see colours. */
+/** The hottest places in numbers, as an alternative to the colours. */
 export function HottestTable({ heat, page, reach }: { heat: HeatmapData; page: Extent; reach: number }) {
   const places = useMemo(() => hottestPlaces(heat, page, reach, 10), [heat, page, reach]);
   const bands = isBands(heat.kind);

@@ -10,7 +10,7 @@ import styles from "./PagePicker.module.css";
 
 const PAGE_SIZE = 50;
 
-/** How long typing must pause before pages are looked for, in milliseconds. */
+/** Pause in typing before pages are searched, in milliseconds. */
 const PAUSE_MS = 250;
 
 interface PagePickerProps {
@@ -18,7 +18,7 @@ interface PagePickerProps {
   onChoose: (page: string) => void;
 }
 
-/** The pages that have interactions, those with most of them first, and a search in their addresses. */
+/** The pages with interactions, those with most of them first, and a search in their addresses. */
 export function PagePicker({ chosen, onChoose }: PagePickerProps) {
   const [contains, setContains] = useState("");
   const searched = useLater(contains.trim(), PAUSE_MS);
@@ -83,7 +83,7 @@ export function PagePicker({ chosen, onChoose }: PagePickerProps) {
 
 interface ListedProps {
   page: PageSummary;
-  /** What tells it from the others. */
+  /** Part of the address that distinguishes it from the others. */
   name: string;
   isChosen: boolean;
   onChoose: (page: string) => void;

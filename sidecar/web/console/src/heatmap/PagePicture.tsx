@@ -36,7 +36,7 @@ export function PagePicture({ choice: { page: name, device, period, widths }, pa
     case "done":
       return moment.value === undefined ? (
         <Blank
-          words={`None of the newest sessions shows this page: this is a blank one of its typical size, ${page.width} × ${page.height}.`}
+          words={`None of the newest sessions shows this page: this is a blank page of its typical size, ${page.width} × ${page.height}.`}
         />
       ) : (
         <PageAtMoment key={`${moment.value.sessionId} ${moment.value.timeMs}`} moment={moment.value} page={page} />

@@ -12,18 +12,18 @@ interface StageProps {
   choice: Choice;
   /** Size of the page, in CSS pixels of it. */
   page: Extent;
-  /** How far around the pointer is counted, in the same. */
+  /** Radius around the pointer that is counted, in the same unit. */
   reach: number;
 }
 
-/** What the pointer is over; places in percent of the page. */
+/** Count at the pointer; places in percent of the page. */
 interface Pointed {
   readonly x: number;
   readonly y: number;
   readonly hit: Hit;
 }
 
-/** The page with the heat over it, and what is counted under the pointer. */
+/** The page with the heatmap over it, and the count at the pointer. */
 export function Stage({ heat, choice, page, reach }: StageProps) {
   const area = useRef<HTMLDivElement>(null);
   const [pointed, setPointed] = useState<Pointed>();

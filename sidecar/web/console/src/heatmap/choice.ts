@@ -1,4 +1,4 @@
-// What a heatmap is asked for: kept in the page's address, so that a view can be sent to somebody and reloaded.
+// Parameters of a heatmap, kept in the page's address, so that a view can be shared and reloaded.
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
@@ -30,7 +30,7 @@ export interface Widths {
   readonly max: number;
 }
 
-/** What is chosen. */
+/** The chosen parameters. */
 export interface Choice {
   /** Normalised URL; "": none yet. */
   readonly page: string;
@@ -53,7 +53,7 @@ const MAX_POINTS = 10_000;
 /** Tallest that a cell should be, in CSS pixels. */
 const CELL_HEIGHT = 32;
 
-/** Returns the choice that an address makes; what it names wrongly is as if it were not there. */
+/** Returns the choice in an address; invalid parameters are ignored. */
 export function choiceOf(search: URLSearchParams): Choice {
   const widths = parseWidths(search.get("width") ?? "");
   return {
@@ -78,7 +78,7 @@ export function searchOf(choice: Choice): URLSearchParams {
   return new URLSearchParams(Object.entries(parts).filter(([, value]) => value !== ""));
 }
 
-/** Returns the widths that somebody wrote: "768-1440", "768-", "-767", "390"; or what is wrong with it. */
+/** Returns the widths in a text such as "768-1440", "768-", "-767" or "390", or the problem with it. */
 export function parseWidths(text: string): Widths | { problem: string } {
   const trimmed = text.replace(/\s|px/g, "").replace(/[–—]/g, "-");
   if (trimmed === "" || trimmed === "-") {
@@ -86,14 +86,14 @@ export function parseWidths(text: string): Widths | { problem: string } {
   }
   const [, from, dash, to] = /^(\d{1,6})?(-)?(\d{1,6})?$/.exec(trimmed) ?? [];
   if (from === undefined && dash === undefined) {
-    return { problem: "Write a range in pixels, such as 768-1440, 768- or -767." };
+    return { problem: "Enter a range in pixels, such as 768-1440, 768- or -767." };
   }
   const min = Number(from ?? 0);
   const max = dash === undefined ? min : Number(to ?? 0);
   if (min > MAX_WIDTH || max > MAX_WIDTH) {
     return { problem: `A viewport is at most ${MAX_WIDTH.toLocaleString("en")} pixels wide.` };
   }
-  return max > 0 && max < min ? { problem: `${max} is below ${min}: write the smaller width first.` } : { min, max };
+  return max > 0 && max < min ? { problem: `${max} is below ${min}: enter the smaller width first.` } : { min, max };
 }
 
 /** Returns widths as `parseWidths` reads them; "" for any. */
@@ -104,7 +104,7 @@ export function widthsText({ min, max }: Widths): string {
   return min === max ? `${min}` : `${min || ""}-${max || ""}`;
 }
 
-/** Returns how many cells a page of this size wants along each axis. */
+/** Returns the number of cells along each axis for a page of this size. */
 export function resolutionFor(page: Extent): number {
   return Math.min(Math.max(RESOLUTION, Math.ceil(page.height / CELL_HEIGHT)), MAX_RESOLUTION);
 }
@@ -112,7 +112,7 @@ export function resolutionFor(page: Extent): number {
 /**
  * Returns the request for a choice.
  *
- * @param now Milliseconds since 1970: what periods count back from.
+ * @param now Milliseconds since 1970, which periods count back from.
  * @param resolution Cells along each axis.
  */
 export function requestOf(choice: Choice, now: number, resolution = RESOLUTION): GetHeatmapRequest {
@@ -130,7 +130,7 @@ export function requestOf(choice: Choice, now: number, resolution = RESOLUTION):
   });
 }
 
-/** Returns when a choice's period begins, in milliseconds since 1970; undefined: any time. */
+/** Returns the beginning of a choice's period, in milliseconds since 1970; undefined: any time. */
 export function sinceOf(choice: Pick<Choice, "period">, now: number): number | undefined {
   const period = PERIODS.find(({ name }) => name === choice.period);
   return period === undefined ? undefined : now - period.ms;

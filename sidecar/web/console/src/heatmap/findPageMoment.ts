@@ -6,7 +6,7 @@ import { type Choice, DEVICES, sinceOf } from "./choice";
 import type { Extent } from "./heatmapData";
 import { literalPart, nearest, type PageMoment, pageMomentOf, widthApart } from "./pageMoment";
 
-/** So many of the newest sessions are looked at: each look is an entry of the access trail. */
+/** Number of newest sessions that are searched: each search is an entry of the access trail. */
 const SESSIONS = 8;
 
 /** A viewport that differs in width by no more than this part lays the page out as the typical one does. */

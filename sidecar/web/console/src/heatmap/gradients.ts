@@ -5,14 +5,14 @@
 // intensity that the server gave: nothing saturates, and twice the heat is twice the alpha.
 import type { Extent, HeatmapData, HeatPoint } from "./heatmapData";
 
-/** Gradients reach so many cells far, so that those of neighbouring cells run into each other. */
+/** Reach of a gradient in cells, such that those of neighbouring cells overlap. */
 const REACH_CELLS = 1.7;
 
 /** Smallest and largest reach of a gradient, in CSS pixels of the page: about a fingertip, and a paragraph. */
 const MIN_REACH = 20;
 const MAX_REACH = 90;
 
-/** The hottest place is looked for at so many of the hottest points. */
+/** Number of hottest points among which the hottest place is searched. */
 const CANDIDATES = 100;
 
 /** A gradient: its middle in the drawing's units, and how strong it is (0 to 1) there. */
@@ -34,7 +34,7 @@ export function falloff(distance: number): number {
   return distance >= 1 ? 0 : (1 - distance * distance) ** 2;
 }
 
-/** Returns how far a gradient reaches, in CSS pixels of the page. */
+/** Returns the reach of a gradient, in CSS pixels of the page. */
 export function reachOf(resolution: number, page: Extent): number {
   const cell = Math.max(page.width, page.height) / Math.max(resolution, 1);
   return Math.min(Math.max(cell * REACH_CELLS, MIN_REACH), MAX_REACH);
@@ -62,7 +62,7 @@ export function gradientsOf(heat: Pick<HeatmapData, "points" | "resolution">, pa
   };
 }
 
-/** Returns what the gradients of `points` add up to at each of `places`, before any factor. */
+/** Returns the sums of the gradients of `points` at each of `places`, before any factor. */
 function sumsAt(points: readonly HeatPoint[], places: readonly HeatPoint[], page: Extent, reach: number): number[] {
   return places.map((place) => {
     let sum = 0;

@@ -1,4 +1,4 @@
-// What GetHeatmap answered, in plain numbers.
+// The response of GetHeatmap, in plain numbers.
 import type { GetHeatmapResponse } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 
@@ -39,7 +39,7 @@ export function isBands(kind: HeatmapKind): boolean {
   return kind === HeatmapKind.SCROLL || kind === HeatmapKind.ATTENTION;
 }
 
-/** Returns what was answered, in plain numbers. */
+/** Returns a response in plain numbers. */
 export function heatmapDataOf(kind: HeatmapKind, answer: GetHeatmapResponse): HeatmapData {
   const extent = (size: { width: number; height: number } | undefined): Extent => ({
     width: size?.width ?? 0,

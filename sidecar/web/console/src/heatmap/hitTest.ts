@@ -1,7 +1,7 @@
-// Numbers at a place of a heatmap: what lies under the pointer, and what the ends of the legend stand for.
+// Numbers at a place of a heatmap: under the pointer, and at the ends of the legend.
 import { type Extent, type HeatmapData, isBands } from "./heatmapData";
 
-/** What was counted at a place. */
+/** Count at a place. */
 export interface Hit {
   /** Interactions; milliseconds for attention. */
   readonly count: number;
@@ -10,7 +10,7 @@ export interface Hit {
 }
 
 /**
- * Returns what was counted around a place: within `reach` of it, or in the band that it lies in.
+ * Returns the count around a place: within `reach` of it, or in its band.
  *
  * @param x In percent of the page's width.
  * @param y In percent of the page's height.
@@ -23,7 +23,7 @@ export function hitTest(heat: HeatmapData, x: number, y: number, page: Extent, r
   return { count, share: heat.samples > 0 ? count / heat.samples : 0 };
 }
 
-/** A place in percent of the page, and what was counted there. */
+/** A place in percent of the page, and its count. */
 export interface Place extends Hit {
   readonly x: number;
   readonly y: number;
@@ -44,7 +44,7 @@ export function hottestPlaces(heat: HeatmapData, page: Extent, reach: number, co
   return places.filter((place) => place.count > 0);
 }
 
-/** Returns what was counted at the hottest place. */
+/** Returns the count at the hottest place. */
 export function hottest(heat: HeatmapData, page: Extent, reach: number): Hit {
   const hits = heat.points.slice(0, 50).map((point) => hitTest(heat, point.x, point.y, page, reach));
   return hits.reduce((most, hit) => (hit.count > most.count ? hit : most), { count: 0, share: 0 });

@@ -1,4 +1,4 @@
-// What a heatmap says in words: its kinds, its legend, what is under the pointer, why it is empty.
+// Texts of a heatmap: its kinds, its legend, the count under the pointer, reasons for an empty one.
 import { HeatmapKind, type PageSummary } from "@contract/audit/v1/heatmap_pb";
 import type { Extent, HeatmapData } from "./heatmapData";
 import { type Hit, hottest } from "./hitTest";
@@ -6,13 +6,13 @@ import { type Hit, hottest } from "./hitTest";
 /** The kinds in the order in which they are offered. */
 export const KINDS = [
   { kind: HeatmapKind.CLICK, name: "click", label: "Clicks", what: "Where visitors clicked or tapped." },
-  { kind: HeatmapKind.MOVE, name: "move", label: "Moves", what: "Where the pointer rested, twice a second at most." },
+  { kind: HeatmapKind.MOVE, name: "move", label: "Moves", what: "Where the pointer rested, at most twice per second." },
   { kind: HeatmapKind.SCROLL, name: "scroll", label: "Scroll", what: "How many page views got as far down as here." },
   {
     kind: HeatmapKind.RAGE,
     name: "rage",
     label: "Rage clicks",
-    what: "Where visitors clicked one spot again and again.",
+    what: "Where visitors clicked one spot repeatedly.",
   },
   {
     kind: HeatmapKind.DEAD,
@@ -67,13 +67,13 @@ function siteOf(page: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]*/i.exec(page)?.[0] ?? "";
 }
 
-/** Returns what a page has: interactions, clicks, sessions. */
+/** Returns a page's numbers of interactions, clicks and sessions. */
 export function pageLabel({ interactionCount, clickCount, sessionCount }: PageSummary): string {
   const counted = (count: bigint, one: string): string => `${numbers.format(count)} ${one}${count === 1n ? "" : "s"}`;
   return `${counted(interactionCount, "interaction")} · ${counted(clickCount, "click")} · ${counted(sessionCount, "session")}`;
 }
 
-/** Returns what is under the pointer. */
+/** Returns the count under the pointer. */
 export function hitLabel(kind: HeatmapKind, hit: Hit, reach: number): string {
   const share = percentLabel(hit.share);
   switch (kind) {
@@ -86,7 +86,7 @@ export function hitLabel(kind: HeatmapKind, hit: Hit, reach: number): string {
   }
 }
 
-/** Returns what the cold end, the middle and the hot end of the colours stand for. */
+/** Returns the meaning of the cold end, the middle and the hot end of the colours. */
 export function legendLabels(heat: HeatmapData, page: Extent, reach: number): readonly [string, string, string] {
   const most = hottest(heat, page, reach);
   switch (heat.kind) {
@@ -103,7 +103,7 @@ export function legendLabels(heat: HeatmapData, page: Extent, reach: number): re
   }
 }
 
-/** Returns what a heatmap was made of, as sentences. */
+/** Returns sentences about the data of a heatmap. */
 export function summaryLabels(heat: HeatmapData): string[] {
   const sessions = `${numbers.format(heat.sessions)} ${heat.sessions === 1 ? "session" : "sessions"}`;
   const samples = amountLabel(heat.kind, heat.samples);
@@ -114,7 +114,7 @@ export function summaryLabels(heat: HeatmapData): string[] {
     const count = numbers.format(heat.estimated);
     sentences.push(
       `${count} ${heat.estimated === 1 ? "sample was" : "samples were"} recorded without the page's height: ` +
-        "their places are by the largest extent that was in view.",
+        "their positions are relative to the largest extent in view.",
     );
   }
   if (heat.clamped > 0) {
@@ -124,7 +124,7 @@ export function summaryLabels(heat: HeatmapData): string[] {
   return sentences;
 }
 
-/** What of a choice can leave a heatmap empty. */
+/** Parts of a choice that can make a heatmap empty. */
 export interface Narrowing {
   readonly kind: HeatmapKind;
   readonly hasDevice: boolean;
@@ -132,26 +132,26 @@ export interface Narrowing {
   readonly hasWidths: boolean;
 }
 
-/** Returns why there is nothing to see, and what to change. */
+/** Returns the reason for an empty heatmap, and the changes that may help. */
 export function emptyLabels(narrowing: Narrowing): { why: string; todo: string[] } {
   const [, many] = UNITS[narrowing.kind] ?? ["", "viewing time"];
   const todo: string[] = [];
   if (narrowing.hasTimes) {
-    todo.push("Take a longer time: only interactions in the chosen one are counted.");
+    todo.push("Choose a longer period: only interactions in the chosen one are counted.");
   }
   if (narrowing.hasDevice) {
-    todo.push("Take all devices.");
+    todo.push("Choose all devices.");
   }
   if (narrowing.hasWidths) {
-    todo.push("Take off the bounds of the viewport's width.");
+    todo.push("Remove the limits of the viewport's width.");
   }
   if (narrowing.kind === HeatmapKind.RAGE || narrowing.kind === HeatmapKind.DEAD) {
-    todo.push(`Look at clicks: ${many} are signs of frustration, and a page without any is a good page.`);
+    todo.push(`Choose clicks: ${many} are signs of frustration, and a page without any is a good page.`);
   } else if (narrowing.kind !== HeatmapKind.CLICK) {
-    todo.push("Look at clicks: they are there also where a recording has no positions of this kind.");
+    todo.push("Choose clicks: they are available even if a recording has no positions of this kind.");
   }
   if (todo.length === 0) {
-    todo.push("Record or import sessions that visit this page; interactions are found as they arrive.");
+    todo.push("Record or import sessions that visit this page; interactions are detected on arrival.");
   }
   return {
     why: `There are no ${many} on this page with these filters.`.replace("no viewing", "no seconds of viewing"),
@@ -159,12 +159,12 @@ export function emptyLabels(narrowing: Narrowing): { why: string; todo: string[]
   };
 }
 
-/** What is said where no page has interactions. */
+/** Texts for a project without interactions. */
 export const NO_PAGES = {
   why: "No page of this project has interactions.",
   todo: [
-    "They are found while recording: record or import something, and its pages appear here.",
-    "Where sessions are listed but no page is, ingest.detectors may be off; `afterimage doctor` says so.",
+    "They are detected while recording: record or import a session, and its pages appear here.",
+    "If sessions are listed but no page is, ingest.detectors may be off; `afterimage doctor` checks it.",
   ],
 } as const;
 

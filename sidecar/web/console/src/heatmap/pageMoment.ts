@@ -1,4 +1,4 @@
-// Which moment of which session shows a page, for the picture under its heatmap.
+// Chooses the moment of a session that shows a page, for the picture under its heatmap.
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
@@ -55,12 +55,12 @@ export function pageMomentOf(opened: readonly Interaction[], page: string, viewp
   return nearest(moments, viewport);
 }
 
-/** Returns the moment whose viewport's width is the nearest to that of `viewport`. */
+/** Returns the moment with the viewport width nearest to that of `viewport`. */
 export function nearest(moments: readonly PageMoment[], viewport: Extent): PageMoment | undefined {
   return moments.toSorted((a, b) => widthApart(a, viewport) - widthApart(b, viewport))[0];
 }
 
-/** Returns how far a moment's viewport is from another in width, in CSS pixels. */
+/** Returns the difference of a moment's viewport width from another, in CSS pixels. */
 export function widthApart(moment: PageMoment, viewport: Extent): number {
   return Math.abs(moment.viewport.width - viewport.width);
 }

@@ -1,5 +1,6 @@
-// The colours of heat. Lightness rises in equal steps from cold to hot (OKLCH), so the order is read without telling
-// hues apart: in grey, and by people who see no red or green. Cold is nearly transparent: the page shows through.
+// The colours of heat. Lightness rises in equal steps from cold to hot (OKLCH), so the order is readable without
+// distinguishing hues: in greyscale, and with red-green colour blindness. Cold is nearly transparent: the page shows
+// through.
 
 /** A stop: intensity 0 to 1, then OKLCH lightness (0 to 1), chroma and hue in degrees, then opacity (0 to 1). */
 type Stop = readonly [intensity: number, lightness: number, chroma: number, hue: number, opacity: number];
@@ -22,7 +23,7 @@ export const RAMP: Uint8ClampedArray = ramp();
 /**
  * Returns a colour of the ramp for style sheets.
  *
- * @param intensity 0 to 1; what is outside gets the colour of the nearer end.
+ * @param intensity 0 to 1; values outside get the colour of the nearer end.
  * @param opacity 0 to 1, in place of the ramp's own.
  */
 export function rampColour(intensity: number, opacity: number): string {
@@ -31,7 +32,7 @@ export function rampColour(intensity: number, opacity: number): string {
   return `rgb(${red} ${green} ${blue} / ${opacity})`;
 }
 
-/** Gives pixels whose alpha is an intensity (0 to 255) the ramp's colours, in place. */
+/** Replaces pixels with an intensity (0 to 255) as alpha by the ramp's colours, in place. */
 export function colourise(pixels: Uint8ClampedArray): void {
   // As words of 32 bits, so that a pixel is one look-up; both sides have the machine's byte order.
   const words = new Uint32Array(pixels.buffer, pixels.byteOffset, pixels.length >> 2);

@@ -9,10 +9,10 @@ import type { PageMoment } from "./pageMoment";
 export type PictureState = "loading" | "shown" | "failed";
 
 /**
- * Brings what a moment needs and shows it in a PlayerFrame, standing still, with the whole page in view.
+ * Loads the chunks of a moment and shows it in a PlayerFrame, paused, with the whole page in view.
  *
  * @param moment The same object for as long as it is the same moment.
- * @returns What the frame calls when it is there, and where the picture is.
+ * @returns Callback for the frame once it is ready, and the place of the picture.
  */
 export function usePicture(
   moment: PageMoment,

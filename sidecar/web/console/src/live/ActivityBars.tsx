@@ -18,7 +18,7 @@ export function ActivityBars({ activity }: { activity: readonly number[] }) {
       aria-label={`${activity.reduce((sum, count) => sum + count, 0)} events in the last ${(ACTIVITY_STEPS * ACTIVITY_STEP_MS) / 1000} seconds`}
     >
       {activity.map((count, step) => {
-        // By the square root: a single click is to be seen beside a page that builds itself.
+        // Square root: a single click must be visible beside a page that is loading.
         const height = count === 0 ? 2 : Math.max(4, Math.min(1, Math.sqrt(count / FULL)) * HEIGHT);
         return (
           <rect

@@ -5,7 +5,7 @@ import { useNow } from "../ui/useNow";
 import type { LiveConnection } from "./connection";
 import styles from "./ConnectionState.module.css";
 
-/** Says how well the list is known, and what can be done about it. */
+/** Shows how current the list is, and offers a remedy. */
 export function ConnectionState({ connection, onRetry }: { connection: LiveConnection; onRetry: () => void }) {
   return (
     <div className={styles.state} role="status" data-connection={connection.kind}>
@@ -34,7 +34,7 @@ function ConnectionLabel({ connection }: { connection: LiveConnection }) {
       return <Countdown atMs={connection.atMs} />;
     case "offline":
       return (
-        <Badge tone="warning" title="Your browser says that this computer has no network. It goes on trying.">
+        <Badge tone="warning" title="Your browser reports that this computer has no network. The console keeps trying.">
           Offline
         </Badge>
       );

@@ -8,7 +8,7 @@ import { ActivityBars } from "./ActivityBars";
 import styles from "./LiveSessionRow.module.css";
 import type { LiveSession } from "./liveSessions";
 
-/** A visitor who was silent for so long is not "active" any more, in milliseconds: recorders send every two seconds. */
+/** Silence after which a visitor is no longer "active", in milliseconds: recorders send every two seconds. */
 const QUIET_MS = 8_000;
 
 interface LiveSessionRowProps {
@@ -16,11 +16,11 @@ interface LiveSessionRowProps {
   nowMs: number;
 }
 
-/** A visit that goes on; it leads to where it is watched. */
+/** A visit in progress; links to its live view. */
 export function LiveSessionRow({ live: { session, heardMs, activity }, nowMs }: LiveSessionRowProps) {
   const { path, host } = pageText(session.firstUrl);
   const silentMs = Math.max(0, nowMs - heardMs);
-  // What was recorded, and the silence since: no clock but the visitor's own and this one's is asked.
+  // The recorded duration plus the silence since: only the visitor's own clock and this one are needed.
   const lengthMs = (session.duration === undefined ? 0 : durationMs(session.duration)) + silentMs;
   const isActive = silentMs < QUIET_MS;
   const { totals } = session;

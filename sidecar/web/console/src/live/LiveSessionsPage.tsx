@@ -25,9 +25,7 @@ export default function LiveSessionsPage() {
       {connection.kind === "refused" ? <PageProblem problem={connection.problem} /> : null}
       {connection.kind === "given-up" ? <ErrorNotice problem={connection.problem} onRetry={retry} /> : null}
       {liveMs !== null && connection.kind !== "live" && sessions.length > 0 ? (
-        <p className={styles.stale}>
-          This is how it was at {timeOfDay(liveMs)}; it is brought up to date on reconnection.
-        </p>
+        <p className={styles.stale}>This is the state at {timeOfDay(liveMs)}; it is updated on reconnection.</p>
       ) : null}
       {sessions.length > 0 ? (
         <>
@@ -64,7 +62,7 @@ function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: 
   }
   return (
     <EmptyState
-      title="Nobody is being recorded right now"
+      title="No session is being recorded right now"
       action={
         identity?.project === "demo" ? (
           <a href="/demo/" target="_blank" rel="noreferrer">
@@ -73,15 +71,13 @@ function Nobody({ connection, wasLive }: { connection: LiveConnection; wasLive: 
         ) : null
       }
     >
-      <p>
-        As soon as somebody opens a page with the recorder, the visit is listed here. This page need not be reloaded.
-      </p>
-      {identity?.project === "demo" ? <p>To see it at work, be a visitor yourself.</p> : null}
+      <p>A visit is listed here as soon as a page with the recorder is opened. No reload is needed.</p>
+      {identity?.project === "demo" ? <p>To try it, become a visitor yourself.</p> : null}
     </EmptyState>
   );
 }
 
-/** Returns when the list was last known to be true, in milliseconds since 1970 UTC; null: never yet. */
+/** Returns when the list was last known to be current, in milliseconds since 1970 UTC; null: never yet. */
 function useLastLive(connection: LiveConnection): number | null {
   const [liveMs, setLiveMs] = useState<number | null>(null);
   const isLive = connection.kind === "live";

@@ -11,14 +11,14 @@ import { PageProblem } from "../shell/PageProblem";
 import { Badge, LiveBadge } from "../ui/Badge";
 import styles from "./WatchPage.module.css";
 
-/** What of the player is shown beside it. */
+/** Parts of the player's state that are shown beside it. */
 interface Watched {
   details: PlayerState["details"];
   live: PlayerState["live"];
   isReady: boolean;
 }
 
-/** One session as it happens: the newest moment, and how far that lies behind the visitor. */
+/** A live session: the newest moment, and its delay behind the visitor. */
 export default function WatchPage() {
   const { id = "" } = useParams();
   const [{ details, live, isReady }, setWatched] = useState<Watched>({ details: null, live: null, isReady: false });
@@ -64,9 +64,9 @@ export default function WatchPage() {
 }
 
 const MEANING =
-  "How long ago the visitor did what is shown: sending, storing, fetching and drawing it. It compares the visitor's " +
-  "clock with yours. Where these differ by more than two seconds they cannot both be right, and the delay is counted " +
-  "from the fastest that anything came.";
+  "Time since the visitor's action on the screen: sending, storing, fetching and drawing it. It compares the visitor's " +
+  "clock with yours. If these differ by more than two seconds, one of them is wrong, and the delay is measured " +
+  "from the fastest arrival.";
 
 function Lag({
   live,
@@ -85,7 +85,7 @@ function Lag({
   if (live === null) {
     return (
       <>
-        <Badge>Not live any more</Badge>
+        <Badge>No longer live</Badge>
         <Link to={`/sessions/${id}`}>Replay it from the start</Link>
       </>
     );

@@ -1,4 +1,4 @@
-// What people are told about the connection of the live list.
+// Texts about the connection of the live list.
 import { type Problem, problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
 
@@ -8,18 +8,18 @@ export type LiveConnection =
   | { kind: "live" }
   /** It broke; the next attempt is at `atMs` (this browser's clock), or under way where that is null. */
   | { kind: "reconnecting"; atMs: number | null }
-  /** The browser says that this computer has no network. Attempts go on: its word is not always right. */
+  /** The browser reports that this computer has no network. Attempts continue: the report is not always right. */
   | { kind: "offline" }
   /** As many attempts as are allowed have failed. */
   | { kind: "given-up"; problem: Problem }
-  /** The server will not let this stream in, however often it is asked. */
+  /** The server refuses this stream for good. */
   | { kind: "refused"; problem: Problem };
 
 /**
- * Returns what a stream's state means.
+ * Returns the meaning of a stream's state.
  *
- * @param hasList Whether the stream that is open has said which sessions there are.
- * @param isOnline What the browser says about its network.
+ * @param hasList Whether the open stream has sent its list of sessions.
+ * @param isOnline The browser's report about its network.
  */
 export function connectionOf(state: StreamState, hasList: boolean, isOnline: boolean): LiveConnection {
   switch (state.kind) {
@@ -35,7 +35,7 @@ export function connectionOf(state: StreamState, hasList: boolean, isOnline: boo
     case "failed":
       return { kind: state.problem.mayRetry ? "given-up" : "refused", problem: state.problem };
     case "done":
-      // Not an end that the contract has: the list goes on for as long as it is watched.
+      // Not an end of the contract: the list continues for as long as it is watched.
       return { kind: "given-up", problem: problem("unavailable") };
   }
 }

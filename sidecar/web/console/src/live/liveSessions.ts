@@ -12,7 +12,7 @@ export interface LiveSession {
   activity: readonly number[];
 }
 
-/** What is shown. */
+/** The displayed state. */
 export interface LiveView {
   /** Newest first. */
   sessions: readonly LiveSession[];
@@ -20,7 +20,7 @@ export interface LiveView {
   leftOut: number;
 }
 
-/** How many steps of activity are kept, and how long one is. */
+/** Number of activity steps that are kept, and duration of a step. */
 export const ACTIVITY_STEPS = 12;
 export const ACTIVITY_STEP_MS = 5_000;
 
@@ -31,8 +31,8 @@ interface Known {
 }
 
 /**
- * Keeps what a WatchSessions stream says. Each stream begins with all sessions, so whatever an earlier one said is
- * replaced: nothing is there twice, and nothing that ended meanwhile stays.
+ * Keeps the state of a WatchSessions stream. Each stream begins with all sessions and replaces the state of an earlier
+ * one: there are no duplicates, and no sessions that ended meanwhile.
  */
 export class LiveSessions {
   readonly #maxSessions: number;
@@ -42,12 +42,12 @@ export class LiveSessions {
   #shortestMs = Infinity;
   #isFresh = false;
 
-  /** @param maxSessions How many are kept: the newest. */
+  /** @param maxSessions Maximum number of sessions; the newest are kept. */
   constructor(maxSessions: number) {
     this.#maxSessions = maxSessions;
   }
 
-  /** Takes a message of the stream that came at `nowMs`. */
+  /** Processes a message of the stream that was received at `nowMs`. */
   take({ message }: WatchSessionsResponse, nowMs: number): void {
     switch (message.case) {
       case "snapshot":
@@ -60,12 +60,12 @@ export class LiveSessions {
         this.#kept.delete(message.value.sessionId);
         this.#leftOut.delete(message.value.sessionId);
         break;
-      case undefined: // what a newer server may send
+      case undefined: // from a newer server
         break;
     }
   }
 
-  /** Returns what there is to show at `nowMs`. */
+  /** Returns the state to show at `nowMs`. */
   view(nowMs: number): LiveView {
     const aheadMs = this.#clockAheadMs();
     const sessions = [...this.#kept.values()].map(({ session, steps }) => ({
@@ -127,9 +127,9 @@ export class LiveSessions {
   }
 
   /**
-   * Returns by how much this browser's clock is ahead of the server's. An upsert comes within about a second of what it
-   * tells, so the shortest time seen is the difference of the clocks. A snapshot tells of silence too: there only a time
-   * below zero says something.
+   * Returns by how much this browser's clock is ahead of the server's. An upsert arrives within about a second of its
+   * change, so the shortest time seen is the difference of the clocks. A snapshot includes silent sessions: of its
+   * times only those below zero are meaningful.
    */
   #clockAheadMs(): number {
     return this.#isFresh ? this.#shortestMs : Math.min(this.#shortestMs, 0);

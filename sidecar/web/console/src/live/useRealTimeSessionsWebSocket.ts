@@ -7,15 +7,15 @@ import { openStream, type StreamState } from "../sockets/stream";
 import { connectionOf, type LiveConnection } from "./connection";
 import { ACTIVITY_STEP_MS, type LiveSession, LiveSessions, type LiveView } from "./liveSessions";
 
-/** How persistent the connection is, and how much it keeps. */
+/** Limits of the connection's retries, and of the kept sessions. */
 export interface RealTimeLimits {
-  /** How many attempts may fail in a row before it gives up. */
+  /** Maximum number of failed attempts in a row. */
   attempts: number;
   /** The longest first wait after a failure, in milliseconds; it doubles with each failure, and the wait is random. */
   firstDelayMs: number;
   /** The longest wait of all, in milliseconds. */
   longestDelayMs: number;
-  /** How many sessions are kept: the newest. */
+  /** Maximum number of sessions; the newest are kept. */
   maxSessions: number;
 }
 
@@ -40,14 +40,14 @@ export interface RealTimeSessions extends LiveView {
   retry: () => void;
 }
 
-/** Changes are shown this often, in milliseconds: a busy project has hundreds of them a second. */
+/** Interval of updates, in milliseconds: a busy project has hundreds of changes per second. */
 const SHOW_EVERY_MS = 100;
 
 const NOTHING: readonly LiveSession[] = [];
 
 /**
- * Watches the live sessions: all of them first, then every change, for as long as the component is there. After a break
- * it connects again by itself, and what it shows until then is what it knew.
+ * Watches the live sessions: all of them first, then every change, while the component is mounted. After a break it
+ * reconnects by itself, and shows the last known state until then.
  */
 export function useRealTimeSessionsWebSocket({ filter, limits = {} }: RealTimeOptions = {}): RealTimeSessions {
   const { credentials } = useApi();
@@ -115,13 +115,13 @@ export function useRealTimeSessionsWebSocket({ filter, limits = {} }: RealTimeOp
         retry();
       }
     };
-    // Timers of a tab in the background are slow: who looks at it again does not wait for them.
+    // Timers of a background tab are slow: reconnect without waiting for them when the tab becomes visible.
     const visible = (): void => {
       if (document.visibilityState === "visible" && running.state.kind === "waiting") {
         running.reconnectNow();
       }
     };
-    // Where nothing happens, that is shown too: activity moves on.
+    // Inactivity is shown, too: the activity steps move on.
     const moveOn = setInterval(show, ACTIVITY_STEP_MS);
     setStream({ retry });
     window.addEventListener("online", online);

@@ -14,7 +14,7 @@ interface ControlsProps {
   onHelp: () => void;
 }
 
-/** Play, time, live, window, speed, and what is beside the picture. */
+/** Play, time, live, window, speed, and the toggles of the panels. */
 export function Controls({ isPanelOpen, onPanel, onFullScreen, onHelp }: ControlsProps) {
   const player = usePlayer();
   const isPlaying = usePlayerState(player, (state) => state.isPlaying);

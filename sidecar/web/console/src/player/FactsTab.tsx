@@ -11,7 +11,7 @@ import { usePlayer, usePlayerState } from "./usePlayer";
 
 type Fact = [name: string, value: string];
 
-/** What is known of the session: who, where, how much, and what was masked. */
+/** Facts of the session: visitor, place, amounts, and masked data. */
 export function FactsTab() {
   const details = usePlayerState(usePlayer(), (state) => state.details);
   const session = details?.session;
@@ -24,7 +24,7 @@ export function FactsTab() {
       {session.totals === undefined ? null : <Facts title="Counted" facts={counted(session.totals)} />}
       <h3>Masked by the server</h3>
       {details.maskedCounts.length === 0 ? (
-        <p>Nothing: what the browser sent held nothing that the privacy policy masks.</p>
+        <p>Nothing: the browser sent no data that the privacy policy masks.</p>
       ) : (
         <dl>
           {details.maskedCounts.map((masked) => (

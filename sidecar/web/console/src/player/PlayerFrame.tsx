@@ -4,7 +4,7 @@ import { type Command, CONNECT, type Report } from "./protocol";
 
 /** The way to the document that replays. */
 export interface FrameLink {
-  /** Carried out after all that was sent before. Payloads of chunks are handed over: use a copy if they are kept. */
+  /** Carried out after all earlier messages. Payloads of chunks are transferred: pass a copy if they are kept. */
   send: (command: Command) => void;
   /** Takes the reports from now on; there is one listener. */
   listen: (listener: (report: Report) => void) => void;
@@ -13,15 +13,15 @@ export interface FrameLink {
 interface PlayerFrameProps {
   /** Name for screen readers. */
   title: string;
-  /** Called when the document is there, with a new link each time that it is loaded. */
+  /** Called when the document is ready, with a new link each time that it is loaded. */
   onConnect: (link: FrameLink) => void;
   className?: string;
 }
 
 /**
  * The document in which recordings are shown, in a frame with its own Content-Security-Policy. It shows nothing until
- * it is told to (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's Replayer puts in a
- * sandbox without scripts, forms, popups or navigation.
+ * it gets a command (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's Replayer puts
+ * in a sandbox without scripts, forms, popups or navigation.
  */
 export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
   const frame = useRef<HTMLIFrameElement>(null);
@@ -49,7 +49,7 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
     };
     window.addEventListener("blur", keepFocus);
     element.addEventListener("load", connect);
-    // Only now, so that its load event cannot be missed.
+    // Set only now: its load event cannot be missed.
     element.src = "/player.html";
     return () => {
       window.removeEventListener("blur", keepFocus);

@@ -16,7 +16,7 @@ import type { PlayerState } from "./playerState";
 import { SessionPage } from "./SessionPage";
 import { SessionPlayer } from "./SessionPlayer";
 
-/** One session, replayed. `?t=` begins so many seconds into it. */
+/** Replays one session. `?t=` is the offset in seconds at which it begins. */
 export default function PlayerPage() {
   const { id = "" } = useParams();
   const [query] = useSearchParams();
@@ -85,7 +85,7 @@ function aboutSession(found: Problem, id: string): Problem {
     };
   }
   if (found.kind === "bad-request") {
-    return { ...found, title: "This address names no session", advice: `“${id}” is not the id of a session.` };
+    return { ...found, title: "This address has no valid session id", advice: `“${id}” is not the id of a session.` };
   }
   return found;
 }

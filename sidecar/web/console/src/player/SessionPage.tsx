@@ -4,16 +4,16 @@ import { BackIcon } from "../ui/icons";
 import styles from "./SessionPage.module.css";
 
 interface Props {
-  /** Where all of them are, and what they are called. */
+  /** Address and name of the list to return to. */
   back: string;
   all: string;
-  /** What the head says of the session, and how it is laid out. */
+  /** Heading of the session, and its layout. */
   head: ReactNode;
   headClass?: string | undefined;
   children: ReactNode;
 }
 
-/** A page about one session: a head with the way back, and below it the player. */
+/** A page about one session: a heading with a way back, and below it the player. */
 export function SessionPage({ back, all, head, headClass = "", children }: Props) {
   return (
     <div className={styles.page}>

@@ -25,20 +25,20 @@ interface SessionPlayerProps {
   follow?: boolean;
   /** Only this part, as offsets from the session's start in milliseconds. */
   range?: { startMs?: number | undefined; endMs?: number | undefined };
-  /** Begins so far into the session, in milliseconds. */
+  /** Offset into the session at which playing begins, in milliseconds. */
   beginAtMs?: number;
   autoPlay?: boolean;
   /** Whether there is a panel with activity, console, network and facts. */
   hasPanel?: boolean;
-  /** Shown in the place of a problem that ends the player; by default the problem in words, with a way to sign in. */
+  /** Shown instead of a problem that ends the player; by default the problem's text, with a link to sign in. */
   problemView?: (problem: Problem, retry: () => void) => ReactNode;
-  /** Told of what the player comes to know. */
+  /** Called with each new state of the player. */
   onState?: (state: PlayerState) => void;
 }
 
 /**
- * Plays one session, with the credentials of the API around it (`ApiContext`): of who is signed in, or of a share
- * link's grant. It fills the box that it is in.
+ * Plays one session, with the credentials of the API around it (`ApiContext`): those of the signed-in user, or of a
+ * share link's grant. It fills its parent box.
  */
 export function SessionPlayer({
   sessionId,
@@ -73,7 +73,7 @@ export function SessionPlayer({
     return () => {
       created.close();
     };
-    // eslint-disable-next-line react-hooks/exhaustive-deps -- where it begins is only looked at in the beginning
+    // eslint-disable-next-line react-hooks/exhaustive-deps -- the beginning is only read once
   }, [sessionId, api, follow, rangeStartMs, rangeEndMs, attempt]);
 
   useEffect(() => {
@@ -210,7 +210,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
   );
 }
 
-/** What lies over the picture: that it waits, that there is none, what was skipped, that the connection is gone. */
+/** Overlays of the picture: waiting, empty recording, skipped pause, lost connection. */
 function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: () => void }) {
   const phase = usePlayerState(player, (state) => state.phase);
   const isWaiting = usePlayerState(player, (state) => state.isWaiting);
@@ -227,7 +227,7 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
             {isLive
               ? "The page has not sent a full snapshot yet. It does so when it has loaded; this page shows it then."
               : "It ended before the page sent its first full snapshot: the visitor left at once, or the page was too large. " +
-                "What was counted is in the panel."}
+                "The panel has its counts."}
           </p>
         </EmptyState>
       </div>
@@ -251,7 +251,7 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
         )}
         {connection?.kind === "waiting" ? (
           <div className={styles.notice}>
-            <b>{connection.problem.title}.</b> What is loaded plays on; the connection is tried again by itself.{" "}
+            <b>{connection.problem.title}.</b> Loaded parts still play; the player reconnects by itself.{" "}
             <Button
               size="small"
               onClick={() => {

@@ -11,13 +11,13 @@ const KEYS: readonly (readonly [keys: readonly string[], does: string])[] = [
   [["<", ">"], "Slower, faster"],
   [["N", "B"], "To the next, the previous error or sign of frustration"],
   [["S"], "Skip stretches without activity, or play them"],
-  [["L"], "To what is live"],
+  [["L"], "Jump to live"],
   [["P"], "Show or hide the panel"],
   [["F"], "Full screen"],
   [["?"], "This list"],
 ];
 
-/** What the keyboard does. */
+/** Keyboard shortcuts of the player. */
 export function Shortcuts({ onClose }: { onClose: () => void }) {
   return (
     <Dialog title="Keyboard" onClose={onClose}>

@@ -8,7 +8,7 @@ import { usePlayer, usePlayerState } from "./usePlayer";
 const TABS = ["Activity", "Console", "Network", "Facts"] as const;
 type Tab = (typeof TABS)[number];
 
-/** Beside the picture: what the visitor did, what the page said and fetched, and what is known of the session. */
+/** Panel beside the picture: the visitor's actions, the page's console and network, and facts of the session. */
 export function SidePanel() {
   const player = usePlayer();
   const [tab, setTab] = useState<Tab>("Activity");

@@ -5,17 +5,17 @@ import { gathered, histogramPath, marksOf, percentAt } from "./timeline";
 import styles from "./Timeline.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 
-/** Bars of the histogram at most; a short session has one a second, which is what is counted. */
+/** Maximum number of bars in the histogram; a short session has one per second, the resolution of the counts. */
 const MOST_BINS = 240;
 const LEAST_BINS = 12;
 
 /** Marks nearer than this are shown as one, in pixels. */
 const MARK_PX = 9;
 
-/** While it is dragged, the picture follows so often at most, in milliseconds. */
+/** Shortest interval between pictures during dragging, in milliseconds. */
 const SCRUB_MS = 120;
 
-/** Where in the session one is, what happened when, and the way to any other moment. */
+/** Position in the session, its events, and the way to any other moment. */
 export function Timeline() {
   const player = usePlayer();
   const startMs = usePlayerState(player, (state) => state.startMs);
@@ -33,7 +33,7 @@ export function Timeline() {
   const scrubbed = useRef(0);
 
   const bins = Math.min(MOST_BINS, Math.max(LEAST_BINS, Math.round((endMs - startMs) / 1000)));
-  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version says when the player counts differently
+  // eslint-disable-next-line react-hooks/exhaustive-deps -- the version changes with the player's counts
   const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
     const within = marksOf(interactions, interactionLabel).filter(
@@ -75,7 +75,7 @@ export function Timeline() {
             return;
           }
           setDragMs(ms);
-          // What is not loaded is fetched when the pointer is let go.
+          // Missing chunks are fetched when the pointer is released.
           const isLoaded = ms >= loaded.fromMs && ms <= loaded.toMs;
           if (isLoaded && event.timeStamp - scrubbed.current >= SCRUB_MS) {
             scrubbed.current = event.timeStamp;
@@ -146,7 +146,7 @@ function Played({ dragMs, startMs, endMs }: PlaceProps) {
   return <span className={styles.played} style={{ width: `${percentAt(dragMs ?? atMs, startMs, endMs)}%` }} />;
 }
 
-/** The playhead, which is also what the keyboard moves. */
+/** The playhead, which the keyboard moves as well. */
 function Knob({ dragMs, startMs, endMs }: PlaceProps) {
   const player = usePlayer();
   const atMs = usePlayerState(player, (state) => state.atMs);

@@ -8,13 +8,13 @@ const SPARE_ROWS = 6;
 interface VirtualListProps<Row> {
   label: string;
   rows: readonly Row[];
-  /** The row that belongs to the present moment; it is kept in view until somebody scrolls. */
+  /** The row of the current moment; it is kept in view until the user scrolls. */
   current: number;
   onChoose: (row: Row) => void;
   children: (row: Row) => ReactNode;
 }
 
-/** A list of which only the rows in view are in the document. */
+/** A list with only its visible rows in the document. */
 export function VirtualList<Row>({ label, rows, current, onChoose, children }: VirtualListProps<Row>) {
   const box = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 600 });

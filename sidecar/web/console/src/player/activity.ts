@@ -10,7 +10,7 @@ export interface Span {
   toMs: number;
 }
 
-/** From when on a window was in use. */
+/** Time from which a window was in use. */
 export interface WindowSegment {
   fromMs: number;
   windowId: string;
@@ -19,7 +19,7 @@ export interface WindowSegment {
 /** rrweb's Replayer calls a pause inactive when it is longer (`inactivePeriodThreshold`, rrweb 2.1). */
 export const INACTIVE_MS = 10_000;
 
-/** Shown of a stretch without activity before and after what is skipped, in milliseconds. */
+/** Part of a skipped pause that is shown before and after it, in milliseconds. */
 const LEAD_MS = 1_000;
 
 /** Counts of activity by second and window. */
@@ -32,19 +32,19 @@ export class Activity {
     this.#startMs = startMs;
   }
 
-  /** Counts one thing that the visitor did. */
+  /** Counts one action of the visitor. */
   add(windowId: string, timeMs: number): void {
     const [counts, second] = this.#at(windowId, timeMs);
     counts[second] = (counts[second] ?? 0) + 1;
   }
 
-  /** Notes that something was done in a second, once or more: as the events of a chunk say, counted already or not. */
+  /** Notes activity in a second, as reported by the events of a chunk, counted already or not. */
   mark(windowId: string, timeMs: number): void {
     const [counts, second] = this.#at(windowId, timeMs);
     counts[second] = Math.max(counts[second] ?? 0, 1);
   }
 
-  /** Returns how much happened in each of `bins` equal parts of a span. */
+  /** Returns the amount of activity in each of `bins` equal parts of a span. */
   histogram(span: Span, bins: number): number[] {
     const sums = new Array<number>(bins).fill(0);
     const length = Math.max(1, span.toMs - span.fromMs);
@@ -57,7 +57,7 @@ export class Activity {
     return sums;
   }
 
-  /** Returns what of the pauses longer than `INACTIVE_MS` can be skipped, in the order of time. */
+  /** Returns the skippable parts of pauses longer than `INACTIVE_MS`, in the order of time. */
   pauses(span: Span): Span[] {
     const found: Span[] = [];
     const close = (fromMs: number, toMs: number): void => {
@@ -84,7 +84,7 @@ export class Activity {
   }
 
   /**
-   * Returns which window was in use, in the order of time; the first segment begins with the session.
+   * Returns the windows in use, in the order of time; the first segment begins with the session.
    *
    * @param windows The windows and when they were opened: opening one is using it.
    */
@@ -148,12 +148,12 @@ export class Activity {
   }
 }
 
-/** Returns the window in use at a moment; undefined: there are none. */
+/** Returns the window in use at a moment; undefined: no segment covers it. */
 export function windowAt(segments: readonly WindowSegment[], timeMs: number): string | undefined {
   return (segments.findLast((segment) => segment.fromMs <= timeMs) ?? segments[0])?.windowId;
 }
 
-/** Returns the pause that holds a moment; undefined: there is none. */
+/** Returns the pause that covers a moment, if there is one. */
 export function pauseAt(pauses: readonly Span[], timeMs: number): Span | undefined {
   return pauses.find((pause) => pause.fromMs <= timeMs && timeMs < pause.toMs);
 }

@@ -1,5 +1,5 @@
-// The chunks of one run: what one replay stream, and those that went on where it broke, have sent. Payloads stay packed
-// here; the frame inflates the ones that it shows.
+// The chunks of one run, from one replay stream and those that resumed it after a break. Payloads stay packed here; the
+// frame inflates those that it shows.
 
 /** A chunk as the server sent it. */
 export interface StoredChunk {
@@ -50,7 +50,7 @@ export class ChunkStore {
     return true;
   }
 
-  /** Returns the last seq of each window that chunks came of. */
+  /** Returns the last received seq of each window. */
   positions(): Map<string, number> {
     return new Map([...this.#windows].map(([windowId, chunks]) => [windowId, chunks.at(-1)?.seq ?? 0]));
   }
@@ -62,13 +62,13 @@ export class ChunkStore {
 
   /**
    * Returns the chunks that show a window from a moment on: from the last full snapshot before it, or from the first
-   * one where there is none before it. The chunk before it comes along: it may hold the snapshot's Meta event.
+   * one if no snapshot is before it. The preceding chunk is included: it may hold the snapshot's Meta event.
    *
    * @returns null: no chunk of the window holds a full snapshot.
    */
   from(windowId: string, timeMs: number): StoredChunk[] | null {
     const chunks = this.#windows.get(windowId) ?? [];
-    // One whose snapshot is surely before the moment, else one whose snapshot may be, else the first one.
+    // A chunk with its snapshot surely before the moment, else possibly before it, else the first one.
     let base = chunks.findLastIndex((chunk) => chunk.hasFullSnapshot && chunk.lastMs <= timeMs);
     if (base < 0) {
       base = chunks.findLastIndex((chunk) => chunk.hasFullSnapshot && chunk.firstMs <= timeMs);
@@ -82,12 +82,12 @@ export class ChunkStore {
     return chunks.slice(Math.max(0, base - 1));
   }
 
-  /** Returns the chunks of a window behind a seq. */
+  /** Returns the chunks of a window after a seq. */
   after(windowId: string, seq: number): StoredChunk[] {
     return (this.#windows.get(windowId) ?? []).filter((chunk) => chunk.seq > seq);
   }
 
-  /** Forgets what is not needed to show any window from a moment on. */
+  /** Drops the chunks that are not needed to show any window from a moment on. */
   forgetBefore(timeMs: number): void {
     for (const windowId of this.#windows.keys()) {
       const needed = this.from(windowId, timeMs);

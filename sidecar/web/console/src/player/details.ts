@@ -1,11 +1,11 @@
-// What is known of a session beside its chunks: totals, windows, pages, marks, interactions.
+// Facts of a session besides its chunks: totals, windows, pages, marks, interactions.
 import { durationMs, timestampMs, type Duration, type Timestamp } from "@bufbuild/protobuf/wkt";
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Api } from "../api/api";
 
-/** Pages of interactions fetched at most; 10,000 each. What is beyond is missing from the histogram only. */
+/** Maximum number of pages of interactions, 10,000 each. Later ones are missing from the histogram only. */
 const MOST_PAGES = 5;
 const PAGE_SIZE = 10_000;
 
@@ -15,7 +15,7 @@ export function fetchDetails(api: Api, sessionId: string, signal: AbortSignal): 
 }
 
 /**
- * Yields the session's interactions, page by page: first what a person reads, then where there was movement.
+ * Yields the session's interactions, page by page: first the listed kinds, then movements.
  */
 export async function* fetchInteractions(
   api: Api,
@@ -35,7 +35,7 @@ export async function* fetchInteractions(
   }
 }
 
-/** Whether an interaction is something that the visitor did, and not a detector's finding about it. */
+/** Whether an interaction is an action of the visitor, and not a detector's finding. */
 export function isActivity(kind: InteractionKind): boolean {
   switch (kind) {
     case InteractionKind.ERROR:

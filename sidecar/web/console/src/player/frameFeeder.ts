@@ -1,19 +1,19 @@
 // Keeps one stage in the frame and gives it the chunks of its window, as many as memory allows.
 //
-// Memory: the frame holds the events of its stage. It takes in chunks while they are less than STAGE_BYTES of JSON, and
-// beyond that only those of the next minute; when it has outgrown that, a new stage is built from the last full
-// snapshot before the playhead.
+// Memory: the frame holds the events of its stage. It loads chunks while they are less than STAGE_BYTES of JSON, and
+// beyond that only those of the next minute; above that, a new stage is built from the last full snapshot before the
+// playhead.
 import type { ChunkStore, StoredChunk } from "./chunkStore";
 import type { FrameLink } from "./PlayerFrame";
 import type { ChunkFacts, FrameChunk } from "./protocol";
 
-/** JSON of the events that a stage takes in without being asked, in bytes. */
+/** Size of the events that a stage loads without need, in bytes of JSON. */
 export const STAGE_BYTES = 48 * 1024 * 1024;
 
-/** What a stage holds ahead of the playhead in any case, in milliseconds. */
+/** Duration that a stage holds ahead of the playhead in any case, in milliseconds. */
 const AHEAD_MS = 60_000;
 
-/** A stage begins with the chunks up to so far behind its moment, in milliseconds; the others follow. */
+/** A stage begins with the chunks up to this duration after its moment, in milliseconds; the others follow. */
 const AT_ONCE_MS = 1_000;
 
 interface Staged {
@@ -21,9 +21,9 @@ interface Staged {
   windowId: string;
   firstSeq: number;
   lastSeq: number;
-  /** What the frame has taken in of it; the rest is on its way. */
+  /** Last seq that the frame has loaded; later chunks are in flight. */
   takenSeq: number;
-  /** JSON of what it took in, in bytes, as far as the frame has told. */
+  /** Size of the loaded events in bytes of JSON, as reported by the frame. */
   rawBytes: number;
 }
 
@@ -32,7 +32,7 @@ export class FrameFeeder {
   #staged: Staged | null = null;
   #count = 0;
   #order = 0;
-  /** Chunks whose facts are known or asked for: "window/seq". */
+  /** Chunks with known or requested facts: "window/seq". */
   readonly #read = new Set<string>();
   readonly #learned = new Set<string>();
   #unread: StoredChunk[] = [];
@@ -52,7 +52,7 @@ export class FrameFeeder {
     return this.#order === order;
   }
 
-  /** Shows a moment of a window, in the present stage where it holds the moment, else in a new one. */
+  /** Shows a moment of a window, in the current stage if that covers it, else in a new one. */
   show(store: ChunkStore, windowId: string, atMs: number, isPlaying: boolean, speed: number): void {
     const chunks = store.from(windowId, atMs);
     if (this.#link === null || chunks === null) {
@@ -92,7 +92,7 @@ export class FrameFeeder {
     this.fill(store, atMs);
   }
 
-  /** Takes note of a chunk that has come. */
+  /** Registers a received chunk. */
   arrived(chunk: StoredChunk): void {
     this.#unread.push(chunk);
   }

@@ -1,4 +1,4 @@
-// What keys do in the player. Pure: a key becomes an order.
+// Keyboard commands of the player. Pure: maps a key to an order.
 
 export type Order =
   | { kind: "toggle" }
@@ -19,7 +19,7 @@ interface Key {
 const STEP_MS = 5_000;
 const LONG_STEP_MS = 30_000;
 
-/** Returns what a key orders; null: nothing. Keys with Ctrl, Alt or Meta belong to the browser. */
+/** Returns the order of a key, or null. Keys with Ctrl, Alt or Meta belong to the browser. */
 export function orderOf({ key, shiftKey, ctrlKey, metaKey, altKey }: Key): Order | null {
   if (ctrlKey || metaKey || altKey) {
     return null;
@@ -83,6 +83,6 @@ export function isTaken(target: EventTarget | null, key: string): boolean {
   if (target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement) {
     return true;
   }
-  // Space and Enter press what has the focus; lists scroll by arrows up and down only, which the player leaves alone.
+  // Space and Enter press the focused element; lists scroll by arrows up and down only, which the player leaves alone.
   return key === " " && target.closest("button, a, summary, [role=slider]") !== null && target.role !== "slider";
 }

@@ -1,22 +1,22 @@
-// Keeping to the newest moment of a session that is still recorded. The playhead runs on the visitor's clock, as far
-// behind the visitor as chunks took lately: most are there when their moment comes, and movements are shown evenly
-// although chunks come in bursts. While the visitor does nothing it goes on, so that their next action is not late.
+// Follows the newest moment of a session that is still recorded. The playhead runs on the visitor's clock, delayed by
+// the recent delay of chunks: most arrive before their moment, and movements are shown evenly although chunks arrive in
+// bursts. While the visitor is idle the playhead continues, so that the next action is not late.
 
-/** What is added to the time that chunks took, in milliseconds. */
+/** Margin added to the delay of chunks, in milliseconds. */
 const MARGIN_MS = 50;
 
-/** How many of the latest chunks are looked at; the median counts, so that a slow one is soon forgotten. */
+/** Number of latest chunks that are measured; the median counts, so a slow one has little effect. */
 const LATEST = 7;
 
-/** How far from its place, in milliseconds, the playhead is let be, hurries, and jumps. */
+/** Distances from its place, in milliseconds, at which the playhead is left alone, hurries, and jumps. */
 const NEAR_MS = 80;
 const FAR_MS = 600;
 const JUMP_MS = 2_500;
 
-/** What to do with the playhead. */
+/** Correction of the playhead. */
 export type Correction = { kind: "speed"; speed: number } | { kind: "jump"; toMs: number };
 
-/** Returns how the playhead gets to its place; null: its place is not known yet. */
+/** Returns the correction that brings the playhead to its place; null: its place is not known yet. */
 export function correction(placeMs: number | null, atMs: number): Correction {
   const behindMs = placeMs === null ? 0 : placeMs - atMs;
   if (placeMs !== null && behindMs > JUMP_MS) {
@@ -37,7 +37,7 @@ export function correction(placeMs: number | null, atMs: number): Correction {
   return { kind: "speed", speed: 1 };
 }
 
-/** Measures how long chunks take, and how far what is shown is behind the visitor. */
+/** Measures the delay of chunks, and of the picture behind the visitor. */
 export class LagMeter {
   #leastMs = Infinity;
   #latestMs: number[] = [];
@@ -45,7 +45,7 @@ export class LagMeter {
   /**
    * Takes note of a chunk that came at `nowMs` by the viewer's clock, its first and last event by the visitor's.
    *
-   * @param isLive Whether it was sent on as it came; a stored one tells only how far the clocks can differ.
+   * @param isLive Whether it was forwarded on arrival; a stored one only limits the difference of the clocks.
    */
   arrived({ firstMs, lastMs }: { firstMs: number; lastMs: number }, nowMs: number, isLive: boolean): void {
     this.#leastMs = Math.min(this.#leastMs, nowMs - lastMs);
@@ -54,7 +54,7 @@ export class LagMeter {
     }
   }
 
-  /** Returns the moment that is to be shown at `nowMs`, by the visitor's clock; null: nothing has come live yet. */
+  /** Returns the moment to show at `nowMs`, by the visitor's clock; null: no live chunk was received yet. */
   placeMs(nowMs: number): number | null {
     const inOrder = this.#latestMs.toSorted((one, other) => one - other);
     const medianMs = inOrder[Math.floor((inOrder.length - 1) / 2)];
@@ -62,7 +62,7 @@ export class LagMeter {
   }
 
   /**
-   * Returns the lag, in milliseconds; null: nothing has come yet.
+   * Returns the lag, in milliseconds; null: no chunk was received yet.
    *
    * The two clocks are taken to be right when they agree within two seconds; else the fastest chunk is taken to have
    * come without delay.

@@ -10,10 +10,10 @@ import styles from "./SidePanel.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 import { VirtualList } from "./VirtualList";
 
-/** Seeking to something begins a little before it, so that one sees it happen. Milliseconds. */
+/** Seeking to an entry begins this much before it, so that it can be seen, in milliseconds. */
 const BEFORE_MS = 700;
 
-/** What the visitor did, and what was found in it. */
+/** The visitor's actions, and the detectors' findings. */
 export function ActivityTab() {
   const player = usePlayer();
   const interactions = usePlayerState(player, (state) => state.interactions);
@@ -37,7 +37,7 @@ export function ActivityTab() {
         </label>
       </div>
       <Rows
-        label="What the visitor did"
+        label="Actions of the visitor"
         rows={rows}
         timeOf={(row) => timeMs(row.time)}
         empty="Nothing was found in this session: no clicks, no input, no errors."
@@ -55,7 +55,7 @@ export function ActivityTab() {
   );
 }
 
-/** What the page wrote on its console, uncaught errors included. */
+/** The page's console messages, uncaught errors included. */
 export function ConsoleTab() {
   const player = usePlayer();
   const all = usePlayerState(player, (state) => state.consoleRows);
@@ -78,7 +78,7 @@ export function ConsoleTab() {
         onChoose={setChosen}
         empty={
           all.length === 0
-            ? "The page wrote nothing on its console, or its recorder does not record it."
+            ? "The page wrote nothing to its console, or the recorder does not record the console."
             : "No message matches."
         }
       >
@@ -101,7 +101,7 @@ export function ConsoleTab() {
   );
 }
 
-/** What the page fetched. */
+/** The page's requests. */
 export function NetworkTab() {
   const player = usePlayer();
   const all = usePlayerState(player, (state) => state.networkRows);

@@ -1,5 +1,5 @@
-// The player: fetches chunks, keeps a stage in the frame, and decides at each moment what is shown. playerState.ts has
-// the state and its transitions; this has the timers and the effects.
+// The player: fetches chunks, keeps a stage in the frame, and chooses the moment to show. playerState.ts has the state
+// and its transitions; this file has the timers and the effects.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
@@ -22,7 +22,7 @@ export interface PlayerOptions {
   follow?: boolean;
   /** Only this part, as offsets from the session's start in milliseconds. */
   range?: { startMs?: number | undefined; endMs?: number | undefined };
-  /** Begins so far into the session, in milliseconds. */
+  /** Offset into the session at which playing begins, in milliseconds. */
   beginAtMs?: number;
   autoPlay?: boolean;
 }
@@ -124,7 +124,7 @@ export class Player {
     return this.#state;
   }
 
-  /** Returns the amount of activity in each of `bins` parts of what can be shown. */
+  /** Returns the amount of activity in each of `bins` equal parts of the visible span. */
   histogram(bins: number): number[] {
     return this.#data.histogram({ fromMs: this.#state.startMs, toMs: this.#state.endMs }, bins);
   }
@@ -163,7 +163,7 @@ export class Player {
     }
   }
 
-  /** Shows a moment; what is not loaded is fetched from there on. */
+  /** Shows a moment; missing chunks are fetched from there on. */
   seek(toMs: number): void {
     const { startMs, endMs } = this.#state;
     if (startMs === 0) {
@@ -234,7 +234,7 @@ export class Player {
     try {
       await this.#loader.loadInteractions();
     } catch {
-      // The timeline then shows only what the chunks themselves contain; the chunks' stream reports what is wrong.
+      // The timeline then shows only the chunks' own data; the chunks' stream reports the problem.
     }
     this.#loader.refreshWhile(() => this.#state.live !== null);
   }
@@ -260,7 +260,9 @@ export class Player {
     this.#recount();
   }
 
-  /** Shows a moment: in the stage if it holds it, in a new one if its chunks are loaded, else when they have come. */
+  /**
+   * Shows a moment: in the stage if that covers it, in a new one if its chunks are loaded, else once they are received.
+   */
   #show(toMs: number): void {
     const isLoaded = this.#feed.covers(toMs);
     this.#apply({ type: "momentRequested", toMs, newestMs: this.#feed.store.newestMs, isLoaded });
@@ -288,13 +290,13 @@ export class Player {
     }
     const windowId = this.#windowFor(atMs);
     if (windowId === null) {
-      // The first picture of a session that has just begun is still to come.
+      // The first picture of a session that has just begun is not available yet.
       if (this.#feed.isOver && live === null) {
         this.#apply({ type: "pictureMissing" });
       }
       return;
     }
-    // What is at exactly the last moment belongs to it.
+    // An event at exactly the last moment belongs to it.
     const shownMs = atMs >= endMs && !isFollowing(this.#state) ? atMs + 1 : atMs;
     this.#stage.show(this.#feed.store, windowId, shownMs, isPlaying, this.#frameSpeed);
     this.#apply({ type: "momentStaged", atMs, windowId });
@@ -343,7 +345,7 @@ export class Player {
     }
   }
 
-  /** Decides what comes next, some twenty times per second while it plays. */
+  /** Decides the next step, about twenty times per second while it plays. */
   #onMoved(atMs: number): void {
     if (!this.#state.isPlaying) {
       return;
@@ -400,7 +402,7 @@ export class Player {
       return false;
     }
     if (live !== null) {
-      // The end of what is recorded so far: from here on it is live.
+      // The end of the recorded part: from here on it is live.
       if (isPlaying) {
         this.jumpToLive();
       }
@@ -417,7 +419,7 @@ export class Player {
       this.#fail(
         problem("not-found", {
           title: "This session was deleted while you watched",
-          advice: "It was deleted by a user, or its retention ended. Nothing of it is left to show.",
+          advice: "It was deleted by a user, or its retention ended. Its data no longer exists.",
         }),
       );
       return;
@@ -425,7 +427,7 @@ export class Player {
     if (end === "session-ended") {
       this.#apply({ type: "sessionEnded", newestMs: this.#feed.store.newestMs });
       this.#raise({ kind: "session-ended" });
-      void this.#loader.loadDetails().catch(() => undefined); // what is shown stays valid without
+      void this.#loader.loadDetails().catch(() => undefined); // the picture stays valid without
     }
     this.#extend();
     this.#proceed();

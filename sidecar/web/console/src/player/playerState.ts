@@ -1,4 +1,4 @@
-// The player's state, and what leads from one state to the next. Pure: timers, streams and the frame are in player.ts.
+// The player's state, and its transitions. Pure: timers, streams and the frame are in player.ts.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
@@ -14,7 +14,7 @@ export type Notice =
   /** The session was live and has ended. */
   | { kind: "session-ended" };
 
-/** How a session that is still recorded is followed. */
+/** State of following a session that is still recorded. */
 export interface LiveState {
   /** Whether playing keeps to the newest moment. */
   isFollowing: boolean;
@@ -55,7 +55,7 @@ export interface PlayerState {
   windowId: string | null;
   /** The window that was chosen; null: the one in use at each moment. */
   chosenWindowId: string | null;
-  /** Null: the session is not recorded any more. */
+  /** Null: the session is no longer recorded. */
   live: LiveState | null;
   connection: StreamState | null;
   notice: Notice | null;
@@ -63,7 +63,7 @@ export interface PlayerState {
   viewport: { width: number; height: number } | null;
 }
 
-/** What happens to a player: a command of its viewer, an answer of the server, a report of the frame. */
+/** Events of a player: a command of its viewer, a response of the server, a report of the frame. */
 export type PlayerEvent =
   /** Details have been fetched, for the first time or again. `lastMs`: the latest moment that they allow to show. */
   | { type: "detailsLoaded"; details: GetSessionResponse; startMs: number; lastMs: number; isLive: boolean }
@@ -94,7 +94,7 @@ export type PlayerEvent =
   | { type: "momentStaged"; atMs: number; windowId: string }
   /** The frame shows the wanted moment. */
   | { type: "momentShown" }
-  /** Playing has come to `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
+  /** Playing has reached `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
   | { type: "moved"; atMs: number; lagMs: number | null }
   /** Chunks at the playhead are missing. */
   | { type: "stalled" }
@@ -184,7 +184,7 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
     case "connectionChanged":
       return { ...state, connection: event.connection };
     case "frameAttached":
-      // A new frame is blank: what was shown is to be shown again.
+      // A new frame is blank: the current moment has to be shown again.
       return state.phase === "ready" ? { ...state, wantedMs: state.atMs } : state;
     case "viewportChanged":
       return { ...state, viewport: { width: event.width, height: event.height } };
@@ -257,7 +257,7 @@ function moved(state: PlayerState, atMs: number, lagMs: number | null): PlayerSt
   return { ...state, atMs, endMs: Math.max(state.endMs, atMs), live: { isFollowing: true, lagMs } };
 }
 
-/** The first problem stays. What is loaded may still be looked at while a problem may pass, but not without access. */
+/** The first problem stays. Loaded parts stay visible after a temporary problem, but not without access. */
 function failed(state: PlayerState, problem: Problem): PlayerState {
   if (state.problem !== null) {
     return state;

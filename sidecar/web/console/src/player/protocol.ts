@@ -1,5 +1,5 @@
-// What the console and the frame that replays say to each other over a MessagePort. Times are milliseconds since 1970
-// UTC by the visitor's clock, as in the recording.
+// Messages between the console and the replaying frame, over a MessagePort. Times are milliseconds since 1970 UTC by
+// the visitor's clock, as in the recording.
 
 /** A chunk for the frame; its payload is handed over, not copied. */
 export interface FrameChunk {
@@ -17,8 +17,8 @@ export type Layout =
   | { kind: "page"; width: number; height: number };
 
 /**
- * What the console asks for. Chunks (`append`, `read`) wait for everything else. `order` counts up with each moment
- * that is to be shown; reports name the one that they follow.
+ * Commands of the console. Chunks (`append`, `read`) wait for everything else. `order` increases with each requested
+ * moment; reports have the order that they follow.
  */
 export type Command =
   /** Builds the page anew from chunks of one window, the first with a full snapshot, and shows it at a moment. */
@@ -33,7 +33,7 @@ export type Command =
     }
   /** Adds a chunk to the stage. */
   | { type: "append"; stage: number; chunk: FrameChunk }
-  /** Only reads what is in a chunk; answered with `facts`. */
+  /** Only reads the content of a chunk; answered with `facts`. */
   | { type: "read"; chunk: FrameChunk }
   | { type: "seek"; order: number; atMs: number; isPlaying: boolean }
   | { type: "play" }
@@ -64,31 +64,31 @@ export interface NetworkRow {
   durationMs: number;
 }
 
-/** What a chunk holds beside pictures. */
+/** Content of a chunk besides pictures. */
 export interface ChunkFacts {
   windowId: string;
   seq: number;
   /** Bytes of JSON. */
   rawBytes: number;
-  /** When the visitor did something (rrweb's user interactions). */
+  /** Times of the visitor's actions (rrweb's user interactions). */
   activeMs: number[];
   consoleRows: ConsoleRow[];
   networkRows: NetworkRow[];
 }
 
-/** What the frame tells. */
+/** Reports of the frame. */
 export type Report =
   | { type: "ready" }
-  /** The page stands as it was at this moment. */
+  /** The page is shown in its state at this moment. */
   | { type: "shown"; order: number; atMs: number }
-  /** Where playing is; some twenty times a second. */
+  /** Current playing time; about twenty times per second. */
   | { type: "time"; order: number; atMs: number }
   /** Size of the visitor's viewport in CSS pixels. */
   | { type: "size"; width: number; height: number }
-  /** What is in a chunk; `stage` is the one that took it in, 0 where it was only read. */
+  /** Content of a chunk; `stage` is the one that loaded it, 0 if it was only read. */
   | { type: "facts"; stage: number; facts: ChunkFacts }
   /** A chunk, or a stage, that cannot be shown. */
   | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
 
-/** The console's first message to the frame's window; the port comes with it. */
+/** The console's first message to the frame's window, with the port. */
 export const CONNECT = "afterimage.connect";

@@ -1,9 +1,9 @@
-// Brings a session's chunks from /ws/replay. A run begins at a moment and goes on from there; seeking to what it does
-// not hold begins a new run, so that nothing in between is downloaded.
+// Fetches a session's chunks from /ws/replay. A run begins at a moment and continues from there; seeking outside of it
+// begins a new run, so that nothing in between is downloaded.
 //
-// Memory: a run holds at most BUDGET_BYTES of packed payloads. Behind the playhead it forgets what the picture does not
-// need any more; ahead of it the stream is closed when half of the budget is full, and opened again with a cursor when
-// the playhead has come nearer.
+// Memory: a run holds at most BUDGET_BYTES of packed payloads. After the playhead has passed, it drops chunks that the
+// picture no longer needs; ahead of it the stream is closed when half of the budget is full, and reopened with a cursor
+// when the playhead has come nearer.
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs, timestampFromMs, timestampMs, type Timestamp } from "@bufbuild/protobuf/wkt";
 import {
@@ -33,7 +33,7 @@ export type FeedEnd = "complete" | "session-ended" | "deleted";
 export interface FeedEvents {
   onHeader: (header: ReplayHeader) => void;
   onChunk: (chunk: StoredChunk) => void;
-  /** What is stored was sent; what comes now is live. */
+  /** All stored chunks were sent; the following ones are live. */
   onLiveEdge: () => void;
   onEnd: (end: FeedEnd) => void;
   onConnection: (state: StreamState) => void;
@@ -43,12 +43,12 @@ export interface FeedEvents {
 export interface FeedOptions {
   sessionId: string;
   credentials: Credentials;
-  /** Whether the session is still recorded: then the stream goes on with live chunks. Asked for each connection. */
+  /** Whether the session is still recorded: then the stream continues with live chunks. Called for each connection. */
   isLive: () => boolean;
   events: FeedEvents;
 }
 
-/** The chunks of one session, as far as they were brought. */
+/** The received chunks of one session. */
 export class ReplayFeed {
   readonly #options: FeedOptions;
   #stream: Stream | null = null;
@@ -79,20 +79,20 @@ export class ReplayFeed {
     return timeMs >= this.#fromMs && (this.#isOver || timeMs <= this.#store.completeMs);
   }
 
-  /** Returns what of a span the run holds. */
+  /** Returns the loaded part of a span. */
   loaded(startMs: number, endMs: number): Span {
     const fromMs = Math.min(Math.max(this.#fromMs, startMs), endMs);
     const toMs = this.#isOver ? endMs : Math.min(Math.max(this.#store.completeMs, fromMs), endMs);
     return { fromMs, toMs };
   }
 
-  /** Begins a new run; what was held of the old one is forgotten. */
+  /** Begins a new run; chunks of the old one are dropped. */
   begin(start: RunStart): void {
     this.close();
     this.#store = new ChunkStore();
     this.#start = start;
     this.#fromMs = start === "newest" ? Infinity : start.atMs;
-    // What comes before the moment is needed for its picture, however much it is.
+    // The picture needs all chunks before the moment, of any size.
     this.#playheadMs = this.#fromMs;
     this.#hasHeader = false;
     this.#isHeld = false;
@@ -101,7 +101,7 @@ export class ReplayFeed {
     this.#open();
   }
 
-  /** Says where playing is, so that memory can be given back and reading can go on. */
+  /** Reports the playing position, so that memory can be freed and reading can continue. */
   playhead(timeMs: number): void {
     this.#playheadMs = timeMs;
     if (this.#store.bytes > BUDGET_BYTES) {
@@ -172,7 +172,7 @@ export class ReplayFeed {
     return request;
   }
 
-  /** How far the run is. A window of which nothing came was over before the run began, or is yet to come. */
+  /** Position of the run. A window without chunks was over before the run began, or has not begun yet. */
   #positions(): [string, number][] {
     const received = this.#store.positions();
     if (received.size === 0) {
@@ -239,13 +239,13 @@ export class ReplayFeed {
       return;
     }
     this.#isHeld = true;
-    // A live session goes on while somebody looks at one of its moments for an hour.
+    // A live session continues while a viewer looks at one of its moments for an hour.
     this.#isOver = false;
     this.close();
   }
 }
 
-/** An offset that is behind the end of any session: a year. */
+/** An offset after the end of any session: a year. */
 const NEWEST_MS = 365 * 86_400_000;
 
 const END: Readonly<Partial<Record<ReplayEndReason, FeedEnd>>> = {

@@ -1,5 +1,5 @@
-// What is known of a session beside its pictures: when something was done, what the visitor did, what the page said and
-// fetched. The server's interactions tell of the whole session at once, the chunks' own facts as they are read.
+// Data of a session besides its pictures: times of activity, the visitor's actions, the page's console messages and
+// requests. The server's interactions cover the whole session at once, the chunks' own facts come as they are read.
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { Activity, type Span, type WindowSegment } from "./activity";
 import { isActivity, timeMs } from "./details";
@@ -24,7 +24,7 @@ export class SessionData {
    * Takes the session's interactions, as they are fetched; a live session's again and again, those known included. New
    * ones may lie before known ones: that a click was dead, or raged, is found out later, and windows are not in step.
    *
-   * @param isListed Whether a person reads them; else they only tell when something moved.
+   * @param isListed Whether they are listed for the user; else they only mark activity.
    */
   takeInteractions(isListed: boolean, interactions: readonly Interaction[]): void {
     const news: Interaction[] = [];
@@ -44,7 +44,7 @@ export class SessionData {
     }
   }
 
-  /** Takes what was read in a chunk. */
+  /** Adds the facts of a chunk. */
   takeFacts(facts: ChunkFacts): void {
     for (const activeMs of facts.activeMs) {
       this.#activity.mark(facts.windowId, activeMs);
@@ -53,23 +53,23 @@ export class SessionData {
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
   }
 
-  /** How much happened in each of `bins` equal parts of a span. */
+  /** Amount of activity in each of `bins` equal parts of a span. */
   histogram(span: Span, bins: number): number[] {
     return this.#activity.histogram(span, bins);
   }
 
-  /** What of a span can be skipped. */
+  /** Skippable parts of a span. */
   pauses(span: Span): Span[] {
     return this.#activity.pauses(span);
   }
 
-  /** Which window was in use when. */
+  /** Windows in use over time. */
   segments(windows: readonly WindowSegment[]): WindowSegment[] {
     return this.#activity.segments(windows);
   }
 }
 
-/** Interactions have no id; this is what tells them apart. */
+/** Key of an interaction, which has no id. */
 function keyOf({ windowId, seq, kind, time, nodeId, xPercent, yPercent }: Interaction): string {
   return [windowId, seq, kind, timeMs(time), nodeId, xPercent, yPercent].join(" ");
 }

@@ -49,7 +49,7 @@ export class SessionLoader {
     this.#timer = setTimeout(() => {
       this.loadDetails()
         .then(() => this.loadInteractions())
-        .catch(() => undefined) // the chunks' stream reports what does not pass by itself
+        .catch(() => undefined) // the chunks' stream reports lasting problems
         .finally(() => {
           this.refreshWhile(isLive);
         });

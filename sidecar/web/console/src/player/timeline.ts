@@ -1,15 +1,15 @@
-// What the timeline shows where. Pure.
+// Positions on the timeline. Pure.
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { timeMs } from "./details";
 
 export type MarkKind = "page" | "error" | "rage" | "dead" | "other";
 
-/** A moment worth a look. */
+/** A notable moment. */
 export interface Mark {
   kind: MarkKind;
   timeMs: number;
-  /** What it says to a person. */
+  /** Text for the user. */
   label: string;
   /** How many lie so close together that they are shown as one. */
   count: number;
@@ -36,8 +36,7 @@ export function marksOf(interactions: readonly Interaction[], name: (interaction
 }
 
 /**
- * Returns the marks with those that would lie on one another put together; one that stands for several has the
- * gravest's kind, and the words of all.
+ * Returns the marks with overlapping ones merged; a merged mark has the gravest kind, and the labels of all.
  *
  * @param gapMs Marks nearer than this are one.
  */
@@ -72,7 +71,7 @@ export function percentAt(timeAtMs: number, startMs: number, endMs: number): num
 /** Returns the outline of a histogram, as the path of an SVG that is as wide as there are bins and 100 high. */
 export function histogramPath(counts: readonly number[]): string {
   const most = Math.max(1, ...counts);
-  // The root, so that quiet parts are still seen beside busy ones.
+  // Square root, so that quiet parts stay visible beside busy ones.
   const bars = counts.map((value, bin) => {
     if (value === 0) {
       return "";

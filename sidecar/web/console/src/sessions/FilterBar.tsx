@@ -36,7 +36,7 @@ const ORDER_WORDS: Readonly<Record<keyof typeof ORDERS, string>> = {
 };
 const DURATIONS = [0, 10, 30, 60, 300, 900, 1800];
 
-/** What is in the list. */
+/** Filters of the list. */
 export function FilterBar({ filters, onChange }: FilterBarProps) {
   const [isOpen, setIsOpen] = useState(false);
   const [isCustom, setIsCustom] = useState(filters.from !== "" || filters.to !== "");
@@ -226,7 +226,7 @@ interface FieldProps {
   onChange: (value: string) => void;
 }
 
-/** Typing waits a moment before the list is asked for again. Milliseconds. */
+/** Pause in typing before the list is requested again, in milliseconds. */
 const TYPING_MS = 350;
 
 function TextField({ label, value, onChange }: FieldProps) {

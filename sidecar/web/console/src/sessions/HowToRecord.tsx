@@ -3,7 +3,7 @@ import { Button } from "../ui/Button";
 import styles from "./HowToRecord.module.css";
 import { useState } from "react";
 
-/** What a project without sessions shows: how there will be some. */
+/** Instructions for a project without sessions. */
 export function HowToRecord() {
   const project = useIdentity()?.project ?? "";
   const [isCopied, setIsCopied] = useState(false);
@@ -18,7 +18,7 @@ export function HowToRecord() {
           here, and under Live while you are still there.
         </li>
         <li>
-          <b>Record your own page.</b> Put this line into it:
+          <b>Record your own page.</b> Add this line to it:
           <div className={styles.code}>
             <code>{tag}</code>
             <Button
@@ -45,7 +45,7 @@ export function HowToRecord() {
         </li>
       </ol>
       <p>
-        If a page records and nothing comes here, <code>afterimage doctor</code> says why.
+        If a page records and no session appears, run <code>afterimage doctor</code>.
       </p>
     </section>
   );

@@ -12,10 +12,10 @@ import { actorText, deviceText } from "./sessionLabels";
 import styles from "./SessionTable.module.css";
 import { TroubleBadges } from "./TroubleBadges";
 
-/** How often "3 minutes ago" is looked at again, in milliseconds. */
+/** Interval at which "3 minutes ago" is updated, in milliseconds. */
 const TICK_MS = 30_000;
 
-/** Sessions, one a row; on a narrow screen one a card. */
+/** Sessions, one per row; one per card on a narrow screen. */
 export function SessionTable({ sessions }: { sessions: readonly Session[] }) {
   const [nowMs, setNowMs] = useState(Date.now);
   useEffect(() => {

@@ -13,7 +13,7 @@ import styles from "./SessionsPage.module.css";
 import { SessionTable } from "./SessionTable";
 import { useSessions } from "./useSessions";
 
-/** All sessions of the project, filtered as the address says. */
+/** All sessions of the project, with the filters in the address. */
 export function SessionsPage() {
   const [query, setQuery] = useSearchParams();
   const text = query.toString();
@@ -59,7 +59,7 @@ export function SessionsPage() {
               </Button>
             }
           >
-            <p>Nothing that was recorded fits all of these filters. Leave one out, or take a longer time.</p>
+            <p>No recorded session matches all of these filters. Remove one, or choose a longer period.</p>
           </EmptyState>
         ) : (
           <HowToRecord />
@@ -78,7 +78,7 @@ export function SessionsPage() {
               )}
             </>
           ) : (
-            <span>{count(sessions.length, "session")}, and no more</span>
+            <span>{count(sessions.length, "session")} in total</span>
           )}
         </footer>
       )}
@@ -86,7 +86,7 @@ export function SessionsPage() {
   );
 }
 
-/** Calls when it comes near the view, and again with each new callback while it is there. */
+/** Calls the callback when the element comes near the view, and each new callback while it is there. */
 function Sentinel({ onSeen }: { onSeen: () => void }) {
   const element = useRef<HTMLSpanElement>(null);
   useEffect(() => {

@@ -19,7 +19,7 @@ export function isSince(text: string): text is Since {
 }
 
 export interface Filters {
-  /** Up to now, from so long ago. Null: `from` and `to` say. */
+  /** Duration of the period up to now. Null: `from` and `to` apply. */
   since: Since | null;
   /** First and last day, as in "2026-11-25", by the viewer's clock; "": no bound. */
   from: string;
@@ -28,7 +28,7 @@ export interface Filters {
   page: string;
   devices: readonly DeviceType[];
   statuses: readonly SessionStatus[];
-  /** At least so long, in seconds; 0: any. */
+  /** Minimum duration in seconds; 0: any. */
   minSeconds: number;
   hasRageClicks: boolean;
   hasDeadClicks: boolean;
@@ -77,7 +77,7 @@ const DAY = /^\d{4}-\d{2}-\d{2}$/;
 /** Longest text that the server takes for a page, in characters. */
 const MOST_TEXT = 256;
 
-/** Returns the filters that an address holds; what it holds that is none is left out. */
+/** Returns the filters in an address; invalid ones are ignored. */
 export function filtersOf(query: URLSearchParams): Filters {
   const since = query.get("since") ?? "";
   const day = (name: string): string => {
@@ -101,7 +101,7 @@ export function filtersOf(query: URLSearchParams): Filters {
   };
 }
 
-/** Returns the query of an address that holds the filters; what is as usual is not in it. */
+/** Returns the query of an address with the filters; defaults are left out. */
 export function queryOf(filters: Filters): URLSearchParams {
   const query = new URLSearchParams();
   const put = (name: string, value: string): void => {
@@ -126,7 +126,7 @@ export function queryOf(filters: Filters): URLSearchParams {
   return query;
 }
 
-/** Returns the filters as the server takes them, `nowMs` being now. */
+/** Returns the filters as a request's message, at the time `nowMs`. */
 export function filterMessage(filters: Filters, nowMs: number): SessionFilter {
   const message = create(SessionFilterSchema, {
     actorId: filters.actor,

@@ -1,10 +1,10 @@
-// What a session is, in the words of lists.
+// Texts about a session in lists.
 import { ActorType } from "@contract/recording/v1/enums_pb";
 import type { Session, Totals } from "@contract/recording/v1/session_pb";
 import { count } from "../format/amounts";
 import { DEVICE } from "../format/enums";
 
-/** Returns who it is: the recorded site's own name for the visitor, else what kind of visitor it is. */
+/** Returns the visitor's id of the recorded site, else the type of visitor. */
 export function actorText(session: Session): string {
   if (session.actorId !== "") {
     return session.actorId;
@@ -35,11 +35,11 @@ export function pageText(url: string): { path: string; host: string } {
   }
 }
 
-/** A kind of trouble that a visitor had, and how often. */
+/** A kind of trouble of a visitor, and its count. */
 export interface Trouble {
   tone: "danger" | "warning" | "violet" | "neutral";
   text: string;
-  /** What it means. */
+  /** Explanation of the trouble. */
   title: string;
 }
 
@@ -52,8 +52,8 @@ export function troublesOf(totals: Totals | undefined): Trouble[] {
     [totals.errorCount, "error", "danger", "Errors that the page's scripts threw or printed"],
     [totals.rageClickCount, "rage click", "warning", "Many fast clicks on the same place"],
     [totals.deadClickCount, "dead click", "violet", "Clicks after which nothing happened"],
-    [totals.failedRequestCount, "failed request", "danger", "Requests of the page that were not answered well"],
-    [totals.quickBackCount, "quick back", "neutral", "Pages that were left again at once"],
+    [totals.failedRequestCount, "failed request", "danger", "Requests of the page that failed"],
+    [totals.quickBackCount, "quick back", "neutral", "Pages that were left at once"],
     [totals.mouseThrashCount, "mouse thrash", "neutral", "The pointer was shaken back and forth"],
   ];
   return kinds

@@ -13,13 +13,13 @@ export interface SessionList {
   /** Whether there may be more. */
   hasMore: boolean;
   problem: Problem | null;
-  /** Fetches the next page; while one is on its way, nothing. */
+  /** Fetches the next page; does nothing while one is being fetched. */
   more: () => void;
   /** Begins anew. */
   refresh: () => void;
 }
 
-/** Returns the sessions that match, and brings the first page of them. */
+/** Returns the matching sessions, and fetches the first page of them. */
 export function useSessions(filters: Filters): SessionList {
   const { audit } = useApi();
   const [sessions, setSessions] = useState<readonly Session[]>([]);

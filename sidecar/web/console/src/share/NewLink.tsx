@@ -24,13 +24,16 @@ export function NewLink({ url, link, onAnother }: NewLinkProps) {
       setSaid("Copied.");
     } catch {
       // No permission, or a page without TLS.
-      setSaid("Your browser does not let this page copy: the link is selected, press Ctrl+C.");
+      setSaid("Your browser does not allow copying: the link is selected, press Ctrl+C.");
     }
   };
 
   return (
     <section className={styles.made} aria-label="New link">
-      <Field label="The link" hint="It is shown this once. Whoever has it can watch: send it only to whom it is for.">
+      <Field
+        label="The link"
+        hint="It is shown only once. Every holder of the link can watch: send it only to its recipients."
+      >
         {(control) => (
           <span className={styles.line}>
             <input

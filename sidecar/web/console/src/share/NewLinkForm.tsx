@@ -17,7 +17,7 @@ interface NewLinkFormProps {
   onMade: (link: CreateShareLinkResponse) => void;
 }
 
-/** What a link is to be. What the server refuses is said at the field that it is about. */
+/** Form for the properties of a new link. Refusals of the server are shown at the field concerned. */
 export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) {
   const { share } = useApi();
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
@@ -147,10 +147,10 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
       <Field label="Show up to" problem={problems.end} hint="Empty: the end.">
         {moment("end")}
       </Field>
-      <Field label="Most views" problem={problems.maxViews} hint="Empty: as many as one likes.">
+      <Field label="Most views" problem={problems.maxViews} hint="Empty: no limit.">
         {text("maxViews", { inputMode: "numeric" })}
       </Field>
-      <Field label="Passcode" problem={problems.passcode} hint="At least 4 characters. Empty: none is asked for.">
+      <Field label="Passcode" problem={problems.passcode} hint="At least 4 characters. Empty: no passcode.">
         {text("passcode")}
       </Field>
       <div className={styles.wide}>
@@ -172,7 +172,7 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
   );
 }
 
-/** Returns what the server says of a field, such as "must be from 60 s to 2592000 s", as a sentence. */
+/** Returns the server's message about a field, such as "must be from 60 s to 2592000 s", as a sentence. */
 function sentence(description: string): string {
   const words = `It ${description}`.replace(/^It (give|write) /, (_, verb: string) => `${verb} `);
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}${/[.!?]$/.test(words) ? "" : "."}`;

@@ -5,7 +5,7 @@ import styles from "./PasscodeForm.module.css";
 import { useWait } from "./useWait";
 
 interface PasscodeFormProps {
-  /** What was wrong with the last one. */
+  /** Problem with the previous passcode. */
   problem?: string;
   /** When the next one may be tried, in milliseconds since 1970. */
   waitUntilMs?: number;
@@ -30,7 +30,7 @@ export function PasscodeForm({ problem, waitUntilMs, busy, onEnter }: PasscodeFo
   return (
     <form className={styles.form} onSubmit={submit}>
       <h1>This link needs a passcode</h1>
-      <p>Whoever sent you the link knows it; it is not part of the link.</p>
+      <p>The sender of the link knows it; it is not part of the link.</p>
       <Field label="Passcode" problem={problem === undefined ? undefined : problem + waiting}>
         {(control) => (
           <input

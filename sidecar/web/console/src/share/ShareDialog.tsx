@@ -24,7 +24,7 @@ export function ShareDialog({ sessionId, currentMs, onClose }: ShareDialogProps)
         <Sharing sessionId={sessionId} currentMs={currentMs} />
       ) : (
         <p>
-          Your token may look at sessions, and not share them: it lacks the scope <code>share</code>. Ask an
+          Your token allows viewing sessions, but not sharing them: it lacks the scope <code>share</code>. Ask an
           administrator for a token with that scope; on your own machine{" "}
           <code>afterimage token --scope view --scope share</code> makes one.
         </p>

@@ -17,7 +17,7 @@ interface ShareLinksProps {
   onChange: () => void;
 }
 
-/** The links of a session that stand, and a way to end each. */
+/** The active links of a session, and a way to revoke each. */
 export function ShareLinks({ links, onChange }: ShareLinksProps) {
   return (
     <section className={styles.section} aria-labelledby="share-links">
@@ -35,7 +35,7 @@ function Listed({ links, onChange }: ShareLinksProps) {
       return <ErrorNotice problem={links.problem} onRetry={onChange} />;
     case "done":
       return links.value.length === 0 ? (
-        <p className={styles.none}>There are none. A link that has ended is not listed any more.</p>
+        <p className={styles.none}>No active links. A link that has ended is no longer listed.</p>
       ) : (
         <ul className={styles.list}>
           {links.value.map((link) => (
@@ -91,7 +91,7 @@ function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => voi
         </Button>
       ) : (
         <div className={styles.confirm} role="group" aria-label={`Revoke ${name}?`}>
-          <span>Whoever is watching is cut off at once.</span>
+          <span>Current viewers are disconnected at once.</span>
           <Button size="small" kind="danger" autoFocus disabled={step === "busy"} onClick={() => void revoke()}>
             Revoke it
           </Button>

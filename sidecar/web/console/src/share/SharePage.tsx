@@ -73,9 +73,9 @@ function Visited({ token }: { token: string }) {
       return <Ended wasOpen={visit.wasOpen} />;
     case "malformed":
       return (
-        <EmptyState title="This address is not whole">
+        <EmptyState title="This address is incomplete">
           <p>A link ends in 43 letters, digits, hyphens and underscores. Part of this one is missing or changed.</p>
-          <p>Copy all of it from where you found it: programs for mail and chat sometimes break long addresses.</p>
+          <p>Copy the whole address from its source: mail and chat programs sometimes break long addresses.</p>
         </EmptyState>
       );
     case "failed":
@@ -87,14 +87,14 @@ function Ended({ wasOpen }: { wasOpen: boolean }) {
   return (
     <EmptyState title="This link has expired">
       {wasOpen ? (
-        <p role="alert">The replay was stopped: the link’s time is over, or whoever shared it has revoked it.</p>
+        <p role="alert">The replay was stopped: the link has expired or was revoked.</p>
       ) : (
-        <p>Its time is over, it was revoked, it has been opened as often as it may be, or it never was a link.</p>
+        <p>It has expired, was revoked, has reached its maximum number of views, or never existed.</p>
       )}
       <ul className={styles.checks}>
-        <li>Ask whoever sent it to you for a new link.</li>
-        <li>Look whether the address is whole: it ends in 43 characters, and one that is changed opens nothing.</li>
-        <li>Look for a newer message: the link may have been replaced.</li>
+        <li>Ask the sender for a new link.</li>
+        <li>Check that the address is complete: it ends in 43 characters, and an altered one opens nothing.</li>
+        <li>Check for a newer message: the link may have been replaced.</li>
       </ul>
     </EmptyState>
   );
@@ -110,7 +110,7 @@ function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
   const wait = useWait(waitUntilMs);
   return (
     <EmptyState
-      title="The link cannot be opened at present"
+      title="The link cannot be opened at the moment"
       action={
         <Button kind="primary" onClick={onRetry} disabled={wait !== undefined}>
           {wait === undefined ? "Try again" : `Try again in ${wait}`}
@@ -118,7 +118,7 @@ function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
       }
     >
       <p role="alert">{problem}</p>
-      <p>The link itself is not at fault, and no view of it was used up.</p>
+      <p>The link itself is valid, and no view was used up.</p>
     </EmptyState>
   );
 }

@@ -1,4 +1,4 @@
-// A visit to a share page: what is asked of ShareService, and when.
+// A visit to a share page: the calls of ShareService, and their times.
 import { type Client, Code, ConnectError } from "@connectrpc/connect";
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { RedeemShareLinkResponse, ShareService } from "@contract/share/v1/share_service_pb";
@@ -6,18 +6,17 @@ import { reasonOf, retryAfterMs } from "../api/details";
 import { type Grant, type HandleStore, renewAfterMs } from "./grant";
 import { after, OPENING, type Visit, type VisitEvent } from "./visit";
 
-/** How often a page that is looked at asks whether its link still stands, in milliseconds. */
+/** Interval at which a visible page checks that its link is still active, in milliseconds. */
 const LOOK_EVERY_MS = 10_000;
 
-/** The same where only renewing can tell, which is written into the access trail. */
+/** The same where only a renewal can check it, which is written into the access trail. */
 const RENEW_EVERY_MS = 30_000;
 
-/** How soon a failed renewal is tried again, in milliseconds. */
+/** Delay before a failed renewal is retried, in milliseconds. */
 const TRY_AGAIN_MS = 5_000;
 
 /**
- * Opens a link and keeps it open. `open` begins; every change of `visit` is told to the listener; `close` ends all of
- * it.
+ * Opens a link and keeps it open, from `open` until `close`. The listener is called on each change of `visit`.
  */
 export class ShareVisit {
   readonly #token: string;
@@ -33,7 +32,7 @@ export class ShareVisit {
   /**
    * @param token The link's, from the address.
    * @param share Called without any credentials.
-   * @param handles What the tab keeps for a reload.
+   * @param handles The tab's store for reloads.
    */
   constructor(token: string, share: Client<typeof ShareService>, handles: HandleStore) {
     this.#token = token;
@@ -59,7 +58,7 @@ export class ShareVisit {
     };
   };
 
-  /** Opens the link: with what the tab kept of it, else anew. */
+  /** Opens the link: with the handle stored in the tab, else anew. */
   async open(): Promise<void> {
     this.#abort = new AbortController();
     this.#tell({ type: "open" });
@@ -85,7 +84,7 @@ export class ShareVisit {
     });
   }
 
-  /** Asks at once whether the link still stands: its stream has ended, or the page is looked at again. */
+  /** Checks at once whether the link is still active: its stream has ended, or the page became visible. */
   async look(): Promise<void> {
     if (this.#visit.at !== "watching" || this.#isAsking) {
       return;
@@ -103,13 +102,13 @@ export class ShareVisit {
     this.#lookLater();
   }
 
-  /** Ends the visit: nothing is asked or told any more. */
+  /** Ends the visit: no more calls or notifications. */
   close(): void {
     clearTimeout(this.#timer);
     this.#abort.abort();
   }
 
-  /** Returns whether what the tab kept opened the link; a handle that has ended is no reason not to try the link. */
+  /** Returns whether the stored handle opened the link; after an expired handle, the link itself is still tried. */
   async #renewKept(renewalHandle: string): Promise<boolean> {
     try {
       this.#granted(await this.#share.redeemShareLink({ renewalHandle }, { signal: this.#abort.signal }));
@@ -125,7 +124,7 @@ export class ShareVisit {
     }
   }
 
-  /** Returns whether looking at the link shows it. One without views left is not shown, and may still stand. */
+  /** Returns whether a look-up shows the link. One without views left is not shown, and may still be active. */
   async #stands(grant: Grant, signal: AbortSignal): Promise<boolean> {
     if (grant.viewsLeft === 0) {
       return false;
@@ -195,7 +194,7 @@ export class ShareVisit {
         });
         return;
       case "PASSCODE_ATTEMPTS":
-        this.#tell({ type: "passcodeNeeded", problem: "Too many passcodes were wrong.", ...waiting });
+        this.#tell({ type: "passcodeNeeded", problem: "Too many wrong passcodes.", ...waiting });
         return;
     }
     switch (ConnectError.from(error).code) {
@@ -210,7 +209,7 @@ export class ShareVisit {
         this.#tell({ type: "failed", problem: "Too many links were opened from your network.", ...waiting });
         return;
       default:
-        this.#tell({ type: "failed", problem: "The server cannot be reached at present.", ...waiting });
+        this.#tell({ type: "failed", problem: "The server cannot be reached at the moment.", ...waiting });
     }
   }
 

@@ -9,7 +9,7 @@ import styles from "./SharedPlayer.module.css";
 
 interface SharedPlayerProps {
   grant: Grant;
-  /** What does not work at present. */
+  /** Current problem. */
   warning: string | undefined;
   /** Is called when the server has ended the replay's stream: the link may have ended. */
   onEnd: () => void;
@@ -58,7 +58,7 @@ function Interrupted({ problem, onRetry, onEnd }: InterruptedProps) {
 function timesLabel(views: number): string {
   switch (views) {
     case 0:
-      return "no more (reloading this page is no view)";
+      return "no more (a reload of this page is not a view)";
     case 1:
       return "once more";
     default:

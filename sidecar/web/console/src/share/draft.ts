@@ -1,4 +1,4 @@
-// A link as it is being filled in, and the request that it becomes.
+// The form of a link, and the request that it becomes.
 import { create } from "@bufbuild/protobuf";
 import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { type CreateShareLinkRequest, CreateShareLinkRequestSchema } from "@contract/share/v1/share_service_pb";
@@ -8,10 +8,10 @@ import { parseOffset } from "./offset";
 /** Fields of the form. */
 export type Field = "ttl" | "maxViews" | "passcode" | "start" | "end" | "label";
 
-/** What is said at fields that are at fault. */
+/** Messages at invalid fields. */
 export type Problems = Partial<Record<Field, string>>;
 
-/** What somebody has filled in. */
+/** Values of the form. */
 export interface Draft {
   /** A preset in milliseconds; "custom": `amount` and `unit`. */
   readonly lifetime: number | "custom";
@@ -24,7 +24,7 @@ export interface Draft {
   readonly label: string;
 }
 
-/** A form that nobody has touched. */
+/** An empty form. */
 export const EMPTY_DRAFT: Draft = {
   lifetime: 86_400_000,
   amount: "",
@@ -47,18 +47,18 @@ export const FIELD_OF: Readonly<Record<string, Field>> = {
 };
 
 /**
- * Returns the request that a draft makes, or what of it is no number or time at all. Bounds are the server's to judge:
- * it knows how long links may live and how long the session is.
+ * Returns the request of a draft, or its values that are not numbers or times. The server checks the bounds: it knows
+ * the maximum lifetime of links and the duration of the session.
  */
 export function requestOf(sessionId: string, draft: Draft): CreateShareLinkRequest | { problems: Problems } {
   const problems: Problems = {};
   const ttlMs = draft.lifetime === "custom" ? lifetimeMs(draft.amount, draft.unit) : draft.lifetime;
   if (ttlMs === undefined) {
-    problems.ttl = "Write how long the link is to live, as a number.";
+    problems.ttl = "Enter the lifetime of the link as a number.";
   }
   const views = draft.maxViews.trim();
   if (!/^\d{0,15}$/.test(views)) {
-    problems.maxViews = "Write a whole number, or leave it empty for any number of views.";
+    problems.maxViews = "Enter a whole number, or leave it empty for an unlimited number of views.";
   }
   const start = offset(draft.start, "start", problems);
   const end = offset(draft.end, "end", problems);
@@ -79,7 +79,7 @@ export function requestOf(sessionId: string, draft: Draft): CreateShareLinkReque
 function offset(text: string, field: Field, problems: Problems): number | undefined {
   const moment = parseOffset(text);
   if (Number.isNaN(moment)) {
-    problems[field] = "Write a time from the session's start, such as 1:23.";
+    problems[field] = "Enter a time from the session's start, such as 1:23.";
   }
   return moment;
 }

@@ -1,4 +1,4 @@
-// What a link allows, in words.
+// Texts about the limits of a link.
 import { durationMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ShareLink } from "@contract/share/v1/share_link_pb";
 import { timeLeftLabel } from "./lifetime";
@@ -12,7 +12,7 @@ export function partLabel(startMs: number | undefined, endMs: number | undefined
   return `${offsetText(startMs ?? 0)} to ${endMs === undefined ? "the end" : offsetText(endMs)}`;
 }
 
-/** Returns what a link allows: when it ends, its views, its part, its passcode. */
+/** Returns the limits of a link: its end, its views, its part, its passcode. */
 export function linkFacts(link: ShareLink, now: number): string[] {
   const endsMs = link.expireTime === undefined ? now : timestampMs(link.expireTime);
   const part = partLabel(

@@ -1,17 +1,17 @@
-// A visitor's grant: how long it holds, and what a reload of the page finds of it.
+// A visitor's grant: its lifetime, and its survival of a reload of the page.
 import { readClaims } from "../api/token";
 
-/** What a visitor holds while a link is open. */
+/** A visitor's access while a link is open. */
 export interface Grant {
   readonly token: string;
   readonly renewalHandle: string;
   readonly sessionId: string;
-  /** When the link ends, in milliseconds since 1970. */
+  /** End of the link, in milliseconds since 1970. */
   readonly linkEndsMs: number;
   /** The part of the session, in milliseconds from its start; undefined: from its start, to its end. */
   readonly startMs: number | undefined;
   readonly endMs: number | undefined;
-  /** How often the link can still be opened; undefined: as often as one likes. */
+  /** Number of remaining views of the link; undefined: no limit. */
   readonly viewsLeft: number | undefined;
 }
 
@@ -22,7 +22,7 @@ const SHORTEST_WAIT_MS = 2_000;
 const DEFAULT_LIFE_MS = 900_000;
 
 /**
- * Returns how long after it was given a grant is to be renewed, in milliseconds. Its life is the difference of its own
+ * Returns the delay after which a grant is to be renewed, in milliseconds. Its lifetime is the difference of its own
  * two times: the visitor's clock may be wrong by hours.
  */
 export function renewAfterMs(token: string): number {
@@ -39,7 +39,7 @@ export class HandleStore {
   static readonly #key = "afterimage.share";
   readonly #storage: Storage | undefined;
 
-  /** @param storage The tab's; undefined: it has none, every reload is a view. */
+  /** @param storage The tab's storage; undefined: not available, every reload is a view. */
   constructor(storage: Storage | undefined) {
     this.#storage = storage;
   }
@@ -73,7 +73,7 @@ export class HandleStore {
   }
 }
 
-/** FNV-1a over 32 bits: tells this tab's links apart, and is far too short to lead back to a token. */
+/** FNV-1a over 32 bits: distinguishes this tab's links, and is far too short to derive a token from. */
 function fingerprintOf(token: string): string {
   let hash = 0x811c9dc5;
   for (let index = 0; index < token.length; index++) {

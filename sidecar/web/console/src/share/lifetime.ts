@@ -1,4 +1,4 @@
-// For how long a link lives: presets, what people write, what is said.
+// Lifetimes of links: presets, parsing, and texts.
 
 const UNITS = [
   { unit: "minutes", ms: 60_000 },
@@ -12,7 +12,7 @@ export type LifetimeUnit = (typeof UNITS)[number]["unit"];
 /** Units from the smallest on. */
 export const LIFETIME_UNITS: readonly LifetimeUnit[] = UNITS.map(({ unit }) => unit);
 
-/** Lifetimes that are offered, in milliseconds. The server's longest may be shorter: its answer says so. */
+/** Offered lifetimes, in milliseconds. The server's maximum may be shorter: its response then reports it. */
 export const LIFETIMES = [
   { label: "1 hour", ms: 3_600_000 },
   { label: "1 day", ms: 86_400_000 },
@@ -20,7 +20,7 @@ export const LIFETIMES = [
   { label: "30 days", ms: 30 * 86_400_000 },
 ] as const;
 
-/** Returns milliseconds of so many units; undefined where the text is no number above 0. */
+/** Returns a number of units in milliseconds; undefined if the text is not a number above 0. */
 export function lifetimeMs(amount: string, unit: LifetimeUnit): number | undefined {
   const number = Number(amount.trim().replace(",", "."));
   const factor = UNITS.find((one) => one.unit === unit)?.ms ?? 0;

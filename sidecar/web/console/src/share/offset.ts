@@ -1,6 +1,6 @@
 // Moments of a session as people write them: "1:23", "1:02:03", "83", "83.5 s".
 
-/** Returns milliseconds; undefined for no moment, NaN for what is none. */
+/** Returns milliseconds; undefined for an empty text, NaN for an invalid one. */
 export function parseOffset(text: string): number | undefined {
   const trimmed = text.trim().replace(",", ".").replace(/\s*s$/, "");
   if (trimmed === "") {

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { waitLabel } from "./lifetime";
 
-/** Returns how long there is still to wait, such as "8 s", counting down; undefined: not any more. */
+/** Returns the remaining time to wait, such as "8 s", counting down; undefined: it is over. */
 export function useWait(untilMs: number | undefined): string | undefined {
   const [now, setNow] = useState(() => Date.now());
   useEffect(() => {

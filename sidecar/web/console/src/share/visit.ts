@@ -1,22 +1,22 @@
-// A visit to a share page, as states and what leads from one to the next. Pure.
+// A visit to a share page, as states and transitions. Pure.
 import type { Grant } from "./grant";
 
 /** Where a visit is. */
 export type Visit =
-  /** The link is being looked at, or redeemed. */
+  /** The link is being looked up, or redeemed. */
   | { readonly at: "opening" }
-  /** It needs a passcode. `problem`: what was wrong with the last; `waitUntilMs`: when the next may be tried. */
+  /** It needs a passcode. `problem`: the problem with the previous one; `waitUntilMs`: time of the next attempt. */
   | { readonly at: "passcode"; readonly problem?: string; readonly waitUntilMs?: number; readonly busy: boolean }
   /** It is open. `warning`: renewing does not succeed at present. */
   | { readonly at: "watching"; readonly grant: Grant; readonly warning?: string }
-  /** There is no such link, or not any more. `wasOpen`: it ended before the visitor's eyes. */
+  /** There is no such link, or no longer. `wasOpen`: it ended during the visit. */
   | { readonly at: "ended"; readonly wasOpen: boolean }
   /** The address is no link's: a part of it is missing. */
   | { readonly at: "malformed" }
   /** Something is away; trying again helps. */
   | { readonly at: "failed"; readonly problem: string; readonly waitUntilMs?: number };
 
-/** What happens in a visit. */
+/** Events of a visit. */
 export type VisitEvent =
   | { readonly type: "open" }
   | { readonly type: "passcodeNeeded"; readonly problem?: string; readonly waitUntilMs?: number }
@@ -30,7 +30,7 @@ export type VisitEvent =
 /** A visit that has just begun. */
 export const OPENING: Visit = { at: "opening" };
 
-/** Returns where a visit is after something has happened. */
+/** Returns the state of a visit after an event. */
 export function after(visit: Visit, event: VisitEvent): Visit {
   switch (event.type) {
     case "open":
@@ -48,7 +48,7 @@ export function after(visit: Visit, event: VisitEvent): Visit {
     case "malformed":
       return { at: "malformed" };
     case "failed":
-      // What is being watched goes on for as long as its grant holds.
+      // Watching continues for as long as its grant is valid.
       return visit.at === "watching"
         ? { at: "watching", grant: visit.grant, warning: event.problem }
         : { at: "failed", problem: event.problem, ...said(event) };

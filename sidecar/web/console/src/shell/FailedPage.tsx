@@ -4,7 +4,7 @@ import { ErrorNotice } from "../ui/ErrorNotice";
 import { failureOf } from "./failure";
 import { useTitle } from "./Page";
 
-/** What is shown in the place of a page that threw, or whose files are gone. */
+/** Shown instead of a page after an error, or if its files are missing. */
 export function FailedPage() {
   const failure = failureOf(useRouteError());
   useTitle(failure.title);

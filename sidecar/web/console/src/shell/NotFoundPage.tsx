@@ -2,13 +2,13 @@ import { Link } from "react-router";
 import { EmptyState } from "../ui/EmptyState";
 import { useTitle } from "./Page";
 
-/** What an address shows that names no page. */
+/** Shown at an address without a page. */
 export function NotFoundPage() {
   useTitle("No such page");
   return (
     <main>
       <EmptyState title="There is no such page" action={<Link to="/">Go to the sessions</Link>}>
-        <p>The address names none of the console&apos;s pages.</p>
+        <p>The console has no page at this address.</p>
       </EmptyState>
     </main>
   );

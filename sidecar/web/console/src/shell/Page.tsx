@@ -23,7 +23,7 @@ export function Page({ title, actions, children }: PageProps) {
   );
 }
 
-/** Names the browser's tab while the component is there. */
+/** Sets the title of the browser's tab while the component is mounted. */
 export function useTitle(title: string): void {
   useEffect(() => {
     document.title = `${title} · Afterimage`;

@@ -10,7 +10,7 @@ interface PageProblemProps {
   back?: string;
 }
 
-/** A problem of a page; one with the token comes with the way to sign in and back. */
+/** A problem of a page; one with the token has a link to sign in and return. */
 export function PageProblem({ problem, onRetry, back }: PageProblemProps) {
   const location = useLocation();
   const here = back ?? location.pathname + location.search + location.hash;

@@ -13,7 +13,7 @@ const PAGES = [
   { to: "/heatmap", name: "Heatmap", Icon: FlameIcon },
 ] as const;
 
-/** What is around every page of who is signed in; whoever is not is asked to sign in. */
+/** Frame of every page of a signed-in user; other users are asked to sign in. */
 export function Shell() {
   const identity = useIdentity();
   const location = useLocation();

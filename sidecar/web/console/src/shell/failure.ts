@@ -1,9 +1,9 @@
 import { problem, type Problem } from "../api/errors";
 
-/** How Chromium and Firefox, Safari, and Vite say that a page's files did not come. */
+/** Messages of Chromium and Firefox, Safari, and Vite for a page with missing files. */
 const NOT_LOADED = /dynamically imported module|importing a module|preload css/i;
 
-/** Returns what made a page fail: its files are gone when Afterimage was updated since the tab was opened. */
+/** Returns the cause of a page's failure: its files are missing if Afterimage was updated since the tab was opened. */
 export function failureOf(error: unknown): Problem {
   if (error instanceof Error && NOT_LOADED.test(error.message)) {
     return problem("unavailable", {
@@ -14,7 +14,7 @@ export function failureOf(error: unknown): Problem {
   }
   return problem("internal", {
     title: "Something went wrong on this page",
-    advice: "This is a fault of the console. Reload the page; if it happens again, tell us what you did.",
+    advice: "This is a fault of the console. Reload the page; if it happens again, report the steps that led to it.",
     mayRetry: false,
     reference: String(error).slice(0, 300),
   });

@@ -11,7 +11,7 @@ import { Button } from "../ui/Button";
 import styles from "./SignInPage.module.css";
 import { tokenFault } from "./tokenFault";
 
-/** Takes a token, from its field or from `/signin#token=...`, asks the server whether it holds, and signs in. */
+/** Reads a token from its field or from `/signin#token=...`, checks it with the server, and signs in. */
 export function SignInPage() {
   useTitle("Sign in");
   const [query] = useSearchParams();
@@ -53,7 +53,7 @@ export function SignInPage() {
     const next = readIdentity(given);
     const isSomebodyElse = present?.subject !== next?.subject || present?.project !== next?.project;
     if (present !== null && present.expiresMs > Date.now() && isSomebodyElse) {
-      // Anybody can send a link. It must not change unseen who somebody is here.
+      // A link may come from anyone. It must not replace the signed-in identity without confirmation.
       setToken(given);
       setOtherAccount(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
     } else {
@@ -77,7 +77,7 @@ export function SignInPage() {
         <h1>Sign in</h1>
         {query.get("reason") === "expired" ? (
           <p className={styles.reason} role="status">
-            Your token has expired. Sign in with a new one; you will come back to where you were.
+            Your token has expired. Sign in with a new one; you will return to the same page.
           </p>
         ) : null}
         {otherAccount === null ? null : (
@@ -131,7 +131,7 @@ export function SignInPage() {
 }
 
 function nameOf(identity: Identity | null): string {
-  return identity === null ? "nobody that can be read" : `${identity.subject} in project ${identity.project}`;
+  return identity === null ? "an unreadable identity" : `${identity.subject} in project ${identity.project}`;
 }
 
 function refusal(problem: Problem): string {
@@ -139,7 +139,7 @@ function refusal(problem: Problem): string {
     case "signed-out":
       return "The server does not accept this token: it may come from another installation, or its secret has changed.";
     case "forbidden":
-      return "The token is good but may not look at sessions: it needs the scope view.";
+      return "The token is valid, but does not allow viewing sessions: it needs the scope view.";
     default:
       return `${problem.title}. ${problem.advice}`;
   }

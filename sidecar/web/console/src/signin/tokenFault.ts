@@ -1,6 +1,6 @@
 import type { Identity } from "../api/token";
 
-/** Returns what is wrong with a token as far as it can be seen without the server; null: nothing. */
+/** Returns the problem of a token that is visible without the server, or null. */
 export function tokenFault(token: string, identity: Identity | null, nowMs: number): string | null {
   if (token === "") {
     return "Paste a token first.";
@@ -9,7 +9,7 @@ export function tokenFault(token: string, identity: Identity | null, nowMs: numb
     return "This is a publishable key, which only records. To look at recordings, use a token with the scope view.";
   }
   if (identity === null) {
-    return "This is no token: one has three parts of letters and digits, with dots between them.";
+    return "This is not a token: a token has three parts of letters and digits, with dots between them.";
   }
   if (identity.expiresMs <= nowMs) {
     return `This token expired on ${new Date(identity.expiresMs).toLocaleString()}. Ask for a new one.`;

@@ -1,7 +1,7 @@
 // Full-jitter exponential backoff: a random time up to a limit that doubles with each failure
 // (aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter; docs/websocket.md names the same numbers).
 
-/** How long to wait between attempts, and how many of them. */
+/** Delays between attempts, and their maximum number. */
 export interface BackoffLimits {
   /** The longest first wait, in milliseconds. */
   firstMs: number;
@@ -14,7 +14,7 @@ export interface BackoffLimits {
 export const DEFAULT_BACKOFF: BackoffLimits = { firstMs: 500, longestMs: 20_000, attempts: Infinity };
 
 /**
- * Returns how long to wait before the next attempt, in milliseconds.
+ * Returns the delay before the next attempt, in milliseconds.
  *
  * @param failures How many attempts have failed in a row, at least 1.
  * @param random A number from 0 up to 1.

@@ -1,5 +1,5 @@
-// A stream of the contract over a WebSocket: the request goes out first, messages come in until it ends. What breaks is
-// opened again after a backoff, with a request that says how far the reader is.
+// A stream of the contract over a WebSocket: the request is sent first, then messages are received until it ends. A
+// broken stream is reopened after a backoff, with a request that has the reader's position.
 import { fromBinary, toBinary, type DescMessage, type MessageShape } from "@bufbuild/protobuf";
 import { CloseCode } from "@contract/close_codes";
 import type { Credentials } from "../api/api";
@@ -21,7 +21,7 @@ export interface StreamOptions<Request extends DescMessage, Response extends Des
   request: Request;
   response: Response;
   credentials: Credentials;
-  /** Returns the request; called for each connection, so that a later one goes on where the earlier one broke. */
+  /** Returns the request; called for each connection, so that a later one resumes where the earlier one broke. */
   ask: () => MessageShape<Request>;
   onMessage: (message: MessageShape<Response>) => void;
   onState?: (state: StreamState) => void;
@@ -31,7 +31,7 @@ export interface StreamOptions<Request extends DescMessage, Response extends Des
 /** A stream that runs. */
 export interface Stream {
   readonly state: StreamState;
-  /** Ends it; nothing is reported any more. */
+  /** Ends it; nothing is reported after that. */
   close: () => void;
   /** Does not wait for the backoff to pass. */
   reconnectNow: () => void;
@@ -39,7 +39,7 @@ export interface Stream {
 
 const SUBPROTOCOL = "afterimage.v1";
 
-/** A connection that held for so long was good: the next failure counts as the first. Milliseconds. */
+/** Duration after which a connection counts as stable, in milliseconds: the next failure is the first again. */
 const STEADY_MS = 5_000;
 
 /** Opens a stream. */

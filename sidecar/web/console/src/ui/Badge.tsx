@@ -12,7 +12,7 @@ export function Badge({ tone = "neutral", title, children }: { tone?: Tone; titl
   );
 }
 
-/** The badge of something that goes on right now. */
+/** The badge of something in progress. */
 export function LiveBadge() {
   return (
     <span className={[styles.badge, styles.success].join(" ")}>

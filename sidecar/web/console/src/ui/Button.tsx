@@ -7,13 +7,13 @@ interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   size?: "normal" | "small";
 }
 
-/** A button; `type` is "button" unless said otherwise, so that none submits a form by accident. */
+/** A button; `type` is "button" by default, so that none submits a form by accident. */
 export function Button({ kind = "plain", size = "normal", className, type = "button", ...rest }: ButtonProps) {
   return <button type={type} className={[styles.button, styles[kind], styles[size], className].join(" ")} {...rest} />;
 }
 
 interface IconButtonProps extends Omit<ButtonHTMLAttributes<HTMLButtonElement>, "children"> {
-  /** What it does, for screen readers and as a tooltip. */
+  /** Its action, for screen readers and as a tooltip. */
   label: string;
   /** Key that does the same, shown in the tooltip. */
   shortcut?: string;

@@ -11,7 +11,7 @@ interface DialogProps {
   actions?: ReactNode;
 }
 
-/** A modal dialog that is open while it is rendered. Escape, the cross and a click beside it close it. */
+/** A modal dialog that is open while it is rendered. Escape, the cross and a click outside close it. */
 export function Dialog({ title, onClose, children, actions }: DialogProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const titleId = useId();

@@ -1,7 +1,7 @@
 import type { ReactNode } from "react";
 import styles from "./EmptyState.module.css";
 
-/** Says that there is nothing here, why, and what to do. */
+/** Shows that a list is empty, with the reason and a remedy. */
 export function EmptyState({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
   return (
     <section className={styles.empty}>

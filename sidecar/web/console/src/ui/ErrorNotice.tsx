@@ -10,7 +10,7 @@ interface ErrorNoticeProps {
   children?: ReactNode;
 }
 
-/** Says what went wrong and what to do. */
+/** Shows a problem and its remedy. */
 export function ErrorNotice({ problem, onRetry, children }: ErrorNoticeProps) {
   return (
     <section className={styles.notice} role="alert">

@@ -1,7 +1,7 @@
 import { useId, type ReactNode } from "react";
 import styles from "./Field.module.css";
 
-/** What a control needs to belong to its field. */
+/** Attributes that tie a control to its field. */
 export interface FieldControl {
   id: string;
   "aria-invalid": boolean;
@@ -10,14 +10,14 @@ export interface FieldControl {
 
 interface FieldProps {
   label: string;
-  /** What to write, or what empty means. */
+  /** Expected value, or meaning of an empty one. */
   hint?: ReactNode;
-  /** What is wrong with what was written. */
+  /** Problem with the value. */
   problem?: string | undefined;
   children: (control: FieldControl) => ReactNode;
 }
 
-/** A control with its name above it, and beneath it a hint or what is wrong. */
+/** A control with its name above it, and a hint or a problem beneath it. */
 export function Field({ label, hint, problem, children }: FieldProps) {
   const id = useId();
   const hasWords = problem !== undefined || hint !== undefined;

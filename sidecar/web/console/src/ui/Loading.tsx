@@ -1,6 +1,6 @@
 import styles from "./Loading.module.css";
 
-/** Turns while something is on its way; `label` says what. */
+/** Turns during loading; `label` names the content. */
 export function Spinner({ label }: { label: string }) {
   return (
     <span className={styles.spinner} role="status">
@@ -10,7 +10,7 @@ export function Spinner({ label }: { label: string }) {
   );
 }
 
-/** Lines in the place of what is being fetched. */
+/** Placeholder lines for content that is being loaded. */
 export function Skeleton({ lines = 3, label = "Loading" }: { lines?: number; label?: string }) {
   return (
     <div className={styles.skeleton} role="status" aria-label={label}>

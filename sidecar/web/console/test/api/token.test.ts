@@ -14,7 +14,7 @@ const jwt = (claims: object): string => `${encode({ alg: "HS256" })}.${encode(cl
 const ana = jwt({ sub: "ana@shop.example", project: "shöp", scope: "view share", exp: 2_000_000_000 });
 
 describe("readIdentity", () => {
-  it("reads who, what and until when", () => {
+  it("reads subject, scopes and expiry", () => {
     expect(readIdentity(ana)).toEqual({
       subject: "ana@shop.example",
       project: "shöp",
@@ -33,7 +33,7 @@ describe("the token store", () => {
     storeToken(null);
   });
 
-  it("tells who is signed in, as the same object while it is the same token", () => {
+  it("returns the signed-in user, as the same object for the same token", () => {
     storeToken(ana);
     expect(storedIdentity()).toMatchObject({ subject: "ana@shop.example" });
     expect(storedIdentity()).toBe(storedIdentity());
@@ -41,7 +41,7 @@ describe("the token store", () => {
     expect(storedIdentity()).toBeNull();
   });
 
-  it("tells its listeners until they leave", () => {
+  it("calls its listeners until they unsubscribe", () => {
     const listener = vi.fn();
     const leave = onTokenChange(listener);
     storeToken(ana);
@@ -52,21 +52,21 @@ describe("the token store", () => {
 });
 
 describe("tokenFault", () => {
-  it("finds none in a token that still holds", () => {
+  it("finds no fault in a valid token", () => {
     expect(tokenFault(ana, readIdentity(ana), 1_900_000_000_000)).toBeNull();
   });
 
-  it("says when a token has expired", () => {
+  it("reports an expired token", () => {
     expect(tokenFault(ana, readIdentity(ana), 2_100_000_000_000)).toMatch(/expired/);
   });
 
-  it("tells a publishable key from a token", () => {
+  it("distinguishes a publishable key from a token", () => {
     expect(tokenFault("pk_demo", null, 0)).toMatch(/publishable key/);
   });
 });
 
 describe("the way back from the sign-in page", () => {
-  it("leads to where one was", () => {
+  it("leads to the previous page", () => {
     const path = signInPath("expired", "/sessions/7?t=5000");
     expect(path).toBe("/signin?reason=expired&next=%2Fsessions%2F7%3Ft%3D5000");
     expect(pathAfterSignIn(new URL(path, "http://x").searchParams.get("next"))).toBe("/sessions/7?t=5000");

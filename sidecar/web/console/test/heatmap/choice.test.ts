@@ -21,11 +21,11 @@ const CHOICE: Choice = {
 };
 
 describe("a choice", () => {
-  it("is whole again after a reload", () => {
+  it("survives a reload", () => {
     expect(choiceOf(new URLSearchParams(searchOf(CHOICE).toString()))).toEqual(CHOICE);
   });
 
-  it("leaves out of the address what nobody chose", () => {
+  it("omits defaults from the address", () => {
     const untouched = choiceOf(new URLSearchParams("page=/"));
     expect(untouched).toEqual({
       page: "/",
@@ -37,7 +37,7 @@ describe("a choice", () => {
     expect(searchOf(untouched).toString()).toBe("page=%2F");
   });
 
-  it("takes nothing wrong out of an address", () => {
+  it("ignores invalid parts of an address", () => {
     const { kind, device, period, widths } = choiceOf(new URLSearchParams("kind=x&device=fridge&time=9y&width=9-1"));
     expect({ kind, device, period, widths }).toEqual({
       kind: HeatmapKind.CLICK,

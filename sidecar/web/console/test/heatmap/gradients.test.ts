@@ -4,7 +4,7 @@ import { heat, spot } from "./heatmaps";
 
 const PAGE = { width: 1000, height: 2000 };
 
-/** What a canvas shows at a place after all gradients were added up. */
+/** Returns the alpha of a canvas at a place after all gradients were added up. */
 function alphaAt({ gradients, reach }: Gradients, x: number, y: number): number {
   return gradients.reduce((sum, one) => sum + one.strength * falloff(Math.hypot(one.x - x, one.y - y) / reach), 0);
 }
@@ -39,7 +39,7 @@ describe("gradients", () => {
     expect(twice?.gradients[0]?.strength).toBe(once?.gradients[0]?.strength);
   });
 
-  it("of nothing are none", () => {
+  it("are empty for an empty heatmap", () => {
     expect(gradientsOf(heat(), PAGE, 1).gradients).toEqual([]);
   });
 });

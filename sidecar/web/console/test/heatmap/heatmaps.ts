@@ -2,7 +2,7 @@
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import type { HeatmapData, HeatPoint } from "../../src/heatmap/heatmapData";
 
-/** Returns a heatmap of clicks, but for what is given. */
+/** Returns a heatmap of clicks with changed fields. */
 export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
   return {
     kind: HeatmapKind.CLICK,
@@ -18,7 +18,7 @@ export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
   };
 }
 
-/** Returns the cells that one spot of clicks is after the server's smoothing, the hottest first. */
+/** Returns the cells of one spot of clicks after the server's smoothing, the hottest first. */
 export function spot(column: number, row: number, count: number, top = count): HeatPoint[] {
   const points: HeatPoint[] = [];
   for (let dy = -3; dy <= 3; dy++) {

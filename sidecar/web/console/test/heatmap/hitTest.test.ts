@@ -8,12 +8,12 @@ const PAGE = { width: 1000, height: 2000 };
 describe("a hit test on a heatmap of places", () => {
   const clicks = heat({ points: [...spot(30, 40, 30), ...spot(80, 80, 10)], samples: 40 });
 
-  it("counts what lies within reach of the pointer, and nothing else", () => {
+  it("counts only points within reach of the pointer", () => {
     expect(hitTest(clicks, 31, 40.5, PAGE, 25)).toEqual({ count: 30, share: 0.75 });
     expect(hitTest(clicks, 55, 60, PAGE, 25)).toEqual({ count: 0, share: 0 });
   });
 
-  it("measures in pixels of the page, whose cells are no squares", () => {
+  it("measures in pixels of the page, with cells that are not square", () => {
     // 1.5 % of the width are 15 px, of the height 30 px.
     expect(hitTest(clicks, 30.5 + 1.5, 40.5, PAGE, 20).count).toBe(30);
     expect(hitTest(clicks, 30.5, 40.5 + 1.5, PAGE, 20).count).toBe(0);

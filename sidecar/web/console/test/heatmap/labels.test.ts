@@ -6,8 +6,8 @@ import { heat, spot } from "./heatmaps";
 
 const PAGE = { width: 1000, height: 2000 };
 
-describe("what a heatmap says", () => {
-  it("under the pointer", () => {
+describe("labels of a heatmap", () => {
+  it("show the count under the pointer", () => {
     expect(hitLabel(HeatmapKind.CLICK, { count: 1, share: 0.125 }, 23)).toBe("1 click within 23 px: 13 %");
     expect(hitLabel(HeatmapKind.RAGE, { count: 1200, share: 0.004 }, 23)).toBe("1,200 rage clicks within 23 px: 0.4 %");
     expect(hitLabel(HeatmapKind.SCROLL, { count: 5, share: 0.25 }, 23)).toBe("5 page views came this far: 25 %");
@@ -16,7 +16,7 @@ describe("what a heatmap says", () => {
     );
   });
 
-  it("in its legend, in numbers that were counted", () => {
+  it("show counts in its legend", () => {
     const clicks = heat({ points: spot(30, 40, 30), samples: 40 });
     expect(legendLabels(clicks, PAGE, 25)).toEqual(["0", "15", "30 clicks within 25 px"]);
     const seen = heat({ kind: HeatmapKind.SCROLL, samples: 20, points: [{ x: 50, y: 0.5, count: 20, intensity: 1 }] });
@@ -25,7 +25,7 @@ describe("what a heatmap says", () => {
     expect(legendLabels(looked, PAGE, 25)).toEqual(["0 s", "4.5 s", "9 s in view"]);
   });
 
-  it("of what it was made", () => {
+  it("summarize its data", () => {
     expect(summaryLabels(heat({ samples: 1, sessions: 1 }))).toEqual(["1 click in 1 session."]);
     const [first, estimated, clamped] = summaryLabels(heat({ samples: 1500, sessions: 12, estimated: 3, clamped: 1 }));
     expect(first).toBe("1,500 clicks in 12 sessions.");
@@ -49,10 +49,10 @@ describe("an empty heatmap", () => {
   it("names each filter that may have emptied it", () => {
     const { why, todo } = emptyLabels({ kind: HeatmapKind.RAGE, hasDevice: true, hasTimes: true, hasWidths: true });
     expect(why).toContain("no rage clicks");
-    expect(todo.join(" ")).toMatch(/longer time.*all devices.*width.*Look at clicks/);
+    expect(todo.join(" ")).toMatch(/longer period.*all devices.*width.*Choose clicks/);
   });
 
-  it("says what to do where nothing is filtered", () => {
+  it("offers a remedy where nothing is filtered", () => {
     expect(emptyLabels(nothing).todo.join(" ")).toMatch(/Record or import/);
     expect(emptyLabels({ ...nothing, kind: HeatmapKind.ATTENTION }).todo.join(" ")).not.toMatch(/Record or import/);
   });

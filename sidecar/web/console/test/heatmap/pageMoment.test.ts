@@ -36,17 +36,17 @@ describe("the moment that shows a page", () => {
     expect(pageMomentOf([opened(SHOP, 100), opened(ORDER, 105)], SHOP, WIDE)?.timeMs).toBe(T0 + 100);
   });
 
-  it("is of the visit whose viewport is the nearest to the typical one", () => {
+  it("is of the visit with the viewport nearest to the typical one", () => {
     const pages = [opened(SHOP, 0, 390), opened(ORDER, 5_000, 390), opened(SHOP, 9_000, 1200), opened(ORDER, 20_000)];
     expect(pageMomentOf(pages, SHOP, WIDE)?.timeMs).toBe(T0 + 11_000);
   });
 
-  it("is none where the session does not show the page", () => {
+  it("is undefined where the session does not show the page", () => {
     expect(pageMomentOf([opened(SHOP, 0)], ORDER, WIDE)).toBeUndefined();
   });
 });
 
-describe("what the addresses of a page have in common", () => {
+describe("the common part of a page's addresses", () => {
   it.each([
     [SHOP, SHOP],
     [ORDER, "https://shop.example/orders/"],

@@ -8,7 +8,7 @@ describe("the connection's state", () => {
     expect(connectionOf({ kind: "open" }, true, true)).toEqual({ kind: "live" });
   });
 
-  it("says when it tries again", () => {
+  it("reports the time of the next attempt", () => {
     const waiting = { kind: "waiting", failures: 2, problem: problem("unavailable"), untilMs: 5000 } as const;
     expect(connectionOf(waiting, false, true)).toEqual({ kind: "reconnecting", atMs: 5000 });
     expect(connectionOf(waiting, false, false)).toEqual({ kind: "offline" });
@@ -18,7 +18,7 @@ describe("the connection's state", () => {
     });
   });
 
-  it("tells what may be tried again from what may not", () => {
+  it("distinguishes failures that may be retried from final ones", () => {
     expect(connectionOf({ kind: "failed", problem: problem("unavailable") }, false, true).kind).toBe("given-up");
     expect(connectionOf({ kind: "failed", problem: problem("signed-out") }, false, true).kind).toBe("refused");
   });

@@ -31,7 +31,7 @@ function after(messages: readonly WatchSessionsResponse[], nowMs = T, maxSession
 const ids = (live: LiveSessions): string[] => live.view(T).sessions.map(({ session }) => session.sessionId);
 
 describe("the live sessions", () => {
-  it("are newest first, and in the same order whatever changes", () => {
+  it("are newest first, in a stable order", () => {
     const live = after([snapshot(session("a", T - 3000), session("c", T - 1000)), upsert(session("b", T - 2000))]);
     expect(ids(live)).toEqual(["c", "b", "a"]);
     live.take(upsert(session("a", T - 3000, T, 50)), T);
@@ -44,11 +44,11 @@ describe("the live sessions", () => {
     expect(ids(live)).toEqual(["c", "a"]);
   });
 
-  it("leave with their removal, also one that was never known", () => {
+  it("leave with their removal, also an unknown one", () => {
     expect(ids(after([snapshot(session("a", T)), removal("a"), removal("unknown")]))).toEqual([]);
   });
 
-  it("are the newest ones where there are too many, and it says how many are left out", () => {
+  it("are the newest ones where there are too many, with the number of omitted ones", () => {
     const live = after([snapshot(...[1, 2, 3, 4].map((n) => session(String(n), T - n)))], T, 3);
     expect(ids(live)).toEqual(["1", "2", "3"]);
     expect(live.view(T).leftOut).toBe(1);
@@ -62,7 +62,7 @@ describe("the live sessions", () => {
     expect(live.view(T).leftOut).toBe(0);
   });
 
-  it("know since when each is silent, whatever the difference of the clocks", () => {
+  it("know since when each is silent, for any difference of the clocks", () => {
     for (const aheadMs of [0, -40_000, 90_000]) {
       const now = T + aheadMs; // by this browser
       const live = after([snapshot(session("a", T - 60_000, T - 30_000))], now);
@@ -73,7 +73,7 @@ describe("the live sessions", () => {
     }
   });
 
-  it("take a first list from a server whose clock is ahead for just heard of", () => {
+  it("treats a first list from a server with a clock ahead as just received", () => {
     const live = after([snapshot(session("a", T, T + 5_000))]);
     expect(live.view(T).sessions[0]?.heardMs).toBe(T);
   });

@@ -13,7 +13,7 @@ import {
   useRealTimeSessionsWebSocket,
 } from "../../src/live/useRealTimeSessionsWebSocket";
 
-/** Waits for something that must happen; nothing is shown by how long it takes. */
+/** Waits for something that must happen; its duration shows nothing. */
 const until = <T,>(check: () => T): Promise<T> => vi.waitFor(check, { timeout: 20_000 });
 
 vi.setConfig({ testTimeout: 30_000 });
@@ -24,12 +24,12 @@ let http: Server;
 let sockets: WebSocketServer;
 let peers: Peer[];
 let asked: Buffer[];
-/** What an upgrade gets; 101: let in. */
+/** Status of an upgrade; 101: accepted. */
 let status: number;
 let attempts: number;
 let root: Root;
 let seen: RealTimeSessions;
-/** What `seen` was after a change of the connection, in order: a state may be over before anybody looks. */
+/** Values of `seen` after each change of the connection, in order: a state may be over before it is read. */
 let history: RealTimeSessions[];
 
 beforeEach(async () => {
@@ -77,7 +77,7 @@ function watch(limits: Partial<RealTimeLimits>): void {
   root.render(<Watcher />);
 }
 
-/** Waits for connection `number` (from 1) and sends what the server says in it. */
+/** Waits for connection `number` (from 1) and sends the server's messages over it. */
 async function say(
   number: number,
   message: NonNullable<MessageInitShape<typeof WatchSessionsResponseSchema>["message"]>,
@@ -116,7 +116,7 @@ describe("useRealTimeSessionsWebSocket", () => {
     });
   });
 
-  it("comes back after a break, with nothing twice, and keeps showing what it knew until then", async () => {
+  it("reconnects after a break, without duplicates, and keeps showing the last known state until then", async () => {
     watch({ ...QUICK, firstDelayMs: 200, longestDelayMs: 200 });
     await say(1, snapshot("a", "b"));
     await until(() => {
@@ -134,7 +134,7 @@ describe("useRealTimeSessionsWebSocket", () => {
     expect(seen.connection.kind).toBe("live");
   });
 
-  it("gives up after the allowed attempts, and tries again when told to", async () => {
+  it("gives up after the allowed attempts, and tries again on request", async () => {
     status = 503;
     watch(QUICK);
     await until(() => {
@@ -149,7 +149,7 @@ describe("useRealTimeSessionsWebSocket", () => {
     });
   });
 
-  it("does not ask again where it is refused", async () => {
+  it("does not retry after a refusal", async () => {
     status = 401;
     watch(QUICK);
     await until(() => {
@@ -158,7 +158,7 @@ describe("useRealTimeSessionsWebSocket", () => {
     expect(attempts).toBe(1);
   });
 
-  it("keeps no more sessions than it may", async () => {
+  it("keeps at most the maximum number of sessions", async () => {
     watch({ ...QUICK, maxSessions: 2 });
     await say(1, snapshot("a", "b", "c"));
     await until(() => {

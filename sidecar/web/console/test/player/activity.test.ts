@@ -24,7 +24,7 @@ describe("pauses", () => {
     ]);
   });
 
-  it("are none where something is done in any window", () => {
+  it("do not occur where any window is active", () => {
     const activity = made(["a", 0], ["b", 8], ["a", 16], ["b", 24]);
     expect(activity.pauses({ fromMs: at(0), toMs: at(30) })).toEqual([]);
   });
@@ -42,11 +42,11 @@ describe("histogram", () => {
     expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 5)).toEqual([3, 0, 0, 0, 1]);
   });
 
-  it("leaves out what is outside", () => {
+  it("leaves out activity outside of the span", () => {
     expect(made(["a", 0], ["a", 50]).histogram({ fromMs: at(10), toMs: at(20) }, 2)).toEqual([0, 0]);
   });
 
-  it("is not raised by what the events of a chunk say of the same", () => {
+  it("is not raised by the facts of a chunk about the same activity", () => {
     const activity = made(["a", 0], ["a", 0]);
     for (let again = 0; again < 5; again += 1) {
       activity.mark("a", at(0));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
 
-/** A chunk of two seconds a seq; `*` behind the seq: with a full snapshot. */
+/** A chunk of two seconds per seq; `*` after the seq: with a full snapshot. */
 const chunk = (windowId: string, seq: number, hasFullSnapshot = false, bytes = 10): StoredChunk => ({
   windowId,
   seq,
@@ -30,24 +30,24 @@ describe("the chunks that show a moment", () => {
     expect(seqs(store.from("a", 11_000))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it("begin with the first snapshot where there is none before it", () => {
+  it("begin with the first snapshot where no snapshot is before it", () => {
     expect(seqs(store.from("a", 0))).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
-  it("are none of a window without a snapshot, or that is not known", () => {
+  it("are null for a window without a snapshot, or an unknown one", () => {
     expect(filled(chunk("a", 1)).from("a", 5_000)).toBeNull();
     expect(store.from("b", 5_000)).toBeNull();
   });
 
   it("prefer a snapshot that is surely before the moment to one in the chunk of the moment", () => {
-    // 12,700 lies within chunk 6, whose snapshot may come after it.
+    // 12,700 lies within chunk 6; its snapshot may come after it.
     expect(seqs(store.from("a", 12_700))?.[0]).toBe(1);
     expect(seqs(store.from("a", 13_500))?.[0]).toBe(5);
   });
 });
 
 describe("taking chunks", () => {
-  it("takes each once, and says how far it is", () => {
+  it("takes each once, and reports its position", () => {
     const store = filled(chunk("a", 1, true), chunk("b", 2, true));
     expect(store.add(chunk("a", 1))).toBe(false);
     expect(store.add(chunk("a", 3))).toBe(true);
@@ -62,7 +62,7 @@ describe("taking chunks", () => {
 });
 
 describe("forgetting", () => {
-  it("keeps what is needed to show any window from the moment on", () => {
+  it("keeps the chunks that are needed to show any window from the moment on", () => {
     const store = filled(
       ...[1, 2, 3, 4, 5, 6, 7, 8].map((seq) => chunk("a", seq, seq === 1 || seq === 6)),
       chunk("b", 9, true),
@@ -74,7 +74,7 @@ describe("forgetting", () => {
     expect(store.positions().get("a")).toBe(8);
   });
 
-  it("counts what lies ahead", () => {
+  it("counts the bytes ahead", () => {
     const store = filled(chunk("a", 1, true), chunk("a", 2), chunk("b", 3, true, 100));
     expect(store.bytesAfter(3_000)).toBe(110);
     expect(store.bytesAfter(6_000)).toBe(0);

@@ -3,7 +3,7 @@ import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
 import { FrameFeeder, STAGE_BYTES } from "../../src/player/frameFeeder";
 import type { Command } from "../../src/player/protocol";
 
-/** A chunk of two seconds a seq; every tenth has a full snapshot. */
+/** A chunk of two seconds per seq; every tenth has a full snapshot. */
 const chunk = (seq: number): StoredChunk => ({
   windowId: "a",
   seq,
@@ -46,11 +46,11 @@ describe("a moment", () => {
     const [stage] = commands("stage");
     expect(stage?.chunks.map((one) => one.seq)).toEqual(from(20, 25));
     expect(commands("append").map((append) => append.chunk.seq)).toEqual(from(26, 300));
-    // What is before it is only read, for the panel.
+    // Earlier chunks are only read, for the panel.
     expect(commands("read").map((read) => read.chunk.seq)).toEqual(from(1, 19));
   });
 
-  it("that the stage has taken in is sought in it", () => {
+  it("that the stage has loaded is sought in it", () => {
     feeder.show(store, "a", 50_000, true, 1);
     took(1, from(20, 300));
     feeder.show(store, "a", 400_000, false, 1);
@@ -58,7 +58,7 @@ describe("a moment", () => {
     expect(commands("seek")).toMatchObject([{ atMs: 400_000, isPlaying: false }]);
   });
 
-  it("that the stage has not taken in yet does not wait for it", () => {
+  it("that the stage has not loaded yet does not wait for it", () => {
     feeder.show(store, "a", 50_000, true, 1);
     took(1, from(20, 40));
     feeder.show(store, "a", 400_000, false, 1);
@@ -82,7 +82,7 @@ describe("a moment", () => {
 });
 
 describe("memory", () => {
-  it("bounds what a stage takes in: what is ahead, to a minute", () => {
+  it("limits the chunks of a stage: ahead, to a minute", () => {
     const few = new ChunkStore();
     for (const one of ALL.slice(0, 40)) {
       few.add(one);
@@ -95,7 +95,7 @@ describe("memory", () => {
     expect(commands("append").map((append) => append.chunk.seq)).toEqual(from(41, 45));
   });
 
-  it("lets a stage go that has outgrown it, from the last snapshot on", () => {
+  it("replaces a stage that has outgrown it, from the last snapshot on", () => {
     feeder.show(store, "a", 4_000, true, 1);
     took(1, from(1, 100), STAGE_BYTES / 50);
     expect(feeder.isOutgrown(store, 10_000)).toBe(false);
@@ -106,7 +106,7 @@ describe("memory", () => {
 });
 
 describe("facts", () => {
-  it("are learned once, however often a chunk is read", () => {
+  it("are read once, also if a chunk is read several times", () => {
     feeder.show(store, "a", 50_000, true, 1);
     const facts = { windowId: "a", seq: 25, rawBytes: 1, activeMs: [], consoleRows: [], networkRows: [] };
     expect(feeder.learned(1, facts)).toBe(true);

@@ -10,18 +10,18 @@ const bytes = (value: string | Buffer): ArrayBuffer => new Uint8Array(Buffer.fro
 const chunk = (payload: ArrayBuffer, isGzip = true) => ({ windowId: "w", seq: 1, isGzip, payload });
 
 describe("inflate", () => {
-  it("gives the events back, whatever is cut in the middle of a letter", async () => {
+  it("returns the events, also where a chunk of bytes ends within a character", async () => {
     const text = JSON.stringify(events);
     const inflated = await inflate(chunk(bytes(gzipSync(text))));
     expect(inflated.events).toEqual(events);
     expect(inflated.rawBytes).toBe(Buffer.byteLength(text));
   });
 
-  it("takes what is not packed", async () => {
+  it("accepts an unpacked payload", async () => {
     expect((await inflate(chunk(bytes(JSON.stringify(events)), false))).events).toEqual(events);
   });
 
-  it("leaves out what is no event", async () => {
+  it("leaves out elements that are not events", async () => {
     const mixed = bytes(gzipSync(JSON.stringify([null, 7, {}, events[0], { type: "4", timestamp: 1 }])));
     expect((await inflate(chunk(mixed))).events).toEqual([events[0]]);
   });
@@ -31,7 +31,7 @@ describe("inflate", () => {
     ["cut short", bytes(gzipSync(JSON.stringify(events)).subarray(0, 100))],
     ["no JSON", bytes(gzipSync("[1,"))],
     ["no array", bytes(gzipSync("{}"))],
-  ])("throws at what is %s", async (_, payload) => {
+  ])("throws on an invalid payload: %s", async (_, payload) => {
     await expect(inflate(chunk(payload))).rejects.toThrow();
   });
 });

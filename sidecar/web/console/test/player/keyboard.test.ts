@@ -36,7 +36,7 @@ describe("keys", () => {
   });
 });
 
-describe("keys of what has the focus", () => {
+describe("keys of the focused element", () => {
   const element = (html: string): Element | null => {
     document.body.innerHTML = html;
     return document.body.firstElementChild;

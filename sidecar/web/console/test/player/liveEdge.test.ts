@@ -20,13 +20,13 @@ describe("keeping to the newest moment", () => {
     expect(correction(null, 100_000)).toEqual({ kind: "speed", speed: 1 });
   });
 
-  it("keeps as far behind as chunks took lately, from their first event, by whatever clocks", () => {
+  it("stays behind by the recent delay of chunks, from their first event, with any clocks", () => {
     const meter = new LagMeter();
     meter.arrived(chunk(1_000), 90_000, false);
     expect(meter.placeMs(90_000)).toBeNull();
     meter.arrived({ firstMs: 98_000, lastMs: 99_900 }, 100_000, true);
     expect(meter.placeMs(200_000)).toBe(200_000 - 2_000 - 50);
-    // A first slow one, from before the recorder knew that somebody watches, is soon forgotten.
+    // A slow first one, from before the recorder knew of a viewer, is soon forgotten.
     for (const tookMs of [300, 250, 320]) {
       meter.arrived(chunk(100_000), 100_000 + tookMs, true);
     }

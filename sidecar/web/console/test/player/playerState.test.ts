@@ -215,7 +215,7 @@ describe("following a live session", () => {
 });
 
 describe("a problem", () => {
-  it("that may pass leaves what is shown", () => {
+  it("that is temporary leaves the picture", () => {
     const away = state(...READY, AWAY);
     expect(away).toMatchObject({ phase: "ready", isPlaying: false, isWaiting: false, live: null });
     expect(away.problem?.kind).toBe("unavailable");

@@ -13,7 +13,7 @@ import { BUDGET_BYTES, ReplayFeed, type FeedEvents } from "../../src/player/repl
 
 const MB = 1024 * 1024;
 
-/** The other end of a socket, in memory: what was asked, and answers by hand. */
+/** The other end of a socket, in memory: its requests, and responses by hand. */
 class Peer {
   static all: Peer[] = [];
   binaryType = "";
@@ -137,7 +137,7 @@ describe("a run", () => {
     expect(from?.case === "fromOffset" && durationMs(from.value)).toBeGreaterThan(300 * 86_400_000);
   });
 
-  it("covers what has come, from its moment on, and everything once it is over", () => {
+  it("covers the received chunks, from its moment on, and everything once it is over", () => {
     feed.begin({ atMs: 41_000 });
     Peer.last.onopen?.();
     Peer.last.chunk("a", 20, 10, true);
@@ -154,7 +154,7 @@ describe("a run", () => {
     expect(events.onEnd).toHaveBeenCalledWith("complete");
   });
 
-  it("goes on where it broke; of a window that was over before it began, nothing is asked", async () => {
+  it("resumes where it broke; a window that was over before it began is not requested", async () => {
     feed.begin({ atMs: 60_000 });
     Peer.last.onopen?.();
     Peer.last.header(["a", 50, 100_000], ["over", 9, 20_000], ["later", 9, 200_000]);
@@ -179,7 +179,7 @@ describe("a run", () => {
 });
 
 describe("memory", () => {
-  it("stops reading ahead at half of the budget, and goes on when the playhead is nearer", () => {
+  it("stops reading ahead at half of the budget, and continues when the playhead is nearer", () => {
     feed.begin({ atMs: -Infinity });
     Peer.last.onopen?.();
     feed.playhead(2_000);
@@ -198,7 +198,7 @@ describe("memory", () => {
     expect(cursor()).toEqual({ a: 17 });
   });
 
-  it("brings all that a wanted moment needs, however much it is", () => {
+  it("fetches all chunks that a wanted moment needs, of any number", () => {
     feed.begin({ atMs: 0 });
     feed.playhead(1_000);
     feed.begin({ atMs: 50_000 });
@@ -227,12 +227,12 @@ describe("memory", () => {
     expect(cursor()).toEqual({ a: 17 });
   });
 
-  it("never holds more than the budget and what a picture needs", () => {
+  it("never exceeds the budget by more than a picture needs", () => {
     feed.begin({ atMs: -Infinity });
     Peer.last.onopen?.();
     let most = 0;
     for (let seq = 1; seq <= 80; seq += 1) {
-      // What was held back is asked for again when the playhead has come nearer.
+      // The dropped chunks are requested again when the playhead has come nearer.
       if (Peer.last.asked === undefined) {
         Peer.last.onopen?.();
       }

@@ -29,8 +29,8 @@ describe("interactions of a live session", () => {
   });
 });
 
-describe("what is found out later", () => {
-  it("has its place among those that are there", () => {
+describe("late findings", () => {
+  it("have their place among earlier ones", () => {
     const data = new SessionData(0);
     data.takeInteractions(true, [click(500), click(2_500)]);
     const dead = { ...click(500), kind: InteractionKind.DEAD_CLICK };

@@ -13,7 +13,7 @@ const interaction = (
 ): Interaction => create(InteractionSchema, { kind, time: timestampFromMs(timeMs), count: 1, ...rest });
 
 describe("marks", () => {
-  it("are what is worth a look, in words", () => {
+  it("are the notable interactions, in words", () => {
     const marks = marksOf(
       [
         interaction(InteractionKind.PAGE, 1_000, { detail: "https://shop.example/cart?x=***" }),
@@ -30,7 +30,7 @@ describe("marks", () => {
     ]);
   });
 
-  it("that lie on one another are one, of the gravest kind", () => {
+  it("that overlap are merged, with the gravest kind", () => {
     const mark = (kind: MarkKind, timeMs: number): Mark => ({ kind, timeMs, label: kind, count: 1 });
     const found = gathered([mark("page", 0), mark("error", 400), mark("dead", 900), mark("page", 5_000)], 1_000);
     expect(found).toEqual([
@@ -39,7 +39,7 @@ describe("marks", () => {
     ]);
   });
 
-  it("do not make a text without end of many", () => {
+  it("have a text of limited length for many interactions", () => {
     const many = Array.from({ length: 500 }, (_, index) => ({
       kind: "error" as const,
       timeMs: index,

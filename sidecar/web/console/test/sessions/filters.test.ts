@@ -30,7 +30,7 @@ const everything: Filters = {
 };
 
 describe("filters in the address", () => {
-  it("come back as they went in", () => {
+  it("survive a round trip", () => {
     expect(read(queryOf(everything).toString())).toEqual(everything);
     const days = { ...everything, since: null, from: "2026-11-01", to: "2026-11-25" };
     expect(read(queryOf(days).toString())).toEqual(days);
@@ -54,17 +54,17 @@ describe("filters in the address", () => {
     "rage=yes",
     "order=constructor",
     "unknown=1",
-  ])("leave out what is none: %s", (query) => {
+  ])("ignore invalid values: %s", (query) => {
     expect(read(query)).toEqual(NO_FILTERS);
   });
 
-  it("cut texts to what the server takes", () => {
+  it("cut texts to the server's limit", () => {
     expect(read(`page=${"x".repeat(1000)}`).page).toHaveLength(256);
   });
 });
 
 describe("filterMessage", () => {
-  it("sets what is filtered and nothing else", () => {
+  it("sets only the active filters", () => {
     const message = filterMessage(NO_FILTERS, 0);
     expect(message.startTime).toBeUndefined();
     expect(message.hasErrors).toBeUndefined();
@@ -91,7 +91,7 @@ describe("filterMessage", () => {
 });
 
 describe("inOrder", () => {
-  it("gives an order that reads everything a range", () => {
+  it("gives a range to an order that reads everything", () => {
     expect(inOrder(NO_FILTERS, SessionOrder.LONGEST_FIRST)).toMatchObject({ since: "30d" });
     expect(inOrder({ ...NO_FILTERS, since: "24h" }, SessionOrder.MOST_ERRORS_FIRST)).toMatchObject({ since: "24h" });
     expect(inOrder(NO_FILTERS, SessionOrder.OLDEST_FIRST)).toMatchObject({ since: null });

@@ -4,27 +4,27 @@ import { SessionSchema, TotalsSchema } from "@contract/recording/v1/session_pb";
 import { describe, expect, it } from "vitest";
 import { actorText, deviceText, pageText, troublesOf } from "../../src/sessions/sessionLabels";
 
-describe("what a session is in words", () => {
-  it("names the visitor, or says what kind it is", () => {
+describe("labels of a session", () => {
+  it("return the visitor's id, or the kind of visitor", () => {
     expect(actorText(create(SessionSchema, { actorId: "ada", actorType: ActorType.USER }))).toBe("ada");
     expect(actorText(create(SessionSchema, { actorType: ActorType.ANONYMOUS }))).toBe("Visitor");
     expect(actorText(create(SessionSchema, { actorType: ActorType.BOT }))).toBe("Bot");
   });
 
-  it("names what is known of the device", () => {
+  it("return the known parts of the device", () => {
     const phone = { deviceType: DeviceType.MOBILE, browser: "Chrome", system: "Android" };
     expect(deviceText(create(SessionSchema, phone))).toBe("Phone, Chrome on Android");
     expect(deviceText(create(SessionSchema, { ...phone, browser: "" }))).toBe("Phone, Android");
     expect(deviceText(create(SessionSchema, {}))).toBe("Unknown device");
   });
 
-  it("shows a page without its query, and what is no URL as it is", () => {
+  it("show a page without its query, and other texts unchanged", () => {
     expect(pageText("https://shop.example/caf%C3%A9/?q=1#x")).toEqual({ path: "/café/", host: "shop.example" });
     expect(pageText("https://shop.example/%E0%A4%A")).toEqual({ path: "https://shop.example/%E0%A4%A", host: "" });
     expect(pageText("")).toEqual({ path: "No page yet", host: "" });
   });
 
-  it("lists troubles only, the gravest first", () => {
+  it("list troubles only, the gravest first", () => {
     const totals = create(TotalsSchema, { deadClickCount: 1n, errorCount: 2n, clickCount: 9n, mouseThrashCount: 2n });
     expect(troublesOf(totals).map(({ text }) => text)).toEqual(["2 errors", "1 dead click", "2 mouse thrashes"]);
     expect(troublesOf(undefined)).toEqual([]);

@@ -11,7 +11,7 @@ import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { HandleStore } from "../../src/share/grant";
 import { ShareVisit } from "../../src/share/ShareVisit";
 
-/** A link as ShareService keeps it: what the contract says of its answers, in memory. */
+/** A link in memory, with ShareService's responses by the contract. */
 class Link {
   stands = true;
   views = 0;
@@ -94,7 +94,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it("opens a link, and a reload of the page is no further view", async () => {
+it("opens a link, and a reload of the page is not another view", async () => {
   await visitor().open();
   expect(visit.visit).toMatchObject({ at: "watching", grant: { sessionId: "session" } });
   visit.close();
@@ -103,13 +103,13 @@ it("opens a link, and a reload of the page is no further view", async () => {
   expect(link.views).toBe(1);
 });
 
-it("opens a link anew where what the tab kept has ended", async () => {
+it("opens a link anew where the stored handle has ended", async () => {
   new HandleStore(sessionStorage).write("token", "handle of long ago");
   await visitor().open();
   expect(visit.visit.at).toBe("watching");
 });
 
-it("asks for the passcode, says that it was wrong, and opens", async () => {
+it("asks for the passcode, reports a wrong one, and opens", async () => {
   link.passcode = "correct";
   await visitor().open();
   expect(visit.visit).toEqual({ at: "passcode", busy: false });
@@ -119,7 +119,7 @@ it("asks for the passcode, says that it was wrong, and opens", async () => {
   expect(visit.visit.at).toBe("watching");
 });
 
-it("ends before the visitor's eyes soon after the link was revoked", async () => {
+it("ends during the visit soon after the link was revoked", async () => {
   await visitor().open();
   link.stands = false;
   await vi.advanceTimersByTimeAsync(10_000);
@@ -127,14 +127,14 @@ it("ends before the visitor's eyes soon after the link was revoked", async () =>
   expect(visit.grantToken).toBeNull();
 });
 
-it("ends at once when it is told to look", async () => {
+it("ends at once after a requested look", async () => {
   await visitor().open();
   link.stands = false;
   await visit.look();
   expect(visit.visit).toEqual({ at: "ended", wasOpen: true });
 });
 
-it("goes on where the last view is its own, and still hears of the end", async () => {
+it("continues where the last view is its own, and still detects the end", async () => {
   link.maxViews = 1;
   await visitor().open();
   await vi.advanceTimersByTimeAsync(31_000);
@@ -152,7 +152,7 @@ it("renews its grant before it ends, without a view", async () => {
   expect(link.views).toBe(1);
 });
 
-it("goes on through an outage, and says so only while it lasts", async () => {
+it("continues through an outage, and reports it only while it lasts", async () => {
   await visitor().open();
   link.isAway = true;
   await vi.advanceTimersByTimeAsync(11_000);
@@ -163,7 +163,7 @@ it("goes on through an outage, and says so only while it lasts", async () => {
   expect(visit.visit).not.toHaveProperty("warning");
 });
 
-it("says the same of a link that never was and of one that has ended", async () => {
+it("reports the same for a link that never existed and for one that has ended", async () => {
   link.stands = false;
   await visitor().open();
   const ended = visit.visit;

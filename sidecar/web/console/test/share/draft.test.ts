@@ -5,7 +5,7 @@ import { EMPTY_DRAFT, requestOf } from "../../src/share/draft";
 const SESSION = "018f0000-0000-7000-8000-000000000000";
 
 describe("a draft", () => {
-  it("that nobody has touched is a link of a day to the whole session", () => {
+  it("without changes is a link of a day to the whole session", () => {
     const request = requestOf(SESSION, EMPTY_DRAFT);
     expect(request).toMatchObject({ sessionId: SESSION, passcode: "", label: "" });
     if ("problems" in request) {
@@ -27,7 +27,7 @@ describe("a draft", () => {
     ]);
   });
 
-  it("says at each field what is no number or time, all at once", () => {
+  it("reports all values that are not numbers or times, each at its field", () => {
     const wrong = { lifetime: "custom", amount: "long", maxViews: "1.5", start: "early", end: "1:" } as const;
     const refused = requestOf(SESSION, { ...EMPTY_DRAFT, ...wrong });
     expect("problems" in refused && Object.keys(refused.problems).sort()).toEqual(["end", "maxViews", "start", "ttl"]);

@@ -15,13 +15,13 @@ describe("the time to renew a grant", () => {
     expect(renewAfterMs(token({ iat: 5, exp: 5 }))).toBe(2_000);
   });
 
-  it("is the default's where the token does not say", () => {
+  it("is the default's where the token has no times", () => {
     expect(renewAfterMs("opaque")).toBe(540_000);
     expect(renewAfterMs(token({ exp: 15 }))).toBe(540_000);
   });
 });
 
-describe("what a reload finds", () => {
+describe("the handle after a reload", () => {
   it("is the handle of the same link, and of no other", () => {
     sessionStorage.clear();
     new HandleStore(sessionStorage).write("token-a", "handle");
@@ -39,7 +39,7 @@ describe("what a reload finds", () => {
     expect(`${key} ${sessionStorage.getItem(key) ?? ""}`).not.toContain("the-secret-token");
   });
 
-  it("is nothing where storage is forbidden", () => {
+  it("is missing where storage is forbidden", () => {
     const forbidden = new Proxy({} as Storage, {
       get: () => () => {
         throw new DOMException("forbidden", "SecurityError");

@@ -22,7 +22,7 @@ it.each([
   [3_600_000, "1 hour"],
   [2 * 86_400_000 + 3 * 3_600_000 + 60_000, "2 days 3 hours"],
   [86_400_000 + 120_000, "1 day 2 minutes"],
-])("what is left: %d ms", (ms, words) => {
+])("time left: %d ms", (ms, words) => {
   expect(timeLeftLabel(ms)).toBe(words);
 });
 

@@ -20,7 +20,7 @@ it("a visit to an open link is watching", () => {
   expect(visit({ type: "granted", grant: GRANT })).toEqual({ at: "watching", grant: GRANT });
 });
 
-it("a wrong passcode is said, and the next one can be tried", () => {
+it("a wrong passcode is reported, and the next one can be tried", () => {
   const asked = visit({ type: "passcodeNeeded" });
   expect(asked).toEqual({ at: "passcode", busy: false });
   const sent = after(asked, { type: "passcodeSent" });
@@ -33,19 +33,19 @@ it("a wrong passcode is said, and the next one can be tried", () => {
   });
 });
 
-it("a link that ends before the visitor's eyes is told from one that was never there", () => {
+it("a link that ends during the visit is distinguished from one that never existed", () => {
   expect(visit({ type: "gone" })).toEqual({ at: "ended", wasOpen: false });
   expect(visit({ type: "granted", grant: GRANT }, { type: "gone" })).toEqual({ at: "ended", wasOpen: true });
 });
 
-it("a link that ended while it was watched stays so when it is said twice", () => {
+it("a link that ended while it was watched stays so after a second report", () => {
   expect(visit({ type: "granted", grant: GRANT }, { type: "gone" }, { type: "gone" })).toEqual({
     at: "ended",
     wasOpen: true,
   });
 });
 
-it("an outage does not take away what is being watched", () => {
+it("an outage does not end the replay", () => {
   const watching = visit({ type: "granted", grant: GRANT }, { type: "failed", problem: "away" });
   expect(watching).toEqual({ at: "watching", grant: GRANT, warning: "away" });
   expect(after(watching, { type: "granted", grant: GRANT })).toEqual({ at: "watching", grant: GRANT });

@@ -7,11 +7,11 @@ describe("a page that fails", () => {
     new TypeError("error loading dynamically imported module: /assets/PlayerPage-x.js"),
     new TypeError("Importing a module script failed."),
     new Error("Unable to preload CSS for /assets/PlayerPage-x.css"),
-  ])("says when its files are gone: %s", (gone) => {
+  ])("reports missing files: %s", (gone) => {
     expect(failureOf(gone).advice).toMatch(/was updated/);
   });
 
-  it("says what was thrown, for whoever is told of it", () => {
+  it("reports the thrown error, for support", () => {
     expect(failureOf(new RangeError("no such row"))).toMatchObject({ reference: "RangeError: no such row" });
     expect(failureOf("x".repeat(10_000)).reference?.length).toBeLessThan(400);
   });

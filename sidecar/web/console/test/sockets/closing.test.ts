@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { outcomeOfClose, outcomeOfStatus } from "../../src/sockets/closing";
 
-describe("what a close frame means", () => {
+describe("meaning of a close frame", () => {
   it("is complete at 1000", () => {
     expect(outcomeOfClose(1000)).toEqual({ kind: "done" });
   });
@@ -22,16 +22,16 @@ describe("what a close frame means", () => {
   });
 });
 
-describe("what a refused upgrade means", () => {
-  it("waits as long as it is told to", () => {
+describe("meaning of a refused upgrade", () => {
+  it("waits as long as requested", () => {
     expect(outcomeOfStatus(429, 7)).toMatchObject({ kind: "retry", afterMs: 7000 });
   });
 
-  it("comes back when the upgrade would have been let in", () => {
+  it("retries when the upgrade would have been accepted", () => {
     expect(outcomeOfStatus(426, null)).toMatchObject({ kind: "retry", problem: { kind: "unavailable" } });
   });
 
-  it("ends for good when the token does not hold", () => {
+  it("ends for good when the token is invalid", () => {
     expect(outcomeOfStatus(401, null)).toMatchObject({ kind: "failed", problem: { kind: "signed-out" } });
   });
 });

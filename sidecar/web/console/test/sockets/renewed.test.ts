@@ -16,7 +16,7 @@ class Connection {
     Connection.all.push(this);
   }
   send(): void {
-    // Nobody listens.
+    // Sent messages are ignored.
   }
   close(): void {
     this.onclose({ code: 1000 });
@@ -46,7 +46,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-it("goes on with a new token when the one it began with has ended", () => {
+it("resumes with a new token when the one it began with has expired", () => {
   open();
   Connection.all[0]?.onopen();
   token = "second";

@@ -21,10 +21,10 @@ export function plainEntry(batch: Batch, policy: string): Entry {
 const PARTS_OF_QUEUE = 4;
 
 /**
- * Returns a batch as chunks within the limits: more than one where it has to be split. An event that is too large all
- * by itself is replaced by one that reports it.
+ * Returns a batch as chunks within the limits: more than one where it has to be split. A single event above the limits
+ * is replaced by an event that reports it.
  *
- * @param maxQueueBytes - A batch that is larger when packed is split as well, so that a queue need not give up all of it.
+ * @param maxQueueBytes - A packed batch above this size is split as well: a full queue then drops only a part of it.
  */
 export async function pack(
   batch: Batch,
@@ -35,7 +35,7 @@ export async function pack(
   return packWithin(batch, policy, limits, { mostBytes: maxQueueBytes, partBytes: maxQueueBytes / PARTS_OF_QUEUE });
 }
 
-/** What a chunk should have at most, where its events allow it, and what its parts should have if it has more. */
+/** Preferred maximum size of a chunk, where its events allow it, and preferred size of the parts of a larger one. */
 interface WantedSize {
   readonly mostBytes: number;
   readonly partBytes: number;
@@ -80,7 +80,7 @@ async function split(
   const { texts } = batch;
   if (texts.length <= 1) {
     const detail =
-      `one event of ${megabytes(bytes)} is more than the installation takes ` +
+      `one event of ${megabytes(bytes)} exceeds the limit of the installation ` +
       `(${megabytes(limits.maxChunkBytes)} packed, ${megabytes(limits.maxInflatedBytes)} unpacked)`;
     const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
     return [droppedEntry({ reason: "too_large", ...span, detail })];
@@ -136,12 +136,12 @@ async function gunzip(packed: Bytes): Promise<Bytes> {
   return through(packed, new DecompressionStream("gzip"));
 }
 
-/** A Blob hands its bytes over in pieces, each in a task of its own, so a large one does not hold the page up. */
+/** A Blob delivers its bytes in pieces, each in a separate task, so a large one does not block the page. */
 async function through(bytes: Bytes, transform: CompressionStream | DecompressionStream): Promise<Bytes> {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(transform)).arrayBuffer());
 }
 
-/** Returns a size for people, such as "4.2 MB". */
+/** Returns a human-readable size, such as "4.2 MB". */
 export function megabytes(bytes: number): string {
   return `${(bytes / 1_048_576).toFixed(1)} MB`;
 }

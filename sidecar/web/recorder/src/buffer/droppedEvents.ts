@@ -2,7 +2,7 @@
 import { EventType } from "@rrweb/types";
 import { CONFIRMED, type Entry, type Loss, type LossReason } from "../wire/entry";
 
-/** Custom event whose payload is a Loss: something is missing here. */
+/** Custom event with a Loss as its payload: events are missing here. */
 export const DROPPED_TAG = "afterimage.dropped";
 
 /** Returns both as one. */

@@ -11,13 +11,13 @@ export interface Batch {
 
 /** Dependencies of an event buffer. */
 export interface EventBufferParts {
-  /** Takes a batch. */
+  /** Receives a batch. */
   readonly onBatch: (batch: Batch) => void;
-  /** Masks an event as the policy wants it; rrweb has done its part before. */
+  /** Masks an event under the policy, after rrweb's own masking. */
   readonly mask: (event: eventWithTime) => eventWithTime;
-  /** Told of an event that could not be written down. */
+  /** Called with an event that could not be serialized. */
   readonly onUnreadable: (event: eventWithTime) => void;
-  /** Whether a batch would leave at once. If not, batches are cut by size only, so that a long wait makes few of them. */
+  /** Whether a batch would be sent at once. If not, batches are cut by size only: an outage produces few of them. */
   readonly isFlowing: () => boolean;
 }
 
@@ -60,7 +60,7 @@ export class EventBuffer {
     return this.#hasSnapshot || this.#raw.some((event) => event.type === EventType.FullSnapshot);
   }
 
-  /** Takes an event. This is called within the page's own handlers, so nothing is done here. */
+  /** Adds an event. The page's own handlers call this, so the work is deferred. */
   add(event: eventWithTime): void {
     this.#raw.push(event);
     this.#timer ??= setTimeout(this.#tick, this.#intervalMs);
@@ -80,7 +80,7 @@ export class EventBuffer {
     this.#timer = setTimeout(this.#tick, intervalMs);
   }
 
-  /** Hands over everything that was added, now. */
+  /** Emits all added events as a batch, at once. */
   flush(): void {
     this.#writeUntil(Infinity);
     this.#cut();
@@ -184,7 +184,7 @@ export class EventBuffer {
   }
 }
 
-/** Calls `work` when the page has nothing better to do, in 0.4 s at the latest. */
+/** Calls `work` when the page is idle, after 0.4 s at the latest. */
 function whenIdle(work: () => void): void {
   if (typeof requestIdleCallback === "function") {
     requestIdleCallback(work, { timeout: IDLE_TIMEOUT_MS });

@@ -6,8 +6,8 @@ import { droppedEntry, lossOf, mergeLosses } from "./droppedEvents";
 const MAX_IN_FLIGHT = 32;
 
 /**
- * A queue with a bound in bytes. Numbers are given late, so what was never sent can be given up without a gap; what was
- * sent keeps its number and its content, because the server may have it already.
+ * A queue with a bound in bytes. A chunk is numbered when it is sent, so unsent chunks can be dropped without a gap;
+ * sent chunks keep number and content, because the server may already have them.
  *
  * @param maxBytes - The bound.
  */
@@ -16,7 +16,7 @@ export class SendQueue {
   #entries: Entry[] = [];
   #nextSeq = 1;
   #bytes = 0;
-  /** Number of entries at the front that were sent over the present connection. */
+  /** Number of entries at the front that were sent over the current connection. */
   #inFlight = 0;
   #inFlightBytes = 0;
 
@@ -82,13 +82,13 @@ export class SendQueue {
     this.rewind(nextSeq);
   }
 
-  /** The connection is gone. */
+  /** The connection was lost. */
   disconnected(): void {
     this.#inFlight = this.#inFlightBytes = 0;
   }
 
   /**
-   * Returns the chunk to send next, with its number; undefined: none, or enough is on its way.
+   * Returns the chunk to send next, with its number; undefined: the queue is empty, or the limits are reached.
    *
    * @param maxUnackedBytes - Maximum number of unacknowledged bytes. One chunk is always allowed.
    */
@@ -122,7 +122,7 @@ export class SendQueue {
     this.#inFlightBytes -= sizeOf(inFlight);
   }
 
-  /** The server has nothing from `expectedSeq` on: numbers begin there again. Returns how many were on their way. */
+  /** The server lacks the chunks from `expectedSeq` on: numbering restarts there. Returns how many were in flight. */
   rewind(expectedSeq: number): number {
     const were = this.#inFlight;
     this.ack(expectedSeq - 1);
@@ -134,7 +134,7 @@ export class SendQueue {
     return were;
   }
 
-  /** Puts others in the place of one that is not on its way. Its number, if it had one, goes to the first of them. */
+  /** Replaces a chunk that is not in flight by others. The first of them inherits its number, if it had one. */
   replace(entry: Entry, others: readonly Entry[]): void {
     const index = this.#entries.indexOf(entry);
     if (index < 0) {
@@ -159,16 +159,16 @@ export class SendQueue {
   }
 
   /**
-   * Brings the queue below its bound. The oldest chunks that were never sent go first, all up to a full snapshot: behind
-   * a hole, nothing can be shown before one. A chunk that reports it takes their place. The newest events stay: a
-   * snapshot that follows them does not push them out, events that follow that snapshot do. Until then the queue holds
-   * more than its bound, by that snapshot at most.
+   * Brings the queue below its bound. The oldest unsent chunks are dropped first, up to the next full snapshot: a replay
+   * can only resume there after a gap. A chunk reports the loss in their place. The newest events stay: a later
+   * snapshot does not displace them, events after that snapshot do. Until then the queue exceeds its bound by at most
+   * that snapshot.
    *
-   * Where the newest chunks are more than the bound by themselves, there is no snapshot to wait for: the oldest of them
-   * go until the rest fits. One event that is more than the bound cannot be kept; a full snapshot is.
+   * Where the newest chunks alone exceed the bound, there is no snapshot to wait for: the oldest of them are dropped
+   * until the rest fits. A single event above the bound is dropped; a full snapshot above it is kept.
    *
    * @param newest - The chunks that were added last, all of one batch.
-   * @returns How many events were given up, and whether a snapshot is needed: to give up more, or behind a hole.
+   * @returns Number of dropped events, and whether a snapshot is needed: to drop more, or after a gap.
    */
   shrink(newest: readonly Entry[] = []): { dropped: number; needsSnapshot: boolean } {
     let dropped = this.#giveUpLarge();
@@ -196,7 +196,7 @@ export class SendQueue {
     return { dropped, needsSnapshot: isHole };
   }
 
-  /** Gives up events that are more than the bound by themselves. */
+  /** Drops single events above the bound. */
   #giveUpLarge(): number {
     let dropped = 0;
     for (const entry of this.#entries.filter((each) => each.payload.length > this.#maxBytes)) {
@@ -208,12 +208,12 @@ export class SendQueue {
     return dropped;
   }
 
-  /** Whether a chunk was never sent, and holds what can be given up. */
+  /** Whether a chunk was never sent, and may be dropped. */
   #mayGo(entry: Entry): boolean {
     return entry.seq === 0 && entry.loss === undefined;
   }
 
-  /** Returns the index of the oldest chunk that may go; below 0: there is no such chunk. */
+  /** Returns the index of the oldest chunk that may be dropped; below 0: there is no such chunk. */
   #oldest(): number {
     return this.#entries.findIndex((entry, index) => index >= this.#inFlight && this.#mayGo(entry));
   }
@@ -247,13 +247,13 @@ export class SendQueue {
     this.#nextSeq += 1;
   }
 
-  /** Nothing counts as sent any more; numbers that were given stay. */
+  /** No chunk counts as sent any more; assigned numbers stay. */
   #recall(): void {
     this.#inFlight = this.#inFlightBytes = 0;
   }
 }
 
-/** Whether a chunk is a page's Meta and its full snapshot, and nothing that happened since. */
+/** Whether a chunk is a page's Meta and its full snapshot, without later events. */
 function isSnapshotOnly(entry: Entry): boolean {
   return entry.hasSnapshot && entry.events <= 2;
 }

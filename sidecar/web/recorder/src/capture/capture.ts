@@ -27,12 +27,12 @@ const ACTIVE: ReadonlySet<IncrementalSource> = new Set([
   IncrementalSource.Drag,
 ]);
 
-/** Taking snapshots on command may take this part of the page's time at most. */
+/** Maximum share of the page's time spent on snapshots on command. */
 const SNAPSHOT_SHARE = 0.05;
 /** Number of elements above which a page is slow to record, and its maintainer is warned. */
 export const MANY_ELEMENTS = 50_000;
 
-/** Records from its construction on, until `stop`. */
+/** Records from construction until `stop`. */
 export class Capture {
   readonly #options: ResolvedOptions;
   readonly #events: CaptureEvents;
@@ -75,12 +75,12 @@ export class Capture {
     this.#snapshotCostMs = performance.now() - beganMs;
   }
 
-  /** How long the latest full snapshot took, in milliseconds. */
+  /** Duration of the latest full snapshot, in milliseconds. */
   get snapshotCostMs(): number {
     return this.#snapshotCostMs;
   }
 
-  /** Takes a full snapshot: now, or as soon as it does not take too much of the page's time. */
+  /** Takes a full snapshot: now, or as soon as SNAPSHOT_SHARE allows it. */
   takeSnapshot(): void {
     if (this.#isOver || this.#wanted !== undefined) {
       return;
@@ -112,7 +112,7 @@ export class Capture {
     }
     if (event.type === EventType.IncrementalSnapshot && ACTIVE.has(event.data.source)) {
       this.#events.onActivity();
-      // The activity may have begun another session, whose first snapshot includes it.
+      // The activity may have started another session; that session's first snapshot includes it.
       // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the call may end this
       if (this.#isOver) {
         return;
@@ -133,7 +133,7 @@ export class Capture {
     try {
       record.takeFullSnapshot();
     } catch {
-      return; // The document is not there yet; the first snapshot is still to come.
+      return; // The document does not exist yet; the first snapshot is still to come.
     }
     this.#snapshotCostMs = performance.now() - beganMs;
   }
@@ -146,7 +146,7 @@ export class Capture {
     if (this.#options.network) {
       const { endpoint } = this.#options;
       plugins.push(
-        // Without headers and bodies, it does not touch fetch and XMLHttpRequest: it reads what the browser measured.
+        // Without headers and bodies, it does not patch fetch and XMLHttpRequest: it reads the browser's measurements.
         getRecordNetworkPlugin({
           recordHeaders: false,
           recordBody: false,
@@ -160,7 +160,7 @@ export class Capture {
     return plugins.map((plugin) => this.#guarded(plugin));
   }
 
-  /** A plugin that cannot begin (a page without PerformanceObserver, a frozen console) is no reason to record nothing. */
+  /** A plugin that fails to start (no PerformanceObserver, a frozen console) must not prevent the recording. */
   #guarded(plugin: RecordPlugin): RecordPlugin {
     const { observer } = plugin;
     if (observer === undefined) {
@@ -174,7 +174,7 @@ export class Capture {
 }
 
 function noop(): void {
-  // Nothing was begun, nothing is to be ended.
+  // Nothing was started, so there is nothing to end.
 }
 
 const OWN_PATHS = ["token", "record", "ws/record", "recorder.js"];
@@ -193,11 +193,11 @@ function addCustomEvent(tag: string, payload: unknown): void {
   try {
     record.addCustomEvent(tag, payload);
   } catch {
-    // Not recording yet, or no longer.
+    // Recording has not started, or has ended.
   }
 }
 
-/** Returns the node of an id in the recording; null: it is there no longer, or never was. */
+/** Returns the node of an id in the recording; null: it was removed, or never existed. */
 export function findNode(id: number): Node | null {
   return record.mirror.getNode(id);
 }

@@ -1,9 +1,9 @@
-// Facts of a page that rrweb does not report: its size, the places of its frames, and changes of its address.
+// Page data that rrweb does not report: the page's size, positions of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
 
 /** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
-/** Custom event with the page's address, where it changed without a load. */
+/** Custom event with the page's address after a change without a load. */
 export const URL_TAG = "afterimage.url";
 
 /** Changes in quick succession are measured once. */
@@ -16,7 +16,7 @@ interface FramePlace {
   readonly y: number;
 }
 
-/** Watches from its construction on, until `stop`. */
+/** Watches from construction until `stop`. */
 export class PageWatch {
   readonly #emit: (tag: string, payload: unknown) => void;
   readonly #idOf: (node: Node) => number;
@@ -29,7 +29,7 @@ export class PageWatch {
 
   /**
    * @param emit - Adds a Custom event.
-   * @param idOf - Returns a node's id in the recording; -1: it has none.
+   * @param idOf - Returns a node's id in the recording; -1: the node has no id.
    * @param maskUrl - Masks a URL.
    */
   constructor(
@@ -63,7 +63,7 @@ export class PageWatch {
     }
   }
 
-  /** A full snapshot was taken: known places of frames are no longer valid. */
+  /** A full snapshot was taken: known positions of frames are no longer valid. */
   measureSoon(): void {
     this.#measured = "";
     if (this.#timer !== undefined) {
@@ -90,7 +90,7 @@ export class PageWatch {
     this.#boundary.run(() => {
       const root = document.documentElement;
       const body = document.body as HTMLElement | null;
-      // The body of some pages scrolls in the root's place (quirks mode, or height: 100% on both).
+      // On some pages the body scrolls instead of the root (quirks mode, or height: 100% on both).
       const width = Math.max(root.scrollWidth, body?.scrollWidth ?? 0);
       const height = Math.max(root.scrollHeight, body?.scrollHeight ?? 0);
       const payload = { width, height, frames: this.#frames(document, window.scrollX, window.scrollY) };
@@ -103,7 +103,7 @@ export class PageWatch {
     });
   };
 
-  /** Returns where the contents of same-origin frames begin in the top document, those in frames as well. */
+  /** Returns the origins of same-origin frames, nested ones included, in coordinates of the top document. */
   #frames(doc: Document, left: number, top: number): FramePlace[] {
     const places: FramePlace[] = [];
     for (const frame of Array.from(doc.querySelectorAll("iframe")).slice(0, MAX_FRAMES)) {
@@ -138,7 +138,7 @@ export class PageWatch {
 
   /** Wraps a method of history, and removes the wrapper at the end unless the method was wrapped again since. */
   #patch(name: "pushState" | "replaceState", after: () => void): void {
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called on what the page calls it on
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the page's own `this`
     const original = history[name];
     const wrapped = function (this: History, ...args: Parameters<History["pushState"]>): void {
       original.apply(this, args);

@@ -16,7 +16,7 @@ export interface DeliveryEvents {
   readonly onDropped: (events: number) => void;
   /** The replacement of a refused chunk was refused as well. */
   readonly onHopeless: () => void;
-  /** Chunks are unacknowledged, and the transport has been silent for so long that it counts as dead. */
+  /** Chunks are unacknowledged, and the transport has been silent for SILENCE_MS: it counts as dead. */
   readonly onSilence: () => void;
 }
 
@@ -27,12 +27,12 @@ export interface DeliveryParts {
   readonly notices: Notices;
 }
 
-/** Less than the server allows: enough to fill the way, and little to send again. */
+/** Less than the server allows: enough to use the connection's bandwidth, and little to send again. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
 /** Duration of silence after which a connection with unacknowledged chunks counts as dead. */
 const SILENCE_MS = 30_000;
 
-/** A delivery, over one transport after the other. */
+/** Delivery over successive transports. */
 export class Delivery {
   /** Limits of the latest server. */
   limits: Limits = DEFAULT_LIMITS;
@@ -41,7 +41,7 @@ export class Delivery {
   #transport: Transport | undefined;
   #isFinishing = false;
   #isEndSent = false;
-  /** Something at the front is being replaced. */
+  /** A chunk at the front is being replaced. */
   #isHeld = false;
   #ignoredGaps = 0;
   #silence: ReturnType<typeof setTimeout> | undefined;
@@ -56,12 +56,12 @@ export class Delivery {
     return this.#transport !== undefined;
   }
 
-  /** Whether everything is stored, and nothing more comes. */
+  /** Whether all chunks are stored, and no more will be added. */
   get isDone(): boolean {
     return this.#isFinishing && this.#parts.queue.entries.length === 0;
   }
 
-  /** The largest chunk that is on its way. */
+  /** The largest chunk in flight. */
   get largestInFlight(): Entry | undefined {
     return this.#inFlight.reduce<Entry | undefined>(
       (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
@@ -69,7 +69,7 @@ export class Delivery {
     );
   }
 
-  /** Continues over a transport whose server expects `nextSeq`; `pump` sends. */
+  /** Continues over a transport, from the `nextSeq` that its server expects; `pump` sends. */
   begin(transport: Transport, nextSeq: number): void {
     this.#transport = transport;
     this.#ignoredGaps = 0;
@@ -84,7 +84,7 @@ export class Delivery {
     this.#parts.queue.disconnected();
   }
 
-  /** Says that the window has ended, once everything is stored. */
+  /** Sends `end` once all chunks are stored. */
   finish(): void {
     this.#isFinishing = true;
     this.pump();
@@ -122,13 +122,13 @@ export class Delivery {
     this.pump();
   }
 
-  /** A chunk is not stored: it is sent again, in parts, or given up, by the reason. */
+  /** A chunk was rejected: by the reason, it is sent again, split, or dropped. */
   rejected(rejected: ChunkRejected): void {
     const { queue, boundary } = this.#parts;
     const seq = Number(rejected.seq);
     this.#cancelSilence();
     if (rejected.reason === RejectReason.GAP && this.#ignoredGaps > 0) {
-      // Sent before the server's earlier answer arrived; the chunks sent since resolve it.
+      // Sent before the server's earlier response arrived; the chunks sent since resolve it.
       this.#ignoredGaps -= 1;
       return;
     }
@@ -145,7 +145,7 @@ export class Delivery {
     }
   }
 
-  /** Puts smaller chunks in the place of one that is too large; nothing is sent meanwhile. */
+  /** Replaces a chunk that is too large by smaller ones; nothing is sent meanwhile. */
   async split(entry: Entry): Promise<void> {
     const { queue, notices } = this.#parts;
     this.#isHeld = true;
@@ -154,7 +154,7 @@ export class Delivery {
       queue.replace(entry, parts);
       const lost = parts.filter((part) => part.loss !== undefined);
       if (lost.length > 0) {
-        notices.report("too_large", lost[0]?.loss?.detail ?? "an event is larger than the installation takes");
+        notices.report("too_large", lost[0]?.loss?.detail ?? "an event exceeds the limit of the installation");
         this.#events.onDropped(lost.length);
       }
     } finally {
@@ -171,10 +171,7 @@ export class Delivery {
   #giveUp(entry: Entry, message: string): void {
     const { queue, notices } = this.#parts;
     if (entry.loss !== undefined) {
-      notices.report(
-        "rejected",
-        `the installation refuses what is recorded (${message}): is this device's clock right?`,
-      );
+      notices.report("rejected", `the installation refuses the events (${message}): is this device's clock right?`);
       this.#events.onHopeless();
       return;
     }

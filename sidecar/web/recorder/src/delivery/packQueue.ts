@@ -16,7 +16,7 @@ interface Job {
   readonly batch: Batch;
   readonly policy: string;
   readonly window: WindowUpload;
-  /** The batch was taken out while it was being packed. */
+  /** The batch was removed while it was being packed. */
   isTaken: boolean;
 }
 
@@ -42,7 +42,7 @@ export class PackQueue {
     return this.#jobs.some((job) => job.batch.hasSnapshot && job.window.queue === queue);
   }
 
-  /** Resolves when all batches added so far are packed. */
+  /** Resolves when all batches already added are packed. */
   get done(): Promise<void> {
     return this.#chain;
   }
@@ -57,7 +57,7 @@ export class PackQueue {
       });
   }
 
-  /** Returns the batches recorded under a policy, and does not pack them. */
+  /** Removes the batches recorded under a policy, and returns them unpacked. */
   takeBack(policy: string): Entry[] {
     const jobs = this.#jobs.filter((job) => job.policy === policy);
     for (const job of jobs) {

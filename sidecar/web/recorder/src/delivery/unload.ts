@@ -17,7 +17,7 @@ const KEPT_BYTES = 1024 * 1024;
  * Sends the unacknowledged chunks in a request that outlives the page.
  *
  * @param url - POST /record.
- * @param token - The token; undefined: there is no valid one.
+ * @param token - A valid token, if there is one.
  * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed.
  */
 export function sendUnsent(
@@ -57,11 +57,12 @@ interface StoredUnsent {
 }
 
 /**
- * Saves chunks, the oldest first, as many as there is room for: their numbers must have no gap, since a beacon may
- * carry the same chunks under the same numbers.
+ * Saves chunks, the oldest first, as far as they fit: their numbers must have no gap, since a beacon may carry the same
+ * chunks under the same numbers.
  *
  * @param window - Session and window that they belong to.
- * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page begins without.
+ * @param mayLeave - Whether the policy that a chunk was recorded under is confirmed. The next page has to confirm it
+ *   again.
  * @returns Whether they were saved.
  */
 export function saveUnsent(

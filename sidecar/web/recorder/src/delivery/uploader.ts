@@ -17,14 +17,14 @@ import { Delivery } from "./delivery";
 export interface UploaderEvents {
   /** The server has answered `start`. No chunk has been sent yet; chunks removed from the queue now are never sent. */
   readonly onReady: (ready: RecordingReady) => void;
-  /** It is connected, or is no longer. */
+  /** The connection was established or lost. */
   readonly onChange: () => void;
   readonly onCommand: (command: RecorderCommand) => void;
-  /** Another page records this window, again and again. */
+  /** Another page keeps taking over this window. */
   readonly onContested: () => void;
-  /** It is over: the installation wants no more of this session, and will want none after a reload. */
+  /** Recording has ended for the session: the installation refuses its chunks, also after a reload. */
   readonly onStopped: () => void;
-  /** It is over for this page: something is wrong that no retry mends. */
+  /** Recording has ended for this page: no retry would help. */
   readonly onFailed: () => void;
   /** Called with the number of events dropped. */
   readonly onDropped: (events: number) => void;
@@ -48,7 +48,7 @@ const MINUTE_MS = 60_000;
 /** Number of diagnoses of a missing upgrade after which the recorder falls back to POST. */
 const NO_UPGRADES = 2;
 
-/** Uploads one window's chunks; `connect` begins. */
+/** Uploads one window's chunks, from `connect` on. */
 export class Uploader {
   readonly #parts: UploaderParts;
   readonly #backoff: Backoff;
@@ -98,7 +98,7 @@ export class Uploader {
     return this.#delivery.isFlowing;
   }
 
-  /** Whether it has ended for good: all is stored, or nothing more is wanted. */
+  /** Whether the upload has ended for good: all chunks are stored, or the installation refuses more. */
   get isOver(): boolean {
     return this.#isOver;
   }
@@ -107,7 +107,7 @@ export class Uploader {
     return this.isFlowing ? this.#transport?.kind : undefined;
   }
 
-  /** Connects, unless it is connected or on its way to be. */
+  /** Connects, unless it is connected or connecting. */
   connect(): void {
     if (this.#isOver || this.#transport !== undefined) {
       return;
@@ -129,14 +129,14 @@ export class Uploader {
     this.#delivery.pump();
   }
 
-  /** Says something else in `start`: the connection begins anew. */
+  /** Changes the fields of `start`, and reconnects to send them. */
   restart(fields: StartFields): void {
     this.#fields = fields;
     this.#drop();
     this.connect();
   }
 
-  /** Ends the window once everything is stored, and then itself. */
+  /** Ends the window, and then the upload, once all chunks are stored. */
   finish(): void {
     const { entries, lastSeq } = this.#parts.queue;
     if (entries.length === 0 && lastSeq === 0) {
@@ -149,7 +149,7 @@ export class Uploader {
     }
   }
 
-  /** Lets the connection go; `connect` makes another. */
+  /** Closes the connection; `connect` opens another. */
   suspend(): void {
     this.#attempt += 1;
     this.#cancelRetry();
@@ -183,7 +183,7 @@ export class Uploader {
     const events: TransportEvents = {
       onReady: boundary.wrap(this.#ready),
       onAck: boundary.wrap((throughSeq: number) => {
-        // Only an ack proves success: a server that sends `ready` and then fails must not be called twice per second.
+        // Only an ack proves success: a server that sends `ready` and then fails must not be retried twice per second.
         this.#backoff.reset();
         this.#delivery.acked(throughSeq);
         this.#parts.events.onChange();
@@ -202,7 +202,7 @@ export class Uploader {
       const TransportClass = this.#isHttp ? HttpTransport : WebSocketTransport;
       this.#transport = new TransportClass(endpoint, token, start, events, boundary);
     } catch {
-      // Some browsers throw where a policy forbids the connection; they report it as a violation as well.
+      // Some browsers throw where a Content-Security-Policy forbids the connection, and report a violation as well.
       this.#retryLater();
     }
   }
@@ -278,7 +278,7 @@ export class Uploader {
     }
   }
 
-  /** Finds out why a WebSocket did not come about. */
+  /** Finds out why a WebSocket could not be opened. */
   async #look(): Promise<void> {
     const { endpoint, tokens, notices } = this.#parts;
     const token = tokens.present;

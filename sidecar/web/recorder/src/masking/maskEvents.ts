@@ -80,7 +80,7 @@ export class EventMasker {
     const { rules } = this.#policy;
     for (const name of URL_ATTRIBUTES) {
       const value = attributes[name];
-      // A stylesheet's address is needed as it is.
+      // A stylesheet's address must stay unchanged.
       if (typeof value === "string" && tag !== "link") {
         attributes[name] = rules.url(value);
       }
@@ -100,7 +100,7 @@ export class EventMasker {
         attributes[name] = rules.text(value);
       }
     }
-    // The attribute that a page came with is not the property that rrweb masks, where the field was emptied since.
+    // rrweb masks the property; where the field was emptied since, the attribute of the page's source is still there.
     if (typeof attributes["value"] === "string" && attributes["value"] !== "" && attributes["value"] !== MASK) {
       const element = this.#find(id);
       if (element === null) {

@@ -6,7 +6,7 @@ import { MaskMethod, type PrivacyPolicy, type PrivacyRule } from "@contract/audi
 export const MASK = "***";
 
 interface Finder {
-  /** A quick look: without this, a text holds nothing of the kind. */
+  /** Cheap prefilter: a text without it has no match. */
   readonly hint: RegExp;
   readonly pattern: RegExp;
   readonly isReal?: (match: string) => boolean;
@@ -33,7 +33,7 @@ const FINDERS: Readonly<Record<string, Finder>> = {
   },
 };
 
-/** Maximum length of a text that custom patterns are applied to here: JavaScript's engine may backtrack. */
+/** Maximum length of a text that custom patterns are applied to in the page: JavaScript's engine may backtrack. */
 const MAX_CUSTOM_CHARS = 4096;
 
 /** Masks the matches of rules in texts. */
@@ -61,7 +61,7 @@ export class MaskingRules {
       }
       return [{ finder: { hint: /^/, pattern }, replacement, maxChars: MAX_CUSTOM_CHARS }];
     });
-    // Without a step nothing is found: (?!) matches nowhere.
+    // Without steps nothing is found: (?!) never matches.
     this.#hint = new RegExp(this.#steps.map(({ finder }) => finder.hint.source).join("|") || "(?!)");
     const query = policy.rules.find((rule) => rule.name === "url_query");
     this.#masksQuery = query !== undefined && replacementOf(query) !== undefined;
@@ -120,7 +120,7 @@ export class MaskingRules {
 /** Built-in rules that only the server applies: without their checks they would mask order numbers and dates, too. */
 const BUILT_IN_ELSEWHERE: ReadonlySet<string> = new Set(["us_ssn", "national_id", "phone", "ip_address", "url_query"]);
 
-/** A hash needs the installation's key, which no page has: such texts leave as they are, and are hashed by the server. */
+/** A hash needs the installation's key, which no page has: such texts are sent unchanged; the server hashes them. */
 function replacementOf(rule: PrivacyRule): string | undefined {
   if (rule.method === MaskMethod.MASK) {
     return MASK;
@@ -129,8 +129,8 @@ function replacementOf(rule: PrivacyRule): string | undefined {
 }
 
 /**
- * Returns an RE2 pattern as JavaScript has it; undefined where it has no such thing, or where its engine could need
- * exponential time (a repeated group with a repetition in it): then the server alone applies it.
+ * Returns an RE2 pattern as a JavaScript one; undefined where JavaScript has no equivalent, or where its engine could
+ * need exponential time (a repeated group with a repetition in it): then only the server applies it.
  */
 export function toJavaScript(re2: string): RegExp | undefined {
   if (re2 === "") {

@@ -1,4 +1,4 @@
-// The privacy policy in force, as rrweb's options, and as it is remembered from one page to the next.
+// The privacy policy in force as rrweb's options, and its copy in the browser's storage for later pages.
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { PrivacyPolicySchema, TextMode, type PrivacyPolicy } from "@contract/audit/v1/privacy_policy_pb";
 import type { recordOptions } from "rrweb";
@@ -8,9 +8,9 @@ import { MASK, MaskingRules } from "./maskingRules";
 
 const POLICY = "policy";
 
-/** Fields whose value is never of use: the server empties them, too (docs/privacy.md). */
+/** Fields with a value that is never needed: the server empties them, too (docs/privacy.md). */
 const BLOCKED_INPUT = /^(?:password|hidden|one-time-code|current-password|new-password|cc-.*)$/;
-/** Inputs whose value is a label, or nothing that a visitor wrote. */
+/** Inputs with a label as their value, or with a value that a visitor cannot write. */
 const LABELLED = new Set(["button", "submit", "reset", "image", "checkbox", "radio"]);
 
 type Masking = Pick<
@@ -40,7 +40,7 @@ export class AppliedPolicy {
     this.#inputTypes = new Set(policy.maskInputTypes);
   }
 
-  /** Names of headers whose values are never recorded. */
+  /** Names of headers with values that are never recorded. */
   get deniedHeaders(): readonly string[] {
     return this.#policy.deniedHeaders;
   }
@@ -55,7 +55,7 @@ export class AppliedPolicy {
       ...(blockSelector === "" ? {} : { blockSelector }),
       ...(ignoreSelector === "" ? {} : { ignoreSelector }),
       ...(this.#maskTextSelector === "" ? {} : { maskTextSelector: this.#maskTextSelector }),
-      // Every field goes through `input`, which knows the element and not only its type.
+      // Every field goes through `input`, which receives the element and not only its type.
       maskInputOptions: { ...EVERY_INPUT, select: this.#masksType("select") },
       maskInputFn: (text, element) => this.input(text, element),
       maskTextFn: (text, element) => (element !== null && !this.masksText(element) ? text : maskOf(text)),
@@ -70,11 +70,11 @@ export class AppliedPolicy {
     if (unmasked === null) {
       return masked !== null || textMode === TextMode.ALL;
     }
-    // Of two marks the nearer one counts; where they are on one element, the mask.
+    // The nearer of two marks counts; on the same element, the mask does.
     return masked !== null && (masked === unmasked || !masked.contains(unmasked));
   }
 
-  /** Returns a field's value as it may be recorded. */
+  /** Returns a field's value with the masking that the policy requires. */
   input(text: string, element: Element): string {
     const type = typeOf(element);
     if (text === "" || LABELLED.has(type)) {
@@ -106,7 +106,7 @@ const KNOWN_INPUTS = new Set([
   ...["color", "date", "datetime-local", "email", "month", "number", "range", "search", "tel", "text", "time"],
   ...["url", "week", "textarea", "select", "password"],
 ]);
-/** rrweb asks by tag or by type; `input` as a tag is all of them, those that it does not list as well. */
+/** rrweb asks by tag or by type; `input` as a tag covers all types, also those that rrweb does not list. */
 const EVERY_INPUT = { input: true, textarea: true };
 
 function typeOf(element: Element): string {
@@ -114,7 +114,7 @@ function typeOf(element: Element): string {
   if (tag !== "input") {
     return tag;
   }
-  // A field that was a password and shows it now is one still; rrweb marks it.
+  // A password field that was switched to plain text is still a password; rrweb marks it.
   if (element.hasAttribute("data-rr-is-password")) {
     return "password";
   }
@@ -125,7 +125,7 @@ function closest(element: Element, selector: string): Element | null {
   try {
     return element.closest(selector);
   } catch {
-    return element; // A selector that this browser cannot read masks rather than shows.
+    return element; // A selector that this browser cannot parse masks: it must not reveal anything.
   }
 }
 

@@ -1,12 +1,12 @@
 // Session and window of this page, across reloads and tabs.
 import type { KeyValueStore } from "../support/keyValueStore";
 
-/** A session as it is kept for all tabs of the origin. */
+/** A session as stored for all tabs of the origin. */
 export interface Session {
-  /** UUIDv7: the time in it is the session's start. */
+  /** UUIDv7 with the session's start as its time. */
   readonly id: string;
   readonly startMs: number;
-  /** When the visitor last did something in any tab. */
+  /** Time of the visitor's last action in any tab. */
   readonly activeMs: number;
   /** Whether it is in the sample: decided once, when the session begins. */
   readonly isSampled: boolean;
@@ -22,7 +22,7 @@ export interface SessionRules {
   readonly sampleRate: number;
 }
 
-/** Time, randomness and ids, so that tests choose them. */
+/** Sources of time, randomness and ids, which tests replace. */
 export interface ClockAndIds {
   readonly now: () => number;
   readonly random: () => number;
@@ -37,7 +37,7 @@ const TOUCH_MS = 5_000;
 
 interface KeptWindow {
   readonly id: string;
-  /** Whether a page holds it now. A tab that was duplicated finds its double's window held, and takes its own. */
+  /** Whether a page holds it now. A duplicated tab finds the original's window held, and takes a new one. */
   readonly isHeld: boolean;
 }
 
@@ -46,7 +46,7 @@ interface KeptWindow {
  *
  * @param shared - Store of all tabs.
  * @param tab - Store of this tab, kept across reloads.
- * @param isFrame - Whether this is a page in a page: frames of one tab share its storage, so they keep no window.
+ * @param isFrame - Whether this page is in a frame: frames of one tab share its storage, so they store no window.
  */
 export class SessionTracker {
   readonly #shared: KeyValueStore;
@@ -83,7 +83,7 @@ export class SessionTracker {
     return this.#windowId;
   }
 
-  /** Whether the visitor has been away for too long, or the session has lasted for too long. Other tabs count. */
+  /** Whether the visitor has been idle for too long in all tabs, or the session has reached its maximum duration. */
   isOver(): boolean {
     const kept = this.#kept();
     if (kept?.id === this.#session.id) {
@@ -92,7 +92,7 @@ export class SessionTracker {
     return this.#isOver(this.#session);
   }
 
-  /** Notes that the visitor does something now. */
+  /** Records user activity at the current time. */
   touch(): void {
     const nowMs = this.#clockAndIds.now();
     this.#session = { ...this.#session, activeMs: nowMs };
@@ -102,7 +102,7 @@ export class SessionTracker {
     this.#change({});
   }
 
-  /** Goes on with the session that another tab has begun meanwhile, or else begins one. */
+  /** Continues with the session that another tab has started meanwhile, or starts one. */
   renew(): Session {
     const kept = this.#kept();
     const other = kept !== undefined && kept.id !== this.#session.id && !this.#isOver(kept);
@@ -110,17 +110,17 @@ export class SessionTracker {
     return this.#session;
   }
 
-  /** Names the visitor. */
+  /** Sets the visitor's id. */
   identify(actorId: string): void {
     this.#change({ actorId });
   }
 
-  /** Remembers for the pages to come that this session is recorded no more. */
+  /** Marks this session as stopped, for later pages as well. */
   stop(): void {
     this.#change({ isStopped: true });
   }
 
-  /** Takes another window, as when another page turns out to record the present one. */
+  /** Takes another window, as when another page turns out to record the current one. */
   changeWindow(): void {
     this.#windowId = this.#clockAndIds.newWindowId();
     this.hold();
@@ -131,7 +131,7 @@ export class SessionTracker {
     this.#keepWindow(true);
   }
 
-  /** Leaves the window to the page that comes next in this tab. */
+  /** Releases the window to the next page of this tab. */
   release(): void {
     this.#keepWindow(false);
     this.#change({});
@@ -161,7 +161,7 @@ export class SessionTracker {
     return this.#session;
   }
 
-  /** Changes the session for all tabs, and takes over what they have changed; the one after it is not ours to touch. */
+  /** Changes the session for all tabs, and adopts their changes; a later session in the store stays unchanged. */
   #change(change: Partial<Session>): void {
     const kept = this.#kept();
     if (kept?.id !== this.#session.id) {

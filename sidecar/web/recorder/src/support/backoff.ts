@@ -1,4 +1,4 @@
-// Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), by docs/websocket.md.
+// Full jitter (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/); see docs/websocket.md.
 
 const FIRST_MS = 500;
 const LONGEST_MS = 20_000;
@@ -19,7 +19,7 @@ export class Backoff {
     return this.#random() * bound;
   }
 
-  /** Begins again at 0.5 s: it worked. */
+  /** Restarts at 0.5 s, after a success. */
   reset(): void {
     this.#tries = 0;
   }

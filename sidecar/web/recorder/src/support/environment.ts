@@ -1,4 +1,4 @@
-// The recorder's environment: features of the browser, the visitor's opt-out, the page around this one.
+// The recorder's environment: features of the browser, the visitor's opt-out, the embedding page.
 
 /** Returns the required features that this browser lacks. */
 export function missingFeatures(): string[] {
@@ -26,7 +26,7 @@ export function isFramed(): boolean {
   return window.parent !== window;
 }
 
-/** Whether a page around this one records this one, too: it is of the same origin, and has a recorder. */
+/** Whether an embedding page records this one, too: it has the same origin, and a recorder. */
 export function isRecordedFromOutside(): boolean {
   for (let frame: Window = window; frame.parent !== frame; frame = frame.parent) {
     try {
@@ -35,13 +35,13 @@ export function isRecordedFromOutside(): boolean {
         return true;
       }
     } catch {
-      return false; // Of another origin: what is in here cannot be seen from there.
+      return false; // Another origin: that page cannot see into this one.
     }
   }
   return false;
 }
 
-/** Calls `work` when the document has been read; now, if it has. */
+/** Calls `work` once the document has been parsed. */
 export function whenRead(work: () => void): void {
   if (document.readyState === "loading") {
     document.addEventListener("DOMContentLoaded", work, { once: true });
@@ -50,7 +50,7 @@ export function whenRead(work: () => void): void {
   }
 }
 
-/** Calls `work` when the page is shown: browsers prerender pages that may never be opened. */
+/** Calls `work` once the page is shown: browsers prerender pages that may never be opened. */
 export function whenShown(work: () => void): void {
   const { prerendering } = document as Document & { prerendering?: boolean };
   if (prerendering === true) {

@@ -41,7 +41,7 @@ export class ErrorBoundary {
 
   /** Reports an internal error of the recorder. */
   failed(error: unknown): void {
-    this.#notices.report("internal", `an error inside of the recorder; the page is not affected (${words(error)})`);
+    this.#notices.report("internal", `an error in the recorder; the page is not affected (${words(error)})`);
   }
 }
 

@@ -1,11 +1,11 @@
 // localStorage and sessionStorage where the page has them, else memory: cookies may be blocked, frames sandboxed.
 
-/** A few JSON values that outlive a page, or do not. */
+/** Store of a few JSON values, which may outlive the page. */
 export interface KeyValueStore {
   /** Whether values survive a reload. */
   readonly isKept: boolean;
   get(name: string): unknown;
-  /** Returns whether it was kept: there may be no room. */
+  /** Returns whether the value was stored: the quota may be exceeded. */
   set(name: string, value: unknown): boolean;
   remove(name: string): void;
 }
@@ -61,7 +61,7 @@ class BrowserStore implements KeyValueStore {
     try {
       this.#storage.removeItem(this.#prefix + name);
     } catch {
-      // A value that cannot be reached cannot be read either.
+      // A value that cannot be removed cannot be read either.
     }
   }
 }

@@ -10,7 +10,7 @@ export type RecorderState =
   | "recording"
   /** Recording; events wait until the installation can be reached again. */
   | "offline"
-  /** The visitor has done nothing for long; the next action begins a new session. */
+  /** The visitor has been idle for too long; the next action starts a new session. */
   | "idle"
   /** Not recorded: the visitor asks not to be tracked. */
   | "opted_out"
@@ -29,17 +29,17 @@ export interface Notice {
   readonly message: string;
 }
 
-/** A look at the recorder. */
+/** Snapshot of the recorder's state. */
 export interface RecorderStatus {
   readonly state: RecorderState;
   /** Id of the session; undefined where nothing is recorded. */
   readonly sessionId: string | undefined;
   readonly windowId: string | undefined;
-  /** How events travel at the moment; undefined: they do not. */
+  /** Transport in use; undefined: not connected. */
   readonly transport: "websocket" | "http" | undefined;
-  /** Events that are not stored yet: being gathered, waiting, or on their way. */
+  /** Number of events that are not stored yet: buffered, queued, or in flight. */
   readonly queuedEvents: number;
-  /** Bytes of those that are packed already. */
+  /** Size of the packed ones among them. */
   readonly queuedBytes: number;
   /** Number of events of this page that were dropped; the recording marks their places. */
   readonly droppedEvents: number;
@@ -58,7 +58,7 @@ export class Notices {
     return [...this.#notices.values()];
   }
 
-  /** Warns on the console, the first time that `code` comes up; keeps the latest words for `status()`. */
+  /** Warns on the console on the first report of `code`; keeps the latest message for `status()`. */
   report(code: string, message: string): void {
     const isNew = !this.#notices.has(code);
     if (isNew && this.#notices.size >= MAX_NOTICES) {
@@ -76,13 +76,13 @@ export class Notices {
   }
 }
 
-/** console.warn as the page's author has it: rrweb's console plugin would record our own words as the page's. */
+/** The page's original console.warn: rrweb's console plugin would record the recorder's messages as the page's. */
 function warn(text: string): void {
   try {
     // eslint-disable-next-line no-console
     const present = console.warn as typeof console.warn & { __rrweb_original__?: typeof console.warn };
     (present.__rrweb_original__ ?? present).call(console, text);
   } catch {
-    // A console that throws is the page's own business.
+    // A console that throws is the page's own problem.
   }
 }

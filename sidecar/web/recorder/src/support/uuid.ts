@@ -1,4 +1,4 @@
-// UUIDs (RFC 9562). crypto.randomUUID is not there on pages without TLS; getRandomValues is.
+// UUIDs (RFC 9562). crypto.randomUUID is missing on pages without TLS; getRandomValues is available.
 
 function format(bytes: Uint8Array, version: number): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | (version << 4);

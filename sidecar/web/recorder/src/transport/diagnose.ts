@@ -1,7 +1,7 @@
 // Diagnoses why the installation refuses this page.
 import { retryAfter } from "./http";
 
-/** Result of a request to the WebSocket's address by `fetch`: docs/websocket.md, "Who is refused, and how". */
+/** Result of a request to the WebSocket's address by `fetch`: docs/websocket.md lists the refusals. */
 export type Diagnosis =
   /** The upgrade would be accepted: a proxy strips it. */
   | { readonly kind: "no_upgrade" }
@@ -34,8 +34,8 @@ export async function diagnose(endpoint: string, token: string): Promise<Diagnos
 /** Connections that a page's Content-Security-Policy can forbid. */
 export type BlockedConnection = "websocket" | "http";
 
-/** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns a function that ends it. */
-export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedConnection) => void): () => void {
+/** Calls `onBlocked` when the page's policy forbids a connection to the installation; returns the unsubscriber. */
+export function watchSecurityPolicy(endpoint: string, onBlocked: (connection: BlockedConnection) => void): () => void {
   const { host } = new URL(endpoint);
   const listener = (event: SecurityPolicyViolationEvent): void => {
     if (event.effectiveDirective !== "connect-src" || event.disposition !== "enforce") {
@@ -47,7 +47,7 @@ export function watchSecurityPolicy(endpoint: string, onBlocked: (what: BlockedC
         onBlocked(url.protocol.startsWith("ws") ? "websocket" : "http");
       }
     } catch {
-      // "inline", "eval" and the like: nothing of ours.
+      // "inline", "eval" and the like: not a URL of the installation.
     }
   };
   document.addEventListener("securitypolicyviolation", listener);

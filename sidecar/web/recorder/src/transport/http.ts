@@ -1,13 +1,13 @@
-// RecordSession over POST /record: each request is a stream of its own, which begins with `start` and ends with acks.
+// RecordSession over POST /record: each request is a separate stream, which begins with `start` and ends with acks.
 import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Entry } from "../wire/entry";
 import { chunkMessage, delimited, endMessage, parseResponse, undelimited } from "../wire/messages";
 import { CloseCode, dispatch, type Transport, type TransportEvents } from "./transport";
 
-/** Part of a body (4 MiB + 64 KiB) for chunks, beside the token and `start`. One chunk is always sent. */
+/** Share of a body (4 MiB + 64 KiB) for chunks, besides the token and `start`. One chunk is always sent. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
-/** A request that takes longer is given up; the server gives up at the same time. */
+/** Timeout of a request; the server has the same. */
 const TIMEOUT_MS = 30_000;
 
 const CODES: Readonly<Record<number, number>> = {
@@ -21,7 +21,7 @@ const CODES: Readonly<Record<number, number>> = {
   503: CloseCode.UNAVAILABLE,
 };
 
-/** Requests, one at a time; the first has nothing in it but `start`. */
+/** Sends requests one at a time; the first has only `start`. */
 export class HttpTransport implements Transport {
   readonly kind = "http";
   readonly #url: string;
@@ -53,7 +53,7 @@ export class HttpTransport implements Transport {
 
   send(entry: Entry): void {
     this.#waiting.push(chunkMessage(entry));
-    // More chunks may come in the same turn; they share a request.
+    // More chunks may be added in the same turn; they share a request.
     queueMicrotask(() => {
       this.#go();
     });
@@ -106,7 +106,7 @@ export class HttpTransport implements Transport {
       clearTimeout(timer);
       this.#isBusy = false;
     }
-    // The answer is not from Afterimage: an immediate retry would never end.
+    // The response is not from Afterimage: immediate retries would never end.
     if (!this.#isReady) {
       this.#over(CloseCode.BROKEN, "no_ready");
     }
@@ -159,7 +159,7 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** Returns the body of a POST /record whose token comes as its first line. */
+/** Returns the body of a POST /record, with the token as its first line. */
 export function recordBody(token: string, start: Uint8Array, messages: readonly Uint8Array[]): Blob {
   return new Blob([`Bearer ${token}\n`, ...delimited([start, ...messages])], { type: "text/plain" });
 }

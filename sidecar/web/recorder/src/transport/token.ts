@@ -1,4 +1,4 @@
-// POST /token: the publishable key of the page becomes a short-lived token that can record and do nothing else.
+// POST /token: exchanges the page's publishable key for a short-lived token that only permits recording.
 import { retryAfter } from "./http";
 
 /** A request for a token failed. */
@@ -18,7 +18,7 @@ export class Refusal extends Error {
 const MARGIN_MS = 15_000;
 const TIMEOUT_MS = 15_000;
 
-/** Gets tokens, and keeps the present one. */
+/** Gets tokens, and keeps the current one. */
 export class TokenSource {
   readonly #endpoint: string;
   readonly #key: string;
@@ -32,7 +32,7 @@ export class TokenSource {
     this.#now = now;
   }
 
-  /** The token, if there is one that holds. */
+  /** The token, if there is a valid one. */
   get present(): string | undefined {
     return this.#now() < this.#endsMs - MARGIN_MS ? this.#token : undefined;
   }
@@ -52,10 +52,10 @@ export class TokenSource {
     if (!response.ok) {
       throw await this.#refusal(response);
     }
-    // A network that wants its visitors to sign in answers everything, with a page of its own.
+    // A captive portal answers every request with its sign-in page.
     const answer = (await response.json().catch(() => null)) as { token?: unknown; expiresInSeconds?: unknown } | null;
     if (typeof answer?.token !== "string") {
-      throw new Refusal(`${this.#endpoint} answers like no Afterimage does`, false);
+      throw new Refusal(`${this.#endpoint} does not respond like an Afterimage installation`, false);
     }
     this.#token = answer.token;
     this.#endsMs = this.#now() + Number(answer.expiresInSeconds) * 1000;
@@ -77,7 +77,7 @@ export class TokenSource {
     } catch {
       // A browser does not report which of these it was.
       throw new Refusal(
-        `${this.#endpoint} cannot be reached, or does not let pages of ${location.origin} ask: is it running, ` +
+        `${this.#endpoint} cannot be reached, or refuses pages of ${location.origin}: is it running, ` +
           `and is this origin among the "origins" of the project?`,
         false,
       );
@@ -100,6 +100,6 @@ export class TokenSource {
     if (response.status === 429 || response.status >= 500) {
       return new Refusal(`${this.#endpoint} is busy (${response.status})`, false, retryAfter(response));
     }
-    return new Refusal(`${this.#endpoint} gives no token: ${response.status} ${text.slice(0, 200)}`, true);
+    return new Refusal(`${this.#endpoint} issues no token: ${response.status} ${text.slice(0, 200)}`, true);
   }
 }

@@ -21,9 +21,9 @@ export interface Closing {
   readonly code: number;
   /** A machine-readable word. */
   readonly word: string;
-  /** Whether the connection came about at all. */
+  /** Whether the connection was established. */
   readonly wasOpen: boolean;
-  /** Whether `ready` had come. */
+  /** Whether `ready` was received. */
   readonly wasReady: boolean;
   /** Delay before the next attempt, as requested by the installation. */
   readonly retryAfterMs?: number;
@@ -43,7 +43,7 @@ export interface Transport {
   readonly kind: "websocket" | "http";
   /** Sends a chunk that has its seq. */
   send(entry: Entry): void;
-  /** Ends the window; the server closes when everything is stored. */
+  /** Ends the window; the server closes when all chunks are stored. */
   end(lastSeq: number): void;
   /** Closes. `onClosed` is not called. */
   close(): void;

@@ -1,13 +1,13 @@
-// RecordSession over a WebSocket: a binary frame is a message.
+// RecordSession over a WebSocket: one message per binary frame.
 import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Entry } from "../wire/entry";
 import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
 import { CloseCode, type Closing, dispatch, type Transport, type TransportEvents } from "./transport";
 
-/** A connection attempt that hangs (a proxy that swallows the upgrade) is given up after this. */
+/** Timeout of a connection attempt: some proxies swallow the upgrade. */
 const OPEN_TIMEOUT_MS = 15_000;
 
-/** A socket, which begins to connect at once. */
+/** A WebSocket that connects at construction. */
 export class WebSocketTransport implements Transport {
   readonly kind = "websocket";
   readonly #socket: WebSocket;
@@ -18,7 +18,7 @@ export class WebSocketTransport implements Transport {
   #isOver = false;
 
   /**
-   * @param endpoint - The installation, ending with a slash.
+   * @param endpoint - URL of the installation, ending with a slash.
    * @param start - The message `start`.
    */
   constructor(

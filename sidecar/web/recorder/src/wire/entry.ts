@@ -1,8 +1,8 @@
 // A chunk as the recorder holds it until the server acknowledges it, and a record of events that were dropped.
 
-/** A chunk that is not acknowledged yet. */
+/** A chunk without an acknowledgement. */
 export interface Entry {
-  /** Its number, given when it is sent for the first time; 0: not yet. */
+  /** Its number, assigned when it is first sent; 0: not assigned yet. */
   seq: number;
   readonly payload: Uint8Array<ArrayBuffer>;
   readonly isGzip: boolean;
@@ -10,24 +10,24 @@ export interface Entry {
   readonly events: number;
   readonly firstMs: number;
   readonly lastMs: number;
-  /** Whether a replay can begin with it. */
+  /** Whether a replay can start with it. */
   readonly hasSnapshot: boolean;
-  /** Version of the privacy policy that it was recorded under; CONFIRMED: it may leave in any case. */
+  /** Version of the privacy policy that it was recorded under; CONFIRMED: it may be sent in any case. */
   readonly policy: string;
   /** Set where the chunk stands for dropped events. */
   readonly loss?: Loss | undefined;
 }
 
-/** Instead of a policy's version: a server has confirmed it already, or there is nothing of the page in it. */
+/** Instead of a policy's version: a server has confirmed it already, or the chunk has no content of the page. */
 export const CONFIRMED = "";
 
 /** Why events are missing. */
 export type LossReason =
   /** The queue was full because the installation could not be reached. */
   | "queue_full"
-  /** The page was left before it could be sent. */
+  /** The page was unloaded before it could be sent. */
   | "page_left"
-  /** One event is larger than the installation takes. */
+  /** A single event exceeds the installation's limit. */
   | "too_large"
   /** The installation refused it. */
   | "rejected"
@@ -38,7 +38,7 @@ export type LossReason =
   /** It could not be written as JSON. */
   | "unreadable";
 
-/** How much is missing, and when it happened. */
+/** Amount of missing data, and its time range. */
 export interface Loss {
   readonly reason: LossReason;
   readonly events: number;

@@ -1,4 +1,4 @@
-// The recorder's messages as bytes: protos/afterimage/audit/v1/audit_service.proto, RecordSession.
+// Serialization of the recorder's messages: protos/afterimage/audit/v1/audit_service.proto, RecordSession.
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs, type Duration } from "@bufbuild/protobuf/wkt";
 import {
@@ -87,7 +87,7 @@ export function delimited(messages: readonly Uint8Array[]): Uint8Array<ArrayBuff
   return messages.flatMap((message) => [varint(message.length), new Uint8Array(message)]);
 }
 
-/** Returns the messages of a body of that form; throws where it is cut off. */
+/** Returns the messages of a body in that format; throws if it is truncated. */
 export function undelimited(body: Uint8Array): Uint8Array[] {
   const messages: Uint8Array[] = [];
   let at = 0;
@@ -96,7 +96,7 @@ export function undelimited(body: Uint8Array): Uint8Array[] {
     for (let scale = 1; ; scale *= 128) {
       const byte = body[at];
       if (byte === undefined) {
-        throw new Error("the answer is cut off");
+        throw new Error("the response is truncated");
       }
       at += 1;
       length += (byte & 0x7f) * scale;
@@ -105,7 +105,7 @@ export function undelimited(body: Uint8Array): Uint8Array[] {
       }
     }
     if (at + length > body.length) {
-      throw new Error("the answer is cut off");
+      throw new Error("the response is truncated");
     }
     messages.push(body.subarray(at, at + length));
     at += length;
@@ -139,7 +139,7 @@ export const DEFAULT_LIMITS: Limits = {
   flushIntervalMs: 2000,
 };
 
-/** Returns the limits in `ready`; limits that it lacks have the contract's defaults. */
+/** Returns the limits in `ready`; missing limits have the contract's defaults. */
 export function limitsOf(ready: RecordingReady): Limits {
   const told = ready.limits;
   if (told === undefined) {
@@ -158,7 +158,7 @@ export function durationMs(duration: Duration): number {
   return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
 }
 
-/** Returns by how much the server's clock is ahead of this device's, in milliseconds. */
+/** Returns the milliseconds by which the server's clock is ahead of this device's. */
 export function skewMs(ready: RecordingReady, nowMs: number): number {
   return ready.serverTime === undefined ? 0 : Math.round(timestampMs(ready.serverTime) - nowMs);
 }

@@ -28,7 +28,7 @@ function unpacked(entries: readonly Entry[]): unknown[] {
 
 const events = (made: Batch): unknown[] => made.texts.map((text) => JSON.parse(text) as unknown);
 
-test("a batch is one chunk, packed", async () => {
+test("a batch becomes one packed chunk", async () => {
   const made = batch(500, 500);
   const entries = await pack(made, "p", WIDE);
   expect(entries).toHaveLength(1);
@@ -36,14 +36,14 @@ test("a batch is one chunk, packed", async () => {
   expect(unpacked(entries)).toEqual(events(made));
 });
 
-test("without waiting it is one chunk, not packed", () => {
+test("plainEntry returns one chunk, not packed", () => {
   const made = batch(500, 500);
   expect(unpacked([plainEntry(made, "p")])).toEqual(events(made));
 });
 
-test("where the browser cannot pack, it goes as it is", async () => {
+test("without CompressionStream, a batch stays uncompressed", async () => {
   const present = globalThis.CompressionStream;
-  // @ts-expect-error a browser that has none
+  // @ts-expect-error a browser without CompressionStream
   delete globalThis.CompressionStream;
   try {
     const made = batch(100);
@@ -58,7 +58,7 @@ test("where the browser cannot pack, it goes as it is", async () => {
 test.each([
   ["packed", { maxChunkBytes: 3000, maxInflatedBytes: 64_000_000 }],
   ["unpacked", { maxChunkBytes: 4_000_000, maxInflatedBytes: 3000 }],
-])("a batch over the limit for what is %s is split, and whole", async (_, limits) => {
+])("a batch over the limit for %s bytes is split without loss", async (_, limits) => {
   const made = batch(1000, 1000, 1000, 1000, 1000);
   const entries = await pack(made, "p", limits);
   expect(entries.length).toBeGreaterThan(1);
@@ -69,7 +69,7 @@ test.each([
   expect(entries.map((entry) => entry.hasSnapshot)).toEqual([true, ...entries.slice(1).map(() => false)]);
 });
 
-test("an event that is too large by itself is told of in its place", async () => {
+test("an event above the limits is replaced by a report", async () => {
   const made = batch(100, 5000, 100);
   const entries = await pack(made, "p", { maxChunkBytes: 1500, maxInflatedBytes: 64_000_000 });
   const found = unpacked(entries) as { type: EventType; timestamp: number; data: { payload: { reason: string } } }[];
@@ -78,7 +78,7 @@ test("an event that is too large by itself is told of in its place", async () =>
   expect(found[1]?.data.payload.reason).toBe("too_large");
 });
 
-test("a batch that is more than the whole queue is cut into parts, small ones and in order", async () => {
+test("a batch larger than the whole queue is cut into small parts, in order", async () => {
   const made = { ...batch(...Array<number>(16).fill(1000)), hasSnapshot: false };
   const texts = made.texts.map((text) => text.replace('"type":2', '"type":3'));
   const entries = await pack({ ...made, texts }, "p", WIDE, 6000);
@@ -91,7 +91,7 @@ test("a batch that is more than the whole queue is cut into parts, small ones an
   expect(await pack({ ...made, texts }, "p", WIDE, 60_000)).toHaveLength(1);
 });
 
-test("one event that is more than the queue is a part of its own, and whole: it may leave at once", async () => {
+test("one event larger than the queue becomes a separate, complete part: it may be sent at once", async () => {
   const made = batch(100, 5000, 100);
   const entries = await pack(made, "p", WIDE, 2000);
   expect(entries.map((entry) => [entry.events, entry.loss])).toEqual([
@@ -102,7 +102,7 @@ test("one event that is more than the queue is a part of its own, and whole: it 
   expect(unpacked(entries)).toEqual(events(made));
 });
 
-test("a snapshot that is more than the queue stays with its Meta, apart from what follows", async () => {
+test("a snapshot larger than the queue stays with its Meta, apart from later events", async () => {
   const { texts } = batch(5000, 20, 20, 20);
   const meta = JSON.stringify({ type: EventType.Meta, timestamp: 999, data: {} });
   const made = { texts: [meta, ...texts], firstMs: 999, lastMs: 1003, hasSnapshot: true };
@@ -114,7 +114,7 @@ test("a snapshot that is more than the queue stays with its Meta, apart from wha
   expect(unpacked(entries)).toEqual(events(made));
 });
 
-test("a chunk that was refused is split, packed or not", async () => {
+test("a refused chunk is split, packed or not", async () => {
   const made = batch(200, 200, 200);
   const text = `[${made.texts.join(",")}]`;
   const sent = { events: 3, firstMs: 1000, lastMs: 1002, hasSnapshot: true };

@@ -50,7 +50,7 @@ test("a batch is cut after the interval, in the order of events", () => {
   expect(batches[0]?.texts.map((text) => (JSON.parse(text) as eventWithTime).timestamp)).toEqual([10, 30]);
 });
 
-test("nothing gathered is no batch", () => {
+test("without events there is no batch", () => {
   buffer().flush();
   vi.advanceTimersByTime(10_000);
   expect(batches).toEqual([]);
@@ -67,7 +67,7 @@ test("a batch is cut by size before its time", () => {
   expect(batches.map((batch) => batch.texts.length)).toEqual([3, 1]);
 });
 
-test("a snapshot begins a batch: that is where a replay can begin", () => {
+test("a snapshot starts a batch: a replay can start there", () => {
   const gathering = buffer();
   gathering.add(scroll(10));
   gathering.add(meta);
@@ -93,7 +93,7 @@ test("a snapshot is known from the moment it is added until its batch is cut", (
   expect(gathering.hasSnapshot).toBe(false);
 });
 
-test("while nothing leaves, time cuts no batches: a long outage makes few", () => {
+test("while nothing is sent, time cuts no batches: a long outage produces few", () => {
   isFlowing = false;
   const gathering = buffer();
   for (let time = 0; time < 60; time += 1) {
@@ -106,7 +106,7 @@ test("while nothing leaves, time cuts no batches: a long outage makes few", () =
   expect(batches.map((batch) => batch.texts.length)).toEqual([60]);
 });
 
-test("a shorter interval holds from now on", () => {
+test("a shorter interval applies at once", () => {
   const gathering = buffer();
   gathering.add(scroll(1));
   vi.advanceTimersByTime(1000);
@@ -115,7 +115,7 @@ test("a shorter interval holds from now on", () => {
   expect(batches).toHaveLength(1);
 });
 
-test("an event that is no JSON is passed over, and told", () => {
+test("an event that is not JSON is skipped and reported", () => {
   const gathering = buffer();
   gathering.add(scroll(1));
   gathering.add({ type: EventType.Custom, timestamp: 2, data: { tag: "t", payload: 1n } } as unknown as eventWithTime);

@@ -23,14 +23,14 @@ function takeAll(queue: SendQueue, window = ROOM): number[] {
 }
 
 describe("numbers", () => {
-  test("are given when a chunk is taken, from what the server wants next", () => {
+  test("are assigned when a chunk is taken, from the server's next seq on", () => {
     const queue = filled(3);
     queue.resume(7);
     expect(takeAll(queue)).toEqual([7, 8, 9]);
     expect(queue.lastSeq).toBe(9);
   });
 
-  test("after a break: what the server has is gone, the rest has the same numbers again", () => {
+  test("after a break: stored chunks are removed, the rest keeps its numbers", () => {
     const queue = filled(4);
     queue.resume(1);
     expect(takeAll(queue)).toEqual([1, 2, 3, 4]);
@@ -42,7 +42,7 @@ describe("numbers", () => {
     expect(takeAll(queue)).toEqual([3, 4, 5]);
   });
 
-  test("a server that wants more than is here has stored what a beacon brought", () => {
+  test("a server that expects a higher seq has stored the chunks of a beacon", () => {
     const queue = filled(2);
     queue.numberAll();
     queue.push(chunk(5));
@@ -51,7 +51,7 @@ describe("numbers", () => {
     expect(takeAll(queue)).toEqual([3]);
   });
 
-  test("a server that lost everything gets everything that is still here", () => {
+  test("a server that lost everything gets all chunks that are still queued", () => {
     const queue = filled(3);
     queue.resume(5);
     takeAll(queue);
@@ -62,8 +62,8 @@ describe("numbers", () => {
   });
 });
 
-describe("what is on its way", () => {
-  test("is bounded in bytes, but one chunk always goes", () => {
+describe("chunks in flight", () => {
+  test("are bounded in bytes, but one chunk is always sent", () => {
     const queue = filled(4, 100);
     queue.resume(1);
     expect(takeAll(queue, 250)).toEqual([1, 2]);
@@ -73,7 +73,7 @@ describe("what is on its way", () => {
     expect(takeAll(queue, 1)).toEqual([4]);
   });
 
-  test("is bounded in number, below what the sidecar takes in a second", () => {
+  test("are bounded in number, below the sidecar's limit per second", () => {
     const queue = filled(200);
     queue.resume(1);
     const first = takeAll(queue).length;
@@ -92,7 +92,7 @@ describe("what is on its way", () => {
 });
 
 describe("rejected", () => {
-  test("one is replaced by its parts, and what follows is numbered after them", () => {
+  test("a chunk is replaced by its parts, and later ones are numbered after them", () => {
     const queue = filled(3);
     queue.resume(1);
     takeAll(queue);
@@ -106,7 +106,7 @@ describe("rejected", () => {
 });
 
 describe("restored", () => {
-  test("chunks of the page before come first, under their old numbers", () => {
+  test("chunks of the previous page come first, under their old numbers", () => {
     const queue = filled(1);
     queue.restore([chunk(-2, 10, { seq: 4 }), chunk(-1, 10, { seq: 5 })]);
     queue.resume(4);
@@ -114,7 +114,7 @@ describe("restored", () => {
     expect(takeAll(queue)).toEqual([4, 5, 6]);
   });
 
-  test("those that the beacon brought meanwhile are not sent again", () => {
+  test("chunks that a beacon delivered meanwhile are not sent again", () => {
     const queue = filled(1);
     queue.restore([chunk(-2, 10, { seq: 4 }), chunk(-1, 10, { seq: 5 })]);
     queue.resume(6);
@@ -123,7 +123,7 @@ describe("restored", () => {
 });
 
 describe("policies", () => {
-  test("what was recorded under a policy that does not hold is taken out", () => {
+  test("chunks recorded under an outdated policy are removed", () => {
     const queue = new SendQueue(ROOM);
     queue.push(chunk(1, 10, { policy: "old" }), chunk(2, 10, { policy: "good" }));
     expect(queue.discard(({ policy }) => policy === "good").map((entry) => entry.firstMs)).toEqual([1000]);
@@ -135,7 +135,7 @@ describe("policies", () => {
 describe("full", () => {
   const snapshot = (seconds: number): Entry => chunk(seconds, 100, { hasSnapshot: true });
 
-  test("the oldest goes, up to the next snapshot, and an event says how much", () => {
+  test("the oldest are dropped, up to the next snapshot, and an event reports the loss", () => {
     const queue = new SendQueue(700);
     queue.push(snapshot(0), chunk(1, 250), chunk(2, 250), snapshot(3), chunk(4, 250));
     expect(queue.shrink()).toEqual({ dropped: 6, needsSnapshot: false });
@@ -152,7 +152,7 @@ describe("full", () => {
     expect(queue.bytes).toBe(350 + note.payload.length);
   });
 
-  test("a second hole beside the first is told in the same event", () => {
+  test("a second gap next to the first is reported in the same event", () => {
     const queue = new SendQueue(2000);
     queue.push(snapshot(0), chunk(1, 1500), snapshot(2), chunk(3, 1500), snapshot(4));
     expect(queue.shrink().dropped).toBe(4);
@@ -161,7 +161,7 @@ describe("full", () => {
     expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([8, undefined, undefined, undefined]);
   });
 
-  test("without a later snapshot one is asked for, and nothing goes yet", () => {
+  test("without a later snapshot one is requested, and nothing is dropped yet", () => {
     const queue = new SendQueue(340);
     queue.push(snapshot(0), chunk(1, 250));
     expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: true });
@@ -169,7 +169,7 @@ describe("full", () => {
     expect(queue.shrink()).toEqual({ dropped: 4, needsSnapshot: false });
   });
 
-  test("a snapshot does not push out the newest events: what follows it does", () => {
+  test("a snapshot does not displace the newest events: events after it do", () => {
     const queue = new SendQueue(340);
     queue.push(snapshot(0), chunk(1, 250), snapshot(2));
     expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: false });
@@ -179,13 +179,13 @@ describe("full", () => {
     expect(queue.entries.slice(1).map((entry) => entry.firstMs)).toEqual([2000, 3000]);
   });
 
-  test("a snapshot with events behind it in its chunk is newer than what is before", () => {
+  test("a chunk with a snapshot and later events is newer than the chunks before it", () => {
     const queue = new SendQueue(300);
     queue.push(snapshot(0), chunk(1, 250), chunk(2, 100, { hasSnapshot: true, events: 3 }));
     expect(queue.shrink().dropped).toBe(4);
   });
 
-  test("of a newest batch that alone is more than the bound, the oldest parts go and the latest stay", () => {
+  test("of a newest batch above the bound, the oldest parts are dropped and the latest stay", () => {
     const queue = new SendQueue(1000);
     const parts = [2, 3, 4, 5, 6, 7].map((seconds) => chunk(seconds, 250));
     queue.push(snapshot(0), chunk(1, 100), ...parts);
@@ -196,7 +196,7 @@ describe("full", () => {
     expect(queue.bytes).toBeLessThanOrEqual(1000);
   });
 
-  test("what is left of such a batch goes when there is something newer behind a snapshot", () => {
+  test("the rest of such a batch is dropped once there are newer events after a snapshot", () => {
     const queue = new SendQueue(1000);
     const parts = [2, 3, 4, 5, 6].map((seconds) => chunk(seconds, 250));
     queue.push(...parts);
@@ -215,7 +215,7 @@ describe("full", () => {
     expect(queue.entries.at(-1)).toBe(parts[1]);
   });
 
-  test("parts that were sent stay as they are", () => {
+  test("sent parts stay unchanged", () => {
     const queue = new SendQueue(400);
     const parts = [1, 2, 3].map((seconds) => chunk(seconds, 250));
     queue.push(...parts);
@@ -225,7 +225,7 @@ describe("full", () => {
     expect(queue.bytes).toBe(750);
   });
 
-  test("one event that is more than the bound is given up, counted and told; what came before it stays", () => {
+  test("one event above the bound is dropped, counted and reported; earlier events stay", () => {
     const queue = new SendQueue(1000);
     const large = chunk(2, 1001, { events: 1 });
     queue.push(snapshot(0), chunk(1, 100), large);
@@ -240,7 +240,7 @@ describe("full", () => {
     });
   });
 
-  test("events after one that is more than the bound stay, too", () => {
+  test("events after one above the bound stay, too", () => {
     const queue = new SendQueue(1000);
     const parts = [chunk(1, 100), chunk(2, 5000, { events: 1 }), chunk(3, 100)];
     queue.push(...parts);
@@ -248,7 +248,7 @@ describe("full", () => {
     expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([undefined, 1, undefined]);
   });
 
-  test("a loss that is given up with what is around it is still counted in its announcement", () => {
+  test("a loss that is dropped with its neighbours is still counted in the report", () => {
     const queue = new SendQueue(1000);
     const large = chunk(2, 5000, { events: 1 });
     queue.push(snapshot(0), chunk(1, 400), large);
@@ -259,14 +259,14 @@ describe("full", () => {
     expect(at(queue.entries, 0).loss).toMatchObject({ fromMs: 0, toMs: 2900 });
   });
 
-  test("a snapshot that is larger than the queue stays: without it nothing can be shown", () => {
+  test("a snapshot larger than the queue stays: without it nothing can be shown", () => {
     const queue = new SendQueue(50);
     queue.push(snapshot(0));
     expect(queue.shrink()).toEqual({ dropped: 0, needsSnapshot: false });
     expect(queue.entries).toHaveLength(1);
   });
 
-  test("what was sent stays as it is: the server may have it already", () => {
+  test("sent chunks stay unchanged: the server may already have them", () => {
     const queue = new SendQueue(300);
     queue.push(snapshot(0), chunk(1, 250));
     queue.resume(1);

@@ -14,7 +14,7 @@ function windowOf(maxBytes: number): WindowUpload {
   return { queue: new SendQueue(maxBytes), uploader: uploader as Uploader };
 }
 
-/** Returns events that hardly get smaller by packing, one for each size. */
+/** Returns events that hardly compress, one per size. */
 function batch(sizes: readonly number[], type: EventType = EventType.IncrementalSnapshot): Batch {
   const texts = sizes.map((size, index) => {
     const noise = Array.from({ length: size }, () => Math.floor(Math.random() * 36).toString(36)).join("");
@@ -24,7 +24,7 @@ function batch(sizes: readonly number[], type: EventType = EventType.Incremental
   return { texts, firstMs: 1000, lastMs: 999 + sizes.length, hasSnapshot };
 }
 
-/** Returns a Packing that adds what it packs to the backlog and keeps that below its bound, as the recorder does. */
+/** Returns a PackQueue that adds packed chunks to the send queue and keeps it below its bound, as the recorder does. */
 function packQueue(dropped: number[] = []): PackQueue {
   return new PackQueue(new ErrorBoundary(new Notices()), (entries: readonly Entry[], { queue }) => {
     queue.push(...entries);
@@ -32,7 +32,7 @@ function packQueue(dropped: number[] = []): PackQueue {
   });
 }
 
-test("of a batch that is more than the queue, the latest events stay and the rest is counted", async () => {
+test("of a batch larger than the queue, the latest events stay and the rest is counted", async () => {
   const window = windowOf(10_000);
   const dropped: number[] = [];
   const work = packQueue(dropped);
@@ -48,7 +48,7 @@ test("of a batch that is more than the queue, the latest events stay and the res
   expect(dropped).toEqual([40 - keptEvents]);
 });
 
-test("of a batch that ends with one event larger than the queue, only that one is given up", async () => {
+test("of a batch that ends with one event larger than the queue, only that one is dropped", async () => {
   const window = windowOf(10_000);
   const dropped: number[] = [];
   const work = packQueue(dropped);

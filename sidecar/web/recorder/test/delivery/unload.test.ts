@@ -4,14 +4,14 @@ import { MemoryStore } from "../../src/support/keyValueStore";
 import { CONFIRMED } from "../../src/wire/entry";
 import { chunk } from "../chunks";
 
-/** What goes through JSON, as in sessionStorage. */
+/** A store with a JSON round trip, as in sessionStorage. */
 class JsonShelf extends MemoryStore {
   override set(name: string, value: unknown): boolean {
     return super.set(name, JSON.parse(JSON.stringify(value)));
   }
 }
 
-test("the next page of the window finds what was left, once", () => {
+test("the next page of the window finds the saved chunks, once", () => {
   const store = new JsonShelf();
   const entries = [chunk(1, 300, { seq: 4, payload: Uint8Array.from({ length: 300 }, (_, n) => n % 256) }), chunk(2)];
   expect(saveUnsent(store, "s/w", entries, () => false)).toBe(true);
@@ -26,7 +26,7 @@ test("another window or session finds nothing", () => {
   expect(takeUnsent(store, "s/other")).toBeUndefined();
 });
 
-test("what does not fit is the newest, and is told", () => {
+test("the newest chunks do not fit, and are reported", () => {
   const store = new JsonShelf();
   const entries = [chunk(1, 500_000), chunk(2, 500_000), chunk(3, 500_000), chunk(4, 10)];
   saveUnsent(store, "s/w", entries, () => true);
@@ -35,7 +35,7 @@ test("what does not fit is the newest, and is told", () => {
   expect(left?.loss).toEqual({ reason: "page_left", events: 4, bytes: 500_010, fromMs: 3000, toMs: 4900 });
 });
 
-test("a storage that is full is told", () => {
+test("a full storage is reported", () => {
   class Full extends JsonShelf {
     override set(): boolean {
       return false;
@@ -44,13 +44,13 @@ test("a storage that is full is told", () => {
   expect(saveUnsent(new Full(), "s/w", [chunk(1)], () => true)).toBe(false);
 });
 
-test("what somebody else has put there is nothing", () => {
+test("values of other programs are ignored", () => {
   const store = new JsonShelf();
   store.set("left", { window: "s/w", entries: [{ payload: "%" }] });
   expect(takeUnsent(store, "s/w")).toBeUndefined();
 });
 
-test("what a server has confirmed may leave the next page too, what not must wait for that page's answer", () => {
+test("chunks under a confirmed policy may leave the next page too, others must wait for that page's response", () => {
   const store = new JsonShelf();
   const entries = [chunk(1, 10, { policy: "confirmed" }), chunk(2, 10, { policy: "remembered" })];
   saveUnsent(store, "s/w", entries, ({ policy }) => policy === "confirmed");

@@ -1,4 +1,4 @@
-// What only a server that misbehaves shows. The rest is shown in a browser: tests/browser/test_recorder_*.py.
+// Cases that need a misbehaving server. The rest is tested in a browser: tests/browser/test_recorder_*.py.
 import { create, fromBinary, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   RecordSessionRequestSchema,
@@ -68,7 +68,7 @@ class FakeSocket {
     this.onclose?.({ code, reason });
   }
 
-  /** Seqs of the chunks that came. */
+  /** Seqs of the received chunks. */
   get seqs(): number[] {
     return this.sent.flatMap(({ message }) => (message.case === "chunk" ? [Number(message.value.seq)] : []));
   }
@@ -173,7 +173,7 @@ test("the token is a subprotocol, start comes first, chunks once the server is r
   expect(queue.entries).toEqual([]);
 });
 
-test("a chunk that is too large is split; what was sent behind it is sent again, once", async () => {
+test("a chunk that is too large is split; later chunks in flight are sent again, once", async () => {
   vi.useRealTimers();
   uploader.push(packed(1, 4), packed(2, 1), packed(3, 1));
   uploader.connect();
@@ -192,7 +192,7 @@ test("a chunk that is too large is split; what was sent behind it is sent again,
   expect(queue.entries).toEqual([]);
 });
 
-test("a gap is filled from the seq that is expected", async () => {
+test("a gap is filled from the expected seq on", async () => {
   uploader.push(packed(1, 1), packed(2, 1), packed(3, 1));
   const socket = await connected();
   socket.reject(2, 1, RejectReason.GAP);
@@ -200,7 +200,7 @@ test("a gap is filled from the seq that is expected", async () => {
   expect(socket.seqs).toEqual([1, 2, 3, 1, 2, 3]);
 });
 
-test("a chunk that is refused is replaced by what says so", async () => {
+test("a refused chunk is replaced by a report of it", async () => {
   uploader.push(packed(1, 7), packed(2, 1));
   const socket = await connected();
   socket.reject(1, 1, RejectReason.INVALID_PAYLOAD);
@@ -210,7 +210,7 @@ test("a chunk that is refused is replaced by what says so", async () => {
   expect(told).toContain("dropped 7");
 });
 
-test("when even that is refused, it ends, in words", async () => {
+test("when even that is refused, the upload ends with a notice", async () => {
   uploader.push(packed(1, 7));
   const socket = await connected();
   socket.reject(1, 1, RejectReason.INVALID_TIME);
@@ -219,7 +219,7 @@ test("when even that is refused, it ends, in words", async () => {
   expect(notices.all.at(-1)?.message).toContain("clock");
 });
 
-test("an expired token is replaced at once, and nothing is sent twice that was acknowledged", async () => {
+test("an expired token is replaced at once, and acknowledged chunks are not sent again", async () => {
   uploader.push(packed(1, 1), packed(2, 1));
   const socket = await connected();
   socket.answer({ case: "ack", value: { throughSeq: 1n } });
@@ -231,7 +231,7 @@ test("an expired token is replaced at once, and nothing is sent twice that was a
 });
 
 test.each([CloseCode.GOING_AWAY, CloseCode.RATE_LIMITED, CloseCode.INTERNAL, CloseCode.UNAVAILABLE])(
-  "%d: it connects again, later each time that nothing was stored",
+  "%d: it reconnects, with a longer delay each time that nothing was stored",
   async (code) => {
     let socket = await connected();
     for (const waitMs of [250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000]) {
@@ -264,7 +264,7 @@ test.each([
   expect(notices.all.some(({ code }) => code === "refused")).toBe(what === "failed");
 });
 
-test("a window that is taken over once is taken back; again and again, it is given up", async () => {
+test("a window that is taken over once is taken back; repeatedly, it is abandoned", async () => {
   let socket = await connected();
   for (let times = 0; times < 3; times += 1) {
     socket.drop(CloseCode.SUPERSEDED, "superseded");
@@ -292,7 +292,7 @@ test("a frame that is too large is split before it is sent again", async () => {
   expect(queue.entries.map((entry) => entry.events)).toEqual([1, 300, 300]);
 });
 
-test("a connection that says nothing while chunks are on their way is given up", async () => {
+test("a connection that is silent while chunks are in flight is closed", async () => {
   const socket = await connected();
   uploader.push(packed(1, 1));
   await vi.advanceTimersByTimeAsync(29_000);
@@ -302,7 +302,7 @@ test("a connection that says nothing while chunks are on their way is given up",
   expect(opened(1).seqs).toEqual([1]);
 });
 
-test("a connection with nothing on its way may be silent for ever", async () => {
+test("a connection without chunks in flight may be silent forever", async () => {
   const socket = await connected();
   uploader.push(packed(1, 1));
   socket.answer({ case: "ack", value: { throughSeq: 1n } });
@@ -310,7 +310,7 @@ test("a connection with nothing on its way may be silent for ever", async () => 
   expect(sockets).toHaveLength(1);
 });
 
-test("it finishes when everything is stored, and says so", async () => {
+test("it finishes when all chunks are stored, and reports it", async () => {
   uploader.push(packed(1, 1));
   const socket = await connected();
   uploader.finish();

@@ -62,7 +62,7 @@ describe("URLs", () => {
   });
 });
 
-test("what is to be hashed is left to the server, which has the key", () => {
+test("hashing is left to the server, which has the key", () => {
   expect(rules({ email: MaskMethod.HASH }).text("ada@example.com")).toBe("ada@example.com");
 });
 
@@ -89,7 +89,7 @@ describe("RE2 in JavaScript", () => {
   );
 });
 
-test("long texts take no time that grows faster than they do", () => {
+test("time grows linearly with the length of texts", () => {
   for (const text of ["a.".repeat(200_000), "1 ".repeat(200_000), `${"x".repeat(400_000)}@`, "GB12 ".repeat(50_000)]) {
     expect(USUAL.text(text).length).toBeGreaterThan(0);
   }

@@ -44,7 +44,7 @@ test("another tab is another window of the same session", () => {
   expect(other.windowId).not.toBe(one.windowId);
 });
 
-test("a duplicated tab, which has its double's storage, is another window", () => {
+test("a duplicated tab, with a copy of the original's storage, is another window", () => {
   const tab = new MemoryStore();
   const original = page(tab);
   expect(page(tab).windowId).not.toBe(original.windowId);
@@ -59,7 +59,7 @@ test("frames of one tab do not take its window", () => {
   expect(page(tab).windowId).toBe(top.windowId);
 });
 
-test("half an hour without action ends the session, one action less does not", () => {
+test("half an hour without action ends the session, an action in between prevents it", () => {
   const tracker = page();
   nowMs += 30 * MINUTE - 1;
   expect(tracker.isOver()).toBe(false);
@@ -73,13 +73,13 @@ test("half an hour without action ends the session, one action less does not", (
   expect(tracker.isOver()).toBe(false);
 });
 
-test("a page that is opened after that begins another session", () => {
+test("a page that is opened after that starts another session", () => {
   const before = page();
   nowMs += 30 * MINUTE;
   expect(page().session.id).not.toBe(before.session.id);
 });
 
-test("action in another tab counts", () => {
+test("activity in another tab counts", () => {
   const [one, other] = [page(), page()];
   nowMs += 20 * MINUTE;
   other.touch();
@@ -87,7 +87,7 @@ test("action in another tab counts", () => {
   expect(one.isOver()).toBe(false);
 });
 
-test("a tab that wakes up goes on with the session that another one has begun", () => {
+test("a tab that wakes up continues the session that another one has started", () => {
   const [one, other] = [page(), page()];
   nowMs += 31 * MINUTE;
   const begun = other.renew();
@@ -117,14 +117,14 @@ test("whether a session is in the sample is decided once, for all its pages", ()
   expect(page(undefined, { rules }).session.isSampled).toBe(false);
 });
 
-test("a session that the installation stopped stays so for the pages to come", () => {
+test("a session that the installation stopped stays stopped for later pages", () => {
   page().stop();
   expect(page().session.isStopped).toBe(true);
   nowMs += 31 * MINUTE;
   expect(page().session.isStopped).toBe(false);
 });
 
-test("the visitor's name stays with the session, and goes on to the next in the same page", () => {
+test("the visitor's id stays with the session, and is passed on to the next in the same page", () => {
   const tracker = page();
   tracker.identify("ada");
   expect(page().session.actorId).toBe("ada");
@@ -133,7 +133,7 @@ test("the visitor's name stays with the session, and goes on to the next in the 
 });
 
 test.each([["nonsense"], [{ id: 7 }], [[]], [{ id: "x", startMs: "soon", activeMs: 1 }]])(
-  "what is no session of ours is none: %j",
+  "an invalid stored session is ignored: %j",
   (value) => {
     shared.set("session", value);
     expect(page().session.id).toMatch(/-7/);
@@ -151,7 +151,7 @@ test("a tab that wakes up late does not bring back a session that another tab ha
   expect(page().session).toEqual(present.session);
 });
 
-test("what one tab says of a session stays when another one writes", () => {
+test("one tab's changes of a session stay when another one writes", () => {
   const [one, other] = [page(), page()];
   nowMs += MINUTE;
   one.touch();

@@ -8,7 +8,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Opens a link to what gives this answer; returns how it was closed, and how often it asked. */
+/** Opens a transport to a server with this response; returns its close and the number of requests. */
 async function closingOf(answer: () => Response): Promise<[Closing, number]> {
   let asked = 0;
   vi.stubGlobal("fetch", () => {
@@ -33,11 +33,11 @@ async function closingOf(answer: () => Response): Promise<[Closing, number]> {
 test.each([
   ["nothing at all", () => new Response("")],
   ["a page", () => new Response("<html>Welcome</html>")],
-])("whatever answers with %s is asked once", async (_, answer) => {
+])("after a response of %s there is no second request", async (_, answer) => {
   expect(await closingOf(answer)).toEqual([expect.objectContaining({ code: CloseCode.BROKEN, wasReady: false }), 1]);
 });
 
-test("a status is told as a close code, with the time to wait", async () => {
+test("a status is reported as a close code, with the delay of a retry", async () => {
   const busy = (): Response => new Response("", { status: 429, headers: { "Retry-After": "3" } });
   expect(await closingOf(busy)).toEqual([
     { code: CloseCode.RATE_LIMITED, word: "http_429", wasOpen: true, wasReady: false, retryAfterMs: 3000 },

@@ -11,7 +11,7 @@ function source(answer: () => Response): TokenSource {
   return new TokenSource("https://recorder.example/", "pk_demo", () => 0);
 }
 
-test("a token is asked for once, until shortly before its end", async () => {
+test("a token is requested once, until shortly before its expiry", async () => {
   let asked = 0;
   const tokens = source(() => {
     asked += 1;
@@ -25,17 +25,17 @@ test("a token is asked for once, until shortly before its end", async () => {
 test.each([
   ["an unknown key", new Response("", { status: 401 }), true],
   ["an origin that is not allowed", new Response("", { status: 403 }), true],
-  ["a request that is refused as it is", new Response("", { status: 400 }), true],
+  ["an invalid request", new Response("", { status: 400 }), true],
   ["too many requests", new Response("", { status: 429 }), false],
   ["a server that failed", new Response("", { status: 500 }), false],
   ["a server that is away", new Response("", { status: 503 }), false],
-  ["the page of a network that wants a sign-in", new Response("<html>Welcome</html>"), false],
+  ["the page of a captive portal", new Response("<html>Welcome</html>"), false],
   ["JSON of something else", Response.json(null), false],
 ])("%s: final %o", async (_, response, isFinal) => {
   await expect(source(() => response).get()).rejects.toMatchObject({ isFinal });
 });
 
-test("an answer that says when to come back is heeded", async () => {
+test("a response with Retry-After is respected", async () => {
   const tokens = source(() => new Response("", { status: 429, headers: { "Retry-After": "7" } }));
   await expect(tokens.get()).rejects.toMatchObject({ retryAfterMs: 7000 });
 });

@@ -3,23 +3,23 @@ import { RecordingReadySchema, RecordSessionRequestSchema } from "@contract/audi
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS, delimited, endMessage, limitsOf, undelimited } from "../../src/wire/messages";
 
-test("messages are those of the contract", () => {
+test("messages match the contract", () => {
   const message = create(RecordSessionRequestSchema, { message: { case: "end", value: { lastSeq: 7n } } });
   expect(endMessage(7)).toEqual(toBinary(RecordSessionRequestSchema, message));
   expect(endMessage(7)).toEqual(new Uint8Array([0x1a, 2, 8, 7]));
 });
 
-test.each([[[0]], [[1, 127, 128]], [[16_383, 16_384, 70_000]]])("delimited and back: %j bytes", (sizes) => {
+test.each([[[0]], [[1, 127, 128]], [[16_383, 16_384, 70_000]]])("delimited round trip: %j bytes", (sizes) => {
   const messages = sizes.map((size) => new Uint8Array(size).fill(7));
   const body = new Uint8Array(delimited(messages).flatMap((part) => [...part]));
   expect(undelimited(body)).toEqual(messages);
 });
 
-test.each([[[5, 1, 2]], [[0x80]], [[0xff, 0xff, 0xff, 0xff, 0xff]]])("what is cut off is an error: %j", (bytes) => {
+test.each([[[5, 1, 2]], [[0x80]], [[0xff, 0xff, 0xff, 0xff, 0xff]]])("a truncated body is an error: %j", (bytes) => {
   expect(() => undelimited(Uint8Array.from(bytes))).toThrow("cut off");
 });
 
-test("what a server does not tell is as the contract has it", () => {
+test("limits that a server does not send have the contract's defaults", () => {
   expect(limitsOf(create(RecordingReadySchema))).toEqual(DEFAULT_LIMITS);
   const told = { maxChunkBytes: 9n, flushInterval: { seconds: 1n, nanos: 500_000_000 } };
   expect(limitsOf(create(RecordingReadySchema, { limits: told }))).toEqual({

@@ -1,11 +1,11 @@
-// What rrweb events say beside pictures: messages of the console, requests, and when the visitor did something.
+// Data of rrweb events besides pictures: console messages, requests, and times of the visitor's actions.
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
 import type { ChunkFacts, ConsoleRow, NetworkRow } from "../protocol";
 
 /** Longest text kept of a message or an address, in characters. */
 const LONGEST = 2_000;
 
-/** Returns what the events of a chunk say; fields that are not as the plugins write them are read as empty. */
+/** Returns the facts of a chunk's events; fields in an unexpected format are read as empty. */
 export function readFacts(
   windowId: string,
   seq: number,
@@ -81,7 +81,7 @@ function requests(windowId: string, timeMs: number, payload: Readonly<Record<str
     const request = record(entry);
     const durationMs = number(request.duration) || Math.max(0, number(request.endTime) - number(request.startTime));
     return {
-      // Requests are told of when they are over; their own clock counts from the page's load.
+      // Requests are reported when they have ended; their own clock counts from the page's load.
       timeMs: number(request.timestamp) || timeMs,
       windowId,
       method: text(request.method) || "GET",

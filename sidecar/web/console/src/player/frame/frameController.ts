@@ -1,12 +1,12 @@
-// Carries out the console's commands. Chunks take time to inflate, and there may be hundreds of them on their way:
-// whatever else is asked for goes before them, so that a seek never waits for what it does not need.
+// Carries out the console's commands. Chunks take time to inflate, and hundreds of them may be in flight: all other
+// commands are carried out first, so that a seek never waits for chunks that it does not need.
 import { EventType, type eventWithTime } from "@rrweb/types";
 import type { Command, FrameChunk, Layout, Report } from "../protocol";
 import { readFacts } from "./facts";
 import { inflate } from "./inflate";
 import { Stage } from "./stage";
 
-/** How often the time is told while it plays, in milliseconds. */
+/** Interval of time reports while playing, in milliseconds. */
 const TELL_MS = 50;
 
 /** One replay in this document. */
@@ -128,7 +128,7 @@ export class FrameController {
     const read = await Promise.all(
       command.chunks.map((chunk) =>
         this.#read(chunk, command.stage).catch((error: unknown) => {
-          // The others may still give a picture.
+          // The other chunks may still give a picture.
           this.#tell({ type: "fault", fault: "unreadable", message: String(error) });
           return [];
         }),
@@ -153,7 +153,7 @@ export class FrameController {
         this.#resized(width, height);
       }
     });
-    // Built behind the old one, so that nothing flickers when one takes the other's place.
+    // Built beneath the old one, so that the replacement does not flicker.
     stage.element.hidden = true;
     stage.seek(command.atMs, command.isPlaying);
     this.#stage = stage;
@@ -205,7 +205,7 @@ export class FrameController {
       const frame = element.querySelector("iframe");
       frame?.setAttribute("width", String(this.#layout.width));
       frame?.setAttribute("height", String(this.#layout.height));
-      // A page that is higher than it is said to be has been scrolled by its visitor.
+      // The visitor scrolled a page that is higher than its reported height.
       frame?.contentWindow?.scrollTo({ left: 0, top: 0, behavior: "instant" });
       const scale = document.documentElement.clientWidth / this.#layout.width;
       element.style.transform = `scale(${scale})`;

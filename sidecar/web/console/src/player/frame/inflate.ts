@@ -11,7 +11,7 @@ export interface Inflated {
 /**
  * Returns the events of a chunk, inflated as a stream.
  *
- * @throws If it is not gzip of a JSON array; what in the array is no event is left out.
+ * @throws If it is not gzip of a JSON array; elements that are not events are skipped.
  */
 export async function inflate(chunk: FrameChunk): Promise<Inflated> {
   const { text, rawBytes } = chunk.isGzip ? await gunzip(chunk.payload) : decoded([new Uint8Array(chunk.payload)]);
@@ -22,12 +22,12 @@ export async function inflate(chunk: FrameChunk): Promise<Inflated> {
   return { events: events.filter(isEvent), rawBytes };
 }
 
-// Written and read by hand: a Blob's stream would go through the browser's own process, and take its time.
+// Written and read by hand: a Blob's stream would go through the browser's own process, which is slow.
 async function gunzip(payload: ArrayBuffer): Promise<{ text: string; rawBytes: number }> {
   const { readable, writable } = new DecompressionStream("gzip");
   const writer = writable.getWriter();
   const reader = readable.getReader();
-  // What is wrong with the payload is thrown by the reader.
+  // The reader throws errors of the payload.
   writer.write(new Uint8Array(payload)).catch(() => undefined);
   writer.close().catch(() => undefined);
   const parts: Uint8Array[] = [];

@@ -2,7 +2,7 @@
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
 
-/** A Replayer ends where its events do. This one is so far away that it never ends: events come as they are loaded. */
+/** A Replayer ends with its last event. This end is never reached: events are added as they are loaded. */
 const NEVER_MS = 10 * 365 * 86_400_000;
 
 /** Plays one window. All times are absolute; rrweb's own count from its first event. */
@@ -13,12 +13,12 @@ export class Stage {
 
   /**
    * @param events A full snapshot among them, in the order of time.
-   * @param onSize Told of the visitor's viewport, now and whenever it changes.
+   * @param onSize Called with the visitor's viewport, now and on each change.
    */
   constructor(events: eventWithTime[], speed: number, onSize: (width: number, height: number) => void) {
     this.element = document.createElement("div");
     this.element.className = "stage";
-    // A picture: the Tab key goes past what the visitor could have used.
+    // Only a picture: the Tab key skips the recorded controls.
     this.element.inert = true;
     document.body.append(this.element);
     this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
@@ -42,12 +42,12 @@ export class Stage {
     });
   }
 
-  /** Where it stands. */
+  /** The current moment. */
   get nowMs(): number {
     return this.#firstMs + this.#replayer.getCurrentTime();
   }
 
-  /** Shows the moment, then plays on or stands still. */
+  /** Shows the moment, then plays on or pauses. */
   seek(atMs: number, isPlaying: boolean): void {
     const offset = Math.max(0, atMs - this.#firstMs);
     if (isPlaying) {
@@ -65,7 +65,7 @@ export class Stage {
     this.#replayer.setConfig({ speed });
   }
 
-  /** Adds events; those from before its beginning cannot be shown any more. */
+  /** Adds events; those before its beginning can no longer be shown. */
   append(events: readonly eventWithTime[]): void {
     for (const event of events) {
       if (event.timestamp >= this.#firstMs) {
