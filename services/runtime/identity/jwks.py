@@ -21,11 +21,11 @@ _RETRY_AFTER_S = 5.0
 
 
 class KeySet:
-    """Finds the key that a token names.
+    """Finds the key named by a token.
 
     Args:
-        keys: Keys that are at hand, by id.
-        client: Fetches keys that are not; None: there are no others.
+        keys: Keys already loaded, by id.
+        client: Fetches other keys; None: no other keys exist.
         monotonic: A clock that never goes back, in seconds.
     """
 
@@ -43,10 +43,10 @@ class KeySet:
 
     @classmethod
     def of(cls, auth: AuthSettings) -> KeySet | None:
-        """Returns the key set that the settings name, or None.
+        """Returns the key set named by the settings, or None.
 
         Raises:
-            SettingsError: The file is no key set.
+            SettingsError: The file is not a key set.
         """
         keys: dict[str, jwt.PyJWK] = {}
         if auth.jwks_file is not None:
@@ -65,14 +65,14 @@ class KeySet:
     async def key(self, key_id: object, algorithm: str) -> jwt.PyJWK | None:
         """Returns the key of that id if it is one for `algorithm`, or None.
 
-        Fetches wait for one another, so strangers with made-up ids cost at most one at a time, and the client
-        under this asks again for an unknown id only every 30 seconds.
+        Fetches are serialised, so made-up ids cost at most one fetch at a time, and the underlying client
+        requests an unknown id again only every 30 seconds.
 
         Raises:
-            Unavailable: The set cannot be fetched; for the next 5 seconds nobody tries again.
+            Unavailable: The set cannot be fetched; it is not requested again for 5 seconds.
         """
         key = await self._find(key_id) if isinstance(key_id, str) else None
-        # A set may hold keys of other kinds, such as a symmetric one that everybody can read.
+        # A set may hold keys of other kinds, such as a symmetric one that is public.
         return key if key is not None and key.algorithm_name == algorithm else None
 
     async def _find(self, key_id: str) -> jwt.PyJWK | None:

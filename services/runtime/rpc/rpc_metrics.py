@@ -1,4 +1,4 @@
-"""What Prometheus is told about every RPC."""
+"""Prometheus metrics of every RPC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 
 
 class RpcMetrics:
-    """Counts RPCs by method and outcome, times them and knows how many are open."""
+    """Counts RPCs by method and outcome, and measures their duration and the number of open ones."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._total = Counter("afterimage_rpc", "RPCs that ended.", ["method", "code"], registry=registry)
@@ -24,11 +24,11 @@ class RpcMetrics:
         self._open = Gauge("afterimage_rpc_in_flight", "RPCs that are open.", ["method"], registry=registry)
 
     def began(self, method: str) -> None:
-        """Notes an RPC that starts."""
+        """Counts the start of an RPC."""
         self._open.labels(method).inc()
 
     def ended(self, method: str, code: str, took_s: float) -> None:
-        """Notes that it ended."""
+        """Counts the end of an RPC."""
         self._open.labels(method).dec()
         self._total.labels(method, code).inc()
         self._seconds.labels(method).observe(took_s)
