@@ -127,7 +127,7 @@ async def end_links_of_session(client: redis.asyncio.Redis, keys: LinkKeys, proj
 async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncIterator[str | None]:
     """Yields the id of each link revoked from now on, and None when revocations may have been missed.
 
-    The first item is None, and None follows each loss of the connection: the subscriber then checks the links of its
+    None comes first, and after each loss of the connection: the subscriber then checks the links of its
     open streams. Reconnects indefinitely; stops when the iterator is closed.
     """
     while True:

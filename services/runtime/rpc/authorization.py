@@ -51,7 +51,7 @@ class Admission:
         if method.startswith(OPEN_SERVICES):
             return None
         if method not in self._scopes:
-            raise PermissionDenied("nobody may call this method", reason="METHOD_CLOSED")
+            raise PermissionDenied("this method is closed to all callers", reason="METHOD_CLOSED")
         needed = self._scopes[method]
         if needed is None:
             return None

@@ -1,6 +1,6 @@
 """Page tokens: start of the next page, bound to the request that they were issued for.
 
-A token carries no authority: a forged token reveals only what the caller's own access token allows. It
+A token carries no authority: a forged token reveals only data that the caller's access token allows. It
 is bound to the other fields of the request, so that a client that changes its filter half-way gets an error
 instead of a list with gaps.
 """

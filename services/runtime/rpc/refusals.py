@@ -38,7 +38,7 @@ def note_admitted() -> None:
 
 
 class RefusalInterceptor(grpc.aio.ServerInterceptor):
-    """Reports calls whose token is valid but does not allow the method.
+    """Reports calls with a valid token that does not allow the method.
 
     A call with an invalid token has no project and therefore no trail: it appears in the log and the metrics.
 

@@ -38,7 +38,7 @@ class SidecarSettings(Group):
     )
     allowed_origins: tuple[Origin, ...] = Field(
         default=(),
-        description="Web origins, besides the sidecar's own, whose pages may view, share and administer. "
+        description="Web origins of pages that may view, share and administer, besides the sidecar's own. "
         "(A project's origins may record.) Empty: none.",
     )
     replay_sources: tuple[ContentSource, ...] = Field(
@@ -50,7 +50,7 @@ class SidecarSettings(Group):
     demo: bool | None = Field(default=None, description='Serves the demo shop at /demo/. "": in "development" only.')
     trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description="Networks of the proxies whose X-Forwarded-For is trusted. Empty: the header is ignored.",
+        description="Networks of proxies with a trusted X-Forwarded-For. Empty: the header is ignored.",
     )
     metrics_networks: tuple[IPvAnyNetwork, ...] = Field(
         default=(ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128")),
