@@ -1,8 +1,8 @@
-"""What Redis does in one step, in Lua: nothing else can come between looking and counting.
+"""Atomic Redis operations in Lua: no other command runs between a check and its update.
 
-Times are handed in, in milliseconds; keys end by Redis's own clock, `PX` from now on. Nothing here writes a key
-without a TTL. OPEN takes and gives one string of MessagePack: a dozen strings each way took the client longer than all
-the rest of the round trip.
+Times are arguments, in milliseconds; keys expire by Redis's own clock, after `PX`. No key is written without a
+TTL. OPEN takes and returns one MessagePack string: a dozen strings each way cost the client more than the rest of
+the round trip.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIELDS = (
     "passcode",
     "label",
 )
-"""The fields of a link's hash that answers hold, in this order. There are two more: `digest` and `creator_key`."""
+"""Fields of a link's hash contained in answers, in this order. Two more exist: `digest` and `creator_key`."""
 
 _QUOTED = ", ".join(f"'{name}'" for name in FIELDS)
 _PASSCODE = FIELDS.index("passcode") + 1
@@ -65,7 +65,7 @@ local known
 if act == 'renew' then
     known = redis.call('EXISTS', KEYS[3]) == 1
 else
-    -- Lua keeps one copy of each string and compares addresses: this takes the same time whatever differs.
+    -- Lua keeps one copy of each string and compares addresses: this takes the same time for any difference.
     known = digest == token
 end
 if not digest or not known or tonumber(link[{_EXPIRES}]) <= now then return cmsgpack.pack({{'gone', origin}}) end
@@ -88,7 +88,7 @@ return cmsgpack.pack({{'opened', unpack(link)}})
 """
 
 TAKE_BACK = """
--- KEYS: link, renewal. Undoes a redemption whose grant was not given out.
+-- KEYS: link, renewal. Undoes a redemption with an undelivered grant.
 if redis.call('DEL', KEYS[2]) == 1 and redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'views', -1)
 end
@@ -124,7 +124,7 @@ redis.call('DEL', KEYS[2])
 """
 
 NAMES = {
-    script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+    script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - Redis identifies scripts by SHA-1
     for script in (CREATE, OPEN, TAKE_BACK, ATTEMPT, FORGIVE)
 }
-"""What EVALSHA calls each script."""
+"""Name of each script for EVALSHA."""
