@@ -25,7 +25,7 @@ def heatmap(
     *,
     kind: Annotated[str, typer.Option(help="click, move, scroll, rage, dead or attention.")] = "click",
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, PNG.")] = Path("heatmap.png"),
-    since: Annotated[str | None, typer.Option(help="Only what happened so long ago or later: 7d, 12h.")] = None,
+    since: Annotated[str | None, typer.Option(help="Maximum age of interactions: 7d, 12h.")] = None,
     device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
     background: Annotated[
         Path | None, typer.Option(help="A picture of the whole page to draw over. Default: a blank page.")
@@ -68,13 +68,13 @@ def _named(kind: str) -> HeatmapKind:
         return HeatmapKind[kind.upper()]
     except KeyError:
         names = ", ".join(one.name.lower() for one in HeatmapKind)
-        raise CommandError(f"--kind: {kind!r} is none of {names}") from None
+        raise CommandError(f"--kind: {kind!r} is not one of {names}") from None
 
 
 def _device(name: str) -> DeviceType:
     known: dict[str, DeviceType] = {str(value.name).lower(): value for value in DeviceType if value != 0}
     if name.lower() not in known:
-        raise CommandError(f"--device: {name!r} is none of {', '.join(known)}")
+        raise CommandError(f"--device: {name!r} is not one of {', '.join(known)}")
     return known[name.lower()]
 
 

@@ -1,4 +1,4 @@
-"""What doctor says of AuditService: whether it is there, lets a recorder in, and what it has refused."""
+"""Checks of AuditService: reachability, admission of a recorder, and refusals."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _REASONS = {
     "invalid_time": "timestamps are not in milliseconds, or the visitor's clock is more than a day ahead",
 }
 _STATUSES = {
-    "UNAUTHENTICATED": "recorders come with no token, or with one that does not hold: see token and key",
-    "PERMISSION_DENIED": "recorders come with a token that lacks the scope record",
-    "INVALID_ARGUMENT": "recorders send what the contract does not allow; AuditService's log names the field",
+    "UNAUTHENTICATED": "recorders send no token, or an invalid one: see token and key",
+    "PERMISSION_DENIED": "recorders send a token without the scope record",
+    "INVALID_ARGUMENT": "recorders send invalid requests; AuditService's log names the field",
     "FAILED_PRECONDITION": "chunks came before start, or for a session that was deleted",
     "UNAVAILABLE": "the storage did not answer: see storage",
     "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
@@ -44,7 +44,7 @@ _HARMLESS = {"gap"}
 
 
 async def check_service(about: Examination, /) -> list[Finding]:
-    """Says whether AuditService answers, and whether it says that it serves."""
+    """Reports whether AuditService answers, and whether it is serving."""
     start = "start it (`afterimage up`), or name the right address with --address"
     try:
         async with tls.channel(about.settings.tls, about.address) as channel:
@@ -53,16 +53,16 @@ async def check_service(about: Examination, /) -> list[Finding]:
             )
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
-            return [problem("audit", f"what answers at {about.address} is not AuditService", start)]
+            return [problem("audit", f"the server at {about.address} is not AuditService", start)]
         return [problem("audit", f"{about.address} does not answer ({error.code().name})", start)]
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        text = f"{about.address} says that it does not serve: inserts have been failing, or it is stopping"
+        text = f"{about.address} is not serving: inserts have been failing, or it is stopping"
         return [problem("audit", text, "see storage and disk; it serves again by itself when inserts succeed")]
     return [ok("audit", f"{about.address} serves")]
 
 
 async def check_recorder(about: Examination, /) -> list[Finding]:
-    """Lets a recorder knock: opens a stream as one does, and ends it without sending, so nothing is stored."""
+    """Tests admission of a recorder: opens a stream like one, and ends it without sending, so nothing is stored."""
     before_s = about.now()
     try:
         async with asyncio.timeout(TIMEOUT_S), about.client(Scope.RECORD) as client:
@@ -82,7 +82,7 @@ async def check_recorder(about: Examination, /) -> list[Finding]:
 
 
 async def check_refusals(about: Examination, /) -> list[Finding]:
-    """Says what was refused since AuditService started, by reason, and whether inserts fail now."""
+    """Reports refusals since AuditService started, by reason, and whether inserts are failing now."""
     if not about.metrics_url:
         return [skipped("refusals", "no metrics are served here (audit.metrics_port), so nothing counts them")]
     try:
@@ -94,7 +94,7 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
     if counts.failing_s > 0:
         text = f"inserts have been failing for {spoken_duration(counts.failing_s)}"
         findings.append(
-            problem("inserts", text, "see storage and disk, and AuditService's log; recorders keep what they have")
+            problem("inserts", text, "see storage and disk, and AuditService's log; recorders keep their data")
         )
     else:
         findings.append(ok("inserts", f"{counts.inserts:,.0f} since the start, none is failing"))
@@ -107,7 +107,7 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
 
 @dataclass(slots=True)
 class _Counts:
-    """What the metrics say: chunks refused by reason, recorders' streams by the status they ended with."""
+    """Counts in the metrics: refused chunks by reason, recorders' streams by final status."""
 
     rejects: dict[str, float]
     streams: dict[str, float]
@@ -142,7 +142,7 @@ async def _counts(url: str) -> _Counts:
                     found.inserts = sample.value
                 case "afterimage_storage_failing_seconds":
                     found.failing_s = sample.value
-    # A recorder that goes away is no refusal, and one that was superseded was not turned away either.
+    # A recorder that disconnects is not refused, and a superseded one was admitted.
     found.streams = {code: count for code, count in found.streams.items() if count and code in _STATUSES}
     found.rejects = {reason: count for reason, count in found.rejects.items() if count}
     return found
