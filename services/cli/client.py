@@ -165,9 +165,9 @@ def sentence_of(error: BaseException, address: str) -> str:
         case GRPCError():
             return _spoken(error)
         case ssl.SSLError():
-            return f"{address} does not speak TLS that the settings trust: {error.reason or error}"
+            return f"{address} does not use TLS trusted by the settings: {error.reason or error}"
         case StreamTerminatedError() | ProtocolError():
-            return f"the connection to {address} broke off: {error}"
+            return f"the connection to {address} was lost: {error}"
         case TimeoutError():
             return f"{address} did not answer in time; `afterimage doctor` looks for the cause"
         case OSError():
@@ -199,7 +199,7 @@ def _channel(settings: Settings, target: str) -> Channel:
     host, _, port = target.rpartition(":")
     host = host.strip("[]")
     if not (host and port.isdigit() and int(port) < 65_536):
-        raise CommandError(f"{target!r} is no address: write host:port or unix:path")
+        raise CommandError(f"{target!r} is not an address: write host:port or unix:path")
     if tls is None and not (settings.tls.allow_plaintext or is_loopback(host)):
         raise CommandError(f"tls.ca_file: {target} is not loopback: set it, or tls.allow_plaintext")
     return Channel(host, int(port), ssl=tls, config=config)

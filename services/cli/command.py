@@ -93,7 +93,7 @@ def duration_s(text: str) -> float:
     """
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise CommandError(f"{text!r} is no duration: write 90s, 15m, 1h30m or 7d")
+        raise CommandError(f"{text!r} is not a duration: write 90s, 15m, 1h30m or 7d")
     return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
 
 
@@ -131,6 +131,4 @@ Address = Annotated[
         metavar="HOST:PORT",
     ),
 ]
-ProjectName = Annotated[
-    str | None, typer.Option("--project", help="The project. Default: the only one that is configured.")
-]
+ProjectName = Annotated[str | None, typer.Option("--project", help="The project. Default: the only configured one.")]

@@ -172,7 +172,7 @@ def _tags(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
-            raise CommandError(f"--tag: {text!r} is no NAME=VALUE")
+            raise CommandError(f"--tag: {text!r} is not NAME=VALUE")
         tags[name] = value
     return tags
 

@@ -81,7 +81,7 @@ def try_examples(context: typer.Context, *, project: ProjectName = None) -> None
                 wrong += not good
                 sys.stdout.write(f"{name}: {sentence}\n")
         if wrong:
-            raise CommandError(f"{wrong} example{'' if wrong == 1 else 's'} of the policy do not hold")
+            raise CommandError(f"{wrong} example{'' if wrong == 1 else 's'} of the policy failed")
 
 
 def _settings_and_policy(invocation: Invocation, project: str | None) -> tuple[Settings, Policy]:

@@ -214,7 +214,7 @@ def _gone() -> NotFound:
 
 def _too_fast(wait_ms: int) -> ResourceExhausted:
     return ResourceExhausted(
-        "too many links were asked for from this address", reason="RATE_LIMITED", retry_after_s=wait_ms / 1000
+        "too many link requests from this address", reason="RATE_LIMITED", retry_after_s=wait_ms / 1000
     )
 
 

@@ -57,7 +57,7 @@ def token_key(token: str) -> Key:
         InvalidArgument: It is not 43 characters of base64url.
     """
     if not _TOKEN.fullmatch(token):
-        raise InvalidArgument.of("token", "must be the 43 characters of base64url that the link was made with")
+        raise InvalidArgument.of("token", "must be the 43 base64url characters of a link's token")
     digest = hashlib.sha256(_bytes(token)).digest()
     link_id = UUID(bytes=hashlib.sha256(b"link" + digest).digest()[:_ID_BYTES], version=4)
     return Key(str(link_id), digest.hex())
@@ -70,7 +70,7 @@ def handle_key(handle: str) -> Key:
         InvalidArgument: It is not 64 characters of base64url.
     """
     if not _HANDLE.fullmatch(handle):
-        raise InvalidArgument.of("renewal_handle", "must be the 64 characters of base64url of an earlier answer")
+        raise InvalidArgument.of("renewal_handle", "must be the 64 base64url characters of an earlier answer")
     data = _bytes(handle)
     return Key(str(UUID(bytes=data[:_ID_BYTES])), hashlib.sha256(data[_ID_BYTES:]).hexdigest())
 

@@ -52,7 +52,7 @@ class Trail:
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
         self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
-        self._lost = Counter("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
+        self._lost = Counter("afterimage_share_trail_lost", "Entries lost by the trail.", registry=registry)
 
     async def allowed(self, entry: Entry) -> None:
         """Writes an entry; it is stored when the call returns.

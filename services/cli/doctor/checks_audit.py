@@ -57,7 +57,7 @@ async def check_service(about: Examination, /) -> list[Finding]:
         return [problem("audit", f"{about.address} does not answer ({error.code().name})", start)]
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         text = f"{about.address} is not serving: inserts have been failing, or it is stopping"
-        return [problem("audit", text, "see storage and disk; it serves again by itself when inserts succeed")]
+        return [problem("audit", text, "see storage and disk; it resumes when inserts succeed")]
     return [ok("audit", f"{about.address} serves")]
 
 
@@ -70,13 +70,13 @@ async def check_recorder(about: Examination, /) -> list[Finding]:
     except (CommandError, TimeoutError) as error:
         text = str(error) or f"no answer to a recorder within {TIMEOUT_S:.0f} s"
         return [
-            problem("recorder", f"a recorder is turned away: {text}", "see the lines above"),
-            skipped("clock", "the server's was not learnt"),
+            problem("recorder", f"a recorder is refused: {text}", "see the lines above"),
+            skipped("clock", "the server's time is unknown"),
         ]
     after_s = about.now()
     skew_s = ready.server_time.timestamp() - (before_s + after_s) / 2
     return [
-        ok("recorder", f"a recorder is let in, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
+        ok("recorder", f"a recorder is admitted, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
         _clock(skew_s),
     ]
 
@@ -153,7 +153,7 @@ async def _knock(answers: AsyncIterator[object]) -> RecordingReady:
         match which_one_of(answer, "message"):  # type: ignore[arg-type]
             case ("ready", RecordingReady() as ready):
                 return ready
-    raise CommandError("the server ended the stream without a word")
+    raise CommandError("the server ended the stream without a status")
 
 
 async def _first_message(now_s: float) -> AsyncIterator[RecordSessionRequest]:

@@ -62,7 +62,9 @@ async def check_origin(about: Examination, /) -> list[Finding]:
     split = urlsplit(about.origin)
     if split.path or not split.netloc:
         return [
-            problem("origin", f"{about.origin} is no origin", "write scheme, host and port only: https://shop.example")
+            problem(
+                "origin", f"{about.origin} is not an origin", "write scheme, host and port only: https://shop.example"
+            )
         ]
     names = ", ".join(project.id for project in chosen)
     text = f"pages of {about.origin} may not record into {names}"
@@ -79,8 +81,8 @@ async def check_token(about: Examination, /) -> list[Finding]:
         identity = await verifier.verify(token)
     except AfterimageError as error:
         advice = {
-            "TOKEN_EXPIRED": "get a new one; if it should still hold, compare the clocks",
-            "PROJECT_UNKNOWN": "add that project to [[projects]], or get a token for one that is there",
+            "TOKEN_EXPIRED": "get a new one; if it should still be valid, compare the clocks",
+            "PROJECT_UNKNOWN": "add that project to [[projects]], or get a token for a configured one",
         }.get(error.reason, "get one signed with this installation's secret or key set: `afterimage token`")
         return [problem("token", error.message, advice)]
     scopes = ", ".join(sorted(identity.scopes)) or "nothing"

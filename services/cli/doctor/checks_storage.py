@@ -22,7 +22,7 @@ async def check_storage(about: Examination, /) -> list[Finding]:
         if holder := chdb_holder(about.settings.chdb_path):
             return [ok("storage", f"chDB in {about.settings.chdb_path}, open in {holder}, which migrated it")]
         if not about.settings.chdb_path.exists():
-            return [skipped("storage", f"there is no {about.settings.chdb_path} yet: it is made at the first start")]
+            return [skipped("storage", f"there is no {about.settings.chdb_path} yet: it is created at the first start")]
     return await _examine_engine(about)
 
 

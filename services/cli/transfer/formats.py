@@ -123,7 +123,7 @@ class _Reader:
         if survey.lines:
             yield from self._read_lines(survey)
             if not survey.last_line:
-                yield Problem(self._path, None, None, "holds no recording")
+                yield Problem(self._path, None, None, "contains no recording")
         else:
             yield from self._read_document()
         yield from self.finish_all()
@@ -208,7 +208,7 @@ class _Reader:
             more = session.problems - MAX_PROBLEMS
             yield Problem(self._path, None, None, f"{more} more events of {named} could not be read")
         if not session.windows:
-            yield Problem(self._path, None, None, f"{named} holds no rrweb event")
+            yield Problem(self._path, None, None, f"{named} contains no rrweb event")
             return
         foreign_id = key if key and not key.startswith(_UNNAMED) else self._base + key.replace(_UNNAMED, "#")
         windows = tuple(RecordedWindow(name, tuple(events)) for name, events in session.windows.items())

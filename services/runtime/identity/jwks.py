@@ -53,10 +53,10 @@ class KeySet:
             try:
                 found = jwt.PyJWKSet.from_json(auth.jwks_file.read_text()).keys
             except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError):
-                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} holds no key set") from None
+                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} contains no key set") from None
             keys = {key.key_id: key for key in found if key.key_id and key.public_key_use in {"sig", None}}
             if not keys:
-                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} holds no key for signatures with a `kid`")
+                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} contains no key for signatures with a `kid`")
         client = None
         if auth.jwks_url is not None:
             client = jwt.PyJWKClient(auth.jwks_url, timeout=_FETCH_TIMEOUT_S)

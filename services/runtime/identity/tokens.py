@@ -162,7 +162,7 @@ class TokenVerifier:
             elif algorithm in auth.algorithms and self._key_set is not None:
                 key, issuer = await self._key_set.key(header.get("kid"), algorithm), auth.issuer
             if key is None:
-                raise _invalid("signed in a way, or with a key, that is not accepted here")
+                raise _invalid("its algorithm or key is not accepted here")
             claims: dict[str, Any] = jwt.decode(
                 token, key, algorithms=[algorithm], audience=auth.audience, issuer=issuer, options=_DECODE_OPTIONS
             )
@@ -174,7 +174,7 @@ class TokenVerifier:
             raise _invalid("from another issuer") from None
         # RecursionError, ValueError: hostile JSON in a header. No text, no cause: either may quote the token.
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            raise _invalid("malformed, or its signature does not hold") from None
+            raise _invalid("malformed, or its signature is invalid") from None
         if algorithm != "HS256" and isinstance(scope := claims.get("scope"), str):
             # An identity provider issues tokens to people: none of them may act as an Afterimage process.
             claims["scope"] = " ".join(word for word in scope.split() if word != Scope.INTERNAL)
@@ -186,7 +186,7 @@ class TokenVerifier:
             raise _invalid("not valid yet")
         project = claims.get("project")
         if not isinstance(project, str) or self._settings.project(project) is None:
-            raise Unauthenticated("the token is for a project that is not known here", reason="PROJECT_UNKNOWN")
+            raise Unauthenticated("the token is for an unknown project", reason="PROJECT_UNKNOWN")
         scope = claims.get("scope", "")
         if not isinstance(scope, str):
             raise _invalid("its scope is not a string")

@@ -42,7 +42,7 @@ def read_token(token: str, bound_to: bytes, kind: type[P]) -> P | None:
     try:
         data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if data[:_FINGERPRINT_BYTES] != bound_to:
-            raise InvalidArgument.of("page_token", "was given for another filter or order; start from the first page")
+            raise InvalidArgument.of("page_token", "was issued for another filter or order; start from the first page")
         return msgspec.msgpack.decode(data[_FINGERPRINT_BYTES:], type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise InvalidArgument.of("page_token", "is not a token of this server") from None

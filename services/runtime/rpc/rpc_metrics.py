@@ -17,11 +17,11 @@ class RpcMetrics:
     """Counts RPCs by method and outcome, and measures their duration and the number of open ones."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._total = Counter("afterimage_rpc", "RPCs that ended.", ["method", "code"], registry=registry)
+        self._total = Counter("afterimage_rpc", "Finished RPCs.", ["method", "code"], registry=registry)
         self._seconds = Histogram(
-            "afterimage_rpc_seconds", "How long RPCs took.", ["method"], registry=registry, buckets=_BUCKETS_S
+            "afterimage_rpc_seconds", "Duration of RPCs.", ["method"], registry=registry, buckets=_BUCKETS_S
         )
-        self._open = Gauge("afterimage_rpc_in_flight", "RPCs that are open.", ["method"], registry=registry)
+        self._open = Gauge("afterimage_rpc_in_flight", "Open RPCs.", ["method"], registry=registry)
 
     def began(self, method: str) -> None:
         """Counts the start of an RPC."""

@@ -145,4 +145,4 @@ def _why(service: ServiceSettings) -> str:
             probe.bind(address)
     except OSError as error:
         return error.strerror or str(error)
-    return "the address cannot be had"
+    return "the address is unavailable"

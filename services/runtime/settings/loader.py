@@ -162,5 +162,5 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield "projects: none is configured"
     ids = [project.id for project in settings.projects]
     keys = [key for project in settings.projects for key in project.keys]
-    yield from (f"projects: two have the id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))
-    yield from (f"projects: the key {key} is given twice" for key in sorted({k for k in keys if keys.count(k) > 1}))
+    yield from (f"projects: duplicate id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))
+    yield from (f"projects: duplicate key {key}" for key in sorted({k for k in keys if keys.count(k) > 1}))
