@@ -156,7 +156,7 @@ def _before(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings file. Default: AFTERIMAGE_CONFIG, else ./afterimage.toml if it is there."),
+        typer.Option(help="Settings file. Default: AFTERIMAGE_CONFIG, else ./afterimage.toml if it exists."),
     ] = None,
     _version: Annotated[
         bool,

@@ -33,8 +33,8 @@ TIMEOUT_S = 30.0
 _WINDOW_BYTES = 16 * 1024**2  # maximum data sent ahead by the server: a chunk has up to 4 MiB
 
 _HINTS = {
-    Status.UNAVAILABLE: "`afterimage doctor` looks for the cause",
-    Status.UNIMPLEMENTED: "the server is of another version, or this part of it is not built yet",
+    Status.UNAVAILABLE: "run `afterimage doctor` for the cause",
+    Status.UNIMPLEMENTED: "the server has another version, or does not implement this yet",
 }
 
 NETWORK_ERRORS = (GRPCError, StreamTerminatedError, ProtocolError, ConnectionError, TimeoutError, ssl.SSLError, OSError)
@@ -169,7 +169,7 @@ def sentence_of(error: BaseException, address: str) -> str:
         case StreamTerminatedError() | ProtocolError():
             return f"the connection to {address} was lost: {error}"
         case TimeoutError():
-            return f"{address} did not answer in time; `afterimage doctor` looks for the cause"
+            return f"{address} did not answer in time; run `afterimage doctor` for the cause"
         case OSError():
             # asyncio puts addresses into strerror; the errno's own text is the familiar one.
             why = (os.strerror(error.errno) if error.errno else str(error)).lower()

@@ -21,7 +21,7 @@ from services.runtime.identity.tokens import Scope
 
 def heatmap(
     context: typer.Context,
-    page: Annotated[str, typer.Argument(help="The page, as heatmaps name it: without query, ids as :id.")],
+    page: Annotated[str, typer.Argument(help="The page's normalised URL: without query, ids as :id.")],
     *,
     kind: Annotated[str, typer.Option(help="click, move, scroll, rage, dead or attention.")] = "click",
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, PNG.")] = Path("heatmap.png"),
@@ -30,7 +30,7 @@ def heatmap(
     background: Annotated[
         Path | None, typer.Option(help="A picture of the whole page to draw over. Default: a blank page.")
     ] = None,
-    width: Annotated[int, typer.Option(min=320, max=4096, help="Of the picture, in pixels.")] = DEFAULT_WIDTH,
+    width: Annotated[int, typer.Option(min=320, max=4096, help="Width of the picture, in pixels.")] = DEFAULT_WIDTH,
     resolution: Annotated[int, typer.Option(min=10, max=400, help="Cells along each axis.")] = 100,
     project: ProjectName = None,
     address: Address = None,

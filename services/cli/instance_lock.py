@@ -60,7 +60,7 @@ def the_only_one(data_dir: Path) -> Iterator[int]:
             who = f"process {other.pid}" if other else "another process"
             raise CommandError(
                 f"the data directory {data_dir} is open already: `afterimage up` runs in {who}; "
-                "end that one, or give this one its own AFTERIMAGE_DATA_DIR"
+                "stop it, or set another AFTERIMAGE_DATA_DIR here"
             ) from None
         announce(handle, Running(os.getpid()))
         try:

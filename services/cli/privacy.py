@@ -45,7 +45,7 @@ Windows = Iterable[tuple[str, Sequence[bytes]]]
 @privacy.command()
 def check(
     context: typer.Context,
-    recording: Annotated[str, typer.Argument(help="A file as `afterimage import` takes it, or a session's id.")],
+    recording: Annotated[str, typer.Argument(help="A file that `afterimage import` accepts, or a session's id.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line and place.")] = False,
     project: ProjectName = None,

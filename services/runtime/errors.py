@@ -38,7 +38,7 @@ class AfterimageError(Exception):
     Attributes:
         code: The gRPC status code.
         reason: The cause, UPPER_SNAKE and stable, for programs to act on.
-        message: One sentence for people, naming the field and the limit where there is one.
+        message: One sentence for people, naming the field and the limit, if any.
         metadata: Further data for programs, such as the exceeded limit.
         retry_after_s: Delay in seconds after which a retry may succeed; None: a retry will not.
     """
@@ -96,7 +96,7 @@ class Violations:
         self._found.append(FieldViolation(field, description))
 
     def raise_if_any(self) -> None:
-        """Raises InvalidArgument if anything was noted."""
+        """Raises InvalidArgument if a field is invalid."""
         if self._found:
             raise InvalidArgument(self._found)
 

@@ -36,7 +36,7 @@ _STATUSES = {
     "UNAUTHENTICATED": "recorders send no token, or an invalid one: see token and key",
     "PERMISSION_DENIED": "recorders send a token without the scope record",
     "INVALID_ARGUMENT": "recorders send invalid requests; AuditService's log names the field",
-    "FAILED_PRECONDITION": "chunks came before start, or for a session that was deleted",
+    "FAILED_PRECONDITION": "chunks arrived before start, or for a deleted session",
     "UNAVAILABLE": "the storage did not answer: see storage",
     "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
 }
@@ -170,5 +170,5 @@ def _uuid7(now_s: float) -> UUID:
 def _clock(skew_s: float) -> Finding:
     text = f"the server's clock is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
     if abs(skew_s) > MAX_SKEW_S:
-        return problem("clock", text, "synchronise both (NTP): tokens and links end by the clock")
+        return problem("clock", text, "synchronise both (NTP): tokens and links expire by the clock")
     return ok("clock", text)

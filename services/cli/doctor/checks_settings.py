@@ -40,7 +40,7 @@ async def check_key(about: Examination, /) -> list[Finding]:
             problem(
                 "key",
                 "no project has a publishable key, so no web page can get a record token",
-                "add keys to [[projects]], or hand out tokens of the scope record yourself",
+                "add keys to [[projects]], or issue tokens with the scope record yourself",
             )
         ]
     text = ", ".join(f"{project.id}: {' '.join(project.keys)}" for project in projects if project.keys)

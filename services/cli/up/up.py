@@ -83,8 +83,8 @@ def _check_free(settings: Settings) -> None:
         return
     if holder := chdb_holder(settings.chdb_path):
         raise CommandError(
-            f"the data directory {settings.chdb_path} is open already in {holder}: end that one, "
-            "or give this one its own AFTERIMAGE_DATA_DIR"
+            f"the data directory {settings.chdb_path} is open already in {holder}: stop it, "
+            "or set another AFTERIMAGE_DATA_DIR here"
         )
 
 
@@ -193,6 +193,6 @@ async def _watch_parent(stop: Any) -> None:
     while not alone:
         await asyncio.sleep(ORPHAN_INTERVAL_S)
         if os.getppid() != parent:
-            _say("the process that started this is gone")
+            _say("the parent process has ended")
             stop()
             return

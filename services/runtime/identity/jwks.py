@@ -63,7 +63,7 @@ class KeySet:
         return cls(keys, client) if keys or client else None
 
     async def key(self, key_id: object, algorithm: str) -> jwt.PyJWK | None:
-        """Returns the key of that id if it is one for `algorithm`, or None.
+        """Returns the key with that id if it is for `algorithm`, or None.
 
         Fetches are serialised, so made-up ids cost at most one fetch at a time, and the underlying client
         requests an unknown id again only every 30 seconds.

@@ -102,7 +102,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
             async def body() -> None:
                 messages = behaviour(request, context)
                 if not hasattr(messages, "__aiter__"):
-                    await messages  # the servicer writes by itself
+                    await messages  # the servicer writes its messages itself
                     return
                 # Closed immediately: left to the garbage collector, its `finally` would run at an arbitrary time.
                 async with aclosing(messages):
@@ -231,7 +231,7 @@ _MAKERS = {
 class _Malformed:
     """Placeholder for an unreadable message, until its content is accessed.
 
-    gRPC answers an error of a deserialiser by itself, with UNKNOWN and the exception's text; here the servicer's
+    gRPC itself answers a deserialiser's error with UNKNOWN and the exception's text; here the servicer's
     first access to the message raises an error that the caller may see.
     """
 
