@@ -1,4 +1,4 @@
-# Afterimage: every task of the project. `make help` lists them.
+# Tasks of the project. `make help` lists them.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -6,23 +6,23 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-# Tests wait more than they work: more processes than two cores would suggest.
+# Tests wait more than they compute: more processes than two cores suggest.
 TEST_PROCESSES ?= 4
-# They write and delete many small files, which some disks are slow at: in memory, where 4 GB are free there.
+# Tests write and delete many small files, which is slow on some disks: in memory, if 4 GB are free there.
 TEST_DIR ?= $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4e6 { found = 1 } \
 	END { print found ? "/dev/shm" : "/tmp" }')
 NPM_BIN := gen/ts/node_modules/.bin
 
-# Where `make gen` writes; `make check-gen` writes elsewhere and compares.
+# Output of `make gen`; `make check-gen` writes elsewhere and compares.
 GEN_OUT ?= gen
 API_DOCS_OUT ?= docs/api
 
-# What the console and the recorder are built of; tests of them are not.
+# Sources of the console and the recorder, without their tests.
 WEB := sidecar/web
 WEB_SOURCES := $(shell find $(WEB) gen/ts/afterimage -type f -not -path '*/node_modules/*' -not -path '*/dist/*' \
 	-not -path '$(WEB)/demo/*' -not -path '*/test/*' -not -name '*.test.ts*')
-# Why the web part cannot be built here; empty: it can.
-NO_NODE := $(shell command -v npm >/dev/null || { echo "there is no npm here"; exit; }; \
+# Reason why the web part cannot be built here; empty: it can.
+NO_NODE := $(shell command -v npm >/dev/null || { echo "npm is not installed"; exit; }; \
 	node -e 'const [a, b] = process.versions.node.split(".").map(Number); \
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
@@ -33,21 +33,21 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "there is no npm here"; e
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(BIN)/afterimage ## Installs, starts everything, imports the sample recordings, says how to look
-	@$(MAKE) --no-print-directory web || echo "the console could not be built (why is above); everything else runs"
+run: $(BIN)/afterimage ## Installs, starts everything, imports the sample recordings, prints commands to view them
+	@$(MAKE) --no-print-directory web || echo "the console could not be built (reason above); everything else runs"
 	@echo "Starting"
 	@$(BIN)/afterimage up --samples
 
-test: lint typecheck web test-web ## Installs what tests need, checks and types the code, runs all tests
+test: lint typecheck web test-web ## Installs test dependencies, lints and type-checks the code, runs all tests
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
 	--dist loadfile --durations=10
 
-campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) for all of their rounds
+campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) with all rounds
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --campaign -m campaign
 
-format: $(VENV)/.dev format-web ## Writes the code as the linters want it
+format: $(VENV)/.dev format-web ## Formats the code and applies automatic fixes
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -56,13 +56,13 @@ lint: $(VENV)/.dev lint-protos lint-web ## Finds mistakes and wrong formatting i
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
 
-# Linting the protos takes Node; everything else does without.
+# Only linting the protos requires Node.
 ifneq ($(shell command -v npm),)
 lint-protos: $(NPM_BIN)/buf
 	$(NPM_BIN)/buf lint
 else
 lint-protos:
-	@echo "buf lint is left out: there is no npm here"
+	@echo "buf lint is skipped: npm is not installed"
 endif
 
 typecheck: $(VENV)/.dev typecheck-web ## Checks the types
@@ -89,7 +89,7 @@ web:
 		|| echo "The console and the recorder are not built: $(NO_NODE). Install Node 20 or newer, then 'make web'."
 
 format-web lint-web typecheck-web test-web:
-	@echo "$@ is left out: $(NO_NODE)"
+	@echo "$@ is skipped: $(NO_NODE)"
 endif
 
 $(WEB)/dist/console/index.html: $(WEB)/node_modules/.installed $(WEB_SOURCES)
@@ -97,21 +97,21 @@ $(WEB)/dist/console/index.html: $(WEB)/node_modules/.installed $(WEB_SOURCES)
 	@npm run --silent build --prefix $(WEB)
 	@touch -c $@
 
-screenshots: $(VENV)/.dev web ## Takes the pictures of docs/screenshots/ in a Chromium from PATH
+screenshots: $(VENV)/.dev web ## Renders docs/screenshots/ in a Chromium from PATH
 	PYTHONPATH=.:tests $(BIN)/python -m tests.browser.screenshots
 
-bench: $(VENV)/.dev ## Measures (BENCHES="ingest share" only some); writes docs/benchmarks.md
+bench: $(VENV)/.dev ## Runs the benchmarks (BENCHES="ingest share": only these); writes docs/benchmarks.md
 	PYTHONPATH=tests $(BIN)/python -m bench $(BENCHES)
 
 $(BIN)/afterimage: pyproject.toml requirements/run.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Python 3.11 or newer is needed; name one: make PYTHON=python3.12"; exit 1; }
-	@echo "Making a virtual environment in $(VENV)"
+		|| { echo "Python 3.11 or newer is required; name one: make PYTHON=python3.12"; exit 1; }
+	@echo "Creating a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
 	@echo "Installing Python packages (once: 305 MB to download, 1.1 GB on disk, half of it the embedded ClickHouse)"
 	@$(BIN)/python requirements/install.py requirements/run.txt
 	@$(INSTALL_ITSELF)
-	@echo "Compiling the loops of masking (once: some 12 s of one core)"
+	@echo "Compiling the loops of masking (once: about 12 s of one core)"
 	@$(BIN)/python -m services.audit.ingest.workers.warm_up
 	@touch $@
 
@@ -120,13 +120,13 @@ $(VENV)/.dev: $(BIN)/afterimage requirements/dev.txt
 	@$(BIN)/python requirements/install.py requirements/dev.txt
 	@touch $@
 
-# Of the packages of the lock, hatchling among them: nothing is fetched.
+# Uses the locked packages, including hatchling, and downloads nothing.
 INSTALL_ITSELF := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	--editable .
 
-# The tool that resolves the lock files; it is not needed to install from them.
+# The tool that resolves the lock files; installing from them does not need it.
 UV := uv==0.13.9
-# UPGRADE=--upgrade takes the newest versions; UPGRADE="--upgrade-package aiohttp" those of one package.
+# UPGRADE=--upgrade selects the newest versions; UPGRADE="--upgrade-package aiohttp" those of one package.
 UPGRADE ?=
 
 lock: $(BIN)/afterimage ## Resolves pyproject.toml into requirements/*.txt (UPGRADE=--upgrade: the newest versions)
@@ -138,8 +138,8 @@ lock: $(BIN)/afterimage ## Resolves pyproject.toml into requirements/*.txt (UPGR
 	set -x; compile $(UPGRADE) --output-file requirements/run.txt; \
 	compile --extra dev --constraint requirements/run.txt $(UPGRADE) --output-file requirements/dev.txt
 
-# Not `npm ci`: it refuses a lock file without buf's builds for platforms that the registry at hand does not carry.
-# This takes the locked versions too, checks their hashes, and writes neither file.
+# Not `npm ci`: it refuses a lock file without buf's builds for platforms that the configured registry lacks.
+# This installs the locked versions too, checks their hashes, and writes neither file.
 NPM_INSTALL := npm install --no-save --no-audit --no-fund --ignore-scripts
 
 $(NPM_BIN)/buf: gen/ts/package-lock.json
@@ -169,7 +169,7 @@ gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client),
 	$(BIN)/python -m sidecar.wire.close_codes_typescript >$(GEN_OUT)/ts/afterimage/close_codes.ts; \
 	$(BIN)/python docs/api/render.py "$$work/contract.binpb" $(API_DOCS_OUT)
 
-check-gen: ## Fails when gen/ or docs/api/ differs from what `make gen` would render
+check-gen: ## Fails when gen/ or docs/api/ differs from the output of `make gen`
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(MAKE) --no-print-directory gen GEN_OUT="$$work" API_DOCS_OUT="$$work/api"; \
 	for part in afterimage afterimage_client ts/afterimage; do \

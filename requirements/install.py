@@ -1,8 +1,8 @@
-"""Installs a lock file with pip and shows the progress: pip by itself prints hundreds of lines, or none for a minute.
+"""Installs a lock file with pip and shows the progress: pip alone prints hundreds of lines, or none for a minute.
 
     python requirements/install.py requirements/run.txt
 
-Only what is in the file is installed (`--no-deps`: it is complete), and only with the hashes that it has.
+Installs only the packages in the file (`--no-deps`: it is complete), and only with the hashes in it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LOCKED = re.compile(r"^[A-Za-z0-9._-]+==", re.MULTILINE)
 _SETTLED = re.compile(r"(?:Collecting|Requirement already satisfied:|Ignoring) (\S+?)(?:==|:|\s)")
 _FILE = re.compile(r"\s+(?:Downloading|Using cached) (\S+) \(([\d.]+ [kM]B)\)")
 _LINE_INTERVAL_S = 5.0
-"""Where the output is not a terminal, one line in so much time."""
+"""Interval between lines where the output is not a terminal."""
 
 
 class _Progress:
@@ -36,7 +36,7 @@ class _Progress:
 
 
 def install(lock: Path) -> int:
-    """Installs what `lock` holds into the interpreter's environment; returns pip's exit status."""
+    """Installs the packages of `lock` into the interpreter's environment; returns pip's exit status."""
     count = len(_LOCKED.findall(lock.read_text()))
     progress = _Progress()
     pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
@@ -63,7 +63,7 @@ def install(lock: Path) -> int:
 
 
 def _unpack(process: subprocess.Popen[str], progress: _Progress, count: int) -> None:
-    """Shows how many packages are unpacked until pip ends: it prints nothing before that."""
+    """Shows the number of unpacked packages until pip ends: pip prints nothing before that."""
     packages = Path(sysconfig.get_path("purelib"))
     before = len(list(packages.glob("*.dist-info")))
     while process.poll() is None:

@@ -1,4 +1,4 @@
-"""The command line: its commands, and the options that come before them.
+"""The command line: its commands, and the options in front of them.
 
 A command is imported when it is called: `afterimage --help` and `--version` load neither gRPC nor numpy nor pydantic.
 """
@@ -96,15 +96,15 @@ def _add_config(app: typer.Typer) -> None:
 
 
 _COMMANDS = {
-    "up": _Command("Starts everything; ends with Ctrl-C.", _add_up),
+    "up": _Command("Starts all services; stop with Ctrl-C.", _add_up),
     "import": _Command("Imports recordings: rrweb's JSON, PostHog's exports.", _add_import),
     "export": _Command("Writes a session's rrweb events as a JSON array.", _add_export),
     "sessions": _Command("Lists sessions.", _add_sessions),
     "heatmap": _Command("Draws the heatmap of a page.", _add_heatmap),
-    "share": _Command("Makes, lists and revokes expiring share links.", _add_share),
+    "share": _Command("Creates, lists and revokes expiring share links.", _add_share),
     "token": _Command("Prints a token.", _add_token),
     "privacy": _Command("Tries the privacy policy and tests its rules.", _add_privacy),
-    "migrate": _Command("Brings the database to the newest version.", _add_migrate),
+    "migrate": _Command("Migrates the database to the newest version.", _add_migrate),
     "doctor": _Command("Diagnoses the installation, one line per check.", _add_doctor),
     "config": _Command("Prints an afterimage.toml with every key.", _add_config),
 }
@@ -131,7 +131,7 @@ def make_app() -> typer.Typer:
 def _new_app(**options: Any) -> typer.Typer:
     return typer.Typer(
         name="afterimage",
-        help="Self-hosted session recording: start it, bring recordings in, look at them, find out what is wrong.",
+        help="Self-hosted session recording: start it, import recordings, inspect them, diagnose problems.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -141,7 +141,7 @@ def _new_app(**options: Any) -> typer.Typer:
 
 
 def _loaded(name: str) -> Any:
-    """Returns a command as an application with only this one has it."""
+    """Returns a command as an application that has only this command would."""
     app = _new_app()
     _COMMANDS[name].add_to(app)
     return get_group(app).commands[name]
@@ -156,7 +156,7 @@ def _before(
     *,
     config: Annotated[
         Path | None,
-        typer.Option(help="Settings file. Default: AFTERIMAGE_CONFIG, else ./afterimage.toml if it is there."),
+        typer.Option(help="Settings file. Default: AFTERIMAGE_CONFIG, else ./afterimage.toml if it exists."),
     ] = None,
     _version: Annotated[
         bool,

@@ -1,7 +1,7 @@
-"""How commands talk to the services: the Python client of gen/afterimage_client, with the settings' TLS and a token.
+"""Connections from commands to the services: gen/afterimage_client with the settings' TLS and a token.
 
-The token is the one in AFTERIMAGE_TOKEN or, without it, minted with the installation's own secret. Whatever goes
-wrong on the way becomes one sentence (`CommandError`).
+The token comes from AFTERIMAGE_TOKEN or, without it, is minted with the installation's own secret. Every connection
+error becomes one sentence (`CommandError`).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ from services.runtime.settings.loader import Settings, SettingsError
 
 TOKEN_TTL_S = 3_600.0
 TIMEOUT_S = 30.0
-"""For calls that answer at once; streams have none."""
+"""Timeout of unary calls; streams have none."""
 
-_WINDOW_BYTES = 16 * 1024**2  # what the server may send ahead: a chunk is up to 4 MiB
+_WINDOW_BYTES = 16 * 1024**2  # maximum data sent ahead by the server: a chunk has up to 4 MiB
 
 _HINTS = {
-    Status.UNAVAILABLE: "`afterimage doctor` looks for the cause",
-    Status.UNIMPLEMENTED: "the server is of another version, or this part of it is not built yet",
+    Status.UNAVAILABLE: "run `afterimage doctor` for the cause",
+    Status.UNIMPLEMENTED: "the server has another version, or does not implement this yet",
 }
 
 NETWORK_ERRORS = (GRPCError, StreamTerminatedError, ProtocolError, ConnectionError, TimeoutError, ssl.SSLError, OSError)
-"""What a call can end with that is no defect of ours; `sentence_of` turns each into a sentence."""
+"""Errors of a call other than defects; `sentence_of` turns each into a sentence."""
 
 
 class Client:
@@ -55,12 +55,12 @@ class Client:
 
     @property
     def audit(self) -> AuditServiceStub:
-        """AuditService, with a token that is fresh now: a stream ends with the token that it began with."""
+        """AuditService, with a fresh token: a stream ends when the token that it began with expires."""
         return AuditServiceStub(self._channel, metadata=self._metadata())
 
     @property
     def share(self) -> ShareServiceStub:
-        """ShareService, in the same way."""
+        """ShareService, with a fresh token."""
         return ShareServiceStub(self._channel, metadata=self._metadata())
 
     def _metadata(self) -> dict[str, str]:
@@ -76,13 +76,13 @@ async def connect(
     project: str | None = None,
     token: str = "",
 ) -> AsyncIterator[Client]:
-    """Yields a client of AuditService; errors of calls inside the block come out as CommandError.
+    """Yields a client of AuditService; errors of calls inside the block are raised as CommandError.
 
     Args:
-        settings: For TLS, the secret and, without `address`, where the service is.
-        scopes: What the minted token must allow.
+        settings: For TLS, the secret and, without `address`, the service's address.
+        scopes: Scopes of the minted token.
         address: host:port or unix:path; None: the settings'.
-        project: What the minted token opens; None: the only project there is.
+        project: Project of the minted token; None: the only configured one.
         token: The token to use; "": AFTERIMAGE_TOKEN, else a minted one.
     """
     target = address or audit_address(settings)
@@ -90,7 +90,7 @@ async def connect(
     channel = _channel(settings, target)
     try:
         yield Client(channel, target, source)
-    except (CommandError, BrokenPipeError):  # the latter is our own output's: the network has other words for it
+    except (CommandError, BrokenPipeError):  # BrokenPipeError is from standard output: network errors have other types
         raise
     except NETWORK_ERRORS as error:
         raise CommandError(sentence_of(error, target)) from error
@@ -99,7 +99,7 @@ async def connect(
 
 
 def audit_address(settings: Settings) -> str:
-    """Returns where AuditService is: what `afterimage up` says that runs here, else what the settings say."""
+    """Returns the address of AuditService: from `afterimage up` if it runs here, else from the settings."""
     running = find_running(settings.data_dir)
     if running is not None and running.audit:
         return running.audit
@@ -107,23 +107,23 @@ def audit_address(settings: Settings) -> str:
 
 
 def local_address(host: str, port: int) -> str:
-    """Returns host:port by which this machine reaches what listens on `host` and `port`."""
+    """Returns the host:port at which this machine reaches a server that listens on `host` and `port`."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def token_source(settings: Settings, scopes: Sequence[Scope], project: str | None = None) -> Callable[[], str]:
-    """Returns what gives a token: AFTERIMAGE_TOKEN, else one that is minted anew each time.
+    """Returns a source of tokens: AFTERIMAGE_TOKEN, else a newly minted one for each call.
 
     Raises:
-        CommandError: If there is nothing to mint with, or it is not clear for which project.
+        CommandError: No secret to mint with, or the project is ambiguous.
     """
     if given := os.environ.get("AFTERIMAGE_TOKEN"):
         return given.strip
     name = the_project(settings, project)
     path = settings.data_dir / "secret"
     if settings.auth.secret is None and settings.is_development and not path.exists():
-        # Minting would make a secret that no server knows.
+        # Minting would create a secret that the servers do not know.
         raise CommandError(
             f"there is no secret in {path}: run this where `afterimage up` was started, or set AFTERIMAGE_DATA_DIR, "
             "or AFTERIMAGE_TOKEN to a token"
@@ -136,10 +136,10 @@ def token_source(settings: Settings, scopes: Sequence[Scope], project: str | Non
 
 
 def the_project(settings: Settings, project: str | None) -> str:
-    """Returns the project that is meant.
+    """Returns the selected project.
 
     Raises:
-        CommandError: If it is not configured, or none is named and there are several.
+        CommandError: It is not configured, or none is named and there are several.
     """
     known = [one.id for one in settings.projects]
     if project is None and len(known) == 1:
@@ -152,7 +152,7 @@ def the_project(settings: Settings, project: str | None) -> str:
 
 
 def local_subject() -> str:
-    """Returns who a token of the command line speaks for: the user of this machine."""
+    """Returns the subject of the command line's tokens: the user of this machine."""
     try:
         return f"cli:{getpass.getuser()}"
     except (OSError, KeyError):  # a container's user may have no name
@@ -160,18 +160,18 @@ def local_subject() -> str:
 
 
 def sentence_of(error: BaseException, address: str) -> str:
-    """Returns what went wrong with a call to `address`, for people."""
+    """Returns a description for people of a failed call to `address`."""
     match error:
         case GRPCError():
             return _spoken(error)
         case ssl.SSLError():
-            return f"{address} does not speak TLS that the settings trust: {error.reason or error}"
+            return f"{address} does not use TLS trusted by the settings: {error.reason or error}"
         case StreamTerminatedError() | ProtocolError():
-            return f"the connection to {address} broke off: {error}"
+            return f"the connection to {address} was lost: {error}"
         case TimeoutError():
-            return f"{address} did not answer in time; `afterimage doctor` looks for the cause"
+            return f"{address} did not answer in time; run `afterimage doctor` for the cause"
         case OSError():
-            # asyncio puts addresses into strerror; the errno's own text is what people know.
+            # asyncio puts addresses into strerror; the errno's own text is the familiar one.
             why = (os.strerror(error.errno) if error.errno else str(error)).lower()
             return f"cannot reach AuditService at {address}: {why}; is `afterimage up` running?"
     return str(error)
@@ -185,7 +185,7 @@ def _spoken(error: GRPCError) -> str:
         if isinstance(detail, error_details_pb2.BadRequest)
         for violation in detail.field_violations
     ]
-    # Our own servers say the fields in the message already; a proxy in between may not.
+    # Afterimage's servers name the fields in the message already; a proxy in between may not.
     more = [field for field in fields if field not in message]
     hint = _HINTS.get(error.status)
     return "; ".join([f"{error.status.name}: {message}", *more, *([hint] if hint else [])])
@@ -199,14 +199,14 @@ def _channel(settings: Settings, target: str) -> Channel:
     host, _, port = target.rpartition(":")
     host = host.strip("[]")
     if not (host and port.isdigit() and int(port) < 65_536):
-        raise CommandError(f"{target!r} is no address: write host:port or unix:path")
+        raise CommandError(f"{target!r} is not an address: write host:port or unix:path")
     if tls is None and not (settings.tls.allow_plaintext or is_loopback(host)):
         raise CommandError(f"tls.ca_file: {target} is not loopback: set it, or tls.allow_plaintext")
     return Channel(host, int(port), ssl=tls, config=config)
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext | None:
-    """The settings' TLS for clients, as `services.runtime.tls.channel` has it; None: plain text."""
+    """The settings' TLS for clients, as in `services.runtime.tls.channel`; None: plain text."""
     tls = settings.tls
     if tls.ca_file is None and tls.cert_file is None:
         return None

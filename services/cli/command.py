@@ -1,4 +1,4 @@
-"""What all commands share: how a problem is told, how settings are found, how durations are written."""
+"""Shared by all commands: error messages, settings, and the format of durations."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it: 128 and the signal's number."""
+"""Exit status after Ctrl-C, as in shells: 128 plus the signal's number."""
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked to; `str()` is one sentence for people."""
+    """A command cannot do its task; `str()` is one sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What was said before the command's name.
+    """Options in front of the command's name.
 
     Attributes:
-        config: The settings file; None: AFTERIMAGE_CONFIG, else ./afterimage.toml if it is there.
+        config: The settings file; None: AFTERIMAGE_CONFIG, else ./afterimage.toml if it exists.
     """
 
     config: Path | None = None
@@ -41,13 +41,13 @@ class Invocation:
         """Returns the settings.
 
         Raises:
-            SettingsError: With every problem at once.
+            SettingsError: With all problems at once.
         """
         return load_settings(self.config)
 
 
 def invocation_of(context: typer.Context) -> Invocation:
-    """Returns what was said before the command's name."""
+    """Returns the options in front of the command's name."""
     return context.obj if isinstance(context.obj, Invocation) else Invocation()
 
 
@@ -58,7 +58,7 @@ def complain(sentence: str) -> None:
 
 @contextmanager
 def telling_problems() -> Iterator[None]:
-    """Turns what a person can act on into a sentence and an exit status; everything else is a defect and passes."""
+    """Turns errors that the user can fix into a sentence and an exit status; any other error is a defect and passes."""
     try:
         yield
     except CommandError as error:
@@ -68,7 +68,7 @@ def telling_problems() -> Iterator[None]:
         complain("\n".join(error.problems))
         raise typer.Exit(2) from None
     except BrokenPipeError:
-        # Whoever read our output has gone (`| head`). Python would complain once more when it flushes.
+        # The reader of the output is gone (`| head`). Python would report it once more at the flush.
         sys.stdout = None
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
@@ -77,8 +77,8 @@ def telling_problems() -> Iterator[None]:
 
 
 def run(main: Coroutine[Any, Any, int | None]) -> None:
-    """Runs a command to its end; what it returns, if not 0 or None, is the exit status."""
-    # Libraries' warnings are not for whoever types a command: what matters is in the sentence that it ends with.
+    """Runs a command to its end; its result, if not 0 or None, is the exit status."""
+    # Libraries' warnings are not for users of a command: its final sentence has the relevant information.
     logging.getLogger().addHandler(logging.NullHandler())
     with telling_problems():
         if status := asyncio.run(main):
@@ -89,11 +89,11 @@ def duration_s(text: str) -> float:
     """Returns a duration such as "90s", "15m", "1h30m" or "7d" in seconds.
 
     Raises:
-        CommandError: If it is none.
+        CommandError: The text is not a duration.
     """
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
-        raise CommandError(f"{text!r} is no duration: write 90s, 15m, 1h30m or 7d")
+        raise CommandError(f"{text!r} is not a duration: write 90s, 15m, 1h30m or 7d")
     return sum(float(number) * _UNITS_S[unit] for number, unit in parts)
 
 
@@ -131,6 +131,4 @@ Address = Annotated[
         metavar="HOST:PORT",
     ),
 ]
-ProjectName = Annotated[
-    str | None, typer.Option("--project", help="The project. Default: the only one that is configured.")
-]
+ProjectName = Annotated[str | None, typer.Option("--project", help="The project. Default: the only configured one.")]

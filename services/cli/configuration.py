@@ -8,5 +8,5 @@ from services.runtime.settings.reference import to_toml_reference
 
 
 def config() -> None:
-    """Prints an afterimage.toml with every key, what it means and its default, all of it commented out."""
+    """Prints an afterimage.toml with every key, its description and its default, all commented out."""
     sys.stdout.write(to_toml_reference())

@@ -21,16 +21,16 @@ from services.runtime.identity.tokens import Scope
 
 def heatmap(
     context: typer.Context,
-    page: Annotated[str, typer.Argument(help="The page, as heatmaps name it: without query, ids as :id.")],
+    page: Annotated[str, typer.Argument(help="The page's normalised URL: without query, ids as :id.")],
     *,
     kind: Annotated[str, typer.Option(help="click, move, scroll, rage, dead or attention.")] = "click",
     out: Annotated[Path, typer.Option("--out", "-o", help="The picture to write, PNG.")] = Path("heatmap.png"),
-    since: Annotated[str | None, typer.Option(help="Only what happened so long ago or later: 7d, 12h.")] = None,
+    since: Annotated[str | None, typer.Option(help="Maximum age of interactions: 7d, 12h.")] = None,
     device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
     background: Annotated[
         Path | None, typer.Option(help="A picture of the whole page to draw over. Default: a blank page.")
     ] = None,
-    width: Annotated[int, typer.Option(min=320, max=4096, help="Of the picture, in pixels.")] = DEFAULT_WIDTH,
+    width: Annotated[int, typer.Option(min=320, max=4096, help="Width of the picture, in pixels.")] = DEFAULT_WIDTH,
     resolution: Annotated[int, typer.Option(min=10, max=400, help="Cells along each axis.")] = 100,
     project: ProjectName = None,
     address: Address = None,
@@ -68,13 +68,13 @@ def _named(kind: str) -> HeatmapKind:
         return HeatmapKind[kind.upper()]
     except KeyError:
         names = ", ".join(one.name.lower() for one in HeatmapKind)
-        raise CommandError(f"--kind: {kind!r} is none of {names}") from None
+        raise CommandError(f"--kind: {kind!r} is not one of {names}") from None
 
 
 def _device(name: str) -> DeviceType:
     known: dict[str, DeviceType] = {str(value.name).lower(): value for value in DeviceType if value != 0}
     if name.lower() not in known:
-        raise CommandError(f"--device: {name!r} is none of {', '.join(known)}")
+        raise CommandError(f"--device: {name!r} is not one of {', '.join(known)}")
     return known[name.lower()]
 
 

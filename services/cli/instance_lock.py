@@ -1,7 +1,7 @@
-"""What `afterimage up` leaves in the data directory for other commands: which address is what.
+"""Lock file of `afterimage up` in the data directory, which gives its addresses to other commands.
 
-The file is locked for as long as that `up` runs. The kernel lets go of the lock when the process dies, so a file
-that nobody holds is a leftover, whatever it says.
+The file is locked as long as that `up` runs. The kernel releases the lock when the process dies, so an unlocked file
+is a leftover, regardless of its content.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ FILE = "up.json"
 
 
 class Running(msgspec.Struct, frozen=True):
-    """An `afterimage up` that runs.
+    """A running `afterimage up`.
 
     Attributes:
         pid: Its process.
         audit: Address of AuditService, host:port.
-        share: Address of ShareService; "": it is not there.
-        sidecar: URL of the sidecar; "": it is not there.
-        redis: URL of Redis; "": there is none.
-        audit_metrics: URL of AuditService's metrics; "": none are served.
+        share: Address of ShareService; "": not running.
+        sidecar: URL of the sidecar; "": not running.
+        redis: URL of Redis; "": no Redis.
+        audit_metrics: URL of AuditService's metrics; "": not served.
     """
 
     pid: int
@@ -41,14 +41,14 @@ class Running(msgspec.Struct, frozen=True):
 
 @contextmanager
 def the_only_one(data_dir: Path) -> Iterator[int]:
-    """Holds the data directory for one `afterimage up`; yields the file to `announce` in.
+    """Locks the data directory for one `afterimage up`; yields the file for `announce`.
 
     Raises:
-        CommandError: If another one holds it, or the directory cannot be written.
+        CommandError: Another process holds the lock, or the directory is not writable.
     """
     try:
-        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # recordings are nobody else's business
-        # Close-on-exec: a child that held the lock would make this look alive after it died.
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # recordings are private to this user
+        # Close-on-exec: a child that kept the lock would make a dead `up` appear alive.
         handle = os.open(data_dir / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CommandError(f"data_dir: cannot write in {data_dir}: {error.strerror}") from error
@@ -60,7 +60,7 @@ def the_only_one(data_dir: Path) -> Iterator[int]:
             who = f"process {other.pid}" if other else "another process"
             raise CommandError(
                 f"the data directory {data_dir} is open already: `afterimage up` runs in {who}; "
-                "end that one, or give this one its own AFTERIMAGE_DATA_DIR"
+                "stop it, or set another AFTERIMAGE_DATA_DIR here"
             ) from None
         announce(handle, Running(os.getpid()))
         try:
@@ -72,13 +72,13 @@ def the_only_one(data_dir: Path) -> Iterator[int]:
 
 
 def announce(handle: int, running: Running) -> None:
-    """Says which address is what."""
+    """Writes the addresses into the lock file."""
     os.ftruncate(handle, 0)
     os.pwrite(handle, msgspec.json.encode(running), 0)
 
 
 def find_running(data_dir: Path) -> Running | None:
-    """Returns what runs on the data directory, or None."""
+    """Returns the `up` that runs on the data directory, or None."""
     try:
         handle = os.open(data_dir / FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -94,7 +94,7 @@ def find_running(data_dir: Path) -> Running | None:
 
 
 def chdb_holder(directory: Path) -> str | None:
-    """Returns who has the embedded engine's directory open, such as "process 4711"; None: nobody.
+    """Returns the process that has the embedded engine's directory open, such as "process 4711"; None: no process.
 
     The engine locks `afterimage.lock` in it, and writes its process id there.
     """

@@ -1,4 +1,4 @@
-"""`afterimage sessions`: which sessions are stored, as a table or as JSON."""
+"""`afterimage sessions`: lists stored sessions, as a table or as JSON."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def sessions(
     actor_type: Annotated[list[str] | None, typer.Option(help="Only such actors: anonymous, user, staff, bot.")] = None,
     device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
     status: Annotated[list[str] | None, typer.Option(help="Only: live, ended, timed_out.")] = None,
-    page: Annotated[str | None, typer.Option(help="Only with a page whose URL contains this.")] = None,
+    page: Annotated[str | None, typer.Option(help="Only with this text in the URL of a page.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only with this tag.", metavar="NAME=VALUE")] = None,
-    min_duration: Annotated[str | None, typer.Option(help="At least so long, such as 30s.")] = None,
-    max_duration: Annotated[str | None, typer.Option(help="At most so long.")] = None,
+    min_duration: Annotated[str | None, typer.Option(help="Minimum duration, such as 30s.")] = None,
+    max_duration: Annotated[str | None, typer.Option(help="Maximum duration.")] = None,
     errors: Annotated[bool | None, typer.Option("--errors/--no-errors", help="With errors, or without.")] = None,
     rage_clicks: Annotated[
         bool | None, typer.Option("--rage-clicks/--no-rage-clicks", help="With, or without.")
@@ -57,8 +57,10 @@ def sessions(
     order: Annotated[str, typer.Option(help="newest_first, oldest_first, longest_first, most_errors_first ...")] = (
         "newest_first"
     ),
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line: the contract's Session.")] = (False),
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line: the contract's Session.")] = (
+        False
+    ),
     only_ids: Annotated[bool, typer.Option("--ids", help="Only the ids, one per line.")] = False,
     project: ProjectName = None,
     address: Address = None,
@@ -78,7 +80,7 @@ def sessions(
             has_dead_clicks=dead_clicks,
             tags=_tags(tag or []),
         )
-        # betterproto has no "not set" for these but leaving them alone.
+        # betterproto marks these as "not set" only if they are left out.
         if since is not None:
             wanted.start_time = _moment(since, "--since")
         if until is not None:
@@ -170,7 +172,7 @@ def _tags(texts: list[str]) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not (name and equals):
-            raise CommandError(f"--tag: {text!r} is no NAME=VALUE")
+            raise CommandError(f"--tag: {text!r} is not NAME=VALUE")
         tags[name] = value
     return tags
 

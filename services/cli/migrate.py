@@ -1,4 +1,4 @@
-"""`afterimage migrate`: brings the database to the version of this program."""
+"""`afterimage migrate`: migrates the database to this program's version."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from services.runtime.settings.loader import Settings
 
 
 def migrate(context: typer.Context) -> None:
-    """Brings the database to the newest version. AuditService does the same when it starts.
+    """Migrates the database to the newest version. AuditService does the same when it starts.
 
-    For ClickHouse servers whose tables somebody wants to see made before the services start, or with another user.
+    For ClickHouse servers on which the tables must exist before the services start, or are created by another user.
     """
 
     async def main() -> None:
@@ -33,7 +33,9 @@ def migrate(context: typer.Context) -> None:
 async def _migrate(settings: Settings) -> list[str]:
     from services.audit.app import dialect_for, open_engine
     from services.audit.storage.engine.engine import StorageError
-    from services.audit.storage.schema import migrations  # the engines are heavy, and no other command needs them
+    from services.audit.storage.schema import (
+        migrations,
+    )  # slow to import, and no other command needs it
 
     try:
         engine = await open_engine(settings)

@@ -1,4 +1,4 @@
-"""`afterimage privacy`: what the policy would mask in a recording, and whether its own examples hold."""
+"""`afterimage privacy`: shows the effect of the policy on a recording, and tests the policy's examples."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ Windows = Iterable[tuple[str, Sequence[bytes]]]
 @privacy.command()
 def check(
     context: typer.Context,
-    recording: Annotated[str, typer.Argument(help="A file as `afterimage import` takes it, or a session's id.")],
+    recording: Annotated[str, typer.Argument(help="A file that `afterimage import` accepts, or a session's id.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line for each place.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line and place.")] = False,
     project: ProjectName = None,
     address: Address = None,
 ) -> None:
-    """Lists what the policy of the settings would mask in a recording: where and by which rule, never what.
+    """Lists the parts of a recording that the policy would mask: place and rule, never the content.
 
-    Nothing is stored or changed. A stored session was masked when it was recorded: only what a policy would mask
-    beyond that is listed.
+    Nothing is stored or changed. A stored session was masked when it was recorded: only additional
+    masking is listed.
     """
 
     async def main() -> int:
@@ -81,7 +81,7 @@ def try_examples(context: typer.Context, *, project: ProjectName = None) -> None
                 wrong += not good
                 sys.stdout.write(f"{name}: {sentence}\n")
         if wrong:
-            raise CommandError(f"{wrong} example{'' if wrong == 1 else 's'} of the policy do not hold")
+            raise CommandError(f"{wrong} example{'' if wrong == 1 else 's'} of the policy failed")
 
 
 def _settings_and_policy(invocation: Invocation, project: str | None) -> tuple[Settings, Policy]:
@@ -93,7 +93,7 @@ def _settings_and_policy(invocation: Invocation, project: str | None) -> tuple[S
 
 
 def _tried(policy: Policy) -> Iterator[tuple[str, bool]]:
-    """Yields a sentence about each custom rule and each example of it that does not hold; it is named by its place."""
+    """Yields a sentence for each custom rule and for each failed example, which is named by its place."""
     custom = [rule for rule in policy.rules if rule.custom]
     if not custom:
         yield "no custom rules", True
@@ -143,7 +143,7 @@ def _spoken(found: dict[str, int]) -> str:
 
 
 def _of_file(path: Path, problems: list[Problem]) -> Windows | None:
-    """Yields the windows of a file, and says what cannot be read; None: there is no such file."""
+    """Yields the windows of a file, and reports unreadable parts; None: the file does not exist."""
     if not path.is_file():
         return None
 

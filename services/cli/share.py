@@ -1,4 +1,4 @@
-"""`afterimage share`: makes, lists and revokes links that end."""
+"""`afterimage share`: creates, lists and revokes expiring share links."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from services.runtime.settings.loader import Settings
 
 MAX_PAGE_SIZE = 500  # the contract's
 _WIDTH = 150
-"""Columns of a table that goes to a file or a pipe, where nobody says how wide it is."""
+"""Width of a table that goes to a file or a pipe, which have no width of their own."""
 
 M = TypeVar("M", bound=betterproto.Message)
 
-share = typer.Typer(name="share", help="Links that end: make, list and revoke them.", no_args_is_help=True)
+share = typer.Typer(name="share", help="Expiring share links: create, list and revoke them.", no_args_is_help=True)
 
 ShareAddress = Annotated[
     str | None,
@@ -49,14 +49,14 @@ ShareAddress = Annotated[
         metavar="HOST:PORT|URL",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, as the contract names things.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON with the contract's names.")]
 
 
 class Calls(Protocol):
-    """The three calls, whichever way they go."""
+    """The three calls, over either transport."""
 
     async def create_share_link(self, create_share_link_request: CreateShareLinkRequest) -> CreateShareLinkResponse:
-        """Makes a link."""
+        """Creates a link."""
         ...
 
     async def list_share_links(self, list_share_links_request: ListShareLinksRequest) -> ListShareLinksResponse:
@@ -73,19 +73,21 @@ def create(
     context: typer.Context,
     session: Annotated[str, typer.Argument(help="The session's id.")],
     *,
-    ttl: Annotated[str, typer.Option(help="How long the link lives, such as 1h or 7d.")],
-    max_views: Annotated[int | None, typer.Option(help="How often it can be redeemed. Default: any number.")] = None,
+    ttl: Annotated[str, typer.Option(help="Lifetime of the link, such as 1h or 7d.")],
+    max_views: Annotated[int | None, typer.Option(help="Maximum number of views. Default: unlimited.")] = None,
     passcode: Annotated[
-        bool, typer.Option("--passcode", help="Visitors must enter a passcode; it is asked for, or read from a pipe.")
+        bool, typer.Option("--passcode", help="Visitors must enter a passcode; prompted for, or read from a pipe.")
     ] = False,
-    start: Annotated[str | None, typer.Option("--from", help="Only from so far into the session on.")] = None,
-    end: Annotated[str | None, typer.Option("--to", help="Only up to so far into the session.")] = None,
-    label: Annotated[str, typer.Option(help="Words for those who manage links.")] = "",
+    start: Annotated[
+        str | None, typer.Option("--from", help="Offset at which the shared part starts, such as 30s.")
+    ] = None,
+    end: Annotated[str | None, typer.Option("--to", help="Offset at which the shared part ends.")] = None,
+    label: Annotated[str, typer.Option(help="Note for the managers of links.")] = "",
     as_json: AsJson = False,
     project: ProjectName = None,
     address: ShareAddress = None,
 ) -> None:
-    """Makes a link and prints its address, which is shown this once."""
+    """Creates a link and prints its address, which is shown only once."""
 
     async def main() -> None:
         request = CreateShareLinkRequest(
@@ -114,9 +116,9 @@ def list_links(
     context: typer.Context,
     *,
     session: Annotated[str, typer.Option(help="Only links to this session.")] = "",
-    created_by: Annotated[str, typer.Option(help="Only links that this subject made.")] = "",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line, as the contract names things.")] = (
+    created_by: Annotated[str, typer.Option(help="Only links created by this subject.")] = "",
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of links.")] = 50,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line, with the contract's names.")] = (
         False
     ),
     project: ProjectName = None,
@@ -156,7 +158,7 @@ def revoke(
     project: ProjectName = None,
     address: ShareAddress = None,
 ) -> None:
-    """Ends a link, and the streams that it opened."""
+    """Ends a link and its open streams."""
 
     async def main() -> None:
         settings = invocation_of(context).settings()
@@ -189,12 +191,12 @@ async def _calls(settings: Settings, address: str | None, project: str | None) -
 
 
 class ConnectCalls:
-    """The calls as the Connect protocol has them: a POST to the method's name at the sidecar.
+    """The calls over the Connect protocol: a POST to the method's name at the sidecar.
 
     Args:
         session: The HTTP client.
-        url: Of the sidecar.
-        token: Gives a token.
+        url: URL of the sidecar.
+        token: Source of tokens.
     """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, token: Callable[[], str]) -> None:
@@ -203,7 +205,7 @@ class ConnectCalls:
         self._token = token
 
     async def create_share_link(self, create_share_link_request: CreateShareLinkRequest) -> CreateShareLinkResponse:
-        """Makes a link."""
+        """Creates a link."""
         return await self._post("CreateShareLink", create_share_link_request, CreateShareLinkResponse())
 
     async def list_share_links(self, list_share_links_request: ListShareLinksRequest) -> ListShareLinksResponse:
@@ -232,7 +234,7 @@ class ConnectCalls:
 
 
 def _told(status: int, body: bytes, url: str) -> str:
-    """Returns what a Connect error says; of something that is none, the HTTP status."""
+    """Returns the text of a Connect error; for any other body, the HTTP status."""
     try:
         error = json.loads(body)
         return f"{str(error['code']).upper()}: {error.get('message', 'no message')}"
@@ -283,7 +285,7 @@ def _print_table(found: Sequence[ShareLink]) -> None:
 
 
 def _part(link: ShareLink) -> str:
-    """Returns the link's part of the session; an end of 0, which no link can have, stands for none."""
+    """Returns the link's part of the session; an end of 0, which no link can have, means no end."""
     start, end = link.start_offset.total_seconds(), link.end_offset.total_seconds()
     if not (start or end):
         return "all"

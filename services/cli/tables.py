@@ -1,4 +1,4 @@
-"""Prints tables as wide as they are: what is meant to be copied is never cut, on no terminal and in no pipe."""
+"""Prints tables in full width: ids are never cut, on a narrow terminal or in a pipe, so that they can be copied."""
 
 from __future__ import annotations
 

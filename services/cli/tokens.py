@@ -11,7 +11,7 @@ from services.cli.client import local_subject, the_project
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, telling_problems
 from services.runtime.identity.tokens import Scope, TokenMinter
 
-# INTERNAL is for our own processes and is never given to a person.
+# INTERNAL is for Afterimage's own processes and is never given to a person.
 _FOR_PEOPLE = [scope for scope in Scope if scope is not Scope.INTERNAL]
 
 
@@ -19,11 +19,12 @@ def token(
     context: typer.Context,
     *,
     scope: Annotated[
-        list[str], typer.Option(help=f"What it allows: {', '.join(_FOR_PEOPLE)}. Several: again, or with commas.")
+        list[str],
+        typer.Option(help=f"Scopes: {', '.join(_FOR_PEOPLE)}. Several: repeat the option, or separate with commas."),
     ],
-    ttl: Annotated[str, typer.Option(help="How long it holds, such as 15m, 1h or 7d.")] = "1h",
+    ttl: Annotated[str, typer.Option(help="Validity, such as 15m, 1h or 7d.")] = "1h",
     project: ProjectName = None,
-    subject: Annotated[str | None, typer.Option(help="Who it speaks for. Default: this machine's user.")] = None,
+    subject: Annotated[str | None, typer.Option(help="Subject. Default: this machine's user.")] = None,
 ) -> None:
     """Prints a token."""
     with telling_problems():

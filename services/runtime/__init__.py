@@ -1,1 +1,1 @@
-"""What every process needs: settings, identity, errors, interceptors, server lifecycle, Redis."""
+"""Infrastructure shared by all processes: settings, identity, errors, interceptors, server lifecycle, Redis."""

@@ -1,10 +1,10 @@
-"""Streams that a client writes to, with the status that the server sent.
+"""Client-side request streams that end with the status sent by the server.
 
 grpc.aio overwrites the status of a call with INTERNAL when a write fails because the server has ended the stream
-(grpc/grpc#36066; grpc/grpc#43486 explains why): a recorder that is refused with UNAUTHENTICATED or ABORTED reports
-"Internal error from Core" instead, the more often the busier the machine is. `status_kept` returns a channel whose
-streams wait for the server's status after a failed write. Remove this module once grpcio has the fix;
-tests/runtime/test_client_streams.py reports when that is.
+(grpc/grpc#36066; grpc/grpc#43486 explains why): a recorder refused with UNAUTHENTICATED or ABORTED reports
+"Internal error from Core" instead, and more often so on a busy machine. `status_kept` returns a channel with
+streams that wait for the server's status after a failed write. Remove this module once grpcio has the fix:
+tests/runtime/test_client_streams.py then reports it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-# Private, as is all that this module has to replace.
+# Private, like everything that this module replaces.
 from grpc._cython import cygrpc
 from grpc.aio._call import StreamStreamCall, StreamUnaryCall, _StreamRequestMixin
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     import grpc
 
 STATUS_WAIT_S = 5.0
-"""Maximum time from a failed write to the status: it is on its way then, or the connection is lost, which is a status
-too. Reached only by an error of gRPC itself, which is reported as INTERNAL."""
+"""Maximum wait for the status after a failed write: it is either in transit, or the connection is lost, which is a
+status too. Reached only by an error of gRPC itself, which is reported as INTERNAL."""
 
 
 def status_kept(channel: grpc.aio.Channel, *, wait_s: float = STATUS_WAIT_S) -> grpc.aio.Channel:
-    """Returns `channel`; its calls with a stream of requests end with the status that the server sent.
+    """Returns `channel`; its calls with request streams end with the status sent by the server.
 
-    Unary requests, metadata, deadlines and cancellation are unchanged. A write to a stream that has ended raises that
-    status as AioRpcError, and InvalidStateError when that is OK; reading reports the end as ever. Calling it
-    twice on one channel changes nothing.
+    Unary requests, metadata, deadlines and cancellation are unchanged. A write to an ended stream raises that status
+    as AioRpcError, or InvalidStateError when the status is OK; reads report the end as usual. Idempotent: a second
+    call with the same channel has no effect.
 
     Args:
         channel: A channel of grpc.aio.
-        wait_s: Maximum time from a failed write to the status of the server; INTERNAL after that.
+        wait_s: Maximum wait for the server's status after a failed write; INTERNAL after that.
     """
     unwrapped: Any = channel
     if not getattr(unwrapped, "keeps_status", False):
@@ -47,17 +47,22 @@ def status_kept(channel: grpc.aio.Channel, *, wait_s: float = STATUS_WAIT_S) -> 
 
 
 def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
-    """Returns `stream_stream` or `stream_unary` of a channel, with calls that keep the status."""
+    """Returns a channel's `stream_stream` or `stream_unary` with calls that keep the status."""
 
     def multi_callable(*args: Any, **options: Any) -> Callable[..., Any]:
         start: Callable[..., Any] = method(*args, **options)
 
         def call(*args: Any, **options: Any) -> Any:
             started = start(*args, **options)
-            # Before its tasks have run: they begin in the next turn of the loop and find this one.
+            # Before its tasks run: they start in the next iteration of the event loop and then use this call.
             if kept := _KEPT.get(type(started)):
+<<<<<<< HEAD
                 started.__class__, reads_ahead = kept
                 started._cython_call = _StatusKept(started._cython_call, wait_s, reads_ahead=reads_ahead)  # noqa: SLF001 - no public place
+=======
+                started.__class__ = kept
+                started._cython_call = _StatusKept(started._cython_call, wait_s)  # noqa: SLF001 - no public API
+>>>>>>> words-c
             return started
 
         return call
@@ -66,16 +71,16 @@ def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
 
 
 async def _write(self: Any, request: Any) -> None:
-    """Writes; raises the status after the end of the stream, where grpc.aio has InvalidStateError."""
+    """Writes; after the end of the stream raises the status instead of grpc.aio's InvalidStateError."""
     try:
-        await _StreamRequestMixin._write(self, request)  # noqa: SLF001 - the method that this one replaces
+        await _StreamRequestMixin._write(self, request)  # noqa: SLF001 - the replaced method
     except asyncio.InvalidStateError:
         if self.done():
             await self._raise_for_status()
         raise
 
 
-# The class of a call is exchanged, so its layout has to stay.
+# These replace the class of a call, so the layout must stay the same.
 class _StreamStreamCall(StreamStreamCall[Any, Any]):
     __slots__ = ()
     _write = _write
@@ -94,10 +99,10 @@ _KEPT: dict[type, tuple[type, bool]] = {
 
 
 class _StatusKept:
-    """A call of gRPC's core that has the server's status before it reports a failed write.
+    """A gRPC core call that waits for the server's status before it reports a failed write.
 
-    The core delivers the status after the last message. The answers that the caller has not read yet are therefore
-    read ahead after a failed write, and kept for the caller: all of them precede the status.
+    The core delivers the status after the last message. After a failed write, the answers that the caller has not
+    read yet are therefore read ahead and kept for the caller: all of them precede the status.
     """
 
     __slots__ = ("_ahead", "_ended", "_inner", "_turn", "_wait_s")
@@ -106,18 +111,23 @@ class _StatusKept:
         self._inner = inner
         self._wait_s = wait_s
         self._ahead: deque[bytes] = deque()
+<<<<<<< HEAD
         self._ended = not reads_ahead
         self._turn = asyncio.Lock()  # the core takes one read at a time
+=======
+        self._ended = False
+        self._turn = asyncio.Lock()  # the core allows one read at a time
+>>>>>>> words-c
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
     def done(self) -> bool:
-        """Returns whether the status is there and every answer before it is read."""
+        """Returns whether the status has arrived and the caller has read every answer before it."""
         return not self._ahead and self._inner.done()
 
     def cancel(self, details: str) -> None:
-        """Cancels the call; the status of one that has ended stays."""
+        """Cancels the call; the status of an ended call stays."""
         self._ahead.clear()
         if not self._inner.done():
             self._inner.cancel(details)
@@ -130,7 +140,7 @@ class _StatusKept:
             return cygrpc.EOF if self._ended else await self._inner.receive_serialized_message()
 
     async def send_serialized_message(self, message: bytes) -> None:
-        """Sends; raises what the core raises, but after the status is there."""
+        """Sends; raises the core's errors, but only after the status has arrived."""
         try:
             await self._inner.send_serialized_message(message)
         except cygrpc.InternalError:
@@ -138,7 +148,7 @@ class _StatusKept:
             raise
 
     async def send_receive_close(self) -> None:
-        """Half-closes. A failure is in the status alone: grpc.aio would let the core's own error out."""
+        """Half-closes. A failure appears only in the status: grpc.aio would expose the core's own error."""
         try:
             await self._inner.send_receive_close()
         except cygrpc.InternalError as error:

@@ -1,18 +1,18 @@
-"""Every error that a caller may see, and how it is put on the wire.
+"""Every error that a caller may see, and its wire form.
 
     AfterimageError            a gRPC code, a reason (UPPER_SNAKE), one sentence
-    ├── InvalidArgument        names the fields at fault
-    ├── Unauthenticated        no token, or one that does not hold
+    ├── InvalidArgument        names the invalid fields
+    ├── Unauthenticated        the token is missing or invalid
     ├── PermissionDenied       the token does not allow it
-    ├── NotFound               there is none, or not in the caller's project
-    ├── FailedPrecondition     not in this state
+    ├── NotFound               does not exist, or not in the caller's project
+    ├── FailedPrecondition     not possible in the current state
     ├── Aborted                another call took over
-    ├── ResourceExhausted      over a limit; may say when to come back
-    ├── Unavailable            an upstream is away; says when to come back
-    └── Unimplemented          in the contract, not built yet
+    ├── ResourceExhausted      over a limit; may have a retry delay
+    ├── Unavailable            an upstream is unavailable; has a retry delay
+    └── Unimplemented          in the contract, not implemented yet
 
-The wire form is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as
-AIP-193 describes; it travels in the trailing metadata `grpc-status-details-bin`.
+The wire form is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as described in
+AIP-193; it travels in the trailing metadata `grpc-status-details-bin`.
 """
 
 # ruff: noqa: N818 - named as gRPC names its codes
@@ -33,14 +33,14 @@ DOMAIN = "afterimage"
 
 
 class AfterimageError(Exception):
-    """An error whose text may be shown to the caller.
+    """An error with a text that the caller may see.
 
     Attributes:
         code: The gRPC status code.
-        reason: What went wrong, UPPER_SNAKE, stable: programs act on it.
-        message: One sentence for people, naming the field and the limit where there is one.
-        metadata: More for programs, such as the limit that was hit.
-        retry_after_s: When a retry may help, in seconds; None: it will not.
+        reason: The cause, UPPER_SNAKE and stable, for programs to act on.
+        message: One sentence for people, naming the field and the limit, if any.
+        metadata: Further data for programs, such as the exceeded limit.
+        retry_after_s: Delay in seconds after which a retry may succeed; None: a retry will not.
     """
 
     code = grpc.StatusCode.INTERNAL
@@ -63,14 +63,14 @@ class AfterimageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """One field that is not as it must be."""
+    """An invalid field."""
 
     field: str
     description: str
 
 
 class InvalidArgument(AfterimageError):
-    """The request is wrong whatever the state of the system; `violations` names the fields."""
+    """The request is invalid in any state of the system; `violations` names the fields."""
 
     code = grpc.StatusCode.INVALID_ARGUMENT
     reason = "INVALID_ARGUMENT"
@@ -86,44 +86,44 @@ class InvalidArgument(AfterimageError):
 
 
 class Violations:
-    """Collects field problems, so that a caller hears of all of them at once."""
+    """Collects field problems, so that a caller gets all of them at once."""
 
     def __init__(self) -> None:
         self._found: list[FieldViolation] = []
 
     def add(self, field: str, description: str) -> None:
-        """Notes that `field` is not as it must be."""
+        """Adds an invalid field."""
         self._found.append(FieldViolation(field, description))
 
     def raise_if_any(self) -> None:
-        """Raises InvalidArgument if anything was noted."""
+        """Raises InvalidArgument if a field is invalid."""
         if self._found:
             raise InvalidArgument(self._found)
 
 
 class Unauthenticated(AfterimageError):
-    """There is no token, or it does not hold."""
+    """The token is missing or invalid."""
 
     code = grpc.StatusCode.UNAUTHENTICATED
     reason = "UNAUTHENTICATED"
 
 
 class PermissionDenied(AfterimageError):
-    """The token holds and does not allow this."""
+    """The token is valid but does not allow this."""
 
     code = grpc.StatusCode.PERMISSION_DENIED
     reason = "PERMISSION_DENIED"
 
 
 class NotFound(AfterimageError):
-    """There is no such thing in the caller's project."""
+    """The object does not exist in the caller's project."""
 
     code = grpc.StatusCode.NOT_FOUND
     reason = "NOT_FOUND"
 
 
 class FailedPrecondition(AfterimageError):
-    """Right in itself, but not in this state."""
+    """The request is valid, but not in the current state."""
 
     code = grpc.StatusCode.FAILED_PRECONDITION
     reason = "FAILED_PRECONDITION"
@@ -144,7 +144,7 @@ class ResourceExhausted(AfterimageError):
 
 
 class Unavailable(AfterimageError):
-    """An upstream is away; trying again later may help."""
+    """An upstream is unavailable; a later retry may succeed."""
 
     code = grpc.StatusCode.UNAVAILABLE
     reason = "UNAVAILABLE"
@@ -154,7 +154,7 @@ class Unavailable(AfterimageError):
 
 
 class Unimplemented(AfterimageError):
-    """In the contract, not built yet."""
+    """In the contract, not implemented yet."""
 
     code = grpc.StatusCode.UNIMPLEMENTED
     reason = "UNIMPLEMENTED"

@@ -1,10 +1,10 @@
-"""Share links in Redis, as far as more than one service has to know: their keys, and how one ends.
+"""Redis keys and revocation of share links, shared by AuditService and ShareService.
 
-ShareService writes links; AuditService asks whether one still stands before it opens a stream for a grant,
-hears of revocations, and ends a session's links when the session is deleted.
+ShareService writes links; AuditService checks that a link is still valid before it opens a stream for a grant,
+receives revocations, and ends a session's links when the session is deleted.
 
 Every key begins with `afterimage:{environment}:share:` and has a TTL. The keys of a link do not share a hash slot:
-Redis Cluster is not supported, one Redis (or Valkey) with replicas is.
+Redis Cluster is not supported; one Redis (or Valkey) with replicas is.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ redis.call('ZREM', ARGV[1] .. 'of-creator:' .. link[1] .. ':' .. link[3], ARGV[2
 redis.call('PUBLISH', ARGV[4], ARGV[2])
 return 1
 """
-_END_LINK_SHA = hashlib.sha1(END_LINK.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+_END_LINK_SHA = hashlib.sha1(END_LINK.encode()).hexdigest()  # noqa: S324 - Redis identifies scripts by SHA-1
 
 
 class LinkKeys:
-    """The names of all keys that share links use.
+    """The names of all keys used by share links.
 
     Attributes:
-        prefix: What every key begins with.
-        revoked_channel: Where the id of each link that is revoked is published.
+        prefix: Prefix of every key.
+        revoked_channel: Channel to which the id of each revoked link is published.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -48,19 +48,19 @@ class LinkKeys:
         self.revoked_channel = key(settings, "revoked")
 
     def link(self, link_id: str) -> str:
-        """The link itself, a hash. It is there as long as the link stands."""
+        """The link itself, a hash. Exists as long as the link is valid."""
         return f"{self.prefix}link:{link_id}"
 
     def origin(self, link_id: str) -> str:
-        """Project and session of a link; outlives it, so that the trail can say what a late visitor wanted."""
+        """Project and session of a link; outlives it, so that the trail can name the session of a late visit."""
         return f"{self.prefix}origin:{link_id}"
 
     def renewal(self, link_id: str, digest: str) -> str:
-        """A renewal handle, by its hash."""
+        """A renewal handle, under its hash."""
         return f"{self.prefix}renewal:{link_id}:{digest}"
 
     def of_project(self, project: str) -> str:
-        """Ids of a project's links by their time, a sorted set."""
+        """Ids of a project's links by creation time, a sorted set."""
         return f"{self.prefix}of-project:{project}"
 
     def of_session(self, project: str, session_id: str) -> str:
@@ -68,11 +68,11 @@ class LinkKeys:
         return f"{self.prefix}of-session:{project}:{session_id}"
 
     def of_creator(self, project: str, created_by: str) -> str:
-        """Ids of the links that one subject made."""
+        """Ids of the links created by one subject."""
         return f"{self.prefix}of-creator:{project}:{creator_key(created_by)}"
 
     def rate(self, bucket: str) -> str:
-        """How fast one address asks."""
+        """Request rate of one address."""
         return f"{self.prefix}rate:{bucket}"
 
     def attempts_at(self, link_id: str) -> str:
@@ -85,7 +85,7 @@ class LinkKeys:
 
 
 def creator_key(created_by: str) -> str:
-    """Returns a subject in the form that keys hold: of bounded length, without separators."""
+    """Returns a subject in the form used in keys: of bounded length, without separators."""
     return hashlib.sha256(created_by.encode(errors="replace")).hexdigest()[:32]
 
 
@@ -100,7 +100,7 @@ async def is_standing(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str)
 
 
 async def end_link(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str, project: str = "") -> bool:
-    """Ends a link and tells all who listen; returns False when there is none (in that project).
+    """Ends a link and notifies all subscribers; returns False when the link does not exist (in that project).
 
     Raises:
         Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
@@ -114,7 +114,7 @@ async def end_link(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str, pr
 
 
 async def end_links_of_session(client: redis.asyncio.Redis, keys: LinkKeys, project: str, session_id: str) -> int:
-    """Ends all links to a session; returns how many stood.
+    """Ends all links to a session; returns the number of links that were valid.
 
     Raises:
         Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
@@ -125,10 +125,10 @@ async def end_links_of_session(client: redis.asyncio.Redis, keys: LinkKeys, proj
 
 
 async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncIterator[str | None]:
-    """Yields the id of each link that is revoked from now on, and None when some may have been missed.
+    """Yields the id of each link revoked from now on, and None when revocations may have been missed.
 
-    None comes first, and again after each loss of the connection: whoever listens then looks at the links of its open
-    streams himself. Tries again for ever; stops when the iterator is closed.
+    None comes first, and after each loss of the connection: the subscriber then checks the links of its
+    open streams. Reconnects indefinitely; stops when the iterator is closed.
     """
     while True:
         try:
@@ -142,7 +142,7 @@ async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncItera
                     if message["type"] == "message":
                         yield message["data"].decode()
                     elif message["type"] == "subscribe":
-                        # The client connects and subscribes again without a word; this answer is what shows it.
+                        # The client reconnects and resubscribes silently; only this answer shows it.
                         yield None
         except (redis.exceptions.RedisError, OSError):
             await asyncio.sleep(0.5)

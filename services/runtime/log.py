@@ -1,4 +1,4 @@
-"""Structured logs on standard error, ours and the libraries', without secrets."""
+"""Structured logs on standard error, from Afterimage and from libraries, without secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def configure(log: LogSettings, stream: TextIO | None = None) -> None:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        # Plain tracebacks: the pretty ones print local variables, which is where payloads and tokens are.
+        # Plain tracebacks: the pretty ones print local variables, which may hold payloads and tokens.
         structlog.processors.format_exc_info,
         redact,
     ]
@@ -62,7 +62,7 @@ def configure(log: LogSettings, stream: TextIO | None = None) -> None:
 
 
 def redact(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Blanks values under names of secrets, at any depth, and whatever looks like a JWT in a text."""
+    """Redacts values under the names of secrets, at any depth, and any text that looks like a JWT."""
     for key, value in event.items():
         event[key] = _clean(key, value)
     return event

@@ -1,4 +1,4 @@
-"""Prometheus metrics: a registry per process and the small HTTP server that shows it."""
+"""Prometheus metrics: a registry per process and the small HTTP server that exposes it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OFF = -1
 
 
 def new_registry() -> CollectorRegistry:
-    """Returns a registry that holds what is known of the process: CPU, memory, open files, collections."""
+    """Returns a registry with the metrics of the process: CPU, memory, open files, garbage collections."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -31,20 +31,20 @@ async def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> As
 
     Args:
         host: Address to listen on.
-        port: TCP port; 0: any free one; -1: nothing is served.
-        registry: What to show.
+        port: TCP port; 0: any free port; -1: the metrics are not served.
+        registry: Registry to serve.
 
     Yields:
-        The port that was taken, or None when nothing is served.
+        The bound port, or None when the metrics are not served.
 
     Raises:
-        SettingsError: The address cannot be had.
+        SettingsError: The address cannot be bound.
     """
     if port == OFF:
         yield None
         return
 
-    from aiohttp import web  # a tenth of a second that only this needs
+    from aiohttp import web  # importing it takes 0.1 s, which only this function needs
 
     async def show(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))

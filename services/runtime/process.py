@@ -1,4 +1,4 @@
-"""A process around a server: settings, log, signals, exit status."""
+"""Process around a server: settings, log, signals, exit status."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from services.runtime import log
 from services.runtime.settings.loader import Settings, SettingsError, load_settings
 
 BAD_SETTINGS = 2
-"""Exit status of a process that somebody must set up differently."""
+"""Exit status for errors that an operator must fix in the settings."""
 
 Explain = Callable[[BaseException], tuple[str, int] | None]
-"""What to tell a person about an error, and the exit status; None: it is a defect and keeps its traceback."""
+"""Returns the message for an operator and the exit status of an error; None: a defect, which keeps its traceback."""
 
 
 def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], explain: Explain = lambda _: None) -> int:
-    """Serves by the settings until SIGTERM or SIGINT; returns the exit status.
+    """Serves with the loaded settings until SIGTERM or SIGINT; returns the exit status.
 
     Args:
         serve: Serves while its block runs.
-        explain: Says what is wrong where it is neither the settings nor a defect.
+        explain: Explains errors that are neither invalid settings nor defects.
     """
     try:
         settings = load_settings()
@@ -52,7 +52,7 @@ def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], expla
 def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float = 20.0) -> None:
     """Runs `main` on uvloop until it returns, or until SIGTERM or SIGINT cancels it and it has cleaned up.
 
-    A second signal, or `stop_timeout_s` after the first, ends the process at once with status 1.
+    A second signal, or `stop_timeout_s` after the first, ends the process immediately with status 1.
     """
 
     async def supervised() -> None:
@@ -65,7 +65,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float 
             if asked:
                 os._exit(1)
             asked = True
-            # A thread: it also ends a process whose event loop is stuck.
+            # A thread, because it also ends a process with a blocked event loop.
             timer = threading.Timer(stop_timeout_s, os._exit, (1,))
             timer.daemon = True
             timer.start()
@@ -84,7 +84,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float 
 
 
 def _first(error: BaseException) -> BaseException:
-    """Returns the first error in a group of errors: what happens inside a TaskGroup comes out as one."""
+    """Returns the first leaf of an exception group: a TaskGroup wraps every error raised inside it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

@@ -1,4 +1,4 @@
-"""The link to Redis (or Valkey): a client with short timeouts, keys under one prefix, its errors as ours."""
+"""Redis (or Valkey) client with short timeouts, keys under one prefix, and errors mapped to Afterimage's own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from services.runtime.settings import Settings
 
 _HEALTH_CHECK_INTERVAL_S = 15
-# Not answering, or answering that it cannot at the moment. Any other error is a mistake of ours.
+# No answer, or an answer that Redis is temporarily unable to serve. Any other error is a defect.
 _AWAY = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
@@ -33,10 +33,10 @@ _AWAY = (
 
 
 def connect(settings: Settings) -> redis.asyncio.Redis | None:
-    """Returns a client, or None when no address is set. Nothing is sent before the first command.
+    """Returns a client, or None when no address is set. Connects with the first command.
 
-    Answers are bytes. A command fails after `redis.timeout_s`, tried twice at most; a subscriber therefore reads
-    with `get_message(timeout=...)`, not with `listen()`. The caller closes it with `aclose()`.
+    Answers are bytes. A command fails after `redis.timeout_s` and is retried once; a subscriber therefore reads
+    with `get_message(timeout=...)`, not with `listen()`. The caller closes the client with `aclose()`.
     """
     if not settings.redis.url:
         return None
@@ -54,10 +54,10 @@ def connect(settings: Settings) -> redis.asyncio.Redis | None:
 
 
 def _keeping_cancellation(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Returns `kind` of connection, with which a task that is cancelled while it sends ends by CancelledError.
+    """Returns a subclass of `kind` in which a task cancelled during a send raises CancelledError.
 
-    redis-py sends under asyncio.wait_for, which before Python 3.12 swallows a cancellation that comes in the turn of
-    the loop in which the send ends (python/cpython#86296): the task would go on as if nothing had happened.
+    redis-py sends under asyncio.wait_for, which before Python 3.12 swallows a cancellation that arrives in the loop
+    iteration in which the send completes (python/cpython#86296): the task would continue as if not cancelled.
     """
 
     class Connection(kind):  # type: ignore[misc, valid-type]
@@ -66,22 +66,22 @@ def _keeping_cancellation(kind: type[AbstractConnection]) -> type[AbstractConnec
             requests = 0 if task is None else task.cancelling()
             await super().send_packed_command(*args, **options)
             if task is not None and task.cancelling() > requests:
-                await self.disconnect(nowait=True)  # the answer to what was sent is not read
+                await self.disconnect(nowait=True)  # the answer to the sent command is still unread
                 raise asyncio.CancelledError
 
     return Connection
 
 
 def key(settings: Settings, *parts: str) -> str:
-    """Returns the key made of `parts`, under the prefix that keeps environments apart."""
+    """Returns the key made of `parts`, under the prefix that separates environments."""
     return ":".join(("afterimage", settings.environment, *parts))
 
 
 def required(client: redis.asyncio.Redis | None) -> redis.asyncio.Redis:
-    """Returns `client`, for what cannot be done without.
+    """Returns `client`, for features that require Redis.
 
     Raises:
-        Unavailable: There is none (REDIS_UNAVAILABLE).
+        Unavailable: No Redis is configured (REDIS_UNAVAILABLE).
     """
     if client is None:
         raise Unavailable("this needs Redis, and no redis.url is set", reason="REDIS_UNAVAILABLE", retry_after_s=30.0)
@@ -90,7 +90,7 @@ def required(client: redis.asyncio.Redis | None) -> redis.asyncio.Redis:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Turns the errors of a Redis that is away into Unavailable (REDIS_UNAVAILABLE); others pass through."""
+    """Maps errors of an unavailable Redis to Unavailable (REDIS_UNAVAILABLE); other errors pass through."""
     try:
         yield
     except _AWAY as error:

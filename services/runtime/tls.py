@@ -23,15 +23,15 @@ KEEPALIVE_OPTIONS: tuple[tuple[str, Any], ...] = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-# A replay hands on chunks as they lie; a server's answer is trusted, so the bound is only against a runaway.
+# A replay passes stored chunks on unchanged; a server's answer is trusted, so this bound only stops a runaway.
 _MAX_ANSWER_BYTES = 64 * 1024**2
 
 
 def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
-    """Returns what a server shows and demands, or None for plain text.
+    """Returns the TLS credentials of a server, or None for plain text.
 
     Raises:
-        SettingsError: A file cannot be read, or key and certificate do not belong together.
+        SettingsError: A file cannot be read, or key and certificate do not match.
     """
     if tls.cert_file is None or tls.key_file is None:
         return None
@@ -46,11 +46,11 @@ def server_credentials(tls: TlsSettings) -> grpc.ServerCredentials | None:
 def channel(tls: TlsSettings, target: str, *, options: Sequence[tuple[str, Any]] = ()) -> grpc.aio.Channel:
     """Returns a client channel to `target` (host:port or unix:path); the caller closes it.
 
-    It uses TLS when the settings name a certificate to serve or to trust. Streams that are written to end with the
-    server's own status (`status_kept`).
+    Uses TLS when the settings name a certificate to serve or to trust. Request streams end with the server's own
+    status (`status_kept`).
 
     Raises:
-        SettingsError: Plain text beyond loopback without `allow_plaintext`, or a file that cannot be used.
+        SettingsError: Plain text beyond loopback without `allow_plaintext`, or an unusable file.
     """
     every = [("grpc.max_receive_message_length", _MAX_ANSWER_BYTES), *KEEPALIVE_OPTIONS, *options]
     if tls.ca_file is None and tls.cert_file is None:
@@ -76,7 +76,7 @@ def _read(field: str, path: Path | None) -> bytes | None:
 
 
 def _check_pair(field: str, cert: Path, key: Path) -> None:
-    # gRPC takes anything and fails at the first handshake; OpenSSL says what is wrong now.
+    # gRPC accepts any file and fails at the first handshake; OpenSSL reports the problem now.
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=b"")
     except (ssl.SSLError, OSError) as error:

@@ -9,6 +9,6 @@ _RANDOM_BITS = 74
 
 
 def uuid7(time_ms: int) -> UUID:
-    """Returns a new UUIDv7 of that time, in milliseconds since 1970 UTC."""
+    """Returns a new UUIDv7 for `time_ms`, in milliseconds since 1970 UTC."""
     random = secrets.randbits(_RANDOM_BITS)
     return UUID(int=time_ms << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1)

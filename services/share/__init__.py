@@ -1,1 +1,1 @@
-"""ShareService: links to one session that end."""
+"""ShareService: expiring links to one session."""

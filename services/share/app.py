@@ -1,4 +1,4 @@
-"""The share process: what is made, in which order, and how it ends."""
+"""The share process: start-up order, dependencies and shutdown."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ async def serve(
     """Serves ShareService while the block runs.
 
     Args:
-        settings: Of the process.
+        settings: Settings of the process.
         now: The clock, in seconds since 1970.
-        new_secret: Makes random bytes.
+        new_secret: Source of random bytes.
     """
     share = settings.share
     registry = new_registry()
@@ -67,7 +67,7 @@ async def serve(
 async def open_links(
     settings: Settings, registry: CollectorRegistry, *, now: Callable[[], float], new_secret: NewSecret
 ) -> AsyncIterator[Links]:
-    """Yields what ShareService does, without its server."""
+    """Yields the dependencies of ShareService, without its server."""
 
     def now_ms() -> int:
         return round(now() * 1000)
@@ -102,7 +102,7 @@ async def open_links(
 
 
 def public_url(settings: Settings) -> str:
-    """Returns what the address of a link begins with."""
+    """Returns the prefix of link addresses."""
     if settings.share.public_url:
         return settings.share.public_url.rstrip("/")
     sidecar = settings.sidecar

@@ -1,4 +1,4 @@
-"""What ShareService asks of AuditService: what a session is, and to write down who did what with a link."""
+"""Calls from ShareService to AuditService: reads sessions, and writes uses of links to the access trail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SUBJECT = "afterimage-share"
 TIMEOUT_S = 5.0
 _TOKEN_TTL_S = 300.0
 _TOKEN_SPARE_S = 60.0
-# What AuditService says when it cannot at the moment; anything else is a mistake of ours.
+# Status codes of a temporarily unavailable AuditService; any other code is a defect.
 _AWAY = frozenset(
     {
         grpc.StatusCode.UNAVAILABLE,
@@ -32,11 +32,11 @@ _AWAY = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class SharedSession:
-    """A session as far as a link cares.
+    """The properties of a session that links depend on.
 
     Attributes:
-        duration_ms: From the first event to the last so far.
-        is_live: Whether it may still become longer.
+        duration_ms: Time from the first event to the latest.
+        is_live: Whether the session may still grow.
     """
 
     duration_ms: int
@@ -44,7 +44,7 @@ class SharedSession:
 
 
 def audit_address(settings: Settings) -> str:
-    """Returns where AuditService is: `share.audit_address`, or the address it listens on as seen from here."""
+    """Returns the address of AuditService: `share.audit_address`, or its listening address as reachable from here."""
     if settings.share.audit_address:
         return settings.share.audit_address
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.audit.host, settings.audit.host)  # noqa: S104
@@ -52,7 +52,7 @@ def audit_address(settings: Settings) -> str:
 
 
 class AuditClient:
-    """Calls AuditService with tokens of our own.
+    """Calls AuditService with tokens of the share process.
 
     Args:
         channel: To AuditService; the caller closes it.
@@ -70,7 +70,7 @@ class AuditClient:
         """Returns a session of the project.
 
         Raises:
-            NotFound: There is none.
+            NotFound: The project has no such session.
             Unavailable: AuditService does not answer (AUDIT_UNAVAILABLE).
         """
         request = audit_service_pb2.GetSessionRequest(session_id=session_id)
@@ -89,7 +89,7 @@ class AuditClient:
         )
 
     async def record(self, project: str, events: Sequence[access_event_pb2.AccessEvent]) -> None:
-        """Writes events into the project's trail; when it returns they are stored.
+        """Writes events into the project's trail; they are stored when it returns.
 
         Raises:
             Unavailable: They could not be written (AUDIT_UNAVAILABLE).

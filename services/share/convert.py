@@ -1,4 +1,4 @@
-"""Between the contract's messages and the domain's values. Protobuf does not go further in than this."""
+"""Converts between the contract's messages and domain values. The other modules do not use protobuf."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def duration(ms: int | None) -> Duration | None:
 
 
 def new_link(request: pb.CreateShareLinkRequest, max_ttl_s: float) -> NewLink:
-    """Returns what a request asks for.
+    """Returns the link specification in a request.
 
     Raises:
-        InvalidArgument: Naming every field that is at fault.
+        InvalidArgument: Naming every invalid field.
     """
     problems = Violations()
     session_id = _session_id(request.session_id, problems)
@@ -70,10 +70,10 @@ def new_link(request: pb.CreateShareLinkRequest, max_ttl_s: float) -> NewLink:
 
 
 def to_redeem(request: pb.RedeemShareLinkRequest) -> None:
-    """Checks that a request is one for a token or one for a renewal.
+    """Checks that a request has either a token or a renewal handle.
 
     Raises:
-        InvalidArgument: It is both or neither, or the passcode is longer than one can be.
+        InvalidArgument: It has both or neither, or the passcode is too long.
     """
     problems = Violations()
     if bool(request.token) == bool(request.renewal_handle):
@@ -84,7 +84,7 @@ def to_redeem(request: pb.RedeemShareLinkRequest) -> None:
 
 
 def to_list(request: pb.ListShareLinksRequest) -> str:
-    """Returns the session that a list is of, in its canonical form; "" for any.
+    """Returns the session of a list request, in its canonical form; "" for any.
 
     Raises:
         InvalidArgument: A field is malformed.
@@ -101,7 +101,7 @@ def link_id(text: str) -> str:
     """Returns a link's id in its canonical form.
 
     Raises:
-        InvalidArgument: It is missing or no id.
+        InvalidArgument: It is missing or not an id.
     """
     problems = Violations()
     try:
@@ -113,14 +113,14 @@ def link_id(text: str) -> str:
 
 
 def named(request: pb.CreateShareLinkRequest | pb.RevokeShareLinkRequest) -> tuple[str, str]:
-    """Returns the session and the link that a request names, "" for those that it does not name well."""
+    """Returns the session and the link named by a request, "" for malformed ones."""
     session = request.session_id if isinstance(request, pb.CreateShareLinkRequest) else ""
     link = request.share_link_id if isinstance(request, pb.RevokeShareLinkRequest) else ""
     return _uuid_or_nothing(session), _uuid_or_nothing(link)
 
 
 def share_link(link: Link) -> share_link_pb2.ShareLink:
-    """Returns a link as those who manage it see it."""
+    """Returns a link as shown to its managers."""
     return share_link_pb2.ShareLink(
         share_link_id=link.link_id,
         session_id=link.session_id,
@@ -137,7 +137,7 @@ def share_link(link: Link) -> share_link_pb2.ShareLink:
 
 
 def looked_up(link: Link) -> pb.GetShareLinkResponse:
-    """Returns what a visitor may know before redeeming."""
+    """Returns the information shown to visitors before they redeem."""
     return pb.GetShareLinkResponse(passcode_required=bool(link.passcode_hash), expire_time=timestamp(link.expires_ms))
 
 
@@ -157,7 +157,7 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
 
 
 def access_event(entry: Entry, outcome: Outcome, event_id: UUID) -> access_event_pb2.AccessEvent:
-    """Returns an entry of the access trail; its time is the one in the id."""
+    """Returns an entry of the access trail; its time is that of the id."""
     return access_event_pb2.AccessEvent(
         access_event_id=str(event_id),
         time=timestamp(event_id.int >> 80),
@@ -174,7 +174,7 @@ def access_event(entry: Entry, outcome: Outcome, event_id: UUID) -> access_event
 
 
 def _number(value: int) -> Any:
-    """Returns one of the contract's numbers; the generated types want their own class of int."""
+    """Returns a contract enum value; the generated types require their own subclass of int."""
     return int(value)
 
 

@@ -1,4 +1,4 @@
-"""What a visitor gets for a link: a token for its one session and span, that ends soon."""
+"""Grants: short-lived tokens for the session and span of a link."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ class Grants:
     """Mints grants.
 
     Args:
-        minter: Signs them.
-        ttl_s: How long one holds, in seconds, unless its link ends sooner.
+        minter: Signs the grants.
+        ttl_s: Validity of a grant in seconds, unless its link ends sooner.
         now: The clock, in seconds since 1970.
     """
 
@@ -25,13 +25,13 @@ class Grants:
         self._now = now
 
     def mint(self, link: Link) -> tuple[str, int] | None:
-        """Returns a token and when it ends, in milliseconds since 1970; None: the link is at its very end.
+        """Returns a token and its expiry in milliseconds since 1970; None: the link ends within the current second.
 
         `exp` counts whole seconds, and so do the ends of links: no grant outlives its link.
         """
         now = self._now()
         ends_s = int(min(now + self._ttl_s, link.expires_ms / 1000))
-        # The minter rounds up, by a clock it reads itself a moment later: half a second less lands on `ends_s`.
+        # The minter rounds up, by its own clock a moment later: subtracting half a second lands on `ends_s`.
         ttl_s = ends_s - now - _MARGIN_S
         if ttl_s <= 0:
             return None

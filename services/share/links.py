@@ -1,4 +1,4 @@
-"""Share links: made, looked up, redeemed, listed, revoked."""
+"""Share links: create, look up, redeem, list, revoke."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from services.share.trail import Trail
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What ShareService does.
+    """Domain logic of ShareService.
 
     Attributes:
         now_ms: The clock, milliseconds since 1970.
-        new_secret: Makes random bytes.
+        new_secret: Source of random bytes.
     """
 
     store: LinkStore
@@ -51,12 +51,12 @@ class Links:
     new_secret: NewSecret
 
     async def create(self, by: Identity, caller: Caller, wanted: NewLink) -> tuple[Link, str]:
-        """Makes a link; returns it and its token, which is kept nowhere.
+        """Creates a link; returns it and its token, which is not stored.
 
         Raises:
             InvalidArgument: The span is not inside the session.
-            NotFound: There is no such session in the caller's project.
-            Unavailable: Redis, AuditService or the trail is away; there is no link then.
+            NotFound: The session does not exist in the caller's project.
+            Unavailable: Redis, AuditService or the trail is unavailable; no link is created.
         """
         entry = Entry(Action.CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject)
         try:
@@ -75,7 +75,7 @@ class Links:
             session_id=wanted.session_id,
             created_by=by.subject,
             created_ms=now_ms,
-            # Whole seconds, as `exp` of the grants has them.
+            # Whole seconds, like `exp` of the grants.
             expires_ms=math.ceil(now_ms / 1000 + wanted.ttl_s) * 1000,
             span=wanted.span,
             max_views=wanted.max_views,
@@ -91,12 +91,12 @@ class Links:
         return link, token
 
     async def look(self, token: str, caller: Caller) -> Link:
-        """Returns the link that a token stands for.
+        """Returns the link of a token.
 
         Raises:
             InvalidArgument: The token is malformed.
-            NotFound: There is no such link, or not any more.
-            ResourceExhausted: The address asks too fast.
+            NotFound: The link does not exist or has ended.
+            ResourceExhausted: The address exceeds its request rate.
         """
         answer = await self.store.open(Act.LOOK, token_key(token), "", caller.bucket, self.now_ms())
         match answer:
@@ -112,9 +112,9 @@ class Links:
 
         Raises:
             InvalidArgument: The token is malformed.
-            NotFound: There is no such link, not any more, or no view is left.
+            NotFound: The link does not exist, has ended, or has no views left.
             PermissionDenied: The passcode is missing or wrong.
-            ResourceExhausted: The address asks too fast, or too many passcodes were wrong.
+            ResourceExhausted: The address exceeds its request rate, or too many passcodes were wrong.
         """
         key = token_key(token)
         handle, renewal = new_handle(key.link_id, self.new_secret)
@@ -139,10 +139,10 @@ class Links:
         return await self.store.find(by.project, session_id, created_by, count, after)
 
     async def revoke(self, by: Identity, caller: Caller, link_id: str) -> int:
-        """Ends a link and the streams it opened; returns when, in milliseconds since 1970.
+        """Ends a link and its open streams; returns the time, in milliseconds since 1970.
 
         Raises:
-            NotFound: There is none in the caller's project.
+            NotFound: The link does not exist in the caller's project.
         """
         entry = Entry(Action.REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
         link = await self.store.get(by.project, link_id)
@@ -154,7 +154,7 @@ class Links:
         raise _gone()
 
     def denied(self, action: Action, by: Identity, caller: Caller, named: tuple[str, str]) -> None:
-        """Notes what a caller's token did not allow him to do with a session or a link."""
+        """Records in the trail an action on a session or a link that the caller's token does not allow."""
         session_id, link_id = named
         entry = Entry(action, by.project, caller, link_id=link_id, session_id=session_id, subject=by.subject)
         self.trail.refused(entry, Outcome.DENIED)
@@ -162,21 +162,21 @@ class Links:
     async def _grant(
         self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Caller
     ) -> Grant:
-        """Turns what the store did into a grant.
+        """Turns the store's answer into a grant.
 
         Args:
-            answer: What the store did.
+            answer: Answer of the store.
             key: Of the token or handle.
-            handle: The renewal handle to give out.
-            renewal: Its digest where a view was counted for it; None: this is a renewal.
-            caller: Who asks.
+            handle: The renewal handle to return.
+            renewal: Digest of the handle if a view was counted for it; None: this is a renewal.
+            caller: The caller.
         """
         entry = Entry(Action.REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal")
         if isinstance(answer, Limited):
             raise _too_fast(answer.wait_ms)
         link = None if isinstance(answer, Gone) else answer.link
         origin = answer.origin if isinstance(answer, Gone) else Origin(answer.link.project, answer.link.session_id)
-        # Locked: its passcode was checked a moment ago against another hash than it has now.
+        # Locked: the passcode was checked against a hash that has changed since.
         minted = None if link is None or isinstance(answer, Locked) else self.grants.mint(link)
         if origin is not None:
             entry = replace(entry, project=origin.project, session_id=origin.session_id)
@@ -214,7 +214,7 @@ def _gone() -> NotFound:
 
 def _too_fast(wait_ms: int) -> ResourceExhausted:
     return ResourceExhausted(
-        "too many links were asked for from this address", reason="RATE_LIMITED", retry_after_s=wait_ms / 1000
+        "too many link requests from this address", reason="RATE_LIMITED", retry_after_s=wait_ms / 1000
     )
 
 
@@ -229,7 +229,7 @@ def _check_span(span: Span, session: SharedSession) -> None:
 
 
 def _detail(link: Link) -> str:
-    """Returns what the link allows, in words."""
+    """Returns a description of the link's limits."""
     words = [f"until {link.expires_ms // 1000}"]
     if link.span != Span():
         start, end = (link.span.start_ms or 0), link.span.end_ms

@@ -1,8 +1,8 @@
-"""What Redis does in one step, in Lua: nothing else can come between looking and counting.
+"""Atomic Redis operations in Lua: no other command runs between a check and its update.
 
-Times are handed in, in milliseconds; keys end by Redis's own clock, `PX` from now on. Nothing here writes a key
-without a TTL. OPEN takes and gives one string of MessagePack: a dozen strings each way took the client longer than all
-the rest of the round trip.
+Times are arguments, in milliseconds; keys expire by Redis's own clock, after `PX`. No key is written without a
+TTL. OPEN takes and returns one MessagePack string: a dozen strings each way cost the client more than the rest of
+the round trip.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ FIELDS = (
     "passcode",
     "label",
 )
-"""The fields of a link's hash that answers hold, in this order. There are two more: `digest` and `creator_key`."""
+"""Fields of a link's hash contained in answers, in this order. Two more exist: `digest` and `creator_key`."""
 
 _QUOTED = ", ".join(f"'{name}'" for name in FIELDS)
 _PASSCODE = FIELDS.index("passcode") + 1
@@ -38,7 +38,7 @@ redis.call('HSET', KEYS[1], unpack(ARGV, 7))
 redis.call('PEXPIRE', KEYS[1], ttl)
 redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[4])
 for place = 3, #KEYS do
-    -- Links that ended leave their ids behind. Sampling keeps those few, as Redis itself finds keys that expired.
+    -- Ended links leave their ids in the lists. Sampling keeps their number low, like Redis' own expiry of keys.
     for _, id in ipairs(redis.call('ZRANDMEMBER', KEYS[place], 4)) do
         if redis.call('EXISTS', ARGV[6] .. id) == 0 then redis.call('ZREM', KEYS[place], id) end
     end
@@ -48,8 +48,8 @@ end
 """
 
 OPEN = f"""
--- KEYS: link, origin, renewal, rate. ARGV: MessagePack of act, digest of the token, now_ms, passcode hash that was
--- matched, ttl_ms of a renewal, interval_ms between requests (0: no limit), burst_ms.
+-- KEYS: link, origin, renewal, rate. ARGV: MessagePack of act, digest of the token, now_ms, matched passcode
+-- hash, ttl_ms of a renewal, interval_ms between requests (0: no limit), burst_ms.
 local act, token, now, matched, renewal_ttl, interval, burst = unpack(cmsgpack.unpack(ARGV[1]))
 if interval > 0 then
     -- Generic cell rate algorithm: the key holds when the bucket will be empty again.
@@ -65,11 +65,11 @@ local known
 if act == 'renew' then
     known = redis.call('EXISTS', KEYS[3]) == 1
 else
-    -- Lua keeps one copy of each string and compares addresses: this takes the same time whatever differs.
+    -- Lua keeps one copy of each string and compares addresses: this takes the same time for any difference.
     known = digest == token
 end
 if not digest or not known or tonumber(link[{_EXPIRES}]) <= now then return cmsgpack.pack({{'gone', origin}}) end
--- A renewal that is there already is this redemption's own: the script was sent twice, and its view is counted.
+-- An existing renewal belongs to this redemption: the script was sent twice, and its view is already counted.
 local counted = act == 'redeem' and redis.call('EXISTS', KEYS[3]) == 1
 local left = counted or link[{_MAX_VIEWS}] == '' or tonumber(link[{_VIEWS}]) < tonumber(link[{_MAX_VIEWS}])
 if act ~= 'renew' then
@@ -88,15 +88,15 @@ return cmsgpack.pack({{'opened', unpack(link)}})
 """
 
 TAKE_BACK = """
--- KEYS: link, renewal. Undoes a redemption whose grant was not given out.
+-- KEYS: link, renewal. Undoes a redemption with an undelivered grant.
 if redis.call('DEL', KEYS[2]) == 1 and redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'views', -1)
 end
 """
 
 ATTEMPT = """
--- KEYS: counters. ARGV: now_ms, ttl_ms, then for each key: attempts that are free, longest wait in ms.
--- Counts before the passcode is looked at: guesses that come together must not all see the count before them.
+-- KEYS: counters. ARGV: now_ms, ttl_ms, then for each key: number of free attempts, longest wait in ms.
+-- Counts before the passcode is checked: concurrent guesses must not all see the old count.
 local now = tonumber(ARGV[1])
 for place, key in ipairs(KEYS) do
     local free_at = tonumber(redis.call('HGET', key, 'free_at') or 0)
@@ -115,7 +115,7 @@ return 0
 """
 
 FORGIVE = """
--- KEYS: counter of the link, counter of the address. The passcode was right: that was no guess.
+-- KEYS: counter of the link, counter of the address. The passcode was right, so it does not count as a guess.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     redis.call('HINCRBY', KEYS[1], 'count', -1)
     redis.call('HDEL', KEYS[1], 'free_at')
@@ -124,7 +124,7 @@ redis.call('DEL', KEYS[2])
 """
 
 NAMES = {
-    script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - Redis names scripts so
+    script: hashlib.sha1(script.encode()).hexdigest()  # noqa: S324 - Redis identifies scripts by SHA-1
     for script in (CREATE, OPEN, TAKE_BACK, ATTEMPT, FORGIVE)
 }
-"""What EVALSHA calls each script."""
+"""Name of each script for EVALSHA."""

@@ -19,8 +19,8 @@ class Span:
     """A part of a session.
 
     Attributes:
-        start_ms: Where it begins; None: with the session.
-        end_ms: Where it ends, after `start_ms`; None: with the session.
+        start_ms: Start of the span; None: the session's start.
+        end_ms: End of the span, after `start_ms`; None: the session's end.
     """
 
     start_ms: int | None = None
@@ -29,11 +29,11 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class NewLink:
-    """What somebody asks for.
+    """Specification of a link.
 
     Attributes:
-        passcode: What a visitor must enter; "": nothing.
-        max_views: How often it can be redeemed; None: as often as one likes.
+        passcode: Passcode that a visitor must enter; "": none.
+        max_views: Maximum number of redemptions; None: unlimited.
     """
 
     session_id: str
@@ -46,10 +46,10 @@ class NewLink:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that stands.
+    """A valid link.
 
     Attributes:
-        link_id: Names the link and opens nothing.
+        link_id: Identifies the link; grants no access.
         passcode_hash: argon2 in its usual text form; "": no passcode.
     """
 
@@ -67,13 +67,13 @@ class Link:
 
     @property
     def views_left(self) -> int | None:
-        """How often it can still be redeemed; None: as often as one likes."""
+        """Remaining number of redemptions; None: unlimited."""
         return None if self.max_views is None else max(self.max_views - self.view_count, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a link led to; known for a while after its end."""
+    """Project and session of a link; kept for a while after its end."""
 
     project: str
     session_id: str
@@ -84,9 +84,9 @@ class Grant:
     """A redeemed link.
 
     Attributes:
-        token: Opens the session, or the link's part of it, for a while.
-        expires_ms: When the token ends.
-        renewal_handle: Gets the next grant without counting a view.
+        token: Opens the session, or the link's part of it, until `expires_ms`.
+        expires_ms: Expiry of the token.
+        renewal_handle: Exchanged for the next grant without counting a view.
     """
 
     token: str
@@ -97,14 +97,14 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page of a list ended."""
+    """Position at which a page of a list ends."""
 
     created_ms: int
     link_id: str
 
 
 class Act(StrEnum):
-    """What somebody does with a link's token."""
+    """Use of a link's token by a visitor."""
 
     LOOK = "look"
     REDEEM = "redeem"
@@ -113,34 +113,34 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The link stands, and the act was done (a view counted, a handle stored)."""
+    """The link is valid, and the act was done (a view counted, a handle stored)."""
 
     link: Link
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The link stands and wants its passcode first; nothing was done."""
+    """The link is valid but requires its passcode first; no change was made."""
 
     link: Link
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """There is no such link, or not any more, or it has no views left. `origin` is for the trail only."""
+    """The link does not exist, has ended, or has no views left. `origin` is for the trail only."""
 
     origin: Origin | None
 
 
 @dataclass(frozen=True, slots=True)
 class Limited:
-    """The address asks too fast; nothing was looked at."""
+    """The address exceeds its request rate; the link was not looked up."""
 
     wait_ms: int
 
 
 class Action(IntEnum):
-    """What was done with a link: the contract's AccessAction."""
+    """Action on a link: the contract's AccessAction."""
 
     CREATE = 8
     REDEEM = 9
@@ -148,7 +148,7 @@ class Action(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How it ended: the contract's AccessOutcome."""
+    """Outcome of the action: the contract's AccessOutcome."""
 
     ALLOWED = 1
     DENIED = 2
@@ -157,12 +157,12 @@ class Outcome(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something that somebody did with a link, or tried, for the access trail.
+    """An action or an attempt on a link, for the access trail.
 
     Attributes:
-        project: Whose trail. "": of a token that never was one; counted, and in nobody's trail.
+        project: Project of the trail. "": the token was never valid; counted, but not part of a trail.
         subject: The `sub` of the caller's token; "" for a visitor.
-        detail: What was asked for, in words.
+        detail: Description of the requested action.
     """
 
     action: Action

@@ -1,4 +1,4 @@
-"""Passcodes: argon2id, off the event loop, a few at a time."""
+"""Passcodes: argon2id, off the event loop, with limited concurrency."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ THREADS = 2
 
 
 class Passcodes:
-    """Hashes and checks passcodes. At most two at once: what waits here costs a place in a queue, not 19 MiB."""
+    """Hashes and checks passcodes. Two at once at most: a waiting one costs a place in a queue, not 19 MiB."""
 
     def __init__(self) -> None:
         self._hasher = PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=1)
         self._threads = ThreadPoolExecutor(THREADS, "passcode")
 
     async def hash(self, passcode: str) -> str:
-        """Returns what is stored of a passcode."""
+        """Returns the stored form of a passcode."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._hasher.hash, passcode)
 
     async def matches(self, stored: str, passcode: str) -> bool:
-        """Returns whether the passcode is the one that was stored; the same work for right and wrong."""
+        """Returns whether the passcode matches the stored one; the work is the same for right and wrong."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._matches, stored, passcode)
 
     def close(self) -> None:
-        """Ends the threads."""
+        """Stops the threads."""
         self._threads.shutdown()
 
     def _matches(self, stored: str, passcode: str) -> bool:

@@ -1,7 +1,7 @@
-"""Scripts that are asked for at the same moment go to Redis together: one write and one read for all of them.
+"""Batches concurrent scripts into one Redis pipeline: one write and one read for all of them.
 
-While one pipeline is on its way, the next gathers; a script that comes alone goes at once. A connection for each script
-cost the service more than all the rest of a redemption (docs/benchmarks.md).
+While one pipeline is in flight, the next collects scripts; a single script is sent immediately. A connection per
+script cost the service more than all the rest of a redemption (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from services.runtime.redis_client import redis_errors, required
 from services.share import lua_scripts
 
 MAX_BATCH = 64
-"""Scripts of one pipeline: Redis does nothing else while it runs them, which takes about 1 ms."""
+"""Maximum number of scripts per pipeline, which takes about 1 ms; Redis serves no other command meanwhile."""
 
 MAX_WAITING = 5_000
-"""Scripts that wait for their pipeline. More are refused: Redis is too slow for what is asked of it."""
+"""Maximum number of waiting scripts. Further ones are refused: Redis is too slow for the load."""
 
 
 class _Asked(NamedTuple):
@@ -33,10 +33,10 @@ class _Asked(NamedTuple):
 
 
 class ScriptPipeline:
-    """Runs scripts; a context manager, which waits for what is on its way when it ends.
+    """Runs scripts; a context manager that waits for pipelines in flight on exit.
 
     Args:
-        client: None: no Redis is set, everything is Unavailable.
+        client: None: Redis is not configured, every call raises Unavailable.
     """
 
     def __init__(self, client: redis.asyncio.Redis | None) -> None:
@@ -46,21 +46,21 @@ class ScriptPipeline:
         self._tasks = asyncio.TaskGroup()
 
     async def __aenter__(self) -> Self:
-        """Makes it ready."""
+        """Creates the batcher."""
         await self._tasks.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Waits for what was sent."""
+        """Waits for the sent scripts."""
         await self._tasks.__aexit__(kind, error, trace)
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
-        """Returns what one of `scripts` answers.
+        """Returns the answer of one of `scripts`.
 
-        A caller who is cancelled does not stop his script. When the connection breaks, the whole pipeline is sent once
-        more (`redis_client.connect`): each script must bear to be run twice.
+        Cancelling the caller does not stop the script. When the connection breaks, the whole pipeline is sent once
+        more (`redis_client.connect`): each script must be safe to run twice.
 
         Raises:
             Unavailable: Redis does not answer (REDIS_UNAVAILABLE), or too many scripts wait (REDIS_SLOW).
@@ -77,16 +77,16 @@ class ScriptPipeline:
             return await answer
 
     async def _send(self) -> None:
-        """Sends pipelines until nothing waits."""
+        """Sends pipelines until no script waits."""
         try:
             while batch := self._waiting[:MAX_BATCH]:
                 del self._waiting[:MAX_BATCH]
                 try:
                     answers = await self._answers(batch)
-                except Exception as error:  # noqa: BLE001 - whatever it is, each caller gets it
+                except Exception as error:  # noqa: BLE001 - any error is passed on to each caller
                     answers = [error] * len(batch)
                 for asked, answer in zip(batch, answers, strict=True):
-                    if asked.answer.done():  # its caller is gone
+                    if asked.answer.done():  # its caller was cancelled
                         continue
                     if isinstance(answer, Exception):
                         asked.answer.set_exception(answer)
@@ -96,10 +96,10 @@ class ScriptPipeline:
             self._is_sending = False
 
     async def _answers(self, batch: Sequence[_Asked]) -> list[Any]:
-        """Returns the answer to each script, which may be an exception."""
+        """Returns the answer to each script, possibly an exception."""
         answers = await self._execute(batch)
         unknown = [place for place, answer in enumerate(answers) if isinstance(answer, NoScriptError)]
-        if unknown:  # a Redis that has just started
+        if unknown:  # Redis has been restarted
             for script in {batch[place].script for place in unknown}:
                 await required(self._client).script_load(script)
             again = await self._execute([batch[place] for place in unknown])

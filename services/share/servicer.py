@@ -1,4 +1,4 @@
-"""ShareService on the wire: messages in, the domain, messages out."""
+"""gRPC servicer of ShareService: converts messages in and out around the domain logic."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ SCOPES: dict[str, frozenset[Scope] | None] = {
     f"/{SERVICE}/RedeemShareLink": None,
     f"/{SERVICE}/RevokeShareLink": frozenset({Scope.SHARE}),
 }
-"""Which scopes open which method; None: the link's own token is the key."""
+"""Required scopes per method; None: authenticated by the link's own token."""
 
 RECORDED = {f"/{SERVICE}/CreateShareLink": Action.CREATE, f"/{SERVICE}/RevokeShareLink": Action.REVOKE}
-"""What is in the trail also when the caller's token does not allow it."""
+"""Methods recorded in the trail even when the caller's token does not allow them."""
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 
@@ -38,10 +38,10 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
     """The RPCs of ShareService.
 
     Args:
-        links: What they do.
-        callers: Says where calls come from.
-        max_ttl_s: How long a link may live at most.
-        public_url: What the address of a link begins with, without a slash at the end.
+        links: The domain logic.
+        callers: Determines the origin of calls.
+        max_ttl_s: Maximum lifetime of a link, in seconds.
+        public_url: Prefix of link addresses, without a trailing slash.
     """
 
     def __init__(self, links: Links, callers: CallerReader, *, max_ttl_s: float, public_url: str) -> None:
@@ -51,7 +51,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         self._public_url = public_url
 
     async def CreateShareLink(self, request: pb.CreateShareLinkRequest, context: Context) -> pb.CreateShareLinkResponse:
-        """Makes a link."""
+        """Creates a link."""
         wanted = convert.new_link(request, self._max_ttl_s)
         link, token = await self._links.create(current_identity(), self._callers.read(context), wanted)
         return pb.CreateShareLinkResponse(
@@ -72,7 +72,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         return pb.ListShareLinksResponse(share_links=map(convert.share_link, links[:size]), next_page_token=token)
 
     async def GetShareLink(self, request: pb.GetShareLinkRequest, context: Context) -> pb.GetShareLinkResponse:
-        """Says what a visitor may know."""
+        """Returns the information that a visitor may see."""
         return convert.looked_up(await self._links.look(request.token, self._callers.read(context)))
 
     async def RedeemShareLink(self, request: pb.RedeemShareLinkRequest, context: Context) -> pb.RedeemShareLinkResponse:
@@ -90,5 +90,5 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         return pb.RevokeShareLinkResponse(revoke_time=convert.timestamp(revoked_ms))
 
     async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
-        """Notes that a caller's token does not allow a method."""
+        """Records a method that the caller's token does not allow."""
         self._links.denied(RECORDED[method], identity, self._callers.read(context), convert.named(request))

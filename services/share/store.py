@@ -1,4 +1,4 @@
-"""Links in Redis. See `services.runtime.link_keys` for the keys; every one of them has a TTL."""
+"""Links in Redis. `services.runtime.link_keys` describes the keys; every one of them has a TTL."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from services.share.redis_batcher import ScriptPipeline
 from services.share.tokens import Key
 
 ORIGIN_KEPT_MS = 7 * 86_400_000
-"""So long after a link's end the trail still says what it led to when somebody tries it."""
+"""Time after a link's end during which the trail can still name the session of a visit."""
 
 ATTEMPTS_KEPT_MS = 86_400_000
 FREE_ATTEMPTS_AT_LINK = 20
 LONGEST_WAIT_AT_LINK_MS = 300_000
 FREE_ATTEMPTS_BY_ADDRESS = 5
 LONGEST_WAIT_BY_ADDRESS_MS = 900_000
-"""Wrong passcodes are free up to here, then each doubles the wait, from 1 s on. One address has few; a link has more,
-so that one stranger cannot lock out its visitors at once, and still a thousand addresses get 12 guesses an hour."""
+"""Wrong passcodes are free up to this number, then each doubles the wait, from 1 s on. An address has few; a link has
+more, so that one stranger cannot lock out its visitors at once, and 1,000 addresses get only 12 guesses per hour."""
 
 MAX_AT_ONCE = 64
-"""Commands that are on their way. The client opens a connection for each, and has no more than 100: beyond, it would
-say that Redis is away."""
+"""Maximum number of commands in flight. The client opens a connection for each, with a maximum of 100: beyond that, it
+would report Redis as unavailable."""
 
 _MINUTE_MS = 60_000
 _PAGE_SLACK = 20
@@ -41,13 +41,13 @@ class LinkStore:
     """Share links in Redis.
 
     Args:
-        client: None: no Redis is set, everything is Unavailable.
+        client: None: Redis is not configured, every call raises Unavailable.
         script_pipeline: Runs scripts on the same Redis.
         keys: The names of the keys.
-        requests_per_minute: How fast one address may ask. 0: any.
-        renewal_ttl_ms: How long a renewal handle lives after its last use.
+        requests_per_minute: Maximum request rate of an address. 0: no limit.
+        renewal_ttl_ms: Lifetime of a renewal handle after its last use.
 
-    Every method raises Unavailable (REDIS_UNAVAILABLE) when Redis is away.
+    Every method raises Unavailable (REDIS_UNAVAILABLE) when Redis is unavailable.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class LinkStore:
         return required(self._maybe_client)
 
     async def create(self, link: Link, digest: str, ttl_ms: int) -> None:
-        """Stores a link that ends `ttl_ms` from now."""
+        """Stores a link that ends in `ttl_ms`."""
         keys = self._keys
         fields = {
             **dict(zip(lua_scripts.FIELDS, _row(link), strict=True)),
@@ -101,15 +101,15 @@ class LinkStore:
     async def open(
         self, act: Act, key: Key, renewal: str, bucket: str | None, now_ms: int, matched_hash: str = ""
     ) -> Opened | Locked | Gone | Limited:
-        """Does what a visitor asks for, in one step.
+        """Performs a visitor's act in one step.
 
         Args:
-            act: LOOK changes nothing, REDEEM counts a view and stores the renewal, RENEW lengthens the renewal.
+            act: LOOK changes nothing, REDEEM counts a view and stores the renewal, RENEW extends the renewal.
             key: The link and the token's digest.
             renewal: Digest of the renewal handle; "" for LOOK.
-            bucket: The address that is limited; None: not this time.
+            bucket: Address to rate-limit; None: no rate limit for this call.
             now_ms: The server's clock.
-            matched_hash: The passcode hash that the visitor's passcode has matched.
+            matched_hash: The passcode hash that the visitor's passcode matched.
         """
         names = self._keys
         packed: bytes = await self._scripts.run(
@@ -146,13 +146,13 @@ class LinkStore:
                 return Gone(_origin(answer[1]) if answer[1] else None)
 
     async def take_back(self, link_id: str, renewal: str) -> None:
-        """Undoes a redemption whose grant nobody got."""
+        """Undoes a redemption with an undelivered grant."""
         await self._scripts.run(
             lua_scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], []
         )
 
     async def attempt(self, link_id: str, bucket: str, now_ms: int) -> int:
-        """Counts a try at a passcode; returns how long to wait before trying, in milliseconds: 0 is now."""
+        """Counts a passcode attempt; returns the required wait before the attempt, in milliseconds; 0: none."""
         return int(
             await self._scripts.run(
                 lua_scripts.ATTEMPT,
@@ -169,7 +169,7 @@ class LinkStore:
         )
 
     async def forgive(self, link_id: str, bucket: str) -> None:
-        """Takes the last try at a passcode back: it was right."""
+        """Uncounts the last passcode attempt, which was correct."""
         await self._scripts.run(
             lua_scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], []
         )
@@ -180,7 +180,7 @@ class LinkStore:
         return found if found and found.project == project else None
 
     async def end(self, project: str, link_id: str) -> bool:
-        """Ends a link and publishes its id; returns whether it stood."""
+        """Ends a link and publishes its id; returns whether it was valid."""
         async with self._places:
             return await end_link(self._client, self._keys, link_id, project)
 
@@ -195,7 +195,7 @@ class LinkStore:
         else:
             name = self._keys.of_project(project)
         found: list[Link] = []
-        # Those of `after`'s own millisecond come again and are skipped.
+        # Links of `after`'s own millisecond are returned again and skipped.
         highest, offset = (after.created_ms if after else "+inf"), 0
         while len(found) < count:
             asked = count - len(found) + _PAGE_SLACK

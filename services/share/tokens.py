@@ -1,8 +1,8 @@
-"""The secrets of links. Redis never sees one: it gets the SHA-256, and an id that is made of that.
+"""The secrets of links. Redis never sees them: it gets the SHA-256, and an id derived from that.
 
 A link's token is 32 random bytes in base64url. Guessing one is hopeless (2^256), so a plain hash is enough; a slow one
-would only slow down the server. The id is a hash of the hash: whoever has the token's hash finds the link by one key,
-and the id (shown in lists, in grants, in the trail) leads back to neither.
+would only slow down the server. The id is a hash of the hash: the token's hash leads to the link by one key, but
+the id (shown in lists, in grants, in the trail) leads back to neither the token nor its hash.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from services.runtime.errors import InvalidArgument
 
 SECRET_BYTES = 32
 _ID_BYTES = 16
-# The last character carries 4 bits of the 32 bytes; with the others set, a token would have four spellings.
+# The last character carries 4 bits of the 32 bytes; if its other bits could vary, a token would have four spellings.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")
 _HANDLE = re.compile(r"[A-Za-z0-9_-]{64}")
 
 NewSecret = Callable[[int], bytes]
-"""Makes so many random bytes: `secrets.token_bytes`."""
+"""Returns that number of random bytes, like `secrets.token_bytes`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What the server keeps of a token or handle.
+    """The stored form of a token or handle.
 
     Attributes:
         link_id: The link.
@@ -51,26 +51,26 @@ def new_handle(link_id: str, new_secret: NewSecret) -> tuple[str, str]:
 
 
 def token_key(token: str) -> Key:
-    """Returns what is kept of a token.
+    """Returns the stored form of a token.
 
     Raises:
         InvalidArgument: It is not 43 characters of base64url.
     """
     if not _TOKEN.fullmatch(token):
-        raise InvalidArgument.of("token", "must be the 43 characters of base64url that the link was made with")
+        raise InvalidArgument.of("token", "must be the 43 base64url characters of a link's token")
     digest = hashlib.sha256(_bytes(token)).digest()
     link_id = UUID(bytes=hashlib.sha256(b"link" + digest).digest()[:_ID_BYTES], version=4)
     return Key(str(link_id), digest.hex())
 
 
 def handle_key(handle: str) -> Key:
-    """Returns what is kept of a renewal handle.
+    """Returns the stored form of a renewal handle.
 
     Raises:
         InvalidArgument: It is not 64 characters of base64url.
     """
     if not _HANDLE.fullmatch(handle):
-        raise InvalidArgument.of("renewal_handle", "must be the 64 characters of base64url of an earlier answer")
+        raise InvalidArgument.of("renewal_handle", "must be the 64 base64url characters of an earlier answer")
     data = _bytes(handle)
     return Key(str(UUID(bytes=data[:_ID_BYTES])), hashlib.sha256(data[_ID_BYTES:]).hexdigest())
 

@@ -1,9 +1,9 @@
-"""Who did what with a link, written into the access trail that AuditService keeps.
+"""Uses of links, written into the access trail of AuditService.
 
-What was allowed is written before it is given out (`allowed`): many at a time, the next batch gathers while one is
-on its way. What was refused gave nothing away, so nobody waits for its entry (`refused`), and an address that guesses
-cannot make the service wait for storage either. Refusals are sent once a second: the answer to a guess takes the same
-time whether the link ended or never was.
+Allowed actions are stored before their result is returned (`allowed`): in batches, the next of which collects while
+one is in flight. Refused actions reveal nothing, so no call waits for their entry (`refused`), and an address that
+guesses cannot make the service wait for storage either. Refusals are sent once per second: the answer to a guess
+takes the same time whether the link has ended or never existed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = structlog.get_logger("afterimage.trail")
 
 MAX_BATCH = 500
 MAX_WAITING = 5_000
-"""Entries that wait for storage. More: redemptions are refused, refusals are dropped and counted."""
+"""Maximum number of waiting entries. Beyond it, redemptions are refused; refusals are dropped and counted."""
 
 REFUSALS_EVERY_S = 1.0
 
@@ -35,8 +35,8 @@ class Trail:
     """Sends entries to AuditService.
 
     Args:
-        audit: Where they go.
-        required: Whether what cannot be written is refused; else it is logged, counted and goes on.
+        audit: Client of AuditService.
+        required: Refuses actions that cannot be recorded; otherwise the loss is logged and counted.
         now_ms: The clock, milliseconds since 1970.
         registry: For the metrics.
     """
@@ -52,13 +52,13 @@ class Trail:
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
         self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
-        self._lost = Counter("afterimage_share_trail_lost", "Entries the trail has not got.", registry=registry)
+        self._lost = Counter("afterimage_share_trail_lost", "Entries lost by the trail.", registry=registry)
 
     async def allowed(self, entry: Entry) -> None:
-        """Writes an entry; when it returns it is stored.
+        """Writes an entry; it is stored when the call returns.
 
         Raises:
-            Unavailable: It cannot be stored and is required (TRAIL_UNAVAILABLE).
+            Unavailable: It cannot be stored but is required (TRAIL_UNAVAILABLE).
         """
         self._acts.labels(entry.action.name.lower(), "allowed").inc()
         try:
@@ -68,11 +68,12 @@ class Trail:
             _log.warning("the access trail has lost an entry", action=entry.action.name, error=str(error))
             if self._required:
                 raise Unavailable(
-                    "who did this cannot be written down at the moment, so it is not done", reason="TRAIL_UNAVAILABLE"
+                    "the action cannot be recorded in the access trail at present, so it is refused",
+                    reason="TRAIL_UNAVAILABLE",
                 ) from error
 
     def refused(self, entry: Entry, outcome: Outcome) -> None:
-        """Notes an entry, to be written soon."""
+        """Queues an entry for the next batch."""
         self._acts.labels(entry.action.name.lower(), outcome.name.lower()).inc()
         if len(self._refusals) >= MAX_WAITING:
             self._lost.inc()
@@ -80,7 +81,7 @@ class Trail:
             self._refusals.append((entry.project, convert.access_event(entry, outcome, uuid7(self._now_ms()))))
 
     async def run(self) -> None:
-        """Sends what waits until it is cancelled; then sends what is left, once."""
+        """Sends waiting entries until it is cancelled, then the remaining ones once."""
         async with self._senders:
             try:
                 while True:
@@ -99,7 +100,7 @@ class Trail:
             for start in range(0, len(events), MAX_BATCH):
                 try:
                     await self._audit.record(project, events[start : start + MAX_BATCH])
-                except Exception as error:  # noqa: BLE001 - whatever it is, the service goes on
+                except Exception as error:  # noqa: BLE001 - the service continues after any error
                     self._lost.inc(len(events) - start)
                     _log.warning("the access trail has lost refusals", entries=len(events) - start, error=str(error))
                     break
@@ -116,17 +117,17 @@ class Trail:
         await done
 
     async def _send(self, project: str) -> None:
-        """Sends batches of one project until none waits."""
+        """Sends batches of one project until no entry waits."""
         try:
             while batch := self._waiting[project][:MAX_BATCH]:
                 del self._waiting[project][:MAX_BATCH]
                 failure: Exception | None = None
                 try:
                     await self._audit.record(project, [event for event, _ in batch])
-                except Exception as error:  # noqa: BLE001 - each waiter gets it
+                except Exception as error:  # noqa: BLE001 - passed on to each waiter
                     failure = error
                 for _, done in batch:
-                    if not done.done():  # its call may be gone
+                    if not done.done():  # its call may have been cancelled
                         if failure is None:
                             done.set_result(None)
                         else:

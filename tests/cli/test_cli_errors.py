@@ -36,7 +36,7 @@ def complaint(*words, status=1, **environment):
             ["export", UNKNOWN],
             "cannot reach AuditService at 127.0.0.1:1: connection refused; is `afterimage up` running?",
         ),
-        (["sessions", "--address", "nowhere"], "'nowhere' is no address: write host:port or unix:path"),
+        (["sessions", "--address", "nowhere"], "'nowhere' is not an address: write host:port or unix:path"),
         (
             ["sessions", "--address", "unix:/no/such"],
             "cannot reach AuditService at unix:/no/such: no such file or directory",
@@ -48,8 +48,8 @@ def complaint(*words, status=1, **environment):
         (["sessions", "--since", "tomorrow"], "--since: 'tomorrow' is neither a time nor a duration"),
         (["sessions", "--status", "asleep"], "--status: there is no 'asleep', only live, ended, timed_out"),
         (["sessions", "--order", "best_first"], "--order: there is no 'best_first', only newest_first, oldest_first"),
-        (["sessions", "--tag", "nonsense"], "--tag: 'nonsense' is no NAME=VALUE"),
-        (["sessions", "--min-duration", "5 minutes"], "'5 minutes' is no duration: write 90s, 15m, 1h30m or 7d"),
+        (["sessions", "--tag", "nonsense"], "--tag: 'nonsense' is not NAME=VALUE"),
+        (["sessions", "--min-duration", "5 minutes"], "'5 minutes' is not a duration: write 90s, 15m, 1h30m or 7d"),
         (["sessions", "--project", "nobody"], "there is no project 'nobody', only demo"),
         (["token", "--scope", "internal"], "--scope: there is no 'internal', only record, view, share, admin"),
         (["token", "--scope", ","], "--scope: name at least one of record, view, share, admin"),
@@ -120,7 +120,7 @@ def test_fields_are_named_once():
     a_proxys = GRPCError(Status.INVALID_ARGUMENT, "bad", [fields])
     assert sentence_of(a_proxys, "x:1") == "INVALID_ARGUMENT: bad; a: is required; b: is too long"
     assert "`afterimage doctor`" in sentence_of(GRPCError(Status.UNAVAILABLE, None), "x:1")
-    assert sentence_of(StreamTerminatedError("gone"), "x:1") == "the connection to x:1 broke off: gone"
+    assert sentence_of(StreamTerminatedError("gone"), "x:1") == "the connection to x:1 was lost: gone"
 
 
 def test_output_that_nobody_reads_to_the_end(audit):
@@ -154,7 +154,7 @@ def test_durations(text, seconds):
 
 @pytest.mark.parametrize("text", ["", "5", "m", "1h 30m", "-1h", "1x", "1hh"])
 def test_no_durations(text):
-    with pytest.raises(CommandError, match="is no duration"):
+    with pytest.raises(CommandError, match="is not a duration"):
         duration_s(text)
 
 

@@ -60,11 +60,11 @@ def test_mutual_tls(tmp_path, own):
         assert as_process(audit, "doctor").returncode == 0
         # Without a certificate of its own; without trust in the server's; in plain text.
         unknown = turned_away(audit, **dict.fromkeys(list(client)[1:], ""))
-        assert "broke off" in unknown or "cannot reach" in unknown or "does not speak TLS" in unknown
+        assert "was lost" in unknown or "cannot reach" in unknown or "does not use TLS" in unknown
         untrusting = turned_away(audit, AFTERIMAGE_TLS__CA_FILE="")
-        assert untrusting.endswith("does not speak TLS that the settings trust: CERTIFICATE_VERIFY_FAILED\n")
+        assert untrusting.endswith("does not use TLS trusted by the settings: CERTIFICATE_VERIFY_FAILED\n")
         plain = turned_away(audit, **dict.fromkeys([*tls, *client], ""))
-        assert "broke off" in plain or "cannot reach" in plain
+        assert "was lost" in plain or "cannot reach" in plain
 
 
 def as_process(audit, *words, **changes):

@@ -68,7 +68,7 @@ def test_an_installation_that_is_well(audit):
             "https://a.example may not record into demo",
             "add it to origins",
         ),
-        (["--origin", "https://a.example/x"], "origin", "https://a.example/x is no origin", "https://shop.example"),
+        (["--origin", "https://a.example/x"], "origin", "https://a.example/x is not an origin", "https://shop.example"),
         (["--token", "nonsense"], "token", "the token is not valid", "afterimage token"),
         (["--address", "127.0.0.1:1"], "audit", "127.0.0.1:1 does not answer", "afterimage up"),
         (["--metrics", "http://127.0.0.1:1/"], "refusals", "http://127.0.0.1:1/ cannot be read", "audit.metrics_port"),

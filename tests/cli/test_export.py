@@ -148,5 +148,5 @@ def test_a_chunk_that_inflates_without_end(monkeypatch):
 
 
 def test_a_second_window_where_one_was_promised():
-    with pytest.raises(ChunkError, match="only a was to come"):
+    with pytest.raises(ChunkError, match="only a was expected"):
         write_events([("a", b"[]"), ("b", b"[]")], io.BytesIO(), windows=1)

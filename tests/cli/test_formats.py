@@ -341,7 +341,7 @@ def test_a_file_that_is_named_gz_and_is_not(tmp_path):
     path = tmp_path / "visit.json.gz"
     path.write_bytes(b"hello")
     _, problems = read(path)
-    assert "neither gzip, as its name says, nor JSON" in problems[0].message
+    assert "neither gzip, as its name suggests, nor JSON" in problems[0].message
 
 
 def test_a_bomb_stops_at_the_limit(put):

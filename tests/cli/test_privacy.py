@@ -129,4 +129,4 @@ def test_the_policys_own_examples(tmp_path):
     assert bad.status == 1
     assert "two: ticket: matches, example 2: is not found" in bad.lines
     assert "two: ticket: passes, example 1: is found" in bad.lines
-    assert bad.err == "2 examples of the policy do not hold\n"
+    assert bad.err == "2 examples of the policy failed\n"

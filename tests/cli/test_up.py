@@ -65,7 +65,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         assert again.status == 1
         assert again.err == (
             f"the data directory {tmp_path}/.data is open already: `afterimage up` runs in process {up.process.pid}; "
-            "end that one, or give this one its own AFTERIMAGE_DATA_DIR\n"
+            "stop it, or set another AFTERIMAGE_DATA_DIR here\n"
         )
 
         audit = up.child("services.audit")
@@ -123,7 +123,7 @@ def test_it_ends_with_whoever_started_it(tmp_path):
         processes = up.descendants()
         up.process.kill()
         until(lambda: are_gone(processes), "all processes are gone")
-        assert "the process that started this is gone" in up.everything
+        assert "the parent process has ended" in up.everything
 
 
 def test_a_directory_that_an_audit_service_has_open_is_one_sentence(tmp_path):
@@ -136,8 +136,8 @@ def test_a_directory_that_an_audit_service_has_open_is_one_sentence(tmp_path):
         with Up(tmp_path, "--port", "0", environment=NO_WORKERS) as up:
             assert up.process.wait(PATIENCE_S) == 1
             assert up.everything == (
-                f"the data directory {directory} is open already in process 4711: end that one, "
-                "or give this one its own AFTERIMAGE_DATA_DIR\n"
+                f"the data directory {directory} is open already in process 4711: stop it, "
+                "or set another AFTERIMAGE_DATA_DIR here\n"
             )
 
 

@@ -1,1 +1,1 @@
-"""`afterimage doctor`: says why something does not work, and what to do."""
+"""`afterimage doctor`: diagnoses the installation, with the fix for each problem."""

@@ -1,4 +1,4 @@
-"""What doctor says of AuditService: whether it is there, lets a recorder in, and what it has refused."""
+"""Checks of AuditService: reachability, admission of a recorder, and refusals."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _REASONS = {
     "invalid_time": "timestamps are not in milliseconds, or the visitor's clock is more than a day ahead",
 }
 _STATUSES = {
-    "UNAUTHENTICATED": "recorders come with no token, or with one that does not hold: see token and key",
-    "PERMISSION_DENIED": "recorders come with a token that lacks the scope record",
-    "INVALID_ARGUMENT": "recorders send what the contract does not allow; AuditService's log names the field",
-    "FAILED_PRECONDITION": "chunks came before start, or for a session that was deleted",
+    "UNAUTHENTICATED": "recorders send no token, or an invalid one: see token and key",
+    "PERMISSION_DENIED": "recorders send a token without the scope record",
+    "INVALID_ARGUMENT": "recorders send invalid requests; AuditService's log names the field",
+    "FAILED_PRECONDITION": "chunks arrived before start, or for a deleted session",
     "UNAVAILABLE": "the storage did not answer: see storage",
     "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
 }
@@ -44,7 +44,7 @@ _HARMLESS = {"gap"}
 
 
 async def check_service(about: Examination, /) -> list[Finding]:
-    """Says whether AuditService answers, and whether it says that it serves."""
+    """Reports whether AuditService answers, and whether it is serving."""
     start = "start it (`afterimage up`), or name the right address with --address"
     try:
         async with tls.channel(about.settings.tls, about.address) as channel:
@@ -53,16 +53,16 @@ async def check_service(about: Examination, /) -> list[Finding]:
             )
     except grpc.aio.AioRpcError as error:
         if error.code() is grpc.StatusCode.NOT_FOUND:
-            return [problem("audit", f"what answers at {about.address} is not AuditService", start)]
+            return [problem("audit", f"the server at {about.address} is not AuditService", start)]
         return [problem("audit", f"{about.address} does not answer ({error.code().name})", start)]
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        text = f"{about.address} says that it does not serve: inserts have been failing, or it is stopping"
-        return [problem("audit", text, "see storage and disk; it serves again by itself when inserts succeed")]
+        text = f"{about.address} is not serving: inserts have been failing, or it is stopping"
+        return [problem("audit", text, "see storage and disk; it resumes when inserts succeed")]
     return [ok("audit", f"{about.address} serves")]
 
 
 async def check_recorder(about: Examination, /) -> list[Finding]:
-    """Lets a recorder knock: opens a stream as one does, and ends it without sending, so nothing is stored."""
+    """Tests admission of a recorder: opens a stream like one, and ends it without sending, so nothing is stored."""
     before_s = about.now()
     try:
         async with asyncio.timeout(TIMEOUT_S), about.client(Scope.RECORD) as client:
@@ -70,19 +70,19 @@ async def check_recorder(about: Examination, /) -> list[Finding]:
     except (CommandError, TimeoutError) as error:
         text = str(error) or f"no answer to a recorder within {TIMEOUT_S:.0f} s"
         return [
-            problem("recorder", f"a recorder is turned away: {text}", "see the lines above"),
-            skipped("clock", "the server's was not learnt"),
+            problem("recorder", f"a recorder is refused: {text}", "see the lines above"),
+            skipped("clock", "the server's time is unknown"),
         ]
     after_s = about.now()
     skew_s = ready.server_time.timestamp() - (before_s + after_s) / 2
     return [
-        ok("recorder", f"a recorder is let in, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
+        ok("recorder", f"a recorder is admitted, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
         _clock(skew_s),
     ]
 
 
 async def check_refusals(about: Examination, /) -> list[Finding]:
-    """Says what was refused since AuditService started, by reason, and whether inserts fail now."""
+    """Reports refusals since AuditService started, by reason, and whether inserts are failing now."""
     if not about.metrics_url:
         return [skipped("refusals", "no metrics are served here (audit.metrics_port), so nothing counts them")]
     try:
@@ -94,7 +94,7 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
     if counts.failing_s > 0:
         text = f"inserts have been failing for {spoken_duration(counts.failing_s)}"
         findings.append(
-            problem("inserts", text, "see storage and disk, and AuditService's log; recorders keep what they have")
+            problem("inserts", text, "see storage and disk, and AuditService's log; recorders keep their data")
         )
     else:
         findings.append(ok("inserts", f"{counts.inserts:,.0f} since the start, none is failing"))
@@ -107,7 +107,7 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
 
 @dataclass(slots=True)
 class _Counts:
-    """What the metrics say: chunks refused by reason, recorders' streams by the status they ended with."""
+    """Counts in the metrics: refused chunks by reason, recorders' streams by final status."""
 
     rejects: dict[str, float]
     streams: dict[str, float]
@@ -142,7 +142,7 @@ async def _counts(url: str) -> _Counts:
                     found.inserts = sample.value
                 case "afterimage_storage_failing_seconds":
                     found.failing_s = sample.value
-    # A recorder that goes away is no refusal, and one that was superseded was not turned away either.
+    # A recorder that disconnects is not refused, and a superseded one was admitted.
     found.streams = {code: count for code, count in found.streams.items() if count and code in _STATUSES}
     found.rejects = {reason: count for reason, count in found.rejects.items() if count}
     return found
@@ -153,7 +153,7 @@ async def _knock(answers: AsyncIterator[object]) -> RecordingReady:
         match which_one_of(answer, "message"):  # type: ignore[arg-type]
             case ("ready", RecordingReady() as ready):
                 return ready
-    raise CommandError("the server ended the stream without a word")
+    raise CommandError("the server ended the stream without a status")
 
 
 async def _first_message(now_s: float) -> AsyncIterator[RecordSessionRequest]:
@@ -170,5 +170,5 @@ def _uuid7(now_s: float) -> UUID:
 def _clock(skew_s: float) -> Finding:
     text = f"the server's clock is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
     if abs(skew_s) > MAX_SKEW_S:
-        return problem("clock", text, "synchronise both (NTP): tokens and links end by the clock")
+        return problem("clock", text, "synchronise both (NTP): tokens and links expire by the clock")
     return ok("clock", text)

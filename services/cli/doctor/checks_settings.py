@@ -1,4 +1,4 @@
-"""What doctor says of settings, keys, origins and tokens."""
+"""Checks of settings, keys, origins and tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from services.runtime.settings import Project, Settings
 
 
 async def check_settings(about: Examination, /) -> list[Finding]:
-    """Says what the settings amount to; that they hold was found out before."""
+    """Summarises the settings, which have been validated before."""
     settings = about.settings
     names = ", ".join(project.id for project in settings.projects)
     engine = "ClickHouse server" if settings.clickhouse.engine == "server" else f"chDB in {settings.chdb_path}"
@@ -23,7 +23,7 @@ async def check_settings(about: Examination, /) -> list[Finding]:
 
 
 async def check_key(about: Examination, /) -> list[Finding]:
-    """Says which project a publishable key opens; without one, which projects have any."""
+    """Reports the project of a publishable key; without a key, the projects that have one."""
     projects = about.settings.projects
     if about.key:
         owner = _owner(about.settings, about.key)
@@ -40,7 +40,7 @@ async def check_key(about: Examination, /) -> list[Finding]:
             problem(
                 "key",
                 "no project has a publishable key, so no web page can get a record token",
-                "add keys to [[projects]], or hand out tokens of the scope record yourself",
+                "add keys to [[projects]], or issue tokens with the scope record yourself",
             )
         ]
     text = ", ".join(f"{project.id}: {' '.join(project.keys)}" for project in projects if project.keys)
@@ -48,7 +48,7 @@ async def check_key(about: Examination, /) -> list[Finding]:
 
 
 async def check_origin(about: Examination, /) -> list[Finding]:
-    """Says whether pages of an origin may record; without one, whether any may."""
+    """Reports whether pages of an origin may record; without an origin, whether any may."""
     chosen = _chosen(about)
     if not about.origin:
         closed = [project.id for project in chosen if not project.origins]
@@ -62,7 +62,9 @@ async def check_origin(about: Examination, /) -> list[Finding]:
     split = urlsplit(about.origin)
     if split.path or not split.netloc:
         return [
-            problem("origin", f"{about.origin} is no origin", "write scheme, host and port only: https://shop.example")
+            problem(
+                "origin", f"{about.origin} is not an origin", "write scheme, host and port only: https://shop.example"
+            )
         ]
     names = ", ".join(project.id for project in chosen)
     text = f"pages of {about.origin} may not record into {names}"
@@ -72,15 +74,15 @@ async def check_origin(about: Examination, /) -> list[Finding]:
 
 
 async def check_token(about: Examination, /) -> list[Finding]:
-    """Says what a token allows and until when."""
+    """Reports the scopes and the expiry of a token."""
     token = about.token or token_source(about.settings, [Scope.VIEW], about.project)()
     try:
         verifier = TokenVerifier(about.settings)
         identity = await verifier.verify(token)
     except AfterimageError as error:
         advice = {
-            "TOKEN_EXPIRED": "get a new one; if it should still hold, compare the clocks",
-            "PROJECT_UNKNOWN": "add that project to [[projects]], or get a token for one that is there",
+            "TOKEN_EXPIRED": "get a new one; if it should still be valid, compare the clocks",
+            "PROJECT_UNKNOWN": "add that project to [[projects]], or get a token for a configured one",
         }.get(error.reason, "get one signed with this installation's secret or key set: `afterimage token`")
         return [problem("token", error.message, advice)]
     scopes = ", ".join(sorted(identity.scopes)) or "nothing"
@@ -93,9 +95,9 @@ async def check_token(about: Examination, /) -> list[Finding]:
 
 
 def _may_record(about: Examination, project: Project) -> bool:
-    from sidecar.gate.origins import Origins  # the one that decides, so that doctor never says another thing
+    from sidecar.gate.origins import Origins  # the code that decides, so that doctor never contradicts it
 
-    page: Any = SimpleNamespace(headers={"Origin": about.origin})  # what it reads of a request
+    page: Any = SimpleNamespace(headers={"Origin": about.origin})  # the only part of a request that it reads
     try:
         Origins(about.settings).check_recording(page, project.id)
     except PermissionDenied:

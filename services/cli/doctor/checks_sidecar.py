@@ -1,4 +1,4 @@
-"""Checks of what people come in by: the sidecar's WebSocket, share links, and heatmaps that show nothing."""
+"""Checks of entry points: the sidecar's WebSocket, share links, and empty heatmaps."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from sidecar.probe import check_redis, check_socket
 
 
 async def check_sidecar(about: Examination) -> list[Finding]:
-    """Looks whether a browser's WebSocket gets through: address, sidecar, services behind, token, upgrade, limits."""
+    """Checks that a browser's WebSocket works: address, sidecar, upstream services, token, upgrade, limits."""
     url = about.url or (about.running.sidecar if about.running else "")
     if not url:
-        return [skipped("sidecar", "`afterimage up` says of none here; name one with --url https://replay.example")]
+        return [skipped("sidecar", "`afterimage up` runs none here; name one with --url https://replay.example")]
     token = about.token or token_source(about.settings, [Scope.VIEW], project=about.project)()
     socket = url.replace("http", "ws", 1).rstrip("/") + "/ws/replay"
     advice = "docs/websocket.md has the routes, the refusals and the limits"
@@ -33,7 +33,7 @@ async def check_sidecar(about: Examination) -> list[Finding]:
 
 
 def _with_redis(about: Examination) -> Settings:
-    """Returns the settings with the Redis that `afterimage up` runs where they name none."""
+    """Returns the settings, with the Redis of `afterimage up` if they name none."""
     settings = about.settings
     if about.running and about.running.redis and not settings.redis.url:
         with_url = settings.redis.model_copy(update={"url": about.running.redis})
@@ -42,13 +42,13 @@ def _with_redis(about: Examination) -> Settings:
 
 
 async def check_links(about: Examination) -> list[Finding]:
-    """Looks why a share link does not open: is Redis up, does the prefix match, what time is left."""
+    """Checks why a share link does not open: Redis, key prefix, remaining time."""
     settings = _with_redis(about)
     client = redis_client.connect(settings)
     if client is None and about.link:
-        return [problem("share links", "no redis.url is set: there are none", "set redis.url, or use `afterimage up`")]
+        return [problem("share links", "no redis.url is set, which they need", "set redis.url, or use `afterimage up`")]
     if client is None:
-        return [skipped("share links", "no redis.url is set: there are none")]
+        return [skipped("share links", "no redis.url is set, which they need")]
     keys = LinkKeys(settings)
     try:
         with redis_client.redis_errors():
@@ -58,7 +58,7 @@ async def check_links(about: Examination) -> list[Finding]:
                 return [found]
             return [await _link(client, keys, about.link.rstrip("/").rpartition("/")[2])]
     except Unavailable:
-        advice = "start Redis; links that have time left live on, revoke what must not"
+        advice = "start Redis; unexpired links stay valid, revoke those that must not"
         return [problem("share links", "Redis does not answer: links answer UNAVAILABLE", advice)]
     finally:
         await client.aclose()
@@ -68,10 +68,10 @@ async def _link(client: redis.asyncio.Redis, keys: LinkKeys, token: str) -> Find
     try:
         link_id = token_key(token).link_id
     except InvalidArgument as error:
-        return problem("share link", str(error), "copy the whole link; it is shown once, when it is made")
+        return problem("share link", str(error), "copy the whole link; it is shown once, when it is created")
     left_s = await client.ttl(keys.link(link_id))
     if left_s > 0:
-        return ok("share link", f"stands, {timedelta(seconds=left_s)} left")
+        return ok("share link", f"is valid, {timedelta(seconds=left_s)} left")
     if await client.exists(keys.origin(link_id)):
         return problem("share link", "has expired, was revoked, or has no views left", "make a new one")
     advice = "is it from another environment (the prefix above), or was Redis emptied? make a new one"
@@ -79,10 +79,10 @@ async def _link(client: redis.asyncio.Redis, keys: LinkKeys, token: str) -> Find
 
 
 async def check_heatmaps(about: Examination) -> list[Finding]:
-    """Looks why a heatmap shows nothing: are there pages with interactions at all."""
+    """Checks why a heatmap is empty: whether any page has interactions."""
     if not about.settings.ingest.detectors:
         return [
-            problem("heatmaps", "ingest.detectors is off: no interactions are looked for", "turn it on, record anew")
+            problem("heatmaps", "ingest.detectors is off: no interactions are detected", "turn it on and record again")
         ]
     async with about.client(Scope.VIEW) as client:
         answer = await client.audit.list_pages(ListPagesRequest(page_size=3))

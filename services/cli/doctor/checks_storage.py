@@ -1,4 +1,4 @@
-"""What doctor says of the storage: reachable, migrated, writable, with room on the disk."""
+"""Checks of the storage: reachable, migrated, writable, free disk space."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from services.runtime.settings import is_loopback
 
 MIN_FREE_BYTES = 2 * 10**9
 MIN_FREE_SHARE = 0.05
-"""ClickHouse merges parts into new ones, so it needs room beside what it keeps."""
+"""ClickHouse merges parts into new ones, so it needs free space in addition to the data."""
 
 
 async def check_storage(about: Examination, /) -> list[Finding]:
-    """Says whether the engine is reachable, migrated and writable."""
+    """Reports whether the engine is reachable, migrated and writable."""
     house = about.settings.clickhouse
     if house.engine == "chdb":
         if holder := chdb_holder(about.settings.chdb_path):
             return [ok("storage", f"chDB in {about.settings.chdb_path}, open in {holder}, which migrated it")]
         if not about.settings.chdb_path.exists():
-            return [skipped("storage", f"there is no {about.settings.chdb_path} yet: it is made at the first start")]
+            return [skipped("storage", f"there is no {about.settings.chdb_path} yet: it is created at the first start")]
     return await _examine_engine(about)
 
 
 async def _examine_engine(about: Examination) -> list[Finding]:
     from services.audit.app import dialect_for, open_engine
     from services.audit.storage.engine.engine import StorageAway, StorageError, Table
-    from services.audit.storage.schema import migrations  # the engines are heavy, and no other check needs them
+    from services.audit.storage.schema import migrations  # slow to import, and no other check needs it
 
     settings = about.settings
     try:
@@ -39,7 +39,7 @@ async def _examine_engine(about: Examination) -> list[Finding]:
             problem("storage", f"does not answer: {_first_line(error.detail)}", "check clickhouse.url, and the server")
         ]
     except StorageError as error:
-        text = f"refuses us: {_first_line(error.detail)}"
+        text = f"refuses access: {_first_line(error.detail)}"
         return [problem("storage", text, "check user, password and rights in clickhouse.url")]
     findings = [ok("storage", f"{engine.name} answers")]
     try:
@@ -56,9 +56,9 @@ async def _examine_engine(about: Examination) -> list[Finding]:
         findings.append(ok("migrations", f"at version {newest}"))
         columns = (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64"))
         table = dialect.local("migrations")
-        which = f"SELECT number, name, applied_ms FROM {table} WHERE number = {newest} LIMIT 1"  # noqa: S608 - ours
+        which = f"SELECT number, name, applied_ms FROM {table} WHERE number = {newest} LIMIT 1"  # noqa: S608 - a constant
         [row] = await engine.query(which)
-        # The same row again: the table keeps one for each number, so a probe leaves nothing behind.
+        # Inserts the same row again: the table keeps one per number, so a probe leaves no trace.
         await engine.insert(Table(table, columns), [(row[0], row[1].decode(), row[2])])
         findings.append(ok("writable", "an insert succeeded"))
     except StorageError as error:
@@ -70,7 +70,7 @@ async def _examine_engine(about: Examination) -> list[Finding]:
 
 
 async def check_disk(about: Examination, /) -> list[Finding]:
-    """Says how much room there is where the data directory lies."""
+    """Reports the free space on the disk of the data directory."""
     host = about.address.rpartition(":")[0].strip("[]")
     if not (about.address.startswith("unix:") or is_loopback(host)):
         return [skipped("disk", f"{about.address} is another machine: look there")]

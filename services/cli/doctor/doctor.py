@@ -1,4 +1,4 @@
-"""`afterimage doctor`: why something does not work, one line for each thing that was looked at."""
+"""`afterimage doctor`: diagnoses the installation, one line per check."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ CHECKS: tuple[Check, ...] = (
     check_links,
     check_heatmaps,
 )
-"""In the order in which they are shown: what a later one needs comes before it. The recorder comes after the
-refusals, so that its own is not among those that are counted."""
+"""In display order: prerequisites come before the checks that need them. The recorder check comes after the
+refusals, so that its own refusal is not counted."""
 
 _COLOURS = {State.OK: "green", State.PROBLEM: "bold red", State.NOTE: "yellow", State.SKIPPED: "dim"}
 
@@ -57,9 +57,9 @@ def doctor(
     metrics: Annotated[str, typer.Option(help="URL of AuditService's metrics. Default: as the settings say.")] = "",
     address: Address = None,
 ) -> None:
-    """Looks for the reason why something does not work; exit status 1 when there is a problem.
+    """Diagnoses the installation; exit status 1 when there is a problem.
 
-    Nothing is stored or changed by it.
+    Stores and changes nothing.
     """
 
     async def main() -> int:
@@ -94,7 +94,7 @@ def doctor(
 
 
 async def findings_of(check: Check, about: Examination) -> list[Finding]:
-    """Returns what a check finds; what it raises is a finding too, so that the others still run."""
+    """Returns the findings of a check; an error in it becomes a finding too, so that the others still run."""
     name = getattr(check, "__name__", type(check).__name__).removeprefix("check_")
     try:
         return await check(about)
@@ -102,12 +102,12 @@ async def findings_of(check: Check, about: Examination) -> list[Finding]:
         return [problem(name, str(error), "see the lines above")]
     except SettingsError as error:
         return [problem(name, "; ".join(error.problems), "correct the settings")]
-    except Exception as error:  # noqa: BLE001 - the doctor must not fall ill itself
+    except Exception as error:  # noqa: BLE001 - one failed check must not stop the doctor
         return [problem(name, f"could not be checked: {type(error).__name__}: {error}", "report this as a defect")]
 
 
 def show(findings: Sequence[Finding]) -> None:
-    """Prints findings, a line each."""
+    """Prints findings, one line each."""
     console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
     for finding in findings:
         colour = _COLOURS[finding.state]

@@ -1,4 +1,4 @@
-"""What the checks of `afterimage doctor` are: what they look at, and what they say."""
+"""Shared by the checks of `afterimage doctor`: their input and their findings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.runtime.settings.loader import Settings
 
 
 class State(StrEnum):
-    """How something is. NOTE: worth knowing, and not necessarily so now, such as what was refused an hour ago."""
+    """State of a finding. NOTE: worth knowing but possibly over, such as a refusal an hour ago."""
 
     OK = "ok"
     PROBLEM = "problem"
@@ -29,10 +29,10 @@ class Finding:
     """One line of the doctor's answer.
 
     Attributes:
-        what: What was looked at, such as "clock".
-        state: How it is.
-        text: What was found.
-        advice: What to do; "" when there is nothing to do.
+        what: Subject of the check, such as "clock".
+        state: State of the subject.
+        text: Result of the check.
+        advice: The fix; "" if none is needed.
     """
 
     what: str
@@ -42,39 +42,39 @@ class Finding:
 
 
 def ok(what: str, text: str) -> Finding:
-    """Returns that something is as it should be."""
+    """Returns a finding without a problem."""
     return Finding(what, State.OK, text)
 
 
 def problem(what: str, text: str, advice: str) -> Finding:
-    """Returns that something is not, and what to do about it."""
+    """Returns a problem, with the fix."""
     return Finding(what, State.PROBLEM, text, advice)
 
 
 def note(what: str, text: str, advice: str) -> Finding:
-    """Returns that something was not as it should be, and what to do if it goes on."""
+    """Returns a past problem, with the fix in case it continues."""
     return Finding(what, State.NOTE, text, advice)
 
 
 def skipped(what: str, why: str) -> Finding:
-    """Returns that something could not, or need not, be looked at."""
+    """Returns a finding for a check that could not, or need not, run."""
     return Finding(what, State.SKIPPED, why)
 
 
 @dataclass(frozen=True, slots=True)
 class Examination:
-    """What is examined.
+    """Input of the checks.
 
     Attributes:
-        settings: Of the installation.
-        running: What `afterimage up` says that runs on the data directory; None: it does not run here.
+        settings: Settings of the installation.
+        running: Addresses from the `afterimage up` that runs on the data directory; None: it does not run here.
         address: AuditService, host:port or unix:path.
-        metrics_url: AuditService's metrics; "": not known, or none are served.
+        metrics_url: AuditService's metrics; "": unknown, or not served.
         project: The project; None: not named.
-        token: A token that somebody gave, to be looked at; "": one is minted for each call.
-        key: A publishable key to be looked at; "": none was named.
-        origin: A web origin to be looked at; "": none was named.
-        link: A share link, or its token, to be looked at; "": none was given.
+        token: A token to check; "": one is minted for each call.
+        key: A publishable key to check; "": not named.
+        origin: A web origin to check; "": not named.
+        link: A share link, or its token, to check; "": not given.
         url: The sidecar as browsers reach it; "": the one that `afterimage up` runs here.
         now: The clock of this machine, in seconds since 1970.
     """
@@ -93,7 +93,7 @@ class Examination:
 
     @asynccontextmanager
     async def client(self, *scopes: Scope) -> AsyncIterator[Client]:
-        """Yields a client of AuditService; what goes wrong comes out as CommandError."""
+        """Yields a client of AuditService; errors are raised as CommandError."""
         async with connect(
             self.settings, scopes, address=self.address, project=self.project, token=self.token
         ) as client:
@@ -101,11 +101,11 @@ class Examination:
 
 
 class Check(Protocol):
-    """Looks at one thing and says how it is, in one line or a few.
+    """Checks one subject and reports it in one line or a few.
 
     A CommandError or SettingsError that it raises is shown as a problem.
     """
 
     async def __call__(self, about: Examination, /) -> list[Finding]:
-        """Returns what was found."""
+        """Returns the findings."""
         ...

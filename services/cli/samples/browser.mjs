@@ -1,4 +1,4 @@
-// What recording and checking share: the shop's web server, and Chromium from PATH.
+// Shared by recording and checking: the shop's web server, and Chromium from PATH.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { delimiter, extname, join } from "node:path";
 import { chromium } from "playwright-core";
 
-/** The shop's address inside the recordings; Chromium is told to find it on this machine. */
+/** The shop's address inside the recordings; Chromium resolves it to this machine. */
 export const SHOP = "http://shop.example.com/";
 
 const SITE = new URL("../../../sidecar/web/demo/", import.meta.url);
@@ -24,7 +24,7 @@ export async function serveShop() {
       return;
     }
     if (pathname === "/recorder.js") {
-      // Where the shop is the demo, this is Afterimage's recorder; here rrweb itself records.
+      // In the demo shop this is Afterimage's recorder; here rrweb itself records.
       response.writeHead(200, { "content-type": TYPES[".js"] }).end();
       return;
     }
@@ -41,7 +41,7 @@ export async function serveShop() {
   return server;
 }
 
-/** Starts the Chromium that is on PATH (or the one CHROMIUM names). No name but the shop's resolves. */
+/** Starts the Chromium that is on PATH (or the one CHROMIUM names). Only the shop's name resolves. */
 export async function openBrowser(port) {
   const folders = (process.env.PATH ?? "").split(delimiter);
   const found = folders.flatMap((folder) => NAMES.map((name) => join(folder, name))).find(existsSync);

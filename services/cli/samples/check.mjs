@@ -1,5 +1,5 @@
-// Plays the samples in rrweb's own Replayer in Chromium and fails on any complaint it has.
-// `npm run check`, or `node check.mjs FOLDER` to keep a picture of the middle of each.
+// Plays the samples in rrweb's own Replayer in Chromium and fails on any console warning or error.
+// `npm run check`, or `node check.mjs FOLDER` to save a picture of the middle of each.
 // `node check.mjs --play FOLDER` plays the recordings (.json.gz) of a folder in their place.
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
 // Records the three sample sessions with rrweb in Chromium, driven by real input events.
-// `npm ci --ignore-scripts && npm run record` (README.md); `node record.mjs shop-mobile` makes one.
+// `npm ci --ignore-scripts && npm run record` (README.md); `node record.mjs shop-mobile` records only one.
 import { writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gzipSync } from "node:zlib";
@@ -8,7 +8,7 @@ import { SHOP, library, openBrowser, serveShop } from "./browser.mjs";
 const DESKTOP = { viewport: { width: 1280, height: 800 } };
 const MOBILE = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 3, isMobile: true, hasTouch: true };
 
-/** A hand on a mouse and a keyboard: it travels, hesitates, and types at a human pace. */
+/** Mouse and keyboard input at a human pace: moves, pauses and typing. */
 class Desk {
   #at = { x: 640, y: 400 };
 
@@ -63,7 +63,7 @@ class Desk {
   }
 }
 
-/** A thumb on a telephone: taps and swipes as touch points, which the browser turns into scrolling. */
+/** Touch input on a phone: taps and swipes as touch points, which the browser turns into scrolling. */
 class Thumb {
   #points;
 
@@ -193,7 +193,7 @@ const VISITS = {
   "shop-mobile": { screen: MOBILE, visit: mobile },
 };
 
-/** Runs one visit in a fresh profile and answers its events: every page of it, in the order they came. */
+/** Runs one visit in a fresh profile and returns its events: of all pages, in order. */
 async function record(browser, recorder, { screen, visit }) {
   const context = await browser.newContext({ locale: "en-GB", timezoneId: "UTC", ...screen });
   const page = await context.newPage();

@@ -1,1 +1,1 @@
-"""Recordings in files: other tools' forms read and imported, stored sessions exported."""
+"""Recording files: reads and imports other tools' formats, and exports stored sessions."""

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from services.cli.transfer.inflate import Allowance
 
 MAIN_WINDOW = "main"
-"""The window of events that name none."""
+"""The window of events without a window id."""
 
 _MAX_DEPTH = 4
-"""Lists in lists that are still looked into: a session's windows, a window's batches, their pairs."""
+"""Maximum nesting of lists that are searched: a session's windows, a window's batches, their pairs."""
 
 _ABSENT = msgspec.Raw(b"")
 
 
 class _Shape(msgspec.Struct):
-    """The fields by which an object shows what it is."""
+    """The fields that reveal the type of an object."""
 
     type: msgspec.Raw = _ABSENT
     timestamp: msgspec.Raw = _ABSENT
@@ -51,12 +51,12 @@ class Found:
 
 
 def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator[Found | str]:
-    """Yields the events of a JSON value in file order, and a complaint (`str`) in place of each that is none.
+    """Yields the events of a JSON value in file order, and a complaint (`str`) in place of each invalid one.
 
     Args:
         raw: Valid JSON.
         window: The window of events that name no other.
-        allowance: What packed events may inflate to.
+        allowance: Limit on the inflated size of packed events.
     """
     yield from _find(raw, window, allowance, _MAX_DEPTH)
 
@@ -64,7 +64,7 @@ def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator
 def _find(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> Iterator[Found | str]:
     start = bytes(memoryview(raw)[:1])
     if depth < 0:
-        yield "lies in too many lists to be an event"
+        yield "is nested in too many lists to be an event"
     elif start == b"[":
         values = _values.decode(raw)
         named = _window_of_pair(values)
@@ -100,7 +100,7 @@ def _find_in_object(raw: msgspec.Raw, window: str, allowance: Allowance, depth: 
 
 
 def _window_of_pair(values: list[msgspec.Raw]) -> str | None:
-    """The window of PostHog's `[window, event]`; None if the list is none."""
+    """The window of PostHog's `[window, event]`; None if the list is not one."""
     if len(values) != 2 or not is_string(values[0]):
         return None
     text = msgspec.json.decode(values[0], type=str)
@@ -108,7 +108,7 @@ def _window_of_pair(values: list[msgspec.Raw]) -> str | None:
 
 
 def _plain(text: str) -> bytes:
-    """An event that was written as JSON and then as a string; rrweb's unpack() takes those too."""
+    """An event that was written as JSON and then as a string, which rrweb's unpack() accepts too."""
     event = text.encode("utf-8", "surrogatepass")
     try:
         msgspec.json.decode(event, type=msgspec.Raw)

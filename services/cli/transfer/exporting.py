@@ -1,4 +1,4 @@
-"""`afterimage export`: a stored session as rrweb JSON that rrweb's own Replayer plays."""
+"""`afterimage export`: writes a stored session as rrweb JSON for rrweb's own Replayer."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def export(
 ) -> None:
     """Writes a session's rrweb events as a JSON array.
 
-    rrweb numbers the nodes of each window by itself, so two windows cannot be played as one: of a session with
-    several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened, and standard
-    output takes one only, named with --window.
+    rrweb numbers the nodes of each window separately, so two windows cannot be played as one: for a session with
+    several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened; standard
+    output takes only one, named with --window.
     """
 
     async def main() -> None:
@@ -74,7 +74,7 @@ async def _windows(client: Client, session: str, wanted: str | None) -> list[Win
 
 
 async def _payloads(client: Client, session: str, window: str) -> list[bytes]:
-    """Returns a window's payloads in order, compressed as they are stored."""
+    """Returns a window's payloads in order, compressed as stored."""
     request = ReplaySessionRequest(session_id=session, window_id=window, for_export=True)
     payloads: list[bytes] = []
     promised = 0
@@ -94,14 +94,14 @@ async def _payloads(client: Client, session: str, window: str) -> list[bytes]:
 
 
 def _write(payloads: list[bytes], window: str, path: Path | None) -> int:
-    """Writes the events; a file is there as a whole or not at all."""
+    """Writes the events; the file appears complete or not at all."""
     chunks = ((window, payload) for payload in payloads)
     if path is None:
         try:
             size_bytes = write_events(chunks, sys.stdout.buffer, windows=1)
             sys.stdout.buffer.flush()
         except ChunkError as error:
-            raise CommandError(f"{error}; what was written is not complete") from error
+            raise CommandError(f"{error}; the output is incomplete") from error
         return size_bytes
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

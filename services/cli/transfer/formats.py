@@ -1,17 +1,17 @@
-"""Reads recordings as others write them, for `afterimage import`.
+"""Reads recordings in other tools' formats, for `afterimage import`.
 
-What is understood, each plain or gzip, told apart by content and not by name:
+Supported formats, each plain or gzip, recognised by content and not by name:
 
     [event, ...]                                   rrweb; PostHog's [window, event] pairs and
                                                    {"windowId", "data": [event, ...]} may stand for an event
-    one such item, or one session, a line          JSON lines
+    one such item, or one session, per line        JSON lines
     {"events": [...]}                              rrweb-player; also {window: [...]} in place of the list
     {"version", "data": {"id", "snapshots"}}       PostHog's export, 2023-04-28 and 2022-12-02
     {"session_id", "events" | "snapshots" | "data"}  one session of many, as lines or in a list
     {session: [...] | {...}, ...}                  many sessions by id
 
 An event is an object with `type` and `timestamp`, the same packed by @rrweb/packer, or the same with
-PostHog's compressed fields. Its text stays as it lies in the file (inflated, where it was packed).
+PostHog's compressed fields. Its text stays as it is in the file (inflated, if it was packed).
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 MAX_PROBLEMS = 20
-"""Problems reported one by one for each session; the rest is counted."""
+"""Number of problems reported individually per session; further ones are counted."""
 
 _LINE_SUFFIXES = {".jsonl", ".ndjson", ".jsonlines"}
 _SUFFIXES = _LINE_SUFFIXES | {".json", ".rrweb", ".txt"}
@@ -64,12 +64,12 @@ _AT_BYTE = re.compile(r" \(byte (\d+)\)$")
 
 @dataclass(slots=True)
 class _Survey:
-    """What a first pass over a file finds out.
+    """Result of a first pass over a file.
 
     Attributes:
         digest: SHA-256 of the inflated text, hexadecimal.
-        lines: It is JSON lines; else one document.
-        last_line: For each session, the last line that has events of it.
+        lines: It is JSON lines; otherwise one document.
+        last_line: For each session, the last line with its events.
     """
 
     digest: str
@@ -88,14 +88,14 @@ class _Gathering:
 
 
 def read_recordings(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Recording | Problem]:
-    """Yields the recordings of a file, and what was wrong with it, as it goes.
+    """Yields the recordings of a file, and its problems as they are found.
 
-    A damaged event or line is a Problem and the rest goes on; a damaged document is one Problem and
-    nothing else. Of JSON lines, a session is held in memory only until its last line; a document, all of it.
+    A damaged event or line is a Problem, and reading continues; a damaged document is one Problem and
+    nothing else. Of JSON lines, a session is held in memory only until its last line; of a document, everything.
 
     Args:
-        path: A file in any of the forms of this module.
-        max_bytes: Most bytes that it may hold once inflated, and most that its packed events may add.
+        path: A file in any of the formats of this module.
+        max_bytes: Maximum inflated size of the file, and maximum additional size of its packed events.
     """
     reader = _Reader(path, max_bytes)
     try:
@@ -123,16 +123,16 @@ class _Reader:
         if survey.lines:
             yield from self._read_lines(survey)
             if not survey.last_line:
-                yield Problem(self._path, None, None, "holds no recording")
+                yield Problem(self._path, None, None, "contains no recording")
         else:
             yield from self._read_document()
         yield from self.finish_all()
 
     def _survey(self, *, as_lines: bool | None) -> _Survey:
-        """Reads the file once. It is JSON lines if its first line is JSON by itself and not its last.
+        """Reads the file once. It is JSON lines if its first line is valid JSON and not the last line.
 
         Args:
-            as_lines: True: it is JSON lines whatever the lines say; None: find out.
+            as_lines: True: treat it as JSON lines; None: detect.
         """
         digest, last_line = hashlib.sha256(), dict[str, int]()
         count, first, second = 0, False, False
@@ -149,7 +149,7 @@ class _Reader:
                 if as_lines or first:
                     last_line |= dict.fromkeys(_sessions_of(line, number), number)
         except DamageError:
-            pass  # The second pass comes to the same place, and reports it.
+            pass  # The second pass reaches the same place, and reports it.
         if as_lines is None and not first and second and not _is_json(self._text()):
             return self._survey(as_lines=True)
         return _Survey(digest.hexdigest(), as_lines or (first and count > 1), last_line)
@@ -208,7 +208,7 @@ class _Reader:
             more = session.problems - MAX_PROBLEMS
             yield Problem(self._path, None, None, f"{more} more events of {named} could not be read")
         if not session.windows:
-            yield Problem(self._path, None, None, f"{named} holds no rrweb event")
+            yield Problem(self._path, None, None, f"{named} contains no rrweb event")
             return
         foreign_id = key if key and not key.startswith(_UNNAMED) else self._base + key.replace(_UNNAMED, "#")
         windows = tuple(RecordedWindow(name, tuple(events)) for name, events in session.windows.items())
@@ -218,8 +218,10 @@ class _Reader:
         if isinstance(error, RecursionError):
             return Problem(self._path, line, None, "is not read: the JSON is nested too deep")
         at = _AT_BYTE.search(str(error))
-        what = "is neither gzip, as its name says, nor" if self._is_misnamed(text) else "is not"
-        byte = int(at[1]) - ("trailing characters" in str(error)) if at else len(text)  # msgspec names the byte after
+        what = "is neither gzip, as its name suggests, nor" if self._is_misnamed(text) else "is not"
+        byte = (
+            int(at[1]) - ("trailing characters" in str(error)) if at else len(text)
+        )  # msgspec's offset is one too high
         return Problem(self._path, line, byte, f"{what} JSON: {_AT_BYTE.sub('', str(error))}")
 
     def _is_misnamed(self, text: bytes) -> bool:
@@ -227,7 +229,7 @@ class _Reader:
 
 
 _UNNAMED = "\0"
-"""Starts the key of a session without an id; the rest tells it from others of its file."""
+"""Prefix for the key of a session without an id; the rest distinguishes it from others of its file."""
 
 
 def _key(section: Section, place: str) -> str:
@@ -256,11 +258,11 @@ def _sessions_of(line: bytes, number: int) -> list[str]:
 
 
 def _tolerant(found: Iterator[Found | str]) -> Iterator[Found | str]:
-    """The same, with a complaint in place of what follows names that are no text."""
+    """The same, with a complaint in place of everything after names that are not text."""
     try:
         yield from found
     except (msgspec.DecodeError, RecursionError) as error:
-        yield f"and what follows cannot be read: {error}"
+        yield f"and the rest cannot be read: {error}"
 
 
 def _is_json(text: bytes) -> bool:

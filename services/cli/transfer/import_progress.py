@@ -1,4 +1,4 @@
-"""What a person sees of an import: a bar on a terminal, a line for each session elsewhere."""
+"""Progress of an import: a bar on a terminal, one line per session elsewhere."""
 
 from __future__ import annotations
 
@@ -17,35 +17,35 @@ from services.cli.transfer.import_session import SessionSent
 
 
 class Progress(Protocol):
-    """Is told how an import goes."""
+    """Receives the progress of an import."""
 
     def tell_file(self, path: Path, number: int, count: int) -> None:
-        """A file is being read: `number` of `count`."""
+        """Starts file `number` of `count`."""
         ...
 
     def expect(self, events: int) -> None:
-        """So many events more are on their way."""
+        """Adds events that were read."""
         ...
 
     def advance(self, events: int) -> None:
-        """So many events more are durable."""
+        """Adds events that have become durable."""
         ...
 
     def tell_session(self, sent: SessionSent) -> None:
-        """A session is done."""
+        """Ends a session."""
         ...
 
     def tell_problem(self, problem: str) -> None:
-        """Something is wrong, and the rest goes on."""
+        """Reports a problem; the import continues."""
         ...
 
 
 @contextmanager
 def progress_on(stream: TextIO, *, quiet: bool = False) -> Iterator[Progress]:
-    """Yields what shows the progress on `stream`.
+    """Yields the progress display on `stream`.
 
     Args:
-        stream: Standard error, so that what a command prints can be piped.
+        stream: Standard error, so that the output of a command can be piped.
         quiet: Shows problems only.
     """
     console = Console(file=stream, soft_wrap=True, highlight=False)
@@ -65,36 +65,36 @@ def progress_on(stream: TextIO, *, quiet: bool = False) -> Iterator[Progress]:
 
 
 class PlainProgress:
-    """A line for each session and each problem."""
+    """One line per session and per problem."""
 
     def __init__(self, stream: TextIO, *, quiet: bool) -> None:
         self._stream = stream
         self._quiet = quiet
 
     def tell_file(self, path: Path, number: int, count: int) -> None:
-        """Says nothing: the file's sessions will name it."""
+        """Prints nothing: the lines of the sessions name the file."""
 
     def expect(self, events: int) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
     def advance(self, events: int) -> None:
-        """Says nothing."""
+        """Prints nothing."""
 
     def tell_session(self, sent: SessionSent) -> None:
-        """Says what became of it."""
+        """Prints the result of the session."""
         if not self._quiet:
             self._stream.write(f"{session_line(sent)}\n")
         for problem in sent.problems:
             self.tell_problem(f"{sent.path}: session {sent.foreign_id}: {problem}")
 
     def tell_problem(self, problem: str) -> None:
-        """Says it."""
+        """Prints the problem."""
         self._stream.write(f"problem: {problem}\n")
         self._stream.flush()
 
 
 class BarProgress:
-    """A bar over all events that were read so far, with lines above it."""
+    """A bar over all events read up to now, with lines above it."""
 
     def __init__(self, bar: RichProgress) -> None:
         self._bar = bar
@@ -102,7 +102,7 @@ class BarProgress:
         self._expected = 0
 
     def tell_file(self, path: Path, number: int, count: int) -> None:
-        """Names it beside the bar."""
+        """Names the file beside the bar."""
         self._bar.update(self._task, description=escape(f"{path.name} ({number} of {count})"))
 
     def expect(self, events: int) -> None:
@@ -115,18 +115,18 @@ class BarProgress:
         self._bar.advance(self._task, events)
 
     def tell_session(self, sent: SessionSent) -> None:
-        """Says what became of it, above the bar."""
+        """Prints the result of the session above the bar."""
         self._bar.console.print(escape(session_line(sent)))
         for problem in sent.problems:
             self.tell_problem(f"{sent.path}: session {sent.foreign_id}: {problem}")
 
     def tell_problem(self, problem: str) -> None:
-        """Says it above the bar."""
+        """Prints the problem above the bar."""
         self._bar.console.print(f"[red]problem:[/red] {escape(problem)}")
 
 
 def session_line(sent: SessionSent) -> str:
-    """Returns one line about a session that is done."""
+    """Returns one line about a finished session."""
     what = "was here already" if sent.is_known else f"{spoken_size(sent.sent_bytes)} sent"
     if sent.known_chunks and sent.chunks:
         what += f", {sent.known_chunks} of {sent.known_chunks + sent.chunks} chunks were here already"

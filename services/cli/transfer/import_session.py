@@ -1,4 +1,4 @@
-"""Imports one foreign recording: what it is called here, what is said of it, and whether what is stored is the same."""
+"""Imports one foreign recording: its ids, its description, and a comparison with stored data."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _MAX_PIXELS = 65_535
 
 @dataclass(slots=True)
 class SessionSent:
-    """What became of a recording.
+    """Result of an imported recording.
 
     Attributes:
-        path: The file that it is from.
-        foreign_id: Its id there.
-        session_id: Its id here.
+        path: The file of the recording.
+        foreign_id: Its id in the file.
+        session_id: Its id in Afterimage.
         events: Events of the recording.
-        chunks: Chunks that were sent and are durable.
+        chunks: Chunks sent and durable.
         known_chunks: Chunks that were durable before.
         sent_bytes: Payload bytes sent.
-        problems: What is not stored, or not as it is in the file; one sentence each.
+        problems: Data that is not stored, or stored differently from the file; one sentence each.
     """
 
     path: Path
@@ -51,20 +51,20 @@ class SessionSent:
 
     @property
     def is_known(self) -> bool:
-        """Whether all of it was here before."""
+        """Whether all of it was stored before."""
         return not self.chunks and not self.problems
 
 
 async def import_session(
     client: Client, path: Path, recording: Recording, progress: Callable[[int], None]
 ) -> SessionSent:
-    """Stores a recording; a window that cannot be stored is a problem, and the others go on.
+    """Stores a recording; a window that cannot be stored is a problem, and the others continue.
 
     Args:
         client: With the scopes admin and view.
-        path: The file that it is from.
+        path: The file of the recording.
         recording: The recording.
-        progress: Is told of events that are durable.
+        progress: Receives the number of durable events.
     """
     session_id = session_id_for(recording.foreign_id, recording.first_ms)
     result = SessionSent(path, recording.foreign_id, session_id)
@@ -90,17 +90,17 @@ async def import_session(
 
 
 async def _differences(client: Client, session_id: UUID, expected: dict[str, int]) -> list[str]:
-    """Returns where what was stored before is not what the file holds now.
+    """Returns the differences between earlier stored data and the file.
 
-    An id that the file names may stand for more events than when it was imported first; chunks are known by their
-    number, so a chunk that grew would be missed without a word.
+    An id in the file may stand for more events than at its first import; chunks are identified by their
+    number, so a chunk that grew would be missed silently.
     """
     try:
         stored = await client.audit.get_session(GetSessionRequest(session_id=str(session_id)), timeout=TIMEOUT_S)
     except NETWORK_ERRORS as error:
         if isinstance(error, GRPCError) and error.status is Status.PERMISSION_DENIED:
-            return []  # a token of the user's own, that may import and not view
-        return [f"what was stored before is not compared: {sentence_of(error, client.address)}"]
+            return []  # the user's own token, with the scope to import but not to view
+        return [f"earlier stored data is not compared: {sentence_of(error, client.address)}"]
     return [
         f"{window.totals.event_count} events of window {window.window_id} are stored, and the file has "
         f"{expected[window.window_id]}: it is another version of the recording, or chunks were refused; "
@@ -137,7 +137,7 @@ def _start(session_id: UUID, window_id: UUID, path: Path, foreign_id: str, event
 
 
 def _first_meta(events: tuple[bytes, ...]) -> _MetaData:
-    """What the first Meta event says of the page; rrweb writes it among the first events of a window."""
+    """Page information in the first Meta event; rrweb writes it among the first events of a window."""
     decoder = msgspec.json.Decoder(_MetaEvent)
     for event in events[:50]:
         if b'"href"' not in event:

@@ -1,4 +1,4 @@
-"""`afterimage import`: recordings of other tools, files of any of the forms that `formats` reads."""
+"""`afterimage import`: recordings of other tools, in any of the formats that `formats` reads."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from services.cli.transfer.import_session import SessionSent, import_session
 from services.runtime.identity.tokens import Scope
 
 SESSIONS_AT_ONCE = 4
-"""Enough to keep one AuditService's inserts full; each holds one recording in memory."""
+"""Enough to fill the inserts of one AuditService; each holds one recording in memory."""
 
 SCOPES = (Scope.ADMIN, Scope.VIEW)
-"""Importing needs admin; view is for comparing with what was there before."""
+"""Importing needs admin; view is for the comparison with earlier stored data."""
 
 
 @dataclass(slots=True)
 class Summary:
-    """What an import has done.
+    """Result of an import.
 
     Attributes:
-        sessions: The recordings, in the order in which they ended.
-        unreadable: What the files hold that could not be read.
+        sessions: The recordings, in the order in which they finished.
+        unreadable: Parts of the files that could not be read.
     """
 
     sessions: list[SessionSent] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Summary:
 
     @property
     def failed(self) -> bool:
-        """Whether anything is not stored as it is in the files."""
+        """Whether any part of the files is not stored as it is there."""
         return bool(self.unreadable or any(session.problems for session in self.sessions))
 
     def __str__(self) -> str:
@@ -67,8 +67,8 @@ def import_command(
 ) -> None:
     """Imports recordings: rrweb JSON arrays, JSON lines, PostHog's exported JSON, gzip of any.
 
-    An import that was cut off goes on where it stopped, and one that is repeated changes nothing. What cannot be
-    read or stored is named, the rest goes on, and the exit status is 1.
+    An interrupted import continues where it stopped, and a repeated one changes nothing. Unreadable or unstorable
+    parts are reported, the import continues with the rest, and the exit status is 1.
     """
 
     async def main() -> int:
@@ -97,13 +97,13 @@ async def import_files(
         redate: Returns a recording with other timestamps; None: recordings keep theirs.
 
     Raises:
-        GRPCError: If the service does not accept the token; nothing was sent then. Other errors of the
+        GRPCError: The service does not accept the token; no data was sent. Other errors of the
             connection as `client.connect` turns them into sentences.
     """
     await _knock(client)
     summary = Summary()
     recordings = _read(files, summary, progress)
-    # One reader for all workers: no file is read before somebody has hands free for it.
+    # One reader for all workers: a file is read only when a worker is free for it.
     turn = asyncio.Lock()
 
     async def work() -> None:
@@ -126,11 +126,11 @@ async def import_files(
 
 
 async def _knock(client: Client) -> None:
-    """Makes one cheap call, so that a service that is away is one complaint and not one for each session."""
+    """Makes one cheap call, so that an unavailable service is reported once and not once per session."""
     try:
         await client.audit.list_sessions(ListSessionsRequest(page_size=1), timeout=TIMEOUT_S)
     except GRPCError as error:
-        if error.status is not Status.PERMISSION_DENIED:  # a token that may import and not view is enough
+        if error.status is not Status.PERMISSION_DENIED:  # a token that may import but not view is enough
             raise
 
 

@@ -1,6 +1,6 @@
 """Bounded inflation of recordings: gzip files, @rrweb/packer's events, and PostHog's compressed fields.
 
-Both of the latter carry binary data as a string with one character a byte (latin-1):
+Both of the latter carry binary data as a string with one character per byte (latin-1):
 - @rrweb/packer 2.1: a whole event, `zlib(JSON of {...event, v: "v1"})`;
 - PostHog `cv: "2024-10"`: gzip of the JSON of `data` in a FullSnapshot, of `texts`, `attributes`, `removes`
   and `adds` in a Mutation, of `adds` and `removes` in a StyleSheetRule.
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_FILE_BYTES = 2 * 1024**3
-"""Most bytes that a file may hold once inflated. Over it nothing is guessed: the file is named and left."""
+"""Maximum inflated size of a file, in bytes. A file over it is reported and not read further."""
 
 MAX_EVENT_BYTES = 64 * 1024**2
-"""Most bytes that one packed event may hold once inflated: the contract's default max_inflated_bytes."""
+"""Maximum inflated size of a packed event, in bytes: the contract's default max_inflated_bytes."""
 
 POSTHOG_COMPRESSION = "2024-10"
 PACKER_VERSION = "v1"
@@ -46,17 +46,17 @@ class DamageError(Exception):
 
 
 class Allowance:
-    """How many bytes a file's packed events may still inflate to, all together."""
+    """Remaining number of bytes for the inflated packed events of a file, all together."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._left_bytes = max_bytes
 
     def inflate(self, packed: bytes, wbits: int) -> bytes:
-        """Returns what zlib data (`wbits` 15) or gzip data (31) holds.
+        """Returns the content of zlib data (`wbits` 15) or gzip data (31).
 
         Raises:
-            DamageError: If it is neither, is cut off, or is over what is left or over MAX_EVENT_BYTES.
+            DamageError: It is neither, is cut off, or exceeds the remaining bytes or MAX_EVENT_BYTES.
         """
         bound = min(self._left_bytes, MAX_EVENT_BYTES)
         stream = zlib.decompressobj(wbits)
@@ -111,7 +111,7 @@ def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
 
 
 def looks_packed(text: str) -> bool:
-    """Says whether a string is an event of @rrweb/packer: zlib's two header bytes (RFC 1950, 2.2)."""
+    """Returns whether a string is an event of @rrweb/packer: zlib's two header bytes (RFC 1950, 2.2)."""
     return len(text) > 2 and text[0] == "x" and ord(text[1]) < 256 and (0x7800 | ord(text[1])) % 31 == 0
 
 
@@ -119,7 +119,7 @@ def unpack(text: str, allowance: Allowance) -> bytes:
     """Returns the JSON text of an event packed by @rrweb/packer.
 
     Raises:
-        DamageError: If it cannot be inflated or is of another version than v1.
+        DamageError: It cannot be inflated or is of another version than v1.
     """
     event = allowance.inflate(_bytes_of(text), zlib.MAX_WBITS)
     try:
@@ -135,8 +135,8 @@ def expand(event: bytes, allowance: Allowance) -> bytes:
     """Returns a PostHog event with its compressed fields as JSON, and without its `cv`.
 
     Raises:
-        DamageError: If a field cannot be inflated, or the compression is of another version.
-        msgspec.DecodeError: If it is not an event.
+        DamageError: A field cannot be inflated, or the compression is of another version.
+        msgspec.DecodeError: It is not an event.
     """
     fields = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
     version = msgspec.json.decode(fields.pop("cv"))
@@ -160,23 +160,23 @@ class _Packed(msgspec.Struct):
 
 
 def is_string(raw: msgspec.Raw) -> bool:
-    """Says whether a raw JSON value is a string."""
+    """Returns whether a raw JSON value is a string."""
     return bytes(memoryview(raw)[:1]) == b'"'
 
 
 def is_list(raw: msgspec.Raw) -> bool:
-    """Says whether a raw JSON value is a list."""
+    """Returns whether a raw JSON value is a list."""
     return bytes(memoryview(raw)[:1]) == b"["
 
 
 def is_object(raw: msgspec.Raw) -> bool:
-    """Says whether a raw JSON value is an object."""
+    """Returns whether a raw JSON value is an object."""
     return bytes(memoryview(raw)[:1]) == b"{"
 
 
 def _inflated(raw: msgspec.Raw, allowance: Allowance) -> msgspec.Raw:
     text = msgspec.json.decode(raw, type=str)
-    if not text:  # PostHog's own player takes an empty string for "nothing".
+    if not text:  # PostHog's own player treats an empty string as absent.
         return msgspec.Raw(b"[]")
     value = allowance.inflate(_bytes_of(text), zlib.MAX_WBITS | 16)
     try:
@@ -191,4 +191,4 @@ def _bytes_of(text: str) -> bytes:
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:
-        raise DamageError("is packed, but holds characters that are no bytes") from None
+        raise DamageError("is packed, but holds characters that are not bytes") from None

@@ -15,43 +15,43 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
 MAX_PAYLOAD_BYTES = 64 * 1024**2
-"""Most bytes that one chunk may inflate to: the contract's default max_inflated_bytes."""
+"""Maximum inflated size of a chunk, in bytes: the contract's default max_inflated_bytes."""
 
 _WHITESPACE = b" \t\r\n"
 
 
 class ChunkError(Exception):
-    """A stored chunk is not what was stored; `str()` says which one and why."""
+    """A stored chunk is damaged; `str()` names the chunk and the reason."""
 
 
 class Sink(Protocol):
-    """Where the export goes: a file opened for bytes, or `sys.stdout.buffer`."""
+    """Destination of the export: a file opened for bytes, or `sys.stdout.buffer`."""
 
     def write(self, data: bytes, /) -> object:
-        """Takes the next bytes."""
+        """Writes bytes."""
 
 
 def write_events(chunks: Iterable[tuple[Hashable, bytes]], out: Sink, *, windows: int | None = None) -> int:
     """Writes the events of a session as one JSON array, each as it was stored.
 
     One window's events are its chunks' texts one after the other, never decoded. Several windows' are
-    merged by timestamp; each window keeps its own order even where its clock went back, and where two
-    windows say the same time, the window whose chunk came first goes first. rrweb gives node ids out per
-    window, so a merged array replays the windows into one another: export one window to watch it alone.
+    merged by timestamp; each window keeps its own order even where its clock went back, and for equal
+    times the window with the earlier chunk is written first. rrweb assigns node ids per window, so a
+    merged array replays the windows mixed up: export one window to watch it alone.
 
     Args:
-        chunks: Each a window's id and a payload (a JSON array; gzip or plain), a window's in order of seq;
-            windows may come interleaved or one after the other.
-        out: Where to.
-        windows: How many windows there are. With 1 everything is written as it comes; else payloads are
-            held, as compressed as they are, until the last has come.
+        chunks: Pairs of a window's id and a payload (a JSON array; gzip or plain), a window's in order of seq;
+            windows may be interleaved or one after the other.
+        out: Destination.
+        windows: Number of windows. With 1 all data is written as it arrives; otherwise payloads are held,
+            still compressed, until the last has arrived.
 
     Returns:
         The number of bytes written.
 
     Raises:
-        ChunkError: If a payload is not gzip or not a JSON array, or with windows=1 a second window comes.
-            What was written until then is not a JSON document.
+        ChunkError: A payload is not gzip or not a JSON array, or windows=1 and a second window arrives.
+            The output until then is not a JSON document.
     """
     if windows == 1:
         return _write_array(_texts_of_one(chunks), out)
@@ -83,7 +83,7 @@ def _texts_of_one(chunks: Iterable[tuple[Hashable, bytes]]) -> Iterator[bytes]:
         if window not in only:
             only.append(window)
             if len(only) > 1:
-                raise ChunkError(f"chunk {number} is of window {window}, and only {only[0]} was to come")
+                raise ChunkError(f"chunk {number} is of window {window}, and only {only[0]} was expected")
         text = _inflate(payload, window, number).strip(_WHITESPACE)
         if not (text.startswith(b"[") and text.endswith(b"]")):
             raise ChunkError(f"chunk {number} of window {window} is not a JSON array")
@@ -92,7 +92,7 @@ def _texts_of_one(chunks: Iterable[tuple[Hashable, bytes]]) -> Iterator[bytes]:
 
 
 def _timed(window: Hashable, payloads: list[bytes]) -> Iterator[tuple[float, bytes]]:
-    """A window's events with the time at which they are due: the latest that the window has seen."""
+    """A window's events with their due time: the latest time in the window up to then."""
     due_ms = float("-inf")
     for number, payload in enumerate(payloads, start=1):
         text = _inflate(payload, window, number)

@@ -1,7 +1,7 @@
-"""What an import is made of: a foreign recording, its ids here, and the chunks it is sent in.
+"""Parts of an import: a foreign recording, its ids in Afterimage, and its chunks.
 
-Everything is a pure function of the recording, so that importing a file again finds the same session,
-the same windows and the same chunks, and an import that was cut off goes on where it stopped.
+Everything is a pure function of the recording, so that importing a file again yields the same session,
+the same windows and the same chunks, and an interrupted import continues where it stopped.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MAX_CHUNK_BYTES = 900_000
-"""JSON bytes of one chunk; PostHog's recorder splits at 0.9 MB too."""
+"""JSON bytes per chunk; PostHog's recorder splits at 0.9 MB too."""
 
 MAX_CHUNK_EVENTS = 2_000
 
 CHUNK_SPAN_MS = 10_000
-"""Recorded time in one chunk, so that a seek need not fetch minutes for seconds."""
+"""Recorded time per chunk, so that a seek does not fetch minutes for seconds."""
 
 MAX_TIMESTAMP_MS = 253_402_300_799_999
-"""The end of the year 9999, the last moment that protobuf's Timestamp can hold."""
+"""The end of the year 9999, the last time that protobuf's Timestamp can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Recording:
     """One session of a file.
 
     Attributes:
-        foreign_id: Its id where it comes from, or the file's name and content hash where it has none.
+        foreign_id: Its id in the other tool, or the file's name and content hash if it has no id.
         windows: In the order in which the file first names them; none is empty.
         first_ms: The earliest timestamp of its events, in milliseconds since 1970 UTC.
     """
@@ -56,12 +56,12 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something in a file that could not be read; the rest of it goes on.
+    """An unreadable part of a file; reading continues after it.
 
     Attributes:
         path: The file.
-        line: Counted from 1; None where the file is not made of lines.
-        byte: Counted from 0, in the inflated text; None where it is not known.
+        line: Counted from 1; None if the file does not consist of lines.
+        byte: Counted from 0, in the inflated text; None if unknown.
         message: One sentence for people.
     """
 
@@ -90,7 +90,7 @@ def event_head(event: bytes) -> EventHead:
     """Returns the type and timestamp of an event.
 
     Raises:
-        msgspec.DecodeError: If it is not an object with an integer type and a numeric timestamp.
+        msgspec.DecodeError: It is not an object with an integer type and a numeric timestamp.
     """
     try:
         return _head.decode(event)
@@ -99,11 +99,11 @@ def event_head(event: bytes) -> EventHead:
 
 
 def session_id_for(foreign_id: str, first_ms: int) -> UUID:
-    """Returns the session id of a foreign recording: a UUIDv7 whose time is the session's start.
+    """Returns the session id of a foreign recording: a UUIDv7 with the time of the session's start.
 
     Args:
-        foreign_id: The recording's id where it comes from.
-        first_ms: Its earliest timestamp; times that a UUIDv7 cannot hold go to the nearest that it can.
+        foreign_id: The recording's id in the other tool.
+        first_ms: Its earliest timestamp; times outside the range of UUIDv7 become the nearest one inside.
     """
     return _uuid7(first_ms, b"session\0" + foreign_id.encode("utf-8", "surrogatepass"))
 
@@ -115,7 +115,7 @@ def window_id_for(session_id: UUID, foreign_window_id: str) -> UUID:
 
 
 def _uuid7(unix_ms: int, name: bytes) -> UUID:
-    """RFC 9562, section 5.7, with a SHA-256 of `name` where the random bits go."""
+    """RFC 9562, section 5.7, with a SHA-256 of `name` in place of the random bits."""
     time = min(max(unix_ms, 0), (1 << 48) - 1)
     bits = int.from_bytes(hashlib.sha256(name).digest()[:10], "big")
     rand_a, rand_b = bits >> 68, bits & ((1 << 62) - 1)
@@ -130,12 +130,12 @@ def to_chunks(
 ) -> Iterator[bytes]:
     """Packs one window's events into JSON arrays, in order; equal events give equal chunks.
 
-    A chunk ends before the event that would take it over a bound: `max_bytes` of JSON, `max_events`, or
+    A chunk ends before the event that would exceed a limit: `max_bytes` of JSON, `max_events`, or
     a timestamp `span_ms` or more away from the chunk's first (before or after: recordings may be unsorted).
     An event larger than `max_bytes` is a chunk of its own.
 
     Raises:
-        msgspec.DecodeError: If something is not an event.
+        msgspec.DecodeError: An item is not an event.
     """
     chunk: list[bytes] = []
     size_bytes, first_ms = 1, 0.0

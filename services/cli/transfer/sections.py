@@ -1,4 +1,4 @@
-"""Tells the sessions of a file apart: what belongs to which, before any event is looked at."""
+"""Splits a file into its sessions, before its events are parsed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ABSENT = msgspec.Raw(b"")
 
 
 class _Envelope(msgspec.Struct):
-    """The fields of everything that has been seen around events."""
+    """The known fields of objects around events."""
 
     type: msgspec.Raw = _ABSENT
     timestamp: msgspec.Raw = _ABSENT
@@ -27,7 +27,7 @@ class _Envelope(msgspec.Struct):
     snapshots: msgspec.Raw = _ABSENT
     snapshots_by_window: msgspec.Raw = msgspec.field(default=_ABSENT, name="snapshotsByWindowId")
     session_id: msgspec.Raw = _ABSENT
-    sessionId: msgspec.Raw = _ABSENT  # noqa: N815 - the name as others write it
+    sessionId: msgspec.Raw = _ABSENT  # noqa: N815 - the name in other tools
     id: msgspec.Raw = _ABSENT
     window_id: msgspec.Raw = _ABSENT
     windowId: msgspec.Raw = _ABSENT  # noqa: N815 - PostHog's name
@@ -43,8 +43,8 @@ class Section:
     """Events of one session.
 
     Attributes:
-        session: The session's id; None where the file gives none.
-        whole: It is a session of its own even without an id; else events without an id are one session.
+        session: The session's id; None if the file does not name it.
+        whole: It is a separate session even without an id; otherwise events without an id are one session.
         window: The window of events that name no other.
         body: The JSON value that holds the events.
     """
@@ -59,8 +59,8 @@ def sections(text: bytes) -> Iterator[Section]:
     """Yields the sessions, or parts of sessions, of a document or a line, in order.
 
     Raises:
-        msgspec.DecodeError: If it is not JSON.
-        RecursionError: If it is nested too deep.
+        msgspec.DecodeError: It is not JSON.
+        RecursionError: It is nested too deep.
     """
     raw = msgspec.json.decode(text, type=msgspec.Raw)
     if is_object(raw):
@@ -76,7 +76,7 @@ def sections(text: bytes) -> Iterator[Section]:
 
 
 def _is_session(values: list[msgspec.Raw]) -> bool:
-    """Says whether a list is one of sessions, as its first value shows; else it is one of events."""
+    """Returns whether a list contains sessions, judged by its first value; otherwise it contains events."""
     if not values or not is_object(values[0]):
         return False
     return any(section.whole or section.session for section in _of_object(values[0], None))
@@ -102,7 +102,7 @@ def _of_object(raw: msgspec.Raw, session: str | None) -> Iterator[Section]:
 
 
 def _by_session(raw: msgspec.Raw) -> Iterator[Section]:
-    """An object keyed by session; anything else is left to be complained about as an event."""
+    """An object keyed by session; any other value is left to be reported as a damaged event."""
     members = _members.decode(raw)
     if not members or not all(is_list(value) or is_object(value) for value in members.values()):
         yield Section(None, False, MAIN_WINDOW, raw)

@@ -1,4 +1,4 @@
-"""Sends one window of a foreign recording: a RecordSession stream that resumes, and that shows what it had to drop."""
+"""Sends one window of a foreign recording: a resumable RecordSession stream that reports dropped chunks."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from services.cli.transfer.recording import event_head, to_chunks
 from services.cli.transfer.surrogates import hide_lone_surrogates
 
 DROPPED_TAG = "afterimage.dropped"
-"""Tag of the rrweb custom event that stands where a chunk was refused."""
+"""Tag of the rrweb custom event in place of a refused chunk."""
 
 CUSTOM = 5  # rrweb's EventType.Custom
 
 MAX_UNACKED_CHUNKS = 16
 MAX_UNACKED_BYTES = 4 * 1024**2
-"""Half of the server's default bound, so that several windows at once do not keep each other waiting."""
+"""Half of the server's default limit, so that several windows at once do not delay each other."""
 
 GZIP_LEVEL = 6
 
 PATIENCE_S = 120.0
-"""How long the server may say nothing while something is unacknowledged."""
+"""Maximum silence of the server while a chunk is unacknowledged."""
 
 _GZIP, _IDENTITY = ChunkEncoding(ChunkEncoding.GZIP), ChunkEncoding(ChunkEncoding.IDENTITY)
 _TOO_LARGE = RejectReason(RejectReason.TOO_LARGE)
@@ -48,13 +48,13 @@ _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
 @dataclass(slots=True)
 class WindowSent:
-    """What became of a window.
+    """Result of a sent window.
 
     Attributes:
-        chunks: Sent and durable now.
-        known_chunks: Were durable before.
+        chunks: Chunks sent and now durable.
+        known_chunks: Chunks that were durable before.
         events: Events of the window, in chunks of both kinds.
-        sent_bytes: Payload bytes sent, as compressed as they went.
+        sent_bytes: Payload bytes sent, compressed.
         dropped: One sentence for each chunk that was refused.
     """
 
@@ -78,19 +78,19 @@ class _Outgoing:
 async def send_window(
     audit: AuditServiceStub, start: RecordingStart, events: Sequence[bytes], progress: Callable[[int], None]
 ) -> WindowSent:
-    """Stores a window's events, from where an earlier attempt stopped; returns when all is durable.
+    """Stores a window's events, from the point where an earlier attempt stopped; returns when all are durable.
 
-    A chunk that the server refuses is replaced by a custom event that says so, and the rest goes on.
+    A chunk that the server refuses is replaced by a custom event that records this, and sending continues.
 
     Args:
         audit: With a token that may import.
         start: The first message.
         events: The window's rrweb events as JSON texts, in order.
-        progress: Is told of events that are durable, as they become so.
+        progress: Receives the number of durable events, as they become durable.
 
     Raises:
-        CommandError: If the server refuses even the custom event, or says nothing for `PATIENCE_S`.
-        GRPCError: As the server ends the stream.
+        CommandError: The server refuses even the custom event, or is silent for `PATIENCE_S`.
+        GRPCError: The server ends the stream with an error.
     """
     return await _Sender(start, events, progress).send(audit)
 
@@ -124,7 +124,7 @@ class _Sender:
                     self._acknowledged(ack.through_seq)
                 case ("rejected", ChunkRejected() as rejected):
                     self._refused(rejected)
-                case _:  # wishes to a recorder: nothing here flushes, and a stop is followed by an error
+                case _:  # commands to a recorder: nothing to flush here, and a stop is followed by an error
                     pass
             self._news.set()
         if self._unacked:
@@ -172,7 +172,7 @@ class _Sender:
             yield _Outgoing(chunk, len(text), event_head(bytes(events[0])).timestamp)
 
     def _fitting(self, outgoing: _Outgoing) -> _Outgoing:
-        """The chunk, or what stands for one that is over the server's limit: far over it, gRPC ends the stream."""
+        """The chunk, or its replacement if it is over the server's limit: far over it, gRPC ends the stream."""
         size_bytes, most = len(outgoing.chunk.payload), self._max_chunk_bytes
         if not 0 < most < size_bytes:
             return outgoing
@@ -195,12 +195,12 @@ class _Sender:
             self._progress(outgoing.chunk.event_count)
 
     def _refused(self, rejected: ChunkRejected) -> None:
-        # Behind a refused chunk come those that were on their way: each is answered with a gap, and all go again.
+        # A refused chunk is followed by those already in transit: each is answered with a gap, and all are sent again.
         outgoing = self._unacked.get(rejected.seq)
         if rejected.reason == RejectReason.GAP or outgoing is None:
             return
         if outgoing.is_notice:
-            raise CommandError(f"chunk {rejected.seq} and what would say so were refused: {rejected.message}")
+            raise CommandError(f"chunk {rejected.seq} and its replacement were refused: {rejected.message}")
         self._unacked[rejected.seq] = notice = self._dropped(outgoing, rejected)
         self._unacked_bytes += len(notice.chunk.payload) - len(outgoing.chunk.payload)
         self._again = deque(seq for seq in sorted(self._unacked) if seq >= rejected.seq)
@@ -220,7 +220,7 @@ def _events_of(text: bytes) -> list[msgspec.Raw]:
 
 
 def _notice(outgoing: _Outgoing, rejected: ChunkRejected) -> Chunk:
-    """The chunk that stands for a refused one."""
+    """The chunk in place of a refused one."""
     payload: dict[str, Any] = {
         "events": outgoing.chunk.event_count,
         "bytes": outgoing.raw_bytes,

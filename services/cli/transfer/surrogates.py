@@ -1,8 +1,8 @@
 r"""Halves of surrogate pairs in JSON text, which JavaScript writes and strict decoders refuse.
 
 A recorded text node may end in the middle of an emoji; JSON.stringify then writes an escape such as
-`\ud83d` alone. To decode around it without changing it, the half is hidden as an escape of equal length
-that does not occur in the text (U+E83D with a capital E, of the private use area), and shown again in each event.
+`\ud83d` alone. To decode around it without changing it, the half is replaced by an escape of equal length
+that does not occur in the text (U+E83D with a capital E, of the private use area), and restored in each event.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HIDDEN = re.compile(rb"\\(?:uE(?P<half>[89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 
 
 def hide_lone_surrogates(text: bytes) -> bytes:
-    """Returns `text` with its halves hidden; `text` itself where there are none, or no safe hiding place."""
+    """Returns `text` with its halves hidden; `text` itself if it has no halves, or no safe replacement exists."""
     if (b"\\ud" not in text and b"\\uD" not in text) or any(found["half"] for found in _HIDDEN.finditer(text)):
         return text
     return _ESCAPE.sub(lambda found: b"\\uE" + found["half"] if found["half"] else found[0], text)

@@ -1,1 +1,1 @@
-"""`afterimage up`: the processes of an installation, started, watched and ended together."""
+"""`afterimage up`: starts, supervises and stops the processes of an installation."""

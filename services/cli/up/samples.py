@@ -18,11 +18,11 @@ from services.cli.transfer.importing import Summary, import_files
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 INTERVAL_MS = 5 * 3_600_000
-"""The first sample began so long before its import, each further one so long before the one ahead of it."""
+"""Time from the start of the first sample to its import, and between the starts of consecutive samples."""
 
 
 async def import_samples(client: Client, progress: Progress, now: Callable[[], float]) -> Summary:
-    """Imports the samples; those that are stored already keep their dates, so that a second import changes nothing.
+    """Imports the samples; those already stored keep their dates, so that a second import changes nothing.
 
     Args:
         client: With the scopes admin and view.
@@ -41,14 +41,14 @@ async def import_samples(client: Client, progress: Progress, now: Callable[[], f
 
 
 async def _stored_first_ms(client: Client, foreign_id: str) -> int | None:
-    """Returns when the sample begins that an earlier import has stored, whole or in part; None: there is none."""
+    """Returns the start of the sample stored by an earlier import, complete or partial; None: not stored."""
     request = ListSessionsRequest(page_size=1, filter=SessionFilter(tags={"foreign_id": foreign_id}))
     answer = await client.audit.list_sessions(request, timeout=TIMEOUT_S)
     return UUID(answer.sessions[0].session_id).int >> 80 if answer.sessions else None
 
 
 def moved(recording: Recording, first_ms: int) -> Recording:
-    """Returns the recording with all its timestamps moved, so that it begins at `first_ms`."""
+    """Returns the recording with all timestamps shifted, so that it begins at `first_ms`."""
     delta_ms = first_ms - recording.first_ms
     windows = tuple(
         replace(window, events=tuple(_event_moved(event, delta_ms) for event in window.events))

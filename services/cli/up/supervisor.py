@@ -1,4 +1,4 @@
-"""Keeps the processes of one installation running: starts them in order, starts again what dies, stops them all."""
+"""Supervises the processes of one installation: starts them in order, restarts those that die, stops them all."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from services.cli.up.parent_death import tether
 READY_TIMEOUT_S = 60.0
 PROBE_INTERVAL_S = 0.05
 GRACE_S = 25.0
-"""From SIGTERM to SIGKILL: the services give themselves 20 s."""
+"""From SIGTERM to SIGKILL: the services allow themselves 20 s."""
 
 FIRST_PAUSE_S, LAST_PAUSE_S = 0.5, 30.0
 SOUND_S = 60.0
-"""A process that ran for so long before it died is started again after the first pause."""
+"""Run time after which a process that dies is restarted after the shortest pause."""
 
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process to keep running.
+    """A supervised process.
 
     Attributes:
-        name: For people.
-        command: Its words.
-        is_ready: Whether it serves; asked again and again after it was started.
-        environment: Variables that it gets besides ours.
-        log: Where its output goes; None: to our standard error.
+        name: Name for people.
+        command: The command line, split into words.
+        is_ready: Returns whether it serves; polled after the start.
+        environment: Variables in addition to the supervisor's own.
+        log: File for its output; None: this process's standard error.
     """
 
     name: str
@@ -44,10 +44,10 @@ class Program:
 
 
 class Supervisor:
-    """Processes, kept running. Made by `supervised`.
+    """Supervised processes. Created by `supervised`.
 
     Args:
-        say: Is told, in one line, of everything that a person should know.
+        say: Called with one line per event that a person should know.
     """
 
     def __init__(self, say: Callable[[str], None]) -> None:
@@ -57,10 +57,10 @@ class Supervisor:
         self._stopping = False
 
     async def start(self, program: Program) -> None:
-        """Starts a program and returns when it is ready; from then on it is kept running.
+        """Starts a program and returns when it is ready; from then on it is supervised.
 
         Raises:
-            CommandError: If it ends before, or is not ready after `READY_TIMEOUT_S`.
+            CommandError: It ends before it is ready, or is not ready after `READY_TIMEOUT_S`.
         """
         process = await self._spawn(program)
         if not await _becomes_ready(program, process):
@@ -71,7 +71,7 @@ class Supervisor:
         self._keepers.append(asyncio.create_task(self._keep(program, process)))
 
     async def stop(self) -> None:
-        """Stops all processes, the last one that was started first; those that take too long are killed."""
+        """Stops all processes, the last started one first; those that take too long are killed."""
         self._stopping = True
         for keeper in self._keepers:
             keeper.cancel()
@@ -102,10 +102,10 @@ class Supervisor:
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **program.environment},
-                # A group of its own: Ctrl-C in a terminal goes to the whole foreground group, and to a service a
-                # second signal, ours, would mean to stop at once.
+                # A separate process group: Ctrl-C in a terminal goes to the whole foreground group, and the
+                # supervisor's signal would then be the second one for a service, which means an immediate stop.
                 start_new_session=True,
-                preexec_fn=tether(),  # safe here: no thread of ours holds a lock that the child needs
+                preexec_fn=tether(),  # safe here: no thread holds a lock that the child needs
             )
         finally:
             if program.log is not None and output is not None:
@@ -132,7 +132,7 @@ class Supervisor:
 
 @asynccontextmanager
 async def supervised(say: Callable[[str], None]) -> AsyncIterator[Supervisor]:
-    """Yields a supervisor; when the block ends, so do its processes."""
+    """Yields a supervisor; its processes end with the block."""
     supervisor = Supervisor(say)
     try:
         yield supervisor

@@ -1,4 +1,4 @@
-"""`afterimage up`: everything that an installation is, started by one command and ended by Ctrl-C."""
+"""`afterimage up`: starts a whole installation with one command; Ctrl-C stops it."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ ORPHAN_INTERVAL_S = 0.5
 def up(
     context: typer.Context,
     *,
-    samples: Annotated[bool, typer.Option("--samples", help="Import the sample recordings, and say how to look.")] = (
-        False
-    ),
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Import the sample recordings, and print commands to view them.")
+    ] = (False),
     port: Annotated[
         int | None,
         typer.Option(
             min=0,
             max=65_535,
             help="First of five ports in a row: web, audit, share, metrics of audit and share. 0: any free ones. "
-            "Default: what the settings say.",
+            "Default: the settings.",
         ),
     ] = None,
 ) -> None:
-    """Starts Redis, AuditService and, as far as they are installed, ShareService and the sidecar; ends with Ctrl-C.
+    """Starts Redis, AuditService and, if installed, ShareService and the sidecar; ends with Ctrl-C.
 
-    A process that dies is started again. Everything on disk is in the data directory.
+    A process that dies is restarted. All files are in the data directory.
     """
     invocation = invocation_of(context)
 
@@ -83,8 +83,8 @@ def _check_free(settings: Settings) -> None:
         return
     if holder := chdb_holder(settings.chdb_path):
         raise CommandError(
-            f"the data directory {settings.chdb_path} is open already in {holder}: end that one, "
-            "or give this one its own AFTERIMAGE_DATA_DIR"
+            f"the data directory {settings.chdb_path} is open already in {holder}: stop it, "
+            "or set another AFTERIMAGE_DATA_DIR here"
         )
 
 
@@ -134,7 +134,7 @@ def _print_addresses(running: Running) -> None:
     rows = (
         ("sidecar", running.sidecar, "browsers: WebSocket, HTTP, the console"),
         ("audit", running.audit, "gRPC: record, list, replay, watch"),
-        ("share", running.share, "gRPC: links that end"),
+        ("share", running.share, "gRPC: expiring share links"),
         ("metrics", running.audit_metrics, "of audit, for Prometheus"),
         ("redis", running.redis, "links, presence, limits"),
     )
@@ -146,9 +146,9 @@ def _print_addresses(running: Running) -> None:
 
 
 async def _until_signalled(main: Coroutine[Any, Any, None]) -> None:
-    """Runs `main`; a signal, or the end of the process that started us, cancels it. A second signal ends us at once.
+    """Runs `main`; a signal, or the end of the parent process, cancels it. A second signal ends this process at once.
 
-    Children that are left then are ended by the kernel (`tether`).
+    The kernel then ends remaining children (`tether`).
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(main)
@@ -187,12 +187,12 @@ def _signals(loop: asyncio.AbstractEventLoop, stop: Any) -> Iterator[None]:
 
 
 async def _watch_parent(stop: Any) -> None:
-    """Stops us when whoever started us is gone, unless we were meant to go on alone (nohup, setsid, a service)."""
+    """Stops this process when its parent is gone, unless it was meant to continue alone (nohup, setsid, a service)."""
     parent = os.getppid()
     alone = parent == 1 or os.getsid(0) == os.getpid() or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     while not alone:
         await asyncio.sleep(ORPHAN_INTERVAL_S)
         if os.getppid() != parent:
-            _say("the process that started this is gone")
+            _say("the parent process has ended")
             stop()
             return

@@ -21,11 +21,11 @@ _RETRY_AFTER_S = 5.0
 
 
 class KeySet:
-    """Finds the key that a token names.
+    """Finds the key named by a token.
 
     Args:
-        keys: Keys that are at hand, by id.
-        client: Fetches keys that are not; None: there are no others.
+        keys: Keys already loaded, by id.
+        client: Fetches other keys; None: no other keys exist.
         monotonic: A clock that never goes back, in seconds.
     """
 
@@ -43,36 +43,36 @@ class KeySet:
 
     @classmethod
     def of(cls, auth: AuthSettings) -> KeySet | None:
-        """Returns the key set that the settings name, or None.
+        """Returns the key set named by the settings, or None.
 
         Raises:
-            SettingsError: The file is no key set.
+            SettingsError: The file is not a key set.
         """
         keys: dict[str, jwt.PyJWK] = {}
         if auth.jwks_file is not None:
             try:
                 found = jwt.PyJWKSet.from_json(auth.jwks_file.read_text()).keys
             except (OSError, ValueError, TypeError, AttributeError, jwt.PyJWTError):
-                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} holds no key set") from None
+                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} contains no key set") from None
             keys = {key.key_id: key for key in found if key.key_id and key.public_key_use in {"sig", None}}
             if not keys:
-                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} holds no key for signatures with a `kid`")
+                raise SettingsError(f"auth.jwks_file: {auth.jwks_file} contains no key for signatures with a `kid`")
         client = None
         if auth.jwks_url is not None:
             client = jwt.PyJWKClient(auth.jwks_url, timeout=_FETCH_TIMEOUT_S)
         return cls(keys, client) if keys or client else None
 
     async def key(self, key_id: object, algorithm: str) -> jwt.PyJWK | None:
-        """Returns the key of that id if it is one for `algorithm`, or None.
+        """Returns the key with that id if it is for `algorithm`, or None.
 
-        Fetches wait for one another, so strangers with made-up ids cost at most one at a time, and the client
-        under this asks again for an unknown id only every 30 seconds.
+        Fetches are serialised, so made-up ids cost at most one fetch at a time, and the underlying client
+        requests an unknown id again only every 30 seconds.
 
         Raises:
-            Unavailable: The set cannot be fetched; for the next 5 seconds nobody tries again.
+            Unavailable: The set cannot be fetched; it is not requested again for 5 seconds.
         """
         key = await self._find(key_id) if isinstance(key_id, str) else None
-        # A set may hold keys of other kinds, such as a symmetric one that everybody can read.
+        # A set may hold keys of other kinds, such as a symmetric one that is public.
         return key if key is not None and key.algorithm_name == algorithm else None
 
     async def _find(self, key_id: str) -> jwt.PyJWK | None:

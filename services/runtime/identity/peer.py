@@ -1,4 +1,4 @@
-"""Where a call comes from: the visitor's address and browser, as far as they can be believed."""
+"""Origin of a call: the visitor's address and browser, as far as they can be trusted."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from services.runtime.settings import ServiceSettings
 MAX_USER_AGENT = 256
 ADDRESS_HEADER = "x-forwarded-for"
 USER_AGENT_HEADER = "x-user-agent"
-"""What the sidecar says of a visitor. gRPC's own `user-agent` names the library that calls."""
+"""The visitor's browser, as reported by the sidecar. gRPC's own `user-agent` names the calling library."""
 
-_IPV6_SITE_BITS = 64  # one customer's network: whoever has one address of it has them all
+_IPV6_SITE_BITS = 64  # one customer's network: a client with one address of it has all of them
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is at the other end, as far as a network can tell.
+    """The remote end of a call, as far as the network identifies it.
 
     Attributes:
         address: IP address, or "unix" for a Unix socket.
-        user_agent: At most 256 characters; "" when nothing is known.
+        user_agent: At most 256 characters; "" when unknown.
     """
 
     address: str
@@ -33,7 +33,7 @@ class Caller:
 
     @property
     def bucket(self) -> str:
-        """What limits count: the address, of an IPv6 address its /64."""
+        """The address as counted by rate limits; of an IPv6 address, its /64."""
         try:
             ip = ipaddress.ip_address(self.address)
         except ValueError:
@@ -46,15 +46,15 @@ class Caller:
 class CallerReader:
     """Reads callers from calls.
 
-    What metadata says of a visitor is believed only when the peer is a sidecar: loopback, a Unix socket, or in one of
-    the service's `trusted_peers`. Of several forwarded addresses the last one counts, which is the peer's own word.
+    Metadata about a visitor is trusted only when the peer is a sidecar: loopback, a Unix socket, or in one of
+    the service's `trusted_peers`. Of several forwarded addresses the last one counts, which the peer itself added.
     """
 
     def __init__(self, service: ServiceSettings) -> None:
         self._networks = service.trusted_peers
 
     def read(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
-        """Returns the caller of the RPC that `context` stands for."""
+        """Returns the caller of the RPC of `context`."""
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         address = _peer_address(context.peer())
         user_agent = metadata.get("user-agent", "")

@@ -1,4 +1,4 @@
-"""The secret that signs what Afterimage issues itself."""
+"""The secret that signs tokens issued by Afterimage."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def signing_secret(settings: Settings) -> bytes | None:
     """Returns the HS256 secret, or None when only the keys of an identity provider are set.
 
-    In development without either, one is made in data_dir/secret; processes that start at the same moment
+    In development without either, one is created in data_dir/secret; processes that start at the same time
     get the same one.
 
     Raises:
-        SettingsError: The file cannot be made or read, or is too short to be a secret.
+        SettingsError: The file cannot be created or read, or is too short for a secret.
     """
     if settings.auth.secret is not None:
         return settings.auth.secret.get_secret_value().encode()
@@ -49,7 +49,7 @@ def _create(path: Path) -> None:
             file.write(secrets.token_urlsafe(48).encode())
             file.flush()
             os.fsync(file.fileno())
-        # A link, not a rename: it fails when another process was first, and whole files are all that is ever seen.
+        # A link, not a rename: it fails when another process was first, and readers only ever see whole files.
         os.link(draft, path)
     except FileExistsError:
         pass

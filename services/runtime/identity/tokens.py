@@ -1,4 +1,4 @@
-"""Who is calling: tokens (JWT) verified and minted, and the caller's identity for the rest of the call.
+"""Caller identity: verifies and mints tokens (JWT), and keeps the caller's identity for the rest of the call.
 
 Claims: `sub`, `project`, `scope` (words), `exp`, `aud`; a grant for one session also `session`, `range`
 ([start, end] in ms from the session's start, either null) and `link`. The algorithm in a token's header picks the
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
     from services.runtime.settings import Settings
 
-_MAX_TOKEN_CHARS = 8192  # more does not fit into gRPC metadata anyway
+_MAX_TOKEN_CHARS = 8192  # gRPC metadata has no room for more
 _CACHE_SIZE = 10_000
-# Times are checked by hand, against the clock that was handed in.
+# Times are checked separately, against the clock passed in.
 _DECODE_OPTIONS: jwt.types.Options = {
     "require": ["sub", "exp", "aud"],
     "verify_exp": False,
@@ -42,7 +42,7 @@ _DECODE_OPTIONS: jwt.types.Options = {
 
 
 class Scope(StrEnum):
-    """What a token allows. INTERNAL is for calls between our own processes and is never given to a person."""
+    """Permission of a token. INTERNAL is for calls between Afterimage's own processes, never given to a person."""
 
     RECORD = "record"
     VIEW = "view"
@@ -53,17 +53,17 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The caller, as the token says.
+    """The caller, as stated by the token.
 
     Attributes:
-        subject: Who, in the words of whoever issued the token.
+        subject: Subject, as named by the issuer of the token.
         project: The only project this caller sees.
-        scopes: What the caller may do.
-        expires_at: When the token ends, in seconds since 1970.
+        scopes: Permissions of the caller.
+        expires_at: Expiry of the token, in seconds since 1970.
         session_id: Of a grant: the only session it opens. None: not a grant.
-        range_start_ms: Of a grant: where it begins, as an offset into the session. None: at its start.
-        range_end_ms: Of a grant: where it ends. None: with the session.
-        link_id: Of a grant: the share link that was redeemed for it.
+        range_start_ms: Of a grant: start of the range, as an offset into the session. None: the session's start.
+        range_end_ms: Of a grant: end of the range. None: the session's end.
+        link_id: Of a grant: the redeemed share link.
     """
 
     subject: str
@@ -80,10 +80,10 @@ _identity: ContextVar[Identity] = ContextVar("afterimage_identity")
 
 
 def current_identity() -> Identity:
-    """Returns the caller of the RPC that is being served.
+    """Returns the caller of the current RPC.
 
     Raises:
-        Unauthenticated: There is none: the method is open, or no call is being served.
+        Unauthenticated: There is no caller: the method is open, or no call is being served.
     """
     try:
         return _identity.get()
@@ -93,7 +93,7 @@ def current_identity() -> Identity:
 
 @contextmanager
 def acting_as(identity: Identity) -> Iterator[None]:
-    """Makes `identity` the caller for the time of the block; the interceptor does this for every call."""
+    """Makes `identity` the caller for the duration of the block; the interceptor does this for every call."""
     token = _identity.set(identity)
     try:
         yield
@@ -102,10 +102,10 @@ def acting_as(identity: Identity) -> Iterator[None]:
 
 
 class TokenVerifier:
-    """Says who a token speaks for. Remembers tokens that held, by their hash, until they expire.
+    """Verifies tokens. Caches the identities of valid tokens, by the token's hash, until they expire.
 
     Args:
-        settings: Secret, key set, audience and the projects there are.
+        settings: Secret, key set, audience and configured projects.
         now: The clock, in seconds since 1970.
     """
 
@@ -118,11 +118,11 @@ class TokenVerifier:
         self.leeway_s = settings.auth.leeway_s
 
     async def verify(self, token: str) -> Identity:
-        """Returns the identity that `token` stands for.
+        """Returns the identity in `token`.
 
         Raises:
             Unauthenticated: TOKEN_MISSING, TOKEN_INVALID, TOKEN_EXPIRED or PROJECT_UNKNOWN.
-            Unavailable: JWKS_UNAVAILABLE: the key set cannot be fetched at the moment.
+            Unavailable: JWKS_UNAVAILABLE: the key set cannot be fetched at present.
         """
         if not token:
             raise Unauthenticated("this needs a token", reason="TOKEN_MISSING")
@@ -143,9 +143,9 @@ class TokenVerifier:
         return identity
 
     def remaining_s(self, identity: Identity) -> float:
-        """Returns how long `identity` still holds, in seconds, leeway included.
+        """Returns the remaining validity of `identity` in seconds, leeway included.
 
-        A share grant gets no leeway: it was issued here, and nobody watches a link after its end.
+        A share grant gets no leeway: it was issued here, so the clocks agree, and a link must not outlive its end.
         """
         leeway_s = self.leeway_s if identity.link_id is None else 0.0
         return identity.expires_at + leeway_s - self._now()
@@ -162,7 +162,7 @@ class TokenVerifier:
             elif algorithm in auth.algorithms and self._key_set is not None:
                 key, issuer = await self._key_set.key(header.get("kid"), algorithm), auth.issuer
             if key is None:
-                raise _invalid("signed in a way, or with a key, that is not accepted here")
+                raise _invalid("its algorithm or key is not accepted here")
             claims: dict[str, Any] = jwt.decode(
                 token, key, algorithms=[algorithm], audience=auth.audience, issuer=issuer, options=_DECODE_OPTIONS
             )
@@ -174,9 +174,9 @@ class TokenVerifier:
             raise _invalid("from another issuer") from None
         # RecursionError, ValueError: hostile JSON in a header. No text, no cause: either may quote the token.
         except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
-            raise _invalid("malformed, or its signature does not hold") from None
+            raise _invalid("malformed, or its signature is invalid") from None
         if algorithm != "HS256" and isinstance(scope := claims.get("scope"), str):
-            # An identity provider speaks for people: nothing it signs is a process of ours.
+            # An identity provider issues tokens to people: none of them may act as an Afterimage process.
             claims["scope"] = " ".join(word for word in scope.split() if word != Scope.INTERNAL)
         return claims
 
@@ -186,7 +186,7 @@ class TokenVerifier:
             raise _invalid("not valid yet")
         project = claims.get("project")
         if not isinstance(project, str) or self._settings.project(project) is None:
-            raise Unauthenticated("the token is for a project that is not known here", reason="PROJECT_UNKNOWN")
+            raise Unauthenticated("the token is for an unknown project", reason="PROJECT_UNKNOWN")
         scope = claims.get("scope", "")
         if not isinstance(scope, str):
             raise _invalid("its scope is not a string")
@@ -197,7 +197,7 @@ class TokenVerifier:
         return Identity(
             subject=claims["sub"],
             project=project,
-            # Words of other programs (openid, profile ...) are none of ours.
+            # Scopes of other programs (openid, profile ...) are ignored.
             scopes=frozenset(known for known in Scope if known in scope.split()),
             expires_at=_number(claims["exp"], "exp"),
             session_id=session_id,
@@ -208,14 +208,14 @@ class TokenVerifier:
 
 
 class TokenMinter:
-    """Issues tokens, signed with the secret.
+    """Issues tokens signed with the secret.
 
     Args:
         settings: Secret and audience.
         now: The clock, in seconds since 1970.
 
     Raises:
-        SettingsError: There is no secret.
+        SettingsError: No secret is configured.
     """
 
     def __init__(self, settings: Settings, now: Callable[[], float] = time.time) -> None:
@@ -236,16 +236,16 @@ class TokenMinter:
         range_ms: tuple[int | None, int | None] | None = None,
         link_id: str | None = None,
     ) -> str:
-        """Returns a token that holds for `ttl_s` seconds.
+        """Returns a token that is valid for `ttl_s` seconds.
 
         Args:
-            subject: Who it speaks for.
-            project: The project it opens.
-            scopes: What it allows.
-            ttl_s: Seconds until it ends, above 0.
+            subject: Subject of the token.
+            project: Project of the token.
+            scopes: Permissions of the token.
+            ttl_s: Seconds until it expires, above 0.
             session_id: The only session it opens; None: not a grant.
-            range_ms: Of a grant: start and end as offsets into the session; None in either place: open.
-            link_id: Of a grant: the share link behind it.
+            range_ms: Of a grant: start and end as offsets into the session; None in either position: open.
+            link_id: Of a grant: its share link.
 
         Raises:
             ValueError: A scope that does not exist, a `ttl_s` of 0 or less, or a range without a session.

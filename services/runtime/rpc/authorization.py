@@ -1,4 +1,4 @@
-"""Who may call which method."""
+"""Authorization of RPC methods by scope."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 
     from services.runtime.identity.tokens import Identity, Scope, TokenVerifier
 
-# Read by load balancers and by people who look around; neither says anything about recordings.
+# Read by load balancers and by operators; neither reveals anything about recordings.
 OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerReflection/")
 _BEARER = "bearer "
 
 
 class Admission:
-    """Decides on calls by their token.
+    """Authorizes calls by their token.
 
     Args:
-        verifier: Says who a token speaks for.
+        verifier: Verifies tokens and returns their identity.
         scopes: By full method name ("/package.Service/Method"), the scopes of which a caller needs one;
-            None: the method needs no token. A method that is not here is refused.
-        grant_methods: The methods that a token for one session opens, whatever its scopes.
+            None: the method needs no token. A method that is not listed is refused.
+        grant_methods: The methods open to a token for one session, regardless of its scopes.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Admission:
         self._grant_methods = grant_methods
 
     def knows(self, method: str) -> bool:
-        """Returns whether the method is one of the table, or an open one."""
+        """Returns whether the method is listed, or an open one."""
         return method in self._scopes or method.startswith(OPEN_SERVICES)
 
     async def admit(self, method: str, authorization: str) -> Identity | None:
@@ -42,16 +42,16 @@ class Admission:
 
         Args:
             method: Full name of the method.
-            authorization: The header of that name, "" when there is none.
+            authorization: Value of the `authorization` header, "" if absent.
 
         Raises:
-            Unauthenticated: There is no token, or one that does not hold.
+            Unauthenticated: The token is missing or invalid.
             PermissionDenied: The token does not allow this method.
         """
         if method.startswith(OPEN_SERVICES):
             return None
         if method not in self._scopes:
-            raise PermissionDenied("nobody may call this method", reason="METHOD_CLOSED")
+            raise PermissionDenied("this method is closed to all callers", reason="METHOD_CLOSED")
         needed = self._scopes[method]
         if needed is None:
             return None
@@ -66,5 +66,5 @@ class Admission:
         return identity
 
     def remaining_s(self, identity: Identity) -> float:
-        """Returns how long a stream of this caller may go on, in seconds."""
+        """Returns the maximum remaining duration of a stream of this caller, in seconds."""
         return self._verifier.remaining_s(identity)

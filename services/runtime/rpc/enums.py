@@ -17,10 +17,10 @@ class EnumCodec:
     """Converts between the forms of one protobuf enum, all derived from its descriptor.
 
     `DEVICE_TYPE_MOBILE` is 2 in storage and "mobile" for people: the prefix is the enum's own name in
-    UPPER_SNAKE, as buf's STANDARD rules demand of every value.
+    UPPER_SNAKE, as buf's STANDARD rules require of every value.
 
     Attributes:
-        names: What `to_number` takes as a string, in the order of the numbers.
+        names: The names that `to_number` accepts, in the order of their numbers.
     """
 
     def __init__(self, enum_wrapper: EnumTypeWrapper) -> None:
@@ -34,14 +34,14 @@ class EnumCodec:
         self.names: tuple[str, ...] = tuple(self._name_of.values())
 
     def to_number(self, value: str | int, field: str | None = None) -> int:
-        """Returns the number of a value that a caller named, in any of the three forms.
+        """Returns the number of a value given in any of the three forms.
 
         Args:
             value: The name without prefix ("mobile"), the full name or the number.
-            field: What the caller calls the field; the enum's name in snake_case by default.
+            field: The field's name in the error message; the enum's name in snake_case by default.
 
         Raises:
-            InvalidArgument: The enum has no such value; the message lists the ones it has.
+            InvalidArgument: The enum has no such value; the message lists the valid ones.
         """
         if isinstance(value, str):
             number = self._number_of.get(value)
@@ -49,13 +49,13 @@ class EnumCodec:
                 return number
         elif not isinstance(value, bool) and value in self._name_of:
             return int(value)
-        # The value is the caller's: cut, so that a message stays one sentence.
-        raise InvalidArgument.of(field or self._field, f"{value!r:.60} is none of {', '.join(self.names)}")
+        # The value comes from the caller: truncated, so that the message stays one sentence.
+        raise InvalidArgument.of(field or self._field, f"{value!r:.60} is not one of {', '.join(self.names)}")
 
     def to_string(self, number: int) -> str:
-        """Returns the name without prefix; of a number this version does not know, "unspecified"."""
+        """Returns the name without prefix; "unspecified" for a number that this version does not know."""
         return self._name_of.get(number, "unspecified")
 
     def from_storage(self, number: int) -> int:
-        """Returns the number, or 0 (UNSPECIFIED) when a newer version wrote one that this one does not know."""
+        """Returns the number, or 0 (UNSPECIFIED) for a value of a newer version that this one does not know."""
         return int(number) if number in self._name_of else 0

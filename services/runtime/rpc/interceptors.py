@@ -1,7 +1,7 @@
-"""What happens around every RPC: admission, errors as statuses, metrics, one line in the log.
+"""Processing around every RPC: admission, errors as statuses, metrics, one log line.
 
 One interceptor does all four, in one frame around the call: nested interceptors would each add a generator between
-the servicer and the wire and pay for it with every message of a stream. Here a message costs what it costs bare.
+the servicer and the wire, at a cost per message of a stream. Here a message has no overhead.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("afterimage.rpc")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
-# Clients refuse trailers over 8 KiB, and details travel twice: as the message and inside the status.
+# Clients refuse trailers over 8 KiB, and details are sent twice: as the message and inside the status.
 _MAX_MESSAGE_CHARS = 1024
 _MAX_STATUS_BYTES = 4096
 READ_ON_S = 0.1
@@ -52,14 +52,14 @@ def server_interceptors(
     registry: CollectorRegistry,
     grant_methods: frozenset[str] = frozenset(),
 ) -> list[grpc.aio.ServerInterceptor]:
-    """Returns the interceptors of a server of ours.
+    """Returns the interceptors of an Afterimage server.
 
     Args:
-        verifier: Says who a token speaks for.
+        verifier: Verifies tokens and returns their identity.
         scopes: By full method name ("/package.Service/Method"), the scopes of which a caller needs one; None: the
-            method needs no token. A method that is not here is refused; health and reflection are open.
-        registry: Where the metrics go; one server a registry.
-        grant_methods: The methods that a token for one session opens.
+            method needs no token. A method that is not listed is refused; health and reflection are open.
+        registry: Registry of the metrics; one server per registry.
+        grant_methods: The methods open to a token for one session.
     """
     return [RpcInterceptor(Admission(verifier, scopes, grant_methods), RpcMetrics(registry))]
 
@@ -75,7 +75,7 @@ async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> No
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):
-    """Wraps every call: admits it, maps its errors, counts it and writes it down."""
+    """Wraps every call: authorizes it, maps its errors, counts it and logs it."""
 
     def __init__(self, admission: Admission, metrics: RpcMetrics) -> None:
         self._admission = admission
@@ -86,7 +86,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Returns the method's handler with everything around it."""
+        """Returns the method's wrapped handler."""
         method = handler_call_details.method
         handler: Any = await continuation(handler_call_details)
         if handler is None:
@@ -111,16 +111,22 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
+<<<<<<< HEAD
     def _streaming(self, label: str, behaviour: Behaviour, method: str, *, reads: bool) -> Behaviour:
         # A coroutine that writes, not a generator: gRPC would write what a generator yields in the same way, and
         # one generator less stands between the servicer and the wire.
+=======
+    def _streaming(self, label: str, behaviour: Behaviour, method: str) -> Behaviour:
+        # A coroutine that writes, not a generator: gRPC would write a generator's items in the same way, and
+        # this leaves one generator fewer between the servicer and the wire.
+>>>>>>> words-c
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async def body() -> None:
                 messages = behaviour(request, context)
                 if not hasattr(messages, "__aiter__"):
-                    await messages  # the servicer writes by itself
+                    await messages  # the servicer writes its messages itself
                     return
-                # Closed here and now: left to the garbage collector, its `finally` would run at some other time.
+                # Closed immediately: left to the garbage collector, its `finally` would run at an arbitrary time.
                 async with aclosing(messages):
                     async for message in messages:
                         await context.write(message)
@@ -131,7 +137,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
 
 class _Call:
-    """One RPC from admission to the line in the log."""
+    """One RPC from admission to the log line."""
 
     def __init__(
         self,
@@ -141,8 +147,12 @@ class _Call:
         context: grpc.aio.ServicerContext[Any, Any],
         requests: AsyncIterator[Any] | None,
     ) -> None:
+<<<<<<< HEAD
         self._requests = requests
         self._admission = owner._admission  # noqa: SLF001 - a part of it
+=======
+        self._admission = owner._admission  # noqa: SLF001 - part of the interceptor
+>>>>>>> words-c
         self._metrics = owner._metrics  # noqa: SLF001
         self._label = label
         self._method = method
@@ -154,15 +164,15 @@ class _Call:
         self._identity: Identity | None = None
 
     async def run(self, body: Body, *, streams: bool) -> Any:
-        """Returns what `body` returns; every way in which it can fail ends in a status."""
+        """Returns the result of `body`; any failure ends in a status."""
         started = time.monotonic()
         code = grpc.StatusCode.CANCELLED
         self._metrics.began(self._label)
         try:
             answer = await self._guarded(body, streams=streams)
             if streams:
-                # To a servicer that reads, a caller who is gone looks like one who has said everything; that it is
-                # gone is known one turn of the loop later.
+                # A servicer that reads cannot tell a disconnected caller from the end of the stream; the disconnect
+                # is known one iteration of the event loop later.
                 await asyncio.sleep(0)
             if not self._context.cancelled():
                 code = self._code(grpc.StatusCode.OK)
@@ -179,11 +189,15 @@ class _Call:
     async def _guarded(self, body: Body, *, streams: bool) -> Any:
         try:
             return await self._admitted(body, streams=streams)
-        except Exception as error:  # noqa: BLE001 - all that goes wrong becomes a status; abort raises again
+        except Exception as error:  # noqa: BLE001 - every failure becomes a status; abort raises again
             status = self._status_of(error)
+<<<<<<< HEAD
         if self._requests is not None:
             await read_on(self._requests)
         # Outside of `except`: what abort raises must reach gRPC as it is.
+=======
+        # Outside of `except`: the exception raised by abort must reach gRPC unchanged.
+>>>>>>> words-c
         return await self._context.abort_with_status(rpc_status.to_status(status))
 
     async def _admitted(self, body: Body, *, streams: bool) -> Any:
@@ -206,16 +220,16 @@ class _Call:
                 raise
 
     def _status_of(self, error: Exception) -> status_pb2.Status:
-        """Returns the status for `error`; raises it again when gRPC has to see it itself."""
+        """Returns the status for `error`; raises the error again when gRPC has to handle it."""
         leaf = _one_of(error)
         if isinstance(leaf, grpc.aio.AbortError):
-            raise leaf  # the servicer's own status is on its way
+            raise leaf  # the servicer has already set its own status
         if isinstance(leaf, AfterimageError):
             if leaf.code is grpc.StatusCode.INTERNAL:
                 _log.error("internal error", method=self._label, request_id=self._request_id, exc_info=error)
             return _bounded(to_status(leaf))
         if isinstance(leaf, grpc.aio.BaseError) and self._context.cancelled():
-            raise leaf  # a read or write that found the caller gone
+            raise leaf  # a read or write after the caller disconnected
         _log.error("unforeseen error", method=self._label, request_id=self._request_id, exc_info=error)
         return _internal(self._request_id)
 
@@ -249,10 +263,10 @@ _MAKERS = {
 
 
 class _Malformed:
-    """Stands for a message that cannot be read, until somebody wants to know what is in it.
+    """Placeholder for an unreadable message, until its content is accessed.
 
-    gRPC answers an error of a deserialiser by itself, with UNKNOWN and the exception's text; here the servicer's
-    first look into the message raises what a caller may see.
+    gRPC itself answers a deserialiser's error with UNKNOWN and the exception's text; here the servicer's
+    first access to the message raises an error that the caller may see.
     """
 
     def __getattr__(self, name: str) -> Any:
@@ -266,14 +280,14 @@ def _forgiving(deserialize: Callable[[bytes], Any] | None) -> Callable[[bytes], 
     def read(data: bytes) -> Any:
         try:
             return deserialize(data)
-        except Exception:  # noqa: BLE001 - whatever the generated code raises, it is the sender's message
+        except Exception:  # noqa: BLE001 - any error of the generated code is due to the sender's message
             return _Malformed()
 
     return read
 
 
 def _unless_done(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], bytes] | None:
-    """Returns `serialize` for messages, while bytes pass: a message that goes to many is serialised once."""
+    """Returns `serialize` for messages and passes bytes through: a message for many receivers is serialised once."""
     if serialize is None:
         return None
 
@@ -284,7 +298,7 @@ def _unless_done(serialize: Callable[[Any], bytes] | None) -> Callable[[Any], by
 
 
 def _behaviour(handler: Any) -> Behaviour:
-    """Returns the one function that a handler has."""
+    """Returns the single function of a handler."""
     behaviour: Behaviour = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     return behaviour
 
@@ -294,7 +308,7 @@ async def _unknown_method(_request: Any, _context: Any) -> Any:
 
 
 def _one_of(error: BaseException) -> BaseException:
-    """Returns the error that a TaskGroup wrapped: an abort first, then what is unforeseen, then ours."""
+    """Returns the error wrapped by a TaskGroup: an abort first, then unexpected errors, then Afterimage's own."""
     if not isinstance(error, BaseExceptionGroup):
         return error
     leaves = [_one_of(inner) for inner in error.exceptions]
@@ -313,7 +327,7 @@ def _internal(request_id: str) -> status_pb2.Status:
 
 
 def _bounded(status: status_pb2.Status) -> status_pb2.Status:
-    """Returns `status` small enough for any client: message cut, and of the details only the first if need be."""
+    """Returns `status` small enough for any client: message truncated, and only the first detail if necessary."""
     if len(status.message) > _MAX_MESSAGE_CHARS:
         status.message = status.message[: _MAX_MESSAGE_CHARS - 1] + "…"
     if status.ByteSize() > _MAX_STATUS_BYTES:

@@ -1,8 +1,8 @@
-"""Page tokens: where the next page begins, bound to the question that they were given for.
+"""Page tokens: start of the next page, bound to the request that they were issued for.
 
-A token carries no authority: whoever makes one up sees what the token in the metadata lets him see. It
-is bound to the other fields of the request, so that a client that changes its filter half-way is told
-so instead of being shown a list with holes.
+A token carries no authority: a forged token reveals only data that the caller's access token allows. It
+is bound to the other fields of the request, so that a client that changes its filter half-way gets an error
+instead of a list with gaps.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _FINGERPRINT_BYTES = 8
 
 
 def fingerprint(*parts: bytes) -> bytes:
-    """Returns a short hash of the fields that a token is bound to."""
+    """Returns a short hash of the fields to which a token is bound."""
     return hashlib.sha256(b"\0".join(parts)).digest()[:_FINGERPRINT_BYTES]
 
 
 def write_token(position: object, bound_to: bytes) -> str:
-    """Returns an opaque token for a position; anything msgspec can encode will do."""
+    """Returns an opaque token for a position of any type that msgspec can encode."""
     return urlsafe_b64encode(bound_to + msgspec.msgpack.encode(position)).rstrip(b"=").decode()
 
 
@@ -35,24 +35,24 @@ def read_token(token: str, bound_to: bytes, kind: type[P]) -> P | None:
     """Returns the position in a token; None: the token is empty, so this is the first page.
 
     Raises:
-        InvalidArgument: If it is no token, or was given for other fields.
+        InvalidArgument: The token is malformed, or was issued for other fields.
     """
     if not token:
         return None
     try:
         data = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         if data[:_FINGERPRINT_BYTES] != bound_to:
-            raise InvalidArgument.of("page_token", "was given for another filter or order; start from the first page")
+            raise InvalidArgument.of("page_token", "was issued for another filter or order; start from the first page")
         return msgspec.msgpack.decode(data[_FINGERPRINT_BYTES:], type=kind)
     except (binascii.Error, ValueError, msgspec.MsgspecError):
         raise InvalidArgument.of("page_token", "is not a token of this server") from None
 
 
 def page_size(asked: int, default: int, most: int) -> int:
-    """Returns how many entries a page holds: 0 is the default, too many is the most.
+    """Returns the page size: 0 means the default, values above the maximum mean the maximum.
 
     Raises:
-        InvalidArgument: If it is negative.
+        InvalidArgument: The value is negative.
     """
     if asked < 0:
         raise InvalidArgument.of("page_size", f"must not be negative, is {asked}")

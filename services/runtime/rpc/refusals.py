@@ -1,6 +1,6 @@
-"""Calls that admission refuses, told to whoever keeps a trail.
+"""Reports calls refused by admission, for the access trail.
 
-What is around a method inside of admission never hears of them: this interceptor stands outside of it.
+Code around a method runs after admission and never sees these calls: this interceptor runs outside of admission.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ class _Call:
 _call: ContextVar[_Call] = ContextVar("afterimage_refusals_call")
 
 Refused = Callable[[str, Identity, Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]
-"""Is told the method, the caller, the request (None where requests are a stream) and the context."""
+"""Called with the method, the caller, the request (None for request streams) and the context."""
 
 
 def note_admitted() -> None:
-    """Says that the call that is being served has passed admission: what refuses it now tells the trail itself."""
+    """Marks the current call as admitted: code that refuses it later writes the trail itself."""
     if call := _call.get(None):
         call.admitted = True
 
 
 class RefusalInterceptor(grpc.aio.ServerInterceptor):
-    """Tells of calls whose token holds and does not allow the method.
+    """Reports calls with a valid token that does not allow the method.
 
-    A call whose token does not hold has no project, so no trail: the log and the metrics have it.
+    A call with an invalid token has no project and therefore no trail: it appears in the log and the metrics.
 
     Args:
-        verifier: Says who the token speaks for.
-        methods: Full names of the methods that are watched.
-        refused: Is told; the status is on its way to the caller by then.
+        verifier: Verifies tokens and returns their identity.
+        methods: Full names of the watched methods.
+        refused: Called for each refusal, after the status is set.
     """
 
     def __init__(self, verifier: TokenVerifier, methods: frozenset[str], refused: Refused) -> None:
@@ -58,7 +58,7 @@ class RefusalInterceptor(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> grpc.RpcMethodHandler[Any, Any] | None:
-        """Returns the method's handler, watched."""
+        """Returns the method's handler, wrapped if the method is watched."""
         handler: Any = await continuation(handler_call_details)
         method = handler_call_details.method
         if handler is None or method not in self._methods or handler.request_streaming:

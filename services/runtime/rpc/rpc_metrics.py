@@ -1,4 +1,4 @@
-"""What Prometheus is told about every RPC."""
+"""Prometheus metrics of every RPC."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 
 
 class RpcMetrics:
-    """Counts RPCs by method and outcome, times them and knows how many are open."""
+    """Counts RPCs by method and outcome, and measures their duration and the number of open ones."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._total = Counter("afterimage_rpc", "RPCs that ended.", ["method", "code"], registry=registry)
+        self._total = Counter("afterimage_rpc", "Finished RPCs.", ["method", "code"], registry=registry)
         self._seconds = Histogram(
-            "afterimage_rpc_seconds", "How long RPCs took.", ["method"], registry=registry, buckets=_BUCKETS_S
+            "afterimage_rpc_seconds", "Duration of RPCs.", ["method"], registry=registry, buckets=_BUCKETS_S
         )
-        self._open = Gauge("afterimage_rpc_in_flight", "RPCs that are open.", ["method"], registry=registry)
+        self._open = Gauge("afterimage_rpc_in_flight", "Open RPCs.", ["method"], registry=registry)
 
     def began(self, method: str) -> None:
-        """Notes an RPC that starts."""
+        """Counts the start of an RPC."""
         self._open.labels(method).inc()
 
     def ended(self, method: str, code: str, took_s: float) -> None:
-        """Notes that it ended."""
+        """Counts the end of an RPC."""
         self._open.labels(method).dec()
         self._total.labels(method, code).inc()
         self._seconds.labels(method).observe(took_s)

@@ -1,4 +1,4 @@
-"""A gRPC server from start to stop."""
+"""Lifecycle of a gRPC server."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("afterimage.server")
 
-MESSAGE_OVERHEAD_BYTES = 64 * 1024  # what a message is more than the chunk in it
+MESSAGE_OVERHEAD_BYTES = 64 * 1024  # size of a message beyond the chunk in it
 GRACE_S = 5.0
-MAX_CONCURRENT_RPCS = 10_000  # every open stream is one
+MAX_CONCURRENT_RPCS = 10_000  # every open stream counts
 
 
 class GrpcServer:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        port: The TCP port that was taken.
+        port: The bound TCP port.
         address: host:port for a client on this machine or network.
     """
 
@@ -43,7 +43,7 @@ class GrpcServer:
         self._names = ("", *service_names)
 
     async def set_serving(self, serving: bool) -> None:
-        """Tells health checks whether to send calls here; calls that come are served either way."""
+        """Sets the health status; calls are served with either status."""
         states = health_pb2.HealthCheckResponse
         for name in self._names:
             await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
@@ -62,24 +62,24 @@ async def serve_grpc(
     grace_s: float = GRACE_S,
     options: Sequence[tuple[str, Any]] = (),
 ) -> AsyncIterator[GrpcServer]:
-    """Serves while the block runs; it is SERVING from the start.
+    """Serves while the block runs; the health status is SERVING from the start.
 
-    It stops in this order: health says NOT_SERVING, `before_stop` runs (to end streams that would go on for ever),
-    no new calls, `grace_s` for those that are open, and what is left is cancelled.
+    Shutdown order: health reports NOT_SERVING, `before_stop` runs (to end unbounded streams), new calls are
+    refused, open calls get `grace_s` to finish, and the remaining ones are cancelled.
 
     Args:
         settings: For TLS and the largest message.
-        service: Where to listen.
-        registrars: Each adds a servicer, as `lambda server: add_XServicer_to_server(servicer, server)`.
+        service: Address to listen on.
+        registrars: Functions that add a servicer, as `lambda server: add_XServicer_to_server(servicer, server)`.
         service_names: Full names of the services, for health and reflection.
-        interceptors: What is around every call.
+        interceptors: Interceptors around every call.
         before_stop: Called once when stopping begins.
-        max_concurrent_rpcs: Open calls and streams; one more is answered RESOURCE_EXHAUSTED.
-        grace_s: Seconds that open calls get to finish. 0: none.
+        max_concurrent_rpcs: Maximum number of open calls and streams; further ones get RESOURCE_EXHAUSTED.
+        grace_s: Seconds for open calls to finish. 0: none.
         options: Further channel arguments.
 
     Raises:
-        SettingsError: The address cannot be had, or the TLS files cannot be used.
+        SettingsError: The address cannot be bound, or the TLS files are unusable.
     """
     server = grpc.aio.server(
         interceptors=tuple(interceptors),
@@ -114,7 +114,7 @@ def _options(settings: Settings) -> tuple[tuple[str, Any], ...]:
         ("grpc.max_receive_message_length", settings.ingest.max_chunk_bytes + MESSAGE_OVERHEAD_BYTES),
         ("grpc.max_send_message_length", -1),
         *KEEPALIVE_OPTIONS,
-        # Clients of ours ping every 30 s, also when nothing is open.
+        # Afterimage's clients ping every 30 s, even without an open call.
         ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
     )
 
@@ -136,7 +136,7 @@ def _listen(server: grpc.aio.Server, settings: Settings, service: ServiceSetting
 
 
 def _why(service: ServiceSettings) -> str:
-    """Returns what the kernel says about the address; gRPC only says that it failed."""
+    """Returns the kernel's reason for a failed bind; gRPC reports only the failure."""
     try:
         family, kind, _, _, address = socket.getaddrinfo(
             service.host, service.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -145,4 +145,4 @@ def _why(service: ServiceSettings) -> str:
             probe.bind(address)
     except OSError as error:
         return error.strerror or str(error)
-    return "the address cannot be had"
+    return "the address is unavailable"

@@ -1,6 +1,6 @@
-"""What can be set, group by group: the typed form of afterimage.toml.
+"""Typed form of afterimage.toml, one class per table.
 
-Every field says what it means, its unit, and what 0 or "" means; docs/configuration.md is made of these texts.
+Every field states its meaning, its unit, and the meaning of 0 or ""; they generate docs/configuration.md.
 `services.runtime.settings.loader` reads the file and the environment into these.
 """
 

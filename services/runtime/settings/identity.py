@@ -1,4 +1,4 @@
-"""Who may do what: tokens, and TLS between processes."""
+"""Tokens, and TLS between processes."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from pydantic import (
 from services.runtime.settings.values import MIN_SECRET_BYTES, Group, existing
 
 _PLACEHOLDERS = ("replace", "changeme", "change-me", "change me", "at least 32 bytes")
-"""Words of samples; the last one is of a sample that this project's README had."""
+"""Words of sample secrets; the last one is from an earlier README of this project."""
 
 _MAKE_ONE = "make one with `openssl rand -base64 48`"
 
 
 class AuthSettings(Group):
-    """Who may do what: how tokens (JWT) are signed and verified."""
+    """Authentication: how tokens (JWT) are signed and verified."""
 
     secret: SecretStr | None = Field(
         default=None,
-        description="Secret of HS256 tokens, at least 32 bytes. It signs what Afterimage issues itself: record tokens "
-        'and share grants. "": in development one is made in data_dir/secret (unless JWKS is set); '
+        description="Secret of HS256 tokens, at least 32 bytes. It signs the tokens issued by Afterimage: record "
+        'tokens and share grants. "": in development one is created in data_dir/secret (unless JWKS is set); '
         "elsewhere this or JWKS must be set.",
     )
     jwks_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description='Address of the identity provider\'s key set, fetched when needed and kept 5 minutes. "": none.',
+        description='Address of the identity provider\'s key set, fetched on demand, cached for 5 minutes. "": none.',
     )
     jwks_file: Path | None = Field(
         default=None, description='File with the identity provider\'s key set, read at start. "": none.'
@@ -50,7 +50,7 @@ class AuthSettings(Group):
         default=10.0,
         ge=0,
         le=300,
-        description="Seconds by which the clocks of issuer and server may differ. 0: not at all.",
+        description="Maximum clock difference between issuer and server, in seconds. 0: none.",
     )
 
     @field_validator("secret")
@@ -83,20 +83,22 @@ class TlsSettings(Group):
     key_file: Path | None = Field(default=None, description="Private key of cert_file, PEM.")
     ca_file: Path | None = Field(
         default=None,
-        description='What clients trust, PEM; set, they use TLS. "": the system\'s roots when cert_file is set.',
+        description="CA certificates that clients trust, PEM; enables TLS in clients. "
+        '"": the system\'s roots when cert_file is set.',
     )
     client_ca_file: Path | None = Field(
         default=None,
-        description='What servers trust, PEM: clients must show a certificate (mutual TLS). "": they need none.',
+        description="CA certificates that servers trust, PEM: clients must present a certificate (mutual TLS). "
+        '"": no client certificate.',
     )
     client_cert_file: Path | None = Field(
-        default=None, description='Certificate chain that clients show, PEM. "": none.'
+        default=None, description='Certificate chain that clients present, PEM. "": none.'
     )
     client_key_file: Path | None = Field(default=None, description="Private key of client_cert_file, PEM.")
     allow_plaintext: bool = Field(
         default=False,
-        description="Whether services may listen and connect beyond loopback without TLS. "
-        "Only for networks that encrypt by themselves.",
+        description="Allows services to listen and connect beyond loopback without TLS. "
+        "Only for networks with their own encryption.",
     )
 
     @field_validator(

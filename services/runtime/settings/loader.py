@@ -25,7 +25,7 @@ __all__ = ["Settings", "SettingsError", "load_settings", "settings_file"]
 
 PREFIX = "AFTERIMAGE_"
 DEFAULT_FILE = Path("afterimage.toml")
-# Variables with the prefix that are no settings: where the file is, and the command line's token.
+# Prefixed variables that are not settings: the path of the file, and the command line's token.
 _NO_SETTINGS = frozenset({"AFTERIMAGE_CONFIG", "AFTERIMAGE_TOKEN"})
 _TEST_PREFIX = "AFTERIMAGE_TEST_"
 
@@ -36,10 +36,10 @@ _SENTENCES = {
 
 
 class SettingsError(Exception):
-    """The settings cannot be used.
+    """The settings are invalid.
 
     Attributes:
-        problems: Everything that is wrong, one line each: `audit.port: ...`.
+        problems: All problems, one line each: `audit.port: ...`.
     """
 
     def __init__(self, *problems: str) -> None:
@@ -48,14 +48,14 @@ class SettingsError(Exception):
 
 
 def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
-    """Returns the settings of file, environment and `overrides`, the later ones winning key by key.
+    """Returns the settings of file, environment and `overrides`; the later source wins, key by key.
 
     Args:
-        path: The file; None: the one that AFTERIMAGE_CONFIG names, else ./afterimage.toml if it is there.
+        path: The file; None: the one named by AFTERIMAGE_CONFIG, else ./afterimage.toml if it exists.
         overrides: Values by group, such as `audit={"port": 0}`.
 
     Raises:
-        SettingsError: With every problem at once.
+        SettingsError: With all problems at once.
     """
     problems: list[str] = []
     file_values = _read_file(_find_file(path, problems), problems)
@@ -69,12 +69,12 @@ def load_settings(path: Path | None = None, **overrides: Any) -> Settings:
 
 
 def settings_file(path: Path | None = None) -> Path | None:
-    """Returns the file that `load_settings` reads; None: there is none."""
+    """Returns the file that `load_settings` reads; None: no file."""
     return _find_file(path, [])
 
 
 class _EnvSource(EnvSettingsSource):
-    """The library's source, except that bad JSON reaches validation and is reported there with all the rest."""
+    """The library's source, except that bad JSON is left to validation and reported there with the other problems."""
 
     def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
         try:
@@ -104,7 +104,7 @@ def _read_file(path: Path | None, problems: list[str]) -> dict[str, Any]:
 
 
 def _unknown_variables(environ: Mapping[str, str]) -> Iterator[str]:
-    # Only the first part: what is unknown inside a group is found by the group itself.
+    # Only the first part: unknown keys inside a group are found by the group itself.
     for name in sorted(environ):
         upper = name.upper()
         if not upper.startswith(PREFIX) or upper in _NO_SETTINGS or upper.startswith(_TEST_PREFIX):
@@ -122,7 +122,7 @@ def _merged(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _validated(values: dict[str, Any], problems: list[str]) -> Settings:
-    """Returns the settings; of values that do not hold, the defaults, so that the whole can still be checked."""
+    """Returns the settings, with defaults in place of invalid values, so that the whole can still be checked."""
     try:
         return Settings(**values)
     except ValidationError as error:
@@ -138,7 +138,7 @@ def _validated(values: dict[str, Any], problems: list[str]) -> Settings:
             sound.pop(str(top), None)
     try:
         return Settings(**sound)
-    except ValidationError:  # what is left contradicts itself; the first list is enough to go on with
+    except ValidationError:  # the remaining values contradict each other; the first list is enough
         raise SettingsError(*problems) from None
 
 
@@ -151,7 +151,7 @@ def _sentence(detail: ErrorDetails) -> str:
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
-    """Yields what is wrong between groups."""
+    """Yields the contradictions between groups."""
     for name, service in (("audit", settings.audit), ("share", settings.share)):
         if not (is_loopback(service.host) or settings.tls.cert_file or settings.tls.allow_plaintext):
             yield f"{name}.host: {service.host} is not loopback: set tls.cert_file, or tls.allow_plaintext"
@@ -162,5 +162,5 @@ def _contradictions(settings: Settings) -> Iterator[str]:
             yield "projects: none is configured"
     ids = [project.id for project in settings.projects]
     keys = [key for project in settings.projects for key in project.keys]
-    yield from (f"projects: two have the id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))
-    yield from (f"projects: the key {key} is given twice" for key in sorted({k for k in keys if keys.count(k) > 1}))
+    yield from (f"projects: duplicate id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))
+    yield from (f"projects: duplicate key {key}" for key in sorted({k for k in keys if keys.count(k) > 1}))

@@ -1,4 +1,4 @@
-"""The reference of all settings, made from their models: `python -m services.runtime.settings.reference` prints it."""
+"""Reference of all settings, generated from their models: `python -m services.runtime.settings.reference` prints it."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ _PAGE = """\
 <!-- Made by `python -m services.runtime.settings.reference`; a test fails when it is not current. -->
 # Configuration
 
-Afterimage runs without any configuration. What can be set is read from three places; a later one wins, key by key:
+Afterimage runs without any configuration. Settings are read from three places; a later one wins, key by key:
 
 1. the defaults below;
-2. one TOML file: the one that a command names, else the one that `AFTERIMAGE_CONFIG` names, else `afterimage.toml` in
-   the directory where the command starts;
+2. one TOML file: the one named by the command, else the one named by `AFTERIMAGE_CONFIG`, else `afterimage.toml` in
+   the working directory of the command;
 3. environment variables: `AFTERIMAGE_`, then the table, two underscores and the key. `AFTERIMAGE_AUDIT__PORT=50061` is
    `port` in `[audit]`, `AFTERIMAGE_DATA_DIR` is `data_dir`. Lists and tables are JSON
    (`AFTERIMAGE_PROJECTS='[{{"id": "shop"}}]'` replaces all projects). An empty variable counts as not set.
 
-Nothing starts with settings that do not hold: every problem is reported at once, one line each, and so are unknown keys
-and unknown `AFTERIMAGE_` variables. (`AFTERIMAGE_CONFIG`, `AFTERIMAGE_TOKEN` and `AFTERIMAGE_TEST_*` are no settings.)
+Invalid settings prevent start-up: all problems are reported at once, one line each, including unknown keys and
+unknown `AFTERIMAGE_` variables. (`AFTERIMAGE_CONFIG`, `AFTERIMAGE_TOKEN` and `AFTERIMAGE_TEST_*` are not settings.)
 
 ## afterimage.toml
 
-Every key with its default; `""` where the text says so means "not set". A line that starts with `#` and a key is how to
-set it.
+Every key with its default; `""` means "not set" where the text explains it. To set a key, remove the `#` in front of
+it.
 
 ```toml
 {reference}```
@@ -48,7 +48,7 @@ set it.
 
 
 def to_toml_reference() -> str:
-    """Returns an afterimage.toml with every key, what it means and its default, all of it commented out."""
+    """Returns an afterimage.toml with every key, its description and its default, all commented out."""
     lines: list[str] = []
     tables: list[tuple[str, type[Group]]] = []
     for name, field in Settings.model_fields.items():
@@ -86,7 +86,7 @@ def _comment(text: str) -> Iterable[str]:
 
 
 def _toml(value: Any) -> str:
-    """Returns `value` as TOML; JSON is the same for what occurs here: strings, numbers, booleans, lists."""
+    """Returns `value` as TOML; for the types used here (strings, numbers, booleans, lists) JSON is the same."""
     if value is None:
         return '""'
     return json.dumps(value, ensure_ascii=False, default=str)

@@ -24,7 +24,7 @@ _DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Made by `settings.loader.load_settings`, which also checks it as a whole."""
+    """All settings. Created by `settings.loader.load_settings`, which also checks them as a whole."""
 
     model_config = SettingsConfigDict(
         frozen=True,
@@ -38,14 +38,14 @@ class Settings(BaseSettings):
     environment: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")] = Field(
         DEVELOPMENT,
         description='Name of the installation: 1 to 32 of a-z, 0-9 and -; it prefixes Redis keys. In "development" '
-        "a secret and a demo project are made when there are none.",
+        "a missing secret and a missing project are created.",
     )
     data_dir: Path = Field(
         default=Path(".data"),
-        description="Directory of everything on disk; a relative one is taken from where it starts.",
+        description="Directory of all files on disk; a relative path starts from the working directory.",
     )
     projects: tuple[Project, ...] = Field(
-        default=(), description='What is recorded. Empty: in "development" the project "demo", elsewhere a problem.'
+        default=(), description='Recorded projects. Empty: in "development" the project "demo", elsewhere an error.'
     )
     auth: AuthSettings = AuthSettings()
     audit: AuditSettings = AuditSettings()
@@ -60,8 +60,8 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     privacy: dict[str, Any] = Field(
         default={},
-        description="What is masked before anything is stored (docs/privacy.md). Empty: all inputs, passwords and the "
-        "like, and what rules find in text: card and identity numbers, e-mail addresses, credentials ...",
+        description="Masking before storage (docs/privacy.md). Empty: all inputs, passwords and the "
+        "like, and data that rules find in text: card and identity numbers, e-mail addresses, credentials ...",
     )
 
     @classmethod
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Reads nothing by itself: the loader merges file and environment, so that it can report on both."""
+        """Disables the library's sources: the loader merges file and environment, so that it can report on both."""
         return (init_settings,)
 
     @model_validator(mode="before")
@@ -89,7 +89,7 @@ class Settings(BaseSettings):
 
     @property
     def is_development(self) -> bool:
-        """Whether missing secrets and projects are made up."""
+        """Whether missing secrets and projects are created."""
         return self.environment == DEVELOPMENT
 
     @property

@@ -1,4 +1,4 @@
-"""The gRPC services and what they log."""
+"""The gRPC services and the log."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from services.runtime.settings.values import Group, MetricsPort, Port
 
 
 class ServiceSettings(Group):
-    """Where one gRPC service listens."""
+    """Address and ports of a gRPC service."""
 
     host: str = Field(
-        default="127.0.0.1", min_length=1, description="Address to listen on; beyond loopback it needs TLS."
+        default="127.0.0.1", min_length=1, description="Address to listen on; other than loopback it requires TLS."
     )
     port: Port = Field(default=0, description="TCP port of gRPC. 0: any free one.")
     metrics_host: str = Field(
@@ -28,8 +28,8 @@ class ServiceSettings(Group):
     )
     trusted_peers: tuple[IPvAnyNetwork, ...] = Field(
         default=(),
-        description="Networks, such as 10.1.0.0/16, that sidecars call from: what they say of a visitor's address and "
-        "browser is believed. Loopback and Unix sockets always are.",
+        description="Networks of the sidecars, such as 10.1.0.0/16: the visitor's address and browser that they report "
+        "are trusted. Loopback and Unix sockets always are.",
     )
 
 
@@ -42,22 +42,22 @@ class AuditSettings(ServiceSettings):
     )
     require_access_trail: bool = Field(
         default=True,
-        description="Whether a read of recorded content is refused (UNAVAILABLE) when the access trail cannot be "
-        "written. false: it goes on, and the loss is logged and counted.",
+        description="Refuses a read of recorded content (UNAVAILABLE) when the access trail cannot be "
+        "written. false: the read continues, and the loss is logged and counted.",
     )
     access_retention_days: int = Field(
-        default=365, ge=0, description="Days that an entry of the access trail is kept. 0: for ever."
+        default=365, ge=0, description="Retention of access trail entries in days. 0: unlimited."
     )
     heatmap_cache_s: float = Field(
         default=30.0,
         ge=0,
         allow_inf_nan=False,
-        description="Seconds that a heatmap is kept in Redis and given out again. 0, or no Redis: it is counted anew.",
+        description="Seconds that a heatmap is cached in Redis. 0, or no Redis: computed for every request.",
     )
 
 
 class ShareSettings(ServiceSettings):
-    """ShareService: links that end."""
+    """ShareService: expiring share links."""
 
     port: Port = Field(default=50052, description="TCP port of gRPC. 0: any free one.")
     metrics_port: MetricsPort = Field(
@@ -68,35 +68,39 @@ class ShareSettings(ServiceSettings):
     )
     public_url: Annotated[str, StringConstraints(pattern=r"^$|^https?://[^/?#\s]+(/[^?#\s]*)?$")] = Field(
         default="",
-        description="Where visitors reach the sidecar, such as https://replay.example: what the address of a link "
-        'begins with. "": http:// with sidecar.host and sidecar.port.',
+        description="Address at which visitors reach the sidecar, such as https://replay.example: the prefix of link "
+        'addresses. "": http:// with sidecar.host and sidecar.port.',
     )
     max_ttl_s: float = Field(
-        default=30 * 86400.0, ge=60, le=366 * 86400, description="Seconds that a link may live at most."
+        default=30 * 86400.0, ge=60, le=366 * 86400, description="Maximum lifetime of a link, in seconds."
     )
     grant_ttl_s: float = Field(
-        default=900.0, ge=10, le=86400, description="Seconds that a redeemed grant holds, never longer than its link."
+        default=900.0,
+        ge=10,
+        le=86400,
+        description="Validity of a redeemed grant in seconds; at most that of its link.",
     )
     renewal_ttl_s: float = Field(
         default=3600.0,
         ge=10,
         le=7 * 86400,
-        description="Seconds after which a viewer who has not renewed the grant counts as another view.",
+        description="Seconds without a renewal of the grant after which a viewer counts as another view.",
     )
     requests_per_minute: int = Field(
         default=60,
         ge=0,
-        description="Links that one address (IPv6: one /64) may look up or redeem per minute. 0: any number.",
+        description="Maximum number of links per minute that one address (IPv6: one /64) may look up or redeem. "
+        "0: no limit.",
     )
 
 
 class LogSettings(Group):
-    """What processes write to standard error."""
+    """Log on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="The least that is written."
+        default="info", description="Minimum level of log lines."
     )
     format: Literal["auto", "json", "console"] = Field(
         default="auto",
-        description="json: one object a line; console: for eyes; auto: console on a terminal, else json.",
+        description="json: one object per line; console: human-readable; auto: console on a terminal, else json.",
     )

@@ -1,4 +1,4 @@
-"""Where things are kept: ClickHouse and Redis."""
+"""Storage: ClickHouse and Redis."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from services.runtime.settings.values import Group, Seconds
 
 
 class RedisSettings(Group):
-    """Share links, live presence and rate limits; recordings do without."""
+    """Redis for share links, live presence and rate limits; recordings do not need it."""
 
     url: str = Field(
         default="",
         pattern=r"^$|^(redis|rediss|unix)://",
         repr=False,  # it may hold a password
         description="redis://, rediss:// or unix:// address. "
-        '"": `afterimage up` starts a server and passes its address; without one, what needs Redis is off.',
+        '"": `afterimage up` starts a server and passes its address; otherwise features that need Redis are off.',
     )
-    timeout_s: Seconds = Field(default=1.0, description="Seconds for connecting and for one command.")
+    timeout_s: Seconds = Field(default=1.0, description="Timeout of connecting and of one command, in seconds.")
 
 
 class ClickHouseSettings(Group):
-    """Where recordings are stored."""
+    """ClickHouse, which stores the recordings."""
 
     engine: Literal["chdb", "server"] = Field(
         default="chdb",
@@ -43,16 +43,16 @@ class ClickHouseSettings(Group):
         'Needed for engine = "server".',
     )
     database: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = Field(
-        default="afterimage", description="Database that holds the tables; made when it is not there."
+        default="afterimage", description="Database that holds the tables; created if it does not exist."
     )
     cluster: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")] = Field(
         default="", description='Cluster for ON CLUSTER and Distributed tables, as the server names it. "": one server.'
     )
     connections: int = Field(default=4, ge=1, le=64, description="Connections (chdb: threads) that run queries.")
-    timeout_s: Seconds = Field(default=10.0, description="Seconds for one query.")
+    timeout_s: Seconds = Field(default=10.0, description="Timeout of a query, in seconds.")
     fsync: bool = Field(
         default=False,
-        description="Whether an insert is on the disk, not only with the kernel, before it is acknowledged: "
+        description="Syncs an insert to disk before it is acknowledged, instead of leaving it to the kernel: "
         "survives a power cut, costs throughput.",
     )
 

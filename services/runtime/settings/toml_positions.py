@@ -1,4 +1,4 @@
-"""Where in a TOML file a key stands, for errors that name the line; tomllib does not say."""
+"""Line of a key in a TOML file, for error messages; tomllib does not report it."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ _KEY = re.compile(r"""\s*((?:"[^"]*"|'[^']*'|[\w.\-\s])+?)\s*=""")
 
 
 def line_of(text: str, keys: Sequence[str | int]) -> int:
-    """Returns the line, from 1, of a key, or of what stands nearest above it; 0: nothing of it is there.
+    """Returns the line, from 1, of a key or of its nearest parent in the file; 0: neither exists.
 
     Args:
         text: TOML that parses.
-        keys: The way to the key; of an array of tables, numbers from 0 choose one: ("projects", 0, "privacy").
+        keys: Path of the key; numbers from 0 select a table of an array: ("projects", 0, "privacy").
     """
     lines = _lines(text)
     return next((lines[way] for end in range(len(keys), 0, -1) if (way := tuple(keys[:end])) in lines), 0)
 
 
 def _lines(text: str) -> dict[Keys, int]:
-    """Returns the first line of each key that begins one; those within inline tables are not told apart."""
+    """Returns the first line of each key that begins a line; keys within inline tables are not distinguished."""
     found: dict[Keys, int] = {}
     tables: Counter[Keys] = Counter()
     table: Keys = ()
@@ -49,7 +49,7 @@ def _lines(text: str) -> dict[Keys, int]:
 
 
 def _way(name: str, tables: Counter[Keys]) -> Keys:
-    """Returns a table's way; below an array of tables it is the last one's."""
+    """Returns a table's path; below an array of tables it belongs to the last one."""
     way: Keys = ()
     parts = _parts(name)
     for place, part in enumerate(parts):
@@ -60,7 +60,7 @@ def _way(name: str, tables: Counter[Keys]) -> Keys:
 
 
 def _parts(name: str) -> Keys:
-    """Returns the parts of a dotted key; none if it is no key (a line within a text of several lines)."""
+    """Returns the parts of a dotted key; none for other text (a line within a multi-line string)."""
     try:
         value: object = tomllib.loads(f"{name} = 0")
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""The kinds of values that settings are made of."""
+"""Value types of the settings."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128
 Origin = Annotated[
     str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
 ]
-# A source of CSP (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: no script is ever among them.
+# A CSP source (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: scripts are never among them.
 ContentSource = Annotated[
     str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
 ]
@@ -41,21 +41,21 @@ def is_loopback(host: str) -> bool:
 
 
 def existing(path: Path | None) -> Path | None:
-    """Returns the path of a file that is there. Raises ValueError where there is none."""
+    """Returns the path of an existing file. Raises ValueError if it does not exist."""
     if path is not None and not path.is_file():
         raise ValueError(f"there is no file {path}")
     return path
 
 
 class Group(BaseModel):
-    """A table of the file: frozen, and a key it does not know is a problem, not a shrug."""
+    """A table of the file: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod
     def _empty_is_unset(cls, values: Any) -> Any:
-        """Takes "" for None where None is the default: TOML and environment variables have no null."""
+        """Treats "" as None where None is the default: TOML and environment variables have no null."""
         if not isinstance(values, dict):
             return values
         fields = cls.model_fields

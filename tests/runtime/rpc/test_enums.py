@@ -65,7 +65,7 @@ def test_an_unknown_string_is_refused_with_the_allowed_ones(prefix, text):
 
 
 def test_the_field_is_the_enum_s_name_unless_told():
-    with pytest.raises(InvalidArgument, match=r"^session_status: 'gone' is none of unspecified, live, ended"):
+    with pytest.raises(InvalidArgument, match=r"^session_status: 'gone' is not one of unspecified, live, ended"):
         EnumCodec(enums_pb2.SessionStatus).to_number("gone")
 
 

@@ -115,10 +115,10 @@ def test_a_file_that_is_not_there_or_not_toml_is_a_problem(tmp_path, toml):
         ({"projects": [{"id": "a", "retention_days": -1}]}, "projects.0.retention_days: "),
         ({"projects": [{"id": "a", "origins": ["https://shop.example/"]}]}, "projects.0.origins.0: "),
         ({"projects": [{"id": "a", "origins": ["*"]}]}, "projects.0.origins.0: "),
-        ({"projects": [{"id": "a"}, {"id": "a"}]}, "projects: two have the id a"),
+        ({"projects": [{"id": "a"}, {"id": "a"}]}, "projects: duplicate id a"),
         (
             {"projects": [{"id": "a", "keys": ["k"]}, {"id": "b", "keys": ["k"]}]},
-            "projects: the key k is given twice",
+            "projects: duplicate key k",
         ),
         ({"auth": {"secret": "short"}}, "auth.secret: must be at least 32 bytes"),
         ({"auth": {"secret": "REPLACE with a random value of 32 bytes"}}, "auth.secret: is a placeholder from the doc"),
