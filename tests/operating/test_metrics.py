@@ -64,7 +64,7 @@ def test_table_has_every_metric_with_the_services_that_export_it(exported):
 
 
 def test_sidecar_page_names_metrics_that_are_there(exported):
-    section = (DOCS / "websocket.md").read_text().partition("## What is measured")[2]
+    section = (DOCS / "websocket.md").read_text().partition("## Metrics")[2]
     first, *rest = re.findall(r"`((?:afterimage_sidecar)?_[a-z_]+)`", section)
     names = {first, *(f"afterimage_sidecar{name}" for name in rest)}
     assert names <= exported["sidecar"]
