@@ -104,7 +104,7 @@ class _Planter:
 
 
 def has_page(events: list[dict[str, Any]]) -> bool:
-    """Returns whether there is a page to plant in: a snapshot with a body, or whatever stands in its place."""
+    """Returns whether there is a page to plant in: a snapshot with a body, or the node in its place."""
     snapshot = next((event for event in events if event["type"] == 2), None)
     if snapshot is None:
         return False
@@ -113,7 +113,7 @@ def has_page(events: list[dict[str, Any]]) -> bool:
 
 
 def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[dict[str, Any]], list[Canary]]:
-    """Returns a copy of the events with canaries in every class of field, and what was planted.
+    """Returns a copy of the events with canaries in every field class, and the planted canaries.
 
     Args:
         events: A recording with a full snapshot.
@@ -233,7 +233,7 @@ class Needles:
         values: dict[str, list[str]] = {}
         for canary in canaries:
             values.setdefault(canary.rule, []).append(canary.value)
-        # What all values of a rule begin with: where that is not, none of them is, and one look tells.
+        # Common beginning of a rule's values: a text without it cannot contain any of them.
         self._beginnings = {
             rule: commonprefix(its)  # noqa: RUF071 - characters, not parts of paths
             for rule, its in values.items()

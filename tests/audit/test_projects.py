@@ -24,7 +24,7 @@ METHODS = pb.DESCRIPTOR.services_by_name["AuditService"].methods_by_name
 
 
 class Recorded:
-    """One session of the project "demo", and what a call of another project tries with its ids."""
+    """One session of the project "demo", and calls of another project with its ids."""
 
     def __init__(self, audit: Audit, session: str, window: str) -> None:
         self.audit = audit
@@ -115,7 +115,7 @@ async def list_access_events(one: Recorded, project: str) -> bool:
 
 
 async def record_access_events(one: Recorded, project: str) -> bool:
-    """What a project writes into the trail is in its own, and in no other."""
+    """Entries that a project writes are in its own trail, and in no other."""
     event = access_event_pb2.AccessEvent(
         access_event_id=str(uuid7(now_ms())),
         time=Timestamp(seconds=now_ms() // 1000),

@@ -1,4 +1,4 @@
-"""What leaves the page: nothing before the policy is known, nothing that it masks, nothing of who asks for that."""
+"""Data that leaves the page: nothing before the policy is known, nothing masked, nothing of opted-out visitors."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ BODY = """
 
 
 def _watch(page):
-    """Collects what the page sends to the installation: frames of sockets and bodies of requests."""
+    """Collects the page's data to the installation: frames of sockets and bodies of requests."""
     sent = []
 
-    def keep(data):  # playwright marks what it calls, which methods of a list do not take
+    def keep(data):  # playwright sets attributes on its callbacks, which methods of a list do not accept
         if data:
             sent.append(data)
 
@@ -117,7 +117,7 @@ async def test_a_policy_that_has_changed_meanwhile(installation, page, serve):
     await page.goto(f"{url}/")
     session = await recording(installation, page)
     await settled(installation, page)
-    # What is remembered is another policy than the one in force: nothing recorded under it may leave.
+    # The cached policy differs from the one in force: no event recorded under it may leave.
     await page.goto(f"{url}/other")
     await page.evaluate(
         """() => {

@@ -1,4 +1,4 @@
-"""`afterimage --help` and `--version`: what they print, and that they load no more than they need."""
+"""`afterimage --help` and `--version`: their output, and that they load no more than they need."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def as_process(audit, *words, **changes):
 
 
 def turned_away(audit, **changes):
-    """What is said by one that does not get through."""
+    """Returns the error of a command that cannot connect."""
     found = as_process(audit, "sessions", **changes)
     assert (found.returncode, found.stdout) == (1, "")
     assert len(found.stderr.splitlines()) == 1, found.stderr

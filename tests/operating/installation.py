@@ -1,4 +1,4 @@
-"""An installation as the documentation describes it: the command `afterimage`, processes, and what they write."""
+"""An installation as the documentation describes it: the command `afterimage`, processes, and their output."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def until(condition, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def session_ids(listing: str) -> list[str]:
-    """The ids in what `afterimage sessions --json` prints."""
+    """Returns the ids in the output of `afterimage sessions --json`."""
     return [json.loads(line)["sessionId"] for line in listing.splitlines()]
 
 
@@ -155,7 +155,7 @@ def commands(page: str, heading: str) -> list[str]:
 
 
 def shell(script: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Runs shell commands, the first that fails is the last; returns what they print."""
+    """Runs shell commands up to the first that fails; returns their output."""
     found = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env=os.environ | (environment or {}),

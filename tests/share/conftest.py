@@ -62,7 +62,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def share(share_settings: Settings, redis_url: str, mint, clock: Clock) -> AsyncIterator[ShareCalls]:
-    """ShareService; when the test is over, what it left in Redis is looked through."""
+    """ShareService; after the test, its remaining keys in Redis are checked."""
     async with serve(share_settings, now=clock) as server, grpc.aio.insecure_channel(server.address) as channel:
         calls = ShareCalls(channel, mint, redis_url, server.address)
         yield calls

@@ -1,4 +1,4 @@
-"""What a redeemed link opens in AuditService, and what not."""
+"""Access of a redeemed link in AuditService, and its limits."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ async def test_revocation_closes_open_streams(share, audit):
     assert not neighbour.done()
     for task in (members, neighbour):
         task.cancel()
-    # And what was not open is not opened any more.
+    # And new calls are not opened any more.
     for method, request in (("ReplaySession", pb.ReplaySessionRequest), ("GetSession", pb.GetSessionRequest)):
         told = await _told(audit, method, request(session_id=session), token)
         assert (told.code, told.reason) == (Code.PERMISSION_DENIED, "LINK_ENDED")

@@ -118,7 +118,7 @@ async def test_without_audit_nothing_is_given_out(share_settings, audit, mint):
             assert (told.code, told.reason) == (Code.UNAVAILABLE, reason)
             assert told.retry_after_s > 0
         [link] = (await share.list()).share_links
-        assert link.view_count == 0  # what was not given out was not counted
+        assert link.view_count == 0  # a grant that was not issued is not counted
 
     careless = alone.model_copy(update={"audit": alone.audit.model_copy(update={"require_access_trail": False})})
     async with serve(careless) as server, grpc.aio.insecure_channel(server.address) as channel:

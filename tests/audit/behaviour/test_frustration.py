@@ -288,7 +288,7 @@ def test_touches_do_not_thrash():
     assert thrash(batches) == []
 
 
-# What is in the shared recordings, each looked at once: docs/definitions.md lists them.
+# Findings in the shared recordings, each checked by hand once: docs/definitions.md lists them.
 
 SEEN = {
     "shop-account-errors": [

@@ -1,4 +1,4 @@
-"""What can be wrong with a chunk: rejected in one sentence, nothing stored, the server unharmed."""
+"""Invalid chunks: rejected in one sentence, nothing stored, the server unharmed."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ def _memory(field: str) -> int:
 
 
 def _reset_peak() -> int:
-    """Makes the kernel count the peak anew; returns what is used now."""
+    """Resets the kernel's peak counter; returns the current use."""
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 
@@ -200,7 +200,7 @@ async def test_a_hundred_megabytes_from_a_hundred_kilobytes_are_not_inflated(sha
 
 
 async def test_a_payload_of_very_many_small_gzip_members_does_not_hold_up_the_server(shared_audit):
-    """Each member costs a decompressor and a copy of what is left: unbounded, a chunk would cost minutes."""
+    """Each member costs a decompressor and a copy of the rest: unbounded, a chunk would cost minutes."""
     empty = gzip.compress(b"", mtime=0)
     many = gzip.compress(b"[]") + empty * ((1024**2 - 64) // len(empty))
     session = new_session()

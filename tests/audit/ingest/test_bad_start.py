@@ -1,4 +1,4 @@
-"""What can be wrong with a recorder's start: the right status, the field named, nothing stored."""
+"""Invalid start messages of a recorder: the right status, the field named, nothing stored."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ async def test_a_deletion_while_recorders_stream_and_reconnect_leaves_nothing(au
                     await recorder.cancel()
                 if recorder.error and recorder.error.reason == "SESSION_DELETED":
                     return
-            raise AssertionError("was never told that the session is deleted")
+            raise AssertionError("received no message that the session is deleted")
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""Taking chunks in: what is stored of a recording in which only some events are opened for masking."""
+"""Processing of chunks: stored rows of a recording in which only some events are decoded for masking."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def uncompiled(module: ModuleType) -> ModuleType:
 
 
 class Bytes:
-    """Bytes that are read one by one; reading before the first or behind the last is an error."""
+    """Bytes that are read one by one; reading before the first or past the last is an error."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text

@@ -1,4 +1,4 @@
-"""What the tests of storage share: an engine of either kind, empty or with its tables, and a clock that stands."""
+"""Fixtures for storage tests: an engine of either kind, empty or with its tables, and a stopped clock."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ async def test_many_at_once_go_in_few_inserts(trail, engine, monkeypatch):
 
 
 class Broken:
-    """An engine whose storage is away."""
+    """An engine with unavailable storage."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error or StorageAway("no route to host")

@@ -1,4 +1,4 @@
-"""What heatmaps count, beside the same counted in Python, on both engines."""
+"""Counts of heatmaps, compared with the same counts in Python, on both engines."""
 
 from __future__ import annotations
 

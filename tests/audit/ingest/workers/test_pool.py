@@ -1,4 +1,4 @@
-"""Processes that take chunks in: the same rows as here, whatever becomes of a worker."""
+"""Processes that process chunks: the same rows as in this process, even when a worker dies."""
 
 from __future__ import annotations
 

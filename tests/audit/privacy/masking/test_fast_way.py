@@ -104,7 +104,7 @@ def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
         chunks.append(escaped(text, chance, 0.02) if chance.random() < 0.5 else text)
         at += size
     masked = assert_alike(policy, chunks)
-    if policy != "own":  # whose fields keep what no rule finds
+    if policy != "own":  # its fields keep values without a match
         assert leaks(masked, canaries) == []
 
 

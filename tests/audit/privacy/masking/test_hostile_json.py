@@ -119,7 +119,7 @@ def test_nothing_hides_in_keys_that_stand_twice_or_are_escaped(events, policy, s
 
 
 def odd(*names: str, value: str = "dana") -> str:
-    """An event whose texts stand under an escaped key: `texts` of the nodes that names give."""
+    """Returns an event with its texts under an escaped key: `texts` of the nodes in `names`."""
     texts = ",".join(f'{{"id":{name},"value":"{value}"}}' for name in names)
     return rf'{{"type":3,"data":{{"source":0,"text\u0073":[{texts}]}},"timestamp":1700000000000}}'
 

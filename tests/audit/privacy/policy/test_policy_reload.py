@@ -61,7 +61,7 @@ class Installation:
             )
 
     async def said(self, words: str, times: int = 1) -> str:
-        """Waits until the process has said something so many times."""
+        """Waits until the process has printed `words` `times` times."""
         async with asyncio.timeout(PATIENCE_S):
             while (log := self.log.read_text()).count(words) < times:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)

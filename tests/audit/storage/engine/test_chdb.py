@@ -1,4 +1,4 @@
-"""What only the engine inside the process has."""
+"""Behaviour specific to the embedded engine."""
 
 from __future__ import annotations
 
