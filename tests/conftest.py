@@ -130,7 +130,7 @@ def clickhouse_url() -> Iterator[str]:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Names of cases are the same in every process: bytes and long strings may hold a time or a random id."""
+    """Makes names of cases equal in all processes: bytes and long strings may contain a time or a random id."""
     if isinstance(val, bytes):
         return f"{argname}-bytes"
     if isinstance(val, str) and len(val) > 30:

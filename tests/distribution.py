@@ -46,7 +46,7 @@ their number of tests."""
 
 
 class Distribution(LoadFileScheduling):
-    """xdist's `--dist loadfile`, with files that stay together and an order of its own."""
+    """xdist's `--dist loadfile`, with groups of files and a custom order."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)

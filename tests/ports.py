@@ -31,7 +31,7 @@ async def until_open(port: int, process: asyncio.subprocess.Process, log: Path |
     async with asyncio.timeout(PATIENCE_S):
         while True:
             if process.returncode is not None:
-                said = log.read_text() if log else ""  # noqa: ASYNC240 - nothing else goes on
+                said = log.read_text() if log else ""  # noqa: ASYNC240 - nothing else runs
                 raise AssertionError(f"the process ended with status {process.returncode} {said}")
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

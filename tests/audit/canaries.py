@@ -1,7 +1,7 @@
 """Plants values that must never be stored: one of every rule in every field of a recording that holds text.
 
 `plant` takes the events of any recording and returns them with canaries added; `leaks` finds canaries in
-bytes of any kind: storage, logs, dumps, exports. Each value stands in one place only, so a leak names its field.
+bytes of any kind: storage, logs, dumps, exports. Each value is in one place only, so a leak names its field.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Planter:
         return self._one("url_query", field)
 
     def secret(self, field: str) -> str:
-        """Returns a value that no rule knows: it must go because of the field that it stands in."""
+        """Returns a value that no rule matches: its field alone must cause its removal."""
         value = f"plainsecret{len(self.canaries):05d}"
         self.canaries.append(Canary("field", field, value))
         return value
@@ -117,7 +117,7 @@ def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[d
 
     Args:
         events: A recording with a full snapshot.
-        first_id: Ids of planted nodes begin here.
+        first_id: Id of the first planted node.
     """
     events = copy.deepcopy(events)
     planter = _Planter()
@@ -240,7 +240,7 @@ class Needles:
         }
 
     def found_in(self, data: bytes) -> list[Canary]:
-        """Returns the canaries in the data, as they are or as JSON escapes or percent-encoding write them."""
+        """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
         written = data.decode("utf-8", "replace")
         texts = {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
         rules = {rule for rule, begin in self._beginnings.items() if any(begin in text for text in texts)}
@@ -250,7 +250,7 @@ class Needles:
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
-    """Returns the canaries that stand in the data; for many looks at the same ones make `Needles` once."""
+    """Returns the canaries in the data; for repeated searches for the same ones create `Needles` once."""
     return Needles(canaries).found_in(data)
 
 

@@ -177,7 +177,7 @@ class Recorder:
         self._pump = asyncio.create_task(self._receive())
 
     async def _receive(self) -> None:
-        # A task of its own: grpc.aio ends the call when a read is cancelled, so no read may have a timeout.
+        # A separate task: grpc.aio ends the call when a read is cancelled, so no read may have a timeout.
         try:
             async for message in self.call:
                 if message.WhichOneof("message") == "ready":
@@ -280,7 +280,7 @@ class Viewer:
         """Returns the next message.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: No message came in time.
         """
         async with asyncio.timeout(timeout_s):
             message = await self._queue.get()

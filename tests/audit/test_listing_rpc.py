@@ -168,7 +168,7 @@ async def test_pages_are_what_a_sort_in_python_gives(shared_audit, truths, name,
     ids = [session.session_id for session in got]
     assert len(ids) == len(set(ids)), "a session is listed twice"
     assert set(ids) == {truth.session for truth in expected}
-    # Sessions that are equal in the order may stand in any sequence among themselves.
+    # Sessions with equal sort keys may come in any order.
     assert [ORDERS[order](by_id[one]) for one in ids] == [ORDERS[order](truth) for truth in expected]
     for session in got[:20]:
         truth = by_id[session.session_id]

@@ -133,7 +133,7 @@ async def record_access_events(one: Recorded, project: str) -> bool:
 
 
 async def get_privacy_policy(one: Recorded, project: str) -> bool:
-    """The policy is a project's own setting and holds nothing of its recordings."""
+    """The policy is a project's own setting and contains no recorded data."""
     found = await one.audit.stub.GetPrivacyPolicy(pb.GetPrivacyPolicyRequest(), metadata=one.auth(project, "view"))
     return one.session in str(found)
 
@@ -192,7 +192,7 @@ async def test_another_projects_token_sees_nothing(audit, method):
 
     assert not await seen(CASES[method], one, "other")
 
-    # The same call shows something to the owner, so that nothing is not shown for another reason.
+    # The owner gets data from the same call: the empty answers above have no other cause.
     owned = await seen(CASES[method], one, "demo")
     assert owned is None or owned == (method not in SHOWS_NOTHING)
     if method != "DeleteSessions":

@@ -75,11 +75,11 @@ class LeanSocket(asyncio.Protocol):
         self.transport.write(framed(message))
 
     def received(self, data: bytes) -> None:
-        """Takes bytes of frames as they came."""
+        """Handles received bytes of frames."""
 
 
 class Echoing(LeanSocket):
-    """Keeps `window` frames of one size under way and counts those that come back."""
+    """Keeps `window` frames of one size in flight and counts the echoes."""
 
     def __init__(self, path: str, token: str, message: bytes) -> None:
         super().__init__(path, token)

@@ -50,7 +50,7 @@ class Chunk:
 
 
 def make_chunks(count: int = 100) -> list[Chunk]:
-    """Chunks of 50 events each that come to about 25 KB: small events, and a mutation large enough."""
+    """Chunks of 50 events and about 25 KB each: small events, and a sufficiently large mutation."""
     events = incremental_events()
     small = [e for e in events if len(json.dumps(e)) < 600]
     large = sorted((e for e in events if e["data"].get("source") == 0), key=lambda e: len(json.dumps(e)))

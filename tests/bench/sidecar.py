@@ -1,4 +1,4 @@
-"""Measures the sidecar: sidecar, service and load are processes of their own, as they are in life.
+"""Measures the sidecar: sidecar, service and load are separate processes, as in production.
 
 `python -m bench.sidecar` (in tests/) prints the rows; with names as arguments (bridge, ingest, live, idle) only those.
 """

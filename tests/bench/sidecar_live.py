@@ -86,7 +86,7 @@ class Recorder:
 
 
 class Viewer:
-    """Follows a recorder's session and notes when each chunk comes; it misses none and gets none twice."""
+    """Follows a recorder's session and notes the arrival time of each chunk; checks that each comes exactly once."""
 
     def __init__(self, recorder: Recorder, found: Found) -> None:
         self._recorder = recorder

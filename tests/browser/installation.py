@@ -23,10 +23,10 @@ from services.runtime.uuid7 import uuid7
 EVERYTHING = ("view", "share", "admin")
 PROJECTS = [
     {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]},
-    # Nothing is ever recorded in it.
+    # No session is ever recorded in it.
     {"id": "empty"},
 ]
-"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
+"""Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 
 class Installation:
@@ -50,7 +50,7 @@ class Installation:
         self.share = share_service_pb2_grpc.ShareServiceStub(self._share.channel)
 
     def token(self, *scopes, subject="tester", project="demo", ttl_s=600, **claims):
-        """Returns a token; without scopes one that may do all that people do in the console."""
+        """Returns a token; without `scopes` one with all scopes that the console uses."""
         return self._minter.mint(subject, project, scopes or EVERYTHING, ttl_s, **claims)
 
     def sign_in_url(self, *scopes, url=None, **claims):

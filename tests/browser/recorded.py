@@ -18,7 +18,7 @@ DROPPED = "afterimage.dropped"
 
 @dataclass(frozen=True)
 class Window:
-    """A window as it is stored: its chunks in the order of their seq."""
+    """A stored window: its chunks in the order of their seq."""
 
     seqs: tuple[int, ...]
     chunks: tuple[tuple[dict, ...], ...]

@@ -152,7 +152,7 @@ async def test_the_window_in_use_is_the_one_that_is_shown(installation, page, si
     for part, words in ((0.1, "First tab"), (0.5, "Second tab"), (0.99, "First tab")):
         await player.seek_to_part(part)
         await expect(heading).to_have_text(words)
-    # One that was chosen stays.
+    # A chosen one stays.
     await page.get_by_label("Window").select_option(str(second))
     await expect(heading).to_have_text("Second tab")
 

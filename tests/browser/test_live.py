@@ -57,7 +57,7 @@ async def test_a_visit_appears_changes_and_leaves(installation, page, sign_in):
     await visit.record(*rage(now_ms()), click(now_ms() + 5_000, x=900))
     await expect(ours).to_contain_text("11 clicks")
     await expect(ours).to_contain_text("1 rage click")
-    # Its length goes on while nothing comes.
+    # Its duration increases while no data arrives.
     shown = await ours.locator("time").text_content()
     await expect(ours.locator("time")).not_to_have_text(shown)
     await expect(ours).to_have_count(1)
@@ -90,7 +90,7 @@ async def test_a_lost_connection_is_said_and_the_list_is_right_afterwards(instal
         await expect(row(page, visit.id)).to_have_count(1)
     await expect(row(page, stays.id)).to_contain_text("1 click")
     await expect(page.get_by_text("This is how it was at")).to_have_count(0)
-    # And it goes on from there.
+    # And it continues from there.
     await comes.end()
     await expect(row(page, comes.id)).to_have_count(0)
     await stays.end()

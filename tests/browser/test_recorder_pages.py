@@ -263,7 +263,7 @@ async def test_options_that_are_wrong(installation, page, serve):
 
 @asynccontextmanager
 async def _stripping(port):
-    """Yields the address of a proxy that passes everything on but the wish for another protocol."""
+    """Yields the address of a proxy that passes everything on except the Upgrade header."""
 
     async def link(reader, writer):
         back, there = await asyncio.open_connection("127.0.0.1", port)

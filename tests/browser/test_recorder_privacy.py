@@ -61,7 +61,7 @@ def _watch(page):
 
 
 def _readable(sent):
-    """Returns all that was sent, unpacked, as one text."""
+    """Returns all sent data, unpacked, as one text."""
     texts = []
     for data in sent:
         if isinstance(data, str):
@@ -70,7 +70,7 @@ def _readable(sent):
         texts.append(data.decode("utf-8", "replace"))
         try:
             message = pb.RecordSessionRequest.FromString(data)
-        except Exception:  # noqa: BLE001 - a body that is no such message is read as text, above
+        except Exception:  # noqa: BLE001 - other bodies are read as text, above
             continue
         payload = message.chunk.payload
         if payload:

@@ -111,7 +111,7 @@ process in Python: gRPC's threads are not in the child, and gRPC complains about
 
 
 class Up:
-    """An `afterimage up` in a directory of its own."""
+    """An `afterimage up` in a separate directory."""
 
     def __init__(self, directory, *words, environment=None, prefix=()):
         self.out, self.err = directory / "out", directory / "err"

@@ -58,7 +58,7 @@ def test_mutual_tls(tmp_path, own):
         found = as_process(audit, "sessions")
         assert (found.returncode, found.stdout, found.stderr) == (0, "no sessions\n", "")
         assert as_process(audit, "doctor").returncode == 0
-        # Without a certificate of its own; without trust in the server's; in plain text.
+        # Without a client certificate; without trust in the server's; in plain text.
         unknown = turned_away(audit, **dict.fromkeys(list(client)[1:], ""))
         assert "broke off" in unknown or "cannot reach" in unknown or "does not speak TLS" in unknown
         untrusting = turned_away(audit, AFTERIMAGE_TLS__CA_FILE="")

@@ -39,7 +39,7 @@ def test_an_installation_that_is_well(audit):
     answer = audit.run("doctor")
     assert answer.status == 0, answer.out
     # Another test may have been refused before.
-    # An audit alone and empty: nothing to look at behind the doors, and no page with interactions yet.
+    # An empty AuditService alone: no other services to check, and no page with interactions yet.
     doors = {"sidecar": "skipped", "share links": "skipped", "heatmaps": "note"}
     found = {name: state for name, state in states(answer).items() if name != "streams refused"}
     assert {name: found.pop(name) for name in doors} == doors

@@ -24,7 +24,7 @@ DEPLOY = DOCS / "deploy"
 SAMPLES = sorted((ROOT / "services/cli/samples").glob("*.json.gz"))
 SECRET = "test-secret-of-more-than-32-bytes-length"
 PATIENCE_S = 90.0
-"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
+"""Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 _COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
@@ -80,7 +80,7 @@ class Installation:
         return run_command(self.environment, *words)
 
     def address(self, name: str) -> str:
-        """The address of a port, such as AUDIT__PORT."""
+        """Returns the address of a port, such as AUDIT__PORT."""
         return f"127.0.0.1:{self.environment[f'AFTERIMAGE_{name}']}"
 
     def get(self, path: str, port: str = "SIDECAR__PORT", **headers: str) -> tuple[int, str]:

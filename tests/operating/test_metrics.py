@@ -1,4 +1,4 @@
-"""Metrics and log fields of docs/operating.md, websocket.md and the alerting rules are those of the processes."""
+"""Metrics and log fields in docs/operating.md, websocket.md and the alerting rules match the processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def exported(installation) -> dict[str, set[str]]:
 
 
 def metrics_table() -> dict[str, set[str]]:
-    """The services that a metric comes from, as docs/operating.md has it."""
+    """Returns the services of each metric by docs/operating.md."""
     section = (DOCS / "operating.md").read_text().partition("## Metrics and alerts")[2].partition("\n## ")[0]
     found = {}
     for row in re.findall(r"^\| (`afterimage_.*?) \| (.*?) \|", section, re.MULTILINE):

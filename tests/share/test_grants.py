@@ -100,7 +100,7 @@ async def test_a_replay_stays_inside_the_range(share, audit, span, shown):
         parts = await replay(audit, token, session, **fields)
         assert ticks(parts) == list(range(first, last + 1)), fields
         assert parts[-1].HasField("end")
-    # Going on from a place inside is fine, and the end stays where it is.
+    # Resuming from inside the range is allowed, and the range's end stays the same.
     late = ticks(await replay(audit, token, session, from_offset=seconds(45)))
     assert set(late) <= set(range(first, last + 1))
 

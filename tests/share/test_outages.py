@@ -96,7 +96,7 @@ async def _replay_without_redis(address, mint):
         request = audit_pb.ReplaySessionRequest(session_id=session)
         parts = [part async for part in audit.stub.ReplaySession(request, metadata=bearer(mint("view")))]
         assert parts[-1].end.reason == audit_pb.REPLAY_END_REASON_COMPLETE
-        # Whether a link still stands cannot be seen: its grant has to wait.
+        # The link's state is unknown: its grant has to wait.
         grant = mint("view", session_id=session, link_id="11111111-1111-4111-8111-111111111111")
         call = audit.stub.GetSession(audit_pb.GetSessionRequest(session_id=session), metadata=bearer(grant))
         assert (await refusal(call)).code is Code.UNAVAILABLE

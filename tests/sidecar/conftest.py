@@ -137,7 +137,7 @@ def logged():
         root.setLevel(level)
         structlog.reset_defaults()
     # A service that writes into a call in the moment in which it is cancelled may find that out by a failed batch.
-    # And grpc.aio has one poller for all event loops of a process, also for one that an earlier test has closed.
+    # And grpc.aio has one poller for all event loops of a process, including loops closed by earlier tests.
     noise = ("ExecuteBatchError", "PollerCompletionQueue._handle_events")
     lines = [line for line in text.getvalue().splitlines() if not any(each in line for each in noise)]
     assert [line for line in lines if "Traceback" in line or '"level": "error"' in line] == []

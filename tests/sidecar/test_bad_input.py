@@ -50,7 +50,7 @@ class Raw:
         return self
 
     async def send(self, payload, opcode=2, *, fin=True, length=None):
-        """Sends one masked frame; `length` lies about its size."""
+        """Sends one masked frame; `length` is a false size."""
         size = len(payload) if length is None else length
         first = bytes([(0x80 if fin else 0) | opcode])
         if size < 126:
@@ -167,7 +167,7 @@ async def test_oversized_frames(settings):
             await ws.send_bytes(recorder.start())
             await ws.receive_bytes()
             fits = recorder.chunk(1) + b"\x7a" + varint(limit)
-            await ws.send_bytes((fits + bytes(limit))[: limit - 10])  # an unknown field, cut: as long as it may be
+            await ws.send_bytes((fits + bytes(limit))[: limit - 10])  # an unknown field, truncated, of maximum length
             assert await closed(ws) == (4400, "bad_message")
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(bytes(limit + 1))

@@ -38,7 +38,7 @@ REFUSED = {
 
 
 async def ask(rig, path, token, *, origin=None, query="", in_header=False):
-    """Asks for `path` as its clients do; returns status and body."""
+    """Requests `path` as its clients do; returns status and body."""
     headers = {"Origin": origin} if origin else {}
     if in_header or not path.startswith("/ws/"):
         headers |= {"Authorization": f"Bearer {token}"} if token is not None else {}

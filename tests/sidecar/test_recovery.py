@@ -86,7 +86,7 @@ class LiveRecorder(Peer):
 
 
 class Viewer(Peer):
-    """Follows a session; drops its own connection at random and goes on from its cursor."""
+    """Follows a session; drops its own connection at random and resumes from its cursor."""
 
     def __init__(self, rig, seed, recorder, drops):
         super().__init__(rig, seed)

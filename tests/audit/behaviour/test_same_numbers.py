@@ -1,4 +1,4 @@
-"""The samples' interactions and heatmaps: those the detectors find, on both engines, however often chunks come."""
+"""The samples' interactions and heatmaps: the detectors' findings, on both engines, despite repeated chunks."""
 
 from __future__ import annotations
 

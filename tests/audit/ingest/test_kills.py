@@ -60,7 +60,7 @@ class Server:
 
 @dataclass
 class Recorder:
-    """A recorder that goes on until everything is acknowledged and its window has ended."""
+    """A recorder that retries until all chunks are acknowledged and its window has ended."""
 
     chunks: list
     session: uuid.UUID
@@ -113,7 +113,7 @@ class Recorder:
 
 
 def _chunks(number: int, begin: int) -> list:
-    """A recorder's chunks: the events of a real recording, over and over, with times that go on."""
+    """A recorder's chunks: the events of a real recording, repeated, with increasing times."""
     paths = recordings.paths()[:3]
     events = [e for e in recordings.events(paths[number % len(paths)]) if e["type"] != 2][:120]
     base, found = events[0]["timestamp"], []

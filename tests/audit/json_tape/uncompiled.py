@@ -9,7 +9,7 @@ import numba
 
 
 def uncompiled(module: ModuleType) -> ModuleType:
-    """Returns a copy of a module in which nothing is compiled."""
+    """Returns an uncompiled copy of a module."""
     assert module.__file__ is not None
     spec = importlib.util.spec_from_file_location(f"{module.__name__}_uncompiled", module.__file__)
     assert spec is not None

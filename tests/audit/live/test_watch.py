@@ -1,4 +1,4 @@
-"""WatchSessions: all that are live, then each change."""
+"""WatchSessions: all live sessions, then each change."""
 
 from __future__ import annotations
 

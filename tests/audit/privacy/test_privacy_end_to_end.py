@@ -109,7 +109,7 @@ async def published(url: str) -> AsyncIterator[list[bytes]]:
 
 
 async def dumped(url: str) -> bytes:
-    """Returns everything that a Redis holds."""
+    """Returns the whole content of a Redis."""
     parts = []
     async with redis.asyncio.Redis.from_url(url) as client:
         async for key in client.scan_iter("*"):
@@ -227,7 +227,7 @@ async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplo
 
 
 async def test_what_is_looked_through_is_what_holds_the_recording(privacy_settings, redis_url):
-    """The same look finds the canaries where the policy keeps all, so it would see one that got through."""
+    """The same search finds the canaries under keep_all, so it would find one that got through."""
     open_settings = privacy_settings.model_copy(update={"privacy": {"preset": "keep_all"}})
     name, events, canaries = planted()[0]
     needles = Needles(canaries)

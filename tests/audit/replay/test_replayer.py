@@ -75,7 +75,7 @@ async def test_a_whole_replay_is_what_was_sent(audit):
 
 
 async def test_a_large_session_comes_whole(audit):
-    """More bytes than one read of storage holds, in chunks of very different sizes."""
+    """More bytes than one read of storage returns, in chunks of very different sizes."""
     session, rng = new_session(), random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     chunks = []
@@ -113,7 +113,7 @@ async def test_a_replay_begins_with_the_last_snapshot_at_or_before_the_moment(au
         assert replay.events == expected
         assert replay.header.chunk_count == len(replay.chunks)
         assert replay.header.from_time == replay.chunks[0].first_time
-        # A player can begin: the page's size comes before its picture, and that before the moment.
+        # A player can start: the page's size precedes its snapshot, which precedes the wanted time.
         kinds = [event["type"] for event in replay.events]
         snapshot = next(event for event in replay.events if event["type"] == 2)
         assert 4 in kinds[: kinds.index(2)]
@@ -311,7 +311,7 @@ async def test_a_window_that_opens_while_somebody_follows_is_followed_too(audit)
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_history_and_tail_join_without_gap_or_repeat(audit, seed):
-    """Viewers come, go and come back with their cursor at random moments while two windows are recorded."""
+    """Viewers connect, disconnect and resume with their cursor at random times while two windows are recorded."""
     rng = random.Random(seed)
     session, count = new_session(), 150
     windows = [str(uuid4()), str(uuid4())]

@@ -155,7 +155,7 @@ class Stuck:
 async def test_what_cannot_be_stored_is_told(error):
     store = AccessStore(Broken(error), Dialect((26, 9)), 365, Clock())
     running = asyncio.create_task(store.run())
-    for _ in range(2):  # and goes on
+    for _ in range(2):  # and continues
         with pytest.raises(Unavailable) as caught:
             await store.add([event()])
         assert caught.value.reason == "TRAIL_UNAVAILABLE"

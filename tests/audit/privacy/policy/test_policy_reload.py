@@ -1,4 +1,4 @@
-"""A bad policy: the process does not start with it, and does not take it at SIGHUP. A good one holds from then on."""
+"""An invalid policy prevents start-up and is rejected at SIGHUP. A valid one applies from then on."""
 
 from __future__ import annotations
 
