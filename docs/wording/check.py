@@ -1,7 +1,7 @@
 """Counts constructions that make English hard to read, in comments, docstrings, messages and documentation.
 
-`python docs/wording/check.py` lists each one that `allowed.txt` does not have, and fails when there is one; `--count` prints
-the number per construction. `make lint` runs it. docs/wording/README.md has the rules and what to write instead.
+`python docs/wording/check.py` lists each one that `allowed.txt` does not have, and fails when there is one; `--count`
+prints the number per construction. `make lint` runs it. docs/wording/README.md has the rules and their replacements.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ CODE = (".ts", ".tsx", ".mjs", ".css", ".html", ".toml", ".yaml")
 NOT_OURS = ("gen/", "docs/wording/", "docs/api/", "CHANGELOG.md", "LICENSE", "docs/benchmarks.md", "requirements/")
 
 CONSTRUCTIONS = {
-    "headless what/who": r"\b(?:what|who|whoever|whatever|whose)\b(?! (?:kind|if|else)\b)(?!['’]s)",
+    "headless what/who": r"\b(?:what|who|whoever|whatever|whose)\b(?! (?:kind|if|else)\b)(?!'s)",
     "says/said/tells": r"\b(?:says|said|tells|told)\b",
     "is none": r"\b(?:is|are|was|were|be) none\b|\bthere (?:is|are) none\b|\bhas none\b",
     "nobody/somebody/whoever": r"\b(?:nobody|somebody|anybody|everybody|whoever)\b",
-    "dropped per": r"\b(?:a|one|two|three|four|five|\d+|many|often|times|once|twice) (?:chunks?|bytes|events|rows|sessions?|"
-    r"messages?|requests?|frames?|minutes?|seconds?)? ?(?:a|each|every) (?:chunk|second|minute|hour|day|session|window|core|"
-    r"connection|call|row|message|page|visitor|viewer|project|file|line)\b",
+    "dropped per": (
+        r"\b(?:a|one|two|three|four|five|\d+|many|often|times|once|twice) "
+        r"(?:chunks?|bytes|events|rows|sessions?|messages?|requests?|frames?|minutes?|seconds?)? ?(?:a|each|every) "
+        r"(?:chunk|second|minute|hour|day|session|window|core|connection|call|row|message|page|visitor|viewer|project|file"
+        r"|line)\b"
+    ),
     "so many/so long": r"\b(?:so many|so much|so long|so often|so far)\b(?! as\b| that\b)",
     "he/she": r"\b(?:he|she|him|his|her|himself|herself)\b",
     "behind for after": r"\b[Bb]ehind (?:a hole|the last|the cursor)\b",
@@ -40,7 +43,8 @@ SENTENCE = re.compile(r"[A-Za-z][a-z]+ [a-z]+ [a-z]+")
 
 def tracked() -> list[str]:
     """Returns the paths of the files with words, relative to the root."""
-    listed = subprocess.run(["git", "ls-files"], capture_output=True, text=True, check=True).stdout.splitlines()
+    command = ["git", "ls-files"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()  # noqa: S603
     return [
         path
         for path in listed

@@ -10,7 +10,7 @@ from services.runtime import process
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """Returns what to tell about a storage that cannot be used, and the exit status."""
+    """Returns the message for a storage that cannot be used, and the exit status; None for other errors."""
     match error:
         case DataDirectoryInUse():
             return str(error), process.BAD_SETTINGS

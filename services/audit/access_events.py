@@ -1,4 +1,4 @@
-"""The entries of the access trail: who did what with recorded content. Nobody reads a recording unseen."""
+"""Entries of the access trail: every access to recorded content, with its subject, time and outcome."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_DETAIL_CHARS = 512
 
 
 class Action(IntEnum):
-    """What was done: the contract's AccessAction."""
+    """Action on recorded content: the contract's AccessAction."""
 
     LIST = 1
     GET = 2
@@ -28,7 +28,7 @@ class Action(IntEnum):
 
 
 class Outcome(IntEnum):
-    """How it ended: the contract's AccessOutcome."""
+    """Outcome of the access: the contract's AccessOutcome."""
 
     ALLOWED = 1
     DENIED = 2
@@ -42,13 +42,13 @@ class AccessEvent:
 
     Attributes:
         event: UUIDv7; storing an event again changes nothing.
-        project: Whose trail.
-        time_ms: When, milliseconds since 1970 UTC by the server's clock.
-        subject: Who, the `sub` of the token; "" for a visitor without one.
-        link_id: The share link that opened it; "" for none.
-        session: The session; None where the access was to more than one, or named none.
+        project: The project that the entry belongs to.
+        time_ms: Time of the access, in milliseconds since 1970 UTC by the server's clock.
+        subject: The token's `sub`; "" for a visitor without a token.
+        link_id: The share link that granted the access; "" without one.
+        session: The session; None if the access was to several sessions or named none.
         rpc: Full name of the method.
-        detail: What was asked for beyond the session, in words.
+        detail: The rest of the request, as text.
     """
 
     event: UUID
@@ -67,11 +67,12 @@ class AccessEvent:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request asks for, as the trail has it.
+    """A request as the trail records it.
 
     Attributes:
+        action: The action; a request's fields may change its method's default action.
         sessions: The sessions it names.
-        action: What it is; a request may make another action of its method's.
+        detail: The rest of the request, as text.
     """
 
     action: Action
@@ -81,7 +82,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class TrailFilter:
-    """Which entries; None and "" mean any. Times are milliseconds since 1970 UTC, the end is not included."""
+    """Filter of a trail listing; None and "" match any. Times are milliseconds since 1970 UTC; the end is exclusive."""
 
     session: UUID | None = None
     subject: str = ""
@@ -93,7 +94,7 @@ class TrailFilter:
 
 @dataclass(frozen=True, slots=True)
 class TrailPosition:
-    """Where a page of the trail ended."""
+    """Position at which a page of the trail ended."""
 
     time_ms: int
     event: UUID

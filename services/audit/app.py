@@ -1,4 +1,4 @@
-"""The audit process: what is made, in which order, and how it ends."""
+"""The audit process: composition, start-up order and shutdown."""
 
 from __future__ import annotations
 
@@ -60,17 +60,16 @@ from services.runtime.settings.loader import load_settings
 _log = structlog.get_logger("afterimage.audit")
 
 FRAMES = 200
-"""Frames of Python around the decoder, which are counted with the levels of JSON that it goes down."""
+"""Python frames around the decoder: they count towards the recursion limit together with the levels of JSON."""
 
 SWITCH_INTERVAL_S = 0.0005
-"""How long a thread keeps the interpreter when another wants it (Python's default is 5 ms). The thread that
-inserts, and gRPC's, ask for it several times for each batch: at half load this took the ack from 32 to
-18 ms."""
+"""Time for which a thread keeps the interpreter while another waits for it (Python's default is 5 ms). The insert
+thread and gRPC's threads need it several times per batch: at half load this cut the ack from 32 to 18 ms."""
 
 SWEEP_INTERVAL_S = 3_600.0
 HEALTH_INTERVAL_S = 1.0
 NOT_SERVING_AFTER_S = 10.0
-"""When inserts have failed for so long, health says NOT_SERVING."""
+"""Inserts that have been failing for this duration make the health check report NOT_SERVING."""
 
 
 def now_ms() -> int:
@@ -79,14 +78,14 @@ def now_ms() -> int:
 
 
 def dialect_for(settings: Settings, version: tuple[int, int]) -> Dialect:
-    """Returns what the DDL may say on an engine of this version."""
+    """Returns the SQL dialect of the DDL for an engine of this version."""
     house = settings.clickhouse
     retention = {project.id: project.retention_days for project in settings.projects}
     return Dialect(version, house.cluster, house.fsync, retention)
 
 
 async def open_engine(settings: Settings) -> Engine:
-    """Returns the engine that the settings name, open.
+    """Opens the engine that the settings select.
 
     Raises:
         StorageError: If it cannot be reached.
@@ -133,7 +132,7 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
 
 @asynccontextmanager
 async def _taking_in(settings: Settings, policies: Policies, behaviour: BehaviourRules | None) -> AsyncIterator[Intake]:
-    """Gives what takes chunks in, while the block runs."""
+    """Yields the chunk processor: a worker pool, or this process if the settings ask for no workers."""
     here = InThisProcess(lambda project: policies.of(project).masker, behaviour)
     count = default_count() if settings.ingest.workers is None else settings.ingest.workers
 
@@ -258,12 +257,12 @@ async def _serving(
 
 @contextmanager
 def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
-    """Reads the policies again at SIGHUP while the block runs; in the main thread, where signals arrive."""
+    """Reloads the policies on SIGHUP while the block runs; only the main thread can handle signals."""
     loop = asyncio.get_running_loop()
     try:
         loop.add_signal_handler(signal.SIGHUP, reload)
     except (ValueError, RuntimeError):
-        yield  # not the main thread: nothing can be heard there
+        yield  # not the main thread: it cannot handle signals
         return
     try:
         yield

@@ -1,4 +1,4 @@
-"""Deletion: from every store, recorders and viewers included, with a receipt."""
+"""Deletion of sessions from every store. Stops their recorders, notifies their viewers and returns a receipt."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BATCH = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What was deleted."""
+    """Result of a deletion: counts of the deleted rows, and the sessions that were not found."""
 
     sessions: int
     chunks: int
@@ -38,10 +38,10 @@ class Deletion:
         self._hub = hub
 
     async def delete(self, project: str, sessions: Sequence[UUID], actor_id: str = "") -> Receipt:
-        """Deletes the sessions, or all those of the actor.
+        """Deletes the sessions, or all sessions of the actor.
 
-        Recorders that still stream are stopped first, and what they had sent is stored, so that no chunk
-        comes after the deletion. Viewers are told last, when there is nothing left to read.
+        Active recorders are stopped first and their pending chunks stored, so that no chunk arrives after
+        the deletion. Viewers are notified last, when there is nothing left to read.
         """
         asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
         deleted = chunks = interactions = links = 0
@@ -53,7 +53,7 @@ class Deletion:
             found = [session for session in batch if session in known]
             not_found += [session for session in batch if session not in known]
             await self._store.mark_deleted(project, found)
-            # Again: from here on none begins, but some may have begun since.
+            # Again: no recording can begin from here on, but some may have begun since the first look.
             open_now = [one for session in found for one in self._recordings.of_session(SessionKey(project, session))]
             for one in open_now:
                 one.stop("the session was deleted")

@@ -1,4 +1,4 @@
-"""The rules of the domain as the settings configure them: privacy policies by project, and the detectors' rules."""
+"""The domain's rules from the settings: one privacy policy per project, and the detectors' rules."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def read_policies(settings: Settings, file: Path | None = None) -> dict[str, Pol
 
     Args:
         settings: The tables `[privacy]` and `[projects.privacy]`.
-        file: Where they were read from, for the errors; None: where settings are read from if nothing is said.
+        file: The settings file, for error messages; None: the default settings file.
 
     Raises:
-        SettingsError: Naming everything that is wrong in any of the policies, with file and line.
+        SettingsError: All errors in any of the policies, with file and line.
     """
     problems: list[str] = []
     found: dict[str, Policy] = {}
@@ -49,7 +49,7 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
     """Returns the policy of each project with its masker.
 
     Raises:
-        SettingsError: Naming everything that is wrong in any of the policies.
+        SettingsError: All errors in any of the policies.
     """
     secret = signing_secret(settings)
     policies = read_policies(settings)
@@ -70,7 +70,7 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
 
 
 def reload_policies(policies: Policies, read_settings: Callable[[], Settings]) -> bool:
-    """Reads the policies again; a bad one changes nothing. Returns whether the new ones are in force."""
+    """Reloads the policies; an invalid one leaves all as they were. Returns whether the new ones are in force."""
     try:
         fresh = policies_in_force(read_settings())
     except SettingsError as error:
@@ -81,10 +81,10 @@ def reload_policies(policies: Policies, read_settings: Callable[[], Settings]) -
 
 
 def behaviour_rules(pages: PageSettings) -> BehaviourRules:
-    """Returns the detectors' rules, with the installation's own pages.
+    """Returns the detectors' rules, with the installation's own page rules.
 
     Raises:
-        SettingsError: Naming every pattern that RE2 refuses.
+        SettingsError: Every pattern that RE2 rejects.
     """
     folds, problems = [], []
     for index, fold in enumerate(pages.folds):
@@ -98,9 +98,9 @@ def behaviour_rules(pages: PageSettings) -> BehaviourRules:
 
 
 def _sentence(problem: Problem, project: int, file: Path | None) -> str:
-    """Returns one problem with the file and the line that it is in, where a file has it."""
+    """Returns one problem as text, with its file and line if a settings file contains it."""
     of_project = problem.keys[0] == "projects"
-    # What is wrong for all projects is told once.
+    # Without the project's name, an error in the shared policy becomes the same text for each project.
     where = problem.where if of_project else problem.where.partition(": ")[2]
     try:
         text = file.read_text() if file else ""

@@ -1,4 +1,4 @@
-"""The contract's enums as numbers in storage and as names for people."""
+"""The contract's enums: stored as numbers, shown as names."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def convert_device_type_to_number(value: str | int) -> int:
 
 
 def convert_device_type_to_string(number: int) -> str:
-    """Returns the name of a stored DeviceType; "unspecified" for numbers that are not known."""
+    """Returns the name of a stored DeviceType; "unspecified" for unknown numbers."""
     return device_type.to_string(number)
 
 
@@ -28,7 +28,7 @@ def convert_actor_type_to_number(value: str | int) -> int:
 
 
 def convert_actor_type_to_string(number: int) -> str:
-    """Returns the name of a stored ActorType; "unspecified" for numbers that are not known."""
+    """Returns the name of a stored ActorType; "unspecified" for unknown numbers."""
     return actor_type.to_string(number)
 
 
@@ -38,5 +38,5 @@ def convert_status_to_number(value: str | int) -> int:
 
 
 def convert_status_to_string(number: int) -> str:
-    """Returns the name of a stored SessionStatus; "unspecified" for numbers that are not known."""
+    """Returns the name of a stored SessionStatus; "unspecified" for unknown numbers."""
     return status.to_string(number)

@@ -1,4 +1,4 @@
-"""Heatmaps as they are answered: from the cache, else counted by the database and made into points."""
+"""Heatmap responses: from the cache, or else computed from the database's counts."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _log = structlog.get_logger("afterimage.heatmap_cache")
 _encoder = msgspec.msgpack.Encoder()
 
 _FORM = 2
-"""Of what is in the cache: part of its keys, so that another version's answers are not found."""
+"""Version of the cached format: part of the keys, so that entries of another version are never read."""
 
 
 class Heatmaps:
-    """Answers heatmaps, packed as the cache keeps them: reading 2,000 points one by one takes longer than Redis.
+    """Returns heatmaps in the packed form that the cache stores: unpacking 2,000 points takes longer than Redis.
 
     Args:
-        store: Counts.
-        pack: Makes an answer's bytes.
-        client: For the cache; None: there is none.
-        prefix: Of the cache's keys.
-        cache_s: How long an answer is kept, in seconds; 0: there is no cache.
+        store: Runs the counting queries.
+        pack: Serialises a heatmap.
+        client: Redis client of the cache; None: no cache.
+        prefix: Prefix of the cache's keys.
+        cache_s: Lifetime of a cached heatmap, in seconds; 0: no cache.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Heatmaps:
         self._cache_ms = max(round(cache_s * 1000), 1)
 
     async def heatmap(self, project: str, query: HeatmapQuery) -> bytes:
-        """Returns a heatmap, packed; what was recorded since an answer in the cache is in the next one."""
+        """Returns a packed heatmap. A cached one lacks interactions recorded since it was computed."""
         key = f"{self._prefix}:{_hash(project, query)}"
         if found := await self._cached(key):
             return found
@@ -70,7 +70,7 @@ class Heatmaps:
         try:
             data: bytes | None = await self._client.get(key)  # type: ignore[assignment, unused-ignore]
         except (RedisError, OSError) as error:
-            _log.debug("the cache of heatmaps does not answer", error=str(error))
+            _log.debug("the heatmap cache cannot be read", error=str(error))
             return None
         return data
 
@@ -80,7 +80,7 @@ class Heatmaps:
         try:
             await self._client.set(key, answer, px=self._cache_ms)
         except (RedisError, OSError) as error:
-            _log.debug("the cache of heatmaps does not take an answer", error=str(error))
+            _log.debug("the heatmap cache cannot be written", error=str(error))
 
 
 def _hash(project: str, query: HeatmapQuery) -> str:

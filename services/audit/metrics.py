@@ -1,4 +1,4 @@
-"""What AuditService tells Prometheus, besides what the runtime counts of every RPC."""
+"""Prometheus metrics of AuditService, in addition to the runtime's metrics of every RPC."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.audit.live.hub import LiveHub
 
 
 class AuditMetrics(Collector):
-    """Reads the counts when Prometheus asks, so that counting costs the ingest path nothing."""
+    """Collects the counts at each scrape, which costs the ingest path nothing."""
 
     def __init__(
         self, registry: CollectorRegistry, committer: Committer, recordings: Recordings, hub: LiveHub, intake: Intake
@@ -28,11 +28,11 @@ class AuditMetrics(Collector):
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
-        """Yields the metrics as they are now."""
+        """Yields the current metrics."""
         counts = self._committer.counts
         yield CounterMetricFamily("afterimage_inserts", "Inserts that succeeded.", counts.inserts)
         yield CounterMetricFamily(
-            "afterimage_insert_failures", "Inserts that failed and were tried again.", counts.failures
+            "afterimage_insert_failures", "Inserts that failed and were retried.", counts.failures
         )
         yield CounterMetricFamily("afterimage_chunks_stored", "Chunks stored.", counts.chunks)
         yield CounterMetricFamily("afterimage_events_stored", "rrweb events stored.", counts.events)
@@ -42,21 +42,25 @@ class AuditMetrics(Collector):
             rejected.add_metric([reason.name.lower()], count)
         yield rejected
         masked = CounterMetricFamily(
-            "afterimage_values_masked", "Values that browsers let through.", labels=["rule", "field_class"]
+            "afterimage_values_masked",
+            "Values masked by the server after browsers had sent them unmasked.",
+            labels=["rule", "field_class"],
         )
         for (rule, field), count in self._recordings.counts.masked.items():
             masked.add_metric([rule, field], count)
         yield masked
         yield GaugeMetricFamily(
-            "afterimage_batch_bytes", "Bytes gathered for the next insert.", self._committer.waiting_bytes
+            "afterimage_batch_bytes", "Bytes waiting for the next insert.", self._committer.waiting_bytes
         )
         yield GaugeMetricFamily("afterimage_recordings_open", "Windows being recorded.", self._recordings.open_count)
         if isinstance(self._intake, Workers):
-            yield GaugeMetricFamily("afterimage_workers", "Processes that take chunks in.", self._intake.ready_count)
+            yield GaugeMetricFamily(
+                "afterimage_workers", "Worker processes ready to process chunks.", self._intake.ready_count
+            )
             yield CounterMetricFamily("afterimage_worker_deaths", "Workers that died.", self._intake.deaths)
         yield GaugeMetricFamily("afterimage_followers", "Viewers following a live session.", self._hub.follower_count)
         yield GaugeMetricFamily(
             "afterimage_storage_failing_seconds",
-            "For how long inserts have been failing.",
+            "Time for which inserts have been failing, in seconds.",
             self._committer.failing_for_s,
         )

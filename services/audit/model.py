@@ -1,7 +1,7 @@
-"""The domain's values: what passes between the parts of the audit service.
+"""The domain's values, passed between the parts of the audit service.
 
-Nothing here knows protobuf or SQL. Times are milliseconds since 1970 UTC (Int64), by the visitor's
-clock unless the name says otherwise; ids are UUIDs; enums are the contract's numbers.
+This module is independent of protobuf and SQL. Times are milliseconds since 1970 UTC (Int64), by the
+visitor's clock unless the name states otherwise; ids are UUIDs; enums are the contract's numbers.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from uuid import UUID
 
 
 class Total(IntEnum):
-    """Place of each running total in `totals`. Places are for ever: add at the end only."""
+    """Index of each running total in `totals`. Indexes are permanent: add at the end only."""
 
     CHUNKS = 0
     EVENTS = 1
@@ -37,7 +37,7 @@ class Total(IntEnum):
 
 
 Totals = tuple[int, ...]
-"""Running totals by place; a shorter tuple was written by an older version, the rest counts as 0."""
+"""Running totals by index; a shorter tuple was written by an older version, and the missing ones count as 0."""
 
 
 class Kind(IntEnum):
@@ -62,7 +62,7 @@ class Kind(IntEnum):
 
 
 class Status(IntEnum):
-    """Where a session is in its life: the contract's SessionStatus."""
+    """Session lifecycle state: the contract's SessionStatus."""
 
     LIVE = 1
     ENDED = 2
@@ -71,7 +71,7 @@ class Status(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SessionKey:
-    """A session in its project. The start is the time inside the id, so the key finds its partition."""
+    """A session in its project. The id contains the start time, so the key determines the partition."""
 
     project: str
     session: UUID
@@ -98,7 +98,7 @@ class WindowKey:
 
 @dataclass(frozen=True, slots=True)
 class WindowHead:
-    """What a recorder says of itself and its visitor when it starts; stored with the first chunk."""
+    """A recorder's description of itself and its visitor, sent at the start and stored with the first chunk."""
 
     key: WindowKey
     kept_from: date
@@ -122,7 +122,7 @@ class WindowHead:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment that a timeline shows: a page, an error, a detector's finding."""
+    """A moment shown on the timeline: a page, an error or a detector's finding."""
 
     kind: int
     time_ms: int
@@ -140,31 +140,31 @@ class ChunkRow:
     seq: int
     kept_from: date
     order_ms: int
-    """Never falls within a window: chunks sorted by (order_ms, window, seq) play in order."""
+    """Never decreases within a window: chunks sorted by (order_ms, window, seq) play in order."""
     first_ms: int
     last_ms: int
     event_count: int
     snapshot_ms: int
     """Time of the first full snapshot in the chunk; 0: none."""
     snapshot_seq: int
-    """The chunk to begin with so that the snapshot's Meta event is included; 0: no snapshot."""
+    """First chunk to replay so that the snapshot's Meta event is included; 0: no snapshot."""
     marks: tuple[Mark, ...]
     totals: Totals
     state: bytes
     payload: bytes
     """gzip of the JSON array of events, after masking."""
     interactions: bytes = b""
-    """Rows of the interactions that the chunk decides, as `storage.interaction_rows` packs them."""
+    """Rows of the interactions that the chunk decides, packed by `storage.codecs.interaction_rows`."""
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Pages opened in the chunk, each once."""
+        """Pages opened in the chunk, without duplicates."""
         return tuple({mark.detail: None for mark in self.marks if mark.kind == Kind.PAGE and mark.detail})
 
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where a window's recording stands in storage."""
+    """The stored end of a window's recording, from which it resumes."""
 
     seq: int
     state: bytes
@@ -172,7 +172,7 @@ class ResumePoint:
 
 
 class StoredWindow(NamedTuple):
-    """What is stored of a window: sums over its chunks."""
+    """A stored window: aggregates over its chunks."""
 
     window: UUID
     first_ms: int
@@ -184,7 +184,7 @@ class StoredWindow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WindowSummary:
-    """A window as read back: totals are the largest that any of its rows carries."""
+    """A window as read from storage: its totals are the largest in any of its rows."""
 
     window: UUID
     first_ms: int
@@ -196,23 +196,23 @@ class WindowSummary:
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as read back, over all its windows."""
+    """A session as read from storage, over all its windows."""
 
     key: SessionKey
     head: WindowHead
     first_ms: int
     last_ms: int
     stored_ms: int
-    """When the last chunk was stored, by the server's clock."""
+    """Time at which the last chunk was stored, by the server's clock."""
     totals: Totals
     window_count: int
     status: int
 
 
 class ChunkIndex(NamedTuple):
-    """Where a stored chunk stands in its session: all that a replay's plan needs, without the payload.
+    """A stored chunk's position in its session: all that a replay plan needs, without the payload.
 
-    A tuple, since a long session has thousands of them before its first chunk can be sent.
+    A tuple, since a long session reads thousands of them before it can send its first chunk.
     """
 
     window: UUID
@@ -226,31 +226,31 @@ class ChunkIndex(NamedTuple):
 
 
 def total(totals: Totals, place: Total) -> int:
-    """Returns one running total; 0 where the row is from before it was counted."""
+    """Returns one running total; 0 if the row was written before this total was counted."""
     return totals[place] if place < len(totals) else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """A part of a session, in milliseconds since 1970 UTC; both ends belong to it. None: no bound."""
+    """A time range of a session, in milliseconds since 1970 UTC, both ends inclusive. None: no bound."""
 
     start_ms: int | None = None
     end_ms: int | None = None
 
     def holds(self, time_ms: int) -> bool:
-        """Returns whether a moment belongs to the part."""
+        """Returns whether a moment is in the range."""
         return self.touches(time_ms, time_ms)
 
     def touches(self, first_ms: int, last_ms: int) -> bool:
-        """Returns whether any of an interval belongs to the part."""
+        """Returns whether an interval overlaps the range."""
         return (self.end_ms is None or first_ms <= self.end_ms) and (self.start_ms is None or last_ms >= self.start_ms)
 
     def is_over(self, time_ms: int) -> bool:
-        """Returns whether a moment is behind the part."""
+        """Returns whether a moment is after the range."""
         return self.end_ms is not None and time_ms > self.end_ms
 
     def begin(self, from_ms: int | None) -> int | None:
-        """Returns where a replay that was asked for from `from_ms` on begins."""
+        """Returns the start of a replay requested from `from_ms` on."""
         if self.start_ms is None or from_ms is None:
             return from_ms if self.start_ms is None else self.start_ms
         return max(from_ms, self.start_ms)

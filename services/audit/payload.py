@@ -1,8 +1,8 @@
-"""A chunk's payload: bounded inflation, checked decoding, and the gzip that is stored.
+"""A chunk's payload: bounded inflation, validated decoding, and compression for storage.
 
-Nothing here trusts the sender: a payload is inflated only up to its bound, must be one JSON array in
-UTF-8, and each of its elements must be an rrweb event with an integer `type` and a `timestamp` in
-milliseconds. Whatever is wrong becomes one BadPayload whose sentence names the event and the limit.
+The sender is not trusted: a payload is inflated only up to its bound, must be one JSON array in UTF-8,
+and each of its elements must be an rrweb event with an integer `type` and a `timestamp` in milliseconds.
+Any violation raises BadPayload with one sentence that names the event and the limit.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from services.audit.rrweb import BareEvent, Event
 _NOT_GZIP: Any = isal_zlib.error
 
 GZIP_LEVEL = 1
-"""Of isal's levels 0-3, the one that costs least for most of the gain (1.1 GB/s measured)."""
+"""Of isal's levels 0 to 3, the one with most of the gain for the least time (1.1 GB/s measured)."""
 
 MAX_MEMBERS = 16
-"""gzip members of one payload. Recorders send one; each costs a decompressor and a copy of what is left, so that
-1 MiB of empty ones took 16 s."""
+"""Maximum number of gzip members in a payload. Recorders send one; each costs a decompressor and a copy of the
+remaining bytes: 1 MiB of empty members took 16 s."""
 
 MIN_TIMESTAMP_MS = 100_000_000_000
-"""3 March 1973. Smaller timestamps are seconds, or no time at all."""
+"""3 March 1973. Smaller timestamps are in seconds, or are not timestamps."""
 
 MAX_TIMESTAMP_MS = 253_402_300_799_999
 """The end of the year 9999, the last moment that protobuf's Timestamp can hold."""
 
 
 class Fault(Enum):
-    """Why a payload is refused; the contract's RejectReason without its prefix."""
+    """Reason for rejecting a payload; the contract's RejectReason without its prefix."""
 
     TOO_LARGE = "TOO_LARGE"
     INVALID_PAYLOAD = "INVALID_PAYLOAD"
     INVALID_TIME = "INVALID_TIME"
 
 
-class BadPayload(Exception):  # noqa: N818 - it is the payload that is bad, as the contract says
-    """The payload cannot be stored. `str()` is one sentence for the sender."""
+class BadPayload(Exception):  # noqa: N818 - named after the payload, as in the contract
+    """A payload that cannot be stored. `str()` is one sentence for the sender."""
 
     def __init__(self, fault: Fault, message: str) -> None:
         super().__init__(message)
@@ -52,13 +52,13 @@ class BadPayload(Exception):  # noqa: N818 - it is the payload that is bad, as t
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a payload may be.
+    """Limits of a payload.
 
     Attributes:
-        max_bytes: Most bytes as sent.
-        max_inflated_bytes: Most bytes of JSON.
+        max_bytes: Maximum size as sent.
+        max_inflated_bytes: Maximum size of the JSON text.
         min_timestamp_ms: Earliest timestamp of an event, in milliseconds since 1970 UTC; 0 for imports,
-            since fixtures and broken clocks are worth keeping once somebody chose to import them.
+            which keep fixtures and recordings made by broken clocks.
         max_timestamp_ms: Latest timestamp of an event.
     """
 
@@ -72,7 +72,7 @@ def inflate(payload: bytes, bounds: Bounds) -> bytes:
     """Returns the JSON text of a gzip payload.
 
     Raises:
-        BadPayload: If it is not gzip, is cut off, has something behind it, or inflates to more than
+        BadPayload: If it is not gzip, is truncated, has trailing data, or inflates to more than
             `bounds.max_inflated_bytes`.
     """
     text, rest, limit = b"", payload, bounds.max_inflated_bytes
@@ -94,12 +94,12 @@ def inflate(payload: bytes, bounds: Bounds) -> bytes:
                 raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the gzip data ends too early")
             rest = stream.unused_data
     except _NOT_GZIP as error:
-        raise BadPayload(Fault.INVALID_PAYLOAD, "payload: is not gzip, as its encoding says") from error
+        raise BadPayload(Fault.INVALID_PAYLOAD, "payload: is not gzip, although its encoding is gzip") from error
     return text
 
 
 def deflate(text: bytes) -> bytes:
-    """Returns `text` as gzip, the same bytes for the same text."""
+    """Returns `text` as gzip. Deterministic: equal texts give equal bytes."""
     compressed: bytes = igzip.compress(text, GZIP_LEVEL, mtime=0)
     return compressed
 
@@ -115,8 +115,8 @@ class Decoded(NamedTuple):
 
     Attributes:
         events: The events, decoded as far as `rrweb.Data` goes.
-        text: The JSON that their raw parts are views of: the payload's, or one of equal length without halves
-            of surrogate pairs.
+        text: The JSON text that their raw parts are views of: the payload's, or a copy of equal length in which
+            lone surrogates are replaced.
     """
 
     events: list[Event]
@@ -124,7 +124,7 @@ class Decoded(NamedTuple):
 
 
 def decode(text: bytes) -> list[Event]:
-    """Returns the events of a JSON array; raises as `decode_chunk` does."""
+    """Returns the events of a JSON array; raises the same errors as `decode_chunk`."""
     return decode_chunk(text).events
 
 
@@ -155,7 +155,7 @@ def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds
     """Checks the timestamps of a chunk, given its earliest and its latest.
 
     Raises:
-        BadPayload: Naming the first event whose timestamp is out of bounds.
+        BadPayload: If a timestamp is out of bounds; the message names the first such event.
     """
     if not events or bounds.min_timestamp_ms <= first_ms <= last_ms <= bounds.max_timestamp_ms:
         return
@@ -170,7 +170,7 @@ def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds
 
 
 def _decode_one_by_one(text: bytes) -> list[Event]:
-    """Decodes what the fast path could not: finds the bad event, or takes odd `data` as it is."""
+    """Decodes a payload that the fast path rejected: finds the bad event, or accepts events with unusual `data`."""
     try:
         raws = _raws.decode(text)
     except RecursionError:
@@ -202,10 +202,10 @@ _ESCAPE = re.compile(
 
 
 def replace_lone_surrogates(text: bytes) -> bytes:
-    """Returns `text` with each half of a surrogate pair that stands alone as U+FFFD, of equal length.
+    """Returns `text` with each lone surrogate replaced by U+FFFD; the length stays the same.
 
-    JavaScript strings may hold halves, and JSON.stringify writes them as escapes; strict decoders
-    refuse them. The stored payload keeps them.
+    JavaScript strings may contain lone surrogates, and JSON.stringify writes them as escapes, which strict
+    decoders reject. The stored payload keeps them.
     """
     if b"\\ud" not in text and b"\\uD" not in text:
         return text

@@ -1,7 +1,7 @@
-"""Regular expressions that take linear time: RE2, with types.
+"""Linear-time regular expressions: a typed wrapper of RE2.
 
-A pattern may come from a configuration file, so it must not be able to hang the server: RE2 refuses what
-it cannot match in linear time (backreferences, look-around, huge repetitions). All text is UTF-8 bytes.
+A pattern may come from a configuration file and must not be able to hang the server: RE2 rejects constructs
+that it cannot match in linear time (backreferences, look-around, huge repetitions). All text is UTF-8 bytes.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Spans: TypeAlias = "Sequence[tuple[int, int]]"
-"""Where a match lies, and behind it its groups; (-1, -1): the group took no part."""
+"""Span of a match, followed by those of its groups; (-1, -1): the group did not participate."""
 
 SCAN_MEMORY_BYTES = 64 << 20
-"""Most memory of an automaton for scans. With RE2's usual 8 MiB that of all hints is thrown away and built anew
-all the time: 280 instead of 450 MB/s."""
+"""Memory limit of an automaton for scans. With RE2's default of 8 MiB the automaton of all hints is constantly
+discarded and rebuilt: 280 instead of 450 MB/s."""
 
 
 class Pattern:
     """A compiled pattern.
 
-    It calls RE2 itself, as the binding's own search does, without that one's generator and match objects: most
-    strings are short, and those would cost three times what the matching does.
+    Calls RE2 directly, without the generator and the match objects of the binding's own search: most strings are
+    short, and those objects would cost three times as much as the matching.
     """
 
     __slots__ = ("_match", "groups")
@@ -39,12 +39,12 @@ class Pattern:
         self.groups: int = regexp.NumberOfCapturingGroups()
 
     def search(self, text: bytes, start: int = 0) -> Spans | None:
-        """Returns the first match from `start` on."""
+        """Returns the first match at or after `start`."""
         spans: Spans = self._match(_UNANCHORED, text, start, len(text))
         return None if spans[0][0] < 0 else spans
 
     def finditer(self, text: bytes) -> Iterator[Spans]:
-        """Yields all matches that do not overlap and are not empty, from the left."""
+        """Yields all non-empty, non-overlapping matches, from left to right."""
         match, length, start = self._match, len(text), 0
         while start <= length:
             spans: Spans = match(_UNANCHORED, text, start, length)
@@ -63,7 +63,7 @@ def compile_pattern(pattern: str) -> Pattern:
     """Returns the compiled pattern.
 
     Raises:
-        ValueError: If RE2 refuses it; the text is RE2's reason.
+        ValueError: If RE2 rejects it; the text is RE2's reason.
     """
     options = re2.Options()
     options.log_errors = False
@@ -71,7 +71,7 @@ def compile_pattern(pattern: str) -> Pattern:
 
 
 def compile_scan(pattern: str) -> Pattern:
-    """Returns the compiled ASCII pattern for scans over bytes: it takes each byte for a character."""
+    """Returns the compiled ASCII pattern for scans over bytes: each byte counts as one character."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.never_capture = True
@@ -80,7 +80,7 @@ def compile_scan(pattern: str) -> Pattern:
 
 
 class PatternSet:
-    """Tells in one pass over a short text which of many patterns match somewhere."""
+    """Finds which of many patterns match anywhere in a short text, in one pass."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         options = re2.Options()
@@ -88,14 +88,14 @@ class PatternSet:
         self._set = re2.Set.SearchSet(options)
         for pattern in patterns:
             self._set.Add(pattern.encode())
-        # RE2::Set answers "nothing" when its automaton outgrows its memory. This one matches whatever is not
-        # empty, so that such an answer is known for what it is.
+        # RE2::Set reports no match when its automaton runs out of memory. This pattern matches every non-empty text,
+        # which makes that case detectable.
         self._set.Add(b"(?s:^.)")
         self._set.Compile()
         self._size = len(patterns)
 
     def matching(self, text: bytes) -> Sequence[int]:
-        """Returns the places of the patterns that match, or of all if RE2 could not tell."""
+        """Returns the indexes of the patterns that match, or all indexes if RE2 ran out of memory."""
         found: list[int] = self._set.Match(text)
         if len(found) == 1 and found[0] == self._size:
             return ()

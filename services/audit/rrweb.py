@@ -1,8 +1,8 @@
-"""rrweb's events, as far as the server looks into them.
+"""The parts of rrweb's events that the server reads.
 
-Names and numbers are rrweb's own (packages/types/src/index.ts, rrweb 2.2). Events are decoded in part:
-what no field here asks for is skipped by the decoder at scanning speed and never becomes an object.
-Unknown event types, sources and fields are tolerated: recorders are newer than servers.
+Names and numbers are rrweb's own (packages/types/src/index.ts, rrweb 2.2). Events are decoded in part: the
+decoder skips JSON without a field here at scanning speed, and builds no objects of it. Unknown event types,
+sources and fields are tolerated, since a recorder may be newer than the server.
 """
 
 from __future__ import annotations
@@ -78,11 +78,11 @@ ACTIVE_SOURCES = frozenset(
         IncrementalSource.DRAG,
     }
 )
-"""Sources that show a visitor at work (PostHog's list, segmentation.ts)."""
+"""Sources that indicate visitor activity (PostHog's list, segmentation.ts)."""
 
 
 NOTHING = msgspec.Raw(b"null")
-"""What a Raw field holds that the event does not have. (msgspec takes `Raw | None` for null alone.)"""
+"""Value of a Raw field that is missing in the event. (msgspec treats `Raw | None` as null only.)"""
 
 
 class Offset(msgspec.Struct, gc=False):
@@ -93,9 +93,9 @@ class Offset(msgspec.Struct, gc=False):
 
 
 class Data(msgspec.Struct, gc=False):
-    """`data` of an event: the fields of all kinds of event that anything here reads.
+    """`data` of an event: the fields, over all kinds of event, that the server reads.
 
-    What may be large or of any form stays Raw, for whoever needs it to decode within bounds of its own.
+    Values that may be large or of any form stay Raw; their users decode them within their own bounds.
     """
 
     source: int | None = None
@@ -116,7 +116,7 @@ class Data(msgspec.Struct, gc=False):
     adds: msgspec.Raw = NOTHING
     """Of a Mutation."""
     text: msgspec.Raw = NOTHING
-    """Of an Input. This and the next three are for masking, which takes away those that it changed."""
+    """Of an Input. This field and the next three are for masking, which removes the values that it changed."""
     texts: msgspec.Raw = NOTHING
     """Of a Mutation."""
     attributes: msgspec.Raw = NOTHING
@@ -124,7 +124,7 @@ class Data(msgspec.Struct, gc=False):
     removes: msgspec.Raw = NOTHING
     """Of a Mutation."""
     node: msgspec.Raw = NOTHING
-    """Of a FullSnapshot: the document, some hundred KB."""
+    """Of a FullSnapshot: the document, a few hundred KB."""
 
 
 class Event(msgspec.Struct, gc=False):
@@ -136,7 +136,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 class BareEvent(msgspec.Struct, gc=False):
-    """An event whose `data` is of a form not known here."""
+    """An event with `data` of an unknown form."""
 
     type: int
     timestamp: float
@@ -159,7 +159,7 @@ class ConsolePayload(msgspec.Struct):
 
     @property
     def words(self) -> str:
-        """The arguments, one after the other."""
+        """The arguments, joined by spaces."""
         arguments = self.payload if isinstance(self.payload, list) else [self.payload]
         return " ".join(str(argument) for argument in arguments if argument is not None)
 
@@ -180,7 +180,7 @@ class NetworkPayload(msgspec.Struct):
 
 
 class UrlPayload(msgspec.Struct):
-    """Payload of our recorder's Custom event for a change of URL without a load."""
+    """Payload of the Afterimage recorder's Custom event for a change of URL without a page load."""
 
     href: str = ""
 

@@ -1,4 +1,4 @@
-"""AuditService on the wire: messages in, the domain, messages out."""
+"""The gRPC servicer of AuditService: converts requests, calls the domain, converts its results."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
         "GetPrivacyPolicy": {Scope.RECORD, Scope.VIEW},
     }.items()
 }
-"""Which scopes open which method; any one of them does."""
+"""Scopes that permit each method; any one of them is sufficient."""
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
 DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
@@ -95,7 +95,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self._trail = trail
         self._now_ms = now_ms
 
-    # A coroutine that writes, as grpc.aio allows; the generated type knows generators only.
+    # A coroutine that writes, which grpc.aio supports; the generated type only covers generators.
     async def RecordSession(  # type: ignore[override]
         self, request_iterator: AsyncIterator[pb.RecordSessionRequest], context: Context
     ) -> None:
@@ -157,7 +157,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             MAX_PAGES_AND_MARKERS,
         )
 
-    # Bytes are a message that was serialised before; the generated type does not know of them.
+    # Bytes are an already serialised message, which the generated type does not cover.
     async def ReplaySession(  # type: ignore[override]
         self, request: pb.ReplaySessionRequest, context: Context
     ) -> AsyncIterator[pb.ReplaySessionResponse | bytes]:
@@ -185,7 +185,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         return sessions.receipt(receipt, self._now_ms())
 
     async def GetHeatmap(self, request: pb.GetHeatmapRequest, context: Context) -> pb.GetHeatmapResponse:
-        """Counts a page's interactions into points."""
+        """Computes a page's heatmap."""
         query = behaviour.wanted_heatmap(request)
         return behaviour.heatmap_answer(await self._heatmaps.heatmap(current_identity().project, query))
 
@@ -244,7 +244,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def RecordAccessEvents(
         self, request: pb.RecordAccessEventsRequest, context: Context
     ) -> pb.RecordAccessEventsResponse:
-        """Writes what another process let somebody do into the trail."""
+        """Stores access events reported by another process."""
         await self._trail.add(access.events_to_record(request, current_identity().project))
         return pb.RecordAccessEventsResponse()
 

@@ -1,4 +1,4 @@
-"""The state of a window after its last chunk, and how it is stored: what the writer and the reader share."""
+"""The state of a window after its last chunk, with its codec; shared by the writer and the reader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATE_VERSION = 1
 
 
 class WindowState(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of a window after its last chunk. Add fields at the end only, with defaults."""
+    """State of a window after its last chunk. Add fields at the end only, with defaults."""
 
     version: int = STATE_VERSION
     seq: int = 0
@@ -24,16 +24,16 @@ class WindowState(msgspec.Struct, array_like=True, frozen=True):
     active_ms: int = -1
     """Time of the visitor's last action; -1: none yet."""
     meta_seq: int = 0
-    """Chunk of the last Meta event that no full snapshot has followed yet; 0: none."""
+    """Chunk of the last Meta event not yet followed by a full snapshot; 0: none."""
     url: str = ""
     width: int = 0
     height: int = 0
     mask: MaskState = MaskState()
     """Nodes that masking watches."""
     leaks: dict[str, int] = {}
-    """What masking found so far, that is what the browser let through: by "rule field_class"."""
+    """Number of values that the browser sent unmasked and the server masked, by "rule field_class"."""
     behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
-    """What the detectors know of the visitor (`ingest.detect`)."""
+    """The detectors' state (`ingest.detect`)."""
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -41,21 +41,21 @@ _decoder = msgspec.msgpack.Decoder(WindowState)
 
 
 def dump_state(state: WindowState) -> bytes:
-    """Returns the state as it is stored: MessagePack, about 60 bytes and the page's URL."""
+    """Returns the state as stored: MessagePack, about 60 bytes plus the page's URL."""
     return _encoder.encode(state)
 
 
 def load_state(data: bytes) -> WindowState:
-    """Returns a stored state; totals that were not counted when it was written begin at 0."""
+    """Returns a stored state; totals added since it was written begin at 0."""
     state = _decoder.decode(data)
     missing = len(Total) - len(state.totals)
     return msgspec.structs.replace(state, totals=state.totals + (0,) * missing) if missing > 0 else state
 
 
 def read_state(data: bytes) -> WindowState:
-    """Returns a stored state; one that cannot be read costs what was counted so far, never a recording."""
+    """Returns a stored state. An unreadable state resets the counts, but never stops a recording."""
     try:
         return load_state(data)
     except msgspec.MsgspecError:
-        _log.error("a stored state cannot be read; counting begins anew")
+        _log.error("a stored state cannot be read; its counts restart at 0")
         return WindowState()

@@ -56,8 +56,8 @@ def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
             started = start(*args, **options)
             # Before its tasks have run: they begin in the next turn of the loop and find this one.
             if kept := _KEPT.get(type(started)):
-                started.__class__ = kept
-                started._cython_call = _StatusKept(started._cython_call, wait_s)  # noqa: SLF001 - no public place
+                started.__class__, reads_ahead = kept
+                started._cython_call = _StatusKept(started._cython_call, wait_s, reads_ahead=reads_ahead)  # noqa: SLF001 - no public place
             return started
 
         return call
@@ -86,7 +86,11 @@ class _StreamUnaryCall(StreamUnaryCall[Any, Any]):
     _write = _write
 
 
-_KEPT: dict[type, type] = {StreamStreamCall: _StreamStreamCall, StreamUnaryCall: _StreamUnaryCall}
+# By class of grpc.aio: the class here, and whether the caller reads: a call with one answer is read by grpc.aio itself.
+_KEPT: dict[type, tuple[type, bool]] = {
+    StreamStreamCall: (_StreamStreamCall, True),
+    StreamUnaryCall: (_StreamUnaryCall, False),
+}
 
 
 class _StatusKept:
@@ -98,11 +102,11 @@ class _StatusKept:
 
     __slots__ = ("_ahead", "_ended", "_inner", "_turn", "_wait_s")
 
-    def __init__(self, inner: Any, wait_s: float) -> None:
+    def __init__(self, inner: Any, wait_s: float, *, reads_ahead: bool) -> None:
         self._inner = inner
         self._wait_s = wait_s
         self._ahead: deque[bytes] = deque()
-        self._ended = False
+        self._ended = not reads_ahead
         self._turn = asyncio.Lock()  # the core takes one read at a time
 
     def __getattr__(self, name: str) -> Any:
@@ -146,16 +150,22 @@ class _StatusKept:
         if not self._inner.done():
             self._inner.set_internal_error(description)
 
+    async def _read_ahead(self) -> None:
+        try:
+            message = await self._inner.receive_serialized_message()
+        except cygrpc.InternalError:
+            message = cygrpc.EOF
+        if message is cygrpc.EOF:
+            self._ended = True
+        else:
+            self._ahead.append(message)
+
     async def _await_status(self) -> None:
         try:
             async with asyncio.timeout(self._wait_s):
                 while not self._ended and not self._inner.done():
                     async with self._turn:
-                        message = await self._inner.receive_serialized_message()
-                        if message is cygrpc.EOF:
-                            self._ended = True
-                        else:
-                            self._ahead.append(message)
+                        await self._read_ahead()
                 await self._inner.status()
         except TimeoutError:
             pass

@@ -1,8 +1,8 @@
 """The one place that writes the access trail, for every RPC of AuditService.
 
-It stands inside of admission, so it knows the caller. A read is done first and written down then, so that the entry
-says how it ended; only when the entry is stored is the answer given out. A stream is written down when it has its
-first message, and given out from there. What changes something is written down before it happens.
+It runs inside the authorization interceptor, so it knows the caller. A read is done first and recorded then, so that
+the entry has its outcome; the answer is sent only after the entry is stored. A stream is recorded when its first
+message is ready, and sent from there on. Calls that change data are recorded before they run.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class AccessInterceptor(grpc.aio.ServerInterceptor):
-    """Writes the trail, and ends what a share link opened when the link ends.
+    """Writes the trail, and ends the calls of a share link when the link ends.
 
     Args:
         service: Full name of AuditService.
-        asked: Converts a request to what it asks for, given the action of its method.
-        store: Where entries go.
-        revocations: Says whether a grant's link still stands.
-        callers: Says where calls come from.
-        required: Whether a read whose entry cannot be stored is refused; else the loss is logged and counted.
+        asked: Converts a request, given the action of its method.
+        store: The store of entries.
+        revocations: Checks whether a grant's link is still valid.
+        callers: Reads a caller's address and user agent.
+        required: Whether a read is refused if its entry cannot be stored; else the loss is logged and counted.
         now_ms: The server's clock, milliseconds since 1970 UTC.
         registry: For the metrics.
     """
@@ -64,7 +64,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         self._callers = callers
         self._required = required
         self._now_ms = now_ms
-        self._lost = Counter("afterimage_access_events_lost", "Entries the trail has not got.", registry=registry)
+        self._lost = Counter("afterimage_access_events_lost", "Access trail entries not stored.", registry=registry)
 
     @property
     def methods(self) -> frozenset[str]:
@@ -94,7 +94,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         return result
 
     async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
-        """Writes down a call that admission refused, as far as that is possible."""
+        """Records a call that authorization refused, as far as possible."""
         recorded = METHODS[method.removeprefix(self._prefix)]
         if recorded is not None:
             access = _Access(self, method, recorded, request, context, identity)
@@ -114,7 +114,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         return answer
 
     def _streaming(self, method: str, recorded: Recorded, handler: Any) -> Any:
-        # A coroutine that writes: a generator here would cost the replay something for every message.
+        # A coroutine that writes: a generator here would slow the replay down with every message.
         async def answer(request: Any, context: Context) -> None:
             access = _Access(self, method, recorded, request, context, current_identity())
             async with access.accounted(), aclosing(handler.unary_stream(request, context)) as messages:
@@ -151,7 +151,7 @@ class _Access:
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:
-        """Writes down how the block ended if it fails before its entry, and ends it when its link ends."""
+        """Records the outcome if the block fails before its entry is written, and ends it when its link ends."""
         try:
             if self._identity.link_id is None:
                 yield
@@ -167,7 +167,7 @@ class _Access:
         """Stores the entry of an access that is allowed.
 
         Raises:
-            Unavailable: It cannot be stored and is required (TRAIL_UNAVAILABLE).
+            Unavailable: The entry is required and cannot be stored (TRAIL_UNAVAILABLE).
         """
         self._is_recorded = True
         if self._owner._required:  # noqa: SLF001
@@ -176,7 +176,7 @@ class _Access:
             await self.try_record(Outcome.ALLOWED)
 
     async def try_record(self, outcome: Outcome) -> None:
-        """Stores an entry if that is possible: nothing is given out for it."""
+        """Stores an entry if possible; a failure is logged and counted."""
         try:
             await self._owner._store.add(self._events(outcome))  # noqa: SLF001
         except AfterimageError as error:

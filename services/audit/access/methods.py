@@ -14,9 +14,9 @@ class Recorded:
     """How a method is recorded.
 
     Attributes:
-        action: What it is.
-        first: Whether the entry is written before the method runs, since the method changes something; else it is
-            written when the answer is known, and before the answer is given out.
+        action: The recorded action.
+        first: Whether the entry is written before the method runs, since the method changes data; else it is
+            written when the answer is known, and before the answer is sent.
     """
 
     action: Action
@@ -25,7 +25,7 @@ class Recorded:
 
 METHODS: Mapping[str, Recorded | None] = MappingProxyType(
     {
-        "RecordSession": None,  # writes content, gives none out
+        "RecordSession": None,  # writes content, returns no content
         "ListSessions": Recorded(Action.LIST),
         "GetSession": Recorded(Action.GET),
         "ReplaySession": Recorded(Action.REPLAY),  # WATCH with follow, EXPORT with for_export
@@ -39,4 +39,4 @@ METHODS: Mapping[str, Recorded | None] = MappingProxyType(
         "GetPrivacyPolicy": None,  # settings, no content
     }
 )
-"""Every method of AuditService; None: it needs no entry. A method that is not here is refused, and fails a test."""
+"""Every method of AuditService; None: needs no entry. A method that is missing here is refused, and fails a test."""

@@ -1,4 +1,4 @@
-"""Share links that end while their grants still hold: asked on open, heard of while a stream is open."""
+"""Share links that end while their grants are still valid: checked on open, listened for while a stream is open."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _log = structlog.get_logger("afterimage.revocation")
 
 
 class Revocations:
-    """Knows which links still stand.
+    """Checks which share links are still valid.
 
     Args:
-        client: None: no Redis is set, so no grant opens anything.
+        client: None: Redis is not configured, so no grant opens anything.
         keys: The names of the keys.
     """
 
@@ -32,16 +32,16 @@ class Revocations:
 
     @asynccontextmanager
     async def standing(self, link_id: str) -> AsyncIterator[None]:
-        """Lets the block run for as long as the link stands.
+        """Lets the block run for as long as the link is valid.
 
         Raises:
-            PermissionDenied: The link has ended (LINK_ENDED), before the block or while it ran.
-            Unavailable: Redis cannot be asked (REDIS_UNAVAILABLE).
+            PermissionDenied: The link ended before the block or while it ran (LINK_ENDED).
+            Unavailable: Redis cannot be reached (REDIS_UNAVAILABLE).
         """
         scope = asyncio.timeout(None)
         try:
             async with scope:
-                # Listening comes before looking: what ends in between is then seen by one of the two.
+                # Listen before the check: a link that ends in between is noticed by one of the two.
                 self._open.setdefault(link_id, set()).add(scope)
                 try:
                     if not await is_standing(required(self._client), self._keys, link_id):
@@ -55,10 +55,10 @@ class Revocations:
             raise
 
     async def end_links(self, project: str, sessions: Sequence[UUID]) -> int:
-        """Ends the share links of sessions that were deleted; returns how many stood.
+        """Ends the share links of deleted sessions; returns the number of links that were still valid.
 
-        Without Redis there is none to end. When it does not answer, the deletion goes on: a link to a session that is
-        gone opens nothing.
+        Without Redis there are no links. When Redis does not answer, the deletion continues: a link to a deleted
+        session opens nothing.
         """
         ended = 0
         if self._client is None:
@@ -81,7 +81,7 @@ class Revocations:
                 await self._look()
 
     async def _look(self) -> None:
-        """Looks at the links of all open streams: messages may have been missed."""
+        """Checks the links of all open streams: messages may have been missed."""
         for link_id in list(self._open):
             try:
                 if not await is_standing(required(self._client), self._keys, link_id):

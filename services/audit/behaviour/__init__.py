@@ -1,1 +1,1 @@
-"""Behaviour: interactions and signs of frustration out of rrweb events, and heatmaps of them."""
+"""Behaviour: detects interactions and signs of frustration in rrweb events, and computes heatmaps of them."""

@@ -1,4 +1,4 @@
-"""What of the page was in view: attention by bands of the page, and scroll depth."""
+"""Visible parts of the page: attention per band of the page, and scroll depth."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 
 class Viewing(msgspec.Struct, array_like=True):
-    """The open interval of attention, and how deep the page was seen. A working copy changes in place."""
+    """The open interval of attention, and the scroll depth. A working copy is changed in place."""
 
     since_ms: int = -1
-    """When the interval began; -1: nobody has looked yet."""
+    """Start of the interval; -1: no activity yet."""
     seen_ms: int = 0
-    """The visitor's last sign of life."""
+    """Time of the visitor's last activity."""
     dwell_ms: int = 0
     """Viewing time of the interval up to `seen_ms`."""
     top: float = 0.0
     """Scroll position at which the interval began."""
     depth_percent: float = 0.0
-    """Scroll depth already told."""
+    """Scroll depth already reported."""
 
     def look(self, time_ms: int, gap_ms: int) -> None:
-        """Takes a sign of life: the time since the last one was spent on the page, up to `gap_ms` of it."""
+        """Handles an activity: counts the time since the last one as viewing time, up to `gap_ms`."""
         if self.since_ms < 0:
             self.since_ms = self.seen_ms = time_ms
         elif time_ms > self.seen_ms:
@@ -42,13 +42,13 @@ class Viewing(msgspec.Struct, array_like=True):
         self.restart(time_ms, geometry)
 
     def restart(self, time_ms: int, geometry: Geometry) -> None:
-        """Begins an interval at the present scroll position."""
+        """Begins an interval at the current scroll position."""
         self.since_ms = self.seen_ms = time_ms
         self.dwell_ms = 0
         self.top = geometry.scroll_y
 
     def close(self, geometry: Geometry, found: list[Interaction]) -> None:
-        """Ends the interval and begins the next at the present scroll position."""
+        """Ends the interval and begins the next at the current scroll position."""
         if self.since_ms >= 0 and self.dwell_ms:
             height, visible = geometry.size[1], geometry.viewport[1]
             upper = lower = None
@@ -70,9 +70,9 @@ class Viewing(msgspec.Struct, array_like=True):
         *,
         leaving: bool = False,
     ) -> None:
-        """Tells how much deeper the page has been seen than was told before.
+        """Reports the scroll depth gained since the last report.
 
-        A page without measurements is told of when it is left: its lowest point seen is all there is.
+        A page without measurements is reported when it is left: only its lowest visible point is known.
         """
         if (geometry.estimated and not leaving) or not geometry.viewport[1]:
             return

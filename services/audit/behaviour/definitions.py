@@ -1,6 +1,6 @@
-"""What is found in a visitor's behaviour, and the thresholds by which it is found.
+"""The interactions found in a visitor's behaviour, and the detectors' thresholds.
 
-docs/definitions.md says in words what each kind of interaction is; the numbers are here.
+docs/definitions.md defines each kind of interaction; the numbers are here.
 """
 
 from __future__ import annotations
@@ -17,34 +17,34 @@ MAX_DETAIL = 512
 
 
 class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Something a visitor did, or a detector's finding. A position is that of the page, not the viewport."""
+    """A visitor's action, or a detector's finding. Positions are relative to the page, not to the viewport."""
 
     kind: Kind
     time_ms: int
-    """When it happened or began, by the visitor's clock."""
+    """Time or start of the interaction, by the visitor's clock."""
     page: str
     """Normalised URL; "" before the first page is known."""
     x_percent: float | None = None
-    """From the page's left edge, 0 to 100; None: it has no place, or none that the recording tells."""
+    """Distance from the page's left edge, 0 to 100; None: no position, or an unknown one."""
     y_percent: float | None = None
-    """From the page's top edge, 0 to 100. Of a band (SCROLL, ATTENTION): its lower edge."""
+    """Distance from the page's top edge, 0 to 100. Of a band (SCROLL, ATTENTION): its lower edge."""
     viewport: tuple[int, int] = (0, 0)
     page_size: tuple[int, int] = (0, 0)
-    """What the percents are of, in CSS pixels; 0: not known."""
+    """Page size that the percentages refer to, in CSS pixels; 0: unknown."""
     estimated: bool = False
-    """The page's size is the largest extent seen so far, no measurement of the recorder's."""
+    """Whether the page size is the largest extent seen instead of the recorder's measurement."""
     clamped: bool = False
-    """It lay outside of the page and was moved to the edge."""
+    """Whether the position was outside the page and was moved to its edge."""
     node_id: int = 0
     """rrweb's id of the node; 0: none."""
     count: int = 1
     """Clicks of a rage click, changes of direction of a thrash, changes of an input; else 1."""
     weight_ms: int = 0
-    """How long: attention, and the run of clicks, turns or keystrokes."""
+    """Duration of the attention, or of the run of clicks, turns or keystrokes."""
     top_percent: float | None = None
-    """Of a band: its upper edge, exactly the lower edge of the band before where they adjoin."""
+    """Of a band: its upper edge; equal to the lower edge of the previous band if the two adjoin."""
     detail: str = ""
-    """Words about it (after masking): an error's message, a page's URL."""
+    """Text (after masking): an error's message or a page's URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,31 +52,33 @@ class BehaviourRules:
     """Every threshold of the detectors.
 
     Attributes:
-        pages: How URLs become pages.
-        rage_clicks: Clicks of a run from which on it is a rage click (PostHog's SDK: 3).
-        rage_px: Two clicks of a run lie less than this apart, |dx| + |dy| in the viewport (PostHog's SDK: 30).
-        rage_gap_ms: Two clicks of a run follow each other in less than this (PostHog's SDK: 1,000).
-        dead_ms: A click is dead when nothing answers within this time (PostHog's dead click autocapture:
-            no mutation for 2,500).
-        max_waiting: Clicks that wait for an answer at once; of more, the oldest are not judged.
-        quick_back_ms: A page left for the one before it within this time was a mistake. PostHog's
-            server takes 2,000 between two URLs; here the loading of the second page is in it.
-        error_click_ms: An error this soon after a click belongs to it (PostHog's server: 5,000).
-        thrash_turns: Reversals of a run from which on it is a thrash (OpenReplay: more than 4).
-        thrash_px: Each leg between reversals is at least this long, |dx| + |dy|. Ours: below it, it is a
-            hand that trembles or reads along.
-        thrash_gap_ms: Two reversals of a run follow each other within this time. Ours, since rrweb samples
-            every 50 ms and OpenReplay's 225 ms for the whole run would be five samples.
+        pages: Rules that turn URLs into pages.
+        rage_clicks: Minimum number of clicks in a rage click (PostHog's SDK: 3).
+        rage_px: Maximum distance between two clicks of a run, exclusive, |dx| + |dy| in the viewport (PostHog's
+            SDK: 30).
+        rage_gap_ms: Maximum time between two clicks of a run, exclusive (PostHog's SDK: 1,000).
+        dead_ms: A click is dead if the page does not respond within this time (PostHog's dead click
+            autocapture: no mutation for 2,500).
+        max_waiting: Maximum number of clicks that wait for a response; beyond it, the oldest are not judged.
+        quick_back_ms: A page left for the previous one within this time was a mistake. PostHog's server
+            allows 2,000 between two URLs; here the time includes the loading of the second page.
+        error_click_ms: An error within this time after a click belongs to the click (PostHog's server: 5,000).
+        thrash_turns: Minimum number of reversals in a thrash (OpenReplay: more than 4).
+        thrash_px: Minimum length of each leg between reversals, |dx| + |dy|. Our own value: shorter legs are a
+            trembling hand, or a pointer that follows the text.
+        thrash_gap_ms: Maximum time between two reversals of a run. Our own value: rrweb samples every 50 ms, and
+            OpenReplay's 225 ms for the whole run would be five samples.
         move_sample_ms: At most one position in this time becomes a MOVE (PostHog's heatmaps: 500).
-        input_gap_ms: A pause in typing that ends an INPUT (the active gap: 5,000).
-        attention_gap_ms: Of a pause between two actions, so much counts as looking at the page (PostHog's
-            server calls an idle of 30 s long).
-        attention_max_ms: Attention to one place is stored in pieces of about this length, so that a
-            heatmap need not wait for the visitor to scroll on.
-        attention_step: Scrolling by less than this part of the viewport's height is the same place.
-        scroll_step_percent: Scroll depth is stored when it has grown by so much of the page.
-        clock_slack_ms: How far timestamps may step back and still be in order; more is a clock that was set.
-        max_interactions: Interactions of one window that are kept.
+        input_gap_ms: Pause in typing that ends an INPUT (the active gap: 5,000).
+        attention_gap_ms: Maximum part of a pause between two actions that counts as viewing time (PostHog's
+            server treats 30 s of idling as long).
+        attention_max_ms: Approximate maximum duration of one stored piece of attention. Long attention to one
+            position is split, since a heatmap should not have to wait until the visitor scrolls.
+        attention_step: Scrolling by less than this fraction of the viewport's height is not a new position.
+        scroll_step_percent: Minimum growth of the scroll depth that is stored, in percent of the page.
+        clock_slack_ms: Maximum step back of timestamps that is tolerated; a larger one means that the clock was
+            set back.
+        max_interactions: Maximum number of stored interactions per window.
     """
 
     pages: PageRules = field(default_factory=PageRules)

@@ -1,8 +1,8 @@
 """Signs of frustration in clicks and navigation: rage, dead and error clicks, quick backs.
 
-Each detector is judged by the times of later events, never by a timer, so that the same events give the
-same findings however they were cut into chunks. A finding carries the time of what it is about, and is
-told in the chunk in which it is judged.
+Detectors decide by the timestamps of later events, never by a timer: the same events give the same findings
+however they are divided into chunks. A finding has the time of its click or page, and is reported in the chunk
+in which it is decided.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEVER = float("inf")
 
 
 class RageRun(msgspec.Struct, array_like=True, frozen=True):
-    """Clicks in a row on one spot: the first of them, and where and when the last one was."""
+    """Consecutive clicks on one spot: the first click, and the position and time of the last."""
 
     first: Interaction
     count: int
@@ -33,21 +33,21 @@ class RageRun(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Clicks(msgspec.Struct, array_like=True):
-    """What is known of recent clicks. A working copy changes in place."""
+    """State of the recent clicks. A working copy is changed in place."""
 
     run: RageRun | None = None
     waiting: tuple[Interaction, ...] = ()
-    """Clicks that nothing has answered yet, in the order in which they were sent."""
+    """Clicks to which the page has not responded yet, in the order of their events."""
     last: Interaction | None = None
-    """The last click that no error has followed yet."""
+    """The last click not yet followed by an error."""
     last_node: int = 0
     last_ms: float = 0.0
     down_ms: float = -1.0
-    """When the button or finger went down; what happens from there on answers the click."""
+    """Time at which the button or finger went down; every later change counts as a response to the click."""
     answered_ms: float = -1.0
 
     def due_ms(self, rules: BehaviourRules) -> float:
-        """Returns when something has to be judged at the earliest; infinity: nothing waits."""
+        """Returns the earliest time at which something must be judged; infinity: nothing is pending."""
         due = min([click.time_ms for click in self.waiting]) + rules.dead_ms if self.waiting else NEVER
         return due if self.run is None else min(due, self.run.last_ms + rules.rage_gap_ms)
 
@@ -60,7 +60,7 @@ class Clicks(msgspec.Struct, array_like=True):
         rules: BehaviourRules,
         found: list[Interaction],
     ) -> None:
-        """Takes a click; its `time_ms` is the event's."""
+        """Handles a click; its `time_ms` is the event's."""
         time = float(click.time_ms)
         self._extend_run(click, time, data, frame, rules, found)
         again = click.node_id == self.last_node and 0.0 <= time - self.last_ms < rules.rage_gap_ms
@@ -71,25 +71,25 @@ class Clicks(msgspec.Struct, array_like=True):
         self.down_ms = -1.0
 
     def answer(self, time: float) -> None:
-        """Takes something that the page did: what waits is answered."""
+        """Handles a change of the page: it is the response to all waiting clicks."""
         self.answered_ms = time
         if self.waiting:
             self.waiting = ()
 
     def answer_node(self, node_id: int) -> None:
-        """Takes a change of one field: it answers the clicks on that field, such as a checkbox's."""
+        """Handles a change of one field, such as a checkbox: it is the response to the clicks on that field."""
         if self.waiting:
             self.waiting = tuple(click for click in self.waiting if click.node_id != node_id)
 
     def error(self, time: float, words: str, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Takes an error; the last click, if it was just before, gets it."""
+        """Handles an error: it belongs to the last click if that was just before it."""
         click = self.last
         if click is not None and 0.0 <= time - click.time_ms < rules.error_click_ms:
             found.append(msgspec.structs.replace(click, kind=Kind.ERROR_CLICK, detail=words[:MAX_DETAIL]))
             self.last = None
 
     def settle(self, time: float, navigates: bool, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Judges what `time` decides. An event that `navigates` never makes a click dead: it was slow."""
+        """Decides everything due at `time`. An event that `navigates` never makes a click dead: the page was slow."""
         run = self.run
         if run is not None and time - run.last_ms >= rules.rage_gap_ms:
             self.close_run(rules, found)
@@ -100,7 +100,7 @@ class Clicks(msgspec.Struct, array_like=True):
                 self.waiting = tuple(click for click in self.waiting if time - click.time_ms <= rules.dead_ms)
 
     def close_run(self, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Ends the run of clicks, and tells of it if it was long enough."""
+        """Ends the run of clicks, and reports it if it was long enough."""
         run = self.run
         if run is not None and run.count >= rules.rage_clicks:
             found.append(
@@ -114,7 +114,7 @@ class Clicks(msgspec.Struct, array_like=True):
         self.run = None
 
     def leave(self, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Ends a page: nothing of it waits any longer."""
+        """Ends a page: none of its clicks is pending any longer."""
         self.close_run(rules, found)
         self.waiting, self.last, self.last_node, self.down_ms = (), None, 0, -1.0
 
@@ -134,7 +134,7 @@ class Clicks(msgspec.Struct, array_like=True):
 
 
 class Visits(msgspec.Struct, array_like=True):
-    """The page that is open and the one before it, as checksums of their addresses."""
+    """The open page and the previous one, as checksums of their addresses."""
 
     address: int = -1
     """-1: none yet."""
@@ -142,11 +142,11 @@ class Visits(msgspec.Struct, array_like=True):
     since_ms: float = 0.0
 
     def is_at(self, address: str) -> bool:
-        """Returns whether this is the page that is open."""
+        """Returns whether this is the open page."""
         return self.address == crc32(address.encode("utf-8", "replace"))
 
     def visit(self, address: str, time: float, rules: BehaviourRules) -> bool:
-        """Takes the opening of a page; returns whether it is a quick return to the one before."""
+        """Handles the opening of a page; returns whether it is a quick return to the previous one."""
         arrived = crc32(address.encode("utf-8", "replace"))
         back = arrived == self.before and arrived != self.address and 0.0 <= time - self.since_ms < rules.quick_back_ms
         if arrived != self.address:

@@ -1,4 +1,4 @@
-"""Where on the page something is: viewport coordinates, scroll position and page size into percents."""
+"""Positions on the page: converts viewport coordinates, scroll position and page size into percentages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from services.audit.model import Kind
 from services.audit.rrweb import NOTHING
 
 MAX_PIXELS = 16_777_215
-"""Largest extent that is believed; a float32 counts pixels exactly up to here, and browsers' limits are near."""
+"""Largest accepted extent: a float32 counts pixels exactly up to here, and browsers' limits are near."""
 
 MAX_MEASURED_FRAMES = 64
 
 
 class MeasuredFrame(msgspec.Struct, array_like=True, frozen=True):
-    """Where a frame's content begins, in CSS pixels of the top document."""
+    """Position of a frame's content, in CSS pixels of the top document."""
 
     element: int
     x: float
@@ -35,8 +35,8 @@ class FramePayload(msgspec.Struct):
 class PagePayload(msgspec.Struct):
     """Payload of the recorder's Custom event `afterimage.page`: the document's size, in CSS pixels.
 
-    Positions of frames are those of their content box in the top document, of nested frames too; they
-    hold until the next full snapshot or measurement.
+    A frame's position is that of its content box in the top document, also for nested frames; it is valid
+    until the next full snapshot or measurement.
     """
 
     width: float = 0.0
@@ -48,12 +48,12 @@ _payload_decoder = msgspec.json.Decoder(PagePayload)
 
 
 def pixels(value: float | None, limit: int = 65_535) -> int:
-    """Returns a size as a whole number in [0, limit]; 0 for none, NaN or a negative one."""
+    """Returns a size as an integer in [0, limit]; 0 for None, NaN and negative values."""
     return int(min(value, limit)) if value is not None and value > 0 else 0
 
 
 class Geometry(msgspec.Struct, array_like=True):
-    """Viewport, scroll position and size of the page that is shown. A working copy changes in place."""
+    """Viewport, scroll position and size of the open page. A working copy is changed in place."""
 
     page: str = ""
     viewport: tuple[int, int] = (0, 0)
@@ -62,15 +62,15 @@ class Geometry(msgspec.Struct, array_like=True):
     measured: tuple[int, int] = (0, 0)
     right: float = 0.0
     lower: float = 0.0
-    """Right and lower end of what has been in view since the page was opened."""
+    """Right and lower edge of the area seen since the page was opened."""
     frames: tuple[MeasuredFrame, ...] = ()
     size: tuple[int, int] = (0, 0)
-    """The page's size, measured or else the largest extent seen; (0, 0): not known."""
+    """The page's size: measured, or else the largest extent seen; (0, 0): unknown."""
     estimated: bool = True
     """Whether `size` is the largest extent seen."""
 
     def open(self, page: str) -> None:
-        """Begins a page: it is at its top, and nothing is known of its size."""
+        """Begins a page: scrolled to its top, with unknown size."""
         self.page = page
         self.scroll_x = self.scroll_y = 0.0
         self.measured, self.frames = (0, 0), ()
@@ -78,18 +78,18 @@ class Geometry(msgspec.Struct, array_like=True):
         self._size_up()
 
     def differs(self, width: float | None, height: float | None) -> bool:
-        """Returns whether this is a viewport's size, and another than the present one's."""
+        """Returns whether this is a valid viewport size that differs from the current one."""
         viewport = (pixels(width), pixels(height))
         return viewport != self.viewport and 0 not in viewport
 
     def resize(self, width: float | None, height: float | None) -> None:
-        """Takes a viewport's size. One without an area says nothing: the one before stays."""
+        """Sets the viewport's size; a size without an area is ignored."""
         if self.differs(width, height):
             self.viewport = (pixels(width), pixels(height))
             self.scroll(None, None)
 
     def scroll(self, x: float | None, y: float | None) -> None:
-        """Takes the document's scroll position. Overscroll is negative; what is no number changes nothing."""
+        """Sets the document's scroll position. Overscroll is negative; values that are not numbers are ignored."""
         if x is not None and -MAX_PIXELS <= x <= MAX_PIXELS:
             self.scroll_x = x
         if y is not None and -MAX_PIXELS <= y <= MAX_PIXELS:
@@ -102,7 +102,7 @@ class Geometry(msgspec.Struct, array_like=True):
                 self._size_up()
 
     def measure(self, payload: msgspec.Raw) -> None:
-        """Takes the recorder's measurement; one without a size changes nothing."""
+        """Applies the recorder's measurement; one without a size is ignored."""
         if payload is NOTHING:
             return
         try:
@@ -121,7 +121,7 @@ class Geometry(msgspec.Struct, array_like=True):
         )
 
     def _size_up(self) -> None:
-        """Keeps `size` and `estimated`, which are asked for far more often than they change."""
+        """Updates the cached `size` and `estimated`, which are read far more often than they change."""
         self.estimated = not self.measured[1]
         if self.estimated:
             self.size = pixels(ceil(self.right), MAX_PIXELS), pixels(ceil(self.lower), MAX_PIXELS)
@@ -131,16 +131,16 @@ class Geometry(msgspec.Struct, array_like=True):
     def place(
         self, kind: Kind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
     ) -> Interaction:
-        """Returns an interaction at a position of the viewport, or of a frame's own viewport.
+        """Returns an interaction at a position in the viewport, or in a frame's viewport.
 
         Args:
-            kind: What it is.
-            time_ms: When it happened.
-            x: Client position; None, NaN or an infinity: the interaction has no place.
-            y: The same.
-            node_id: Node it happened on.
-            frame: Id of the frame element whose document the position is relative to; 0: the page itself.
-                A frame that was not measured gives no place: none is better than a wrong one.
+            kind: Kind of interaction.
+            time_ms: Time of the interaction.
+            x: Client x coordinate; None, NaN or an infinity: the interaction has no position.
+            y: Client y coordinate; the same applies.
+            node_id: Target node.
+            frame: Id of the frame element that the position is relative to; 0: the page itself. In a frame that
+                was not measured the interaction has no position, since a wrong one would be worse.
         """
         if x is None or y is None or not isfinite(x) or not isfinite(y):
             return self.nowhere(kind, time_ms, node_id)
@@ -179,7 +179,7 @@ class Geometry(msgspec.Struct, array_like=True):
         )
 
     def band(self, kind: Kind, time_ms: int, upper: float | None, lower: float | None, weight_ms: int) -> Interaction:
-        """Returns an interaction with a band of the page, in percent of its height."""
+        """Returns an interaction for a band of the page; the edges are percentages of its height."""
         return Interaction(
             kind,
             time_ms,
@@ -194,7 +194,7 @@ class Geometry(msgspec.Struct, array_like=True):
         )
 
     def nowhere(self, kind: Kind, time_ms: int, node_id: int = 0, detail: str = "") -> Interaction:
-        """Returns an interaction of the page as a whole, or whose place is not known."""
+        """Returns an interaction without a position: of the page as a whole, or with an unknown position."""
         return Interaction(
             kind,
             time_ms,

@@ -1,8 +1,8 @@
-"""Heatmaps: what may be asked, and how counted cells become points with an intensity. Pure, on numpy.
+"""Heatmaps: validates queries, and converts counted cells into points with an intensity. Pure, on numpy.
 
-The database counts interactions into cells (kinds with a place) or steps (kinds that are bands of the
-page); here they are smoothed, normalised, sorted and bounded. Smoothing is a product of matrices: a
-Gaussian is separable, so that of a grid G is K G K, a few milliseconds for 400 x 400 cells.
+The database counts interactions into cells (kinds with a position) or steps (kinds that are bands of the page);
+this module smooths, normalises, sorts and truncates them. Smoothing is a matrix product: a Gaussian is separable,
+so smoothing a grid G is K G K, a few milliseconds for 400 x 400 cells.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ DEFAULT_SMOOTHING, MAX_SMOOTHING = 1.0, 10.0
 DEFAULT_PERCENTILE = 99.0
 
 MIN_INTENSITY = 1 / 512
-"""Cells without a sample are points from here on: less cannot be seen in 8 bits of colour."""
+"""Minimum intensity of a point without samples: less is invisible in 8 bits of colour."""
 
 
 class HeatmapKind(IntEnum):
-    """What a heatmap counts: the contract's HeatmapKind."""
+    """Kind of interaction that a heatmap counts: the contract's HeatmapKind."""
 
     CLICK = 1
     MOVE = 2
@@ -52,28 +52,28 @@ KIND_OF = {
     HeatmapKind.DEAD: Kind.DEAD_CLICK,
     HeatmapKind.ATTENTION: Kind.ATTENTION,
 }
-"""The interactions of a heatmap. A tap is TOUCH and then CLICK, so CLICK has it, once, and has no swipes."""
+"""Interactions per kind of heatmap. A tap is a TOUCH followed by a CLICK: CLICK counts it once, without swipes."""
 
 BANDS = frozenset({HeatmapKind.SCROLL, HeatmapKind.ATTENTION})
-"""Kinds that are bands of the page: they have no x, and come as steps."""
+"""Kinds that are bands of the page: without x, and counted as steps."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeatmapQuery:
-    """A checked request, every default filled in. Equal queries have equal answers: it can be a cache's key.
+    """A validated query with all defaults filled in. Equal queries have equal results: it can be a cache key.
 
     Attributes:
         page: Normalised URL.
-        kind: What to count.
-        start_ms: Only at or after; None: no bound.
-        end_ms: Only before; None: no bound.
+        kind: Kind of heatmap.
+        start_ms: Earliest time, inclusive; None: no bound.
+        end_ms: Latest time, exclusive; None: no bound.
         device_types: Numbers, sorted; empty: all.
         actor_types: Numbers, sorted; empty: all.
         min_viewport_width: In CSS pixels; 0: no bound.
         max_viewport_width: In CSS pixels, inclusive; 0: no bound.
         resolution: Cells along each axis.
-        max_points: Most points.
-        smoothing: Standard deviation in cells; 0: none.
+        max_points: Maximum number of points.
+        smoothing: Standard deviation in cells; 0: no smoothing.
         normalise_percentile: Percentile of the values that gets intensity 1.
     """
 
@@ -93,7 +93,7 @@ class HeatmapQuery:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapPoint:
-    """One cell: its middle in percent of the page, what it counts, and how hot it is (0 to 1)."""
+    """One cell: its centre in percent of the page, its count and its intensity (0 to 1)."""
 
     x_percent: float
     y_percent: float
@@ -103,15 +103,15 @@ class HeatmapPoint:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapCounts:
-    """What a heatmap was counted from.
+    """The samples of a heatmap.
 
     Attributes:
-        samples: Interactions counted; of ATTENTION, milliseconds.
-        sessions: Sessions that they come from.
-        page_size: Median of the samples, in CSS pixels.
-        viewport: Median of the samples, in CSS pixels.
-        estimated: Samples whose page size is the largest extent seen.
-        clamped: Samples that were moved to the page's edge.
+        samples: Number of interactions; for ATTENTION, milliseconds.
+        sessions: Number of sessions with samples.
+        page_size: Median page size of the samples, in CSS pixels.
+        viewport: Median viewport of the samples, in CSS pixels.
+        estimated: Number of samples with an estimated page size, the largest extent seen.
+        clamped: Number of samples that were moved to the page's edge.
     """
 
     samples: int = 0
@@ -124,11 +124,11 @@ class HeatmapCounts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeatmapCells:
-    """What the database counted.
+    """The counts from the database.
 
     Attributes:
-        cells: Rows of (column, row, count), columns and rows from 0; of bands the column is 0 (`cells_of_steps`).
-        counts: What they are counted from.
+        cells: Rows of (column, row, count), zero-based; for bands the column is 0 (`cells_of_steps`).
+        counts: The samples in the cells.
     """
 
     cells: npt.ArrayLike
@@ -137,7 +137,7 @@ class HeatmapCells:
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """An answer: the points, hottest first, and what they were made of."""
+    """A heatmap: the points, hottest first, and the samples that they were computed from."""
 
     points: tuple[HeatmapPoint, ...]
     counted: HeatmapCounts
@@ -159,13 +159,13 @@ def heatmap_query(
     smoothing: float | None = None,
     normalise_percentile: float | None = None,
 ) -> HeatmapQuery:
-    """Returns the request with its defaults, as the contract states them.
+    """Returns the validated query, with the contract's defaults.
 
     Args:
         page: Normalised URL.
         kind: Number of a HeatmapKind.
         start_ms: Milliseconds since 1970 UTC; None: no bound.
-        end_ms: The same.
+        end_ms: Milliseconds since 1970 UTC; None: no bound.
         device_types: Numbers; empty: all.
         actor_types: Numbers; empty: all.
         min_viewport_width: 0: no bound.
@@ -176,7 +176,7 @@ def heatmap_query(
         normalise_percentile: None: the default.
 
     Raises:
-        InvalidArgument: Something is out of its bounds; all such fields are named at once.
+        InvalidArgument: If fields are out of bounds; the error names all of them.
     """
     wrong = Violations()
     if not page:
@@ -184,7 +184,7 @@ def heatmap_query(
     elif len(page) > MAX_PAGE_LENGTH:
         wrong.add("page", f"has {len(page)} characters, over {MAX_PAGE_LENGTH}")
     if kind not in HeatmapKind.__members__.values():
-        wrong.add("kind", f"{kind} is none of {', '.join(f'{k.value} ({k.name.lower()})' for k in HeatmapKind)}")
+        wrong.add("kind", f"{kind} is not one of {', '.join(f'{k.value} ({k.name.lower()})' for k in HeatmapKind)}")
     if start_ms is not None and end_ms is not None and end_ms < start_ms:
         wrong.add("end_time", "is before start_time")
     _check_widths(min_viewport_width, max_viewport_width, wrong)
@@ -223,11 +223,11 @@ def _check_widths(minimum: int, maximum: int, wrong: Violations) -> None:
 
 
 def cells_of_steps(steps: Iterable[tuple[int, int]], resolution: int) -> tuple[tuple[int, int, int], ...]:
-    """Returns the cells of bands from (edge, change): what begins at an edge counts up, what ends there down.
+    """Returns the cells of bands from (edge, change): a band counts +1 at its upper edge and -1 at its lower edge.
 
     An edge at `p` percent is `floor(p * resolution / 100 + 0.5)`, the nearest border between two cells, so
-    bands that adjoin neither overlap nor leave a cell out. That is two rows of SQL for each band, and no
-    join with the cells.
+    adjoining bands neither overlap nor skip a cell. In SQL this takes two rows per band and no join with the
+    cells.
     """
     change = np.zeros(resolution + 1, dtype=np.int64)
     for edge, amount in steps:
@@ -237,11 +237,11 @@ def cells_of_steps(steps: Iterable[tuple[int, int]], resolution: int) -> tuple[t
 
 
 def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
-    """Returns the heatmap of what was counted.
+    """Returns the heatmap of the counts.
 
-    Intensities are the smoothed values over their `normalise_percentile`, among the cells that have
-    samples, and at most 1: one hot spot does not blind the rest. SCROLL is a share of page views instead:
-    neither smoothed nor cut, 1 is the band that most of them saw.
+    An intensity is the smoothed value divided by the `normalise_percentile` of the cells with samples, at
+    most 1, so that one hot spot does not hide the rest. SCROLL is a share of page views instead: neither
+    smoothed nor truncated, and 1 is the band seen in most of them.
     """
     grid = _grid(counted.cells, query)
     scroll = query.kind is HeatmapKind.SCROLL
@@ -251,7 +251,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
         return Heatmap((), counted.counts, query.resolution)
     intensity = np.minimum(values / top, 1.0)
     rows, columns = np.nonzero((grid > 0.0) | (intensity >= MIN_INTENSITY))
-    # Hottest first; among equals by value, count and place, so that the same cells give the same list.
+    # Hottest first; ties are ordered by count and position, so that equal cells give equal lists.
     order = np.lexsort((columns, rows, -grid[rows, columns], -values[rows, columns]))[: query.max_points]
     rows, columns = rows[order], columns[order]
     cell = 100.0 / query.resolution
@@ -267,7 +267,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
 
 
 def _grid(cells: npt.ArrayLike, query: HeatmapQuery) -> Grid:
-    """Returns the counts as rows x columns; what lies outside is put into the cell at the edge."""
+    """Returns the counts as rows x columns; counts outside the grid are added to the cell at the edge."""
     size = query.resolution
     width = 1 if query.kind in BANDS else size
     table = np.asarray(cells, dtype=np.int64).reshape(-1, 3)
@@ -277,13 +277,13 @@ def _grid(cells: npt.ArrayLike, query: HeatmapQuery) -> Grid:
 
 
 def _smooth(grid: Grid, sigma: float) -> Grid:
-    """Returns the grid after a Gaussian; what it would move out of the page is gone, nothing is reflected."""
+    """Returns the grid smoothed by a Gaussian; values moved beyond the page's edge are lost, not reflected."""
     smooth: Grid = _kernel(grid.shape[0], sigma) @ grid
     return smooth @ _kernel(grid.shape[1], sigma) if grid.shape[1] > 1 else smooth
 
 
 def _kernel(size: int, sigma: float) -> Grid:
-    """Returns the band matrix of a Gaussian, cut at three standard deviations and of sum 1 before the edges."""
+    """Returns the band matrix of a Gaussian, cut at three standard deviations; rows sum to 1, except at the edges."""
     reach = math.ceil(3 * sigma)
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     weights /= weights.sum()

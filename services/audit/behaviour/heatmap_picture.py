@@ -1,4 +1,4 @@
-"""A heatmap as a PNG, for those who look at it without a browser."""
+"""Draws heatmaps as PNG files, for viewing without the web console."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 DEFAULT_WIDTH = 960
 MIN_WIDTH, MAX_WIDTH = 320, 4_096
 MAX_HEIGHT = 16_384
-"""Taller pages are drawn to a smaller scale; most viewers end here."""
+"""Maximum height in pixels; most image viewers have this limit."""
 
 LEGEND_HEIGHT = 64
 MARGIN = 16
 
 _BLANK_PAGE = (1_280, 2_400)
-"""Drawn where nothing is known of the page's size."""
+"""Page size used if the real one is unknown."""
 
 _PAPER, _INK, _FAINT, _RULE = (255, 255, 255), (32, 36, 44), (120, 126, 136), (222, 226, 232)
 _SCALE = np.linspace(0.0, 1.0, 256)
 _STOPS = np.array([0.0, 0.25, 0.5, 0.75, 1.0])
 _COLOURS = np.array([(48, 72, 190), (36, 170, 200), (120, 200, 80), (250, 200, 40), (215, 48, 39)])
-"""Cold to hot, each step lighter or warmer than the one before, so that it reads without red and green."""
+"""Cold to hot, each step lighter or warmer than the previous one: readable with red-green colour blindness."""
 
 
 @dataclass(frozen=True, slots=True)
 class PictureStyle:
-    """How a heatmap is drawn.
+    """Style of a drawn heatmap.
 
     Attributes:
-        width: Of the picture in pixels, MIN_WIDTH to MAX_WIDTH; others are brought to the nearest.
+        width: Width of the picture in pixels, clamped to MIN_WIDTH and MAX_WIDTH.
         background: A picture of the page; None: a blank page with a rule at every tenth of its height.
         title: First line of the legend.
     """
@@ -55,7 +55,7 @@ def draw_heatmap(heatmap: Heatmap, kind: HeatmapKind, style: PictureStyle) -> by
     """Returns the heatmap over a page, with a legend above it, as PNG.
 
     Raises:
-        OSError: The background cannot be read, or is no picture.
+        OSError: If the background cannot be read or is not a picture.
     """
     page = _page(heatmap.counted.page_size, style)
     page = _blend(page, _intensities(heatmap.points, heatmap.resolution, kind, page.size))
@@ -88,20 +88,20 @@ def _page(page_size: tuple[int, int], style: PictureStyle) -> Image.Image:
 def _intensities(
     points: Sequence[HeatmapPoint], resolution: int, kind: HeatmapKind, size: tuple[int, int]
 ) -> Image.Image:
-    """Returns the points as a picture in grey, as large as the page; cells run into each other."""
+    """Returns the points as a greyscale picture of the page's size, interpolated between cells."""
     grid = np.zeros((resolution, 1 if kind in BANDS else resolution), dtype=np.float32)
     for point in points:
         row = min(int(point.y_percent * resolution / 100), resolution - 1)
         column = 0 if kind in BANDS else min(int(point.x_percent * resolution / 100), resolution - 1)
         grid[row, column] = max(grid[row, column], point.intensity)
     smooth = Image.Resampling.NEAREST if kind in BANDS else Image.Resampling.BICUBIC
-    # Enlarged before it is rounded, else the cold fringes become steps.
+    # Enlarged before rounding: otherwise the cold fringes would show steps.
     enlarged = np.asarray(Image.fromarray(grid).resize(size, smooth))
     return Image.fromarray((np.clip(enlarged, 0.0, 1.0) * 255).astype(np.uint8))
 
 
 def _blend(page: Image.Image, intensities: Image.Image) -> Image.Image:
-    """Returns the page with the colours over it; the colder, the more of the page shows."""
+    """Returns the page with the colours over it; colder colours are more transparent."""
     opacity = (0.5 + 0.35 * _SCALE) * np.minimum(_SCALE / 0.03, 1.0)
     mask = intensities.point([round(255 * part) for part in opacity.tolist()])
     intensities.putpalette(_palette().tobytes())
@@ -144,7 +144,7 @@ def _summary(heatmap: Heatmap, kind: HeatmapKind) -> str:
 
 
 def _ends(heatmap: Heatmap, kind: HeatmapKind) -> tuple[str, str]:
-    """Returns what the cold and the hot end of the scale mean."""
+    """Returns the labels of the cold and the hot end of the scale."""
     hottest = max((point.count for point in heatmap.points), default=0)
     if kind is HeatmapKind.SCROLL:
         return "0 %", "100 % of views"
@@ -154,7 +154,7 @@ def _ends(heatmap: Heatmap, kind: HeatmapKind) -> tuple[str, str]:
 
 
 def _fitted(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, room: float) -> str:
-    """Returns the text, its end cut off where there is no room for it."""
+    """Returns the text, truncated with an ellipsis if it does not fit."""
     if font.getlength(text) <= room:
         return text
     while text and font.getlength(text + "...") > room:

@@ -9,20 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 Borders = tuple[int, ...]
-"""A set as it is stored: from each even place up to the next odd one, exclusive, ids are inside.
+"""A set as stored: pairs of borders, each a range of ids from the first border up to the second, exclusive.
 
 rrweb numbers nodes in the document's order, so a subtree is one run of ids.
 """
 
 MAX_ID = 2**53 - 1
-"""The largest integer that JavaScript counts exactly; rrweb's ids are counted from 1."""
+"""The largest integer that JavaScript counts exactly; rrweb's ids start at 1."""
 
 
 class IdSet:
     """A set of ids as sorted borders.
 
     Attributes:
-        borders: What `dump` stores, for loops that cannot afford a call for each question.
+        borders: The borders as a list, for loops that cannot afford a call per lookup.
     """
 
     __slots__ = ("_max_runs", "borders")
@@ -35,9 +35,10 @@ class IdSet:
         return bisect_right(self.borders, node_id) & 1 == 1
 
     def update(self, ids: Iterable[int]) -> None:
-        """Adds ids; those that cannot be rrweb's are left out.
+        """Adds ids, except those that rrweb cannot assign.
 
-        Of more than `max_runs` runs the lowest, the oldest nodes, go at once: when it is stored must not matter.
+        Beyond `max_runs` runs, the lowest ids (the oldest nodes) are dropped immediately: the result must not depend
+        on when the set is stored.
         """
         start = end = -1
         for node_id in sorted(ids):
@@ -65,5 +66,5 @@ class IdSet:
         borders[first:after] = edges
 
     def dump(self) -> Borders:
-        """Returns the set as it is stored."""
+        """Returns the set as stored."""
         return tuple(self.borders)

@@ -1,7 +1,7 @@
-"""Behaviour, out of the events themselves: what visitors do on a page, and where it frustrates them.
+"""Detection of behaviour from rrweb events: visitors' interactions with a page, and signs of frustration.
 
-`observe(state, events, rules)` is pure, and looks at one event after the other with nothing but the
-state in between: cutting a recording into other chunks moves findings into other chunks and changes none.
+`observe(state, events, rules)` is pure and processes the events one by one, with the state as its only memory:
+dividing a recording into other chunks moves findings between chunks, but changes none of them.
 docs/definitions.md defines the kinds; the detectors are in pointer.py, attention.py and frustration.py.
 """
 
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 STATE_VERSION = 1
 
 PAGE_TAG = "afterimage.page"
-"""Custom event of our recorder with the page's size: on load, resize, growth, and after each full snapshot."""
+"""Custom event of the Afterimage recorder with the page's size: on load, resize, growth and after full snapshots."""
 
 URL_TAG = "afterimage.url"
-"""Custom event of our recorder for what Meta does not tell: pushState, replaceState and hash changes."""
+"""Custom event of the Afterimage recorder for URL changes without Meta: pushState, replaceState and hash changes."""
 
 LATEST_MS = 253_402_300_799_999.0
-"""The end of the year 9999; events after it, or with no time at all, are passed over."""
+"""The end of the year 9999; later events, and events without a valid time, are skipped."""
 
-# Members as plain numbers: comparing with an IntEnum's attribute costs as much as all else about an event.
+# Members as plain integers: comparing with an IntEnum's attribute costs as much as the rest of an event.
 _INCREMENTAL_SNAPSHOT = EventType.INCREMENTAL_SNAPSHOT.value
 _MOUSE_MOVE = IncrementalSource.MOUSE_MOVE.value
 _MOUSE_INTERACTION = IncrementalSource.MOUSE_INTERACTION.value
@@ -50,7 +50,7 @@ _TOUCH_MOVE = IncrementalSource.TOUCH_MOVE.value
 _DRAG = IncrementalSource.DRAG.value
 
 ACTING = frozenset(source.value for source in rrweb.ACTIVE_SOURCES)
-"""Sources that show a visitor at work. Scrolling, playing and resizing also answer a click."""
+"""Sources that indicate visitor activity. Scrolling, playing and resizing are also responses to a click."""
 
 ANSWERING = frozenset(
     {
@@ -62,7 +62,7 @@ ANSWERING = frozenset(
         IncrementalSource.ADOPTED_STYLE_SHEET.value,
     }
 )
-"""Sources by which a page shows that it has answered a click."""
+"""Sources that are a page's response to a click."""
 
 POINTING = frozenset({_MOUSE_MOVE, _TOUCH_MOVE})
 NAVIGATING = frozenset({EventType.DOM_CONTENT_LOADED.value, EventType.LOAD.value, EventType.META.value})
@@ -76,7 +76,7 @@ CLICK_KINDS: dict[int | None, Kind] = {
 
 
 class Typing(msgspec.Struct, array_like=True, frozen=True):
-    """Changes of one field in a row."""
+    """Consecutive changes of one field."""
 
     first: Interaction
     count: int
@@ -84,19 +84,18 @@ class Typing(msgspec.Struct, array_like=True, frozen=True):
 
 
 class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
-    """What is known of a window's visitor after its last chunk: 0.2 KB, and up to 2 KB of node ids.
+    """The detectors' state of a window after its last chunk: 0.2 KB, plus up to 2 KB of node ids.
 
-    The parts are never changed once they are in here: `observe` works on copies. Add fields at the end
-    only, with defaults.
+    The parts of a state never change: `observe` works on copies. Add fields at the end only, with defaults.
     """
 
     version: int = STATE_VERSION
     clock_ms: float = 0.0
     """Latest timestamp since the clock was last set back."""
     kept: int = 0
-    """Interactions found so far, at most `max_interactions`."""
+    """Number of interactions found, at most `max_interactions`."""
     loading: bool = False
-    """A document has been loaded and its Meta has not come yet."""
+    """Whether a document was loaded and its Meta event has not arrived yet."""
     geometry: Geometry = msgspec.field(default_factory=Geometry)
     nodes: Nodes = Nodes()
     viewing: Viewing = msgspec.field(default_factory=Viewing)
@@ -109,12 +108,12 @@ class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
 def observe(
     state: BehaviourState, events: Sequence[Event], rules: BehaviourRules
 ) -> tuple[BehaviourState, list[Interaction]]:
-    """Returns the state after a chunk, and the interactions that the chunk decides, in that order.
+    """Returns the state after a chunk, and the interactions that the chunk decides, in the order of decision.
 
     Args:
-        state: The state after the chunk before it; `BehaviourState()` before the first.
+        state: The state after the previous chunk; `BehaviourState()` before the first.
         events: The chunk's events in the order in which they were sent.
-        rules: The thresholds; a window keeps to one set, else its findings are those of neither.
+        rules: The thresholds; all chunks of a window must use the same rules, or its findings match neither.
     """
     observer = _Observer(state, rules)
     observer.see(events)
@@ -126,9 +125,9 @@ def finish(state: BehaviourState, end_ms: int, rules: BehaviourRules) -> tuple[B
 
     Args:
         state: The state after the window's last chunk.
-        end_ms: The end by the visitor's clock, such as the time of the last event. A click less than
+        end_ms: Time of the end by the visitor's clock, such as that of the last event. A click less than
             `dead_ms` before it is not judged.
-        rules: As for `observe`.
+        rules: The thresholds, as in `observe`.
     """
     observer = _Observer(state, rules)
     observer.end(end_ms)
@@ -136,7 +135,7 @@ def finish(state: BehaviourState, end_ms: int, rules: BehaviourRules) -> tuple[B
 
 
 class _Observer:
-    """Working copies of the state's parts, and the events' way to them."""
+    """Working copies of the state's parts; dispatches the events to them."""
 
     __slots__ = (
         "clicks",
@@ -187,7 +186,7 @@ class _Observer:
         )
         return state, found
 
-    def see(self, events: Sequence[Event]) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch a source: a call costs as much as its work
+    def see(self, events: Sequence[Event]) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch per source: a call costs as much as its work
         clicks, viewing, index, geometry = self.clicks, self.viewing, self.index, self.geometry
         rules, found, nothing = self.rules, self.found, rrweb.NOTHING
         gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
@@ -215,7 +214,7 @@ class _Observer:
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue
-            # Somebody is there: what Viewing.look does, without the call.
+            # The visitor is active: Viewing.look, inlined.
             elapsed_ms = int(time) - viewing.seen_ms
             if viewing.since_ms < 0:
                 viewing.look(int(time), gap_ms)
@@ -258,7 +257,7 @@ class _Observer:
         self._wait()
 
     def _wait(self) -> None:
-        """Notes when something has to be judged at the earliest."""
+        """Updates the earliest time at which something must be judged."""
         rules = self.rules
         due = self.clicks.due_ms(rules)
         if self.path.turns:
@@ -275,7 +274,7 @@ class _Observer:
         self._wait()
 
     def _is_time(self, time: float) -> bool:
-        """Returns whether a timestamp that is not the latest can be used; notices that the clock was set back."""
+        """Returns whether a timestamp before the latest is usable; detects that the clock was set back."""
         if not 0.0 <= time <= LATEST_MS:
             return False
         if time < self.clock - self.rules.clock_slack_ms:
@@ -283,7 +282,7 @@ class _Observer:
         return True
 
     def _set_back(self, time: float) -> None:
-        """The clock was set back: times before and after do not compare, so nothing may wait across it."""
+        """Handles a clock that was set back: times before and after are not comparable, so nothing may stay pending."""
         self._end_typing()
         self.clicks.leave(self.rules, self.found)
         self.clicks.answered_ms = -1.0
@@ -296,7 +295,7 @@ class _Observer:
         self.due = NEVER
 
     def _milestone(self, kind: int, time: float, data: Data | None) -> None:
-        """Takes an event that is no IncrementalSnapshot."""
+        """Handles an event that is not an IncrementalSnapshot."""
         if kind == EventType.DOM_CONTENT_LOADED:
             self.loading = True
             self.clicks.answer(time)
@@ -316,7 +315,7 @@ class _Observer:
             self._remark(kind, time, data)
 
     def _remark(self, kind: int, time: float, data: Data) -> None:
-        """Takes an event of our recorder or of a plugin."""
+        """Handles an event of the Afterimage recorder or of a plugin."""
         if kind == EventType.CUSTOM:
             if data.tag == PAGE_TAG:
                 self.geometry.measure(data.payload)
@@ -326,7 +325,7 @@ class _Observer:
             self._console(time, data)
 
     def _meta(self, time: float, data: Data) -> None:
-        """A page was opened, or a recorder takes a snapshot of the one that is open."""
+        """Handles a Meta event: a page was opened, or the recorder takes another snapshot of the open one."""
         address = page_address(data.href or "", self.rules.pages)
         if self.loading or not self.visits.is_at(address):
             self.loading = False
@@ -335,7 +334,7 @@ class _Observer:
             self._resize(time, data, told=False)
 
     def _url(self, time: float, data: Data) -> None:
-        """The page changed its URL without being loaded."""
+        """Handles a change of the URL without a page load."""
         self.clicks.answer(time)
         try:
             href = rrweb.url_decoder.decode(data.payload).href
@@ -356,13 +355,13 @@ class _Observer:
         if viewport is not None:
             geometry.resize(*viewport)
         else:
-            # The document stays where it is until a Scroll event says otherwise.
+            # The document keeps its scroll position until a Scroll event changes it.
             geometry.scroll(*scroll)
         self.found.append(geometry.nowhere(Kind.PAGE, int(time), detail=href[:MAX_DETAIL]))
         self.viewing.open(int(time), geometry)
 
     def _leave(self, time: float) -> None:
-        """Ends the page that is open."""
+        """Ends the open page."""
         self._end_typing()
         self.clicks.leave(self.rules, self.found)
         self.path.restart(self.rules, self.found)
@@ -377,7 +376,7 @@ class _Observer:
             self.due = min(self.due, self.path.due_ms(self.rules))
 
     def _touch(self, kind: Kind, time: float, data: Data) -> None:
-        """Takes a MouseInteraction that is an interaction."""
+        """Handles a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
         place = self.geometry.place(kind, int(time), data.x, data.y, node, frame)
@@ -390,12 +389,12 @@ class _Observer:
     def _scrolled(self, time: float) -> None:
         viewing, geometry = self.viewing, self.geometry
         if abs(geometry.scroll_y - viewing.top) >= self.rules.attention_step * geometry.viewport[1]:
-            viewing.close(geometry, self.found)  # far enough to be another place
+            viewing.close(geometry, self.found)  # far enough to count as another position
         if not geometry.estimated and viewing.depth_percent < 100.0:
             viewing.deepen(int(time), geometry, self.rules, self.found)
 
     def _resize(self, time: float, data: Data, *, told: bool) -> None:
-        """Takes a viewport's size; attention to the old one ends before it changes."""
+        """Handles a new viewport size; attention to the old viewport ends before the change."""
         if not self.geometry.differs(data.width, data.height):
             return
         if self.viewing.since_ms >= 0:

@@ -1,7 +1,7 @@
-"""What the detectors need to know of the recorded DOM: which nodes are clickable, which lie in a frame.
+"""The detectors' index of the recorded DOM: the clickable nodes, and the nodes inside frames.
 
-A full snapshot is some hundred KB of tree; all that stays of it is two small sets of ids. It is decoded
-once, as narrow as possible: about 0.3 microseconds a node.
+A full snapshot is a tree of a few hundred KB, reduced here to small sets of ids. It is decoded once, with as few
+fields as possible: about 0.3 microseconds per node.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from services.audit.behaviour.id_set import Borders, IdSet
 from services.audit.rrweb import NOTHING
 
 MAX_TREE_BYTES = 8 * 1024 * 1024
-"""Larger trees are not looked into: `[{},{},...]` grows twentyfold when it becomes objects."""
+"""Larger trees are ignored: `[{},{},...]` grows twentyfold when decoded into objects."""
 
 MAX_RUNS = 400
-"""Runs of clickable ids kept, 6 bytes of state each."""
+"""Maximum number of runs of clickable ids, with 6 bytes of state each."""
 
 MAX_FRAMES = 16
 MAX_FRAME_RUNS = 64
@@ -26,10 +26,10 @@ CLICKABLE_ROLES = frozenset(
     {"button", "link", "tab", "checkbox", "switch", "radio", "option", "treeitem"}
     | {"menuitem", "menuitemcheckbox", "menuitemradio"}
 )
-"""ARIA roles that promise an answer to a click (WAI-ARIA 1.2, widget roles without text fields)."""
+"""ARIA roles that promise a response to a click (WAI-ARIA 1.2, widget roles without text fields)."""
 
 CLICKABLE_INPUTS = frozenset({"button", "submit", "reset", "image", "checkbox", "radio"})
-"""Types of `input` that promise an answer. Text fields answer with focus, the others with dialogs."""
+"""Types of `input` that promise a response. Text fields respond with focus, the others with dialogs."""
 
 _PROMISING_TAGS = frozenset({"button", "summary"})
 _LINK_TAGS = frozenset({"a", "area"})
@@ -41,7 +41,7 @@ Scalar = str | bool | int | float | None
 
 
 class Attributes(msgspec.Struct, gc=False):
-    """The attributes that decide whether a click promises something."""
+    """The attributes that decide whether an element promises a response to a click."""
 
     href: Scalar = None
     target: Scalar = None
@@ -52,7 +52,7 @@ class Attributes(msgspec.Struct, gc=False):
 
 
 class Node(msgspec.Struct, gc=False):
-    """A serialised node, of which little is taken."""
+    """The decoded part of a serialised node."""
 
     id: int = 0
     tag_name: str | None = msgspec.field(default=None, name="tagName")
@@ -62,7 +62,7 @@ class Node(msgspec.Struct, gc=False):
 
 
 class Add(msgspec.Struct, gc=False):
-    """An addition of a Mutation; `node` comes without children, except a frame's document."""
+    """An addition of a Mutation; `node` has no children, unless it is a frame's document."""
 
     parent_id: int = msgspec.field(default=0, name="parentId")
     node: Node = msgspec.field(default_factory=Node)
@@ -89,7 +89,7 @@ class Nodes(msgspec.Struct, array_like=True, frozen=True):
 
 
 class NodeIndex:
-    """The index at work. Copies what is stored when it first changes: a chunk without additions pays nothing."""
+    """The working index. Copies the stored index on the first change: a chunk without additions costs nothing."""
 
     __slots__ = ("_clickable", "_framed", "_frames", "_stored", "root")
 
@@ -98,10 +98,10 @@ class NodeIndex:
         self.root = stored.root
         self._frames = stored.frames
         self._clickable: IdSet | None = None
-        self._framed: dict[int, int] = {}  # what frame_of has found since the frames last changed
+        self._framed: dict[int, int] = {}  # results of frame_of since the last change of the frames
 
     def dump(self) -> Nodes:
-        """Returns the index as it is stored."""
+        """Returns the index as stored."""
         stored = self._stored
         if self._clickable is None and self._frames is stored.frames:
             return stored
@@ -109,12 +109,12 @@ class NodeIndex:
         return Nodes(self.root, clickable, self._frames)
 
     def is_clickable(self, node_id: int) -> bool:
-        """Returns whether a click on the node promises an answer; False for a node never seen."""
+        """Returns whether the node promises a response to a click; False for unknown nodes."""
         borders = self._stored.clickable if self._clickable is None else self._clickable.borders
         return bisect_right(borders, node_id) & 1 == 1
 
     def frame_of(self, node_id: int) -> int:
-        """Returns the id of the frame element whose document the node lies in; 0: none that is known."""
+        """Returns the id of the frame element that contains the node; 0: not in a known frame."""
         if not self._frames:
             return 0
         found = self._framed.get(node_id)  # a pointer stays on a node for a while
@@ -129,7 +129,7 @@ class NodeIndex:
         return 0
 
     def rebuild(self, tree: msgspec.Raw) -> None:
-        """Takes a full snapshot's tree. One that is no tree, or too large, leaves an empty index."""
+        """Rebuilds the index from a full snapshot's tree; an invalid or too large tree leaves it empty."""
         self._stored = Nodes()
         self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), ()
         self._framed.clear()
@@ -143,10 +143,10 @@ class NodeIndex:
         self._take(node)
 
     def grow(self, adds: msgspec.Raw) -> None:  # noqa: C901 - runs for every added node
-        """Takes a mutation's additions: a button's new label is as clickable as the button."""
+        """Adds a mutation's additions: a button's new label is as clickable as the button."""
         text = bytes(adds)
         if b'"tagName"' not in text or len(text) > MAX_TREE_BYTES:
-            return  # text is never what is clicked
+            return  # text nodes are never click targets
         try:
             decoded = _adds_decoder.decode(text)
         except (msgspec.MsgspecError, RecursionError):
@@ -162,7 +162,7 @@ class NodeIndex:
                 self._take_subtree(add)
             if tag is None:
                 continue
-            if add.parent_id != parent:  # siblings come in a row
+            if add.parent_id != parent:  # siblings are adjacent
                 parent = add.parent_id
                 inside = bisect_right(borders, parent) & 1 == 1 or parent in fresh
             if not inside:
@@ -173,13 +173,13 @@ class NodeIndex:
                 if not _promises(node):
                     continue
             node_id = node.id
-            if not bisect_right(borders, node_id) & 1:  # nodes that are moved are in there already
+            if not bisect_right(borders, node_id) & 1:  # moved nodes are already in the set
                 fresh.add(node_id)
         if fresh:
             clickable.update(fresh)
 
     def _take_subtree(self, add: Add) -> None:
-        """Takes an added node that has children or lies in a frame."""
+        """Adds a node that has children or is inside a frame."""
         if add.node.child_nodes:
             self._take(add.node)
         if add.node.root_id or add.node.tag_name is None:
@@ -191,7 +191,7 @@ class NodeIndex:
         return self._clickable
 
     def _take(self, tree: Node) -> None:
-        """Adds the clickable elements of a tree, with all that lies inside them."""
+        """Adds the clickable elements of a tree, with all their descendants."""
         ids: list[int] = []
         stack = [tree]
         while stack:
@@ -204,14 +204,14 @@ class NodeIndex:
             self._working_copy().update(ids)
 
     def _take_framed(self, add: Add) -> None:
-        """Notes that nodes lie in a frame: its whole document, or a node added to it later."""
+        """Assigns nodes to a frame: its whole document, or a node added to it later."""
         node = add.node
         if node.root_id:
             self._frames = tuple(
                 frame if frame.root != node.root_id else _with_ids(frame, [node.id]) for frame in self._frames
             )
         elif node.id > 0 and add.parent_id > 0:
-            # What the frame showed before is gone; of too many frames, the oldest is.
+            # Replaces the frame's previous document; beyond MAX_FRAMES the oldest frames are dropped.
             others = [frame for frame in self._frames if frame.element != add.parent_id and frame.root != node.id]
             document = _with_ids(FrameNodes(add.parent_id, node.id), _ids_of(node))
             self._frames = (*others[-MAX_FRAMES + 1 :], document)
@@ -235,7 +235,7 @@ def _ids_of(tree: Node) -> list[int]:
 
 
 def _promises(node: Node) -> bool:
-    """Returns whether a click on the element promises something to happen in this page."""
+    """Returns whether the element promises a response in this page to a click."""
     tag, attributes = node.tag_name, node.attributes
     if tag in _PROMISING_TAGS:
         return True
@@ -249,7 +249,7 @@ def _promises(node: Node) -> bool:
 
 
 def _opens_here(link: Attributes) -> bool:
-    """Returns whether a link leads to where this page is: what opens elsewhere leaves no trace here."""
+    """Returns whether a link opens in this window; a link that opens elsewhere leaves no trace in the recording."""
     if link.download is not None or link.target not in {None, "", "_self", "_top", "_parent"}:
         return False
     return not str(link.href).startswith(_ELSEWHERE)

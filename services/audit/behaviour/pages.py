@@ -1,7 +1,7 @@
-"""The page that a URL stands for: what heatmaps and page lists group by.
+"""Normalisation of URLs to pages, by which heatmaps and page lists are grouped.
 
 `https://shop.example/orders/1841?ref=mail#top` and `https://shop.example/orders/1842` show the same
-page, so both become `https://shop.example/orders/:id`: query and fragment are dropped (they hold state
+page, so both become `https://shop.example/orders/:id`: query and fragment are dropped (they contain state
 and personal data) and segments that look like ids are folded by rules.
 """
 
@@ -15,38 +15,38 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from services.audit.re2_patterns import compile_pattern
 
 MAX_PAGE_LENGTH = 2_048
-"""Characters of a page's name, as in the contract; longer ones are cut."""
+"""Maximum characters of a page, as in the contract; longer ones are truncated."""
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Matcher(Protocol):
-    """What tells whether a whole segment is to be folded."""
+    """Decides whether a segment is folded."""
 
     def fullmatch(self, text: str, /) -> object | None:
-        """Returns something true if all of the text matches."""
+        """Returns a true value if the whole text matches."""
         ...
 
 
 class LinearMatcher:
-    """A pattern from the settings: RE2, so that none can hang the server."""
+    """A pattern from the settings, compiled by RE2: it cannot hang the server."""
 
     def __init__(self, pattern: str) -> None:
-        """Compiles.
+        """Compiles the pattern.
 
         Raises:
-            ValueError: RE2 refuses it.
+            ValueError: If RE2 rejects it.
         """
         self._pattern = compile_pattern(rf"\A(?:{pattern})\z")
 
     def fullmatch(self, text: str, /) -> object | None:
-        """Returns something true if all of the text matches."""
+        """Returns a true value if the whole text matches."""
         return self._pattern.search(text.encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)
 class FoldRule:
-    """Segments that match `pattern` as a whole are written as `placeholder`."""
+    """Replaces segments that match `pattern` as a whole with `placeholder`."""
 
     pattern: Matcher
     placeholder: str
@@ -55,27 +55,27 @@ class FoldRule:
 DEFAULT_FOLDS = (
     FoldRule(re.compile(r"\d+"), ":id"),
     FoldRule(re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE), ":id"),
-    # MongoDB's ids (24), digests (32, 40, 64) and whatever else is too long to be an English word.
+    # MongoDB's ids (24), digests (32, 40, 64) and other strings too long for an English word.
     FoldRule(re.compile(r"(?=[a-f]*\d)[0-9a-f]{12,}", re.IGNORECASE), ":id"),
     # ULID: Crockford's base 32, 26 characters, the first at most 7.
     FoldRule(re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}"), ":id"),
-    # base64url and nanoid: capitals, small letters and digits mixed. Words joined by hyphens have no capitals.
+    # base64url and nanoid: upper case, lower case and digits mixed. Words joined by hyphens have no upper case.
     FoldRule(re.compile(r"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])(?=\D*\d)[\w-]{16,}", re.ASCII), ":id"),
     FoldRule(re.compile(r"\d{4}-\d{2}-\d{2}"), ":date"),
     FoldRule(re.compile(r"[^@\s]+@[^@\s]+"), ":email"),
 )
-"""Tried in this order; the first that matches decides."""
+"""Default rules, tried in this order; the first match applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRules:
-    """How URLs become pages.
+    """Rules that turn URLs into pages.
 
     Attributes:
-        folds: Which segments of the path are folded, and into what.
+        folds: Rules that fold segments of the path into placeholders.
         hash_routes: Whether a fragment that begins with "/" or "!/" is part of the page: single-page
-            applications that route by fragment have one path for everything. Its own query is dropped,
-            its segments are folded like the path's.
+            applications that route by fragment have one path for all pages. The fragment's query is dropped and
+            its segments are folded like those of the path.
     """
 
     folds: tuple[FoldRule, ...] = DEFAULT_FOLDS
@@ -83,10 +83,10 @@ class PageRules:
 
 
 def normalise_page(href: str, rules: PageRules) -> str:
-    """Returns the page that `href` shows; "" for no URL.
+    """Returns the page of `href`; "" for an empty one.
 
-    Scheme and host stay (in lower case, without user, password and default port), a slash at the end
-    goes, except the root's. What cannot be split as a URL is cut at the first "?" or "#".
+    Scheme and host are kept (in lower case, without user, password and default port); a trailing slash is
+    removed, except the root's. Text that is not a valid URL is truncated at the first "?" or "#".
     """
     href = href.strip()
     parts = _split(href)
@@ -101,9 +101,9 @@ def normalise_page(href: str, rules: PageRules) -> str:
 
 
 def page_address(href: str, rules: PageRules) -> str:
-    """Returns `href` without query and fragment, ids as they are: two addresses are two places visited.
+    """Returns `href` without query and fragment, with ids unfolded: two addresses are two visits.
 
-    With `hash_routes` a fragment that is a route stays, as in `normalise_page`.
+    With `hash_routes`, a fragment that is a route is kept, as in `normalise_page`.
     """
     address, _, fragment = href.strip().partition("#")
     address = address.partition("?")[0]
@@ -115,7 +115,7 @@ def page_address(href: str, rules: PageRules) -> str:
 def _split(href: str) -> SplitResult | None:
     try:
         parts = urlsplit(href)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises ValueError if it is not a number
     except ValueError:
         return None
     return parts

@@ -1,4 +1,4 @@
-"""The pointer's path: sampled positions, and thrashing to and fro."""
+"""The pointer's path: sampled positions, and mouse thrashing."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ if TYPE_CHECKING:
     from services.audit.rrweb import Position
 
 MAX_POSITIONS_BYTES = 65_536
-"""Longer lists of positions are not looked into; rrweb sends at most some twenty at once, 60 bytes each."""
+"""Longer lists of positions are ignored; rrweb sends at most about twenty at once, of 60 bytes each."""
 
 BATCH_MS = 500.0
-"""rrweb sends positions this late at most (record/observer.ts, mousemove callback)."""
+"""Maximum delay with which rrweb sends positions (record/observer.ts, mousemove callback)."""
 
 MAX_OFFSET_MS = 60_000.0
-"""Positions that claim to be older than this, or to be of the future, are taken for the event's own time."""
+"""Positions with a greater age than this, or in the future, get the event's own time."""
 
 
 class Path(msgspec.Struct, array_like=True):
-    """What is known of the pointer's path. A working copy changes in place."""
+    """State of the pointer's path. A working copy is changed in place."""
 
     sampled_ms: float = -1.0
     """Time of the last MOVE; -1: none on this page yet."""
     x: float = 0.0
     y: float = 0.0
-    """Where the last leg ended."""
+    """End of the last leg."""
     leg_x: float = 0.0
     leg_y: float = 0.0
     """The last leg; (0, 0): none yet."""
     turns: int = 0
-    """Reversals of the run that is under way; 0: none is."""
+    """Number of reversals in the current run; 0: no run."""
     first_ms: float = 0.0
     last_ms: float = 0.0
     where: Interaction | None = None
     """The run's last reversal."""
 
     def due_ms(self, rules: BehaviourRules) -> float:
-        """Returns when a run that is under way can be closed at the earliest; infinity: none is."""
+        """Returns the earliest time at which the current run can be closed; infinity: no run."""
         return self.last_ms + rules.thrash_gap_ms + BATCH_MS if self.turns else float("inf")
 
     def follow(
@@ -57,7 +57,7 @@ class Path(msgspec.Struct, array_like=True):
         rules: BehaviourRules,
         found: list[Interaction],
     ) -> None:
-        """Takes the positions of a MouseMove (`thrashes`) or TouchMove."""
+        """Handles the positions of a MouseMove (`thrashes`) or TouchMove."""
         if positions is NOTHING or memoryview(positions).nbytes > MAX_POSITIONS_BYTES:
             return
         try:
@@ -90,12 +90,12 @@ class Path(msgspec.Struct, array_like=True):
             self.leg_x, self.leg_y = leg_x, leg_y
 
     def settle(self, time: float, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Closes a run that can no longer go on, positions that come late included."""
+        """Closes a run that can no longer continue, not even with late positions."""
         if self.turns and time > self.last_ms + rules.thrash_gap_ms + BATCH_MS:
             self.close(rules, found)
 
     def close(self, rules: BehaviourRules, found: list[Interaction]) -> None:
-        """Ends the run that is under way, and tells of it if it was long enough."""
+        """Ends the current run, and reports it if it was long enough."""
         if self.turns >= rules.thrash_turns and self.where is not None:
             found.append(
                 msgspec.structs.replace(

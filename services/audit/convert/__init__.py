@@ -1,1 +1,1 @@
-"""Between the contract's messages and the domain's values. Protobuf does not go further in than this."""
+"""Conversion between the contract's messages and the domain's values. No other package of the domain uses protobuf."""

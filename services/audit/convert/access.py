@@ -1,4 +1,4 @@
-"""Between the contract's messages about the access trail and the domain's values."""
+"""Conversion between the contract's messages about the access trail and the domain's values."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ _UUID_V7 = 7
 
 _actions = EnumCodec(access_event_pb2.AccessAction)
 _outcomes = EnumCodec(access_event_pb2.AccessOutcome)
-# Said elsewhere in the entry, or of no interest; and whoever asks to be forgotten is not to live on in the trail.
+# Recorded in other fields of the entry, or irrelevant; actor_id because the trail must not keep the id of an actor
+# after their sessions were deleted.
 _NOT_IN_DETAIL = ("session_id", "session_ids", "page_size", "page_token", "actor_id")
 
 
 def asked(action: Action, request: Message) -> Asked:
-    """Returns what a request asks for, as the trail has it. Malformed ids are left to the method to refuse."""
+    """Returns a request as the trail records it. Malformed ids are ignored here: the method rejects them."""
     if isinstance(request, pb.ReplaySessionRequest):
         if request.for_export:
             action = Action.EXPORT
@@ -62,13 +63,15 @@ def access_event(event: AccessEvent) -> access_event_pb2.AccessEvent:
 
 
 def events_to_record(request: pb.RecordAccessEventsRequest, project: str) -> list[AccessEvent]:
-    """Returns the events that another process brings.
+    """Returns the events reported by another process.
 
     Raises:
-        InvalidArgument: There is none or too many, or one is not as it must be.
+        InvalidArgument: If the request has no events, too many or an invalid one.
     """
     if not 1 <= len(request.access_events) <= MAX_EVENTS:
-        raise InvalidArgument.of("access_events", f"1 to {MAX_EVENTS:,} are needed, has {len(request.access_events)}")
+        raise InvalidArgument.of(
+            "access_events", f"must have 1 to {MAX_EVENTS:,} entries, has {len(request.access_events)}"
+        )
     problems = Violations()
     events = [
         _event_to_record(message, project, f"access_events[{place}]", problems)
@@ -79,10 +82,10 @@ def events_to_record(request: pb.RecordAccessEventsRequest, project: str) -> lis
 
 
 def trail_filter(request: pb.ListAccessEventsRequest) -> TrailFilter:
-    """Returns which entries are asked for.
+    """Returns the filter of a trail listing.
 
     Raises:
-        InvalidArgument: Naming every field that is at fault.
+        InvalidArgument: Naming every invalid field.
     """
     problems = Violations()
     start_ms = values.milliseconds(request.start_time) if request.HasField("start_time") else None
@@ -99,7 +102,7 @@ def trail_filter(request: pb.ListAccessEventsRequest) -> TrailFilter:
         problems.add("subject", f"must not be longer than {MAX_SUBJECT_CHARS} characters")
     for value in request.actions:
         if not _actions.from_storage(value):
-            problems.add("actions", f"{value} is none of {', '.join(_actions.names[1:])}")
+            problems.add("actions", f"{value} is not one of {', '.join(_actions.names[1:])}")
     problems.raise_if_any()
     return TrailFilter(
         session, request.subject, str(link) if link else "", start_ms, end_ms, tuple(dict.fromkeys(request.actions))
@@ -126,7 +129,7 @@ def _event_to_record(
         problems.add(f"{field}.session_id", "is not a UUID")
     for name, codec, value in (("action", _actions, message.action), ("outcome", _outcomes, message.outcome)):
         if not codec.from_storage(value):
-            problems.add(f"{field}.{name}", f"{value} is none of {', '.join(codec.names[1:])}")
+            problems.add(f"{field}.{name}", f"{value} is not one of {', '.join(codec.names[1:])}")
     if not message.HasField("time"):
         problems.add(f"{field}.time", "is required")
     if not message.rpc:
@@ -148,14 +151,14 @@ def _event_to_record(
 
 
 def _detail(request: Message) -> str:
-    """Returns a request as one line of protobuf's text format, without what the entry has elsewhere."""
+    """Returns a request as one line of protobuf's text format, without the fields that the entry has elsewhere."""
     rest = type(request)()
     rest.CopyFrom(request)
     for message in (rest, getattr(rest, "filter", None)):
         for field in _NOT_IN_DETAIL:
             if message is not None and field in message.DESCRIPTOR.fields_by_name:
                 message.ClearField(field)
-    # A cursor of 1,000 windows is cut anyway: cut it before it is written out.
+    # The text of a cursor with 1,000 windows would be truncated anyway: truncate it before formatting.
     if isinstance(rest, pb.ReplaySessionRequest) and rest.WhichOneof("from") == "cursor":
         del rest.cursor.positions[8:]
     return text_format.MessageToString(rest, as_one_line=True, as_utf8=True)[:MAX_DETAIL_CHARS]
@@ -169,5 +172,5 @@ def _uuid_or_none(text: str) -> UUID | None:
 
 
 def _number(value: int) -> Any:
-    """Returns one of the contract's numbers; the generated types want their own class of int."""
+    """Returns one of the contract's numbers; the generated types require their own subclass of int."""
     return int(value)

@@ -1,4 +1,4 @@
-"""Between the contract's messages about heatmaps, pages and interactions, and the domain's values."""
+"""Conversion between the contract's messages about heatmaps, pages and interactions, and the domain's values."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ MAX_CONTAINS = 256
 
 
 def wanted_heatmap(request: pb.GetHeatmapRequest) -> HeatmapQuery:
-    """Returns what a heatmap is asked of.
+    """Returns the query for a heatmap.
 
     Raises:
-        InvalidArgument: Naming the fields at fault.
+        InvalidArgument: Naming the invalid fields.
     """
     problems = Violations()
     _check_known("device_types", enums.device_type, request.device_types, problems)
@@ -47,12 +47,12 @@ def wanted_heatmap(request: pb.GetHeatmapRequest) -> HeatmapQuery:
 
 
 def heatmap_answer(packed: bytes) -> pb.GetHeatmapResponse:
-    """Returns a heatmap that `pack_heatmap` has packed."""
+    """Returns the message of a heatmap packed by `pack_heatmap`."""
     return pb.GetHeatmapResponse.FromString(packed)
 
 
 def pack_heatmap(found: Heatmap) -> bytes:
-    """Returns a heatmap as the bytes of its message."""
+    """Returns a heatmap as a serialised message."""
     counted = found.counted
     answer = pb.GetHeatmapResponse(
         points=[
@@ -73,10 +73,10 @@ def pack_heatmap(found: Heatmap) -> bytes:
 
 
 def wanted_pages(request: pb.ListPagesRequest) -> PagesWanted:
-    """Returns which pages are asked for.
+    """Returns the query for a list of pages.
 
     Raises:
-        InvalidArgument: Naming the fields at fault.
+        InvalidArgument: Naming the invalid fields.
     """
     problems = Violations()
     start_ms = values.milliseconds(request.start_time) if request.HasField("start_time") else None
@@ -101,10 +101,10 @@ def page_summary(found: PageCount) -> heatmap_pb2.PageSummary:
 
 
 def wanted_kinds(request: pb.ListInteractionsRequest) -> Sequence[int]:
-    """Returns which kinds of interaction are asked for.
+    """Returns the requested kinds of interaction.
 
     Raises:
-        InvalidArgument: One of them is not known.
+        InvalidArgument: If one of them is unknown.
     """
     problems = Violations()
     _check_known("kinds", enums.interaction_kind, request.kinds, problems)
@@ -113,7 +113,7 @@ def wanted_kinds(request: pb.ListInteractionsRequest) -> Sequence[int]:
 
 
 def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> interaction_pb2.Interaction:
-    """Returns an interaction of a session whose first event was at `first_ms`."""
+    """Returns an interaction of a session; `first_ms` is the time of the session's first event."""
     return interaction_pb2.Interaction(
         session_id=str(key.session),
         window_id=str(found.window),
@@ -132,11 +132,11 @@ def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> int
 
 
 def _number(number: int) -> Any:
-    """Returns a number as an enum's value; the generated types want their own class of int."""
+    """Returns a number as an enum's value; the generated types require their own subclass of int."""
     return number
 
 
 def _check_known(field: str, codec: EnumCodec, numbers: Iterable[int], problems: Violations) -> None:
     for number in numbers:
         if not codec.from_storage(number):
-            problems.add(field, f"{number} is none of {', '.join(codec.names[1:])}")
+            problems.add(field, f"{number} is not one of {', '.join(codec.names[1:])}")

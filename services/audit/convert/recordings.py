@@ -1,4 +1,4 @@
-"""Between a recorder's messages and the domain's values."""
+"""Conversion between a recorder's messages and the domain's values."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MAX_TAGS = 32
 MAX_TEXT = 256
 _PIXELS = 65_535
 _REJECT_CODES = {1: 9, 2: 8, 3: 3, 4: 3}
-"""By RejectReason: FAILED_PRECONDITION, RESOURCE_EXHAUSTED, INVALID_ARGUMENT, INVALID_ARGUMENT."""
+"""gRPC code per RejectReason: FAILED_PRECONDITION, RESOURCE_EXHAUSTED, INVALID_ARGUMENT, INVALID_ARGUMENT."""
 
 
 def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
-    """Returns what a recorder says of itself and its visitor.
+    """Returns a recorder's description of itself and its visitor.
 
     Raises:
         InvalidArgument: Naming every field that is too long or malformed.
@@ -72,7 +72,7 @@ def _size(size: session_pb2.Size) -> tuple[int, int]:
 
 
 def ready(next_seq: int, rules: IngestRules, policy: Policy, now_ms: int) -> pb.RecordSessionResponse:
-    """Returns the answer to `start`."""
+    """Returns the response to `start`."""
     limits = pb.RecorderLimits(
         max_chunk_bytes=rules.bounds.max_bytes,
         max_inflated_bytes=rules.bounds.max_inflated_bytes,
@@ -87,7 +87,7 @@ def ready(next_seq: int, rules: IngestRules, policy: Policy, now_ms: int) -> pb.
 
 
 def privacy_policy(policy: Policy) -> privacy_policy_pb2.PrivacyPolicy:
-    """Returns a policy in the form that rrweb's options take."""
+    """Returns a policy in the form of rrweb's options."""
     options = policy.recorder_options()
     text_mode = options.pop("text_mode")
     rules = [
@@ -111,7 +111,7 @@ def sent(request: pb.RecordSessionRequest) -> SentChunk | SentEnd:
         case "end":
             return SentEnd(request.end.last_seq)
         case "start":
-            raise FailedPrecondition("there is one start in a stream, this is the second", reason="SECOND_START")
+            raise FailedPrecondition("duplicate start message: a stream has exactly one", reason="SECOND_START")
         case _:
             raise InvalidArgument.of("message", "must be start, chunk or end")
 

@@ -1,4 +1,4 @@
-"""Between the contract's messages about replays and the domain's values."""
+"""Conversion between the contract's messages about replays and the domain's values."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_CURSOR_WINDOWS = 1_000
 
 
 def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replayer.Wanted:
-    """Returns what a viewer asks for.
+    """Returns a viewer's request.
 
     Raises:
-        InvalidArgument: Naming the field at fault.
+        InvalidArgument: Naming the invalid field.
     """
     key = SessionKey(project, session_id(request.session_id))
     window = uuid(request.window_id, "window_id") if request.window_id else None
@@ -45,7 +45,7 @@ def wanted_replay(request: pb.ReplaySessionRequest, project: str) -> replayer.Wa
 
 
 def replay_part(part: replayer.Part, now_ms: int) -> pb.ReplaySessionResponse | bytes:
-    """Returns one message of a replay; what goes to many viewers is serialised already, once for all of them."""
+    """Returns one message of a replay; a live chunk is serialised only once for all its viewers."""
     match part:
         case LiveChunk():
             return part.message(lambda stored: _chunk(stored).SerializeToString())

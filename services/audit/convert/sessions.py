@@ -1,4 +1,4 @@
-"""Between the contract's messages about sessions and the domain's values: lists, details, live changes, deletion."""
+"""Conversion between the contract's messages about sessions and the domain's values."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> Filter:
     """Returns a filter.
 
     Raises:
-        InvalidArgument: Naming every field at fault.
+        InvalidArgument: Naming every invalid field.
     """
     problems = Violations()
     start_ms = milliseconds(message.start_time) if message.HasField("start_time") else None
@@ -61,7 +61,7 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> Filter:
     ):
         for value in values:
             if not codec.from_storage(value):
-                problems.add(f"filter.{field}", f"{value} is none of {', '.join(codec.names[1:])}")
+                problems.add(f"filter.{field}", f"{value} is not one of {', '.join(codec.names[1:])}")
     problems.raise_if_any()
     has = {
         place: getattr(message, field)
@@ -91,27 +91,27 @@ def order(value: int) -> Order:
     """Returns the order of a listing.
 
     Raises:
-        InvalidArgument: If there is no such order.
+        InvalidArgument: If the order is unknown.
     """
     try:
         return Order(value or Order.NEWEST_FIRST)
     except ValueError:
-        raise InvalidArgument.of("order", f"{value} is none of 1 to {max(Order)}") from None
+        raise InvalidArgument.of("order", f"{value} is not between 1 and {max(Order)}") from None
 
 
 @dataclass(frozen=True, slots=True)
 class ToDelete:
-    """What is to be deleted: sessions, or all those of an actor."""
+    """A deletion request: for sessions, or for all sessions of an actor."""
 
     sessions: tuple[UUID, ...]
     actor_id: str
 
 
 def sessions_to_delete(request: pb.DeleteSessionsRequest) -> ToDelete:
-    """Returns what is to be deleted.
+    """Returns the deletion request.
 
     Raises:
-        InvalidArgument: If it names both or neither, or an id is malformed.
+        InvalidArgument: If it names both sessions and an actor or neither, or if an id is malformed.
     """
     if bool(request.session_ids) == bool(request.actor_id):
         raise InvalidArgument.of("session_ids", "give either session_ids or actor_id")
@@ -121,7 +121,7 @@ def sessions_to_delete(request: pb.DeleteSessionsRequest) -> ToDelete:
 
 
 def receipt(done: Receipt, now_ms: int) -> pb.DeleteSessionsResponse:
-    """Returns what was deleted."""
+    """Returns the receipt of a deletion."""
     return pb.DeleteSessionsResponse(
         session_count=done.sessions,
         chunk_count=done.chunks,
@@ -133,7 +133,7 @@ def receipt(done: Receipt, now_ms: int) -> pb.DeleteSessionsResponse:
 
 
 def watch_change(change: Change) -> pb.WatchSessionsResponse:
-    """Returns one message about live sessions."""
+    """Returns one update of the list of live sessions."""
     match change:
         case list():
             return pb.WatchSessionsResponse(snapshot=pb.SessionsSnapshot(sessions=map(session, change)))
@@ -152,7 +152,7 @@ def session_details(
     leaks: Mapping[tuple[str, str], int],
     most: int,
 ) -> pb.GetSessionResponse:
-    """Returns a session with everything that is shown beside its replay."""
+    """Returns a session with all details shown beside its replay."""
     pages = [page_view(window_id, mark) for window_id, _, mark in marks if mark.kind == Kind.PAGE]
     markers = [
         marker(summary.key, summary.first_ms, window_id, seq, mark)

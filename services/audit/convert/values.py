@@ -1,4 +1,4 @@
-"""What all conversions share: times, durations, ids, sizes and enums."""
+"""Conversions shared by the others: times, durations, ids and enums."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _UUID_V7 = 7
 
 
 def known(codec: EnumCodec, number: int) -> Any:
-    """Returns a stored number as an enum's value; the generated types want their own class of int."""
+    """Returns a stored number as an enum's value; the generated types require their own subclass of int."""
     return codec.from_storage(number)
 
 
 def as_is(number: int) -> Any:
-    """Returns one of the domain's numbers, which are the contract's, as an enum's value."""
+    """Returns a number of the domain as an enum's value: both use the same numbers."""
     return int(number)
 
 
@@ -36,27 +36,27 @@ def duration(ms: int) -> Duration:
 
 
 def milliseconds(value: Timestamp | Duration) -> int:
-    """Returns a Timestamp or a Duration in milliseconds; one too large for storage as the largest there."""
+    """Returns a Timestamp or a Duration in milliseconds, clamped to the range of storage."""
     return min(max(value.seconds * 1000 + value.nanos // 1_000_000, -_MOST_MS), _MOST_MS)
 
 
 def session_id(text: str, field: str = "session_id") -> UUID:
-    """Returns the UUIDv7 that a request names.
+    """Returns the UUIDv7 in a request.
 
     Raises:
-        InvalidArgument: If it is none.
+        InvalidArgument: If the text is not a UUIDv7.
     """
     found = uuid(text, field)
     if found.version != _UUID_V7:
-        raise InvalidArgument.of(field, "must be a UUIDv7, whose first 48 bits are the session's start")
+        raise InvalidArgument.of(field, "must be a UUIDv7: its first 48 bits are the session's start time")
     return found
 
 
 def uuid(text: str, field: str) -> UUID:
-    """Returns the UUID that a request names.
+    """Returns the UUID in a request.
 
     Raises:
-        InvalidArgument: If it is none.
+        InvalidArgument: If the text is not a UUID.
     """
     try:
         return UUID(text)

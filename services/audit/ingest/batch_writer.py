@@ -1,10 +1,10 @@
 """Group commit: while one insert is in flight, the next batch gathers.
 
-An idle server stores a lone chunk at once; a busy one fills larger batches while the engine works, so that throughput
-rises by itself and latency stays at about two inserts. An insert has a price of its own, whatever its size, so a batch
-that is already large waits a moment longer to become full, and on a server that has more to do than it can every batch
-does; else nothing ever waits. What gathers is bounded in bytes and rows: `submit` waits when the bound is reached, the
-stream behind it stops being read, and the pressure reaches the recorder.
+An idle server stores a single chunk at once; a busy one fills larger batches while the engine works: throughput rises
+by itself and latency stays at about two inserts. Each insert has a fixed cost, so a batch that is already large
+waits a moment longer to become full, and on an overloaded server every batch does; otherwise nothing waits. The
+pending batch is bounded in bytes and rows: `submit` waits at the bound, its stream is no longer read, and the
+backpressure reaches the recorder.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ LARGE_ROWS = 100
 FULL_ROWS = 500
 LINGER_S = 0.05
 """A batch of LARGE_ROWS waits up to LINGER_S for FULL_ROWS. Measured on chDB (docs/benchmarks.md): an insert
-of one row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
+of 1 row costs 8 ms, of 150 rows 13 ms, of 500 rows 27 ms."""
 
 PRESSED_LOAD = 2.0
 PRESSED_BATCHES = 8
 PRESSED_LINGER_S = 0.15
 LOOK_S = 0.01
-"""When at so many batches in a row more chunks than PRESSED_LOAD wait for each worker, every batch waits up to
-PRESSED_LINGER_S: what an insert costs is then time in which chunks could be taken in. It waits only as long as chunks
-are being taken in, which it looks at every LOOK_S: recorders may all be waiting for this very insert."""
+"""When the load has been above PRESSED_LOAD chunks per worker for more than PRESSED_BATCHES batches in a row, every
+batch waits up to PRESSED_LINGER_S: each insert then costs time in which chunks could be processed. It waits only while
+chunks are being processed, checked every LOOK_S: all recorders may be waiting for this insert."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something to be stored: a chunk, the head that goes before it, or a head alone.
+    """An item to be stored: a chunk, with the head that goes before it, or a head alone.
 
     `stored` is called on the event loop once it is durable.
     """
@@ -51,17 +51,17 @@ class Entry:
     chunk: ChunkRow | None = None
     head: WindowHead | None = None
     again: bool = False
-    """The chunk is stored already, and is stored once more with what its window's end decided."""
+    """The chunk is already stored, and is stored again with the findings of its window's end."""
 
     @property
     def size_bytes(self) -> int:
-        """What the entry counts against the bound."""
+        """Bytes that the entry counts against the bound."""
         return len(self.chunk.payload) + 1024 if self.chunk else 1024
 
 
 @dataclass(slots=True)
 class Counts:
-    """What was stored since the start."""
+    """Totals stored since the start."""
 
     inserts: int = 0
     failures: int = 0
@@ -71,13 +71,13 @@ class Counts:
 
 
 class Committer:
-    """Stores entries in the order in which they were submitted, many at a time.
+    """Stores entries in the order in which they were submitted, in batches.
 
     Args:
-        store: Where they go.
-        max_batch_bytes: Most bytes of payload that gather.
-        max_batch_rows: Most entries that gather.
-        load: Tells how many chunks are being taken in, and wait for it, for each that can be at a time.
+        store: The store of recordings.
+        max_batch_bytes: Maximum payload bytes of a pending batch.
+        max_batch_rows: Maximum entries of a pending batch.
+        load: Returns the number of chunks in process or waiting, per chunk that can be processed at the same time.
     """
 
     def __init__(
@@ -100,16 +100,16 @@ class Committer:
 
     @property
     def failing_for_s(self) -> float:
-        """For how long inserts have been failing, in seconds; 0.0: they are not."""
+        """Seconds for which inserts have been failing; 0.0: they are not."""
         return 0.0 if self._failing_since is None else time.monotonic() - self._failing_since
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes that have gathered for the next insert."""
+        """Bytes pending for the next insert."""
         return self._batch_bytes
 
     async def submit(self, entry: Entry) -> None:
-        """Takes an entry, waiting while the batch is full."""
+        """Adds an entry to the batch, waiting while the batch is full."""
         while self._batch_bytes >= self._max_bytes or len(self._batch) >= self._max_rows:
             self._room.clear()
             await self._room.wait()
@@ -147,7 +147,7 @@ class Committer:
         return len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes
 
     async def drain(self) -> None:
-        """Waits until everything submitted so far is durable."""
+        """Waits until all submitted entries are durable."""
         await self._idle.wait()
 
     async def _linger(self, timeout_s: float) -> None:
@@ -159,7 +159,7 @@ class Committer:
             return
 
     async def _store_whole(self, batch: list[Entry]) -> None:
-        """Stores a batch, trying again until it is stored: a batch is never given up."""
+        """Stores a batch, retrying until it succeeds: a batch is never dropped."""
         heads = list({(entry.head.key, entry.head.ended): entry.head for entry in batch if entry.head}.values())
         chunks = [entry.chunk for entry in batch if entry.chunk]
         retry_s = FIRST_RETRY_S

@@ -1,4 +1,4 @@
-"""What the detectors find in a chunk, or at a window's end, put into the window's state: totals and marks. Pure."""
+"""Adds the detectors' findings, in a chunk or at a window's end, to the window's state: totals and marks. Pure."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COUNTED = {
     Kind.ERROR_CLICK: Total.ERROR_CLICKS,
     Kind.MOUSE_THRASH: Total.MOUSE_THRASHES,
 }
-"""Findings that have a running total and a mark on the timeline. Pages and errors have theirs from the fold."""
+"""Findings with a running total and a mark on the timeline. Those of pages and errors come from the fold."""
 
 
 def find(
     before: WindowState, after: WindowState, events: Sequence[Event], rules: BehaviourRules
 ) -> tuple[WindowState, list[Interaction]]:
-    """Returns the state after a chunk with what its events tell of behaviour, and the interactions in it.
+    """Returns the state after a chunk, with the behaviour derived from its events, and the interactions in it.
 
     Args:
         before: The state before the chunk.
@@ -42,7 +42,7 @@ def find(
 
 
 def marks_of(found: Sequence[Interaction]) -> tuple[Mark, ...]:
-    """Returns what a timeline shows of the interactions."""
+    """Returns the timeline marks of the interactions."""
     return tuple(Mark(one.kind, one.time_ms, one.detail, count=one.count) for one in found if one.kind in COUNTED)
 
 
@@ -50,9 +50,9 @@ def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Inter
     """Returns the rows that store a chunk's interactions.
 
     Args:
-        head: The window's.
-        seq: The chunk's.
-        first_number: How many interactions of the window came before.
+        head: The window's head.
+        seq: The chunk's seq.
+        first_number: Number of earlier interactions in the window.
         found: The interactions.
     """
     day = day_of(head.key.session_key.start_ms)
@@ -63,11 +63,11 @@ def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Inter
 def ended(
     head: WindowHead, last: ChunkRow, state: WindowState, rules: BehaviourRules
 ) -> tuple[WindowState, ChunkRow | None]:
-    """Returns the state after a window's end, and its last chunk's row again with what the end decides.
+    """Returns the state after a window's end, and its last chunk's row with the findings that the end completes.
 
-    The row that is stored again has the same key and payload, totals that are not smaller, and the state after
-    the end: so the end has a place in storage, and a recorder that comes back goes on from it. None: the end
-    decides nothing.
+    The row is stored again with the same key and payload, totals that are not smaller, and the state after
+    the end: this records the end in storage, and a recorder that returns resumes from it. None: the end
+    completes no finding.
     """
     behaviour, found = finish(state.behaviour, int(state.behaviour.clock_ms), rules)
     if behaviour == state.behaviour:

@@ -1,10 +1,10 @@
 """The fold: one chunk's events into a window's running state.
 
-`fold(state, chunk)` is pure: the same chunks give the same facts, on any server, however often and
-after whatever restart, because everything that counting and detecting need between chunks is in the
-state, and the state is stored with each chunk.
+`fold(state, chunk)` is pure: the same chunks give the same facts on any server, on every repetition and
+after any restart, because the state holds everything that counting and detection need between chunks,
+and it is stored with each chunk.
 
-What looks into events has its own part of the state: counting (below), masking (before it, on the text)
+Each reader of events has its own part of the state: counting (below), masking (before it, on the text)
 and the detection of frustration (after it, on the decoded events).
 """
 
@@ -25,18 +25,18 @@ ACTIVE_GAP_MS = 5_000
 """Pauses between actions up to this long count as active time (PostHog's threshold, segmentation.ts)."""
 
 MAX_MARKS = 100
-"""Marks kept of one chunk; more are counted and not shown."""
+"""Maximum marks kept per chunk; further ones are counted but not shown."""
 
 MAX_DETAIL = 512
-"""Characters kept of a mark's words."""
+"""Maximum characters kept of a mark's text."""
 
 MAX_URL = 2_048
-"""Characters kept of a page's URL."""
+"""Maximum characters kept of a page's URL."""
 
 FAILED_STATUS = 400
-"""HTTP status from which on a request counts as failed."""
+"""Lowest HTTP status that counts as a failed request."""
 
-# Plain integers: looking an enum's member up costs more than what is done with it, 50 times a chunk.
+# Plain integers: an enum lookup costs more than the code that uses it, 50 times per chunk.
 _INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
 _MOUSE_INTERACTION = int(IncrementalSource.MOUSE_INTERACTION)
 _INPUT = int(IncrementalSource.INPUT)
@@ -47,7 +47,7 @@ _ACTIVE = frozenset(map(int, rrweb.ACTIVE_SOURCES))
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one chunk holds."""
+    """Facts about one chunk."""
 
     first_ms: int
     last_ms: int
@@ -62,14 +62,14 @@ NOTHING_MASKED = Masked(b"", MaskState(), {}, [])
 def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: calls cost more than they tidy
     state: WindowState, events: Sequence[Event], *, raw_bytes: int, stored_bytes: int, masked: Masked = NOTHING_MASKED
 ) -> tuple[WindowState, Facts]:
-    """Returns the state after a chunk, and what the chunk holds.
+    """Returns the state after a chunk, and the chunk's facts.
 
     Args:
         state: The state after the chunk before it.
         events: The chunk's events in the order in which they were sent; may be empty.
         raw_bytes: Bytes of JSON before compression.
         stored_bytes: Bytes of payload as stored.
-        masked: What masking found in the chunk, whose events these are.
+        masked: The result of masking the chunk, with the same events.
     """
     seq = state.seq + 1
     totals = list(state.totals)
@@ -155,7 +155,7 @@ def _add_leaks(leaks: dict[str, int], counts: dict[tuple[str, str], int]) -> dic
 
 
 def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list[Mark]) -> None:
-    """Counts console messages and failed requests; payloads of another form pass uncounted."""
+    """Counts console messages and failed requests; payloads of another form are not counted."""
     assert data.payload is not None  # noqa: S101 - the caller looked
     try:
         if data.plugin == rrweb.CONSOLE_PLUGIN:

@@ -1,4 +1,4 @@
-"""From a chunk as it was sent to a chunk as it is stored: inflate, mask, decode, fold, find."""
+"""Turns a chunk as sent into a chunk as stored: inflate, mask, decode, fold, find."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IDENTITY = 1
 GZIP = 2
 
 OFF_LOOP_BYTES = 64 * 1024
-"""Payloads larger than this leave the event loop: they inflate and decode for more than about 2 ms."""
+"""Larger payloads are processed off the event loop: inflating and decoding them takes more than about 2 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,17 +33,17 @@ class SentChunk:
 
 
 Folded: TypeAlias = WindowState | bytes
-"""A window's state; as it is stored where it was folded by another process, and nobody needs to read it here."""
+"""A window's state; as stored bytes where another process folded it and this one does not need to decode it."""
 
 
 @dataclass(frozen=True, slots=True)
 class TakenIn:
-    """A chunk as it is stored.
+    """A processed chunk, as stored.
 
     Attributes:
-        state: The window's state after it.
-        row: What is stored.
-        masked: How often each rule found something in each class of field; never what.
+        state: The window's state after the chunk.
+        row: The row to store.
+        masked: Number of findings per rule and field class, never their content.
     """
 
     state: Folded
@@ -59,14 +59,14 @@ def take_in(
     masker: Masker,
     rules: BehaviourRules | None,
 ) -> TakenIn:
-    """Returns a chunk as it is stored. Pure.
+    """Returns a chunk as stored. Pure.
 
-    The payload is stored as it was sent when it is gzip already and nothing was masked in it. Everything
-    that is kept of the chunk (counts, marks, URLs, interactions) comes from the masked events. Without `rules`
-    no interactions are looked for.
+    The payload is stored as sent when it is already gzip and nothing was masked in it. Everything
+    derived from the chunk (counts, marks, URLs, interactions) comes from the masked events. Interactions
+    are detected only with `rules`.
 
     Raises:
-        BadPayload: If the chunk cannot be stored; the state is what it was.
+        BadPayload: If the chunk cannot be stored; the state is unchanged.
     """
     key = head.key
     payload = sent.payload
@@ -86,7 +86,7 @@ def take_in(
     events = decoded.events
     if sent.event_count and sent.event_count != len(events):
         raise BadPayload(
-            Fault.INVALID_PAYLOAD, f"event_count: says {sent.event_count}, but the payload holds {len(events)} events"
+            Fault.INVALID_PAYLOAD, f"event_count: is {sent.event_count}, but the payload holds {len(events)} events"
         )
     masked = masker.mask(state.mask, text, decoded)
     events = masked.events
@@ -95,7 +95,7 @@ def take_in(
         payload = deflate(text)
     after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
     check_times(events, facts.first_ms, facts.last_ms, bounds)
-    if not events and not state.order_ms:  # no event yet in the window: the fold has no time to give
+    if not events and not state.order_ms:  # no event yet in the window: the fold has no time
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
     found: list[Interaction] = []
     if rules is not None:
@@ -120,36 +120,36 @@ def take_in(
 
 
 class Intake(Protocol):
-    """Where chunks are taken in."""
+    """Processes chunks."""
 
     async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as it is stored; see `take_in`."""
+        """Returns a chunk as stored; see `take_in`."""
         ...
 
     def policies_changed(self) -> None:
-        """Goes by the policies that are in force now."""
+        """Applies the policies that are in force now."""
         ...
 
     def load(self) -> float:
-        """Returns how many chunks are being taken in, and wait for it, for each that can be at a time."""
+        """Returns the number of chunks in process or waiting, per chunk that can be processed at the same time."""
         ...
 
 
 class InThisProcess:
-    """Takes chunks in where they arrive."""
+    """Processes chunks in the process that receives them."""
 
     def __init__(self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None) -> None:
-        """Takes what decides.
+        """Creates the processor.
 
         Args:
-            masker: Gives the masker of the policy that is in force for a project now.
-            behaviour: Thresholds of the detectors; None: no interactions are looked for.
+            masker: Returns the masker of the policy currently in force for a project.
+            behaviour: Thresholds of the detectors; None disables interaction detection.
         """
         self._masker = masker
         self._behaviour = behaviour
 
     async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as it is stored; see `take_in`."""
+        """Returns a chunk as stored; see `take_in`."""
         folded = read_state(state) if isinstance(state, bytes) else state
         arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
         if len(sent.payload) > OFF_LOOP_BYTES:
@@ -157,8 +157,8 @@ class InThisProcess:
         return take_in(*arguments)
 
     def policies_changed(self) -> None:
-        """Does nothing: the masker is asked for with each chunk."""
+        """Does nothing: the masker is looked up for each chunk."""
 
     def load(self) -> float:
-        """Returns 0.0: what waits, waits in the streams, where nobody counts it."""
+        """Returns 0.0: chunks wait in their streams, where they are not counted."""
         return 0.0

@@ -1,7 +1,7 @@
 """One window that is being recorded: from the first message of a stream to the last ack.
 
-A `Recording` takes chunks in, in order, and knows how far storage has come; `Recordings` keeps one for
-each window, so that a newer stream of the same window ends the older one and goes on where storage is.
+A `Recording` processes chunks in order and tracks the last stored one; `Recordings` keeps one per window: a newer
+stream of the same window ends the older one and resumes after the last stored chunk.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _log = structlog.get_logger("afterimage.recording")
 MAX_SEQ = 0xFFFF_FFFF
 MAX_REJECTED_IN_A_ROW = 100
 MAX_GAPS_IN_A_ROW = 10_000
-"""More than rejections: behind one rejected chunk come all those that were on their way already."""
+"""Higher than the limit of rejections: all chunks already in flight after a rejected one are gaps."""
 
 SUPERSEDE_TIMEOUT_S = 10.0
 FRESH_SNAPSHOT_MS = 60_000
-"""A viewer who joins later than this after the last full snapshot makes the recorder take a new one."""
+"""A viewer that joins later than this after the last full snapshot makes the recorder take a new one."""
 
 
 class Reason(IntEnum):
@@ -50,7 +50,7 @@ class Reason(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """A chunk that was not stored, for its recorder."""
+    """Message to the recorder: a chunk was not stored."""
 
     seq: int
     reason: Reason
@@ -60,19 +60,19 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Flush:
-    """A wish to the recorder: gather events for so long."""
+    """Command to the recorder: flush events at this interval."""
 
     interval_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A wish to the recorder: take a full snapshot."""
+    """Command to the recorder: take a full snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A wish to the recorder: stop, and do not reconnect."""
+    """Command to the recorder: stop, and do not reconnect."""
 
     reason: str
 
@@ -89,23 +89,23 @@ Message = Ack | Rejected | Flush | Snapshot | Stop
 
 @dataclass(frozen=True, slots=True)
 class IngestRules:
-    """What a recorder may send, and how often it is asked to."""
+    """Limits on a recorder's chunks, and the intervals at which it is asked to flush."""
 
     bounds: Bounds
     max_unacked_bytes: int
     flush_interval_s: float
     watched_flush_interval_s: float
     behaviour: BehaviourRules | None = field(default_factory=BehaviourRules)
-    """None: no interactions are looked for."""
+    """None disables interaction detection."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingCounts:
-    """What all recordings of this server counted since its start."""
+    """Totals over all recordings of this server since its start."""
 
     rejected: Counter[Reason] = field(default_factory=Counter)
     masked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By rule and class of field."""
+    """By rule and field class."""
 
 
 class Recording:
@@ -125,7 +125,7 @@ class Recording:
         self.head = head
         self.opened_us = opened_us
         self.next_seq = 1
-        """Seq of the chunk that is wanted next, counting those that are on their way to storage."""
+        """Seq of the next expected chunk; chunks on their way to storage count as received."""
         self._rules = rules
         self._intake = intake
         self._store = store
@@ -155,16 +155,16 @@ class Recording:
         return self.head.key
 
     def resume(self, seq: int, state: WindowState) -> None:
-        """Goes on from what is stored."""
+        """Resumes after the last stored chunk."""
         self._state = state
         self._order_ms = state.order_ms
         self._stored_seq = self._acked_seq = seq
         self.next_seq = seq + 1
 
     async def take(self, sent: SentChunk) -> None:
-        """Takes one chunk in; it is acknowledged, rejected or ignored by a later message.
+        """Processes one chunk; a later message acknowledges or rejects it, or it is ignored.
 
-        Waits while too much is unacknowledged, which is what stops the reading of the stream.
+        Waits while too many bytes are unacknowledged; this stops the reading of the stream.
 
         Raises:
             InvalidArgument: If the seq is not positive, or too many chunks in a row were rejected.
@@ -173,7 +173,7 @@ class Recording:
             raise InvalidArgument.of("chunk.seq", f"must be from 1 to {MAX_SEQ}, not {sent.seq}")
         if sent.seq < self.next_seq:
             if sent.seq <= self._stored_seq:
-                self._acked_seq = min(self._acked_seq, sent.seq - 1)  # say it again
+                self._acked_seq = min(self._acked_seq, sent.seq - 1)  # repeat the ack
                 self._news.set()
             return
         if sent.seq > self.next_seq:
@@ -194,10 +194,10 @@ class Recording:
         await self._submit(Entry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
 
     async def end(self, last_seq: int) -> None:
-        """Marks the window as ended once everything that was taken in is durable.
+        """Marks the window as ended once all accepted chunks are durable.
 
         Raises:
-            FailedPrecondition: If `last_seq` is given and was not taken in.
+            FailedPrecondition: If the chunk `last_seq` was not accepted.
             InvalidArgument: If it is negative.
         """
         if last_seq < 0:
@@ -213,13 +213,13 @@ class Recording:
         await self.drained()
 
     async def drained(self) -> None:
-        """Waits until everything that was taken in is durable."""
+        """Waits until all accepted chunks are durable."""
         while self._pending:
             self._progress.clear()
             await self._progress.wait()
 
     async def messages(self) -> list[Message]:
-        """Waits for, and returns, what the recorder is to be told; acks are cumulative. Empty: that was all."""
+        """Waits for messages to the recorder and returns them; acks are cumulative. Empty: there are no more."""
         while True:
             await self._news.wait()
             if not self._silent:
@@ -228,7 +228,7 @@ class Recording:
                 return found
 
     def messages_now(self) -> list[Message]:
-        """Returns what the recorder is to be told at this moment."""
+        """Returns the messages to the recorder that are pending at this moment."""
         found: list[Message] = []
         if self._stored_seq > self._acked_seq:
             self._acked_seq = self._stored_seq
@@ -238,22 +238,22 @@ class Recording:
         return found
 
     def say_no_more(self) -> None:
-        """Makes `messages` come to an end, once it has given what there is to say now."""
+        """Ends `messages` once it has returned the pending messages."""
         self._silent = True
         self._news.set()
 
     async def broken(self) -> None:
-        """Waits until the stream must end for a reason of the server's, and raises it."""
+        """Waits until the server must end the stream, and raises the reason."""
         await asyncio.shield(self._broken)
 
     def break_off(self, error: AfterimageError) -> None:
-        """Ends the stream with an error; what was taken in is stored all the same."""
+        """Ends the stream with an error; accepted chunks are still stored."""
         if not self._broken.done():
             self._broken.set_exception(error)
-            self._broken.exception()  # whoever waits gets it; nobody need wait
+            self._broken.exception()  # waiters get it; asyncio does not warn when there are no waiters
 
     def raise_if_broken(self) -> None:
-        """Raises the error that the stream was broken off with, if it was."""
+        """Raises the error that the stream was broken off with, if any."""
         if self._broken.done() and (error := self._broken.exception()):
             raise error
 
@@ -265,7 +265,7 @@ class Recording:
             self.viewer_joined()
 
     def viewer_joined(self) -> None:
-        """Asks the recorder for a full snapshot when the last one is old and none was asked for since."""
+        """Asks the recorder for a full snapshot when the last one is old and no newer request is pending."""
         latest_ms = max(self._snapshot_ms, self._snapshot_asked_ms)
         if self._order_ms - latest_ms > FRESH_SNAPSHOT_MS:
             self._snapshot_asked_ms = self._order_ms
@@ -276,16 +276,16 @@ class Recording:
         self.break_off(Aborted("a newer stream records this window", reason="SUPERSEDED"))
 
     def stop(self, reason: str) -> None:
-        """Tells the recorder to stop, and ends the stream."""
+        """Sends the recorder the command to stop, and ends the stream."""
         self._say(Stop(reason))
         self.break_off(FailedPrecondition(reason, reason="RECORDING_STOPPED"))
 
     def server_stops(self) -> None:
-        """Ends the stream; the recorder connects again."""
+        """Ends the stream; the recorder reconnects."""
         self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
 
     async def _end_row(self) -> ChunkRow | None:
-        """Returns the last chunk's row with what the end decides; None: nothing."""
+        """Returns the last chunk's row with the findings that the window's end completes; None: no findings."""
         if self._rules.behaviour is None:
             return None
         await self.drained()
@@ -319,12 +319,12 @@ class Recording:
         self._news.set()
 
     async def _submit(self, entry: Entry, size_bytes: int) -> None:
-        self.raise_if_broken()  # whoever broke it off counts on what is stored now
+        self.raise_if_broken()  # callers of break_off rely on no entry being submitted after it
         self._pending += 1
         self._unacked_bytes += size_bytes
         try:
             await self._committer.submit(entry)
-        except BaseException:  # cancelled while it waited for room: the entry is not on its way
+        except BaseException:  # cancelled while it waited for room: the entry was not submitted
             self._pending -= 1
             self._unacked_bytes -= size_bytes
             self._progress.set()
@@ -364,7 +364,7 @@ class Recordings:
         self._hub = hub
         self._open: dict[WindowKey, Recording] = {}
         self._unfinished: set[Recording] = set()
-        """The open ones, and those that a newer stream superseded and whose last chunks are on their way."""
+        """Open recordings, and superseded ones with chunks still on their way to storage."""
         self.counts = RecordingCounts()
 
     @property
@@ -377,9 +377,9 @@ class Recordings:
 
         Raises:
             FailedPrecondition: If the session was deleted.
-            Aborted: If a still newer stream came meanwhile.
+            Aborted: If a still newer stream was opened meanwhile.
             Unavailable: If the older stream's chunks cannot be stored in time.
-            StorageError: As the engine does.
+            StorageError: As raised by the engine.
         """
         key = head.key
         recording = Recording(
@@ -403,7 +403,7 @@ class Recordings:
         return recording
 
     async def close(self, recording: Recording) -> None:
-        """Lets go of a recording whose stream has ended, once what it took in is durable."""
+        """Releases a recording after the end of its stream, once the accepted chunks are durable."""
         try:
             await recording.drained()
         finally:

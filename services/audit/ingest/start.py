@@ -1,4 +1,4 @@
-"""Whether a recording may begin, and under which rules."""
+"""Admission of recordings: whether one may begin, and under which rules."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _ANONYMOUS, _USER, _BOT = 1, 2, 4
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What a recorder sends of itself and its visitor, each field within its bounds.
+    """A recorder's description of itself and its visitor, each field within its bounds.
 
     Attributes:
-        actor_type: 0: to be derived from the user agent and `actor_id`.
-        device_type: 0: to be derived from the user agent.
+        actor_type: 0: derive it from the user agent and `actor_id`.
+        device_type: 0: derive it from the user agent.
         imported: Whether the recording was made elsewhere, at another time.
     """
 
@@ -48,7 +48,7 @@ class StartRequest:
     imported: bool
 
     def head(self, kept_from: date) -> WindowHead:
-        """Returns the head of the window, completed by what the user agent shows."""
+        """Returns the head of the window, completed from the user agent."""
         found = recognise(self.user_agent)
         return WindowHead(
             key=self.key,
@@ -84,9 +84,9 @@ class RecordingAdmission:
 
     Args:
         settings: Limits and projects.
-        policies: What is masked.
-        behaviour: Thresholds of the detectors; None: no interactions are looked for.
-        hub: Where recorders and viewers of this server meet.
+        policies: The projects' masking policies.
+        behaviour: Thresholds of the detectors; None disables interaction detection.
+        hub: Connects the recorders and viewers of this server.
         now_ms: The server's clock.
     """
 
@@ -109,7 +109,7 @@ class RecordingAdmission:
         """Checks that a token allows a recording of this kind.
 
         Raises:
-            PermissionDenied: It does not (SCOPE_MISSING).
+            PermissionDenied: The token does not allow it (SCOPE_MISSING).
         """
         if imported and Scope.ADMIN not in identity.scopes:
             raise PermissionDenied("start.imported: needs a token with the scope admin", reason="SCOPE_MISSING")
@@ -117,10 +117,10 @@ class RecordingAdmission:
             raise PermissionDenied("recording needs a token with the scope record", reason="SCOPE_MISSING")
 
     def admit(self, start: StartRequest) -> Admitted:
-        """Returns what is recorded, and under which rules.
+        """Returns the window's head and the rules and policy it is recorded under.
 
         Raises:
-            InvalidArgument: A session id that is too old or ahead.
+            InvalidArgument: The session id is too old, or too far ahead of the server's clock.
         """
         now_ms = self._now_ms()
         project, start_ms = start.key.project, start.key.session_key.start_ms

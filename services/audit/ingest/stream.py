@@ -1,4 +1,4 @@
-"""The stream of one recorder: takes in what it sends and answers it, until one of the two sides ends."""
+"""The stream of one recorder: processes its messages and answers them until either side ends the stream."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from services.audit.ingest.process_chunk import SentChunk
 from services.audit.ingest.recording import Message, Recording
 
 LAST_WORDS_S = 2.0
-"""How long a recorder that does not read may hold up the end of its stream."""
+"""Maximum time that a recorder which does not read can delay the end of its stream."""
 
 
 @dataclass(frozen=True, slots=True)
 class SentEnd:
-    """The last message of a window that its recorder ends."""
+    """The last message of a window that is ended by its recorder."""
 
     last_seq: int
 
@@ -37,9 +37,9 @@ async def record(
     Args:
         recording: An open recording.
         requests: The messages after the start.
-        read: Converts one of them; its errors end the stream.
+        read: Converts a message; its errors end the stream.
         send: Sends a message to the recorder.
-        is_gone: Returns whether the recorder cannot receive anything any more.
+        is_gone: Returns whether the recorder can no longer receive anything.
     """
 
     async def answer() -> None:
@@ -47,8 +47,8 @@ async def record(
             for message in messages:
                 await send(message)
 
-    # Not cancelled while it writes: gRPC takes one write at a time, and what a cancelled one was about to
-    # say would be lost, such as the last ack.
+    # Not cancelled while it writes: gRPC takes one write at a time, and the messages of a cancelled write
+    # would be lost, such as the last ack.
     answering = asyncio.create_task(answer())
 
     async def answered() -> None:

@@ -1,4 +1,4 @@
-"""What a user agent string tells: browser, system, kind of device, and whether it is a bot."""
+"""Parses user agent strings: browser, system, device type, and whether it is a bot."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BOT_DEVICE = "Spider"
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What a user agent string tells; empty and 0: nothing."""
+    """The device that a user agent string describes; empty and 0: unknown."""
 
     browser: str = ""
     system: str = ""
@@ -29,7 +29,7 @@ class Device:
 
 @lru_cache(maxsize=4096)
 def recognise(user_agent: str) -> Device:
-    """Returns what ua-parser (uap-core's patterns) finds in a user agent string."""
+    """Returns the device that ua-parser (uap-core's patterns) finds in a user agent string."""
     if not user_agent:
         return Device()
     found = parse(user_agent)

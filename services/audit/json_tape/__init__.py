@@ -1,1 +1,1 @@
-"""The walk through a chunk: one pass over its JSON that finds events, nodes and strings where they stand."""
+"""The walk through a chunk: one pass over its JSON that locates events, nodes and strings."""

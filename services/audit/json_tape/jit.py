@@ -1,4 +1,4 @@
-"""How loops over bytes are compiled: by numba, once."""
+"""Compilation of byte loops by numba, with a cache."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from numba import njit
 
 
 def compiled(*signature: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Returns a decorator that compiles a function; it then runs without the interpreter's lock.
+    """Returns a decorator that compiles a function; the compiled function runs without the GIL.
 
-    What was compiled is kept: beside the source, or where that cannot be written in the user's cache, or where
-    NUMBA_CACHE_DIR says. Processes may do so at the same time. Without any such place every process compiles anew,
-    which takes some seconds.
+    The compiled code is cached in NUMBA_CACHE_DIR, or else beside the source, or in the user's cache directory if
+    the source directory is not writable. Processes may compile concurrently. Without a writable directory every
+    process compiles again, which takes a few seconds.
 
     Args:
-        signature: numba's, for what is called from Python: it is compiled at once, not at the first call.
+        signature: numba's signature of a function called from Python: it is compiled at import, not at the first call.
     """
     jit: Any = njit
 
     def compile_it(function: Callable[..., Any]) -> Any:
         try:
             return jit(*signature, nogil=True, cache=True)(function)
-        except RuntimeError:  # there is no place to keep it
+        except RuntimeError:  # no writable cache directory
             return jit(*signature, nogil=True)(function)
 
     return compile_it

@@ -1,10 +1,10 @@
-r"""The walk itself: loops over bytes, compiled by numba.
+r"""The walk itself: byte loops, compiled by numba.
 
-All that is compiled into one function stands in one file, numbers included: numba's cache asks for the age of a
-function's own file, not of what the function uses. Each function also runs uncompiled (`.py_func`), as the tests do.
+Everything that is compiled into one function is in one file, including constants: numba's cache checks the age of the
+function's own file only, not of the files it uses. Each function also runs uncompiled (`.py_func`), as in the tests.
 
-The text is JSON that msgspec has decoded before, so its syntax is not checked; but its places are: a text that ends
-too early ends the walk.
+The text is JSON already decoded by msgspec, so its syntax is not checked, but its offsets are: a truncated text ends
+the walk.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba import types
 
 from services.audit.json_tape.jit import compiled
 
-# Columns of the tables, in the order of the classes in tape.py (a test holds them to it).
+# Columns of the tables, in the order of the classes in tape.py (verified by a test).
 E_START, E_END, E_TYPE, E_SOURCE, E_STATUS, E_ROWS, E_ROWS_END, E_ID, E_TEXT, E_TEXT_END = range(10)
 E_DATA, E_DATA_END, E_ADDS, E_ADDS_END, E_NODE, E_NODE_END = range(10, 16)
 E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END, E_WIDTH = range(16, 21)
@@ -28,14 +28,14 @@ SNAPSHOT, INPUT, CANVAS, PAYLOAD, WHOLE, ODD = range(4, 10)
 IS_ODD, BAD_LISTS, BAD_BASIC, BAD_NODE, IS_OBJECT, HAS_DATA = 1, 2, 4, 8, 16, 32
 LOOK_TAG, LOOK_SELECT, LOOK_CHANGE = 1, 2, 4
 
-# Numbers of names, and bits beside them (key_table.py).
+# Numbers of names, and their bits (key_table.py).
 N_TYPE, N_DATA, N_SOURCE, N_ID, N_NODE, N_ADDS, N_REMOVES, N_TEXTS, N_ATTRIBUTES = range(1, 10)
 N_PARENT, N_TAG, N_TEXT_CONTENT, N_CHILDREN, N_VALUE, N_TEXT, N_PLUGIN, N_PAYLOAD = range(10, 18)
 B_QUIET, B_WATCHED, B_ASKED, B_CLASS, B_TAG, B_ASKED_TAG = 256, 512, 1024, 2048, 4096, 8192
 
 ABSENT = -(2**63)
 
-# What is walked in: objects that hold names of rrweb's from _EVENT on, lists of objects from _ADDS on.
+# Contexts of the walk: objects with rrweb's names from _EVENT on, lists of objects from _ADDS on.
 _OTHER, _TOP, _CHUNK, _ATTRS, _EVENT, _DATA, _NODE, _ADD, _TEXT, _CHANGE, _REMOVE = range(11)
 _ADDS, _CHILDREN, _TEXTS, _CHANGES, _REMOVES = range(11, 16)
 
@@ -60,7 +60,7 @@ _LIST = types.int64[::1]
 
 @compiled()
 def _quiet(t, i, n):
-    """Returns where the quote stands that closes a string, and whether the string has escapes."""
+    """Returns the offset of a string's closing quote, and whether the string has escapes."""
     escapes = False
     while i < n:
         if t[i] == _QUOTE:
@@ -74,10 +74,10 @@ def _quiet(t, i, n):
 
 @compiled()
 def find_name(t, i, n, names, folds):
-    """Returns where the quote stands that closes a name, whether it has escapes, and its number and bits; 0: unknown.
+    """Returns the offset of a name's closing quote, whether it has escapes, and its number and bits; 0: unknown.
 
-    The table holds a name a row, as three numbers of eight bytes and its length. Its first row has the factors by
-    which each name gets a row of its own (key_table.py).
+    The table has one name per row, as three 8-byte numbers and its length. Its first row has the factors that give
+    each name its own row (key_table.py).
     """
     a = b = c = length = 0
     escapes = False
@@ -113,7 +113,7 @@ def find_name(t, i, n, names, folds):
 
 @compiled()
 def _has_class(t, i, end, words, places):
-    """Returns whether one of the words may be among the classes in a string."""
+    """Returns whether a string of classes may contain one of the words."""
     fresh = True
     while i < end:
         c = t[i]
@@ -151,7 +151,7 @@ def _new_row(rows, place, event, kind, up):
 
 @compiled()
 def _value(t, i, end):
-    """Returns the kind and the value of a number or a word; with more than 18 digits it counts as no integer."""
+    """Returns kind and value of a number or a literal; a number of more than 18 digits is not an integer."""
     c = t[i]
     if c == 0x6E:
         return _NULL, 0
@@ -169,7 +169,7 @@ def _value(t, i, end):
 
 @compiled()
 def _hides(t, i, end):
-    r"""Returns whether `\u00` and the code of a printable character stand in a string."""
+    r"""Returns whether a string contains `\u00` with the code of a printable character."""
     while i < end:
         if t[i] == _BACKSLASH:
             if i + 4 < end and t[i + 1] == 0x75 and t[i + 2] == 0x30 and t[i + 3] == 0x30 and 0x32 <= t[i + 4] <= 0x37:
@@ -198,8 +198,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
     """Fills `events`, `rows` and `strings`.
 
     Returns:
-        A status, and how many rows of each of the three were filled. The status is 0, or 1 if `rows`, 2 if
-        `strings`, 3 if `stack` or 4 if `events` is too small.
+        A status, and the numbers of filled rows of `events`, `rows` and `strings`. The status is 0, or 1 if `rows`,
+        2 if `strings`, 3 if `stack` or 4 if `events` is too small.
     """
     n = len(t)
     n_events = n_rows = n_strings = 0
@@ -356,7 +356,7 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
             if number:
                 kind, value = _value(t, first, i)
 
-        # A value has ended, and with it perhaps what it stands in.
+        # End of a value, and perhaps of its containers.
 
         while True:
             if is_empty:
@@ -496,7 +496,7 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
 
 @compiled()
 def _is_among(number, runs, marks):
-    """Returns whether a number is in one of the runs (first, how many), which are in order, or may have a mark."""
+    """Returns whether an id is in one of the sorted runs (first id, number of ids), or may have a mark."""
     if marks[number & (len(marks) - 1)]:
         return True
     low, high = 0, len(runs)
@@ -513,7 +513,7 @@ def _is_among(number, runs, marks):
 
 @compiled(types.int64(_TABLE, types.int64))
 def _task(events, event):
-    """Returns what is to be looked at in an event: NODE stands for all of a mutation; -1: nothing."""
+    """Returns the task of an event; NODE means all rows of a mutation; -1: nothing."""
     kind, source, status = events[event, E_TYPE], events[event, E_SOURCE], events[event, E_STATUS]
     if status & IS_ODD:
         return ODD
@@ -540,13 +540,13 @@ def _task(events, event):
     )
 )
 def choose(events, rows, event, task, place, runs, every, marks, out):
-    """Fills `out` with (event, task, row) of what must be looked at, in the order in which it happens.
+    """Fills `out` with the tasks (event, task, row), in the order of their events.
 
-    Goes on in an event at a task and a row, and stops behind the first full snapshot or odd event. A node that is
-    chosen may become one that is remembered, with all below it: `marks` (zeros, a power of two) takes their numbers.
+    Continues an event at a task and a row, and stops after the first full snapshot or odd event. A chosen node may
+    become a remembered one, with its whole subtree: their ids are set in `marks` (zeros, of a power of two).
 
     Returns:
-        How many rows of `out` were filled, and the event behind the last that was looked at.
+        The number of filled rows of `out`, and the event after the last examined one.
     """
     count = marked = 0
     while event < len(events):
@@ -568,7 +568,7 @@ def choose(events, rows, event, task, place, runs, every, marks, out):
                         if kind == NODE:
                             chosen = every or look & (LOOK_TAG | LOOK_SELECT) != 0
                             if not chosen and is_tree:
-                                # A number that stands twice belongs to the last node that has it.
+                                # A duplicate id belongs to the last node that has it.
                                 chosen = marks[rows[at, R_ID] & (len(marks) - 1)] != 0
                             elif not chosen:
                                 chosen = _is_among(rows[at, R_ID], runs, marks) or (
@@ -596,10 +596,10 @@ def choose(events, rows, event, task, place, runs, every, marks, out):
 
 @compiled(types.int64(_READ_ONLY, types.int64, types.int64, _TABLE))
 def members(t, i, n, out):
-    """Fills `out` with (start, end) of each key and of its value in the JSON object at a place.
+    """Fills `out` with (start, end) of each key and of its value in the JSON object at an offset.
 
     Returns:
-        How many members it has; -1: more than there are rows in `out`.
+        The number of members; -1: more than `out` has rows.
     """
     count = depth = 0
     wants_key = False

@@ -1,4 +1,4 @@
-"""The names that a walk knows: a table in which one look tells what a key is."""
+"""The names known to a walk: a perfect hash table that identifies a key with one lookup."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STRUCTURE: Final = {
         1,
     )
 }
-"""rrweb's names of what a walk looks into, with their numbers."""
+"""rrweb's names of the parts that a walk examines, with their numbers."""
 
 COMMON: Final = (
     *("timestamp", "delay", "nextId", "previousId", "isStyle", "isSVG", "isShadow", "isShadowHost", "isCustom"),
@@ -30,23 +30,23 @@ COMMON: Final = (
     *("timeOffset", "pointerType", "currentTime", "userTriggered", "isChecked", "isAttachIframe", "tag", "index"),
     *("rule", "style", "styleId", "styles", "set", "remove", "property", "priority", "class", "title", "alt", "src"),
 )
-"""Other names that are in most recordings: known, nobody looks whether they hold something personal."""
+"""Other names common in recordings: not listed as strings, since they are known to have no personal data."""
 
 
 class NameBit:
-    """What else is known of a name, besides its number: bits above the numbers."""
+    """Properties of a name: bits above its number."""
 
     QUIET: Final = 256
-    """As an attribute: its value is not listed among the strings."""
+    """As an attribute: its value is not listed as a string."""
     WATCHED: Final = 512
-    """As an attribute: a change of it matters."""
+    """As an attribute: changes of it are relevant."""
     ASKED: Final = 1024
-    """As an attribute: a selector asks for it."""
+    """As an attribute: a selector uses it."""
     CLASS: Final = 2048
     TAG: Final = 4096
-    """As a tag: the element matters."""
+    """As a tag: the element is relevant."""
     ASKED_TAG: Final = 8192
-    """As a tag: a selector asks for it."""
+    """As a tag: a selector uses it."""
     COMMON: Final = 16384
 
 
@@ -56,12 +56,12 @@ _SIGN = 1 << 63
 
 
 def table(names: Mapping[str, int], *, folds: bool = False) -> npt.NDArray[np.int64]:
-    """Returns the table of names, as `kernels.find_name` reads it.
+    """Returns the table of names for `kernels.find_name`.
 
     Args:
-        names: Number and bits of each name; none may be 0. Of names beyond 24 bytes that begin alike and are of equal
-            length none is told from the others, so they should mean the same.
-        folds: Whether a name is found in upper case, too: it may then also be found for others.
+        names: Number and bits of each name; must not be 0. Names longer than 24 bytes with equal length and equal
+            first 24 bytes are not distinguished, so they should have the same meaning.
+        folds: Whether upper case matches too; other characters may then match as well.
     """
     packed: dict[tuple[int, ...], int] = {}
     for name, value in names.items():
@@ -88,12 +88,12 @@ def _packed(name: bytes, *, folds: bool) -> tuple[int, ...]:
     words = [0] * _WORDS
     for place, byte in enumerate(read[: _WORDS * _WORD_BYTES]):
         words[place // _WORD_BYTES] = words[place // _WORD_BYTES] << 8 | byte
-    # As the compiled reader has them, in numbers of eight bytes with a sign.
+    # Signed 64-bit numbers, as in the compiled reader.
     return *((word ^ _SIGN) - _SIGN for word in words), len(read)
 
 
 def _slot(key: tuple[int, ...], factors: list[int], size: int) -> int:
-    """Returns where a name stands: its halves of eight bytes by a factor each, as `find_name` reckons it, too."""
+    """Returns the slot of a name: each 4-byte half is multiplied by its own factor, as in `find_name`."""
     halves = [half for word in key[:_WORDS] for half in (word & 0xFFFFFFFF, word >> 32)]
     mixed = key[_WORDS] << 20
     for half, factor in zip(halves, factors, strict=True):

@@ -1,7 +1,7 @@
-"""The walk through one chunk: where its events, the nodes they bring and the strings in them stand.
+"""The walk through one chunk: locates its events, their nodes and their strings.
 
-One pass over the JSON's bytes fills three tables of numbers, without an object for anything in the chunk (compiled);
-Python then looks at the few rows that matter to it. Whoever reads the tables gets rows as the classes here.
+One compiled pass over the JSON's bytes (kernels) fills three tables of numbers, without creating objects; Python then
+reads only the few relevant rows. The classes here are the rows of the tables.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     Table = npt.NDArray[np.int64]
 
 ABSENT: Final = -(2**63)
-"""What stands for a number that is not there."""
+"""Value of a missing number."""
 
 _BYTES_A_ROW, _BYTES_A_STRING = 48, 32
-"""For how many bytes of JSON room for a row is made at first; where that is too little, the walk begins anew."""
+"""Bytes of JSON per initially allocated row; if the tables are too small, the walk starts again with larger ones."""
 
 _DEPTH = 256
 
 _MARKS = 4096
-"""Marks for numbers of nodes, a power of two; numbers that are alike in their last bits share one."""
+"""Number of marks for node ids, a power of two; ids with equal low bits share a mark."""
 
 
 class Kind:
-    """What a row is, and so in which order rows of a mutation happen."""
+    """Kind of a row; also the order in which rows of a mutation are applied."""
 
     REMOVE: Final = 0
     NODE: Final = 1
@@ -43,7 +43,7 @@ class Kind:
 
 
 class Task(Kind):
-    """What is to be looked at in an event: rows of a kind, or the event itself."""
+    """Part of an event to examine: rows of a kind, or the event itself."""
 
     SNAPSHOT: Final = 4
     """A full snapshot begins; its nodes follow."""
@@ -52,13 +52,13 @@ class Task(Kind):
     PAYLOAD: Final = 7
     """A Custom or Plugin event."""
     WHOLE: Final = 8
-    """An event with `data` that rrweb's has not: numbers that are strings, lists that are none."""
+    """An event with `data` of unexpected types, such as strings instead of numbers or lists."""
     ODD: Final = 9
-    """An event in which a key stands twice or is written with escapes, so that readers may not agree what it says."""
+    """An event with duplicate or escaped keys, which readers may interpret differently."""
 
 
 class Look:
-    """Why a node or a change of attributes may matter."""
+    """Reasons for which a node or a change of attributes may be relevant."""
 
     TAG: Final = 1
     SELECT: Final = 2
@@ -66,7 +66,7 @@ class Look:
 
 
 class EventRow(NamedTuple):
-    """One event. Places are bytes in the text, ends are behind the last byte; -1: it is not there."""
+    """One event. Positions are byte offsets in the text, ends are exclusive; -1: missing."""
 
     start: int
     end: int
@@ -91,20 +91,20 @@ class EventRow(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A node, or what a mutation says of one: places as in EventRow, numbers that are not there are ABSENT.
+    """A node, or a mutation's change of a node: positions as in EventRow, missing numbers are ABSENT.
 
     Attributes:
-        event: Number of the event, from 0.
-        kind: Kind.
-        id: The node's.
-        parent: Of the node that an added node hangs under; for nodes in a tree see `up`.
-        up: Row of the node that it hangs under in the same tree; -1: it is the tree's root.
-        end: The row behind the last of what hangs under it.
+        event: Index of the event.
+        kind: Kind of the row.
+        id: Id of the node.
+        parent: Id of the parent of an added node; for nodes in a tree see `up`.
+        up: Row of the parent in the same tree; -1: the node is the tree's root.
+        end: Row after the last descendant.
         type: rrweb's type of node.
-        look: Why it may matter: bits of Look.
-        tag: Where the tag's JSON string stands.
-        attributes: Where the object of attributes stands.
-        text: Where the JSON of the text stands.
+        look: Reasons for its relevance: bits of Look.
+        tag: Start of the tag's JSON string.
+        attributes: Start of the object of attributes.
+        text: Start of the JSON of the text.
     """
 
     event: int
@@ -124,15 +124,15 @@ class Row(NamedTuple):
 
 
 class StringRow(NamedTuple):
-    """A string: a value, or a key that is not a common one.
+    """A string: a value, or an uncommon key.
 
     Attributes:
-        start: Place of its first quote.
-        end: Place behind its last quote.
-        event: Number of the event that it stands in, from 0; -1: in none.
-        key: Where the key stands that it is the value of, without quotes; -1: it is a key itself or in an array.
-        key_end: Where that ends.
-        row: Row of the node whose attribute it is; -1: it is none.
+        start: Offset of its first quote.
+        end: Offset after its last quote.
+        event: Index of the event that contains it; -1: outside events.
+        key: Start of the key of the value, without quotes; -1: the string is a key, or is in an array.
+        key_end: End of the key.
+        row: Row of the node that has it as an attribute; -1: not an attribute.
     """
 
     start: int
@@ -144,7 +144,7 @@ class StringRow(NamedTuple):
 
 
 class Walk:
-    """A chunk that was walked through."""
+    """The result of a walk through a chunk."""
 
     __slots__ = ("_compiled", "_room", "_rows", "events", "marks", "strings", "text")
 
@@ -158,51 +158,51 @@ class Walk:
         self._room: Table = np.empty((len(rows) + len(events) + 1, 3), np.int64)
 
     def event(self, number: int) -> EventRow:
-        """Returns an event, by its number from 0."""
+        """Returns an event by its index."""
         row: EventRow = _make(EventRow, self.events[number].tolist())
         return row
 
     def row(self, place: int) -> Row:
-        """Returns a row."""
+        """Returns a row by its index."""
         row: Row = _make(Row, self._rows[place].tolist())
         return row
 
     def kind_of(self, event: int) -> tuple[int, int]:
-        """Returns type and source of an event, by its number from 0."""
+        """Returns type and source of an event by its index."""
         kind, source = self.events[event, 2:4].tolist()
         return kind, source
 
     def input_of(self, event: int) -> tuple[int, int, int]:
-        """Returns the node that an event names, and where the text that it brings begins and ends."""
+        """Returns the node id of an event, and the start and end of its text."""
         node, start, end = self.events[event, 7:10].tolist()
         return node, start, end
 
     def tag_of(self, place: int) -> str:
-        """Returns the tag of the element in a row; "" if it has none."""
+        """Returns the tag of the element in a row; "" for other nodes."""
         start, end = self._rows[place, 8:10].tolist()
         return _decoded(self.text[start:end]) if start >= 0 else ""
 
     def below(self, row: Row, place: int) -> list[Row]:
-        """Returns the rows of all nodes that hang under the one at a place, in the order of the document."""
+        """Returns the rows of all descendants of a node, in document order."""
         return [_make(Row, each) for each in self._rows[place + 1 : row.end].tolist()]
 
     def choose(
         self, event: int, task: int, place: int, runs: Table, *, every: bool
     ) -> tuple[list[tuple[int, int, int]], int]:
-        """Returns what must be looked at, in the order in which it happens, up to the first full snapshot or odd event.
+        """Returns the tasks in the order of their events, up to and including the first full snapshot or odd event.
 
-        Rows are chosen that have a Look, that name one of some nodes, or that hang right under one of them; so are
-        those that name what may have become one of them before.
+        Chosen rows have a Look, refer to one of the given nodes, or are direct children of one. Rows that refer to a
+        node which an earlier chosen row may have added to the given nodes are chosen too.
 
         Args:
-            event: The event to begin with.
-            task: In this event, the task to begin with.
-            place: In this task, the row to begin with.
-            runs: Numbers of nodes, as (first, how many) a row or more columns, in order.
-            every: Whether all rows are chosen.
+            event: First event.
+            task: First task in this event.
+            place: First row in this task.
+            runs: Ids of the given nodes as sorted rows of (first id, number of ids); further columns are ignored.
+            every: Whether to choose all rows.
 
         Returns:
-            (event, task, row), the row -1 if the task is of the whole event; and the event to go on with.
+            The tasks as (event, task, row), with row -1 if the task is the whole event; and the next event.
         """
         marks = np.zeros(_MARKS, np.uint8)
         count, following = self._compiled.choose(
@@ -211,7 +211,7 @@ class Walk:
         return self._room[:count].tolist(), following
 
     def members(self, start: int, end: int) -> dict[str, tuple[int, int]]:
-        """Returns where the values of a JSON object stand, by key; of keys that stand twice the last ones."""
+        """Returns the spans of the values in a JSON object, by key; of duplicate keys the last one counts."""
         room: Table = np.empty((64, 4), np.int64)
         while (count := self._compiled.members(self.marks, start, end, room)) < 0:
             room = np.empty((8 * len(room), 4), np.int64)
@@ -220,7 +220,7 @@ class Walk:
 
 
 class Walker:
-    """Walks through chunks, and knows what may matter in them. May be shared by threads."""
+    """Walks through chunks, and marks the relevant nodes. Threads may share it."""
 
     def __init__(
         self,
@@ -232,15 +232,15 @@ class Walker:
         asked_tags: Iterable[str] = (),
         classes: Collection[str] = (),
     ) -> None:
-        """Loads what is compiled, or compiles it: that takes some seconds, once on a machine.
+        """Loads the compiled kernels, or compiles them: this takes a few seconds, once per machine.
 
         Args:
-            tags: Tags of elements that matter, in lower case.
-            watched: Attributes of which a change matters.
-            quiet: Attributes, and fields of nodes, whose values are not listed among the strings.
-            asked: Attributes by which selectors choose elements.
-            asked_tags: Tags by which they do, in lower case.
-            classes: Classes by which they do.
+            tags: Tags of relevant elements, in lower case.
+            watched: Attributes with relevant changes.
+            quiet: Attributes, and fields of nodes, with values that are not listed as strings.
+            asked: Attributes used by selectors.
+            asked_tags: Tags used by selectors, in lower case.
+            classes: Classes used by selectors.
         """
         from services.audit.json_tape import kernels
 
@@ -265,9 +265,9 @@ class Walker:
         """Returns the walk through a chunk.
 
         Args:
-            text: A JSON array of objects that msgspec has decoded before.
-            event_count: How many these are.
-            every: Whether all strings are listed, also those of quiet attributes and common keys.
+            text: A JSON array of objects, already decoded by msgspec.
+            event_count: Number of these objects.
+            every: Whether to list all strings, including common keys and the values of quiet attributes.
         """
         marks = np.frombuffer(text, np.uint8)
         size = len(text)
@@ -283,11 +283,11 @@ class Walker:
             if status == 0 and some == event_count:
                 return Walk(text, marks, events, rows[:row_count], strings[:string_count], self._compiled)
             if not 1 <= status <= len(room):
-                raise ValueError(f"{event_count} events were decoded, but the walk through them found others")
+                raise ValueError(f"{event_count} events were decoded, but the walk found a different number")
             room[status - 1] *= 8
 
 
 _decoded = msgspec.json.Decoder(str).decode
 
 _make: Any = tuple.__new__
-"""Makes a named tuple of a list, in a third of the time that its own class takes."""
+"""Makes a named tuple from a list, in a third of the time of the class's own constructor."""

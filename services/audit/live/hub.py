@@ -1,8 +1,8 @@
-"""What happens now: stored chunks to those who follow, wishes of viewers to recorders.
+"""The live hub of a server: carries stored chunks to followers, and requests of viewers to recorders.
 
-Nothing is shown that is not stored: a live chunk is as durable as an acknowledged one. A follower gets each
-chunk right after its insert; when it is too slow for the bounded queue, or another server stored the chunk,
-it is only told that there is more, and reads on from storage. Positions are seqs, so neither way can lose or
+Only stored chunks are shown: a live chunk is as durable as an acknowledged one. A follower gets each chunk
+right after its insert; when it is too slow for the bounded queue, or another server stored the chunk, it is
+only notified that there is more, and continues from storage. Positions are seqs, so neither path can lose or
 repeat a chunk.
 """
 
@@ -19,7 +19,7 @@ from services.audit.model import ChunkRow, SessionKey, WindowKey
 from services.audit.storage.chunk_reader import StoredPayload
 
 TAIL_BYTES = 4 * 1024 * 1024
-"""Payload bytes that wait for one follower; beyond, they are dropped here and read from storage."""
+"""Maximum payload bytes queued per follower; beyond it the queue is dropped and read from storage."""
 
 
 class Recorder(Protocol):
@@ -29,15 +29,15 @@ class Recorder(Protocol):
     """Start of its stream, in microseconds of Unix time."""
 
     def set_watched(self, watched: bool) -> None:
-        """Somebody has begun to watch, or nobody watches any more."""
+        """The first viewer has begun to watch, or the last one has left."""
         ...
 
     def stop(self, reason: str) -> None:
-        """The session is not wanted any more."""
+        """The session is no longer wanted."""
         ...
 
     def viewer_joined(self) -> None:
-        """One more watches; he needs a full snapshot that is not too old."""
+        """Another viewer watches; it needs a recent full snapshot."""
         ...
 
     def superseded(self) -> None:
@@ -45,15 +45,15 @@ class Recorder(Protocol):
         ...
 
     def server_stops(self) -> None:
-        """The server stops; the recorder goes on with another, or with this one's successor."""
+        """The server stops; the recorder continues with another server, or with this one's successor."""
         ...
 
 
 class Elsewhere(Protocol):
-    """The other servers on the same storage, as far as a hub tells them anything."""
+    """The other servers on the same storage, which the hub notifies of its changes."""
 
     def stored(self, key: SessionKey) -> None:
-        """Something of the session was stored here."""
+        """Data of the session was stored here."""
         ...
 
     def deleted(self, key: SessionKey) -> None:
@@ -65,12 +65,12 @@ class Elsewhere(Protocol):
         ...
 
     def interest(self) -> None:
-        """Somebody has begun to watch here."""
+        """A viewer has begun to watch here."""
         ...
 
 
 class LiveChunk:
-    """A chunk on its way to all who follow: the first of them makes a message of it, the others send that one."""
+    """A chunk on its way to all followers: the first one serialises it, the others send the same message."""
 
     __slots__ = ("_message", "stored")
 
@@ -87,7 +87,7 @@ class LiveChunk:
         self._message: bytes | None = None
 
     def message(self, serialise: Callable[[StoredPayload], bytes]) -> bytes:
-        """Returns the bytes that `serialise` makes of the chunk; it is called once."""
+        """Returns the chunk serialised by `serialise`, which is called once."""
         if self._message is None:
             self._message = serialise(self.stored)
         return self._message
@@ -101,14 +101,14 @@ class Tail:
         self._bytes = 0
         self._news = asyncio.Event()
         self.lagging = False
-        """There is more in storage than in the queue. Whoever reads storage sets it back first."""
+        """There is more in storage than in the queue. Reset by the follower before it reads storage."""
         self.ended = False
-        """A window has ended since the follower last looked at the session; it sets it back first."""
+        """A window has ended since the follower's last check of the session. Reset by the follower before the check."""
         self.deleted = False
 
     @property
     def has_news(self) -> bool:
-        """Whether something has come since the last call of `take`."""
+        """Whether there is news since the last call of `take`."""
         return self._news.is_set()
 
     def push(self, chunk: LiveChunk) -> None:
@@ -131,7 +131,7 @@ class Tail:
         self._news.set()
 
     async def wait(self, timeout_s: float) -> None:
-        """Waits for news, at most so long."""
+        """Waits for news, up to the time-out."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._news.wait()
@@ -139,7 +139,7 @@ class Tail:
             return
 
     def take(self) -> list[LiveChunk]:
-        """Returns what has come since the last call."""
+        """Returns the chunks received since the last call."""
         self._news.clear()
         taken = list(self._chunks)
         self._chunks.clear()
@@ -148,7 +148,7 @@ class Tail:
 
 
 class Watch:
-    """Which sessions of a project have changed, for one watcher."""
+    """The changed sessions of a project, for one watcher."""
 
     def __init__(self) -> None:
         self._changed: set[UUID] = set()
@@ -164,7 +164,7 @@ class Watch:
         self._news.set()
 
     async def changes(self, timeout_s: float) -> set[UUID]:
-        """Returns the sessions that changed since the last call, waiting for one at most so long."""
+        """Returns the sessions that changed since the last call, waiting for the first one up to the time-out."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._news.wait()
@@ -184,11 +184,11 @@ class LiveHub:
         self._recorders: dict[SessionKey, dict[WindowKey, Recorder]] = {}
         self._watched_elsewhere: set[SessionKey] = set()
         self.elsewhere: Elsewhere | None = None
-        """The other servers, where there are any."""
+        """The other servers, if any."""
         self.closing = False
 
     def stored(self, chunk: ChunkRow) -> None:
-        """A chunk is durable."""
+        """A chunk has become durable."""
         key = chunk.key.session_key
         if tails := self._tails.get(key):
             live = LiveChunk(chunk)
@@ -197,20 +197,20 @@ class LiveHub:
         self._changed(key)
 
     def ended(self, window: WindowKey) -> None:
-        """A window has ended, durably."""
+        """A window's end has become durable."""
         key = window.session_key
         for tail in self._tails.get(key, ()):
             tail.nudge(ended=True)
         self._changed(key)
 
     def changed_elsewhere(self, key: SessionKey) -> None:
-        """Another server has stored something of the session."""
+        """Another server has stored data of the session."""
         for tail in self._tails.get(key, ()):
             tail.nudge(lagging=True)
         self._touch(key)
 
     def deleted(self, key: SessionKey) -> None:
-        """The session is gone."""
+        """The session was deleted here."""
         self.deleted_elsewhere(key)
         if self.elsewhere is not None:
             self.elsewhere.deleted(key)
@@ -226,14 +226,14 @@ class LiveHub:
     def opened_elsewhere(self, window: WindowKey, opened_us: int) -> None:
         """Another server records the window: a stream here ends if it is the older one.
 
-        It is not always: a notice can arrive after the recorder has come here from the server that sent it.
+        It may be the newer one: a notice can arrive after the recorder has moved here from the server that sent it.
         """
         recorder = self._recorders.get(window.session_key, {}).get(window)
         if recorder is not None and recorder.opened_us <= opened_us:
             recorder.superseded()
 
     def watched_elsewhere(self, key: SessionKey, *, watched: bool) -> None:
-        """Somebody has begun to follow the session on another server, or nobody does any more."""
+        """The session has got its first follower on another server, or lost its last one."""
         if watched:
             self._watched_elsewhere.add(key)
         else:
@@ -257,7 +257,7 @@ class LiveHub:
         return sum(map(len, self._tails.values()))
 
     async def close(self) -> None:
-        """Ends all followers and watchers: the server stops, and they would go on for ever."""
+        """Ends all followers and watchers when the server stops: they have no end of their own."""
         self.closing = True
         for tails in self._tails.values():
             for tail in tails:
@@ -270,7 +270,7 @@ class LiveHub:
                 recorder.server_stops()
 
     def is_followed(self, key: SessionKey) -> bool:
-        """Returns whether somebody follows the session, here or on another server."""
+        """Returns whether the session has a follower, here or on another server."""
         return key in self._tails or key in self._watched_elsewhere
 
     @contextmanager
@@ -294,7 +294,7 @@ class LiveHub:
 
     @contextmanager
     def follow(self, key: SessionKey) -> Iterator[Tail]:
-        """Gives the session's new chunks while the block runs; its recorders flush faster meanwhile."""
+        """Provides the session's new chunks while the block runs; its recorders flush faster meanwhile."""
         tail = Tail()
         tails = self._tails.setdefault(key, set())
         tails.add(tail)
@@ -310,7 +310,7 @@ class LiveHub:
 
     @contextmanager
     def watch(self, project: str) -> Iterator[Watch]:
-        """Gives the project's changes while the block runs."""
+        """Provides the project's changes while the block runs."""
         watch = Watch()
         watches = self._watches.setdefault(project, set())
         watches.add(watch)

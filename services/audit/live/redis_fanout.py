@@ -1,9 +1,9 @@
-"""Live across servers: several audit processes on one ClickHouse tell each other what happened, through Redis.
+"""Live across servers: several audit processes on one ClickHouse notify each other of changes through Redis.
 
-Only notices travel, never payloads: which session has something new, which window has a newer stream,
-which session was deleted. Whoever follows such a session reads on from storage by seq, so a notice that is
-lost costs time (the next poll finds the chunk) and never a chunk. A server sends notices only of sessions
-and projects that another server has said it is watching.
+Only notices are sent, never payloads: which session has new data, which window has a newer stream, which
+session was deleted. Followers of such a session continue from storage by seq, so a lost notice costs time
+(the next poll finds the chunk) and never a chunk. A server sends notices only for sessions and projects
+that another server has declared it is watching.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from services.audit.model import SessionKey, WindowKey
 _log = structlog.get_logger("afterimage.redis_fanout")
 
 FLUSH_S = 0.02
-"""Notices gather for so long: a session that stores ten chunks meanwhile is one notice."""
+"""Time for which notices gather: a session that stores ten chunks meanwhile needs one notice."""
 
 INTEREST_S = 5.0
-"""How often a server says what it is watching; it is believed for three times as long."""
+"""Interval at which a server announces its followed sessions and watched projects; valid for three intervals."""
 
 RETRY_S = 1.0
 
 
 class Notice(msgspec.Struct, omit_defaults=True):
-    """What one server tells the others."""
+    """A message from one server to the others."""
 
     node: str
     new: list[tuple[str, UUID]] = []
-    """Sessions (project, id) of which something was stored."""
+    """Sessions (project, id) with newly stored data."""
     deleted: list[tuple[str, UUID]] = []
     opened: list[tuple[str, UUID, UUID, int]] = []
-    """Windows (project, session, window) that a stream of this server records, and since when (Unix time in us)."""
+    """Windows (project, session, window) recorded by a stream of this server, and its start (Unix time in us)."""
     follows: list[tuple[str, UUID]] = []
     watches: list[str] = []
 
@@ -51,12 +51,12 @@ _decoder = msgspec.msgpack.Decoder(Notice)
 
 
 class FanOut(Elsewhere):
-    """Carries notices between this server's hub and those of others.
+    """Carries notices between this server's hub and those of other servers.
 
     Args:
         client: Redis.
         channel: Name of the pub/sub channel.
-        hub: Where recorders and viewers of this server meet.
+        hub: Connects the recorders and viewers of this server.
     """
 
     def __init__(self, client: redis.asyncio.Redis, channel: str, hub: LiveHub) -> None:
@@ -70,7 +70,7 @@ class FanOut(Elsewhere):
         self._watched: dict[str, float] = {}
 
     def stored(self, key: SessionKey) -> None:
-        """Something of the session was stored here."""
+        """Data of the session was stored here."""
         if (key in self._followed or key.project in self._watched) and self._is_wanted(key):
             entry = (key.project, key.session)
             if entry not in self._pending.new:
@@ -88,13 +88,13 @@ class FanOut(Elsewhere):
         self._news.set()
 
     def interest(self) -> None:
-        """A viewer of this server has come: the others should know now."""
+        """A viewer has begun to watch here: the other servers are notified at once."""
         self._pending.follows = [(key.project, key.session) for key in self._hub.followed]
         self._pending.watches = list(self._hub.watched)
         self._news.set()
 
     async def run(self) -> None:
-        """Sends and receives until it is cancelled; tries again for ever when Redis is away."""
+        """Sends and receives until it is cancelled; retries indefinitely while Redis is unavailable."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._send())
             tasks.create_task(self._repeat_interest())
@@ -139,7 +139,7 @@ class FanOut(Elsewhere):
                     await channel.subscribe(self._channel)
                     self.interest()
                     while True:
-                        # Not listen(): the client's time-out would end it.
+                        # Not listen(): the client's time-out would end the loop.
                         message = await channel.get_message(timeout=0.5)
                         if message is not None:
                             self._take(message)

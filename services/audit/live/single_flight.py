@@ -1,4 +1,4 @@
-"""One read of storage for all who want the same at the same time: 500 viewers of a session look as one."""
+"""One storage read for all concurrent callers with the same key: 500 viewers of a session cause one read."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ V = TypeVar("V")
 
 
 class SharedReads(Generic[K, V]):
-    """Reads by key, each key once at a time.
+    """Reads by key, with one read at a time per key.
 
-    Whoever asks while a read is under way shares the next one, not that one: no answer is older than its question.
+    Calls made during a read share the next one: no result is older than its call.
 
     Args:
-        read: Reads for a key. Its answers are shared and must not be changed.
+        read: Reads the value of a key. Its results are shared and must not be changed.
     """
 
     def __init__(self, read: Callable[[K], Awaitable[V]]) -> None:
@@ -25,12 +25,12 @@ class SharedReads(Generic[K, V]):
         self._next: dict[K, asyncio.Task[V]] = {}
 
     async def get(self, key: K) -> V:
-        """Returns what a read gives that begins after this call, or raises what it raises."""
+        """Returns the result of a read that begins after this call, or raises its exception."""
         task = self._next.get(key)
         if task is None:
             task = self._next[key] = asyncio.create_task(self._after(self._running.get(key), key))
             task.add_done_callback(_look_at_failure)
-        # Who is cancelled takes the answer from nobody else.
+        # A cancelled caller does not cancel the read for the others.
         return await asyncio.shield(task)
 
     async def _after(self, earlier: asyncio.Task[V] | None, key: K) -> V:
@@ -45,6 +45,6 @@ class SharedReads(Generic[K, V]):
 
 
 def _look_at_failure(task: asyncio.Task[V]) -> None:
-    """Whoever waits gets the failure; asyncio need not complain when nobody waits any more."""
+    """Retrieves the exception: waiting callers get it, and asyncio does not warn when all of them are gone."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""The live sessions of a project: all of them first, then each change."""
+"""Watching the live sessions of a project: first the full list, then each change."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from services.audit.storage.session_queries import Catalog, Filter, Order
 from services.runtime.errors import Unavailable
 
 TICK_S = 1.0
-"""A session's changes are told at most this often."""
+"""Minimum interval between two changes of a session that are sent."""
 
 MAX_SNAPSHOT = 1_000
 LONGEST_SESSION_MS = 24 * 3_600_000
-"""The snapshot looks for live sessions that began within this time (the longest session of the field)."""
+"""The snapshot contains live sessions that began within this time (the longest session seen in practice)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A session that is live no longer; `status` is 0 where it was deleted."""
+    """A session that is no longer live; `status` is 0 if it was deleted."""
 
     session: UUID
     status: int
@@ -36,9 +36,9 @@ class Watcher:
     """Streams the live sessions of projects.
 
     Args:
-        catalog: Where sessions are read.
-        hub: Says which of them changed.
-        idle_timeout_ms: After so long without data a session is over.
+        catalog: Reads sessions.
+        hub: Reports changed sessions.
+        idle_timeout_ms: Time without data after which a session has timed out.
         now_ms: The server's clock.
         alone: Whether no other server stores chunks in this database.
     """

@@ -1,1 +1,1 @@
-"""Privacy: the policy, and the masking of every chunk before anything is written."""
+"""Privacy: the policy, and the masking of every chunk before it is stored."""

@@ -1,4 +1,4 @@
-"""What a policy would mask in a recording, and where: for people who tune rules. Never what."""
+"""Dry run of a policy: lists the places it would mask in a recording, never the values. For tuning rules."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     from services.audit.privacy.policy.policy import Policy
 
 MAX_ISOLATED = 2_000
-"""Places of one event whose rules are told one by one; each costs a pass over the event. Beyond, all of the
-event's rules are named."""
+"""Maximum number of places per event that get their own list of rules; each costs a pass over the event. Further
+places get all rules of the event."""
 
 Step = str | int
 Way = tuple[Step, ...]
 
 
 class Place(NamedTuple):
-    """One place that would be masked.
+    """One place that the policy would mask.
 
     Attributes:
-        event: Number of the event in its window, from 0.
-        path: Where in the event, such as `data.texts[0].value`.
-        found: How often each rule finds something there, by "rule field_class".
+        event: Index of the event in its window.
+        path: Path in the event, such as `data.texts[0].value`.
+        found: Number of matches there, by "rule field_class".
     """
 
     event: int
@@ -58,7 +58,7 @@ def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: 
     for place, way in enumerate(ways):
         again = text
         if len(ways) > 1 and place < MAX_ISOLATED:
-            # Masking finds nothing in what is masked: with one value put back, what it finds is that one.
+            # Rules find nothing in masked values: with one original value restored, all matches are in that value.
             again = encode_any([_with(after[0], before[0], way)])
         counts = masker.mask(state, again).counts
         found = {f"{rule} {field}": count for (rule, field), count in sorted(counts.items())}
@@ -66,7 +66,7 @@ def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: 
 
 
 def _differences(before: Any, after: Any, way: Way) -> Iterator[Way]:
-    """Yields the ways to all that differs; to the object, where a key of it is masked."""
+    """Yields the paths of all differences; the path of the object if one of its keys is masked."""
     if isinstance(before, dict) and isinstance(after, dict) and before.keys() == after.keys():
         for key, value in before.items():
             yield from _differences(value, after[key], (*way, key))
@@ -78,7 +78,7 @@ def _differences(before: Any, after: Any, way: Way) -> Iterator[Way]:
 
 
 def _with(after: Any, before: Any, way: Way) -> Any:
-    """Returns a copy of `after` with what stands at one way as it was."""
+    """Returns a copy of `after` with the original value at one path."""
     if not way:
         return before
     copy = after.copy()

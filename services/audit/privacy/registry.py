@@ -1,4 +1,4 @@
-"""The privacy policies in force: one for each project; they may be replaced while streams are open."""
+"""The privacy policies in force, one per project; they can be replaced while streams are open."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _log = structlog.get_logger("afterimage.policies")
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A policy and what applies it."""
+    """A policy in force, with its masker."""
 
     policy: Policy
     masker: Masker
@@ -23,10 +23,10 @@ class InForce:
 
 
 class Policies:
-    """Gives each project its policy.
+    """The policies in force, per project.
 
     Args:
-        in_force: By project.
+        in_force: The initial policies, by project.
     """
 
     def __init__(self, in_force: Mapping[str, InForce]) -> None:
@@ -36,18 +36,18 @@ class Policies:
                 _log.warning("privacy policy", project=project, warning=warning)
 
     def of(self, project: str) -> InForce:
-        """Returns what is in force for a project."""
+        """Returns the policy in force for a project."""
         return self._in_force[project]
 
     def all(self) -> dict[str, InForce]:
-        """Returns what is in force, by project."""
+        """Returns the policies in force, by project."""
         return self._in_force
 
     def replace(self, fresh: Mapping[str, InForce]) -> None:
-        """Puts new policies in force. Projects are read at start only: the ones that are known get their new policy.
+        """Puts new policies in force for the known projects: projects are only added at start-up.
 
-        Streams that are open go by the new policy from their next chunk on; their recorders hear of it
-        when they connect again.
+        Open streams use the new policy from their next chunk on; their recorders receive it when they
+        reconnect.
         """
         self._in_force = {project: fresh.get(project, old) for project, old in self._in_force.items()}
         versions = {project: one.policy.version for project, one in self._in_force.items()}

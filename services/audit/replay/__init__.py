@@ -1,1 +1,1 @@
-"""Replay: stored chunks in order, joined with live ones, within what a viewer may see."""
+"""Replay: stored chunks in order, joined with live ones, limited to the part that a viewer may see."""

@@ -1,9 +1,8 @@
-"""The plan of a replay: which chunks it needs, and what of them is within the part that the viewer may see. Pure.
+"""The plan of a replay: the chunks that it needs, limited to the part that the viewer may see. Pure.
 
-A replay begins with the last full snapshot at or before the part's start: a picture cannot be drawn without it, and so
-what happened between that snapshot and the start is sent too (docs: it cannot be avoided; whoever must not show it
-lets the link begin at a later snapshot). Nothing after the part's end is sent: chunks are left out, and the last one is
-cut at the event.
+A replay begins with the last full snapshot at or before the part's start: a page cannot be drawn without it, so the
+events between that snapshot and the start are sent too (docs: this cannot be avoided; to hide them, let the link begin
+at a later snapshot). Nothing after the part's end is sent: chunks are left out, and the last one is cut at the event.
 """
 
 from __future__ import annotations
@@ -18,16 +17,15 @@ from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrog
 from services.audit.rrweb import BareEvent, EventType
 from services.audit.storage.chunk_reader import StoredPayload
 
-_STORED = Bounds(max_bytes=2**31, max_inflated_bytes=2**31)  # was checked when it came in
+_STORED = Bounds(max_bytes=2**31, max_inflated_bytes=2**31)  # the sizes were checked at ingest
 
 
 def plan(chunks: Sequence[ChunkIndex], from_ms: int | None, window: UUID | None = None) -> list[ChunkIndex]:
     """Returns the chunks that a replay from `from_ms` on needs, in the order of play.
 
-    In each window that has something to show at or after that moment it begins with the chunk that
-    holds the last full snapshot at or before the moment (or the Meta event before that snapshot). A
-    window that was over by then is left out, but for the one that was active last: it is what the
-    viewer sees at that moment.
+    In each window with events at or after that moment it begins with the chunk that holds the last full
+    snapshot at or before the moment (or the Meta event before that snapshot). A window that had ended
+    by then is left out, except the last active one: it is the one on screen at that moment.
 
     Args:
         chunks: The session's chunks in the order of play.
@@ -57,24 +55,24 @@ def plan(chunks: Sequence[ChunkIndex], from_ms: int | None, window: UUID | None 
 
 
 def after_cursor(chunks: Sequence[ChunkIndex], positions: Mapping[UUID, int]) -> list[ChunkIndex]:
-    """Returns the chunks that a viewer with these positions has not received yet."""
+    """Returns the chunks that a viewer at these positions has not received yet."""
     return [chunk for chunk in chunks if chunk.seq > positions.get(chunk.window, 0)]
 
 
 def replay_plan(
     chunks: Sequence[ChunkIndex], times: Times, from_ms: int | None, window: UUID | None
 ) -> list[ChunkIndex]:
-    """Returns the chunks of a replay from `from_ms` on that belong to the part, in the order of play."""
+    """Returns the chunks of a replay from `from_ms` on within the part, in the order of play."""
     return [chunk for chunk in plan(chunks, times.begin(from_ms), window) if not times.is_over(chunk.first_ms)]
 
 
 def marks_within(marks: Iterable[tuple[UUID, int, Mark]], times: Times) -> list[tuple[UUID, int, Mark]]:
-    """Returns the marks that belong to the part."""
+    """Returns the marks within the part."""
     return [entry for entry in marks if times.holds(entry[2].time_ms)]
 
 
 def windows_within(windows: Iterable[WindowSummary], times: Times) -> list[WindowSummary]:
-    """Returns the windows that were open in the part."""
+    """Returns the windows that were open during the part."""
     return [window for window in windows if times.touches(window.first_ms, window.last_ms)]
 
 
@@ -83,10 +81,10 @@ _event = msgspec.json.Decoder(BareEvent)
 
 
 def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
-    """Returns a chunk without its events behind the part; None: none is left.
+    """Returns a chunk without its events after the part; None: no event remains.
 
-    The events that stay keep their text. Takes about as long as scanning the JSON twice, and only for a chunk that
-    the end falls into.
+    The remaining events keep their text. Takes about as long as scanning the JSON twice, and only for the chunk
+    that contains the part's end.
     """
     if not times.is_over(chunk.last_ms):
         return chunk
@@ -108,5 +106,5 @@ def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
 def _events(text: bytes) -> list[msgspec.Raw]:
     try:
         return _raws.decode(text)
-    except msgspec.DecodeError:  # halves of surrogate pairs, which browsers write and strict decoders refuse
+    except msgspec.DecodeError:  # lone surrogates, which browsers write and strict decoders refuse
         return _raws.decode(replace_lone_surrogates(text))

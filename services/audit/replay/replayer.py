@@ -1,8 +1,8 @@
-"""Replay and live in one stream: what is stored, then what comes, joined by seq.
+"""Replay and live in one stream: stored chunks, then new ones, joined by seq.
 
-The viewer's position is a seq for each window. The follower is registered before storage is read, so
-between the two nothing can fall; a chunk that both give is sent once, because its seq is compared with
-the position; a chunk that the queue skipped is read from storage up to where the queue goes on.
+The viewer's position is a seq per window. The follower is registered before storage is read, so no chunk
+falls between the two; a chunk in both is sent once, because its seq is compared with the position; chunks
+that the queue skipped are read from storage up to the point where the queue continues.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from services.audit.storage.session_queries import Catalog, Details
 from services.runtime.errors import NotFound, Unavailable
 
 POLL_S = 5.0
-"""A follower looks at the session again after so long without a chunk: has it timed out?"""
+"""Time without a chunk after which a follower checks whether the session has timed out."""
 
 POLL_STORAGE_S = 1.0
-"""The same where other servers may store chunks of the session, or delete it, and cannot tell us; storage is read as
-well, however often chunks of this server come."""
+"""The same interval where other servers may store chunks of the session, or delete it, without notice; storage is
+then read as well, even while this server stores chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a viewer asks for.
+    """A viewer's request.
 
     Attributes:
         key: The session.
         from_ms: Begin at this time (milliseconds since 1970 UTC); None: at the start.
         positions: Begin after these seqs instead; None: not a continuation.
         window: Only this window; None: all.
-        follow: Go on with live chunks.
-        offset_ms: Begin so far into the session, which is counted from its first event.
-        visible: What the viewer may see; nothing else is sent, wherever he begins.
+        follow: Continue with live chunks.
+        offset_ms: Begin at this offset from the session's first event.
+        visible: The part that the viewer may see; nothing else is sent, wherever the replay begins.
     """
 
     key: SessionKey
@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """Comes first."""
+    """The first part of a replay."""
 
     session: SessionSummary
     windows: Sequence[WindowSummary]
@@ -64,12 +64,12 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class LiveEdge:
-    """Everything stored so far was sent."""
+    """All chunks stored by now were sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Comes last; `reason` is the contract's ReplayEndReason."""
+    """The last part of a replay; `reason` is the contract's ReplayEndReason."""
 
     reason: int
 
@@ -83,9 +83,9 @@ class Replayer:
     """Streams sessions to viewers.
 
     Args:
-        catalog: For the header.
-        playback: For stored chunks.
-        hub: For live ones.
+        catalog: Reads the header.
+        playback: Reads stored chunks.
+        hub: Provides live chunks.
         alone: Whether no other server stores chunks in this database (chDB).
     """
 
@@ -95,7 +95,7 @@ class Replayer:
         self._hub = hub
         self._poll_s = POLL_S if alone else POLL_STORAGE_S
         self._alone = alone
-        # Viewers come in crowds, and are woken all at once.
+        # Many viewers can arrive together, and all followers of a session wake at once.
         self._sessions = SharedReads(catalog.get_session)
         self._openings = SharedReads(self._read)
         self._indexes = SharedReads(playback.index)
@@ -115,7 +115,7 @@ class Replayer:
                 else:
                     shown += 1
                 yield part
-            # Fewer than announced: the last one was cut away whole, or the session went while it was shown.
+            # Fewer than announced: the last one was cut away entirely, or the session was deleted during the replay.
             gone = shown < expected and await self._sessions.get(wanted.key) is None
             yield End(DELETED if gone else COMPLETE)
             return
@@ -144,23 +144,23 @@ class Replayer:
             chunks = replay_plan(index, times, from_ms, wanted.window)
         else:
             chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
-        # Read while the access is written down, which has to be done before the header goes out.
+        # Read ahead while the access trail stores its entry, which must precede the header.
         async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
             yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
             async for payload in payloads:
                 sent[payload.window] = payload.seq
                 if shown := await _shown(payload, times):
                     yield shown
-        for chunk in index:  # windows that were over by then are not sent later either
+        for chunk in index:  # windows that had ended by then are not sent later either
             sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
 
     async def _read(self, key: SessionKey) -> tuple[Details | None, list[ChunkIndex]]:
-        """Returns what a replay opens with, by two statements at the same time."""
+        """Returns the details and the index that a replay opens with, by two concurrent statements."""
         contents, heads = await asyncio.gather(self._playback.contents(key), self._catalog.heads(key))
         return self._catalog.details(key, contents.windows, heads), contents.chunks
 
     async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
-        """Yields of the live parts what the viewer may see; ends when there cannot be any more of it."""
+        """Yields the live parts that the viewer may see; ends when no more of them can follow."""
         async with aclosing(parts):
             session = await self._sessions.get(wanted.key)
             if session is None:
@@ -181,7 +181,7 @@ class Replayer:
                 if times.touches(stored.first_ms, stored.last_ms) and (shown := await _shown(stored, times)):
                     yield part if shown is stored else shown
 
-    async def _live(  # noqa: C901 - the states of a follower, in the order in which they are looked at
+    async def _live(  # noqa: C901 - the states of a follower, in the order in which they are checked
         self, wanted: Wanted, sent: dict[UUID, int], tail: Tail, *, is_live: bool
     ) -> AsyncGenerator[Part, None]:
         clock = asyncio.get_running_loop().time
@@ -189,7 +189,7 @@ class Replayer:
         while True:
             async for part in self._news(wanted, sent, tail):
                 yield part
-                if self._alone:  # what has just been stored is live, and a deletion would have been told
+                if self._alone:  # a session with a chunk just stored is live, and a deletion reaches the tail
                     look_at = clock() + self._poll_s
             if tail.deleted:
                 yield End(DELETED)
@@ -201,7 +201,7 @@ class Replayer:
             if not tail.ended and clock() < look_at:
                 await tail.wait(look_at - clock())
                 continue
-            # Not for every chunk: of 500 viewers each would ask storage.
+            # Not for every chunk: each of 500 viewers would query storage.
             tail.ended = False
             session = await self._sessions.get(wanted.key)
             if session is None:
@@ -219,7 +219,7 @@ class Replayer:
     async def _news(
         self, wanted: Wanted, sent: dict[UUID, int], tail: Tail
     ) -> AsyncGenerator[StoredPayload | LiveChunk, None]:
-        """Yields what has come since the last time, of each window without a gap."""
+        """Yields the chunks since the last call, without a gap in any window."""
         chunks = tail.take()
         if tail.deleted or self._hub.closing:
             return
@@ -252,5 +252,5 @@ class Replayer:
 
 
 async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:
-    """Returns what of a chunk the viewer may see; cutting one takes a thread."""
+    """Returns a chunk limited to the part that the viewer may see; it is cut in a thread."""
     return await asyncio.to_thread(cut, payload, times) if times.is_over(payload.last_ms) else payload

@@ -1,6 +1,6 @@
-"""What a share grant may see of its session. Pure: the identity says what, `plan` leaves out the rest.
+"""The part of a session that a share grant may see. Pure: the identity holds the part, `plan` leaves out the rest.
 
-A grant opens one session, or a part of it. Of another session it hears what it would hear of one that never was.
+A grant opens one session, or a part of it. For any other session it gets the error of a session that does not exist.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from services.runtime.errors import NotFound
 from services.runtime.identity.tokens import Identity
 
 GRANT_METHODS = frozenset({"GetSession", "ReplaySession", "ListInteractions"})
-"""The methods of AuditService that a grant opens; each of them asks `visible_to`."""
+"""The methods of AuditService that a grant opens; each of them calls `visible_to`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +23,16 @@ class Visible:
     start_ms: int | None = None
     end_ms: int | None = None
     by_grant: bool = False
-    """The caller holds a link, not an account: who the visitor was is none of his business."""
+    """The caller holds a link, not an account: the visitor's identity is hidden from link holders."""
 
     def session(self, summary: SessionSummary) -> SessionSummary:
-        """Returns a session without what a link does not show: actor, tags, user agent, first page."""
+        """Returns a session without the fields hidden from link holders: actor, tags, user agent, first page."""
         if not self.by_grant:
             return summary
         return replace(summary, head=replace(summary.head, actor_id="", tags={}, user_agent="", first_url=""))
 
     def within(self, first_ms: int) -> Times:
-        """Returns the part as times of a session whose first event was at `first_ms`."""
+        """Returns the part as times, given the time of the session's first event."""
         return Times(
             None if self.start_ms is None else first_ms + self.start_ms,
             None if self.end_ms is None else first_ms + self.end_ms,
@@ -46,7 +46,7 @@ def visible_to(identity: Identity, session: UUID) -> Visible:
     """Returns the part of a session that the caller may see.
 
     Raises:
-        NotFound: A grant for another session; the words are those for a session that never was.
+        NotFound: The grant is for another session; the message is that for a session that does not exist.
     """
     if identity.session_id is None:
         return EVERYTHING

@@ -1,4 +1,4 @@
-"""The access trail in ClickHouse: group commit, reading it back."""
+"""The access trail in ClickHouse: group commit of entries, and queries."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _log = structlog.get_logger("afterimage.trail")
 
 MAX_BATCH = 1_000
 MAX_WAITING = 10_000
-"""Entries that wait for storage; more are refused, and the reads behind them."""
+"""Maximum entries that wait for storage; further ones are refused, together with their reads."""
 
 WRITE_TIMEOUT_S = 10.0
 _NO_SESSION = UUID(int=0)
@@ -29,9 +29,9 @@ class AccessStore:
     """Writes and reads the trail.
 
     Args:
-        engine: An open engine whose database is migrated.
-        dialect: What the engine's DDL may say.
-        retention_days: Days that an entry is kept; 0: for ever.
+        engine: An open engine with a migrated database.
+        dialect: The DDL features of the engine.
+        retention_days: Retention of an entry, in days; 0: for ever.
         now_ms: The server's clock, milliseconds since 1970 UTC.
     """
 
@@ -44,10 +44,10 @@ class AccessStore:
         self._work = asyncio.Event()
 
     async def add(self, events: Sequence[AccessEvent]) -> None:
-        """Stores events; when it returns they are durable. Storing one again changes nothing.
+        """Stores events; they are durable when it returns. Storing one again changes nothing.
 
         Raises:
-            Unavailable: They cannot be stored, or not soon enough.
+            Unavailable: They cannot be stored within WRITE_TIMEOUT_S, or too many entries wait.
         """
         if not events:
             return
@@ -63,7 +63,7 @@ class AccessStore:
             raise Unavailable("the access trail cannot be written; try again", reason="TRAIL_UNAVAILABLE") from error
 
     async def run(self) -> None:
-        """Stores what is added until it is cancelled: while one insert is in flight, the next batch gathers."""
+        """Stores added events until it is cancelled: while one insert is in flight, the next batch gathers."""
         while True:
             await self._work.wait()
             self._work.clear()
@@ -110,7 +110,7 @@ class AccessStore:
         return [_event(row) for row in rows]
 
     async def sweep(self) -> None:
-        """Deletes what is past the retention."""
+        """Deletes entries past the retention."""
         since = self._kept_since()
         if since is None:
             return
@@ -141,12 +141,12 @@ class AccessStore:
         failure: Exception | None = None
         try:
             await self._engine.insert(ACCESS_EVENTS, [_row(event) for events, _ in batch for event in events])
-        except Exception as error:  # noqa: BLE001 - whatever it is, those who wait get it, and the next batch its turn
+        except Exception as error:  # noqa: BLE001 - waiting calls get any error, and the next batch is tried
             detail = error.detail if isinstance(error, StorageError) else str(error)
             _log.warning("the access trail cannot be written", error=detail[:300], batch=len(batch))
             failure = error
         for _, done in batch:
-            if done.done():  # its call was cancelled, or did not wait so long
+            if done.done():  # its call was cancelled or has timed out
                 continue
             if failure is None:
                 done.set_result(None)
@@ -166,7 +166,7 @@ def _row(event: AccessEvent) -> Row:
         event.event,
         event.action,
         event.outcome,
-        # Half a surrogate pair can stand in a token's JSON, and in no UTF-8.
+        # A lone surrogate is possible in a token's JSON, but not in UTF-8.
         event.subject.encode(errors="replace"),
         event.link_id,
         event.session or _NO_SESSION,

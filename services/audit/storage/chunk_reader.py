@@ -1,4 +1,4 @@
-"""Reading stored chunks: the index of a session, the payloads."""
+"""Reading stored chunks: a session's index and payloads."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from services.audit.storage.retention import FOREVER, Retention, day_of
 from services.audit.window_state import read_state
 
 BATCH_BYTES = 2 * 1024 * 1024
-"""Payloads read at once. A viewer has two such batches at most: one is sent, the next one is read."""
+"""Payload bytes per read. A viewer holds at most two batches: one is sent while the next one is read."""
 
 FIRST_BATCH_BYTES = 256 * 1024
-"""The first batch is smaller, so that the first chunk is soon there."""
+"""Payload bytes of the first read, smaller for a short wait for the first chunk."""
 
 
 class StoredPayload(NamedTuple):
@@ -38,7 +38,7 @@ class StoredPayload(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is stored of a session: its windows, and its chunks in the order of play."""
+    """The stored contents of a session: its windows, and its chunks in the order of play."""
 
     windows: list[StoredWindow]
     chunks: list[ChunkIndex]
@@ -52,11 +52,11 @@ class Playback:
         self._retention = retention
 
     async def contents(self, key: SessionKey) -> Contents:
-        """Returns what is stored of a session, without payloads, by one statement.
+        """Returns the stored contents of a session, without payloads, by one statement.
 
-        Before its first row a statement costs some milliseconds, most of them for its analysis: fewer and simpler
-        ones are what a short wait for the first chunk is made of. Columns come as arrays: a thousand rows of eight
-        values cost ten times as much to decode.
+        A statement costs some milliseconds before its first row, most of them for its analysis: fewer and simpler
+        statements shorten the wait for the first chunk. Columns are returned as arrays: a thousand rows of eight
+        values would cost ten times as much to decode.
         """
         columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
         condition, params = self._of_session(key)
@@ -69,7 +69,7 @@ class Playback:
         chunks: list[ChunkIndex] = []
         for window, *values in ((row[0], *row[len(StoredWindow._fields) :]) for row in rows):
             stored = map(ChunkIndex._make, zip(repeat(window), *values, strict=False))
-            chunks += {chunk.seq: chunk for chunk in stored}.values()  # what was delivered twice is one
+            chunks += {chunk.seq: chunk for chunk in stored}.values()  # removes chunks delivered twice
         chunks.sort(key=attrgetter("order_ms", "window", "seq"))
         return Contents(windows, chunks)
 
@@ -78,7 +78,7 @@ class Playback:
         return (await self.contents(key)).chunks
 
     async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
-        """Returns the session's marks with their window and seq, in the order of time."""
+        """Returns the session's marks with their window and seq, by time."""
         condition, params = self._of_session(key)
         rows = await self._engine.query(
             f"SELECT window, seq, marks FROM chunks WHERE {condition} AND marks != '' "
@@ -89,7 +89,7 @@ class Playback:
         return sorted(found, key=lambda entry: (entry[2].time_ms, entry[0].int, entry[1]))
 
     async def leaks(self, key: SessionKey) -> dict[tuple[str, str], int]:
-        """Returns what masking found in the session: how often each rule in each class of field."""
+        """Returns the number of masking findings in the session, by rule and field class."""
         condition, params = self._of_session(key)
         rows = await self._engine.query(
             f"SELECT state FROM chunks WHERE {condition} ORDER BY seq DESC LIMIT 1 BY window", params
@@ -102,7 +102,7 @@ class Playback:
         return dict(found)
 
     def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> Payloads:
-        """Returns the chunks with their payloads, in the order in which they are given; begins to read at once."""
+        """Returns the chunks with their payloads, in the given order; begins to read at once."""
         return Payloads(lambda batch: self._read(key, batch), _batches(chunks))
 
     async def _read(self, key: SessionKey, batch: Sequence[ChunkIndex]) -> list[StoredPayload]:
@@ -139,7 +139,7 @@ class Payloads:
 
     Args:
         read: Reads a batch.
-        batches: What to read, in the order of play.
+        batches: The batches, in the order of play.
     """
 
     def __init__(

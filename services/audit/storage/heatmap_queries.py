@@ -1,10 +1,10 @@
 """Counting heatmaps: one pass over a page's interactions for the cells, a sample of sessions for the rest.
 
 The pass groups by one small number that holds the cell and the flags; while it fits in 16 bits, ClickHouse
-counts in an array and not in a hash table, which takes half of the time. How many sessions there are and
-how large their pages typically are would each cost as much again, so of many interactions they are taken
-from a part of the sessions: those whose ids are the first in ClickHouse's order of UUIDs, which goes by
-their random half. The table is sorted by that order, so that only this part of it is read.
+counts in an array instead of a hash table, in half the time. The number of sessions and the typical page
+sizes would each cost as much again, so with many interactions they are taken from a sample of the sessions:
+the ones with the first ids in ClickHouse's order of UUIDs, which goes by their random half. The table is
+sorted by that order, so only this part of it is read.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from services.audit.storage.engine.engine import Engine, Row
 
 SAMPLE_ROWS = 1_000_000
-"""Of more interactions, sessions and sizes are those of a power of two's share with half as many to so many."""
+"""With more interactions, sessions and sizes come from a sample: a fraction 1/2^n of the sessions that has
+between half this number of interactions and this number."""
 
 _FLAG_BITS = 2
 _FLAGS = ESTIMATED | CLAMPED
@@ -47,9 +48,9 @@ class HeatmapStore:
     """Counts the interactions of pages.
 
     Args:
-        engine: An open engine whose database is migrated.
-        retention: How long each project's recordings are kept.
-        sample_rows: Of more interactions, sessions and sizes are taken from a part of the sessions.
+        engine: An open engine with a migrated database.
+        retention: Retention of each project's recordings.
+        sample_rows: Number of interactions above which sessions and sizes come from a sample of the sessions.
     """
 
     def __init__(self, engine: Engine, retention: Retention, sample_rows: int = SAMPLE_ROWS) -> None:
@@ -59,7 +60,7 @@ class HeatmapStore:
         self._settings = final_settings(engine)
 
     async def cells(self, project: str, query: HeatmapQuery) -> HeatmapCells:
-        """Returns what a heatmap counts, counted by the database."""
+        """Returns a heatmap's cells and counts, computed by the database."""
         params: dict[str, object] = {
             "project": project,
             "page": query.page,
@@ -89,8 +90,8 @@ class HeatmapStore:
     async def _sample(self, where: str, params: dict[str, object], rows: int) -> list[int]:
         """Returns the number of sessions and the medians of sizes.
 
-        Of many rows they are those of a part of the sessions. Whoever makes ids that are not random gets them
-        from all: their part would not have its share of the rows.
+        With many rows they come from a sample of the sessions. Where ids are not random, they come from all
+        sessions: the sample would not have its share of the rows.
         """
         share = 1
         while rows // share > self._sample_rows:
@@ -117,7 +118,7 @@ class HeatmapStore:
 _SIZES = ("page_width", "page_height", "viewport_width", "viewport_height")
 _EXACT = "quantileExact(0.5)({})"
 _BOUNDED = "quantileDeterministic(0.5)({}, intHash64(toUInt64(time_ms)))"
-"""Keeps some thousands of values, by a hash: whatever order rows are read in, the same ones."""
+"""Keeps some thousands of values, selected by a hash: the same ones in any order of rows."""
 
 
 def _conditions(query: HeatmapQuery, params: dict[str, object]) -> str:
@@ -125,7 +126,7 @@ def _conditions(query: HeatmapQuery, params: dict[str, object]) -> str:
         "project = {project:String}",
         "page = {page:String}",
         "kind = {kind:UInt8}",
-        "y >= 0",  # what has no place is in no heatmap
+        "y >= 0",  # interactions without a place are in no heatmap
         *time_conditions(query.start_ms, query.end_ms, params),
     ]
     if params["since"] != FOREVER:
@@ -146,15 +147,15 @@ def _conditions(query: HeatmapQuery, params: dict[str, object]) -> str:
 
 
 def _cells_sql(query: HeatmapQuery, where: str) -> str:
-    """Returns the statement of the one pass: three arrays of equal length, keys, counts and weights.
+    """Returns the statement of the one pass: arrays of equal length, keys, counts and, for bands, weights.
 
-    A key is `(major * (resolution + 1) + minor) * 4 + flags`. Major and minor are the row and the column, 100 %
-    being one more than there are, or of bands the edges where they begin and end.
+    A key is `(major * (resolution + 1) + minor) * 4 + flags`. Major and minor are the row and the column, with 100 %
+    one past the last; for bands they are the edges where a band begins and ends.
     """
     size = query.resolution
     if query.kind in BANDS:
         weight = "weight_ms" if query.kind is HeatmapKind.ATTENTION else "top_y <= 0"
-        # An edge at `p` percent is the nearest border between two cells; top_y is -1 where there is none.
+        # An edge at `p` percent is the nearest border between two cells; a missing top_y is -1.
         major, minor = f"greatest(top_y, 0) * {size} / 100 + 0.5", f"y * {size} / 100 + 0.5"
         weighed = f", sum({weight}) AS w"
         arrays = "groupArray(cell), groupArray(n), groupArray(w)"
@@ -177,7 +178,7 @@ def _columns(row: Row) -> tuple[Numbers, Numbers, Numbers]:
 
 
 def _cells(query: HeatmapQuery, places: Numbers, amounts: Numbers) -> npt.ArrayLike:
-    """Returns (column, row, count) of what was counted by place."""
+    """Returns the counts by place as (column, row, count)."""
     majors, minors = np.divmod(places, query.resolution + 1)
     if query.kind in BANDS:
         return cells_of_steps(_steps(majors, minors, amounts), query.resolution)

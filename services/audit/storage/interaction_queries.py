@@ -1,6 +1,6 @@
 """Reading interactions: pages, and the interactions of a session.
 
-Rows that were delivered twice are one row after a merge; until then FINAL makes them one.
+A merge turns rows that were delivered twice into one row; until then FINAL does.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from services.audit.storage.engine.engine import Engine
 from services.audit.storage.retention import Retention, day_of
 
 _DAY_SLACK = timedelta(days=1)
-"""A visitor's clock may be behind the one that made the session's id, whose day the rows lie in."""
+"""A visitor's clock may lag the clock of the session's id, which sets the rows' day."""
 
 DEFAULT_KINDS = tuple(kind for kind in Kind if kind not in {Kind.MOVE, Kind.SCROLL, Kind.ATTENTION})
 
 
 @dataclass(frozen=True, slots=True)
 class StoredInteraction:
-    """An interaction as it is read back; places are None where there is none."""
+    """A stored interaction; `x_percent` and `y_percent` are absent (None) without a place."""
 
     window: UUID
     seq: int
@@ -40,7 +40,7 @@ class StoredInteraction:
 
 @dataclass(frozen=True, slots=True)
 class PageCount:
-    """A page and what was counted on it."""
+    """A page and its counts."""
 
     page: str
     interactions: int
@@ -51,7 +51,7 @@ class PageCount:
 
 @dataclass(frozen=True, slots=True)
 class PagesWanted:
-    """Which pages; None and empty mean any. Times are milliseconds since 1970 UTC."""
+    """Filter of pages; None and empty match any. Times are milliseconds since 1970 UTC."""
 
     contains: str = ""
     start_ms: int | None = None
@@ -114,7 +114,7 @@ class BehaviourStore:
         count: int,
         after: InteractionPosition | None = None,
     ) -> list[StoredInteraction]:
-        """Returns up to `count` interactions of a session that follow `after`, in the order of time."""
+        """Returns up to `count` interactions of a session that follow `after`, by time."""
         params: dict[str, object] = {
             "project": key.project,
             "since": self._retention.kept_since(key.project),
@@ -169,15 +169,15 @@ class BehaviourStore:
 def final_settings(engine: Engine) -> str:
     """Returns the SETTINGS clause of a statement that reads interactions with FINAL.
 
-    A row's copies lie in its session's day, so a day whose parts are merged needs no second look: 10 million
-    rows take 0.2 s instead of 6.
+    All copies of a row lie in its session's day, so a day with merged parts needs no second pass: 10 million
+    rows take 0.2 s instead of 6 s.
     """
     modern = engine.version >= (20, 10)
     return " SETTINGS do_not_merge_across_partitions_select_final = 1" if modern else ""
 
 
 def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object]) -> list[str]:
-    """Returns conditions on an interaction's time, and adds their parameters."""
+    """Returns conditions on an interaction's time, and adds their parameters to `params`."""
     where = []
     if start_ms is not None:
         where.append("time_ms >= {start:Int64}")
@@ -194,5 +194,5 @@ def _last_day(end_ms: int) -> date:
 
 
 def _percent(value: float) -> float | None:
-    """Returns a stored percent, which has 24 bits, as it was measured; None: there is no place."""
+    """Returns a stored percent, which has 24 bits, as it was measured; None: no place."""
     return None if value < 0 else round(value, 4)

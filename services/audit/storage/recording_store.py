@@ -1,4 +1,4 @@
-"""The store of recordings: writing, resuming, deleting, repairing. `session_queries` and `chunk_reader` read it."""
+"""The store of recordings: writes, resume points, deletion, repair. `session_queries` and `chunk_reader` read it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TO
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
 
 REPAIR_SPAN_MS = 3_600_000
-"""The repair at start sums up again what was stored within this time before the last stored chunk."""
+"""The repair at start sums up again the chunks stored within this time before the last stored one."""
 
 
 class Store:
     """Recordings in ClickHouse.
 
     Args:
-        engine: An open engine whose database is migrated.
-        dialect: What the engine's DDL may say.
-        retention: How long each project's recordings are kept.
+        engine: An open engine with a migrated database.
+        dialect: The DDL features of the engine.
+        retention: Retention of each project's recordings.
         now_ms: The server's clock, milliseconds since 1970 UTC.
     """
 
@@ -38,25 +38,25 @@ class Store:
         self._now_ms = now_ms
 
     async def insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow]) -> None:
-        """Stores heads and chunks; when it returns they are durable. Storing one again changes nothing.
+        """Stores heads and chunks; they are durable when it returns. Storing one again changes nothing.
 
         Raises:
-            StorageError: As the engine does; nothing or a part may have been stored, so store all again.
+            StorageError: As raised by the engine; a part may have been stored, so store everything again.
         """
         stored_ms = self._now_ms()
         if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
             await self._engine.insert(WINDOWS, begun)
-        # Before the chunks: after a kill in between, the chunks are sent again and give the same rows again.
+        # Before the chunks: after a kill in between, the chunks are sent again and produce the same rows.
         if found := b"".join([chunk.interactions for chunk in chunks]):
             await self._engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
         if chunks:
             await self._engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
-        # Last, and a moment later: whoever reads that a window has ended finds all of its chunks.
+        # Last, and with a later time: a reader that finds a window ended finds all of its chunks too.
         if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
             await self._engine.insert(WINDOWS, ended)
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
-        """Returns where the window's recording stands; None: nothing is stored of it."""
+        """Returns the last stored chunk's seq, state and retention start; None: the window has no stored chunk."""
         rows = await self._engine.query(
             "SELECT seq, state, kept_from FROM chunks "
             "WHERE project = {project:String} AND day = {day:Date} AND session = {session:UUID} "
@@ -66,7 +66,7 @@ class Store:
         return ResumePoint(*rows[0]) if rows else None
 
     async def last_chunk(self, key: WindowKey, seq: int) -> ChunkRow | None:
-        """Returns a window's stored chunk; None: it is not there."""
+        """Returns a window's stored chunk with this seq; None: not found."""
         rows = await self._engine.query(
             "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
             "state, payload FROM chunks WHERE project = {project:String} AND day = {day:Date} "
@@ -92,7 +92,7 @@ class Store:
         )
 
     async def is_deleted(self, key: SessionKey) -> bool:
-        """Returns whether the session was deleted: what its recorder still sends is not wanted."""
+        """Returns whether the session was deleted, so that its recorder must be refused."""
         rows = await self._engine.query(
             "SELECT 1 FROM deletions WHERE project = {project:String} AND session = {session:UUID} LIMIT 1",
             {"project": key.project, "session": key.session},
@@ -100,7 +100,7 @@ class Store:
         return bool(rows)
 
     async def sessions_of_actor(self, project: str, actor_id: str) -> list[UUID]:
-        """Returns all sessions of one actor, those past their retention too."""
+        """Returns all sessions of one actor, including those past their retention."""
         rows = await self._engine.query(
             "SELECT DISTINCT session FROM windows WHERE project = {project:String} AND actor_id = {actor:String}",
             {"project": project, "actor": actor_id},
@@ -108,7 +108,7 @@ class Store:
         return [session for (session,) in rows]
 
     async def count_chunks(self, project: str, sessions: Sequence[UUID]) -> dict[UUID, int]:
-        """Returns the number of stored chunks of each of the sessions that exists."""
+        """Returns the number of stored chunks by session; sessions that do not exist are left out."""
         rows = await self._engine.query(
             "SELECT session, count() FROM (SELECT DISTINCT session, window, seq FROM chunks "
             "WHERE project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}) "
@@ -127,25 +127,25 @@ class Store:
         return int(count)
 
     async def mark_deleted(self, project: str, sessions: Sequence[UUID]) -> None:
-        """Notes the ids of deleted sessions, so that a recorder which still streams cannot bring them back."""
+        """Stores the ids of deleted sessions, so that a recorder which still streams cannot restore them."""
         now = self._now_ms()
         rows = [(project, day_of(session.int >> 80), session, now) for session in sessions]
         if rows:
             await self._engine.insert(DELETIONS, rows)
 
     async def delete(self, project: str, sessions: Sequence[UUID]) -> None:
-        """Deletes sessions from every table; when it returns no read finds them."""
+        """Deletes sessions from every table; no read finds them once it returns."""
         if not sessions:
             return
         condition = "project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}"
         params = _sessions_params(project, sessions)
         for table in RETAINED:
-            # A mutation takes its time even where there is nothing to delete, as with sessions nobody clicked in.
+            # A mutation is slow even with nothing to delete, such as interactions of sessions without any.
             if await self._engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
                 await self._delete_where(table, condition, params)
 
     async def sweep(self) -> None:
-        """Deletes what is past its project's retention. TTL does the same where the server has it."""
+        """Deletes recordings past their project's retention. TTL does the same where the server supports it."""
         for project, since in self._retention.bounded():
             params = {"project": project, "since": since}
             condition = "project = {project:String} AND kept_from < {since:Date}"
@@ -157,15 +157,15 @@ class Store:
     async def repair(self) -> None:
         """Sums up the newest chunks again.
 
-        A kill between a chunk's insert and its materialised view's leaves totals behind by one chunk.
-        Every function of the view is idempotent, so summing up what was already summed changes nothing.
+        A kill between a chunk's insert and that of its materialised view leaves the totals one chunk short.
+        Every function of the view is idempotent, so summing up a chunk again changes nothing.
         """
         local = self._dialect.local
         [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
             return
         columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
-        # The newest rows are chosen inside: the sums carry the columns' names, and a WHERE beside them means the sums.
+        # The newest rows are selected in a subquery: the sums have the columns' names, and an outer WHERE means those.
         newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
         await self._engine.execute(
             f"INSERT INTO {local('sessions')} ({columns}) {TOTALS_STATE.format(source=newest)}",

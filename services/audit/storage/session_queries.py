@@ -1,9 +1,9 @@
-"""Reading sessions: the list by filter and order, and single ones.
+"""Reading sessions: the list by filter and order, and single sessions.
 
-A listing does not sum up all sessions to show fifty. It walks: the newest N starts are found in the
-`windows` table (a sorted key, with the filters on who and what applied there), only the totals between
-those starts are summed up, and N grows until the page is full. Measured on chDB with 1M sessions: the
-walk's step 12 ms, the sum over 5,000 sessions 14 ms, over all of them 1,045 ms (docs/adr/0002).
+A listing does not sum up all sessions to show fifty. It walks: the newest N starts are read from the
+`windows` table (a sorted key, with the filters on actor, device and tags applied there), only the totals
+between those starts are summed up, and N grows until the page is full. Measured on chDB with 1M sessions:
+the walk's step 12 ms, the sum over 5,000 sessions 14 ms, over all of them 1,045 ms (docs/adr/0002).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _UPDATED_MS = [name for name, _ in WINDOWS.columns].index("updated_ms")
 
 
 class Order(IntEnum):
-    """In which order sessions are listed: the contract's SessionOrder."""
+    """Order of listed sessions: the contract's SessionOrder."""
 
     NEWEST_FIRST = 1
     OLDEST_FIRST = 2
@@ -57,7 +57,7 @@ _RANKS = {
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which sessions; None and empty mean any. Times are milliseconds since 1970 UTC."""
+    """Filter of sessions; None and empty match any. Times are milliseconds since 1970 UTC."""
 
     start_ms: int | None = None
     end_ms: int | None = None
@@ -73,13 +73,13 @@ class Filter:
 
     @property
     def by_head(self) -> bool:
-        """Whether it asks for anything that a window's head tells."""
+        """Whether it filters by fields of a window's head."""
         return bool(self.actor_id or self.actor_types or self.device_types or self.tags)
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Where a page ended: the rank (0 in the orders by start), the start and the id of its last session."""
+    """End of a page: the rank (0 in the orders by start), the start and the id of its last session."""
 
     rank: int
     start_ms: int
@@ -88,7 +88,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One listed session and where it stands in the order."""
+    """A listed session and its position in the order."""
 
     session: SessionSummary
     position: Position
@@ -96,7 +96,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """A session and its windows, in the order in which they were opened."""
+    """A session and its windows, in the order of their first events."""
 
     session: SessionSummary
     windows: list[WindowSummary]
@@ -123,12 +123,12 @@ class Catalog:
         return [Listed(summary, Position(row[0], row[1], row[2])) for summary, row in zip(summaries, rows, strict=True)]
 
     async def get_session(self, key: SessionKey) -> SessionSummary | None:
-        """Returns one session; None: there is none, or its retention is over."""
+        """Returns one session; None: it does not exist or is past its retention."""
         details = await self.get_details(key)
         return details.session if details else None
 
     async def get_details(self, key: SessionKey) -> Details | None:
-        """Returns one session with its windows; None: there is none, or its retention is over."""
+        """Returns one session with its windows; None: it does not exist or is past its retention."""
         params = {
             "project": key.project,
             "start": key.start_ms,
@@ -148,12 +148,12 @@ class Catalog:
         return self.details(key, [StoredWindow(*row) for row in rows], heads)
 
     def details(self, key: SessionKey, stored: Sequence[StoredWindow], heads: Sequence[WindowHead]) -> Details | None:
-        """Returns a session of which this is stored; None: nothing is.
+        """Returns a session built from its stored windows and heads; None: no window is stored.
 
         Args:
             key: The session.
             stored: Its windows.
-            heads: Theirs, as `heads` gives them.
+            heads: Their heads, as returned by `heads`.
         """
         if not stored:
             return None
@@ -184,7 +184,7 @@ class Catalog:
     async def get_sessions(
         self, project: str, sessions: Sequence[UUID], wanted: Filter | None = None
     ) -> list[SessionSummary]:
-        """Returns those of the sessions that exist and that the filter wants, newest first."""
+        """Returns those of the sessions that exist and match the filter, newest first."""
         if not sessions:
             return []
         rows = await self._totals(project, wanted or Filter(), Order.NEWEST_FIRST, len(sessions), None, None, sessions)
@@ -217,7 +217,7 @@ class Catalog:
     async def _edge(
         self, project: str, wanted: Filter, newest: bool, low: int | None, high: int | None, step: int
     ) -> tuple[int, int]:
-        """Returns the start at which the next `step` windows end, and how many there are up to it."""
+        """Returns the start time of the last of the next `step` windows, and the number of windows up to it."""
         where, params = self._head_conditions(project, wanted, low, high)
         way, pick = ("DESC", "min") if newest else ("ASC", "max")
         [(edge, seen)] = await self._engine.query(
@@ -264,7 +264,7 @@ class Catalog:
         span: tuple[int | None, int | None] | None,
         sessions: Sequence[UUID] = (),
     ) -> list[Row]:
-        """Sums up sessions between two starts and returns those that the filter wants, in order."""
+        """Sums up the sessions between two start times and returns those that match the filter, in order."""
         low, high = span or (wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1)
         heads, params = self._head_conditions(project, wanted, low, high)
         inner = ["project = {project:String}", "kept_from >= {since:Date}"]

@@ -24,7 +24,7 @@ from services.runtime.rpc.authorization import OPEN_SERVICES, Admission
 from services.runtime.rpc.rpc_metrics import RpcMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from prometheus_client import CollectorRegistry
 
@@ -39,6 +39,10 @@ _CODES = {code.value[0]: code for code in grpc.StatusCode}
 # Clients refuse trailers over 8 KiB, and details travel twice: as the message and inside the status.
 _MAX_MESSAGE_CHARS = 1024
 _MAX_STATUS_BYTES = 4096
+READ_ON_S = 0.1
+"""Maximum time that the server reads on before it ends a stream of requests that it refuses. A write that fails because
+the stream has ended makes grpc.aio's client lose the status (docs/adr/0010); clients that send a few messages and
+half-close no longer run into that."""
 
 
 def server_interceptors(
@@ -58,6 +62,16 @@ def server_interceptors(
         grant_methods: The methods that a token for one session opens.
     """
     return [RpcInterceptor(Admission(verifier, scopes, grant_methods), RpcMetrics(registry))]
+
+
+async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> None:
+    """Reads the requests that are on their way and drops them, until the half-close or for `most_s` seconds."""
+    try:
+        async with asyncio.timeout(most_s):
+            async for _ in requests:
+                pass
+    except Exception:  # noqa: BLE001 - the stream ends in any case, by the refusal
+        return
 
 
 class RpcInterceptor(grpc.aio.ServerInterceptor):
@@ -81,7 +95,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
         make: Any = _MAKERS[handler.request_streaming, handler.response_streaming]
         behaviour: Behaviour = _behaviour(handler)
         if handler.response_streaming:
-            wrapped = self._streaming(label, behaviour, method)
+            wrapped = self._streaming(label, behaviour, method, reads=handler.request_streaming)
         else:
             wrapped = self._unary(label, behaviour, streams=handler.request_streaming, method=method)
         result: grpc.RpcMethodHandler[Any, Any] = make(
@@ -91,11 +105,13 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, label: str, behaviour: Behaviour, *, streams: bool, method: str | None = None) -> Behaviour:
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            return await _Call(self, label, method, context).run(lambda: behaviour(request, context), streams=streams)
+            requests = request if streams else None
+            call = _Call(self, label, method, context, requests)
+            return await call.run(lambda: behaviour(request, context), streams=streams)
 
         return answer
 
-    def _streaming(self, label: str, behaviour: Behaviour, method: str) -> Behaviour:
+    def _streaming(self, label: str, behaviour: Behaviour, method: str, *, reads: bool) -> Behaviour:
         # A coroutine that writes, not a generator: gRPC would write what a generator yields in the same way, and
         # one generator less stands between the servicer and the wire.
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
@@ -109,7 +125,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
                     async for message in messages:
                         await context.write(message)
 
-            await _Call(self, label, method, context).run(body, streams=True)
+            await _Call(self, label, method, context, request if reads else None).run(body, streams=True)
 
         return answer
 
@@ -123,7 +139,9 @@ class _Call:
         label: str,
         method: str | None,
         context: grpc.aio.ServicerContext[Any, Any],
+        requests: AsyncIterator[Any] | None,
     ) -> None:
+        self._requests = requests
         self._admission = owner._admission  # noqa: SLF001 - a part of it
         self._metrics = owner._metrics  # noqa: SLF001
         self._label = label
@@ -163,6 +181,8 @@ class _Call:
             return await self._admitted(body, streams=streams)
         except Exception as error:  # noqa: BLE001 - all that goes wrong becomes a status; abort raises again
             status = self._status_of(error)
+        if self._requests is not None:
+            await read_on(self._requests)
         # Outside of `except`: what abort raises must reach gRPC as it is.
         return await self._context.abort_with_status(rpc_status.to_status(status))
 

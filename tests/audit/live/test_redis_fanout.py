@@ -19,6 +19,7 @@ from patience import PATIENCE_S
 
 from services.audit.app import serve
 from services.audit.live.redis_fanout import Notice
+from services.audit.replay import replayer
 
 pytestmark = pytest.mark.clickhouse
 
@@ -28,7 +29,10 @@ def event(number: int, begin: int) -> dict:
 
 
 @pytest.fixture
-async def pair(settings, mint, clickhouse_url: str, redis_url: str) -> AsyncIterator[tuple[Client, Client]]:
+async def pair(
+    settings, mint, clickhouse_url: str, redis_url: str, monkeypatch
+) -> AsyncIterator[tuple[Client, Client]]:
+    monkeypatch.setattr(replayer, "POLL_STORAGE_S", 3600.0)  # notices alone bring what happens elsewhere
     house = {"engine": "server", "url": clickhouse_url, "database": f"t{uuid.uuid4().hex[:12]}"}
     settings = settings.model_copy(
         update={
@@ -61,8 +65,7 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
     await call.write(chunk(1, [event(0, begin)]))
     assert (await call.read()).ack.through_seq == 1
 
-    lags, seqs = [], []
-    sent: dict[int, float] = {}
+    seqs = []
     request = pb.ReplaySessionRequest(session_id=str(session), follow=True)
     stream = viewer.stub.ReplaySession(request, metadata=viewer.metadata)
     edge = asyncio.Event()
@@ -75,19 +78,18 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
                 seqs.append(part.chunk.seq)
                 [only] = json.loads(gzip.decompress(part.chunk.payload))
                 assert only["data"]["y"] == part.chunk.seq - 1
-                if part.chunk.seq in sent:
-                    lags.append(time.perf_counter() - sent[part.chunk.seq])
 
     viewing = asyncio.create_task(view())
     await asyncio.wait_for(edge.wait(), PATIENCE_S)
     for seq in range(2, 42):
-        sent[seq] = time.perf_counter()
         await call.write(chunk(seq, [event(seq - 1, begin)]))
         await asyncio.sleep(0.03)
-    await call.write(end(41))
-    await asyncio.wait_for(viewing, PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(seqs) < 41:  # noqa: ASYNC110 - what it waits for comes over the network
+            await asyncio.sleep(0.01)
     assert seqs == list(range(1, 42))
-    assert sorted(lags)[len(lags) // 2] < 0.9, "the notices did not come; only the poll found the chunks"
+    viewing.cancel()
+    await call.write(end(41))
 
 
 async def test_the_recorder_is_asked_to_flush_faster_for_a_viewer_elsewhere(pair) -> None:

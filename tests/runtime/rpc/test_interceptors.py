@@ -23,7 +23,7 @@ from services.runtime.errors import (
 )
 from services.runtime.identity.tokens import Scope, TokenMinter, TokenVerifier, current_identity
 from services.runtime.metrics import new_registry
-from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.interceptors import read_on, server_interceptors
 from services.runtime.rpc.server import serve_grpc
 
 VIEW = frozenset({Scope.VIEW})
@@ -459,3 +459,35 @@ async def test_other_errors_of_grpc_s_own_are_internal(serve, mint):
         error = await failure(call(channel, "UnaryUnary", token=mint("view")))
         assert error.code() is grpc.StatusCode.INTERNAL
         assert "mistake" not in error.details()
+
+
+async def test_a_stream_that_is_refused_is_read_on_for_a_bounded_time():
+    """A write under way as the server ends a stream costs grpc.aio's client the status."""
+    read = []
+
+    async def requests(count, *, then=None):
+        for number in range(count):
+            read.append(number)
+            yield number
+        if then is not None:
+            await then
+
+    await read_on(requests(5), 60.0)
+    assert read == [0, 1, 2, 3, 4]
+    await read_on(requests(1, then=asyncio.Event().wait()), 0.01)
+
+    async def broken():
+        yield 1
+        raise ValueError("the connection is gone")
+
+    await read_on(broken(), 60.0)
+
+
+async def test_a_refused_stream_of_requests_has_its_status_after_the_half_close(serve):
+    async def never(requests, _context):
+        yield [request async for request in requests]
+
+    async with serve(Never_StreamStream=never) as (channel, _):
+        for count in (1, 20):
+            error = await failure(call(channel, "Never_StreamStream", *[b"x"] * count))
+            assert error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -148,7 +148,7 @@ def test_origins_that_hold(origin):
 
 
 def test_the_readmes_production_sample_starts_with_a_secret_of_ones_own_only(tmp_path):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     sample = textwrap.dedent(re.search(r'(?m)^    environment = "production"\n(?:    .*\n|\n)*', readme)[0])
     file = tmp_path / "afterimage.toml"
     file.write_text(sample)

@@ -1,9 +1,9 @@
-"""The processes in which chunks are taken in, so that masking and detecting are not bound by one interpreter.
+"""Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
-They are started with the first chunk. A chunk goes to the worker with the least to do, together with its window's
-state, and comes back as a row. Until a worker is ready, and while none is, chunks are taken in here. A worker that
-dies is replaced and its chunks are given to others; a chunk with which workers die again and again is refused, so that
-one bad chunk cannot stop the rest.
+The workers start with the first chunk. A chunk goes to the least busy worker, together with its window's state, and
+is returned as a row. While no worker is ready, chunks are processed in this process. A worker that dies is replaced
+and its chunks are given to others; a chunk that repeatedly kills workers is refused: one bad chunk cannot stop the
+rest.
 """
 
 from __future__ import annotations
@@ -39,36 +39,36 @@ from services.audit.window_state import dump_state
 _log = structlog.get_logger("afterimage.workers")
 
 MOST_BY_DEFAULT = 4
-"""Workers that are started if nobody says how many: they take in what the process with the streams can carry."""
+"""Maximum default number of workers: they process as many chunks as the process with the streams can carry."""
 
 MAX_TRIES = 3
 RESTART_S = 1.0
 """Pause before a worker that died within this time of its start is replaced."""
 
 RETRY_S = 5.0
-"""Pause before a start that failed is tried again."""
+"""Pause before a failed start is retried."""
 
 STOP_S = 5.0
-"""How long a worker may take to end before it is killed."""
+"""Maximum time that a worker may take to end before it is killed."""
 
 
 def default_count() -> int:
-    """Returns how many workers are started if nobody says: one a core, none if there is one core only."""
+    """Returns the default number of workers: one per core up to MOST_BY_DEFAULT, 0 on a single core."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores, MOST_BY_DEFAULT) if cores > 1 else 0
 
 
 def _command(link: socket.socket) -> list[str]:
-    """Returns the command that runs a worker which inherits the socket."""
+    """Returns the command of a worker that inherits the socket."""
     return [sys.executable, "-m", "services.audit.ingest.workers.process", str(link.fileno())]
 
 
-class _Died(Exception):  # noqa: N818 - says what became of a worker
+class _Died(Exception):  # noqa: N818 - names the state of a worker
     """The worker died before it answered."""
 
 
 class _Link(asyncio.Protocol):
-    """A worker as this process sees it."""
+    """This process's connection to a worker."""
 
     def __init__(self, pool: Workers) -> None:
         self._pool = pool
@@ -101,7 +101,7 @@ class _Link(asyncio.Protocol):
         self._pool.lost(self)
 
     def send(self, data: bytes) -> None:
-        assert self._transport is not None  # noqa: S101 - it is made before anybody has the link
+        assert self._transport is not None  # noqa: S101 - it is made before the link is shared
         self._transport.write(data)
 
     def close(self) -> None:
@@ -110,10 +110,10 @@ class _Link(asyncio.Protocol):
 
 
 class Workers:
-    """Takes chunks in, in processes of their own. Made by `workers`.
+    """Processes chunks in worker processes. Made by `workers`.
 
     Attributes:
-        deaths: Workers that died since the start.
+        deaths: Number of workers that died since the start.
     """
 
     def __init__(self, count: int, here: InThisProcess, setup: Callable[[], Setup]) -> None:
@@ -125,27 +125,27 @@ class Workers:
         self._last_number = 0
         self._suspects = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
-        """Those that start workers."""
+        """Tasks that start workers."""
         self.deaths = 0
 
     @property
     def ready_count(self) -> int:
-        """Workers that take chunks in at this moment."""
+        """Number of workers that are ready to process chunks."""
         return sum(link.ready for link in self._links)
 
     async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as it is stored; see `process_chunk.take_in`. The state in it is as stored.
+        """Returns a chunk as stored; see `process_chunk.take_in`. Its state is in stored form.
 
         Raises:
             BadPayload: If the chunk cannot be stored.
-            RuntimeError: If a worker failed; its log says how.
+            RuntimeError: If a worker failed; its log has the reason.
         """
-        if not self._is_started:  # a server that records nothing needs none
+        if not self._is_started:  # a server that records nothing needs no workers
             self._is_started = True
             for _ in range(self._count):
                 self._in_background(self._start_one())
         for attempt in range(MAX_TRIES):
-            # One chunk that a worker died with is tried at a time: so the guilty one is known.
+            # Suspect chunks are retried one at a time, which identifies the one that kills workers.
             async with self._suspects if attempt else nullcontext():
                 link = self._least_busy()
                 if link is None and not attempt:
@@ -159,17 +159,17 @@ class Workers:
                     continue
         _log.error("a chunk was refused: workers die with it", session=str(head.key.session), seq=sent.seq)
         raise BadPayload(
-            Fault.INVALID_PAYLOAD, f"payload: the process that took it in died, {MAX_TRIES} times in a row"
+            Fault.INVALID_PAYLOAD, f"payload: the worker that processed it died, {MAX_TRIES} times in a row"
         )
 
     def policies_changed(self) -> None:
-        """Gives the workers their setup anew; it holds for all chunks that come after."""
+        """Sends the workers a new setup; it applies to all later chunks."""
         setup = frame(FrameKind.SETUP, pickle.dumps(self._setup()))
         for link in self._links:
             link.send(setup)
 
     def load(self) -> float:
-        """Returns how many chunks each worker has, the one that it is at included."""
+        """Returns the average number of chunks per worker, including the one in process."""
         return sum(len(link.waiting) for link in self._links) / self._count
 
     def lost(self, link: _Link) -> None:
@@ -245,13 +245,13 @@ def _taken(answer: Answer) -> TakenIn:
     if answer.fault is not None:
         raise BadPayload(answer.fault, answer.message)
     if answer.row is None:
-        raise RuntimeError("a worker could not take a chunk in")
+        raise RuntimeError("a worker could not process a chunk")
     masked = {(rule, field): count for rule, field, count in answer.masked}
     return TakenIn(answer.row.state, answer.row, masked)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
-    """Waits until a process has ended, and ends it if that takes too long; returns its exit status."""
+    """Waits until a process has ended, killing it after STOP_S; returns its exit status."""
     try:
         return process.wait(STOP_S)
     except subprocess.TimeoutExpired:
@@ -261,12 +261,12 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 @asynccontextmanager
 async def workers(count: int, here: InThisProcess, setup: Callable[[], Setup]) -> AsyncIterator[Workers]:
-    """Runs processes that take chunks in while the block runs.
+    """Provides a pool of workers while the block runs.
 
     Args:
-        count: How many.
-        here: Takes chunks in while none of them is ready.
-        setup: Gives what they go by.
+        count: Number of workers.
+        here: Processes chunks while no worker is ready.
+        setup: Returns the workers' current configuration.
     """
     pool = Workers(count, here, setup)
     try:

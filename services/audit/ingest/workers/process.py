@@ -1,9 +1,9 @@
-"""`python -m services.audit.ingest.workers.process FD`: a process that takes chunks in for the one that speaks gRPC.
+"""`python -m services.audit.ingest.workers.process FD`: a worker that processes chunks for the gRPC process.
 
-It keeps nothing between chunks but compiled policies: each chunk comes with its window's state, and goes back as the
-row that is stored. So any worker can take any chunk, and one that dies takes nothing along.
+It keeps only compiled policies between chunks: each chunk comes with its window's state, and is returned as the row
+to store. Any worker can process any chunk, and no state is lost when one dies.
 
-Both talk over a socket that only they have (`protocol`).
+The two processes communicate over a private socket (`protocol`).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _log = structlog.get_logger("afterimage.worker")
 
 READ_BYTES = 1024 * 1024
 ANSWERS_AT_ONCE = 8
-"""Answers that wait for each other, so that they go out in one write."""
+"""Maximum number of answers that are sent in one write."""
 
 
 class Worker:
-    """Answers the frames that come over a socket, until it is closed."""
+    """Answers the frames received on a socket until it is closed."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
@@ -42,7 +42,7 @@ class Worker:
         self._behaviour: BehaviourRules | None = None
 
     def run(self) -> None:
-        """Works until the other side is gone."""
+        """Runs until the other side closes the socket."""
         frames = Frames()
         while data := self._link.recv(READ_BYTES):
             answers: list[bytes] = []
@@ -63,8 +63,8 @@ class Worker:
             answer = self._take_in(job)
         except BadPayload as bad:
             answer = Answer(job.number, fault=bad.fault, message=str(bad))
-        except Exception:  # noqa: BLE001 - a defect met by one chunk must not take the others along
-            _log.exception("a chunk could not be taken in", session=str(job.key.session), seq=job.sent.seq)
+        except Exception:  # noqa: BLE001 - a defect met by one chunk must not affect the others
+            _log.exception("a chunk could not be processed", session=str(job.key.session), seq=job.sent.seq)
             answer = Answer(job.number)
         return frame(FrameKind.ANSWER, encode(answer))
 
@@ -72,7 +72,7 @@ class Worker:
         sys.setrecursionlimit(setup.recursion_limit)
         log.configure(setup.log)
         self._setup = setup
-        # All at once, and before it says that it is ready: the first one takes half a second, which no chunk waits for.
+        # All at once, before READY is sent: the first masker takes half a second, and no chunk has to wait for it.
         self._maskers = {project: Masker(*policy) for project, policy in setup.policies.items()}
         self._behaviour = None if setup.pages is None else behaviour_rules(setup.pages)
 
@@ -85,8 +85,8 @@ class Worker:
 
 
 def main(arguments: list[str]) -> int:
-    """Runs a worker on the inherited socket whose number is the argument."""
-    # A terminal and a service manager signal all processes; only the one that has the streams knows when to stop.
+    """Runs a worker on the inherited socket with the file descriptor given as the argument."""
+    # Terminals and service managers signal all processes; only the process with the streams knows when to stop.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     with socket.socket(fileno=int(arguments[0])) as link:

@@ -1,6 +1,6 @@
 """The protocol between the pool and its workers: frames of a length, a kind and a body, over a socket.
 
-The body of a job and of an answer is MessagePack; that of a setup, a few times in a process's life, is a pickle.
+Bodies of jobs and answers are MessagePack; the body of a setup, sent a few times in a process's life, is a pickle.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from services.runtime.settings import LogSettings, PageSettings
 
 
 class FrameKind(IntEnum):
-    """What a frame holds."""
+    """Content of a frame."""
 
     SETUP = 1
     JOB = 2
@@ -32,13 +32,13 @@ class FrameKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What a worker goes by until it gets the next one.
+    """A worker's configuration until it gets the next one.
 
     Attributes:
-        policies: By project: the policy, and the key of its hashes.
-        pages: How URLs become pages, for the detectors; None: no interactions are looked for.
-        log: Where the worker's own log goes.
-        recursion_limit: Frames of Python and levels of JSON.
+        policies: The policy and the key of its hashes, by project.
+        pages: Mapping of URLs to pages, for the detectors; None disables interaction detection.
+        log: Settings of the worker's own log.
+        recursion_limit: Maximum Python frames and JSON nesting levels.
     """
 
     policies: dict[str, tuple[Policy, bytes]] = field(repr=False)
@@ -48,7 +48,7 @@ class Setup:
 
 
 class Job(msgspec.Struct, array_like=True, gc=False):
-    """A chunk to be taken in: the arguments of `take_in`, of the window's head what a row carries."""
+    """A chunk to be processed: the arguments of `take_in`; of the window's head only the fields that a row carries."""
 
     number: int
     key: WindowKey
@@ -61,12 +61,12 @@ class Job(msgspec.Struct, array_like=True, gc=False):
 
 
 class Answer(msgspec.Struct, array_like=True, gc=False):
-    """What became of a job: a row; or a fault and a sentence for the sender; or neither: the worker failed."""
+    """Result of a job: a row, or a fault and a sentence for the sender; neither: the worker failed."""
 
     number: int
     row: ChunkRow | None = None
     masked: list[tuple[str, str, int]] = []
-    """(rule, class of field, how often)."""
+    """(rule, field class, count)."""
     fault: Fault | None = None
     message: str = ""
 
@@ -79,18 +79,18 @@ decode_answer = msgspec.msgpack.Decoder(Answer).decode
 
 
 def frame(kind: FrameKind, body: bytes = b"") -> bytes:
-    """Returns what is sent."""
+    """Returns a frame as sent."""
     return _header.pack(len(body), kind) + body
 
 
 class Frames:
-    """Cuts what is received into frames."""
+    """Splits received data into frames."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
-        """Yields kind and body of each frame that is complete."""
+        """Yields the kind and the body of each complete frame."""
         data = self._rest + data if self._rest else data
         at, size = 0, _header.size
         while len(data) - at >= size:

@@ -1,6 +1,6 @@
-"""`python -m services.audit.ingest.workers.warm_up` compiles the loops over bytes, so that the first start does not.
+"""`python -m services.audit.ingest.workers.warm_up` compiles the loops over bytes ahead of the first start.
 
-That takes some seconds, once on a machine and after each change of them.
+Compilation takes some seconds, once per machine and after each change to the loops.
 """
 
 from services.audit.json_tape import kernels

@@ -1,1 +1,1 @@
-"""Masking of a chunk by a policy."""
+"""Masking of chunks by a policy."""

@@ -1,4 +1,4 @@
-"""Edits of a chunk: values that are replaced where they stand, so that all other bytes stay as they were."""
+"""Edits of a chunk: values are replaced in place, and all other bytes stay unchanged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import TypeAlias
 
 Span: TypeAlias = tuple[int, int]
-"""Where something begins, and behind what byte it ends."""
+"""Start and end, as byte offsets; the end is exclusive."""
 
 
 class Edits:
@@ -14,19 +14,19 @@ class Edits:
 
     def __init__(self) -> None:
         self.places: dict[int, tuple[int, bytes]] = {}
-        """What is replaced: where it begins, where it ends, and the JSON that stands there instead."""
+        """Replacements, by start: the end, and the new JSON."""
         self._covered: list[Span] = []
 
     def put(self, span: Span, value: bytes) -> None:
-        """Puts JSON in place of what lies at `span`."""
+        """Replaces the value at `span` with JSON."""
         self.places[span[0]] = (span[1], value)
 
     def cover(self, span: Span) -> None:
-        """Notes that a part has been dealt with, whether it was replaced or not."""
+        """Marks a span as handled, without replacing it."""
         self._covered.append(span)
 
     def covers(self) -> list[Span]:
-        """Returns all that has been dealt with, in order and without overlaps."""
+        """Returns all handled spans, in order and without overlaps."""
         spans = sorted({*self._covered, *((start, end) for start, (end, _) in self.places.items())})
         outer: list[Span] = []
         for span in spans:
@@ -37,35 +37,35 @@ class Edits:
         return outer
 
     def made(self) -> Made:
-        """Returns the replacements so far."""
+        """Returns a snapshot of the replacements."""
         return Made(sorted(self.places.items()))
 
 
 class Made:
-    """Replacements, in order."""
+    """Replacements, in order of their starts."""
 
     def __init__(self, edits: list[tuple[int, tuple[int, bytes]]]) -> None:
         self._edits = edits
         self.starts = [start for start, _ in edits]
-        """Where they begin."""
+        """Starts of the replacements."""
 
     def apply(self, text: bytes, start: int = 0, end: int | None = None) -> bytes:
-        """Returns what stands from `start` to `end` with the replacements made.
+        """Returns the part of the text from `start` to `end`, with the replacements made.
 
         Args:
-            text: The text, or one of equal length in which all lies at the same places.
-            start: Where to begin.
-            end: Where to end; None: where the text ends. Nothing that is replaced lies across these two.
+            text: The text, or one of equal length with all values at the same offsets.
+            start: Start of the part.
+            end: End of the part; None: end of the text. No replacement may cross `start` or `end`.
         """
         parts: list[bytes | memoryview] = []
-        view = memoryview(text)  # what stays is copied once, when all is joined
+        view = memoryview(text)  # unchanged parts are copied once, by the join
         at = start
         for place in range(bisect_left(self.starts, start), len(self._edits)):
             first, (last, value) = self._edits[place]
             if end is not None and first >= end:
                 break
             if first < at:
-                continue  # inside one that was replaced as a whole
+                continue  # inside a larger replacement
             parts += (view[at:first], value)
             at = last
         parts.append(view[at:end])

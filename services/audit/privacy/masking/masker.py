@@ -1,10 +1,10 @@
-"""Masking: one chunk's events with everything replaced that the policy does not let into storage.
+"""Masking: replaces everything in a chunk's events that the policy keeps out of storage.
 
-One walk over the bytes of a chunk (walk/) finds its events, its nodes and its strings where they stand. Of the nodes
-those are looked at that may matter: form fields, what a selector may mean, what is remembered, and what hangs under
-these (nodes); plugin and Custom payloads are opened (plugins). Of the strings, wherever they stand, also in events
-and fields that nobody has heard of, those are judged in which a rule may find something (signs, text, places). What
-must change is replaced in place; all other bytes stay as they are.
+One pass over the bytes of a chunk (json_tape) locates its events, nodes and strings. Only nodes that may matter are
+examined: form fields, nodes that a selector may match, remembered nodes, and their descendants (nodes). Plugin and
+Custom payloads are decoded (payloads). Strings are examined if a rule may match in them, wherever they are, including
+unknown events and fields (prefilter, strings, string_context). Values are replaced in place; all other bytes stay
+unchanged.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ __all__ = ["MASK", "MaskState", "Masked", "Masker"]
 
 
 _MOST_ODD = 64
-"""Events of a chunk in which a key stands twice or is written with escapes, that are understood: each costs as much as
-a chunk of its own. JSON.stringify writes none."""
+"""Maximum number of events per chunk with duplicate or escaped keys that are masked in detail: each costs as much as
+a separate chunk. JSON.stringify never writes such keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +50,11 @@ class Masked:
     """A chunk after masking.
 
     Attributes:
-        text: The JSON; the very object that was given if nothing had to change.
-        state: What to pass along with the window's next chunk.
-        counts: How often each rule found something in each class of field; never what.
-        events: The events of the masked text. Of what changed in them, they hold what `rrweb.Data` has for others
-            than masking; the rest is taken away.
+        text: The JSON; the same object as the input if nothing had to change.
+        state: The state to pass with the window's next chunk.
+        counts: Number of matches per rule and class of field, without the values.
+        events: The events of the masked text. Changed events keep only those fields of `rrweb.Data` that are used
+            outside masking.
     """
 
     text: bytes
@@ -64,7 +64,7 @@ class Masked:
 
 
 class Masker:
-    """Masks chunks by one policy. Holds nothing of them between calls; may be shared by threads."""
+    """Masks chunks by one policy. Keeps no data of them between calls; threads may share it."""
 
     def __init__(self, policy: Policy, hash_key: bytes, *, opens_all: bool = False) -> None:
         """Compiles the policy.
@@ -72,8 +72,8 @@ class Masker:
         Args:
             policy: The policy.
             hash_key: Key of the method hash; equal values have equal hashes only under the same key.
-            opens_all: Look at every node and judge every string, also where the walk says that there is no need:
-                slow, and what the fast way is compared with.
+            opens_all: Whether to examine every node and every string, even if the walk reports no need for it: slow,
+                the reference with which tests compare the fast path.
         """
         self.opens_all = opens_all
         self.policy = policy
@@ -93,15 +93,15 @@ class Masker:
         )
 
     def mask(self, state: MaskState, text: bytes, decoded: Decoded | None = None) -> Masked:
-        """Returns a chunk with everything masked.
+        """Returns the masked chunk.
 
         Args:
-            state: The state after the window's chunk before; MaskState() for the first.
-            text: A JSON array of rrweb events in UTF-8; may hold halves of surrogate pairs, as escapes.
-            decoded: What `decode_chunk` makes of it, if that has been done. Its events may be changed.
+            state: The state after the window's previous chunk; MaskState() for the first.
+            text: A JSON array of rrweb events in UTF-8; may contain lone surrogates, as escapes.
+            decoded: The result of `decode_chunk`, if available. Its events may be changed.
 
         Raises:
-            BadPayload: If it is no such array and was not decoded before.
+            BadPayload: If the text is not such an array and was not decoded before.
         """
         decoded = decoded or decode_chunk(text)
         if self.policy.keeps_all:
@@ -109,7 +109,7 @@ class Masker:
         return _Chunk(self, state, text, decoded).run()
 
     def url(self, href: str) -> str:
-        """Returns a page's URL with everything masked, as in a Meta event."""
+        """Returns a page's URL, masked as in a Meta event."""
         return href if self.policy.keeps_all else self.rules.mask(href, "meta_href", {}, key="href")
 
 
@@ -127,9 +127,9 @@ class _Chunk:
         self._seen, self._full = state.seen, state.full
         self._changed = False
         self._trees: set[int] = set()
-        """Numbers of snapshots and mutations in whose nodes something was replaced."""
+        """Indexes of snapshots and mutations with replacements in their nodes."""
         self._stale: set[int] = set()
-        """Numbers of other events in which something was replaced that is read later."""
+        """Indexes of other events with replacements in fields that are read later."""
         self._counts: Counts = {}
         self._odd_ones = 0
         self._default = self._unknown()
@@ -150,7 +150,7 @@ class _Chunk:
         return Masked(text, state, self._counts, events)
 
     def _renew_events(self, made: Made) -> None:
-        """Puts into the events what changed in them."""
+        """Applies the replacements to the decoded events."""
         walk, text, events = self._walk, self._text, self._events
         for number in self._trees - self._stale:
             row, data = walk.event(number), events[number].data
@@ -177,7 +177,7 @@ class _Chunk:
             tasks, following = walk.choose(event, task, behind, self._remembered(), every=every)
             for event, task, place in tasks:
                 if event == spoiled or (task == Task.NODE and place < walked):
-                    continue  # it hangs under one that was looked at with all below
+                    continue  # a descendant of a node that was examined with its whole subtree
                 try:
                     behind = self._look_at(event, task, place)
                 except (msgspec.MsgspecError, RecursionError, ValueError):
@@ -188,12 +188,12 @@ class _Chunk:
                 elif task == Task.SNAPSHOT:
                     tree = event
                 if self._default and not every and event != tree:
-                    break  # too many are remembered: from here on all rows matter
+                    break  # too many nodes are remembered: from here on all rows matter
             else:
                 event, task, behind = following, 0, 0
 
     def _look_at(self, event: int, task: int, place: int) -> int:
-        """Masks what a task is about; returns the row to go on with."""
+        """Carries out a masking task; returns the row to continue with."""
         if place >= 0:
             row, before, behind = self._walk.row(place), len(self._edits.places), place + 1
             if task == Task.NODE:
@@ -224,12 +224,12 @@ class _Chunk:
         return 0
 
     def _remembered(self) -> npt.NDArray[np.int64]:
-        """Returns the numbers of the nodes that are remembered, as runs."""
+        """Returns the ids of the remembered nodes, as runs."""
         runs = compact(self._flags, seen=True, full=False).runs if self._changed else self._state.runs
         return np.array(runs, np.int64).reshape(-1, 3)
 
     def _unknown(self) -> int:
-        """Returns the flags of a node that is not remembered."""
+        """Returns the flags of nodes that are not remembered."""
         return Flag.MASK if self._full or not self._seen or self._nodes.walks_all else Flag.NONE
 
     def _remember(self, node: int, flags: int) -> None:
@@ -242,7 +242,7 @@ class _Chunk:
             self._changed = True
 
     def _node(self, row: Row, place: int) -> int:
-        """Masks a node, and all below it if it passes something on; returns the row behind what was looked at."""
+        """Masks a node, and its subtree if it passes on flags; returns the row after the last examined one."""
         masker, walk = self._masker, self._walk
         above = 0 if row.up >= 0 else self._flags.get(row.parent, self._default)
         flags = masker.nodes.judge(row, above, walk, self._edits, self._counts, select=masker.opens_all)
@@ -266,7 +266,7 @@ class _Chunk:
         return end
 
     def _mutated(self, row: Row, task: int) -> None:
-        """Masks what a mutation says of a node that was there before."""
+        """Masks a mutation's change of an existing node."""
         if task == Task.REMOVE:
             if self._flags.pop(row.id, None) is not None:
                 self._changed = True
@@ -283,10 +283,10 @@ class _Chunk:
             self._changed = True
 
     def _odd(self, event: int, row: EventRow) -> None:
-        """Puts in place of an event that readers may understand differently what the usual reader understands, masked.
+        """Replaces an ambiguous event (duplicate or escaped keys) with its usual interpretation, masked.
 
-        After some of them, and where that cannot be told, nothing is left of it, and since nobody knows which nodes
-        it brought, every node counts as masked.
+        After `_MOST_ODD` such events, or if the event has no valid interpretation, its data is removed. Its nodes are
+        then unknown, so from there on every node counts as masked.
         """
         self._stale.add(event)
         self._odd_ones += 1
@@ -308,7 +308,7 @@ class _Chunk:
         self._edits.put((row.start, row.end), masked.text[1:-1])
 
     def _understood(self, row: EventRow) -> _Chunk | None:
-        """Returns an event as a chunk of its own in which each key stands once and as it is; None: it cannot be."""
+        """Returns an event as a separate chunk without duplicate or escaped keys; None if that is impossible."""
         try:
             plain = b"[" + encode_any(decode_any(self._text[row.start : row.end])) + b"]"
             inner = _Chunk(
@@ -320,7 +320,7 @@ class _Chunk:
         return inner
 
     def _mask_whole(self, event: int) -> None:
-        """Masks all strings of an event's data."""
+        """Masks all strings in an event's data."""
         row = self._walk.event(event)
         if row.data < 0:
             return
@@ -367,7 +367,7 @@ class _Chunk:
             self._counts["input", "input"] = self._counts.get(("input", "input"), 0) + 1
 
     def _canvas(self, row: EventRow) -> None:
-        """Masks text drawn on a canvas whose text is not to be seen."""
+        """Masks text drawn on a masked or blocked canvas."""
         flags = self._default if row.id == ABSENT else self._flags.get(row.id, self._default)
         if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
             return

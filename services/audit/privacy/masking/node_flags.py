@@ -1,8 +1,8 @@
-"""What masking must remember of a window between its chunks: which nodes are not ordinary.
+"""Masking's state of a window between its chunks: the flags of nodes that are not ordinary.
 
-Later events name nodes by id only. That an id is a password field, or text inside a masked element, is
-known from the snapshot or mutation that brought the node, so those ids are kept: a few numbers for a usual
-page. Ordinary form fields need no memory: an input event is masked unless its field is known to be kept.
+Later events refer to nodes by id only. Only the snapshot or mutation that added a node shows that it is a password
+field, or text inside a masked element, so the ids of such nodes are kept: a few numbers for a typical page.
+Ordinary form fields are not kept: an input event is masked unless its field is known to be unmasked.
 """
 
 from __future__ import annotations
@@ -12,37 +12,37 @@ from typing import Final
 import msgspec
 
 MAX_NODES = 16_384
-"""Nodes that are remembered. With more, or before the first full snapshot, every node counts as masked."""
+"""Maximum number of remembered nodes. Beyond it, or before the first full snapshot, every node counts as masked."""
 
 
 class Flag:
-    """How a node is treated: bits of a plain int, since millions are looked at."""
+    """Treatment of a node: bits of a plain int, since millions of nodes are examined."""
 
     NONE: Final = 0
     KEEP: Final = 1
-    """Text is kept (but for rules) although text around it is masked."""
+    """Text is kept, except for matches of rules, although the text around it is masked."""
     MASK: Final = 2
     """Text is masked."""
     BLOCK: Final = 4
     """Content is removed."""
     FIELD: Final = 8
-    """A form field, or text that is a form field's value."""
+    """A form field, or text that is its value."""
     REMOVE: Final = 16
-    """A form field whose value is removed."""
+    """A form field with its value removed."""
     OPEN: Final = 32
-    """A form field whose value is kept (but for rules)."""
+    """A form field with its value kept, except for matches of rules."""
     STYLE: Final = 64
-    """Style or script: its text is no text."""
+    """Style or script: its content is not text of the page."""
     SELECT: Final = 128
-    """A list of options: which one is chosen does not show."""
+    """A list of options: the selection is hidden."""
 
 
 Run = tuple[int, int, int]
-"""(first id, how many, flags)."""
+"""(first id, number of ids, flags)."""
 
 
 class MaskState(msgspec.Struct, array_like=True, frozen=True):
-    """The nodes that are not ordinary, as runs of ids in order. Add fields at the end only, with defaults."""
+    """The nodes that are not ordinary, as sorted runs of ids. Add fields at the end only, with defaults."""
 
     seen: bool = False
     """Whether a full snapshot has been seen."""
@@ -57,7 +57,7 @@ def expand(state: MaskState) -> dict[int, int]:
 
 
 def compact(nodes: dict[int, int], *, seen: bool, full: bool) -> MaskState:
-    """Returns the state that holds these nodes."""
+    """Returns the state with these nodes."""
     if full or len(nodes) > MAX_NODES:
         return MaskState(seen, True)
     runs: list[Run] = []

@@ -1,7 +1,7 @@
-"""Masking by element: form fields, and what selectors or the policy's text mode say of nodes.
+"""Masking by element: form fields, and nodes selected by selectors or by the policy's text mode.
 
-Judges nodes of full snapshots and mutations one by one, says what is to be remembered of each, and replaces values
-where they stand. What a blocked element holds is emptied but its nodes stay: later events name them by id.
+Examines nodes of full snapshots and mutations one by one, returns the flags to remember of each, and replaces values
+in place. Nodes inside a blocked element are emptied but kept, since later events refer to them by id.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ _CONTENT_ATTRIBUTES = frozenset(
 _INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN
 _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
 _STARRED_ONCE = "data-rr-is-password"
-"""Set by rrweb on a field that was of type password once (rrweb-snapshot utils.ts)."""
+"""Set by rrweb on a field that once had the type password (rrweb-snapshot utils.ts)."""
 
 _TEXT_NODE, _CDATA, _COMMENT = 3, 4, 5
 
 
 WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
-"""Attributes of an ordinary element whose change matters, besides those that selectors ask for."""
+"""Attributes of an ordinary element with relevant changes, besides those used by selectors."""
 
 
 class NodeMasker:
-    """Masks nodes of one policy. Holds no state of its own: which nodes are remembered is the caller's."""
+    """Masks nodes by one policy. Stateless: the caller keeps the remembered nodes."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -60,7 +60,7 @@ class NodeMasker:
 
     @property
     def walks_all(self) -> bool:
-        """Whether every node must be looked at, since text is masked unless something keeps it."""
+        """Whether every node must be examined, since all text is masked by default."""
         return self._base is not Flag.NONE
 
     def is_ordinary(self, flags: int) -> bool:
@@ -69,7 +69,7 @@ class NodeMasker:
 
     @staticmethod
     def below(flags: int) -> int:
-        """Returns the flags that nodes inherit from one with these."""
+        """Returns the flags that child nodes inherit."""
         return flags if flags & (Flag.FIELD | Flag.STYLE) else flags & (_INHERITED | Flag.SELECT)
 
     def judge(self, row: Row, above: int, walk: Walk, edits: Edits, counts: Counts, *, select: bool = False) -> int:
@@ -77,11 +77,11 @@ class NodeMasker:
 
         Args:
             row: The node.
-            above: The flags that it inherits.
+            above: The inherited flags.
             walk: The chunk.
-            edits: Takes the replacements.
-            counts: Where they are counted.
-            select: Whether selectors are tried also where none may mean the node.
+            edits: Receives the replacements.
+            counts: Receives their counts.
+            select: Whether to try the selectors even if the walk found none that may match the node.
         """
         if row.tag >= 0:
             tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
@@ -91,9 +91,9 @@ class NodeMasker:
         return above
 
     def change_attributes(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> int:
-        """Masks new attributes of an element, and returns the flags that it has with them.
+        """Masks new attributes of an element, and returns its new flags.
 
-        They are never less than they were: a field that shows its password stays a password.
+        Protection never decreases: a password field switched to visible text is still a password field.
         """
         plain = _plain(walk.text[row.attributes : row.attributes_end])
         became = _settled(flags | self._selected("", plain), flags)
@@ -105,7 +105,7 @@ class NodeMasker:
         return became
 
     def input_value(self, flags: int | None) -> bytes | None:
-        """Returns what stands in place of a field's value: JSON, or None if only rules are applied to it."""
+        """Returns the replacement of a field's value as JSON, or None if only rules apply to it."""
         flags = flags or 0
         if flags & (Flag.REMOVE | Flag.BLOCK):
             return _EMPTY
@@ -128,10 +128,10 @@ class NodeMasker:
         if plain:
             self._attributes(row, plain, its, walk, edits, counts)
         if tag == "select":
-            return its & ~Flag.FIELD  # its options are no fields
+            return its & ~Flag.FIELD  # its options are not fields
         if tag == "textarea" or its & (Flag.REMOVE | Flag.OPEN):
             return its
-        return its & ~Flag.FIELD  # nothing to remember: the value of an unknown field is masked
+        return its & ~Flag.FIELD  # not remembered: values of unknown fields are masked
 
     def _field(self, tag: str, plain: dict[str, object]) -> int:
         match tag:
@@ -153,7 +153,7 @@ class NodeMasker:
         return Flag.FIELD | (Flag.OPEN if kind in self._policy.kept_inputs else 0)
 
     def _selected(self, tag: str, plain: dict[str, object]) -> int:
-        """Returns the flags that selectors give an element."""
+        """Returns the flags from the selectors that match an element."""
         if not self._asks_tags and self._asked.isdisjoint(plain):
             classes = plain.get("class")
             if not isinstance(classes, str) or not any(cls in classes for cls in self._classes):
@@ -189,7 +189,7 @@ class NodeMasker:
 
     @staticmethod
     def _hides(name: str, value: object, flags: int, plain: dict[str, object]) -> bool:
-        """Returns whether an attribute of a masked or blocked element must not be seen."""
+        """Returns whether an attribute of a masked or blocked element must be hidden."""
         if name in _TEXT_ATTRIBUTES:
             return name != "content" or _text(plain.get("name")).lower() != "viewport"
         if name.startswith("aria-"):
@@ -234,11 +234,11 @@ class NodeMasker:
 
 
 _STATES = frozenset({"true", "false", "mixed", "page", "step", "polite", "assertive", "off", "horizontal", "vertical"})
-"""Values of aria attributes that say how something is, not what it says (WAI-ARIA 1.2)."""
+"""Values of aria attributes that are states, not text (WAI-ARIA 1.2)."""
 
 
 def _settled(flags: int, above: int) -> int:
-    """Returns flags of which at most one says how text is treated: block over all, else the nearest."""
+    """Returns the flags with at most one treatment of text: BLOCK first, else that of the nearest element."""
     if flags & Flag.BLOCK:
         return flags & ~(Flag.MASK | Flag.KEEP)
     if flags & Flag.MASK and flags & Flag.KEEP:
@@ -251,6 +251,6 @@ def _text(value: object) -> str:
 
 
 _plain = msgspec.json.Decoder(dict[str, object]).decode
-"""Returns the values of attributes; objects (changes of style) as they are."""
+"""Decodes the values of attributes; objects (style changes) stay objects."""
 
 _decoded = msgspec.json.Decoder(str).decode

@@ -1,8 +1,8 @@
-"""Plugin and Custom events: console messages, network requests, and whatever a page sends along.
+"""Plugin and Custom events: console messages, network requests and data added by the page.
 
-These are JSON objects, and strings that hold JSON: both are walked, so that a key such as `password` is seen
-wherever it stands. Headers on the policy's list and values under its words are replaced whole; request bodies
-are form fields once more, so by default all their values are.
+Payloads are JSON objects and strings that contain JSON: both are traversed, to find a key such as `password`
+anywhere. Values of denied headers and under denied words are replaced as a whole; request bodies repeat form fields,
+so by default all their values are replaced.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_DEPTH = 64
-"""Levels of JSON, and of JSON within strings, that are walked; what lies deeper is masked whole."""
+"""Maximum depth of JSON, including JSON within strings, that is traversed; deeper values are masked as a whole."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _FORM = re.compile(r"[\w.\[\]%+-]{1,128}=[^&\s]*(?:&[\w.\[\]%+-]{1,128}=[^&\s]*)*")
 _BODIES = frozenset({"requestBody", "responseBody"})
 _HEADERS = frozenset({"requestHeaders", "responseHeaders", "headers", "request_headers", "response_headers"})
 _MARKER = "[rrweb/network]"
-"""How the network plugin says that a body was left out."""
+"""Prefix of the network plugin's placeholder for an omitted body."""
 
 
 class PayloadMasker:
@@ -50,13 +50,13 @@ class PayloadMasker:
         self._denials: dict[str, bool] = {}
 
     def mask(self, plugin: str, payload: Any, field: str, counts: Counts) -> Any:
-        """Returns the payload with everything masked that must be; equal to it if that is nothing.
+        """Returns the masked payload; equal to the original if nothing had to be masked.
 
         Args:
             plugin: Name of the plugin, or a Custom event's tag.
-            payload: Decoded JSON. May be changed in place.
+            payload: The decoded JSON. May be changed in place.
             field: The class of field for the counts: console, network, custom or plugin.
-            counts: Where findings are counted.
+            counts: Receives the counts.
         """
         if isinstance(payload, dict) and isinstance(payload.get("requests"), list) and "network" in plugin:
             return self._exchange(payload, field, counts)
@@ -67,10 +67,10 @@ class PayloadMasker:
         return self._walk(payload, field, counts, 0)
 
     def is_denied(self, key: str) -> bool:
-        """Returns whether a key names something that is never stored: it holds one of the policy's words.
+        """Returns whether a key contains one of the policy's denied words, so that its value is never stored.
 
-        Words of five letters or more may stand anywhere in it, shorter ones must be a word of their own:
-        "auth" is not in "author".
+        Words of five letters or more match anywhere in the key; shorter ones must be a separate word: "auth" does
+        not match "author".
         """
         known = self._denials.get(key)
         if known is None:
@@ -84,7 +84,7 @@ class PayloadMasker:
         return known
 
     def _exchange(self, payload: dict[str, Any], field: str, counts: Counts) -> dict[str, Any]:
-        """Masks what the network plugin sends: requests, and fields beside them."""
+        """Masks a payload of the network plugin: its requests, and its other fields."""
         requests = [self._request(each, field, counts) for each in payload["requests"]]
         rest = iter(self._object({k: v for k, v in payload.items() if k != "requests"}, field, counts, 0).items())
         return dict(("requests", requests) if key == "requests" else next(rest) for key in payload)
@@ -106,7 +106,7 @@ class PayloadMasker:
         return masked
 
     def _name(self, key: str, others: Mapping[str, Any], field: str, counts: Counts) -> str:
-        """Returns what stands in place of a key, other than what stands there already."""
+        """Returns the masked form of a key, distinct from the existing keys."""
         name = self._text.mask(key, field, counts)
         while name != key and name in others:
             name += "*"
@@ -119,7 +119,7 @@ class PayloadMasker:
         return self._mask_all(value, "body", field, counts)
 
     def _headers(self, value: Any, field: str, counts: Counts) -> Any:
-        """Takes {name: value}, [[name, value]] and [{name, value}]."""
+        """Masks headers; accepts {name: value}, [[name, value]] and [{name, value}]."""
         if isinstance(value, dict):
             headers: dict[str, Any] = {}
             for name, each in value.items():
@@ -171,7 +171,7 @@ class PayloadMasker:
         return masked
 
     def _string(self, value: str, key: str, field: str, counts: Counts, depth: int) -> str:
-        """Masks a string; one that holds JSON or a form is opened, and stays as it was if nothing is found."""
+        """Masks a string; JSON or a form in it is decoded, and left unchanged if nothing is found."""
         if depth <= MAX_DEPTH and value[:1] in {"{", "[", '"'} and len(value) > 2:
             try:
                 inner = json.loads(value)
@@ -200,7 +200,7 @@ class PayloadMasker:
         return "&".join(parts)
 
     def _assignments(self, value: str, field: str, counts: Counts) -> str:
-        """Masks `password: secret` and `"password":"secret"` in running text, such as JSON that was cut off."""
+        """Masks `password: secret` and `"password":"secret"` in running text, such as truncated JSON."""
         body = value.encode()
         parts: list[bytes] = []
         at = 0
@@ -214,7 +214,7 @@ class PayloadMasker:
         return b"".join(parts).decode() if at else value
 
     def _mask_all(self, value: Any, rule: str, field: str, counts: Counts) -> Any:
-        """Masks every value; keys and structure stay where they can be told."""
+        """Masks every value; keys and structure are kept if the value is valid JSON."""
         if isinstance(value, str):
             try:
                 inner = json.loads(value)
@@ -250,10 +250,10 @@ _ASSIGNMENT = compile_pattern(r"([A-Za-z][\w.-]{1,63})[\"']?\s{0,4}[:=]\s{0,4}[\
 
 
 def decode_any(raw: bytes | msgspec.Raw) -> Any:
-    """Returns decoded JSON, also with numbers beyond a double.
+    """Returns decoded JSON, including numbers beyond the range of a double.
 
     Raises:
-        ValueError: If it is nested too deep.
+        ValueError: If it is not JSON or is nested too deep.
     """
     try:
         return msgspec.json.decode(raw)

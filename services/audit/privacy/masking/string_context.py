@@ -1,4 +1,4 @@
-"""Where in a chunk a string stands: under which key, in which kind of event, and what that makes of it."""
+"""Context of a string in a chunk: its key, its kind of event, and the resulting class of field."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LAYOUT_KEYS = frozenset(
         "values",
     ]
 )
-"""Attributes that lay a page out: never touched by rules."""
+"""Attributes that define the page's layout: never changed by rules."""
 
 _STYLE_KEYS = frozenset({"_cssText", "style", "rule", "replace", "cssText", "replaceSync"})
 _SOURCE_FIELDS: dict[int, str] = {
@@ -67,18 +67,18 @@ _TYPE_FIELDS: dict[int, str] = {
 _NODE_KEYS = frozenset({"textContent", "value"})
 
 _MAX_KEY = 128
-"""Bytes of the longest key that is taken for the name of a field."""
+"""Maximum length of a key that counts as the name of a field, in bytes."""
 
 
 class Place(NamedTuple):
-    """Where a string stands.
+    """Context of a string.
 
     Attributes:
         field: The class of field, for the counts.
-        key: The attribute or field that it is the value of; "": running text.
-        is_layout: Whether it lays the page out and is not to be touched.
-        is_resource: Whether it names something that the page loads.
-        is_node: Whether it stands in a snapshot or a mutation.
+        key: The attribute or field that contains it; "": running text.
+        is_layout: Whether it defines the page's layout and must not be changed.
+        is_resource: Whether it is the address of a resource loaded by the page.
+        is_node: Whether it is in a snapshot or a mutation.
     """
 
     field: str
@@ -89,7 +89,7 @@ class Place(NamedTuple):
 
 
 def place_of(string: StringRow, walk: Walk) -> Place:
-    """Returns where a string stands."""
+    """Returns the context of a string."""
     key = ""
     if 0 < string.key_end - string.key <= _MAX_KEY:
         key = walk.text[string.key : string.key_end].decode(errors="replace")

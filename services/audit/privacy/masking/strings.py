@@ -1,9 +1,9 @@
-"""One string: what the rules of a policy find in it, and what stands there instead.
+"""Masking of strings: finds the matches of a policy's rules, and replaces them.
 
 A mask has a fixed form: `***` for the method mask, `[email]` for block, `[email:abcdefghijklmnop]` for hash
-(HMAC-SHA256 under the installation's key, 64 bits, in the letters a to p so that no rule for digits sees
-it). A string is cut at masks and at embedded media, and only what lies between is looked at; what one pass
-leaves is looked at again until nothing is found. So a masked string is masked already: masking is idempotent.
+(HMAC-SHA256 under the installation's key, 64 bits, written with the letters a to p so that no rule for digits
+matches it). A string is split at masks and embedded media, and only the parts between them are searched, again and
+again until no rule matches. Masking is therefore idempotent.
 """
 
 from __future__ import annotations
@@ -28,35 +28,35 @@ if TYPE_CHECKING:
     from services.audit.re2_patterns import Pattern
 
 MASK = "***"
-"""What stands in place of a masked value, whatever its length was."""
+"""Replacement of a masked value of any length."""
 
 Counts: TypeAlias = dict[tuple[str, str], int]
-"""(rule, field class) -> how often."""
+"""Number of matches by (rule, field class)."""
 
 _MAX_PASSES = 8
 _SHORT = 2048
-"""Bytes up to which a text is searched as a whole."""
+"""Texts shorter than this many bytes are searched as a whole."""
 
 _MAX_KNOWN, _MOST_KNOWN = 512, 16_384
-"""Bytes of strings, and number of them, of which it is remembered what rules make of them."""
+"""Maximum length in bytes, and maximum number, of strings with a cached result of the rules."""
 
 _SHORTEST = 4
-"""Bytes of the shortest text in which a rule that comes with Afterimage finds something: `//a@`."""
+"""Length in bytes of the shortest text that a built-in rule can match: `//a@`."""
 
 _MEDIA = r"data:(?:image|font|video|audio)/[0-9A-Za-z.+-]{1,64}(?:;[0-9A-Za-z=-]{1,32})*;base64,[0-9A-Za-z+/=%]*"
 
 
 def is_masked(text: str) -> bool:
-    """Returns whether a text is empty, white space, or stars such as a recorder puts."""
+    """Returns whether a text is empty, white space, or a recorder's asterisks."""
     return not text.strip("* \t\r\n\u00a0")
 
 
 class Known(NamedTuple):
-    """What rules make of a string.
+    """Result of the rules for a string.
 
     Attributes:
-        masked: JSON of what stands there instead; None: nothing was found.
-        counts: How often each rule found something, with "" for the class of field.
+        masked: JSON of the masked string; None: no rule matched.
+        counts: Number of matches per rule, with "" as the class of field.
     """
 
     masked: bytes | None
@@ -79,7 +79,7 @@ class _Rule:
         self.place = 0
 
     def find(self, text: bytes, start: int, end: int, found: list[Found]) -> None:
-        """Adds to `found` where between two places of UTF-8 text the real thing lies."""
+        """Adds the verified matches between two offsets of UTF-8 text to `found`."""
         text = text[start:end]
         search, length, at = self.pattern.search, len(text), 0
         while at <= length and (match := search(text, at)) is not None:
@@ -102,12 +102,12 @@ class _Rule:
 
 
 def _touches(text: bytes, start: int, end: int) -> bool:
-    """Returns whether an ASCII letter or digit stands right before or after."""
+    """Returns whether an ASCII letter or digit is adjacent to the match."""
     return (start > 0 and text[start - 1 : start].isalnum()) or text[end : end + 1].isalnum()
 
 
 Found: TypeAlias = tuple[int, int, int]
-"""(start, place of the rule, end)."""
+"""(start, index of the rule, end)."""
 
 _Gate: TypeAlias = tuple["Pattern | None", list[_Rule]]
 
@@ -143,7 +143,7 @@ class TextMasker:
         self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST
 
     def replacement(self, rule: str, method: Method, value: str) -> str:
-        """Returns what stands in place of a value."""
+        """Returns the replacement of a value."""
         if method is Method.MASK:
             return MASK
         if method is Method.BLOCK:
@@ -152,14 +152,14 @@ class TextMasker:
         return f"[{rule}:{''.join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))}]"
 
     def mask(self, text: str, field: str, counts: Counts, *, key: str = "", resource: bool = False) -> str:
-        """Returns the text with everything masked that a rule finds; the very same object if that is nothing.
+        """Returns the text with all matches of rules masked; the same object if there are no matches.
 
         Args:
-            text: Any string. Halves of surrogate pairs must have been replaced.
+            text: Any string without lone surrogates.
             field: The class of field for the counts.
-            counts: Where findings are counted.
-            key: The attribute or field that holds the text; "": running text, in which only absolute URLs are seen.
-            resource: Whether the text names something that the page loads.
+            counts: Receives the counts.
+            key: The attribute or field that contains the text; "": running text, in which only absolute URLs count.
+            resource: Whether the text is the address of a resource loaded by the page.
         """
         if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
             return text
@@ -184,16 +184,16 @@ class TextMasker:
         return text if before == body else before.decode()
 
     def mask_json(self, raw: bytes) -> Known | None:
-        """Returns what the rules make of a JSON string, wherever it stands; None: that depends on where it stands.
+        """Returns the result of the rules for a JSON string; None: the result depends on its context.
 
-        Pages say the same again and again, so short strings are remembered: under a digest, never as they are.
+        Pages repeat the same strings, so results for short ones are cached: under a digest, never under the string.
         """
-        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the place
+        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the context
             return None
         return self._recall(raw, b"", "", resource=False)
 
     def mask_json_at(self, raw: bytes, key: str, *, resource: bool) -> Known:
-        """Returns what the rules make of a JSON string where it stands: `key` and `resource` as in `mask`."""
+        """Returns the result of the rules for a JSON string in its context: `key` and `resource` as in `mask`."""
         if len(raw) > _MAX_KNOWN:
             return self._judge(raw, key, resource=resource)
         return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
@@ -215,13 +215,13 @@ class TextMasker:
         return Known(None if masked == value else msgspec.json.encode(masked), counts)
 
     def _is_kept(self, text: str) -> bool:
-        """Returns whether all of a text is a mask, or an embedded picture, font or recording."""
+        """Returns whether the whole text is a mask, or an embedded image, font, video or audio file."""
         body = text.encode()
         match = self._keep.search(body)
         return match is not None and match[0] == (0, len(body))
 
     def _once(self, body: bytes, field: str, counts: Counts) -> tuple[bytes, int]:
-        """Returns a text after one pass, and how many bytes of it are no masks."""
+        """Returns a text after one pass, and the number of its bytes outside masks."""
         gates = self._open_gates(body)
         if not gates or not body:
             return body, len(body)
@@ -239,7 +239,7 @@ class TextMasker:
         return b"".join(parts), left
 
     def _open_gates(self, body: bytes) -> list[_Gate]:
-        """Returns the rules that may find something, each behind its gate."""
+        """Returns the rules that may match, grouped by gate."""
         if len(body) >= _SHORT:
             return [each for each in self._gates if each[0] is None or each[0].search(body) is not None]
         gates: list[_Gate] = []
@@ -252,7 +252,7 @@ class TextMasker:
         return gates
 
     def _mask_part(self, part: bytes, gates: list[_Gate], field: str, counts: Counts, out: list[bytes]) -> int:
-        """Adds a part after masking to `out`; returns how many of its bytes are left."""
+        """Appends the masked part to `out`; returns the number of its remaining bytes."""
         found: list[Found] = []
         for gate, rules in gates:
             for first, last in _windows(gate, part, rules[0].reach):
@@ -276,7 +276,7 @@ class TextMasker:
 
 
 def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, int]]:
-    """Returns the parts of a text that candidates behind a gate may lie in; all of it if it is short."""
+    """Returns the parts of a text that may contain candidates of a gate; the whole text if it is short."""
     if gate is None or not reach or len(part) < _SHORT:
         return [(0, len(part))] if part else []
     windows: list[tuple[int, int]] = []
@@ -291,9 +291,9 @@ def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, i
 
 
 def _merged(found: list[Found], rules: list[_Rule]) -> Iterator[Found]:
-    """Yields what was found without overlaps: what overlaps becomes one, under the rule that comes first.
+    """Yields the matches without overlaps: overlapping matches are merged under the first rule.
 
-    Only credentials stay alone: `user:pw@host.org` looks like an address, and the host is worth keeping.
+    Credentials are never merged: `user:pw@host.org` looks like an email address, and the host is worth keeping.
     """
     current: Found | None = None
     for start, place, end in found:

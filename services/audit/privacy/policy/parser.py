@@ -1,4 +1,4 @@
-"""Reading a policy's tables: every key is checked, and every problem is named with its place."""
+"""Parser of a policy's tables: checks every key, and reports every error with its place."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ E = TypeVar("E", bound=Enum)
 
 
 def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, source: str) -> Policy:
-    """Returns the policy that a file's tables make.
+    """Returns the policy from the tables of a settings file.
 
     Args:
-        base: The table `[privacy]`, as TOML gives it; may be empty.
-        override: The table `[projects.privacy]` of one project; None: it has none.
-        source: What the tables were read from, for the errors.
+        base: The parsed table `[privacy]`; may be empty.
+        override: The table `[projects.privacy]` of one project; None if the project has no such table.
+        source: Source of the tables, for the error messages.
 
     Raises:
-        PolicyError: If anything in them is wrong.
+        PolicyError: If the tables have errors.
     """
     reader = _Reader(source)
     layers = [("privacy", base)] + ([("projects.privacy", override)] if override is not None else [])
@@ -51,7 +51,7 @@ def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, sou
         if given in PRESETS:
             name = given
         else:
-            reader.problem(table, "preset", f"{given!r} is unknown; there are {', '.join(PRESETS)}")
+            reader.problem(table, "preset", f"{given!r} is unknown; expected one of {', '.join(PRESETS)}")
     policy = preset(name)
     for table, values in layers:
         policy = reader.apply(policy, table, values)
@@ -71,7 +71,7 @@ class _Reader:
         self.problems.append(Problem(f"{self._source}: [{table}] {key}".rstrip(), reason, keys))
 
     def apply(self, policy: Policy, table: str, values: Mapping[str, Any]) -> Policy:
-        """Returns the policy with one layer's changes."""
+        """Returns the policy with the changes of one table."""
         changes: dict[str, Any] = {}
         for key, value in values.items():
             match key:
@@ -97,7 +97,7 @@ class _Reader:
         return msgspec.structs.replace(policy, **changes)
 
     def contradictions(self, policy: Policy, table: str) -> None:
-        """Notes what cannot be true at once."""
+        """Reports contradictory settings."""
         for first, second in (("block", "unmask"), ("mask", "unmask"), ("block", "mask")):
             both = {each.text for each in getattr(policy, first)} & {each.text for each in getattr(policy, second)}
             for text in sorted(both):
@@ -110,12 +110,14 @@ class _Reader:
         try:
             return kind(value)
         except ValueError:
-            self.problem(table, key, f"{value!r} is unknown; there are {', '.join(str(each.value) for each in kind)}")
+            self.problem(
+                table, key, f"{value!r} is unknown; expected one of {', '.join(str(each.value) for each in kind)}"
+            )
             return None
 
     def _words(self, value: object, table: str, key: str) -> list[str]:
         if not isinstance(value, list | tuple) or not all(isinstance(word, str) and word for word in value):
-            self.problem(table, key, "must be a list of texts")
+            self.problem(table, key, "must be a list of non-empty strings")
             return []
         return list(value)
 
@@ -123,7 +125,9 @@ class _Reader:
         words = [word.lower() for word in self._words(value, table, "national_ids")]
         for word in words:
             if word not in COUNTRIES:
-                self.problem(table, "national_ids", f"{word!r} is unknown; there are {', '.join(sorted(COUNTRIES))}")
+                self.problem(
+                    table, "national_ids", f"{word!r} is unknown; expected one of {', '.join(sorted(COUNTRIES))}"
+                )
         return tuple(sorted(set(words)))
 
     def _selectors(self, policy: Policy, value: object, table: str) -> dict[str, tuple[Selector, ...]]:
@@ -133,7 +137,7 @@ class _Reader:
         changes: dict[str, tuple[Selector, ...]] = {}
         for key, texts in value.items():
             if key not in {"block", "mask", "unmask", "ignore"}:
-                self.problem(table, str(key), "is unknown; there are block, mask, unmask, ignore")
+                self.problem(table, str(key), "is unknown; expected block, mask, unmask or ignore")
                 continue
             parsed = list(getattr(policy, key))
             for text in self._words(texts, table, key):
@@ -155,7 +159,9 @@ class _Reader:
         known = {rule.name for rule in rules}
         for name, method in value.items():
             if name not in known:
-                self.problem(table, str(name), f"is an unknown rule; there are {', '.join(sorted(known | set(RULES)))}")
+                self.problem(
+                    table, str(name), f"is an unknown rule; expected one of {', '.join(sorted(known | set(RULES)))}"
+                )
             elif (found := self._enum(Method, method, table, name)) is not None:
                 methods[name] = found
         return tuple(
@@ -181,9 +187,9 @@ class _Reader:
         before = len(self.problems)
         for key in fields:
             if key not in {"pattern", "method", "matches", "passes"}:
-                self.problem(table, str(key), "is unknown; there are pattern, method, matches, passes")
+                self.problem(table, str(key), "is unknown; expected pattern, method, matches or passes")
         if not _RULE_NAME.fullmatch(name) or name in RULES or name in _RESERVED:
-            self.problem(table, "name", "must be of a-z, 0-9 and _, and not that of a built-in rule")
+            self.problem(table, "name", "must consist of a-z, 0-9 and _, and must not be the name of a built-in rule")
         method = self._enum(Method, fields.get("method", "mask"), table, "method")
         pattern = fields.get("pattern")
         if not isinstance(pattern, str) or not pattern:
@@ -200,9 +206,9 @@ class _Reader:
         try:
             compiled = compile_pattern(pattern)
         except ValueError as error:
-            self.problem(table, "pattern", f"RE2 does not take it: {error}")
+            self.problem(table, "pattern", f"RE2 rejects it: {error}")
             return
         if r"\A" in pattern or r"\z" in pattern:
             self.problem(table, "pattern", r"\A and \z are not supported; use ^ and $")
         if compiled.search(b"") is not None:
-            self.problem(table, "pattern", "matches the empty text, so it would match everywhere")
+            self.problem(table, "pattern", "matches the empty string, so it would match everywhere")

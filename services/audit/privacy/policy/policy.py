@@ -1,8 +1,8 @@
-"""The privacy policy: what is masked, where, and how. docs/privacy.md is its reference.
+"""The privacy policy: masked data, places and methods. docs/privacy.md is its reference.
 
-A policy is one of three presets, changed by the table `[privacy]` of afterimage.toml and then by the
-`[projects.privacy]` of a project. Lists add to those of the preset, except `national_ids`, which replaces
-it; everything else replaces. All problems of a policy are reported at once.
+A policy is one of three presets, modified by the table `[privacy]` of afterimage.toml and then by the table
+`[projects.privacy]` of a project. Lists extend those of the preset, except `national_ids`, which replaces the
+preset's; all other values replace the preset's. All errors in a policy are reported at once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from services.audit.privacy.rules.national_ids import NATIONAL_IDS, USUAL_COUNTR
 
 
 class Method(Enum):
-    """What happens to a value; the contract's MaskMethod without its prefix, in lower case."""
+    """Masking method of a value; the contract's MaskMethod without its prefix, in lower case."""
 
     BLOCK = "block"
     MASK = "mask"
@@ -28,7 +28,7 @@ class Method(Enum):
 
 
 class TextMode(Enum):
-    """Which text is masked besides what rules match; the contract's TextMode."""
+    """Text masked in addition to matches of rules; the contract's TextMode."""
 
     PATTERNS = "patterns"
     ALL = "all"
@@ -36,14 +36,14 @@ class TextMode(Enum):
 
 
 class BodyMode(Enum):
-    """What happens to the values of form fields and to bodies of requests."""
+    """Treatment of values of form fields, of bodies and of console messages."""
 
     MASK = "mask"
     PATTERNS = "patterns"
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """A named rule and its method; a custom one has a pattern, and examples that `privacy test` tries."""
+    """A named rule with its method; a custom rule has a pattern, and examples for `privacy test`."""
 
     name: str
     method: Method
@@ -53,12 +53,12 @@ class Rule(msgspec.Struct, frozen=True):
 
     @property
     def custom(self) -> bool:
-        """Whether the policy brought the pattern."""
+        """Whether the rule is defined by the policy."""
         return bool(self.pattern)
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """One thing that is wrong with a policy: where, why, and the way to the key as TOML has it."""
+    """One error in a policy: its place, the reason, and the path of the key in TOML."""
 
     where: str
     reason: str
@@ -66,7 +66,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class PolicyError(ValueError):
-    """A policy that cannot be used; `problems` holds everything that is wrong with it."""
+    """An invalid policy; `problems` has all its errors."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__("\n".join(f"{each.where}: {each.reason}" for each in problems))
@@ -91,10 +91,10 @@ INPUT_TYPES = [
     "select",
     "password",
 ]
-"""Types of fields as rrweb's maskInputOptions names them (rrweb-snapshot types.ts)."""
+"""Types of fields, by their names in rrweb's maskInputOptions (rrweb-snapshot types.ts)."""
 
 BLOCKED_INPUTS = ("password", "hidden", "one-time-code", "current-password", "new-password", "cc-*")
-"""Types and autocomplete tokens of fields whose value is removed; `*` stands for any ending."""
+"""Types and autocomplete tokens of fields with removed values; `*` matches any ending."""
 
 DENIED_HEADERS = [
     "authorization",
@@ -141,7 +141,7 @@ DENIED_WORDS = [
     "card_number",
     "iban",
 ]
-"""PostHog's list, and what forms of banks and shops call theirs."""
+"""PostHog's list, plus common names in the forms of banks and shops."""
 
 KEPT_PARAMETERS = [
     "utm_source",
@@ -176,28 +176,29 @@ _METHODS = {
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """A policy in force. Make one with `parser.load_policy`.
+    """A policy, created by `parser.load_policy`.
 
     Attributes:
-        preset: The preset that it began as.
-        text_mode: Which text is masked besides what rules match.
-        rules: All rules, also those that are kept, in the order in which they are tried; custom ones first.
-        block: Elements whose content is removed.
-        mask: Elements whose text is masked.
-        unmask: Elements whose text is kept where it would be masked; never form fields.
-        ignore: Form fields whose input is removed.
-        inputs: Whether the values of all form fields are masked, or only what rules find in them.
-        blocked_inputs: Types and autocomplete tokens of fields whose value is removed at any rate.
-        kept_inputs: Types of fields whose value is kept but for what rules find.
-        national_ids: Countries whose identity numbers the rule national_id looks for.
-        denied_headers: Names of HTTP headers that are never stored; `*auth*`: any name with "auth".
-        denied_words: Keys of bodies and of console objects whose values are never stored.
-        kept_query_parameters: Parameters of URLs whose values are kept.
-        request_bodies: Whether all values in bodies of requests are masked: they are form fields once more.
-        response_bodies: The same of bodies of responses.
-        console: The same of what a page logs.
-        version: 16 hexadecimal digits that change when the policy does.
-        warnings: What an operator should know about this policy.
+        preset: The preset that the policy is based on.
+        text_mode: Text masked in addition to matches of rules.
+        rules: All rules in the order in which they are tried, including those with the method keep; custom rules
+            first.
+        block: Elements with removed content.
+        mask: Elements with masked text.
+        unmask: Elements that keep their text where it would be masked; never form fields.
+        ignore: Form fields with removed input.
+        inputs: Whether the values of all form fields are masked, or only matches of rules in them.
+        blocked_inputs: Types and autocomplete tokens of fields that always lose their value.
+        kept_inputs: Types of fields that keep their value, except for matches of rules.
+        national_ids: Countries with identity numbers that the rule national_id detects.
+        denied_headers: HTTP headers that are never stored; `*auth*` matches any name with "auth".
+        denied_words: Keys in bodies and in console objects with values that are never stored.
+        kept_query_parameters: Parameters of URLs that keep their values.
+        request_bodies: Whether all values in request bodies are masked, since they repeat form fields.
+        response_bodies: Whether all values in response bodies are masked.
+        console: Whether all values in console messages are masked.
+        version: 16 hexadecimal digits, a hash of the policy.
+        warnings: Risks of this policy, for the operator.
     """
 
     preset: str
@@ -227,7 +228,7 @@ class Policy(msgspec.Struct, frozen=True):
 
     @property
     def keeps_all(self) -> bool:
-        """Whether nothing at all is masked."""
+        """Whether nothing is masked."""
         return self.text_mode is TextMode.KEEP_ALL
 
     def finders(self, rule: str) -> tuple[Finder, ...]:
@@ -240,7 +241,7 @@ class Policy(msgspec.Struct, frozen=True):
         )
 
     def blocks_input(self, kind: str, autocomplete: str) -> bool:
-        """Returns whether a field of this type with this autocomplete attribute loses its value."""
+        """Returns whether the value of a field with this type and this autocomplete attribute is removed."""
         tokens = {kind.lower(), *autocomplete.lower().split()}
         return any(
             token == name or (name.endswith("*") and token.startswith(name[:-1]))
@@ -249,7 +250,7 @@ class Policy(msgspec.Struct, frozen=True):
         )
 
     def recorder_options(self) -> dict[str, Any]:
-        """Returns the fields of the contract's PrivacyPolicy: text, numbers and lists of them.
+        """Returns the fields of the contract's PrivacyPolicy: strings, booleans, lists and enums.
 
         `text_mode` and a rule's `method` are enum values of this module.
         """
@@ -284,15 +285,15 @@ def _css(selectors: tuple[Selector, ...]) -> str:
 
 
 def seal(policy: Policy) -> Policy:
-    """Returns the policy with its version and warnings: a hash over everything that changes what is masked."""
+    """Returns the policy with its warnings and its version, a hash of everything that affects masking."""
     bare = msgspec.structs.replace(policy, version="", warnings=())
     digest = hashlib.sha256(msgspec.json.encode(bare)).hexdigest()[:16]
     return msgspec.structs.replace(policy, version=digest, warnings=tuple(_warnings(policy)))
 
 
 _KEEPS_ALL = (
-    'text_mode = "keep_all": NOTHING IS MASKED, neither passwords nor card numbers; everything that visitors '
-    "type and see is stored. Use it for tests and data without persons only"
+    'text_mode = "keep_all": NOTHING IS MASKED, not even passwords and card numbers; everything that visitors '
+    "type and see is stored. Use it only for tests and for pages without personal data"
 )
 
 
@@ -302,26 +303,26 @@ def _warnings(policy: Policy) -> list[str]:
     found = []
     if policy.inputs is not BodyMode.MASK:
         found.append(
-            'inputs = "patterns": a field is recorded with every keystroke, so what stands before a rule can match '
+            'inputs = "patterns": fields are recorded with every keystroke, so text typed before a rule can match '
             "(the first 15 digits of a card) is stored"
         )
     found += [
-        f"blocked and kept: fields of type {kind} are kept"
+        f"kept_inputs: values of fields of type {kind} are stored"
         for kind in policy.kept_inputs
         if kind in {"email", "tel", "text"}
     ]
     kept = [
         rule.name for rule in policy.rules if rule.method is Method.KEEP and _METHODS.get(rule.name) is Method.BLOCK
     ]
-    found += [f'rules.{name} = "keep": what is found by it is stored' for name in kept]
+    found += [f'rules.{name} = "keep": its matches are stored' for name in kept]
     return found
 
 
 def preset(name: str) -> Policy:
-    """Returns a preset: default, strict (all text is masked too) or keep_all (nothing is).
+    """Returns a preset: default, strict (all text is masked too) or keep_all (nothing is masked).
 
     Raises:
-        KeyError: If there is none of that name.
+        KeyError: If the preset does not exist.
     """
     strict = {"default": False, "strict": True, "keep_all": False}[name]
     keeps = name == "keep_all"

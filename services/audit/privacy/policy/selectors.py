@@ -1,7 +1,7 @@
-"""Selectors of a policy: the few forms that can be decided from one recorded element.
+"""Selectors of a policy: only forms that can be matched against a single recorded element.
 
 `tag`, `.class`, `#id`, `[attribute]`, `[attribute=value]` and `tag.class`. Combinators and pseudo-classes
-would need the whole document, which the server does not hold.
+would need the whole document, which the server does not keep.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMS = "tag, .class, #id, [attribute], [attribute=value] and tag.class"
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """One simple selector. What is "" (value: None) is not asked for."""
+    """One simple selector. Fields that are "" (value: None) match anything."""
 
     text: str
     tag: str = ""
@@ -33,7 +33,7 @@ class Selector(msgspec.Struct, frozen=True):
     value: str | None = None
 
     def matches(self, tag: str, attributes: Mapping[str, object]) -> bool:
-        """Returns whether an element with this tag (lower case) and these attributes is meant."""
+        """Returns whether an element with this tag (lower case) and these attributes matches."""
         if self.tag and self.tag != tag:
             return False
         if self.cls:
@@ -50,11 +50,11 @@ def parse_selector(text: str) -> Selector:
     """Returns the selector.
 
     Raises:
-        ValueError: If it is of no supported form.
+        ValueError: If its form is not supported.
     """
     match = _FORM.fullmatch(text.strip())
     if match is None or not match[0]:
-        raise ValueError(f"{text!r} is not supported here; supported are {FORMS}")
+        raise ValueError(f"{text!r} is not supported here; the supported forms are {FORMS}")
     if match["id"]:
         return Selector(match[0], attribute="id", value=match["id"])
     if match["attribute"]:

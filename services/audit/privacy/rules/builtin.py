@@ -1,10 +1,10 @@
-r"""The built-in rules: what each looks for, and how a candidate is checked.
+r"""The built-in rules: patterns of candidates, and checks of each candidate.
 
-A rule has a pattern that finds candidates in a string, and a check that says which parts of a candidate
-are the real thing: digits with a wrong check digit are an order number and stay. A rule's `hints` are
-looser patterns; whatever the rule finds in a string, a hint must find in the string's JSON form, where `/` may
-stand as `\/` and a tab as `\t`. They say what prefilter.py looks for in raw JSON, with loops in place of an automaton
-(tests hold it to them): whoever adds a hint here, adds it there.
+A rule has a pattern that finds candidates in a string, and a check that returns the parts of a candidate that are real
+matches: digits with a wrong check digit are an order number and stay. A rule's `hints` are looser patterns: if the
+rule matches in a string, a hint must match in the string's JSON form, in which `/` may be written as `\/` and a tab as
+`\t`. They specify the scan of prefilter.py over raw JSON, which uses loops instead of an automaton (tests compare the
+two): add every new hint in both places.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     Spans = Iterable[tuple[int, int]]
 
 _GAP = r"[ \t\x{a0}\x{2007}\x{2009}\x{202f}\x{2010}-\x{2013}-]"
-"""What people put between groups of digits: spaces and dashes of several widths."""
+"""Usual separators between groups of digits: spaces and dashes of several widths."""
 
 DIGITS_HINT = r'(?:[^\d:.\-]|[^"\d]:|[^\w]":|[^\d][.\-])\d(?:(?:[^0-9A-Za-z".:,;{}\[\]%=_#]|\\[tnr/]|\\u[02]...)*\d){8}'
-"""Nine digits with gaps, but no JSON number: those follow `\\w":` (a key's last letter, its quote, a colon),
-which inside a string cannot be, since its quotes are escaped and an opening quote follows no letter."""
+"""Nine digits with gaps, but not a JSON number: those follow `\\w":` (a key's last letter, its quote, a colon),
+which cannot occur inside a string, since its quotes are escaped and an opening quote never follows a letter."""
 
 
 DOTTED_HINT = r"\d\.\d{1,4}\.\d"
-"""Groups of digits with dots between them; JSON numbers have one dot at most."""
+"""Groups of digits separated by dots; JSON numbers have at most one dot."""
 
 URL_HINT = r"[?#&;][^\s\"?#&;={}<>():,]+="
 """A parameter of a URL."""
 
 ESCAPE_HINT = r"\\u00[2-7][0-9a-fA-F]"
-"""A printable character as an escape: it may be one that a rule looks for."""
+"""An escaped printable character, which a rule may look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,11 @@ class Finder:
 
     Attributes:
         pattern: RE2 pattern of candidates. If it has a group, the group is the candidate.
-        check: Returns the parts of a candidate (start, end) that are the real thing; None: all of it.
-        hints: RE2 patterns that match in the raw JSON of every string that may hold a candidate.
-        edges: Whether a letter or digit right before or after makes it something else.
-        gate: RE2 pattern without which a string holds no candidate; shared by many, so that they are asked once.
-        reach: Bytes that a candidate may reach beyond a match of the gate; 0: any number.
+        check: Returns the parts of a candidate (start, end) that are real matches; None: the whole candidate.
+        hints: RE2 patterns that match in the raw JSON of every string with a candidate.
+        edges: Whether an adjacent letter or digit excludes a match.
+        gate: RE2 pattern that matches in every string with a candidate; shared by many rules and searched once.
+        reach: Maximum bytes by which a candidate extends beyond a match of the gate; 0: no limit.
     """
 
     pattern: str
@@ -110,7 +110,7 @@ _FILE_TYPES = frozenset(
 
 
 def _email(candidate: str) -> Spans:
-    """An asset such as `logo@2x.png` or `vue@3.2.min.js` is no address: its domain begins with a digit."""
+    """An asset such as `logo@2x.png` or `vue@3.2.min.js` is not an address: its domain begins with a digit."""
     _, _, domain = candidate.replace("%40", "@").rpartition("@")
     first, _, _ = domain.partition(".")
     file = domain.rpartition(".")[2].lower() in _FILE_TYPES and re.fullmatch(r"[0-9]+x?", first) is not None
@@ -121,7 +121,7 @@ _DATE = re.compile(r"(?:\d{1,2}[-/. ]\d{1,2}[-/. ](?:19|20)\d{2}|(?:19|20)\d{2}[
 
 
 def _phone(candidate: str) -> Spans:
-    """E.164: at most 15 digits with the country; fewer than 9 are not dialled from abroad."""
+    """E.164: at most 15 digits with the country code; numbers with fewer than 9 are not dialled from abroad."""
     digits = sum(map(str.isdigit, candidate))
     good = 9 <= digits <= 15 and not _DATE.match(candidate)
     if candidate.startswith("00"):
@@ -142,12 +142,12 @@ _CARD_NUMBER = re.compile(
 
 
 def is_card(digits: str) -> bool:
-    """Returns whether digits are the number of a payment card: issuer's range, length and Luhn check."""
+    """Returns whether digits are a payment card number: issuer's range, length and Luhn check."""
     return _CARD_NUMBER.fullmatch(digits) is not None and luhn.is_valid(digits)
 
 
 def _cards(candidate: str) -> Iterator[tuple[int, int]]:
-    """Looks at runs of whole groups: "12345 4111 1111 1111 1111" holds a card after an order number."""
+    """Checks runs of whole groups: "12345 4111 1111 1111 1111" contains a card number after an order number."""
     groups = [match.span() for match in re.finditer(r"[0-9]+", candidate)]
     index = 0
     while index < len(groups):
@@ -170,27 +170,27 @@ _IBAN_LENGTHS = range(15, 35)
 
 
 def _iban(candidate: str) -> Spans:
-    """The candidate may run on into the next word: the country's own length and check decide where it ends."""
+    """The candidate may extend into the next word: the country's length and check digits determine its end."""
     places = [place for place, letter in enumerate(candidate) if letter.isalnum()]
     compact = "".join(candidate[place] for place in places).upper()
     for length in _IBAN_LENGTHS:
         if length > len(compact):
             break
         if length < len(places) and places[length] == places[length - 1] + 1 and candidate[places[length]].isalnum():
-            continue  # it would end inside a word
+            continue  # would end inside a word
         if iban.is_valid(compact[:length]):
             return ((0, places[length - 1] + 1),)
     return ()
 
 
 def _us_ssn(candidate: str) -> Spans:
-    """Ranges never issued, by the Social Security Administration (RM 10201.035). Specimens count as real."""
+    """Excludes ranges never issued by the Social Security Administration (RM 10201.035). Specimens count as real."""
     area, group, serial = re.split(r"[- ]", candidate)
     return _whole(candidate, area not in {"000", "666"} and area[0] != "9" and group != "00" and serial != "0000")
 
 
 def _basic(candidate: str) -> Spans:
-    """RFC 7617: base64 of user and password with a colon. "Basic information" is none."""
+    """RFC 7617: base64 of user and password with a colon. Text such as "Basic information" is excluded."""
     try:
         return _whole(candidate, b":" in base64.b64decode(candidate + "=" * (-len(candidate) % 4), validate=True))
     except (binascii.Error, ValueError):
@@ -202,7 +202,7 @@ def _bearer(candidate: str) -> Spans:
 
 
 def _ip(candidate: str) -> Spans:
-    """Addresses that are the same on every machine say nothing of anybody."""
+    """Excludes addresses that are the same on every machine, which are not personal data."""
     try:
         address = ipaddress.ip_address(candidate)
     except ValueError:
@@ -238,11 +238,11 @@ _KEY_SHAPES = {
     r"dop_v1_[0-9a-f]{40,}": r"dop_v1_",
     r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{20,}": r"shp(?:at|ca|pa|ss)_",
 }
-"""Pattern -> hint. Prefixes that the issuers document for secret scanning: Stripe, GitHub, GitLab, AWS, Slack,
+"""Hint of each pattern. Prefixes that the issuers document for secret scanning: Stripe, GitHub, GitLab, AWS, Slack,
 Google, OpenAI, SendGrid, npm, PyPI, Hugging Face, DigitalOcean, Shopify."""
 
 _AT_HINT = r"[^\s\"{};,(/](?:@|%40)[^\s\"@.,:;(){}<>]+[.:/\"]"
-"""An at sign within something, but none of CSS's (`}@media (`). It covers credentials in URLs too."""
+"""An at sign within text, except those of CSS (`}@media (`). It covers credentials in URLs too."""
 
 _EMAIL_LOCAL = r"[\pL\pN._%+'-]"
 _JWT = r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*){1,4}"
@@ -308,9 +308,9 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
         Finder(_V6, _ip, (_V6_HINT,), gate=_V6_HINT),
     ),
 }
-"""The rules by name, in the order in which they are tried: where two match the same text, the first one has it."""
+"""The rules by name, in the order in which they are tried: of two rules that match the same text, the first applies."""
 
 URL_RULE = "url_query"
-"""The rule for parameters of URLs; it has no pattern, see urls.py."""
+"""The rule for parameters of URLs, without a pattern; see urls.py."""
 
 RULES = (*BUILT_IN, URL_RULE)

@@ -1,7 +1,7 @@
-"""Which strings of a chunk may hold something that a rule finds.
+"""Selection of the strings in a chunk that a rule may match.
 
-For the rules that come with Afterimage a string is looked at once, in compiled loops (`prefilter`). Patterns of a
-policy's own are searched for by RE2 over the raw bytes.
+For the built-in rules each string is scanned once, in compiled loops (`prefilter`). A policy's custom patterns are
+searched by RE2 in the raw bytes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Scanner:
     """Finds the strings that may need masking.
 
     Args:
-        own: The patterns of a policy's own rules.
+        own: The patterns of the policy's custom rules.
     """
 
     def __init__(self, own: Sequence[str]) -> None:
@@ -38,15 +38,15 @@ class Scanner:
 
     @property
     def lists_all(self) -> bool:
-        """Whether a walk must list all strings, since patterns of the policy's own may match in any."""
+        """Whether the walk must list all strings, since custom patterns may match any of them."""
         return self._own is not None
 
     def choose(self, walk: Walk, *, every: bool = False) -> Sequence[Sequence[int]]:
-        """Returns the strings that may need masking, in order, each as a StringRow's numbers.
+        """Returns the strings that may need masking, in order, each as the numbers of a StringRow.
 
         Args:
-            walk: The chunk. What it lists is moved around.
-            every: Whether all that it lists are returned.
+            walk: The chunk. Its table of strings is reordered.
+            every: Whether to return all listed strings.
         """
         strings = walk.strings
         if every:
@@ -57,10 +57,10 @@ class Scanner:
 
     @staticmethod
     def _matched(pattern: Pattern, walk: Walk) -> list[tuple[int, ...]]:
-        """Returns the strings that a policy's own patterns may match.
+        """Returns the strings that the policy's custom patterns may match.
 
-        With each quote turned into a line end, every string without escapes is a line of its own, at its
-        place: `^` and `$` hold there as in the string. Strings with escapes are all taken.
+        With each quote replaced by a line feed, every string without escapes is a separate line at the same offset,
+        and `^` and `$` match as in the string. All strings with escapes are returned.
         """
         strings = walk.strings
         lines = walk.text.replace(b'"', b"\n")
@@ -71,7 +71,7 @@ class Scanner:
 
 
 def _line_starts(lines: bytes, start: int, end: int) -> Iterator[int]:
-    """Yields the start of a match, and of each further line that it runs over."""
+    """Yields the start of a match, and of each further line that it extends over."""
     yield start
     while (start := lines.find(b"\n", start, end) + 1) and start < end:
         yield start

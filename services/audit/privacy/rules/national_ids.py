@@ -1,8 +1,8 @@
-"""National identity numbers: their shape, and python-stdnum's check of each.
+"""National identity numbers: their patterns, and python-stdnum's validation of each.
 
-A number is only taken for an identity number when its check digits (and its date, where it holds one) are
-right. Numbers with a weak check and no shape of their own are not looked for unless a policy names them:
-one in fifty 11-digit order numbers is a valid Polish PESEL.
+A number only counts as an identity number if its check digits (and its date, if it contains one) are valid. Numbers
+with a weak check and no distinctive form are only detected if a policy lists their country: one in fifty 11-digit
+order numbers is a valid Polish PESEL.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class NationalId:
     """One country's number.
 
     Attributes:
-        country: Code that a policy names it by.
-        pattern: RE2 pattern of its shape.
-        is_valid: Tells whether a string of that shape is such a number.
-        usual: Whether it is looked for when a policy does not say.
-        hint: Looser pattern for the scan over raw JSON (builtin.Finder); "": nine digits, the usual one.
+        country: Country code in policies.
+        pattern: RE2 pattern of its form.
+        is_valid: Returns whether a string of that form is such a number.
+        usual: Whether it is detected by default.
+        hint: Looser pattern for the scan over raw JSON (builtin.Finder); "": the default, nine digits.
     """
 
     country: str
@@ -55,7 +55,7 @@ class NationalId:
 
 
 def _is_nino(_number: str) -> bool:
-    """The pattern says it all: prefixes by HMRC's National Insurance Manual, NIM39110."""
+    """The pattern is a complete check: prefixes by HMRC's National Insurance Manual, NIM39110."""
     return True
 
 
@@ -73,7 +73,7 @@ NATIONAL_IDS = (
     NationalId("ch", r"756\.\d{4}\.\d{4}\.\d{2}", ch_ssn.is_valid),
     NationalId("cn", r"[1-9]\d{16}[\dXx]", ric.is_valid),
     NationalId("dk", r"[0-3]\d[01]\d{3}-\d{4}", cpr.is_valid),
-    NationalId("ee", r"[1-6]\d{2}[01]\d[0-3]\d{5}", ik.is_valid),  # Lithuania's is the same
+    NationalId("ee", r"[1-6]\d{2}[01]\d[0-3]\d{5}", ik.is_valid),  # the same form as Lithuania's
     NationalId("es", r"\d{8}-?[A-HJ-NP-TV-Za-hj-np-tv-z]", dni.is_valid, hint=_DNI_HINT),
     NationalId("es", r"[XYZxyz]-?\d{7}-?[A-HJ-NP-TV-Za-hj-np-tv-z]", nie.is_valid, hint=_DNI_HINT),
     NationalId(

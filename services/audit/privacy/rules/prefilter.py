@@ -1,9 +1,9 @@
-r"""What rules may find in a string, by signs that are cheap to see: digits in a row, an at sign, a prefix of a key.
+r"""Prefilter of the rules: finds cheap signs of a match in a string, such as digits, an at sign or a key prefix.
 
-For each string of a chunk this tells whether any rule of Afterimage's own can find something in it at all: it finds
-every string in which a rule's `hints` (builtin.py) match, but does so with loops over bytes that numba compiles, in a
-tenth of the time that an automaton of all the hints takes. Escapes are seen through: an escaped printable character
-(`\u0040` for @) is a sign itself. All that is compiled stands in this one file (see json_tape/kernels.py).
+Selects the strings of a chunk in which any built-in rule can match: all strings with a match of a rule's `hints`
+(builtin.py), but found by byte loops compiled by numba, in a tenth of the time of an automaton of all hints. Escapes
+are covered: an escaped printable character (`\u0040` for @) is itself a sign. All compiled code is in this one file
+(see json_tape/kernels.py).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ DIGITS, DOTTED, AT, PARAMETER, ESCAPE, SECRET, LETTERED, IP_V6, TEL = 1, 2, 4, 8
 
 
 def _marked(*groups: tuple[str, int]) -> np.ndarray[Any, Any]:
-    """Returns a number for each byte: that of the last group that it is in, or 0."""
+    """Returns a number per byte: that of the last group that contains it, or 0."""
     marks = np.zeros(256, np.uint8)
     for characters, number in groups:
         for character in characters:
@@ -63,7 +63,7 @@ _DASHES, _TEL, _YA29 = _word("-----"), _word("tel"), _word("ya29")
 
 @compiled()
 def _stands(t, i, n, word):
-    """Returns whether a word stands at a place."""
+    """Returns whether a word is at an offset."""
     if i < 0 or i + len(word) > n:
         return False
     for k in range(len(word)):
@@ -74,7 +74,7 @@ def _stands(t, i, n, word):
 
 @compiled()
 def _run(t, i, n, bits):
-    """Returns how many bytes of a kind stand from a place on, eight at most."""
+    """Returns the number of consecutive bytes of a kind from an offset on, at most eight."""
     k = i
     while k < n and k < i + 8 and _IS[t[k]] & bits:
         k += 1
@@ -112,7 +112,7 @@ def _has_french(t, i, end, n):
 
 @compiled()
 def _is_british(t, i, n):
-    r"""Returns whether the digits at a place follow `[A-Z]{2}[ -]?` and are `\d{2}[ -]?` thrice and one of A to D."""
+    r"""Returns whether the text at an offset follows `[A-Z]{2}[ -]?` and matches `(\d{2}[ -]?){3}[A-D]`."""
     k = i - 1
     if t[k] == 0x20 or t[k] == 0x2D:
         k -= 1
@@ -130,7 +130,7 @@ def _is_british(t, i, n):
 
 @compiled()
 def _is_lettered(t, i, n, length):
-    """Returns whether the digits that end before a place may belong to a number with letters behind them."""
+    """Returns whether the digits that end before an offset may belong to a number with letters after them."""
     if i >= n:
         return False
     c = t[i]
@@ -158,7 +158,7 @@ def _is_lettered(t, i, n, length):
 
 @compiled()
 def _is_gap(t, i, end):
-    """Returns whether what stands between two groups of digits may stand within one number."""
+    """Returns whether the separator between two groups of digits may occur within one number."""
     while i < end:
         if t[i] == 0x5C and i + 2 < end:
             c = t[i + 1]
@@ -179,7 +179,7 @@ def _is_gap(t, i, end):
 
 @compiled()
 def _may_begin(t, i):
-    """Returns whether a long number may begin at a digit, or it is the rest of one that has dots, dashes or colons."""
+    """Returns whether a long number may begin at a digit; False inside a number with dots, dashes or colons."""
     before = t[i - 1]
     if before == 0x3A or before == 0x2E or before == 0x2D:
         return not _IS[t[i - 2]] & _DIGIT_BIT
@@ -188,7 +188,7 @@ def _may_begin(t, i):
 
 @compiled()
 def _is_v6(t, i, n):
-    """Returns whether two more colons follow one, hexadecimal digits around all."""
+    """Returns whether two more colons follow one, with hexadecimal digits around them."""
     if not _IS[t[i - 1]] & _HEX_BIT:
         return False
     k = i + 1
@@ -202,7 +202,7 @@ def _is_v6(t, i, n):
 
 @compiled()
 def _is_parameter(t, i):
-    """Returns whether the equals sign at a place follows `[?#&;]` and a name."""
+    """Returns whether the equals sign at an offset follows `[?#&;]` and a name."""
     k = i - 1
     while k > 0 and not _ENDS_PARAMETER[t[k]]:
         k -= 1
@@ -211,7 +211,7 @@ def _is_parameter(t, i):
 
 @compiled()
 def _follows_underscore(t, i, n):
-    """Returns whether a prefix of a secret ends with the underscore at a place."""
+    """Returns whether a secret's prefix ends with the underscore at an offset."""
     c = t[i - 1]
     if c == 0x6B:  # sk_live_
         return _stands(t, i + 1, n, _LIVE) or _stands(t, i + 1, n, _TEST)
@@ -232,7 +232,7 @@ def _follows_underscore(t, i, n):
 
 @compiled()
 def _follows_dash(t, i, n):
-    """Returns whether a prefix of a secret ends with the dash at a place."""
+    """Returns whether a secret's prefix ends with the dash at an offset."""
     c = t[i - 1]
     if c == 0x6B:  # sk-
         return t[i - 2] == 0x73 and (
@@ -254,7 +254,7 @@ def _follows_dash(t, i, n):
 
 @compiled()
 def _is_authorization(t, i, n):
-    """Returns whether `bearer` or `basic` begins at a place, and what may stand between it and a token follows."""
+    """Returns whether `bearer` or `basic` is at an offset, followed by a separator before the token."""
     if _stands(t, i + 1, n, _EARER) or _stands(t, i + 1, n, _UPPER_EARER):
         k = i + 6
     elif _stands(t, i + 1, n, _ASIC) or _stands(t, i + 1, n, _UPPER_ASIC):
@@ -266,15 +266,15 @@ def _is_authorization(t, i, n):
 
 @compiled()
 def _hides(t, i, n):
-    r"""Returns whether the backslash at a place begins `\u00` and the code of a printable character of ASCII."""
+    r"""Returns whether the backslash at an offset begins `\u00` with the code of a printable ASCII character."""
     return i + 4 < n and t[i + 1] == 0x75 and t[i + 2] == 0x30 and t[i + 3] == 0x30 and 0x32 <= t[i + 4] <= 0x37
 
 
 @compiled()
 def _signs(t, i, n):
-    """Returns the signs in a string; `n` is the place of the quote that closes it."""
+    """Returns the signs in a string; `n` is the offset of its closing quote."""
     signs = 0
-    last, length, count, dotted = -1, 0, 0, False  # the digits before
+    last, length, count, dotted = -1, 0, 0, False  # the previous digits
     no_at_before = 0
     while i < n:
         stop = _STOPS[t[i]]
@@ -336,7 +336,7 @@ def _signs(t, i, n):
                     end += 1
                 if end > first and (_BEHIND_AT[t[end]] == 2 or t[end] == 0x2F):
                     signs |= AT
-                no_at_before = end  # further ones up to here find the same
+                no_at_before = end  # further at signs up to here have the same result
         elif stop == _DOT:
             if (t[i - 1] == 0x47 and t[i - 2] == 0x53) or _stands(t, i - 4, n, _YA29):
                 signs |= SECRET
@@ -354,15 +354,15 @@ def _signs(t, i, n):
 
 @compiled(types.int64(types.Array(types.uint8, 1, "C", readonly=True), types.int64[:, ::1], types.int64))
 def sift(t, strings, count):
-    """Moves those strings to the front in which rules may find something.
+    """Moves the strings that rules may match to the front.
 
     Args:
-        t: JSON.
-        strings: Rows that begin with the places of a string's first quote and behind its last.
-        count: How many rows there are.
+        t: The JSON text.
+        strings: Rows that begin with the offset of a string's first quote and the offset after its last.
+        count: Number of rows.
 
     Returns:
-        How many rows are left.
+        The number of remaining rows.
     """
     left = 0
     for at in range(count):

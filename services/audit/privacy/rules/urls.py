@@ -1,8 +1,8 @@
-"""URLs: which of their query parameters are kept, masked or hashed.
+"""URLs: keeps or masks their query parameters.
 
-A page's address carries what somebody searched for and now and then a session. So parameters of pages and
-requests are masked unless a policy keeps them. Images, fonts and stylesheets would not load without
-theirs: of those only parameters whose name says what they are (`token`, `signature`) are masked.
+A page's address may contain search terms and session ids. Parameters of pages and requests are therefore masked
+unless the policy keeps them. Images, fonts and stylesheets would not load without their parameters: only those with
+a telling name (`token`, `signature`) are masked.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RESOURCE_KEYS = frozenset({"src", "srcset", "poster", "background", "xlink:href", "data", "fontSource", "manifest"})
-"""Attributes and fields that name what a page loads."""
+"""Attributes and fields with the address of a resource loaded by the page."""
 
 RESOURCE_TAGS = frozenset({"link", "image", "use", "img", "feimage"})
-"""Elements whose `href` names what a page loads."""
+"""Elements with a resource loaded by the page as `href`."""
 
 _URL = compile_pattern(r"//[^\s\"'<>()\\]*[?#][^\s\"'<>()\\]*")
 _WHOLE_URL = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]{0,31}:|//|/|\.{1,2}/|[\w.-]{0,255}\?|#)[^\s\"<>]*\Z")
@@ -30,11 +30,11 @@ _SECRET_NAME = re.compile(
     r"|e-?mail|phone|\bssn\b",
     re.IGNORECASE,
 )
-"""Names of parameters that are masked wherever they stand."""
+"""Names of parameters that are masked in every URL."""
 
 
 def is_url(text: str) -> bool:
-    """Returns whether the whole text is an address, absolute or relative, that may carry parameters."""
+    """Returns whether the whole text is an address, absolute or relative, that may have parameters."""
     return ("?" in text or "#" in text) and _WHOLE_URL.match(text) is not None
 
 
@@ -42,17 +42,17 @@ class UrlMasker:
     """Masks the parameters of URLs."""
 
     def __init__(self, kept: frozenset[str], replace: Callable[[str], str]) -> None:
-        """Takes what the policy says.
+        """Stores the policy's settings.
 
         Args:
-            kept: Names of parameters whose values are kept, in lower case.
-            replace: Returns what stands in place of a value; a masked value is returned as it is.
+            kept: Names of parameters that keep their values, in lower case.
+            replace: Returns the replacement of a value; returns a masked value unchanged.
         """
         self._kept = kept
         self._replace = replace
 
     def mask(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
-        """Returns one URL with its parameters masked, in query and fragment; `found` takes their names."""
+        """Returns one URL with the parameters in query and fragment masked; adds their names to `found`."""
         parts: list[bytes] = []
         at = 0
         for match in _PARAMETER.finditer(text):
@@ -70,7 +70,7 @@ class UrlMasker:
         return b"".join(parts) if at else text
 
     def mask_within(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
-        """Returns a text with the parameters of the URLs in it masked, and of lone `?token=...`."""
+        """Returns a text with the parameters of its URLs masked, including those of a lone `?token=...`."""
         parts: list[bytes] = []
         at = 0
         for match in _URL.finditer(text):

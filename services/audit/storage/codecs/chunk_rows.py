@@ -1,7 +1,7 @@
-"""Chunks as rows: as values for an engine that wants values, and packed for one that takes RowBinary.
+"""Chunks as rows: as values for the engine that needs values, and packed for the one that accepts RowBinary.
 
 Every chunk is packed once, on a thread that shares the interpreter with all streams, so it is packed with
-a few calls instead of one for each column: 5 microseconds a row instead of 20.
+a few calls instead of one per column: 5 microseconds per row instead of 20.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def chunk_rows(chunks: Sequence[ChunkRow], day_of: Callable[[int], date], stored
     """Returns the rows of CHUNKS that store the chunks.
 
     Args:
-        chunks: What is stored.
-        day_of: Gives the day of a session that starts at a time.
+        chunks: The chunks to store.
+        day_of: Returns the day of a session by its start time.
         stored_ms: The server's time.
     """
     return PackedRows(

@@ -1,7 +1,7 @@
-"""Interactions as rows: how those of a chunk are packed for their table (schema/tables_interactions.py).
+"""Interactions as rows: packs a chunk's interactions for their table (schema/tables_interactions.py).
 
-A busy window has as many interactions in a second as it has events, so its rows never become tuples: what
-all of a chunk have in common is packed once, the rest of a row with one call (about 1 microsecond a row).
+A busy window has as many interactions per second as events, so its rows never become tuples: the columns
+common to a chunk are packed once, the rest of a row with one call (about 1 microsecond per row).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ def pack_rows(
 
     Args:
         key: The window.
-        day: That of the session's id.
-        kept_from: Where retention counts from.
-        seq: The chunk's.
+        day: The day of the session's id.
+        kept_from: The day from which retention counts.
+        seq: The chunk's seq.
         who: Device type and actor type.
-        first_number: How many interactions of the window came before.
+        first_number: Number of earlier interactions in the window.
         found: The interactions.
     """
     if not found:
@@ -55,7 +55,7 @@ def pack_rows(
         x, y, top, detail = one.x_percent, one.y_percent, one.top_percent, one.detail
         width, height = one.viewport
         page_width, page_height = one.page_size
-        if one.page != page:  # most chunks are of one page
+        if one.page != page:  # most chunks have a single page
             page, no_detail = one.page, packed_text(one.page) + b"\0"
         parts += (
             common,

@@ -1,6 +1,6 @@
 """ClickHouse's RowBinary format, for the types that Afterimage's tables use.
 
-RowBinary is what chDB takes in and gives out fastest: rows of plain little-endian values, strings and
+RowBinary is the fastest format for chDB to read and write: rows of plain little-endian values, strings and
 arrays with a LEB128 length before them (https://clickhouse.com/docs/interfaces/formats/RowBinary).
 Strings are bytes on both sides; dates are `datetime.date`, UUIDs `uuid.UUID`, arrays tuples.
 """
@@ -67,7 +67,7 @@ def packed_length(length: int) -> bytes:
 
 @lru_cache(maxsize=4096)
 def packed_text(value: str) -> bytes:
-    """Returns a String; halves of surrogate pairs become question marks."""
+    """Returns a String; lone surrogates become question marks."""
     data = value.encode("utf-8", "replace")
     return packed_length(len(data)) + data
 
@@ -89,7 +89,7 @@ _half_word = struct.Struct("<H")
 
 @lru_cache(maxsize=8192)
 def uuid_words(value: UUID) -> tuple[int, int]:
-    """Returns the two UInt64 as which a UUID is written; a window's ids are written with each of its rows."""
+    """Returns the two UInt64 of an encoded UUID; cached, since a window's ids are written with each of its rows."""
     return value.int >> 64, value.int & 0xFFFF_FFFF_FFFF_FFFF
 
 
@@ -103,7 +103,7 @@ def _read_uuid(data: bytes, at: int) -> tuple[UUID, int]:
 
 
 def date_number(value: date) -> int:
-    """Returns the UInt16 as which a Date is written; dates that it cannot hold become its first or last one."""
+    """Returns the UInt16 of an encoded Date; dates out of range become the first or the last Date."""
     return min(max(value.toordinal() - _EPOCH_ORDINAL, 0), 0xFFFF)
 
 
@@ -117,7 +117,7 @@ def _read_date(data: bytes, at: int) -> tuple[date, int]:
 
 @cache
 def _codec(type_name: str) -> tuple[Write, Read]:
-    """Returns how to write and how to read one value of a ClickHouse type."""
+    """Returns the writer and the reader of one value of a ClickHouse type."""
     if type_name.startswith(("LowCardinality(", "SimpleAggregateFunction(")):
         return _codec(type_name[type_name.index("(") + 1 : -1].rpartition(", ")[2])
     if type_name.startswith("Array("):
@@ -140,7 +140,7 @@ def _codec(type_name: str) -> tuple[Write, Read]:
         case "Date":
             return _write_date, _read_date
         case _:
-            raise TypeError(f"RowBinary: no table of ours has a column of type {type_name}")
+            raise TypeError(f"RowBinary: no Afterimage table has a column of type {type_name}")
 
 
 def _array_codec(element: str) -> tuple[Write, Read]:
@@ -176,13 +176,13 @@ def _array_codec(element: str) -> tuple[Write, Read]:
 
 
 class PackedRows(Sequence[tuple[Any, ...]]):
-    """Rows that are packed by a function of their own, for tables with too many to encode column by column.
+    """Rows packed by a dedicated function, for tables with too many rows to encode column by column.
 
-    An engine that takes RowBinary asks for `data`; another one looks at the rows.
+    An engine that accepts RowBinary reads `data`; any other reads the rows.
 
     Args:
-        pack: Gives the rows as RowBinary.
-        unpack: Gives the same rows as values.
+        pack: Returns the rows as RowBinary.
+        unpack: Returns the same rows as values.
     """
 
     def __init__(self, pack: Callable[[], bytes], unpack: Callable[[], list[tuple[Any, ...]]]) -> None:
@@ -212,7 +212,7 @@ class PackedRows(Sequence[tuple[Any, ...]]):
 
 
 def unpacked_when_asked(types: Sequence[str], data: bytes) -> PackedRows:
-    """Returns rows that are RowBinary already; who looks at them makes them values."""
+    """Returns rows that are already RowBinary; they are decoded when they are first read as values."""
     return PackedRows(lambda: data, lambda: _read_rows([_codec(name)[1] for name in types], data, 0))
 
 
@@ -220,8 +220,8 @@ def encode_rows(types: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
     """Returns rows as RowBinary.
 
     Args:
-        types: ClickHouse's names of the columns' types.
-        rows: One value for each column.
+        types: ClickHouse names of the columns' types.
+        rows: Rows with one value per column.
     """
     if isinstance(rows, PackedRows):
         return rows.data

@@ -1,4 +1,4 @@
-"""The engine inside the process: chDB, a few connections, each used by one thread at a time."""
+"""The in-process engine: chDB with a few connections, each used by one thread at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from services.audit.storage.engine.engine import DataDirectoryInUse, Params, Row
 T = TypeVar("T")
 
 _SETTLING = 3
-"""Statements that empty a connection; the first one does, the second one tells."""
+"""Maximum statements to empty a connection; usually the first one empties it, and the second one confirms that."""
 
 _CODE = re.compile(r"Code: (\d+)")
 
@@ -35,7 +35,7 @@ SESSION_SETTINGS = {
     "max_memory_usage": str(256 * 1024 * 1024),
     "log_queries": "0",
 }
-"""Settings of every connection; memory is bounded because the engine lives beside the service."""
+"""Settings of every connection; memory is bounded because the engine shares the service's process."""
 
 INSERT_SETTINGS = {
     "max_threads": "1",
@@ -44,8 +44,8 @@ INSERT_SETTINGS = {
     "materialize_skip_indexes_on_insert": "0",
 }
 """Settings of the connection for inserts: a batch is small, so threads and a merge before the write cost more
-than they give. 150 rows of 5 KB with the view took 29 ms with the defaults and 13 ms with these. Skip indexes are
-made by the merge: for an entry of the access trail they took 1 of 3.5 ms."""
+than they gain. 150 rows of 5 KB with the view took 29 ms with the defaults and 13 ms with these. Skip indexes are
+left to the merge: for an entry of the access trail they took 1 ms of 3.5 ms."""
 
 
 class ChdbEngine:
@@ -73,12 +73,12 @@ class ChdbEngine:
 
     @classmethod
     async def open(cls, directory: Path, connections: int = 4, *, database: str = "afterimage") -> ChdbEngine:
-        """Opens the directory, making it if there is none.
+        """Opens the data directory, creating it if it is missing.
 
         Args:
-            directory: Where the data lies.
-            connections: Statements that can run at once; one more is kept for inserts.
-            database: Name of the database, made if there is none.
+            directory: The data directory.
+            connections: Number of statements that can run at once; a further connection is reserved for inserts.
+            database: Name of the database, created if it is missing.
 
         Raises:
             DataDirectoryInUse: If another process has the directory open.
@@ -111,7 +111,7 @@ class ChdbEngine:
 
     @property
     def name(self) -> str:
-        """What it is, for people."""
+        """Engine, version and data directory, for messages."""
         return f"chDB {self._version[0]}.{self._version[1]} in {self._directory}"
 
     async def query(self, sql: str, params: Params | None = None) -> list[Row]:
@@ -119,7 +119,7 @@ class ChdbEngine:
         return await self._read(lambda c: decode_rows(_run(c, sql, params, "RowBinaryWithNamesAndTypes")))
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
-        """Runs a statement that gives no rows; see Engine."""
+        """Runs a statement that returns no rows; see Engine."""
         await self._read(lambda c: _run(c, sql, params, "Null"))
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
@@ -137,7 +137,7 @@ class ChdbEngine:
         await asyncio.get_running_loop().run_in_executor(self._writer, write)
 
     async def close(self) -> None:
-        """Closes the connections; the data directory is free for others then."""
+        """Closes the connections and releases the data directory."""
 
         def shut() -> None:
             self._readers.shutdown()
@@ -162,14 +162,14 @@ class ChdbEngine:
         return await asyncio.get_running_loop().run_in_executor(self._readers, run)
 
     def _replace(self, old: Connection) -> Connection:
-        """Returns a new connection for one that may still hold what a failed statement gave."""
+        """Returns a new connection in place of one that may still hold rows of a failed statement."""
         fresh = self._connect_anew()
         self._all[self._all.index(old)] = fresh
         old.close()
         return fresh
 
 
-class _Unsettled(Exception):  # noqa: N818 - not an error of its own: it says what became of the connection
+class _Unsettled(Exception):  # noqa: N818 - wraps the error and names the state of the connection
     """A statement failed, and its connection could not be emptied."""
 
     def __init__(self, failure: RuntimeError) -> None:
@@ -178,7 +178,7 @@ class _Unsettled(Exception):  # noqa: N818 - not an error of its own: it says wh
 
 
 def _lock(directory: Path) -> int:
-    """Takes the directory's lock, which the kernel lets go of when the process dies."""
+    """Takes the directory's lock, which the kernel releases when the process dies."""
     handle = os.open(directory / "afterimage.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -206,10 +206,10 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
 
 
 def _is_settled(connection: Connection) -> bool:
-    """Empties a connection after a statement that failed; returns False where it may not be empty.
+    """Empties a connection after a failed statement; returns False if it may not be empty.
 
-    Rows that such a statement had given before it failed stay in the connection, and the next statement's answer
-    would begin with them (chDB 26.9): one caller would be shown another's.
+    Rows that the statement returned before it failed stay in the connection, and the next statement's result
+    would begin with them (chDB 26.9): one caller would see another caller's rows.
     """
     try:
         for _ in range(_SETTLING):

@@ -1,4 +1,4 @@
-"""The engine as a server: ClickHouse over its native protocol, through asynch."""
+"""The server engine: ClickHouse over its native protocol, through asynch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
 
 
 class ClickHouseEngine:
-    """A pool of connections to one server. A connection that raised is dropped: it may be out of step."""
+    """A pool of connections to one server. A connection that raised is closed: it may be out of step."""
 
     def __init__(self, dsn: str, connections: int, timeout_s: float) -> None:
         self._dsn = dsn
@@ -35,13 +35,13 @@ class ClickHouseEngine:
     async def open(
         cls, dsn: str, connections: int = 4, *, database: str = "afterimage", timeout_s: float = 10.0
     ) -> ClickHouseEngine:
-        """Connects and makes the database if there is none.
+        """Connects and creates the database if it is missing.
 
         Args:
             dsn: `clickhouse://user:password@host:9000` (`clickhouses://` for TLS), without a database.
-            connections: Statements that can run at once.
+            connections: Number of statements that can run at once.
             database: Name of the database.
-            timeout_s: For connecting, and for one statement, in seconds.
+            timeout_s: Time-out for connecting, and for one statement, in seconds.
 
         Raises:
             StorageAway: If the server cannot be reached.
@@ -62,7 +62,7 @@ class ClickHouseEngine:
 
     @property
     def name(self) -> str:
-        """What it is, for people; without the password."""
+        """Engine, version and address, for messages; without the password."""
         return f"ClickHouse {self._version[0]}.{self._version[1]} at {self._where}"
 
     async def query(self, sql: str, params: Params | None = None) -> list[Row]:
@@ -76,7 +76,7 @@ class ClickHouseEngine:
         return await self._on_connection(run)
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
-        """Runs a statement that gives no rows; see Engine."""
+        """Runs a statement that returns no rows; see Engine."""
 
         async def run(connection: Connection) -> None:
             async with connection.cursor() as cursor:
@@ -116,7 +116,7 @@ class ClickHouseEngine:
             try:
                 yield connection
             except BaseException:
-                # A reply may have been half read: what comes next on this connection is anyone's guess.
+                # A reply may have been half read: the state of the connection is unknown.
                 await _drop(connection)
                 raise
             if self._closed:
@@ -154,7 +154,7 @@ def _bind(sql: str, params: Params | None) -> str:
 
 
 def _literal(value: Any, kind: str) -> str:
-    if kind.startswith("Array("):  # arrays stand to the right of IN, which wants a set there
+    if kind.startswith("Array("):  # arrays are the right operand of IN, which must be a set
         return "(" + ", ".join(_literal(item, kind[6:-1]) for item in value) + ")"
     literal: str = escape_param(value)
     return f"toUUID({literal})" if kind == "UUID" else literal

@@ -1,9 +1,9 @@
-"""What the audit service asks of a ClickHouse engine, whichever it is.
+"""The interface that the audit service requires of a ClickHouse engine.
 
-Two engines implement this: chDB in the process (`chdb`) and a server over the native protocol
-(`clickhouse`). Both take the same SQL, with parameters written `{name:Type}` and bound by the
-engine; both give strings as bytes, arrays as tuples, UUIDs and dates as Python's own. A parameter of an
-array type stands to the right of IN, and is never empty.
+Two engines implement it: chDB in the process (`chdb`) and a server over the native protocol
+(`clickhouse`). Both accept the same SQL, with parameters written `{name:Type}` and bound by the
+engine; both return strings as bytes, arrays as tuples, UUIDs and dates as Python's types. A parameter of an
+array type is the right operand of IN, and is never empty.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from typing import Any, Protocol
 from services.runtime.errors import ResourceExhausted, Unavailable
 
 POINT_READ = " SETTINGS max_threads = 1"
-"""Ends a statement that reads a few granules: a second thread costs such a one more than it gives."""
+"""Suffix of a statement that reads a few granules: a second thread would cost it more than it gains."""
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
 
 
 class StorageError(Exception):
-    """The engine refused a statement: a defect of ours, INTERNAL to a caller, who never sees this text.
+    """The engine refused a statement: a defect of Afterimage, INTERNAL to a caller; callers never see this text.
 
     Attributes:
-        detail: What the engine said.
-        number: ClickHouse's error code; 0: not known.
+        detail: The engine's message.
+        number: ClickHouse's error code; 0: unknown.
     """
 
     def __init__(self, detail: str, number: int = 0) -> None:
@@ -36,7 +36,7 @@ class StorageError(Exception):
 
 
 class StorageAway(StorageError, Unavailable):  # noqa: N818 - a state, not a mistake
-    """The engine cannot be reached, or did not answer in time; callers are told to try again."""
+    """The engine cannot be reached, or did not answer in time; the message asks callers to retry."""
 
     def __init__(self, detail: str, number: int = 0) -> None:
         Unavailable.__init__(self, "the storage does not answer; try again", reason="STORAGE_AWAY")
@@ -45,17 +45,17 @@ class StorageAway(StorageError, Unavailable):  # noqa: N818 - a state, not a mis
 
 
 class StorageOverload(StorageError, ResourceExhausted):  # noqa: N818 - a state, not a mistake
-    """The statement needs more memory than one may have; a narrower question may be answered."""
+    """The statement exceeds the memory limit; a narrower query may succeed."""
 
     def __init__(self, detail: str, number: int = 0) -> None:
         ResourceExhausted.__init__(
-            self, "the question needs too much memory; narrow its time range or filter", reason="QUERY_TOO_LARGE"
+            self, "the query needs too much memory; narrow its time range or filter", reason="QUERY_TOO_LARGE"
         )
         self.detail = detail
         self.number = number
 
 
-class DataDirectoryInUse(Exception):  # noqa: N818 - said to a person who started two
+class DataDirectoryInUse(Exception):  # noqa: N818 - a state, shown to the user as a message
     """Another process has the data directory open."""
 
 
@@ -65,7 +65,7 @@ AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
 
 
 def storage_error(detail: str, number: int) -> StorageError:
-    """Returns the error for what ClickHouse said."""
+    """Returns the error for a message and code of ClickHouse."""
     if number == MEMORY_LIMIT:
         return StorageOverload(detail, number)
     return (StorageAway if number in AWAY else StorageError)(detail, number)
@@ -73,14 +73,14 @@ def storage_error(detail: str, number: int) -> StorageError:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table that rows are inserted into: its name and its columns with ClickHouse's types."""
+    """A table for inserts: its name, and its columns with ClickHouse's types."""
 
     name: str
     columns: tuple[tuple[str, str], ...]
 
     @property
     def types(self) -> tuple[str, ...]:
-        """ClickHouse's names of the columns' types."""
+        """ClickHouse names of the columns' types."""
         return tuple(kind for _, kind in self.columns)
 
     @property
@@ -90,7 +90,7 @@ class Table:
 
 
 class Engine(Protocol):
-    """A ClickHouse that is open."""
+    """An open connection to a ClickHouse engine."""
 
     @property
     def version(self) -> tuple[int, int]:
@@ -99,7 +99,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """What it is, for people: "chDB 26.9" or "ClickHouse 18.16 at host:port"."""
+        """Engine, version and place, for messages: "chDB 26.9 in /data" or "ClickHouse 18.16 at host:port"."""
         ...
 
     async def query(self, sql: str, params: Params | None = None) -> list[Row]:
@@ -112,13 +112,13 @@ class Engine(Protocol):
         ...
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
-        """Runs a statement that gives no rows. Raises as `query`."""
+        """Runs a statement that returns no rows. Raises the same errors as `query`."""
         ...
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
-        """Inserts rows; when it returns they are stored. Raises as `query`."""
+        """Inserts rows; they are stored when it returns. Raises the same errors as `query`."""
         ...
 
     async def close(self) -> None:
-        """Lets go of all connections."""
+        """Closes all connections."""
         ...

@@ -1,4 +1,4 @@
-"""What the DDL of one engine and one version of ClickHouse may contain."""
+"""The DDL features of one engine and one version of ClickHouse."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """What one engine's DDL may say.
+    """The DDL features of one engine.
 
     Attributes:
         version: Major and minor version of ClickHouse.
-        cluster: Name of the cluster whose tables are Replicated and Distributed; empty: one server.
-        fsync: Whether an insert waits for the disk, so that it survives a power cut too.
-        retention_days: Days that each project's rows are kept; projects that are not named are kept.
+        cluster: Name of the cluster, for Replicated and Distributed tables; empty: one server.
+        fsync: Whether an insert waits for the disk, to survive a power cut too.
+        retention_days: Retention of each project's rows, in days; rows of other projects are kept for ever.
     """
 
     version: tuple[int, int]
@@ -24,16 +24,16 @@ class Dialect:
 
     @property
     def modern(self) -> bool:
-        """Whether codecs, LowCardinality, TTL with conditions and waiting mutations are there."""
+        """Whether codecs, LowCardinality, TTL with conditions and waiting mutations are supported."""
         return self.version >= (21, 8)
 
     @property
     def name_type(self) -> str:
-        """Type of a column with few different values."""
+        """Type of a column with few distinct values."""
         return "LowCardinality(String)" if self.modern else "String"
 
     def codec(self, name: str) -> str:
-        """Returns a CODEC clause where the server has it."""
+        """Returns a CODEC clause where the server supports it."""
         return f" CODEC({name})" if self.modern else ""
 
     @property
@@ -42,7 +42,7 @@ class Dialect:
         return f" ON CLUSTER {self.cluster}" if self.cluster else ""
 
     def local(self, table: str) -> str:
-        """Returns the name of the table that holds rows, behind the Distributed one if there is one."""
+        """Returns the name of the table that holds the rows; on a cluster the Distributed table reads from it."""
         return f"{table}_local" if self.cluster else table
 
     def engine(self, family: str, table: str, version: str = "") -> str:
@@ -59,11 +59,11 @@ class Dialect:
         return f"SETTINGS index_granularity = {granularity}{extra}"
 
     def distributed(self, table: str, shard_by: str) -> list[str]:
-        """Returns the statements that put a Distributed table in front of the cluster's local ones; one server: none.
+        """Returns the statements that put a Distributed table in front of a cluster's local ones; empty: one server.
 
         Args:
-            table: Name of the table that is queried.
-            shard_by: The column whose hash chooses the shard.
+            table: Name of the queried table.
+            shard_by: The column that selects the shard by its hash.
         """
         if not self.cluster:
             return []
@@ -74,7 +74,7 @@ class Dialect:
         return [create]
 
     def ttl(self) -> str:
-        """Returns the TTL expression by the projects' retention, or nothing where there is no TTL."""
+        """Returns the TTL expression for the projects' retention; empty where there is no TTL."""
         if not self.modern:
             return ""
         kept = {project: days for project, days in self.retention_days.items() if days > 0}

@@ -1,6 +1,6 @@
-"""Migrations: how a database gets from one version of the tables to the next.
+"""Migrations: the steps from one version of the tables to the next.
 
-They are numbered, only go forward, and each statement can be run again.
+They are numbered and only go forward, and each statement can be run again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MIGRATIONS = (
 
 
 async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
-    """Brings the database to the newest version; returns the steps that were taken.
+    """Brings the database to the newest version; returns the applied steps.
 
     Raises:
         StorageError: If the engine refuses a statement, or the database is newer than this program.
@@ -59,6 +59,6 @@ async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
-    """Returns the numbers of the steps that the database has taken."""
+    """Returns the numbers of the steps already applied to the database."""
     rows = await engine.query(f"SELECT DISTINCT number FROM {dialect.local('migrations')}")
     return {number for (number,) in rows}

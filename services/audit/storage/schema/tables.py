@@ -1,6 +1,6 @@
 """The tables of recordings.
 
-One DDL for all engines; what a server's version adds (codecs, LowCardinality, TTL, fsync) is put in by the `Dialect`.
+One DDL for all engines; the `Dialect` adds the features of a server's version (codecs, LowCardinality, TTL, fsync).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ CHUNKS = Table(
 DELETIONS = Table("deletions", (("project", "String"), ("day", "Date"), ("session", "UUID"), ("deleted_ms", "Int64")))
 
 RETAINED = ("interactions", "chunks", "sessions", "windows")
-"""Tables whose rows end with their project's retention; `windows` last: it is what a listing starts from."""
+"""Tables with rows that expire by project retention; `windows` is last, since listings start from it."""
 
 TOTALS_STATE = """\
 SELECT project, day, start_ms, session, window, kept_from,
@@ -74,8 +74,8 @@ SELECT project, day, start_ms, session, window, kept_from,
     maxState(seq) AS seq, maxForEachState(totals) AS totals, groupUniqArrayArrayState(urls) AS urls
 FROM {source}
 GROUP BY project, day, start_ms, session, window, kept_from"""
-"""What the materialised view adds for each insert. Every function is idempotent: a row delivered twice,
-or summed up again by the repair at start, changes nothing."""
+"""The SELECT of the materialised view, run on each insert. Every function is idempotent: a row that is delivered
+twice, or summed up again by the repair at start, changes nothing."""
 
 
 def _table(dialect: Dialect, name: str, columns: str, engine: str, order: str, granularity: int) -> list[str]:
@@ -87,7 +87,7 @@ def _table(dialect: Dialect, name: str, columns: str, engine: str, order: str, g
 
 
 def recordings_migration(dialect: Dialect) -> list[str]:
-    """Returns the statements that make the tables of recordings and the view that sums them up."""
+    """Returns the statements that create the tables of recordings and the view that sums them up."""
     few = {"project", "browser", "system", "language", "recorder_name", "recorder_version"}
     codecs = {
         "payload": dialect.codec("NONE"),  # gzip already
@@ -122,7 +122,7 @@ def recordings_migration(dialect: Dialect) -> list[str]:
 
 
 def deletions_migration(dialect: Dialect) -> list[str]:
-    """Returns the statements that make the table of deleted sessions."""
+    """Returns the statements that create the table of deleted sessions."""
     columns = f"project {dialect.name_type}, day Date, session UUID, deleted_ms Int64"
     engine = dialect.engine("ReplacingMergeTree", "deletions", "deleted_ms")
     return _table(dialect, "deletions", columns, engine, "project, session", 8192)

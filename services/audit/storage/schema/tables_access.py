@@ -26,10 +26,10 @@ ACCESS_EVENTS = Table(
 
 
 def access_migration(dialect: Dialect) -> list[str]:
-    """Returns the statements that make the trail's table.
+    """Returns the statements that create the trail's table.
 
-    Sorted by project and time, since that is how a trail is read. Who asks for one session, subject or link reads
-    the narrow column of the time range; a server that has bloom filters skips most of it.
+    Sorted by project and time, the order in which a trail is read. A query for one session, subject or link reads
+    that narrow column over the time range; a server with bloom filters skips most of it.
     """
     few = {"project", "rpc"}
     columns = [f"{name} {dialect.name_type if name in few else kind}" for name, kind in ACCESS_EVENTS.columns]

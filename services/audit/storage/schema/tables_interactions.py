@@ -33,14 +33,15 @@ _OF_ONE = (
 )
 
 INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, ("page", "String"), ("detail", "String")))
-"""`number` counts the window's interactions; x, y and top_y are -1 where there is no place; `flags` below."""
+"""`number` counts the window's interactions; x, y and top_y are -1 for interactions without a place; `flags` are those
+of codecs/interaction_rows.py."""
 
 
 def interactions_migration(dialect: Dialect) -> list[str]:
-    """Returns the statements that make the table.
+    """Returns the statements that create the table.
 
-    Sorted by page and kind, since that is how a heatmap reads. Who asks for one session reads the narrow column
-    of its day; a server that has bloom filters skips most of it.
+    Sorted by page and kind, the order in which a heatmap reads. A query for one session reads the narrow session
+    column of its day; a server with bloom filters skips most of it.
     """
     few = {"project", "page"}
     codecs = {name: dialect.codec("ZSTD(1)") for name in ("window", "detail")}

@@ -90,7 +90,7 @@ def installation(tmp_path) -> Installation:
     [
         ('[privacy.rules]\nemial = "mask"', 9, "[privacy.rules] emial", "is an unknown rule"),
         ('[privacy.rules]\nphone = "keep"\nemail = "shred"', 10, "[privacy.rules] email", "'shred' is unknown"),
-        ("[privacy.custom.twice]\npattern = '(a)\\1'", 9, "[privacy.custom.twice] pattern", "RE2 does not take it"),
+        ("[privacy.custom.twice]\npattern = '(a)\\1'", 9, "[privacy.custom.twice] pattern", "RE2 rejects it"),
         ('[privacy.selectors]\nblock = [\n  "div > p",\n]', 9, "[privacy.selectors] block", "is not supported here"),
         (
             '[privacy.selectors]\nblock = [".a"]\nunmask = [".a"]',
