@@ -32,7 +32,7 @@ def event(number: int, begin: int) -> dict:
 async def pair(
     settings, mint, clickhouse_url: str, redis_url: str, monkeypatch
 ) -> AsyncIterator[tuple[Client, Client]]:
-    monkeypatch.setattr(replayer, "POLL_STORAGE_S", 3600.0)  # notices alone bring what happens elsewhere
+    monkeypatch.setattr(replayer, "POLL_STORAGE_S", 3600.0)  # changes on other servers arrive by notices only
     house = {"engine": "server", "url": clickhouse_url, "database": f"t{uuid.uuid4().hex[:12]}"}
     settings = settings.model_copy(
         update={
@@ -85,7 +85,7 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
         await call.write(chunk(seq, [event(seq - 1, begin)]))
         await asyncio.sleep(0.03)
     async with asyncio.timeout(PATIENCE_S):
-        while len(seqs) < 41:  # noqa: ASYNC110 - what it waits for comes over the network
+        while len(seqs) < 41:  # noqa: ASYNC110 - it waits for the network
             await asyncio.sleep(0.01)
     assert seqs == list(range(1, 42))
     viewing.cancel()

@@ -71,7 +71,7 @@ def a_chunk(seq: int, events: list[dict] = TYPED, **values: object) -> SentChunk
 
 
 def large_chunk(events: int = 1) -> SentChunk:
-    """A chunk whose events take some tens of milliseconds each."""
+    """A chunk with some tens of milliseconds of work per event."""
     words = [f"user{number}@example.org " * 5 for number in range(2_000)]
     return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}] * events)
 
