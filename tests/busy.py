@@ -1,4 +1,4 @@
-"""Busy loops beside a test: what a loaded machine does to the order of things."""
+"""Busy loops beside a test: the effect of a loaded machine on the order of things."""
 
 from __future__ import annotations
 

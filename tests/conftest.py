@@ -1,4 +1,4 @@
-"""What tests of every part use: settings that touch nothing outside a test, tokens, a Redis."""
+"""Fixtures for all tests: settings that touch nothing outside a test, tokens, a Redis."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def campaign_rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]
 
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever the machine has set, tests start from the defaults."""
+    """Tests start from the defaults, independent of the machine's environment."""
     import os
 
     for name in list(os.environ):
@@ -130,7 +130,7 @@ def clickhouse_url() -> Iterator[str]:
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Names of cases are the same in every process: bytes and long strings may hold a time or a random id."""
+    """Makes names of cases equal in all processes: bytes and long strings may contain a time or a random id."""
     if isinstance(val, bytes):
         return f"{argname}-bytes"
     if isinstance(val, str) and len(val) > 30:
@@ -140,7 +140,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Several processes share the tests as distribution.py says."""
+    """Distributes the tests over processes by the rules of distribution.py."""
     from distribution import Distribution
 
     return Distribution(config, log) if config.getvalue("dist") == "loadfile" else None

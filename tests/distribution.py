@@ -1,4 +1,4 @@
-"""Which test process runs what: a file at a time, together what shares something costly, the longest first."""
+"""Distribution of tests over processes: one file at a time, files with a costly fixture together, longest first."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ TOGETHER = (
     "tests/browser/",
     "tests/share/",
 )
-"""Files whose names begin so run in one process, one after the other: they share a Chromium and an installation of
-five processes, or a Redis of each kind with an AuditService beside it. Three installations, so that three may work:
-all browser tests in one or two processes are longer than the other tests together."""
+"""Files with these name prefixes run in one process, one after the other: they share a Chromium and an installation of
+five processes, or a Redis of each kind with an AuditService. Three installations let three processes work in parallel:
+all browser tests in one or two processes take longer than the other tests together."""
 
 LONGEST = (
     "tests/browser/",
@@ -41,12 +41,12 @@ LONGEST = (
     "tests/sidecar/test_fuzz.py",
     "tests/sidecar/test_beacon.py",
 )
-"""What would be waited for at the end, were it begun last: what takes 10 s or more, the longest first. All others go by
+"""Files of 10 s or more, the longest first: started last, they would delay the end of the run. All others go by
 their number of tests."""
 
 
 class Distribution(LoadFileScheduling):
-    """xdist's `--dist loadfile`, with files that stay together and an order of its own."""
+    """xdist's `--dist loadfile`, with groups of files and a custom order."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)

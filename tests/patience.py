@@ -1,4 +1,4 @@
-"""The time that tests wait for what must happen."""
+"""Timeout of tests for expected events."""
 
 PATIENCE_S = 120.0
 """Maximum time for something that must happen. No test shows a time by it: a broken program ends in it, a busy machine

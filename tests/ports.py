@@ -1,4 +1,4 @@
-"""Ports of this machine: a free one, and when somebody listens on it."""
+"""Ports of this machine: finding a free one, and waiting until a process listens on it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from patience import PATIENCE_S
 
 
 def free_port() -> int:
-    """Returns a TCP port of 127.0.0.1 on which nobody listens."""
+    """Returns a TCP port of 127.0.0.1 without a listener."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -21,9 +21,9 @@ async def until_open(port: int, process: asyncio.subprocess.Process, log: Path |
     """Returns when `process` listens on 127.0.0.1:`port`.
 
     Args:
-        port: What it was told to listen on.
-        process: Fails when it ends before.
-        log: Where it says why, if it does.
+        port: The port that it should listen on.
+        process: The process; its end before that is an error.
+        log: The file with its reason, if it writes one.
 
     Raises:
         TimeoutError: It does not listen within PATIENCE_S.
@@ -31,7 +31,7 @@ async def until_open(port: int, process: asyncio.subprocess.Process, log: Path |
     async with asyncio.timeout(PATIENCE_S):
         while True:
             if process.returncode is not None:
-                said = log.read_text() if log else ""  # noqa: ASYNC240 - nothing else goes on
+                said = log.read_text() if log else ""  # noqa: ASYNC240 - nothing else runs
                 raise AssertionError(f"the process ended with status {process.returncode} {said}")
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)

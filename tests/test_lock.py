@@ -1,4 +1,4 @@
-"""The lock files hold what pyproject.toml asks for, each package with its hashes, and nothing of one machine."""
+"""The lock files meet the requirements of pyproject.toml, with hashes, and contain nothing machine-specific."""
 
 from __future__ import annotations
 

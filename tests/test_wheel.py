@@ -1,4 +1,4 @@
-"""What is installed from a wheel: the pages are in it, and what they are built of is not."""
+"""Installation from a wheel: the built pages are in it, their sources are not."""
 
 from __future__ import annotations
 

@@ -56,13 +56,8 @@ def _keeping(method: Callable[..., Any], wait_s: float) -> Callable[..., Any]:
             started = start(*args, **options)
             # Before its tasks run: they start in the next iteration of the event loop and then use this call.
             if kept := _KEPT.get(type(started)):
-<<<<<<< HEAD
                 started.__class__, reads_ahead = kept
                 started._cython_call = _StatusKept(started._cython_call, wait_s, reads_ahead=reads_ahead)  # noqa: SLF001 - no public place
-=======
-                started.__class__ = kept
-                started._cython_call = _StatusKept(started._cython_call, wait_s)  # noqa: SLF001 - no public API
->>>>>>> words-c
             return started
 
         return call
@@ -111,13 +106,8 @@ class _StatusKept:
         self._inner = inner
         self._wait_s = wait_s
         self._ahead: deque[bytes] = deque()
-<<<<<<< HEAD
         self._ended = not reads_ahead
-        self._turn = asyncio.Lock()  # the core takes one read at a time
-=======
-        self._ended = False
         self._turn = asyncio.Lock()  # the core allows one read at a time
->>>>>>> words-c
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -1,7 +1,7 @@
 """Plants values that must never be stored: one of every rule in every field of a recording that holds text.
 
 `plant` takes the events of any recording and returns them with canaries added; `leaks` finds canaries in
-bytes of any kind: storage, logs, dumps, exports. Each value stands in one place only, so a leak names its field.
+bytes of any kind: storage, logs, dumps, exports. Each value is in one place only, so a leak names its field.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class _Planter:
         return self._one("url_query", field)
 
     def secret(self, field: str) -> str:
-        """Returns a value that no rule knows: it must go because of the field that it stands in."""
+        """Returns a value that no rule matches: its field alone must cause its removal."""
         value = f"plainsecret{len(self.canaries):05d}"
         self.canaries.append(Canary("field", field, value))
         return value
@@ -104,7 +104,7 @@ class _Planter:
 
 
 def has_page(events: list[dict[str, Any]]) -> bool:
-    """Returns whether there is a page to plant in: a snapshot with a body, or whatever stands in its place."""
+    """Returns whether there is a page to plant in: a snapshot with a body, or the node in its place."""
     snapshot = next((event for event in events if event["type"] == 2), None)
     if snapshot is None:
         return False
@@ -113,11 +113,11 @@ def has_page(events: list[dict[str, Any]]) -> bool:
 
 
 def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[dict[str, Any]], list[Canary]]:
-    """Returns a copy of the events with canaries in every class of field, and what was planted.
+    """Returns a copy of the events with canaries in every field class, and the planted canaries.
 
     Args:
         events: A recording with a full snapshot.
-        first_id: Ids of planted nodes begin here.
+        first_id: Id of the first planted node.
     """
     events = copy.deepcopy(events)
     planter = _Planter()
@@ -233,14 +233,14 @@ class Needles:
         values: dict[str, list[str]] = {}
         for canary in canaries:
             values.setdefault(canary.rule, []).append(canary.value)
-        # What all values of a rule begin with: where that is not, none of them is, and one look tells.
+        # Common beginning of a rule's values: a text without it cannot contain any of them.
         self._beginnings = {
             rule: commonprefix(its)  # noqa: RUF071 - characters, not parts of paths
             for rule, its in values.items()
         }
 
     def found_in(self, data: bytes) -> list[Canary]:
-        """Returns the canaries in the data, as they are or as JSON escapes or percent-encoding write them."""
+        """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
         written = data.decode("utf-8", "replace")
         texts = {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
         rules = {rule for rule, begin in self._beginnings.items() if any(begin in text for text in texts)}
@@ -250,7 +250,7 @@ class Needles:
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
-    """Returns the canaries that stand in the data; for many looks at the same ones make `Needles` once."""
+    """Returns the canaries in the data; for repeated searches for the same ones create `Needles` once."""
     return Needles(canaries).found_in(data)
 
 

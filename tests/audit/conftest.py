@@ -1,4 +1,4 @@
-"""What the tests of AuditService share."""
+"""Fixtures for tests of AuditService."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ async def audit(tmp_path) -> AsyncIterator[Audit]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_audit(tmp_path_factory) -> AsyncIterator[Audit]:
-    """One AuditService for all tests of a module, with small bounds of what a chunk may be."""
+    """One AuditService for all tests of a module, with low limits for chunks."""
     limits = {"max_chunk_bytes": 1024**2, "max_inflated_bytes": 8 * 1024**2}
     async with running(audit_settings(tmp_path_factory.mktemp("audit"), ingest=limits)) as audit:
         yield audit

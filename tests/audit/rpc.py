@@ -42,7 +42,7 @@ def audit_settings(directory: Path, **overrides: Any) -> Settings:
         "audit": {"port": 0, "metrics_port": -1},
         "share": {"port": 0, "metrics_port": -1},
         "sidecar": {"port": 0},
-        # Replays are compared with what was sent; masking has tests of its own.
+        # Replays are compared with the sent events; masking has separate tests.
         "privacy": {"preset": "keep_all"},
         "projects": [{"id": "demo", "retention_days": 30}, {"id": "other", "retention_days": 30}],
     }
@@ -62,7 +62,7 @@ class Problem:
 
 
 def problem(error: grpc.aio.AioRpcError) -> Problem:
-    """Returns what the error says; one that is not ours has no reason."""
+    """Returns the details of an error; errors of other origin have no reason."""
     reason, fields, retry_after_s = "", {}, None
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():
@@ -81,7 +81,7 @@ def problem(error: grpc.aio.AioRpcError) -> Problem:
 
 
 def is_one_sentence(problem: Problem) -> None:
-    """Checks what every refusal must be: short, in our words, with a reason that programs can act on."""
+    """Checks that a refusal is short, in the service's own words, with a reason that programs can act on."""
     assert problem.reason
     assert 10 < len(problem.message) < 400
     assert "\n" not in problem.message
@@ -114,7 +114,7 @@ def start_of(session: str) -> int:
 
 
 def move(at_ms: float, number: int = 0) -> dict[str, Any]:
-    """Returns a mouse movement; `number` tells one from another."""
+    """Returns a mouse movement; `number` distinguishes movements."""
     positions = [{"x": number % 900, "y": number % 700, "id": 1, "timeOffset": 0}]
     return {"type": 3, "data": {"source": 1, "positions": positions}, "timestamp": at_ms}
 
@@ -177,7 +177,7 @@ class Recorder:
         self._pump = asyncio.create_task(self._receive())
 
     async def _receive(self) -> None:
-        # A task of its own: grpc.aio ends the call when a read is cancelled, so no read may have a timeout.
+        # A separate task: grpc.aio ends the call when a read is cancelled, so no read may have a timeout.
         try:
             async for message in self.call:
                 if message.WhichOneof("message") == "ready":
@@ -280,7 +280,7 @@ class Viewer:
         """Returns the next message.
 
         Raises:
-            TimeoutError: None came in time.
+            TimeoutError: No message came in time.
         """
         async with asyncio.timeout(timeout_s):
             message = await self._queue.get()

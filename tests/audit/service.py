@@ -60,7 +60,7 @@ class Client:
         finish: bool = True,
         **values: object,
     ) -> int:
-        """Records a window from where the server stands; returns the last acknowledged seq."""
+        """Records a window from the server's next seq on; returns the last acknowledged seq."""
         call = self.stub.RecordSession(metadata=self.metadata)
         await call.write(start(session, window, **values))
         ready = (await call.read()).ready

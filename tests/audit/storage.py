@@ -1,4 +1,4 @@
-"""What the tests of storage share: a clock that stands, rows made by hand, an engine of either kind."""
+"""Support for storage tests: a stopped clock, handmade rows, an engine of either kind."""
 
 from __future__ import annotations
 

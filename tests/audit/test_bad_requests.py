@@ -1,4 +1,4 @@
-"""What can be wrong with a request that reads or deletes: the right status, the field named, nothing changed."""
+"""Invalid requests that read or delete: the right status, the field named, nothing changed."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ async def test_a_page_token_that_is_none(shared_audit):
 
 
 async def test_a_page_token_with_other_numbers_in_it(shared_audit):
-    """Whoever takes a token apart can put numbers into it that no column holds."""
+    """A manipulated token may contain numbers that no column can hold."""
     import base64
 
     import msgspec

@@ -1,4 +1,4 @@
-"""Callers without a token, with one that does not hold, and with one for something else."""
+"""Callers without a token, with an invalid token, and with a token for another purpose."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class Truth:
-    """What a session is, as it was recorded."""
+    """Expected values of a session, from its recording."""
 
     session: str
     start_ms: int
@@ -90,7 +90,7 @@ ORDERS: dict[int, Callable[[Truth], Any]] = {
     pb.SESSION_ORDER_OLDEST_FIRST: lambda t: t.start_ms,
     pb.SESSION_ORDER_LONGEST_FIRST: lambda t: (-t.duration_ms, -t.start_ms),
     pb.SESSION_ORDER_MOST_ERRORS_FIRST: lambda t: (-t.errors, -t.start_ms),
-    pb.SESSION_ORDER_MOST_RAGE_CLICKS_FIRST: lambda t: -t.start_ms,  # nobody rages here
+    pb.SESSION_ORDER_MOST_RAGE_CLICKS_FIRST: lambda t: -t.start_ms,  # no rage clicks here
 }
 
 LONG_AGO = (now_ms() - 6 * DAY_MS) // 1000
@@ -168,7 +168,7 @@ async def test_pages_are_what_a_sort_in_python_gives(shared_audit, truths, name,
     ids = [session.session_id for session in got]
     assert len(ids) == len(set(ids)), "a session is listed twice"
     assert set(ids) == {truth.session for truth in expected}
-    # Sessions that are equal in the order may stand in any sequence among themselves.
+    # Sessions with equal sort keys may come in any order.
     assert [ORDERS[order](by_id[one]) for one in ids] == [ORDERS[order](truth) for truth in expected]
     for session in got[:20]:
         truth = by_id[session.session_id]
@@ -214,7 +214,7 @@ async def test_a_page_that_ends_exactly_with_the_list_has_no_token(shared_audit,
 
 @pytest.mark.parametrize("order", [1, 2])
 async def test_pages_stay_stable_while_sessions_are_added(shared_audit, truths, order):
-    """What is listed already is not listed again, and nothing that was there is left out."""
+    """No session is listed twice, and no session that existed at the start is left out."""
     rng = random.Random(order)
     before = {session.session_id for session in await shared_audit.sessions(page_size=500)}
     message = pb.ListSessionsRequest(page_size=71, order=order)

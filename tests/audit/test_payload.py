@@ -1,4 +1,4 @@
-"""Payloads: what is let in, what is refused and why, within which memory."""
+"""Payloads: accepted ones, refused ones with their reasons, and the bound of memory."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ METHODS = pb.DESCRIPTOR.services_by_name["AuditService"].methods_by_name
 
 
 class Recorded:
-    """One session of the project "demo", and what a call of another project tries with its ids."""
+    """One session of the project "demo", and calls of another project with its ids."""
 
     def __init__(self, audit: Audit, session: str, window: str) -> None:
         self.audit = audit
@@ -115,7 +115,7 @@ async def list_access_events(one: Recorded, project: str) -> bool:
 
 
 async def record_access_events(one: Recorded, project: str) -> bool:
-    """What a project writes into the trail is in its own, and in no other."""
+    """Entries that a project writes are in its own trail, and in no other."""
     event = access_event_pb2.AccessEvent(
         access_event_id=str(uuid7(now_ms())),
         time=Timestamp(seconds=now_ms() // 1000),
@@ -133,7 +133,7 @@ async def record_access_events(one: Recorded, project: str) -> bool:
 
 
 async def get_privacy_policy(one: Recorded, project: str) -> bool:
-    """The policy is a project's own setting and holds nothing of its recordings."""
+    """The policy is a project's own setting and contains no recorded data."""
     found = await one.audit.stub.GetPrivacyPolicy(pb.GetPrivacyPolicyRequest(), metadata=one.auth(project, "view"))
     return one.session in str(found)
 
@@ -192,7 +192,7 @@ async def test_another_projects_token_sees_nothing(audit, method):
 
     assert not await seen(CASES[method], one, "other")
 
-    # The same call shows something to the owner, so that nothing is not shown for another reason.
+    # The owner gets data from the same call: the empty answers above have no other cause.
     owned = await seen(CASES[method], one, "demo")
     assert owned is None or owned == (method not in SHOWS_NOTHING)
     if method != "DeleteSessions":

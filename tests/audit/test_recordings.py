@@ -65,7 +65,7 @@ async def test_every_chunk_delivered_three_times_in_random_order(audit: Client) 
         await call.write(start(thrice, window, imported=True))
         ready = (await call.read()).ready
         acked = max(acked, ready.next_seq - 1)
-        # Some of what is due in any order (gaps and duplicates among them), then what is expected.
+        # Some of the due chunks in any order (gaps and duplicates among them), then the expected one.
         rng.shuffle(left)
         burst, left = left[:20], left[20:]
         for seq in burst:

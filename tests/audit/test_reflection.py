@@ -1,4 +1,4 @@
-"""What stands around AuditService: reflection, health, metrics, and buf curl as a caller who knows none of us."""
+"""Reflection, health and metrics of AuditService, and buf curl as a caller without the schema."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def buf() -> str:
 
 
 async def curl(buf: str, *arguments: str) -> tuple[int, str, str]:
-    """Runs `buf curl` without a schema of ours; returns its status and what it printed."""
+    """Runs `buf curl` without a schema; returns its status and its output."""
     process = await asyncio.create_subprocess_exec(
         buf,
         "curl",

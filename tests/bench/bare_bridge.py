@@ -1,4 +1,4 @@
-"""WebSocket to gRPC and back with nothing in between: what a bridge on aiohttp and grpc.aio could reach at most.
+"""WebSocket to gRPC and back with nothing in between: the upper bound of a bridge on aiohttp and grpc.aio.
 
 No authentication, no limits, no metrics, no care for a peer that is slow or gone. `python bare_bridge.py host:port`
 prints the port it listens on.

@@ -1,4 +1,4 @@
-"""A gRPC server that echoes bytes, or streams some: what any service on this machine could reach at most."""
+"""A gRPC server that echoes bytes, or streams some: the upper bound of any service on this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ async def echo(requests, context):
 
 
 async def stream(request, context):
-    """Sends as many messages of such a size as the request says: "count size"."""
+    """Sends messages by the request "count size": their number and their size in bytes."""
     count, size = map(int, request.split())
     message = bytes(size)
     for _ in range(count):

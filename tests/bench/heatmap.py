@@ -28,7 +28,7 @@ SIZES = (1, 10, 50)  # millions, and days
 FRESH_PARTS = 8
 PAGE = "https://shop.example/cart"
 
-# A day in one insert is one part, as it is once the server has merged a day that is over. Ids are UUIDv7.
+# A day in one insert is one part, like a past day that the server has merged. Ids are UUIDv7.
 FILL = """\
 INSERT INTO interactions (project, day, session, window, kept_from, seq, device_type, actor_type, number, kind,
     time_ms, x, y, top_y, viewport_width, viewport_height, page_width, page_height, flags, node_id, times, weight_ms,

@@ -77,7 +77,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
 
 @dataclass(frozen=True)
 class _Measured:
-    """One way to run the server: at full load, at half of that, and what it took."""
+    """One way to run the server: results at full load and at half of it, and the resources used."""
 
     full: load.Result
     half: load.Result

@@ -1,7 +1,7 @@
-"""A WebSocket client that costs next to nothing, so that what is measured is the other end.
+"""A WebSocket client that costs next to nothing: benches measure the other end.
 
-It masks with zeros (RFC 6455 wants a random key against proxies between; here is none), so frames are made once and
-sent as they are, and it looks at what comes back only as far as it has to.
+It masks with zeros (RFC 6455 requires a random key because of proxies; there is no proxy here), so frames are encoded
+once and sent unchanged, and it parses incoming frames only as far as necessary.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def framed(message: bytes) -> bytes:
 
 
 class LeanSocket(asyncio.Protocol):
-    """A socket that is opened by `connect`; subclasses take what comes in `received`."""
+    """A socket that is opened by `connect`; subclasses handle incoming messages in `received`."""
 
     transport: asyncio.Transport
 
@@ -75,11 +75,11 @@ class LeanSocket(asyncio.Protocol):
         self.transport.write(framed(message))
 
     def received(self, data: bytes) -> None:
-        """Takes bytes of frames as they came."""
+        """Handles received bytes of frames."""
 
 
 class Echoing(LeanSocket):
-    """Keeps `window` frames of one size under way and counts those that come back."""
+    """Keeps `window` frames of one size in flight and counts the echoes."""
 
     def __init__(self, path: str, token: str, message: bytes) -> None:
         super().__init__(path, token)
@@ -121,7 +121,7 @@ class Listening(LeanSocket):
             kind = buffer[begin] & 0xF
             if kind == 2:
                 self._on_message(buffer[head : head + size])
-            elif kind == 9:  # a ping: who does not answer is taken for dead
+            elif kind == 9:  # a ping: a peer that does not answer counts as dead
                 self.transport.write(bytes([0x8A, 0x80 | size]) + bytes(4) + buffer[head : head + size])
             elif kind == 8:
                 raise ConnectionError(f"closed: {buffer[head : head + size]!r}")

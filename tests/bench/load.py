@@ -50,7 +50,7 @@ class Chunk:
 
 
 def make_chunks(count: int = 100) -> list[Chunk]:
-    """Chunks of 50 events each that come to about 25 KB: small events, and a mutation large enough."""
+    """Chunks of 50 events and about 25 KB each: small events, and a sufficiently large mutation."""
     events = incremental_events()
     small = [e for e in events if len(json.dumps(e)) < 600]
     large = sorted((e for e in events if e["data"].get("source") == 0), key=lambda e: len(json.dumps(e)))
@@ -60,7 +60,7 @@ def make_chunks(count: int = 100) -> list[Chunk]:
         batch: list[dict] = []
         size = 0
         while len(batch) < EVENTS_PER_CHUNK:
-            # What is missing to 25 KB is filled by mutations while there is room for the small ones after them.
+            # Mutations fill the chunk up to 25 KB while there is room for the small events after them.
             rest = EVENTS_PER_CHUNK - len(batch)
             if size + 150 * rest < CHUNK_BYTES - 2_000 and large:
                 event, m = large[m % len(large)], m + 1
@@ -75,7 +75,7 @@ def make_chunks(count: int = 100) -> list[Chunk]:
 
 
 def first_chunk() -> Chunk:
-    """What a recorder sends first: Meta and a full snapshot, of a page that the mutations fit well enough."""
+    """Returns a recorder's first chunk: Meta and a full snapshot, of a page that fits the mutations well enough."""
     now = round(time.time() * 1000)
     found = [
         path for path in (RECORDINGS / "sbadmin-multipage.json", RECORDINGS / "swagger-tryout.json") if path.exists()

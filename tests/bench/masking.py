@@ -1,8 +1,7 @@
-"""Masking: MB/s of JSON through the mask stage alone, and through all that a chunk goes through. CPU time of one core.
+"""Masking: MB/s of JSON through the mask stage alone, and through all stages of a chunk. CPU time of one core.
 
-The mask stage works on the events that the fold needs decoded anyhow, so decoding is a row of its own. Of the stage,
-the walk and the look at all strings are what no event can be spared; a chunk in which something was masked is deflated
-anew.
+The mask stage works on events that the fold needs decoded anyway, so decoding is a separate row. Of the stage, every
+event needs the walk and the check of all strings; a chunk with masked values is deflated again.
 """
 
 from __future__ import annotations
@@ -102,12 +101,12 @@ def _recordings() -> list[bytes]:
 
 
 def _best_s(work: Callable[..., object], rounds: int, prepare: Callable[[], object] | None = None) -> float:
-    """Returns the CPU seconds of the fastest round: what else the machine does only adds.
+    """Returns the CPU seconds of the fastest round: other work of the machine only adds.
 
     Args:
-        work: What is measured; it gets what `prepare` made for this round.
-        rounds: How often.
-        prepare: Makes what `work` uses up. None: it uses up nothing.
+        work: The measured function; it gets the result of `prepare` for this round.
+        rounds: Number of rounds.
+        prepare: Makes the object that `work` consumes. None: it consumes none.
     """
     seconds = []
     for _ in range(rounds):

@@ -44,7 +44,7 @@ class Audit:
 
     @property
     def worker_peak_mb(self) -> float:
-        """That of the largest of its workers; 0.0: it has none."""
+        """Peak memory of its largest worker, in MB; 0.0 without workers."""
         return max(map(_peak_mb, self.process.children()), default=0.0)
 
     @property
@@ -86,7 +86,7 @@ async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterat
 
 
 class Sidecar:
-    """A sidecar, or what stands in for one; `http` opens sockets that check what aiohttp checks."""
+    """A sidecar, or a substitute; `http` opens sockets with the checks of aiohttp."""
 
     def __init__(self, port: int, pid: int, http: aiohttp.ClientSession) -> None:
         self.port = port

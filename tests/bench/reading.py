@@ -132,7 +132,7 @@ async def _listing(count: int) -> list[tuple[str, float, str]]:
 
 
 async def _make_sessions(engine: ChdbEngine, count: int) -> None:
-    """Sessions over the last 25 days, as if recorded: heads, and the sums that the view makes of their chunks."""
+    """Sessions over the last 25 days, as if recorded: heads, and the view's sums of their chunks."""
     begin = round(time.time() * 1000) - 25 * DAY_MS
     step = 25 * DAY_MS // count
     high = (

@@ -1,7 +1,7 @@
-"""The recorder in a page of 5,000 elements: what it takes of the page's main thread, and what a page has to load.
+"""The recorder in a page of 5,000 elements: its time on the page's main thread, and its download size.
 
-Times are processor time of the page's main thread (CDP Performance, time domain threadTicks), so that what else runs on
-the machine does not count. With and without the recorder in turns, each in a browser context of its own; medians.
+Times are processor time of the page's main thread (CDP Performance, time domain threadTicks), which excludes other work
+of the machine. With and without the recorder in turns, each in a separate browser context; medians.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ async def _measure(browser, url, recorded):
 
 
 async def _settle(page, recorded):
-    """Waits until a recorder has sent what there was; without one, as long."""
+    """Waits until a recorder has sent its events; without one, for the same time."""
     await page.wait_for_timeout(3_000)
     if recorded:
         await page.wait_for_function(

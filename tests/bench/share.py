@@ -39,11 +39,11 @@ CHANNELS = 4
 
 
 async def rows(quick: bool = False) -> list[tuple[str, float, str]]:
-    """Measures redemptions in three ways, each in turns with its yardstick.
+    """Measures redemptions in three ways, each in turns with its reference.
 
-    In the service's own process, beside Redis round trips of the same process at the same concurrency: what a
-    redemption costs besides Redis (token, two digests, Lua, JWT, the entry in the trail that another process stores).
-    Over gRPC, beside bare gRPC calls of the same server: what a visitor's client gets. And how long a refusal takes.
+    In the service's own process, against Redis round trips of the same process at the same concurrency: the cost of a
+    redemption besides Redis (token, two digests, Lua, JWT, the entry in the trail that another process stores).
+    Over gRPC, against bare gRPC calls of the same server: the rate for a visitor's client. And the time of a refusal.
     """
     each = 20 if quick else 60
     async with (

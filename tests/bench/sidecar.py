@@ -1,4 +1,4 @@
-"""Measures the sidecar: sidecar, service and load are processes of their own, as they are in life.
+"""Measures the sidecar: sidecar, service and load are separate processes, as in production.
 
 `python -m bench.sidecar` (in tests/) prints the rows; with names as arguments (bridge, ingest, live, idle) only those.
 """
@@ -79,7 +79,7 @@ async def record(
 
 
 async def idle(quick: bool) -> list[Row]:
-    """What sockets cost that say nothing: resident memory of the sidecar for each."""
+    """Measures the cost of idle sockets: resident memory of the sidecar for each."""
     count = 500 if quick else 5000
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -87,7 +87,7 @@ async def idle(quick: bool) -> list[Row]:
     async with processes.echo() as address:
         for name, is_streaming in (("connected", False), ("with an open stream", True)):
             async with processes.sidecar(address) as door, AsyncExitStack() as stack:
-                for _ in range(20):  # what only the first ones need
+                for _ in range(20):  # memory that only the first ones need
                     async with door.socket("/ws/record", "record") as ws:
                         await ws.send_bytes(load.start_message())
                         await ws.receive()

@@ -1,7 +1,7 @@
-"""The bridge with nothing behind it, beside the least that a bridge on the same libraries can be.
+"""The bridge without a service behind it, compared with a minimal bridge on the same libraries.
 
-An echo is two frames carried: one from the socket to the stream, one back. The echoing service, the bridge and the load
-are processes of their own; the load is one process, and asks for a small part of what a bridge does with each frame.
+An echo takes two frames: one from the socket to the stream, one back. The echoing service, the bridge and the load
+are separate processes; the load is one process, and takes a small part of the bridge's work per frame.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.lean_socket import Echoing
 
 FRAME_BYTES = 4096
 SOCKETS, WINDOW = 4, 64
-_ENCODING_AND_LENGTHS = 16  # what a frame is more than the payload in it
+_ENCODING_AND_LENGTHS = 16  # bytes of a frame besides its payload
 
 
 @dataclass

@@ -1,9 +1,9 @@
-"""From a recorder's socket to its viewers' sockets, as long as somebody watches.
+"""From a recorder's socket to its viewers' sockets, while it is watched.
 
-Recorders send what a page does in the 0.25 s between two flushes while it is watched (ingest.watched_flush_interval_s):
-a few events of the recordings. Not every page does something every 0.25 s: one row is for a chunk a second. Service and
-sidecar are as they are in life, with masking, detectors and access trail. A chunk is shown when it is stored: what a
-viewer waits for is the acknowledgement and the way on from there.
+Recorders send the events of a page in the 0.25 s between two flushes while watched (ingest.watched_flush_interval_s):
+a few events of the recordings. Not every page has events every 0.25 s: one row is for a chunk per second. Service and
+sidecar run as in production, with masking, detectors and access trail. A chunk is shown when it is stored: a viewer
+waits for the acknowledgement and the transport after it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench import load, processes
 from bench.lean_socket import Listening, framed
 
 WATCHED_S = 0.25
-EVENTS_PER_CHUNK = 6  # 50 in the 2 s of a recorder that nobody watches, as `load` has it
+EVENTS_PER_CHUNK = 6  # 50 in the 2 s of an unwatched recorder, as in `load`
 JOINING = 50  # viewers that connect at once
 _LATE_S = 60.0
 
@@ -86,7 +86,7 @@ class Recorder:
 
 
 class Viewer:
-    """Follows a recorder's session and notes when each chunk comes; it misses none and gets none twice."""
+    """Follows a recorder's session and notes the arrival time of each chunk; checks that each comes exactly once."""
 
     def __init__(self, recorder: Recorder, found: Found) -> None:
         self._recorder = recorder
@@ -114,7 +114,7 @@ class Viewer:
 
 
 async def latency(sessions: int, viewers: int, chunks: int, interval_s: float = WATCHED_S) -> Found:
-    """Sends `chunks` from each of `sessions` recorders, each of which has so many `viewers`."""
+    """Sends `chunks` from each of `sessions` recorders, each of which has `viewers` viewers."""
     found = Found()
     small = small_chunks()
     async with processes.audit() as audit, processes.sidecar(audit.address) as door, AsyncExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A real Chromium, and contexts in it that notice what a person would not: errors that pages print or throw."""
+"""A real Chromium, and contexts in it that notice hidden errors: those that pages print or throw."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Guard:
         context.on("console", self._printed)
 
     def allow(self, pattern):
-        """Takes errors that `pattern` (a regular expression) finds for what the test is about."""
+        """Accepts errors that match `pattern` (a regular expression): the test causes them on purpose."""
         self._allowed.append(re.compile(pattern))
 
     @property

@@ -1,7 +1,7 @@
-"""What tests in a browser share: one installation and one Chromium for a test process, a fresh context for each test.
+"""Fixtures for browser tests: one installation and one Chromium per test process, a fresh context per test.
 
 A test fails when one of its pages throws, prints an error, breaks a Content Security Policy or fails to load something;
-`guard.allow(...)` names what a test is about. All run in one event loop, that of the session.
+`guard.allow(...)` names the errors that a test causes on purpose. All tests run in the session's event loop.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ async def new_context(browser, guard):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(new_context):
-    """A browser nobody has used."""
+    """A fresh browser context."""
     return await new_context()
 
 

@@ -12,12 +12,12 @@ from .rrweb_events import element, text
 
 
 class Elsewhere:
-    """A server of somebody else.
+    """A foreign server.
 
     Attributes:
         url: Its address.
-        reached: What it was asked for; "connection" where somebody connected and asked for nothing.
-        pages: What it answers, by path; everything else is an empty 200.
+        reached: Requested paths; "connection" for a connection without a request.
+        pages: Its answers, by path; every other path gets an empty 200.
     """
 
     def __init__(self):
@@ -62,7 +62,7 @@ class Elsewhere:
 
 @asynccontextmanager
 async def elsewhere():
-    """Yields a server of somebody else."""
+    """Yields a foreign server."""
     server = Elsewhere()
     await server.open()
     try:
@@ -169,7 +169,7 @@ def nodes(home):
 
 
 def later(at_ms, home):
-    """What happens after the page was opened: changes that name more of `home`."""
+    """Returns later events: changes that reference more of `home`."""
 
     def change(offset_ms, source, **data):
         return {"type": 3, "timestamp": at_ms + offset_ms, "data": {"source": source, **data}}

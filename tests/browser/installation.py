@@ -23,10 +23,10 @@ from services.runtime.uuid7 import uuid7
 EVERYTHING = ("view", "share", "admin")
 PROJECTS = [
     {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]},
-    # Nothing is ever recorded in it.
+    # No session is ever recorded in it.
     {"id": "empty"},
 ]
-"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
+"""Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 
 class Installation:
@@ -50,7 +50,7 @@ class Installation:
         self.share = share_service_pb2_grpc.ShareServiceStub(self._share.channel)
 
     def token(self, *scopes, subject="tester", project="demo", ttl_s=600, **claims):
-        """Returns a token; without scopes one that may do all that people do in the console."""
+        """Returns a token; without `scopes` one with all scopes that the console uses."""
         return self._minter.mint(subject, project, scopes or EVERYTHING, ttl_s, **claims)
 
     def sign_in_url(self, *scopes, url=None, **claims):
@@ -72,8 +72,8 @@ class Installation:
             await self.until(lambda process=process: are_gone([process]), f"{name} has ended")
             await self.until(lambda name=name: self._listens(name), f"{name} is back")
 
-    async def until(self, condition, what="what was waited for"):
-        """Waits until `condition()`, which may be a coroutine function, is true; returns what it returned."""
+    async def until(self, condition, what="the expected state"):
+        """Waits until `condition()`, which may be a coroutine function, is true; returns its result."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 found = condition()
@@ -86,7 +86,7 @@ class Installation:
 
     @property
     def log(self):
-        """What all its processes have said so far."""
+        """Returns the log of all its processes."""
         return self._up.everything
 
     async def close(self):
@@ -113,7 +113,7 @@ async def installed(directory):
     settings = load_settings(data_dir=directory / ".data", auth={"secret": SECRET})
     environment = {
         "AFTERIMAGE_AUTH__SECRET": SECRET,
-        "AFTERIMAGE_AUTH__LEEWAY_S": "0",  # a token ends when it says so
+        "AFTERIMAGE_AUTH__LEEWAY_S": "0",  # a token ends exactly at its `exp`
         "AFTERIMAGE_LOG__LEVEL": "warning",
         "AFTERIMAGE_PROJECTS": json.dumps(PROJECTS),
     }

@@ -12,7 +12,7 @@ NODES = 600
 
 
 def long_session(start_ms):
-    """Returns the chunks. At second n the heading says "Second n", the rows were changed and the pointer has moved."""
+    """Returns the chunks. At second n the heading is "Second n", the rows were changed and the pointer has moved."""
     chunks = []
     for chunk_ms in range(0, MINUTES * 60_000, CHUNK_MS):
         at_ms = start_ms + chunk_ms

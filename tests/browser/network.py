@@ -1,4 +1,4 @@
-"""A network between the browser and the installation that can be cut: what switches, tunnels and laptop lids do."""
+"""A network between the browser and the installation that can be cut, as by switches, tunnels and laptop lids."""
 
 from __future__ import annotations
 

@@ -48,12 +48,12 @@ class PlayerPage:
         )
 
     async def shown(self):
-        """Returns the recorded page as it is shown: its HTML, the values of its fields, how far it is scrolled."""
+        """Returns the displayed state of the recorded page: its HTML, the values of its fields, its scroll position."""
         return await self.recorded.locator("html").evaluate(LOOKS)
 
 
 LOOKS = """(root) => ({
-  // How it stands still, and where the pointer has been on its way there: rrweb leaves an empty class behind.
+  // Pause styles and the pointer's trail: rrweb leaves an empty class attribute behind.
   html: root.outerHTML.replace(/ class="[^"]*rrweb-paused[^"]*"/, "").replaceAll(' class=""', ""),
   fields: [...root.querySelectorAll("input, textarea, select")].map((field) => [field.value, field.checked]),
   scroll: [root.scrollLeft, root.scrollTop, root.ownerDocument.defaultView.scrollY],

@@ -1,4 +1,4 @@
-"""What the recorder did: its own words in the page, and what came of it in storage."""
+"""Results of the recorder: its notices in the page, and its chunks in storage."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DROPPED = "afterimage.dropped"
 
 @dataclass(frozen=True)
 class Window:
-    """A window as it is stored: its chunks in the order of their seq."""
+    """A stored window: its chunks in the order of their seq."""
 
     seqs: tuple[int, ...]
     chunks: tuple[tuple[dict, ...], ...]
@@ -57,7 +57,7 @@ async def status(page):
 
 
 async def notices(page):
-    """Returns what the recorder has to say, by code."""
+    """Returns the recorder's notices, by code."""
     return {each["code"]: each["message"] for each in (await status(page))["notices"]}
 
 
@@ -72,7 +72,7 @@ async def _is_recording(page):
 
 
 async def settled(installation, page):
-    """Waits until everything that has happened so far is recorded and acknowledged."""
+    """Waits until all earlier events of the page are recorded and acknowledged."""
     await page.wait_for_timeout(600)  # rrweb hands mouse moves over every 500 ms
     await installation.until(lambda: _is_settled(page), "everything is acknowledged")
 
@@ -83,7 +83,7 @@ async def _is_settled(page):
 
 
 async def windows(installation, session):
-    """Returns what is stored of a session, by window; nothing where there is no such session."""
+    """Returns the stored chunks of a session, by window; empty if there is no such session."""
     request = pb.ReplaySessionRequest(session_id=session)
     found = {}
     try:

@@ -10,7 +10,7 @@ def now_ms():
 
 
 def opened(at_ms, url="https://shop.example/checkout", body=()):
-    """A page that was opened: Meta and FullSnapshot; `body` holds serialised nodes, with ids from 10 on."""
+    """Opening of a page: Meta and FullSnapshot; `body` has serialised nodes, with ids from 10 on."""
     head = {"type": 2, "tagName": "head", "attributes": {}, "childNodes": [], "id": 3}
     page = {"type": 2, "tagName": "body", "attributes": {}, "childNodes": list(body), "id": 4}
     root = {"type": 2, "tagName": "html", "attributes": {"lang": "en"}, "childNodes": [head, page], "id": 2}

@@ -1,4 +1,4 @@
-"""Every page of the console as somebody sees it: for the tests of accessibility, and for the pictures in docs/."""
+"""Every page of the console as a user sees it: for the accessibility tests, and for the pictures in docs/."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from google.protobuf.duration_pb2 import Duration
 
 @dataclass(frozen=True)
 class Shown:
-    """What the pages show.
+    """Content of the pages.
 
     Attributes:
         session: A session that has ended.
         heat: A page with clicks, by its normalised URL.
-        widths: The viewports whose clicks are looked at, as the heatmap page takes them; "": all.
+        widths: The viewport widths to include, as the heatmap page takes them; "": all.
     """
 
     session: str
@@ -25,7 +25,7 @@ class Shown:
 
 
 class Scenes:
-    """Opens pages; each method returns when its page shows what it is about."""
+    """Opens pages; each method returns when its page shows its main content."""
 
     def __init__(self, installation, shown):
         self._installation = installation

@@ -1,7 +1,7 @@
 """Takes the pictures of docs/screenshots/: `make screenshots`.
 
-An installation is started, people who are made up visit its demo shop, and every page is taken in both themes, on a
-desk and on a phone; or only the pages that are named as arguments.
+Starts an installation, simulates visits to its demo shop, and takes every page in both themes, at desktop and phone
+size; or only the pages that are named as arguments.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WIDTHS = {1280: 800, 390: 844}
 VISITS, AT_ONCE, LIVE = 24, 4, 3
 MAX_BYTES = 3_000_000
 SETTLE_MS = 2_500
-"""Time for what is drawn little by little: a replay's picture, a heatmap's."""
+"""Time for gradual drawing: of a replay's picture, of a heatmap."""
 
 
 async def main():
@@ -50,7 +50,7 @@ async def main():
 
 
 async def _visits(browser, installation):
-    """Has the shop visited; returns the contexts of those who are there still."""
+    """Simulates visits to the shop; returns the contexts of visits that are still open."""
     some = asyncio.Semaphore(AT_ONCE)
 
     async def one(number):
@@ -61,7 +61,7 @@ async def _visits(browser, installation):
 
 
 async def _shown(installation):
-    """Chooses what the pictures show: a session in which something went wrong, and the shop's busiest page."""
+    """Chooses the content of the pictures: a session with errors, and the shop's busiest page."""
     stub, metadata = installation.audit.stub, installation.metadata
     pages = await stub.ListPages(audit.ListPagesRequest(contains="/demo"), metadata=metadata)
     listed = await stub.ListSessions(audit.ListSessionsRequest(page_size=100), metadata=metadata)

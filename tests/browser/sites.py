@@ -1,4 +1,4 @@
-"""Web sites of other people, which Afterimage records: any page, under any policy, on an origin of its own."""
+"""Third-party sites recorded by Afterimage: any page, under any policy, on a separate origin."""
 
 from __future__ import annotations
 

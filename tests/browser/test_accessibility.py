@@ -28,7 +28,7 @@ async def scenes(installation):
 
 
 async def findings(page):
-    """What axe-core finds: serious and critical, and where. What was recorded is not ours to judge."""
+    """Returns serious and critical findings of axe-core, with their elements. Recorded pages are excluded."""
     if not await page.evaluate("'axe' in window"):
         await page.evaluate(AXE.read_text())
     result = await page.evaluate("axe.run(document, {iframes: false, resultTypes: ['violations']})")
@@ -47,7 +47,7 @@ IS_REPAINTED = """(before) => getComputedStyle(document.body).backgroundColor !=
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scene", SCENES)
 async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_its_window(scenes, new_context, guard, scene, size):
-    """A page is opened once and looked at in both themes, as whoever changes the theme looks at it."""
+    """A page is opened once and checked in both themes, as after a change of the theme."""
     guard.allow("404 ")  # a link that never was
     context = await new_context(viewport=SIZES[size], color_scheme="light", reduced_motion="reduce")
     page = await context.new_page()
@@ -60,7 +60,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_its_window(sc
     assert await findings(page) == []
 
 
-# What has the focus: its name for people, whether one sees that it has it, and whether it is in the open dialog.
+# The focused element: its accessible name, whether its focus is visible, and whether it is in the open dialog.
 FOCUSED = """() => {
     const element = document.activeElement;
     if (element === null || element === document.body) return null;
@@ -80,7 +80,7 @@ FOCUSED = """() => {
 
 
 async def walk(page, most=150):
-    """Presses Tab once around the page, wherever the focus is; returns what had it, in order."""
+    """Presses Tab once around the page, from the current focus; returns the focused elements, in order."""
     seen, ends = [], 0
     for _ in range(most):
         await page.keyboard.press("Tab")

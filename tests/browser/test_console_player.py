@@ -1,4 +1,4 @@
-"""The player in a real browser: what it shows is what rrweb shows; it gets there by keyboard, pointer and server."""
+"""The player in a real browser: it shows the same as rrweb, and is controlled by keyboard, pointer and server."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_seek_into_half_an_hour(installation, page, sign_in, record_proper
     await player.pause()
     assert await player.length() == pytest.approx(MINUTES * 60, abs=2)
 
-    # What is not loaded yet is brought from the last full snapshot before it: far less than the whole.
+    # Missing chunks are loaded from the last full snapshot before the target: far less than the whole.
     await page.goto(f"{installation.url}/sessions/{session}?t={MINUTES * 60 / 2}")
     await player.until_ready()
     await player.pause()
@@ -152,7 +152,7 @@ async def test_the_window_in_use_is_the_one_that_is_shown(installation, page, si
     for part, words in ((0.1, "First tab"), (0.5, "Second tab"), (0.99, "First tab")):
         await player.seek_to_part(part)
         await expect(heading).to_have_text(words)
-    # One that was chosen stays.
+    # A chosen one stays.
     await page.get_by_label("Window").select_option(str(second))
     await expect(heading).to_have_text("Second tab")
 

@@ -90,7 +90,7 @@ async def test_the_list_is_filtered_by_the_address_and_by_hand(installation, pag
     await expect(rows).to_have_count(2)
     await expect(rows.filter(has_text="filter-ana")).to_contain_text("1 rage click")
 
-    await page.get_by_label("Rage clicks").click()  # is checked once the address says so
+    await page.get_by_label("Rage clicks").click()  # is checked once the address has changed
     await expect(page.get_by_label("Rage clicks")).to_be_checked()
     await expect(rows).to_have_count(1)
     await page.wait_for_url("**/?page=filter.example&rage=1")

@@ -1,4 +1,4 @@
-"""What the other tests of this folder lean on: errors of pages are seen, a cut network is cut, processes come back."""
+"""The harness of this folder's tests: errors of pages are seen, a cut network is cut, processes come back."""
 
 from __future__ import annotations
 

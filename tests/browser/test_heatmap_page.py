@@ -1,4 +1,4 @@
-"""The heatmap page: hot where the clicks were, in words where there are none."""
+"""The heatmap page: hot where the clicks were, with a message where there were no clicks."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_the_canvas_is_hot_where_the_clicks_were(installation, new_context
 
 
 async def test_what_the_recorder_saw_is_hot_over_the_page_that_it_saw(installation, new_context, sign_in):
-    # Nobody else has a window of this width.
+    # No other visitor has a window of this width.
     visitor = await new_context(viewport={"width": 1111, "height": 777})
     shop = await visitor.new_page()
     await shop.goto(f"{installation.url}/demo/")
@@ -138,7 +138,7 @@ async def test_what_is_chosen_is_in_the_address(installation, page, sign_in, sit
     await sign_in(page, "/heatmap")
     await page.get_by_label("Search pages").fill(site.rpartition("/")[2])
     await page.get_by_title(site).click()
-    await page.get_by_label("Attention").click()  # not check(): it is chosen once the address says so
+    await page.get_by_label("Attention").click()  # not check(): it is chosen once the address has changed
     await page.wait_for_url("**kind=attention**")
     await page.get_by_label("Device").select_option("Desktop")
     await page.get_by_label("Viewport width").fill("800-1200")

@@ -1,4 +1,4 @@
-"""The Live page: who is being recorded right now, over connections that really break."""
+"""The Live page: sessions in progress, over connections that really break."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from services.runtime.uuid7 import uuid7
 from .rrweb_events import click, now_ms, opened, rage
 
 BROKEN = r"WebSocket connection to|ERR_|Failed to load resource"
-"""What a browser prints of its own accord when a connection breaks."""
+"""Messages that a browser itself prints when a connection breaks."""
 
 
 def row(page, session):
@@ -57,7 +57,7 @@ async def test_a_visit_appears_changes_and_leaves(installation, page, sign_in):
     await visit.record(*rage(now_ms()), click(now_ms() + 5_000, x=900))
     await expect(ours).to_contain_text("11 clicks")
     await expect(ours).to_contain_text("1 rage click")
-    # Its length goes on while nothing comes.
+    # Its duration increases while no data arrives.
     shown = await ours.locator("time").text_content()
     await expect(ours.locator("time")).not_to_have_text(shown)
     await expect(ours).to_have_count(1)
@@ -104,7 +104,7 @@ async def test_no_network_is_said(network, context, page, guard, sign_in):
     network.cut()
     await is_connection(page, "offline")
     network.heal()
-    await context.set_offline(False)  # tells the page, which does not wait for its next attempt
+    await context.set_offline(False)  # notifies the page, which does not wait for its next attempt
     await is_connection(page, "live")
 
 
@@ -126,7 +126,7 @@ async def test_a_server_that_restarts(installation, page, guard, sign_in, proces
 
 
 async def _states(page):
-    """Collects what the connection's state becomes from now on."""
+    """Collects the connection's states from now on."""
     seen = []
     await page.expose_function("sawState", lambda state: seen.append(state))  # noqa: PLW0108 - it looks at signatures
     await page.evaluate("""() => {

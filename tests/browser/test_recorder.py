@@ -1,4 +1,4 @@
-"""The demo shop, recorded by /recorder.js: what is stored is what happened."""
+"""The demo shop, recorded by /recorder.js: the stored events are those of the visit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks that go, servers that die, tabs that are reloaded: nothing acknowledged is lost, what is stored is whole."""
+"""Lost networks, killed servers, reloaded tabs: no acknowledged chunk is lost, stored sessions are complete."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ async def test_a_queue_that_is_full_says_what_is_missing(installation, network, 
     assert {loss["reason"] for loss in losses} == {"queue_full"}
     assert sum(loss["events"] for loss in losses) == (await status(page))["droppedEvents"]
     assert all(loss["fromMs"] <= loss["toMs"] for loss in losses)
-    # Behind a hole a replay begins anew: what follows it first is a snapshot.
+    # After a gap a replay starts again: the first event after it is a snapshot.
     events = window.events
     for index, event in enumerate(events):
         if event["type"] == 5 and event["data"]["tag"] == DROPPED:
@@ -157,7 +157,7 @@ async def test_a_snapshot_that_finds_no_room_does_not_push_out_the_newest_events
     session = await recording(installation, page)
     await settled(installation, page)
     network.cut()
-    # What is added without a pause makes a snapshot necessary, which is taken after the mark and fits only alone.
+    # Continuous additions make a snapshot necessary, which is taken after the mark and fits only alone.
     await page.evaluate(
         """async () => {
           for (let turn = 0; turn < 7; turn += 1) {

@@ -1,4 +1,4 @@
-"""Pages that make it hard to record them: each is said in words, in the console once and by status(); none breaks."""
+"""Pages that are hard to record: each problem is reported once in the console and by status(); no page breaks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .recorded import FULL_SNAPSHOT, META, notices, recording, settled, status, 
 
 
 def _warnings(page):
-    """Collects what the recorder prints."""
+    """Collects the recorder's console messages."""
     found = []
     page.on("console", lambda message: found.append(message.text) if message.type == "warning" else None)
     return found
@@ -159,7 +159,7 @@ async def test_a_sandboxed_page(installation, page, serve, guard):
     url = await serve({"/": outer, "/inner": inner})
     await page.goto(url)
     frame = page.frames[1]
-    await installation.until(lambda: _says(frame, "unreachable"), "it is said")
+    await installation.until(lambda: _says(frame, "unreachable"), "the notice")
     assert "is this origin among" in (await notices(frame))["unreachable"]
 
 
@@ -263,7 +263,7 @@ async def test_options_that_are_wrong(installation, page, serve):
 
 @asynccontextmanager
 async def _stripping(port):
-    """Yields the address of a proxy that passes everything on but the wish for another protocol."""
+    """Yields the address of a proxy that passes everything on except the Upgrade header."""
 
     async def link(reader, writer):
         back, there = await asyncio.open_connection("127.0.0.1", port)

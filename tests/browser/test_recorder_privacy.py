@@ -1,4 +1,4 @@
-"""What leaves the page: nothing before the policy is known, nothing that it masks, nothing of who asks for that."""
+"""Data that leaves the page: nothing before the policy is known, nothing masked, nothing of opted-out visitors."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ BODY = """
 
 
 def _watch(page):
-    """Collects what the page sends to the installation: frames of sockets and bodies of requests."""
+    """Collects the page's data to the installation: frames of sockets and bodies of requests."""
     sent = []
 
-    def keep(data):  # playwright marks what it calls, which methods of a list do not take
+    def keep(data):  # playwright sets attributes on its callbacks, which methods of a list do not accept
         if data:
             sent.append(data)
 
@@ -61,7 +61,7 @@ def _watch(page):
 
 
 def _readable(sent):
-    """Returns all that was sent, unpacked, as one text."""
+    """Returns all sent data, unpacked, as one text."""
     texts = []
     for data in sent:
         if isinstance(data, str):
@@ -70,7 +70,7 @@ def _readable(sent):
         texts.append(data.decode("utf-8", "replace"))
         try:
             message = pb.RecordSessionRequest.FromString(data)
-        except Exception:  # noqa: BLE001 - a body that is no such message is read as text, above
+        except Exception:  # noqa: BLE001 - other bodies are read as text, above
             continue
         payload = message.chunk.payload
         if payload:
@@ -117,7 +117,7 @@ async def test_a_policy_that_has_changed_meanwhile(installation, page, serve):
     await page.goto(f"{url}/")
     session = await recording(installation, page)
     await settled(installation, page)
-    # What is remembered is another policy than the one in force: nothing recorded under it may leave.
+    # The cached policy differs from the one in force: no event recorded under it may leave.
     await page.goto(f"{url}/other")
     await page.evaluate(
         """() => {

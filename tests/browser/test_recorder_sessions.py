@@ -1,4 +1,4 @@
-"""Sessions and windows as they begin and end, and what a server tells a recorder to do."""
+"""Start and end of sessions and windows, and the server's commands to a recorder."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Safe replay: a recorded page runs nothing, sends nothing and asks nobody for anything, whatever is in it.
+"""Safe replay: a recorded page runs no script, sends no data and makes no requests, regardless of its content.
 
-Whether the recorded page would do all of that, if it was let, is shown first.
+A first test shows that the page would do all of that if it were not prevented.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from . import hostile
 from .rrweb_events import now_ms, opened
 
 SETTLE_S = 1.5
-"""Time for what must not happen to happen after the last picture; the same page as HTML needs a tenth of it."""
+"""Time in which forbidden effects could happen after the last picture; the page as HTML needs a tenth of it."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -30,7 +30,7 @@ async def test_the_page_would_reach_out_and_run(elsewhere, page, guard):
     guard.allow(".")
     elsewhere.pages["/"] = ("text/html", hostile.as_page(elsewhere.url))
     elsewhere.pages["/script.js"] = ("text/javascript", hostile.ran("script-file"))
-    # Links and forms lead away: what is asked of them is seen by what arrives.
+    # Links and forms lead away: the foreign server sees their requests.
     await page.goto(f"{elsewhere.url}/", wait_until="commit")
     expected = {"/script.js", "/img.png", "/frame.html", "/stylesheet", "/import.css", "/style.png", "/poster.png"}
     expected |= {"/prefetch", "/preload", "/modulepreload", "/svg-image.png", "/input.png", "/object.html", "/refresh"}
@@ -42,7 +42,7 @@ async def test_the_page_would_reach_out_and_run(elsewhere, page, guard):
 
 
 async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhere, context, page, guard, sign_in):
-    # Chromium prints what it has stopped: that is what this is about.
+    # Chromium prints every request that it has stopped, as this test expects.
     guard.allow(r"Content Security Policy|sandboxed|Domains, protocols and ports must match")
     guard.allow(r"play\(\)|supported source")  # its video has nothing to play
     session = await _recorded(installation, elsewhere)
@@ -60,7 +60,7 @@ async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhe
     await asyncio.sleep(SETTLE_S)
 
     assert elsewhere.reached == []
-    # What Playwright calls a request is an intention; each that is not for us has to have been stopped by the browser:
+    # A Playwright request is an intention; the browser must have stopped each one that is not for the installation:
     # by the policy, or because images in images (SVG's use) are never from elsewhere.
     ours = (f"{installation.url}/", "data:", "blob:", "about:")
     foreign = {request.url: request.failure for request in requests if not request.url.startswith(ours)}
@@ -74,14 +74,14 @@ async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhe
 
 
 async def test_the_replay_is_shut_in(installation, elsewhere, page, guard, sign_in):
-    """What the document around the recorded page allows, as the browser sees it."""
+    """The permissions of the document around the recorded page, as the browser sees them."""
     guard.allow(".")
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
     recorded = await _recorded_page(page)
     sandbox = await (await recorded.owner.frame_element()).get_attribute("sandbox")
     assert set(sandbox.split()) == {"allow-same-origin"}
-    # It cannot ask the installation either: what somebody recorded must not use the viewer's token.
+    # It cannot request the installation either: a recording must not use the viewer's token.
     assert await recorded.owner.evaluate("fetch('/healthz').then(() => 'asked', () => 'stopped')") == "stopped"
 
 
@@ -119,7 +119,7 @@ async def _until_shown(recorded):
 
 
 async def _use(page, recorded):
-    """Does what a curious viewer might: clicks, and presses Enter, on everything that leads somewhere."""
+    """Acts like a curious viewer: clicks, and presses Enter, on everything that leads somewhere."""
     for selector in ("#script-link", "#link", "#submit", "img", "details"):
         for kind in ("click", "auxclick", "mouseover", "error", "load", "submit"):
             await recorded.locator(selector).first.dispatch_event(kind)

@@ -1,4 +1,4 @@
-"""Sharing: a link is made in the dialog, opened by somebody without an account, limited, revoked, and ends."""
+"""Sharing: a link is created in the dialog, opened by a visitor without an account, limited, revoked, and expires."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A visit to the demo shop, seen by somebody else as it happens.
+"""A visit to the demo shop, watched live by another user.
 
-The two limits here are what the product promises to people, so they are in seconds by the wall clock, and not ratios:
-a visit is on the Live page within 2 s, and who watches it is less than 1 s behind. Both are measured several times, so
+The two limits here are the product's promises, so they are in seconds by the wall clock, and not ratios:
+a visit is on the Live page within 2 s, and its viewer is less than 1 s behind. Both are measured several times, so
 that a machine that stumbles once does not decide. With twenty other programs at work on two cores, eight visits were
 there after 0.7 to 2.5 s (median 1.1 s), the browser's own opening of the page included: so the quickest has to keep the
 promise, and the median gets half as much again. The lag's median was 0.5 s there, and needs no such margin.
@@ -58,12 +58,12 @@ async def test_a_watcher_sees_each_change_and_its_lag(installation, page, new_co
 
     lags_s, said_s = [], []
     for count in range(CHANGES):
-        await asyncio.sleep(0.7)  # a visitor's pace; also, nothing is measured while one change is on its way
+        await asyncio.sleep(0.7)  # a visitor's pace; also, each change is measured by itself
         done_ms = await _change(visitor, count)
         shown_ms = await _until_shown(player, f"#sign-{count}")
         lags_s.append((shown_ms - done_ms) / 1000)
         said_s.append(float(await page.locator("[data-lag-ms]").get_attribute("data-lag-ms") or "nan") / 1000)
-    _log.info("behind by %s s; the page said %s s", lags_s, said_s)
+    _log.info("behind by %s s; the page showed %s s", lags_s, said_s)
     record_property("behind_by_s", lags_s)
     # A figure, not a bound: `make bench` measures the way of a chunk. The page may not claim to be closer than it is.
     assert all(lag_s > 0 for lag_s in [*lags_s, *said_s])
@@ -87,7 +87,7 @@ async def test_a_break_while_watching_loses_nothing(installation, network, page,
     await _until_shown(player, "#sign-5")
     for count in range(6):
         assert await _until_shown(player, f"#sign-{count}")
-    # Who stops recording is not waited for.
+    # A recorder that stops is not waited for.
     await visitor.evaluate("Afterimage.stop()")
     await expect(page.get_by_text("No longer live")).to_be_visible(timeout=PATIENCE_S * 1000)
     await page.get_by_role("link", name="Replay it from the start").click()

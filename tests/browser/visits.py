@@ -1,4 +1,4 @@
-"""Visits to the demo shop by people who are made up, always the same ones: pictures do not change by themselves."""
+"""Simulated visits to the demo shop, always the same ones, for stable pictures."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PEOPLE = ["ada", "grace", "hedy", "mary", "lise", "emmy", "vera", "rosalind", "k
 
 
 async def visit(browser, url, number, *, stays=False):
-    """Somebody looks around in the shop; returns the context, which is open still where he `stays`."""
+    """Simulates a visit to the shop; returns the context, which is still open if the visitor `stays`."""
     chance = random.Random(number)
     phone = number % 4 == 3
     context = await browser.new_context(**(PHONE if phone else DESKS[number % 3]))
@@ -53,13 +53,13 @@ async def visit(browser, url, number, *, stays=False):
         await _look(page, chance)
         return context
     await page.evaluate("window.Afterimage.stop()")
-    await page.wait_for_timeout(2_500)  # what was done leaves the page
+    await page.wait_for_timeout(2_500)  # the events leave the page
     await context.close()
     return None
 
 
 async def _look(page, chance):
-    """Moves the pointer and scrolls, as somebody who reads."""
+    """Moves the pointer and scrolls, as a reader does."""
     size = page.viewport_size
     for _ in range(chance.randint(2, 5)):
         await page.mouse.move(

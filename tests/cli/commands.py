@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass
 class Installation:
-    """An AuditService by itself, and what commands need to find it."""
+    """A standalone AuditService, and the settings with which commands find it."""
 
     directory: Path
     environment: dict[str, str] = field(default_factory=dict)
@@ -74,7 +74,7 @@ def audit_process(directory, **environment):
         "AFTERIMAGE_AUDIT__PORT": str(free_port()),
         "AFTERIMAGE_AUDIT__METRICS_PORT": str(free_port()),
         "AFTERIMAGE_INGEST__WORKERS": "0",
-        "AFTERIMAGE_PRIVACY": '{"preset": "keep_all"}',  # exports are compared with what was imported
+        "AFTERIMAGE_PRIVACY": '{"preset": "keep_all"}',  # exports are compared with imported files
         **environment,
     }
     address = ("127.0.0.1", int(settings["AFTERIMAGE_AUDIT__PORT"]))
@@ -111,7 +111,7 @@ process in Python: gRPC's threads are not in the child, and gRPC complains about
 
 
 class Up:
-    """An `afterimage up` in a directory of its own."""
+    """An `afterimage up` in a separate directory."""
 
     def __init__(self, directory, *words, environment=None, prefix=()):
         self.out, self.err = directory / "out", directory / "err"
@@ -134,7 +134,7 @@ class Up:
         self.process.wait()
 
     def said(self, text):
-        """Waits until it has said something, on either output."""
+        """Waits until it has printed `text`, on either output."""
 
         def found():
             assert self.process.poll() is None, self.everything

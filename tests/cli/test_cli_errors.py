@@ -1,4 +1,4 @@
-"""What the command line says when something is wrong: one sentence, an exit status, never a traceback."""
+"""Errors of the command line: one sentence, an exit status, never a traceback."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`afterimage --help` and `--version`: what they print, and that they load no more than they need."""
+"""`afterimage --help` and `--version`: their output, and that they load no more than they need."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ main()
 
 
 def heavy_modules_of(*words: str) -> tuple[str, set[str]]:
-    """Returns the output of a command line in a process of its own, and which heavy modules it has loaded."""
+    """Returns the output of a command in a separate process, and the heavy modules that it has loaded."""
     done = subprocess.run([sys.executable, "-c", LOADED, *words], capture_output=True, check=True, text=True)
     return done.stdout, HEAVY & set(json.loads(done.stderr))
 

@@ -58,7 +58,7 @@ def test_mutual_tls(tmp_path, own):
         found = as_process(audit, "sessions")
         assert (found.returncode, found.stdout, found.stderr) == (0, "no sessions\n", "")
         assert as_process(audit, "doctor").returncode == 0
-        # Without a certificate of its own; without trust in the server's; in plain text.
+        # Without a client certificate; without trust in the server's; in plain text.
         unknown = turned_away(audit, **dict.fromkeys(list(client)[1:], ""))
         assert "was lost" in unknown or "cannot reach" in unknown or "does not use TLS" in unknown
         untrusting = turned_away(audit, AFTERIMAGE_TLS__CA_FILE="")
@@ -74,7 +74,7 @@ def as_process(audit, *words, **changes):
 
 
 def turned_away(audit, **changes):
-    """What is said by one that does not get through."""
+    """Returns the error of a command that cannot connect."""
     found = as_process(audit, "sessions", **changes)
     assert (found.returncode, found.stdout) == (1, "")
     assert len(found.stderr.splitlines()) == 1, found.stderr

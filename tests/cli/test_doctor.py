@@ -1,4 +1,4 @@
-"""`afterimage doctor`: what it says of an installation that is well, and of one thing at a time that is not."""
+"""`afterimage doctor`: its findings in a healthy installation, and with one fault at a time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .crafted import event
 
 
 def states(answer):
-    """What was looked at, by name: the state."""
+    """Returns the state of each check, by name."""
     return {line[9:25].strip(): line[:8].strip() for line in answer.lines}
 
 
@@ -39,7 +39,7 @@ def test_an_installation_that_is_well(audit):
     answer = audit.run("doctor")
     assert answer.status == 0, answer.out
     # Another test may have been refused before.
-    # An audit alone and empty: nothing to look at behind the doors, and no page with interactions yet.
+    # An empty AuditService alone: no other services to check, and no page with interactions yet.
     doors = {"sidecar": "skipped", "share links": "skipped", "heatmaps": "note"}
     found = {name: state for name, state in states(answer).items() if name != "streams refused"}
     assert {name: found.pop(name) for name in doors} == doors
@@ -152,7 +152,7 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
     path = tmp_path / "noisy.json"
     path.write_text(json.dumps(visit))
     with audit_process(tmp_path, AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="16384") as own:
-        # Past the client, which keeps to the limit that the server tells it.
+        # Bypasses the client, which keeps to the server's limit.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("services.cli.transfer.sending._Sender._fitting", lambda _, outgoing: outgoing)
             assert own.run("import", path).status == 1

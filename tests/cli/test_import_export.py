@@ -74,7 +74,7 @@ def noise(size_bytes, seed):
     return base64.b64encode(random.Random(seed).randbytes(size_bytes)).decode()
 
 
-# The first is refused by AuditService, the second is more than gRPC itself lets in.
+# AuditService refuses the first, the second exceeds the limit of gRPC itself.
 @pytest.mark.parametrize("size_bytes", [420_000, 900_000])
 def test_a_chunk_that_is_refused_is_reported_and_visible_and_the_rest_goes_on(audit, tmp_path, size_bytes):
     visit = [event(0), event(11_000, noise=noise(size_bytes, 1)), event(22_000), event(33_000), event(44_000, a=1)]

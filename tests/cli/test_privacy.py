@@ -39,7 +39,7 @@ def test_a_dry_run_says_where_and_by_which_rule_and_never_what(planted):
     )
     rows = [json.loads(line) for line in run("privacy", "check", path, "--json", **DEFAULT).lines]
     assert leaks(json.dumps(rows).encode(), canaries) == []
-    # Every canary lies in a place that is listed, under its own rule.
+    # Every canary is in a listed place, under its own rule.
     listed = [(json.dumps(value_at(events[row["event"]], row["path"])), row["found"]) for row in rows]
     for canary in canaries:
         rules = {what.split(" ")[0] for value, found in listed for what in found if canary.value in value}

@@ -40,7 +40,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         assert redis.Redis.from_url(running["redis"]).config_get("appendonly") == {"appendonly": "yes"}
         assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
 
-        # Other commands find it, whatever its ports.
+        # Other commands find it, independent of its ports.
         listed = up.run("sessions", "--since", "1d", "--json")
         assert listed.status == 0, listed.err
         assert {json.loads(line)["tags"]["source_file"] for line in listed.lines} == {
@@ -49,7 +49,7 @@ def test_from_start_to_ctrl_c(tmp_path):
             "shop-mobile.json.gz",
         }
 
-        # What it says to open in a browser is there, and its token lets in.
+        # The printed address exists, and its token signs in.
         ids = {json.loads(line)["sessionId"] for line in listed.lines}
         address, token = re.search(r"^  (http://\S+)/signin#token=(\S+)$", said, re.MULTILINE).groups()
         assert address == running["sidecar"]
@@ -225,7 +225,7 @@ def test_free_ports_are_five_different_ones():
 
 
 def test_a_service_is_started_from_what_is_installed(tmp_path):
-    """Not from a folder of that name where somebody happens to stand."""
+    """Not from a folder of that name in the current directory."""
     (tmp_path / "services").mkdir()
     (tmp_path / "services/__init__.py").write_text("raise SystemExit('the wrong one')")
     program = Installation.of(load_settings(), None, 0).programs()[0]

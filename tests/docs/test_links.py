@@ -1,4 +1,4 @@
-"""Links of the documentation lead somewhere: files, and headings in them."""
+"""Links in the documentation resolve: to files, and to headings in them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def pages() -> list[str]:
 
 
 def headings(page: Path) -> set[str]:
-    """The anchors that GitHub makes of a page's headings."""
+    """Returns GitHub's anchors for a page's headings."""
     found: set[str] = set()
     for title in re.findall(r"^#+ (.*)$", _FENCE.sub("", page.read_text()), re.MULTILINE):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title).replace("`", "").strip().lower()

@@ -1,4 +1,4 @@
-"""The program that makes docs/api/ of the contract."""
+"""The program that generates docs/api/ from the contract."""
 
 from __future__ import annotations
 

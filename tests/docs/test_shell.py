@@ -1,4 +1,4 @@
-"""Shell commands of the documentation are ones that a shell can read, and the scripts that ship can be run."""
+"""Shell blocks of the documentation parse, and the shipped scripts run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An installation as the documentation describes it: the command `afterimage`, processes, and what they write."""
+"""An installation as the documentation describes it: the command `afterimage`, processes, and their output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEPLOY = DOCS / "deploy"
 SAMPLES = sorted((ROOT / "services/cli/samples").glob("*.json.gz"))
 SECRET = "test-secret-of-more-than-32-bytes-length"
 PATIENCE_S = 90.0
-"""How long something that must happen may take; nothing is shown by it, a broken program ends in it."""
+"""Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 _COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
@@ -80,7 +80,7 @@ class Installation:
         return run_command(self.environment, *words)
 
     def address(self, name: str) -> str:
-        """The address of a port, such as AUDIT__PORT."""
+        """Returns the address of a port, such as AUDIT__PORT."""
         return f"127.0.0.1:{self.environment[f'AFTERIMAGE_{name}']}"
 
     def get(self, path: str, port: str = "SIDECAR__PORT", **headers: str) -> tuple[int, str]:
@@ -126,7 +126,7 @@ def until(condition, process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def session_ids(listing: str) -> list[str]:
-    """The ids in what `afterimage sessions --json` prints."""
+    """Returns the ids in the output of `afterimage sessions --json`."""
     return [json.loads(line)["sessionId"] for line in listing.splitlines()]
 
 
@@ -155,7 +155,7 @@ def commands(page: str, heading: str) -> list[str]:
 
 
 def shell(script: str, environment: dict[str, str] | None = None, cwd: Path | None = None) -> str:
-    """Runs shell commands, the first that fails is the last; returns what they print."""
+    """Runs shell commands up to the first that fails; returns their output."""
     found = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
         env=os.environ | (environment or {}),

@@ -93,7 +93,7 @@ def test_clickhouse_server_comes_back_from_the_copy(tmp_path, redis_url):
             )
             assert (status, answer["sessionCount"]) == (200, "1")
             trail = json.dumps(installation.call("afterimage.audit.v1.AuditService/ListAccessEvents", {}, token)[1])
-            # What was deleted after the backup, as the page asks for it.
+            # Deletions after the backup, as the page requires.
             later = tmp_path / "later"
             shell(backup_command(url, later))
             shutil.copytree(later / "deletions", copy / "deletions", dirs_exist_ok=True)

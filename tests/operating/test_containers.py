@@ -74,7 +74,7 @@ def test_dockerfile_copies_what_is_there():
 
 
 def environment(compose, name, replacements):
-    """What a service gets, with the addresses of this machine."""
+    """Returns a service's environment, with the addresses of this machine."""
     found = {}
     for key, value in compose["services"][name]["environment"].items():
         text = re.sub(r"\$\{(\w+):\?[^}]*\}", lambda match: SECRETS[match[1]], str(value))

@@ -1,4 +1,4 @@
-"""Metrics and log fields of docs/operating.md, websocket.md and the alerting rules are those of the processes."""
+"""Metrics and log fields in docs/operating.md, websocket.md and the alerting rules match the processes."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def exported(installation) -> dict[str, set[str]]:
 
 
 def metrics_table() -> dict[str, set[str]]:
-    """The services that a metric comes from, as docs/operating.md has it."""
+    """Returns the services of each metric by docs/operating.md."""
     section = (DOCS / "operating.md").read_text().partition("## Metrics and alerts")[2].partition("\n## ")[0]
     found = {}
     for row in re.findall(r"^\| (`afterimage_.*?) \| (.*?) \|", section, re.MULTILINE):
@@ -64,7 +64,7 @@ def test_table_has_every_metric_with_the_services_that_export_it(exported):
 
 
 def test_sidecar_page_names_metrics_that_are_there(exported):
-    section = (DOCS / "websocket.md").read_text().partition("## What is measured")[2]
+    section = (DOCS / "websocket.md").read_text().partition("## Metrics")[2]
     first, *rest = re.findall(r"`((?:afterimage_sidecar)?_[a-z_]+)`", section)
     names = {first, *(f"afterimage_sidecar{name}" for name in rest)}
     assert names <= exported["sidecar"]

@@ -12,7 +12,7 @@ from .installation import DEPLOY
 
 UNITS = sorted(path.name for path in (DEPLOY / "systemd").glob("*.service"))
 MOST_EXPOSED = 2.5
-"""systemd-analyze counts from 0 (nothing is allowed) to 10; a unit without any of these settings has 9.6."""
+"""systemd-analyze rates from 0 (fully restricted) to 10; a unit without any of these settings has 9.6."""
 
 
 @pytest.fixture(scope="module")

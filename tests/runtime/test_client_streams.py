@@ -45,7 +45,7 @@ async def served(behaviour, *, streams_answers=True):
 
 @asynccontextmanager
 async def kept(address, *, faulty=None, **options):
-    """A channel that keeps the status; `faulty` makes of the core's call one whose sends fail."""
+    """A channel that keeps the status; `faulty` wraps the core's call in one with failing sends."""
     async with grpc.aio.insecure_channel(address) as channel:
         if faulty is not None:
             make_faulty(channel, faulty)
@@ -68,7 +68,7 @@ def make_faulty(channel, faulty):
 
 
 class Faulty:
-    """A call of the core whose writes fail."""
+    """A call of the core with failing writes."""
 
     def __init__(self, inner):
         self.inner = inner
@@ -81,7 +81,7 @@ class Faulty:
 
 
 class FailsAtTheEnd(Faulty):
-    """A call whose write is under way when the server ends the stream, and fails because of that."""
+    """A call with a write in progress when the server ends the stream; the write fails because of that."""
 
     async def send_serialized_message(self, _message):
         await self.inner.status()
@@ -89,7 +89,7 @@ class FailsAtTheEnd(Faulty):
 
 
 class FailsBeforeTheStatus(Faulty):
-    """A call whose write fails before the status is there; the half-close fails, too."""
+    """A call with a write that fails before the status arrives; the half-close fails, too."""
 
     async def send_receive_close(self):
         raise cygrpc.ExecuteBatchError("a half-close that fails")

@@ -20,7 +20,7 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def output():
-    """Configures logging; returns what was written. Everything is put back afterwards."""
+    """Configures logging; returns the written text. Everything is restored afterwards."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
 

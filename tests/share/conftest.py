@@ -1,4 +1,4 @@
-"""ShareService on a real Redis, with the real AuditService beside it in a process of its own."""
+"""ShareService on a real Redis, with the real AuditService in a separate process."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 async def share(share_settings: Settings, redis_url: str, mint, clock: Clock) -> AsyncIterator[ShareCalls]:
-    """ShareService; when the test is over, what it left in Redis is looked through."""
+    """ShareService; after the test, its remaining keys in Redis are checked."""
     async with serve(share_settings, now=clock) as server, grpc.aio.insecure_channel(server.address) as channel:
         calls = ShareCalls(channel, mint, redis_url, server.address)
         yield calls
@@ -71,7 +71,7 @@ async def share(share_settings: Settings, redis_url: str, mint, clock: Clock) ->
 
 
 def check_leftovers(client: redis.Redis, secrets: set[str]) -> int:
-    """Every key has the prefix and a TTL, and none holds a secret; returns how many there are."""
+    """Checks that every key has the prefix and a TTL and contains no secret; returns their number."""
     found = 0
     for name in client.scan_iter():
         found += 1

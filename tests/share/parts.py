@@ -1,4 +1,4 @@
-"""What tests of share links and of the access trail are made of: real processes, recorded sessions, calls."""
+"""Support for tests of share links and of the access trail: real processes, recorded sessions, calls."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ class AuditCalls:
         return session
 
     async def trail(self, project: str = "demo", **fields: Any) -> list[Any]:
-        """Returns the trail, oldest first, without what reading it adds."""
+        """Returns the trail, oldest first, without the entries of reading it."""
         answer = await self.stub.ListAccessEvents(
             audit_pb.ListAccessEventsRequest(page_size=1000, **fields),
             metadata=bearer(self.mint("admin", project=project, subject="auditor")),
@@ -224,7 +224,7 @@ class ShareCalls:
 
 
 class Refusal:
-    """What a caller is told."""
+    """The error that a caller gets."""
 
     def __init__(self, error: grpc.aio.AioRpcError) -> None:
         self.code = error.code()

@@ -1,4 +1,4 @@
-"""What a redeemed link opens in AuditService, and what not."""
+"""Access of a redeemed link in AuditService, and its limits."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ async def test_a_replay_stays_inside_the_range(share, audit, span, shown):
         parts = await replay(audit, token, session, **fields)
         assert ticks(parts) == list(range(first, last + 1)), fields
         assert parts[-1].HasField("end")
-    # Going on from a place inside is fine, and the end stays where it is.
+    # Resuming from inside the range is allowed, and the range's end stays the same.
     late = ticks(await replay(audit, token, session, from_offset=seconds(45)))
     assert set(late) <= set(range(first, last + 1))
 
@@ -140,7 +140,7 @@ async def test_revocation_closes_open_streams(share, audit):
     assert not neighbour.done()
     for task in (members, neighbour):
         task.cancel()
-    # And what was not open is not opened any more.
+    # And new calls are not opened any more.
     for method, request in (("ReplaySession", pb.ReplaySessionRequest), ("GetSession", pb.GetSessionRequest)):
         told = await _told(audit, method, request(session_id=session), token)
         assert (told.code, told.reason) == (Code.PERMISSION_DENIED, "LINK_ENDED")

@@ -32,7 +32,7 @@ async def test_an_address_may_ask_so_often(share_settings, mint):
         assert (await codes(share, 10, x_forwarded_for="2001:db8:1:2:ffff::2"))[Code.NOT_FOUND] < 5
         assert (await codes(share, 10, x_forwarded_for="2001:db8:1:3::1"))[Code.NOT_FOUND] == 10
         await asyncio.sleep(2.1)
-        assert (await codes(share, 10))[Code.NOT_FOUND] >= 2  # what has trickled back
+        assert (await codes(share, 10))[Code.NOT_FOUND] >= 2  # attempts that have become available again
 
 
 @ONE_REDIS

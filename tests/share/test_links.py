@@ -271,7 +271,7 @@ async def test_managing_links_needs_the_scope(share, audit):
 
 
 async def test_more_visitors_than_connections(share_settings, audit, mint):
-    """In the service's own process: over gRPC, so many do not get to Redis in the same moment."""
+    """Runs in the service's own process: over gRPC, too few calls reach Redis at the same moment."""
     import secrets
 
     from prometheus_client import CollectorRegistry

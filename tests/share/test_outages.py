@@ -96,7 +96,7 @@ async def _replay_without_redis(address, mint):
         request = audit_pb.ReplaySessionRequest(session_id=session)
         parts = [part async for part in audit.stub.ReplaySession(request, metadata=bearer(mint("view")))]
         assert parts[-1].end.reason == audit_pb.REPLAY_END_REASON_COMPLETE
-        # Whether a link still stands cannot be seen: its grant has to wait.
+        # The link's state is unknown: its grant has to wait.
         grant = mint("view", session_id=session, link_id="11111111-1111-4111-8111-111111111111")
         call = audit.stub.GetSession(audit_pb.GetSessionRequest(session_id=session), metadata=bearer(grant))
         assert (await refusal(call)).code is Code.UNAVAILABLE
@@ -118,7 +118,7 @@ async def test_without_audit_nothing_is_given_out(share_settings, audit, mint):
             assert (told.code, told.reason) == (Code.UNAVAILABLE, reason)
             assert told.retry_after_s > 0
         [link] = (await share.list()).share_links
-        assert link.view_count == 0  # what was not given out was not counted
+        assert link.view_count == 0  # a grant that was not issued is not counted
 
     careless = alone.model_copy(update={"audit": alone.audit.model_copy(update={"require_access_trail": False})})
     async with serve(careless) as server, grpc.aio.insecure_channel(server.address) as channel:

@@ -1,4 +1,4 @@
-"""A sidecar in front of an AuditService in memory, both in this process, and what talks to them."""
+"""A sidecar in front of an AuditService in memory, both in this process, and their clients."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Rig:
     async def until(self, condition, within_s=PATIENCE_S):
         """Waits until `condition()` holds."""
         async with asyncio.timeout(within_s):
-            while not condition():  # noqa: ASYNC110 - what it waits for happens in other processes, too
+            while not condition():  # noqa: ASYNC110 - it also waits for events in other processes
                 await asyncio.sleep(0.01)
 
 
@@ -81,7 +81,7 @@ def uuid7():
 
 
 class Recorder:
-    """Messages of one window, as bytes, and what it has recorded."""
+    """Messages of one window, as bytes, and its recorded chunks."""
 
     def __init__(self):
         self.session_id, self.window_id = uuid7(), str(uuid.uuid4())
@@ -92,7 +92,7 @@ class Recorder:
         return pb.RecordSessionRequest(start=start).SerializeToString()
 
     def chunk(self, seq, size_bytes=0):
-        """Returns chunk `seq`: one event that says which it is; the first a full snapshot."""
+        """Returns chunk `seq`: one event with its number; the first a full snapshot."""
         kind = 2 if seq == 1 else 5
         data = {"node": {"type": 0, "childNodes": [], "id": 1}, "initialOffset": {"top": 0, "left": 0}}
         data = data if kind == 2 else {"tag": "n", "payload": {"n": seq, "pad": os.urandom(size_bytes // 2).hex()}}
@@ -118,7 +118,7 @@ async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
         async with serve(changed, web_dir) as running, aiohttp.ClientSession() as http:
             yield Rig(changed, running, fake, http)
         await asyncio.sleep(0)
-        # Whatever a test did: no call outlives its socket, and nothing went wrong that nobody foresaw.
+        # After every test: no call outlives its socket, and no unexpected error occurred.
         async with asyncio.timeout(PATIENCE_S):
             while fake.open_calls:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
@@ -126,7 +126,7 @@ async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
 
 @pytest.fixture(autouse=True)
 def logged():
-    """What this process logs, as JSON lines; a test in which something unforeseen happens fails."""
+    """The log of this process, as JSON lines; a test with an unexpected error fails."""
     root, text = logging.getLogger(), io.StringIO()
     handlers, level = root.handlers[:], root.level
     log.configure(LogSettings(format="json", level="info"), text)
@@ -137,7 +137,7 @@ def logged():
         root.setLevel(level)
         structlog.reset_defaults()
     # A service that writes into a call in the moment in which it is cancelled may find that out by a failed batch.
-    # And grpc.aio has one poller for all event loops of a process, also for one that an earlier test has closed.
+    # And grpc.aio has one poller for all event loops of a process, including loops closed by earlier tests.
     noise = ("ExecuteBatchError", "PollerCompletionQueue._handle_events")
     lines = [line for line in text.getvalue().splitlines() if not any(each in line for each in noise)]
     assert [line for line in lines if "Traceback" in line or '"level": "error"' in line] == []

@@ -1,4 +1,4 @@
-"""An AuditService in memory that streams as the contract says, and knows which of its calls are open."""
+"""An AuditService in memory that streams as the contract defines, and knows its open calls."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
     Attributes:
         open_calls: Streams that are being served.
         metadata: Of the last stream or call.
-        accept: Cleared, no more chunks are read: a service whose storage hangs.
+        accept: If cleared, no more chunks are read, as by a service with hanging storage.
         requests: How many stream messages were received.
     """
 

@@ -1,4 +1,4 @@
-"""Services and clients as processes of their own."""
+"""Services and clients as separate processes."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def in_front_of(process, settings, **overrides):
 
 @asynccontextmanager
 async def real(settings, tmp_path, **overrides):
-    """A sidecar here, AuditService as a process of its own."""
+    """A sidecar in this process, AuditService in a separate one."""
     async with audit_process(tmp_path / "audit") as process, in_front_of(process, settings, **overrides) as rig:
         yield rig
 

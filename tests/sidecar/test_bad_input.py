@@ -1,4 +1,4 @@
-"""What peers do wrong, on purpose or not: each gets the documented code, memory stays bounded, others go on."""
+"""Faulty and hostile peers: each gets the documented code, memory stays bounded, other peers continue."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Raw:
         return self
 
     async def send(self, payload, opcode=2, *, fin=True, length=None):
-        """Sends one masked frame; `length` lies about its size."""
+        """Sends one masked frame; `length` is a false size."""
         size = len(payload) if length is None else length
         first = bytes([(0x80 if fin else 0) | opcode])
         if size < 126:
@@ -167,7 +167,7 @@ async def test_oversized_frames(settings):
             await ws.send_bytes(recorder.start())
             await ws.receive_bytes()
             fits = recorder.chunk(1) + b"\x7a" + varint(limit)
-            await ws.send_bytes((fits + bytes(limit))[: limit - 10])  # an unknown field, cut: as long as it may be
+            await ws.send_bytes((fits + bytes(limit))[: limit - 10])  # an unknown field, truncated, of maximum length
             assert await closed(ws) == (4400, "bad_message")
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(bytes(limit + 1))
@@ -175,7 +175,7 @@ async def test_oversized_frames(settings):
         async with rig.socket("/ws/sessions", "view") as ws:
             await ws.send_bytes(bytes(1024**2 + 1))
             assert await closed(ws) == (4413, "too_large")
-        # Refused by the header alone: nothing of what is announced has to arrive.
+        # Refused by the header alone: the announced bytes need not arrive.
         for announced in (limit + 1, 2**31, 2**62):
             raw = await Raw.connect(rig)
             await raw.send(b"x", length=announced)
@@ -266,7 +266,7 @@ async def test_too_many_bytes(settings):
 
 
 async def test_a_client_that_never_reads(settings):
-    """It is closed as slow, what waits for it is bounded, and others get theirs in the meantime."""
+    """It is closed as slow, its queue is bounded, and other clients get their messages meanwhile."""
     async with rigged(settings, slow_timeout_s=0.5, ping_interval_s=60) as rig:
         rig.audit.answer_bytes = 100_000
         process = psutil.Process()
@@ -297,7 +297,7 @@ async def test_a_client_that_never_reads(settings):
 
 
 async def test_a_service_that_does_not_read_stops_the_peer(settings):
-    """Backpressure: what a recorder can push into a service that hangs is bounded, and it is not dropped for it."""
+    """Backpressure: the bytes a recorder can push into a hanging service are bounded, and it stays connected."""
     limits = {"messages_per_s": 0, "bytes_per_s": 0, "ping_interval_s": 0.2, "pong_timeout_s": 0.2}
     async with rigged(settings, **limits) as rig:
         recorder = Recorder()
@@ -412,7 +412,7 @@ async def test_attempts_by_the_thousand_from_one_address(settings, campaign_roun
         began = time.monotonic()
         answers = [answer for some in await asyncio.gather(*(attempts(rounds) for _ in range(20))) for answer in some]
         statuses = [status for status, _ in answers]
-        # The allowance, and what it grows in the meantime: five a second.
+        # The allowance, and its growth in the meantime: five per second.
         assert 300 <= statuses.count(401) <= 310 + 5 * (time.monotonic() - began)
         assert statuses.count(401) + statuses.count(429) == 20 * rounds
         assert all(1 <= int(after) <= 60 for status, after in answers if status == 429)

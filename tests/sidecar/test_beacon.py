@@ -42,7 +42,7 @@ async def recorded_page(referrer_policy=""):
 
 
 async def send(rig, page, recorder, how, *, mime="text/plain"):
-    """Sends a recording from `page`; returns what `how` returns there."""
+    """Sends a recording from `page`; returns the result of `how` there."""
     messages = delimited.join([recorder.start(), recorder.chunk(1), recorder.chunk(2), recorder.end(2)])
     given = [rig.token("record"), base64.b64encode(messages).decode(), mime]
     return await page.evaluate(f"async ([url, given]) => {{ const body = ({BODY})(given); {how} }}", [rig.url, given])
@@ -54,7 +54,7 @@ def preflights(rig):
 
 @pytest.mark.parametrize("policy", ["strict-origin-when-cross-origin", "no-referrer"])
 async def test_a_beacon_needs_no_preflight_and_is_stored(rig, policy):
-    """Also of a page that tells nobody where it is: Chromium says its Origin all the same."""
+    """Also from a page with a no-referrer policy: Chromium sends its Origin all the same."""
     recorder = Recorder()
     async with recorded_page(policy) as page:
         assert await send(rig, page, recorder, "return navigator.sendBeacon(url + '/record', body);") is True

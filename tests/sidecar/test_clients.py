@@ -1,4 +1,4 @@
-"""Clients that nobody here wrote, with the real AuditService: `ws` and Connect on Node, websockets, aiohttp, curl."""
+"""Third-party clients with the real AuditService: `ws` and Connect on Node, websockets, aiohttp, curl."""
 
 from __future__ import annotations
 

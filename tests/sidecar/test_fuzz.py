@@ -40,7 +40,7 @@ def mutated(source: random.Random, frame: bytes) -> bytes:
 
 
 def frames_of(number: int):
-    """Frames made of one number: hypothesis chooses it, and Python makes fifty frames of it quickly."""
+    """Frames derived from one number: hypothesis chooses it, and Python quickly derives fifty frames from it."""
     source = random.Random(number)
     for _ in range(FRAMES):
         kind = source.random()

@@ -1,4 +1,4 @@
-"""Connect unary, POST /record, POST /token, CORS and what operators ask, over plain HTTP."""
+"""Connect unary, POST /record, POST /token, CORS and the operators' routes, over plain HTTP."""
 
 from __future__ import annotations
 

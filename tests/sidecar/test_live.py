@@ -1,4 +1,4 @@
-"""Live through sockets: what recorders hear of their viewers, and the list of sessions across a reconnect."""
+"""Live through sockets: notices to recorders about viewers, and the list of sessions across a reconnect."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from patience import PATIENCE_S
 from tests.sidecar.conftest import Recorder
 from tests.sidecar.processes import real
 
-OLD_MS = 70_000  # a full snapshot is taken anew for a viewer who joins a minute after the last
+OLD_MS = 70_000  # a viewer joining a minute after the last full snapshot causes a new one
 
 
 def later_chunk(seq):
-    """Returns a chunk whose one event is so much later that the full snapshot before it is old."""
+    """Returns a chunk with one event, late enough that the full snapshot before it is old."""
     event = {"type": 5, "timestamp": round(time.time() * 1000) + OLD_MS, "data": {"tag": "later", "payload": {}}}
     request = pb.RecordSessionRequest()
     request.chunk.seq, request.chunk.encoding = seq, 2
@@ -66,7 +66,7 @@ async def test_the_list_of_sessions_is_whole_again_after_a_reconnect(settings, t
     live = set()
 
     async def watched(ws, until):
-        """Applies what comes to the list until it is as wanted."""
+        """Applies the messages to the list until it is as wanted."""
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 change = pb.WatchSessionsResponse.FromString(await ws.receive_bytes())

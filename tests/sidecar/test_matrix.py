@@ -1,4 +1,4 @@
-"""Every route against everybody who must not come in: refused as documented, counted, and no service hears of it."""
+"""Every route with every caller to refuse: refused as documented, counted, and not passed on to a service."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ALL = {**STREAMS, "/record": methods.RECORD, **UNARY}
 RECORDING = ("/ws/record", "/record")
 FOREIGN = "https://evil.example"
 
-# What is wrong: HTTP status and reason.
+# HTTP status and reason, by fault.
 REFUSED = {
     "no token": (401, "TOKEN_MISSING"),
     "garbage": (401, "TOKEN_INVALID"),
@@ -38,7 +38,7 @@ REFUSED = {
 
 
 async def ask(rig, path, token, *, origin=None, query="", in_header=False):
-    """Asks for `path` as its clients do; returns status and body."""
+    """Requests `path` as its clients do; returns status and body."""
     headers = {"Origin": origin} if origin else {}
     if in_header or not path.startswith("/ws/"):
         headers |= {"Authorization": f"Bearer {token}"} if token is not None else {}
@@ -56,7 +56,7 @@ async def ask(rig, path, token, *, origin=None, query="", in_header=False):
 
 
 def handshake(headers, protocols):
-    """The headers of an upgrade, for reading what a WebSocket client hides."""
+    """The headers of an upgrade, for reading answers that a WebSocket client hides."""
     return {
         **headers,
         "Connection": "Upgrade",
@@ -71,7 +71,7 @@ def scope_for(path):
     return min(ALL[path].scopes)
 
 
-# What a grant opens is no place for one to be too narrow: test_grants has what it sees there.
+# On routes that a grant opens it cannot be too narrow: test_grants covers its view there.
 WRONG = [
     (path, wrong)
     for path in ALL

@@ -79,7 +79,7 @@ async def nginx(content, port, directory):
 
 @asynccontextmanager
 async def behind_nginx(settings, directory, **overrides):
-    """A rig whose client is a visitor that comes through nginx."""
+    """A rig with a client that connects through nginx."""
     nginx_binary()
     port = free_port()
     async with rigged(settings, **{"trusted_proxies": PROXY, **overrides}) as rig:
@@ -199,7 +199,7 @@ async def test_logs_of_the_proxy_have_no_secrets(settings, tmp_path):
 
 
 async def examined(rig, url):
-    """Returns what `afterimage doctor --url` says is wrong."""
+    """Returns the problems that `afterimage doctor --url` reports."""
     about = Examination(
         settings=rig.settings, running=None, address="", metrics_url="", token=rig.token("view"), url=url
     )

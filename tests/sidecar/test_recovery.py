@@ -1,4 +1,4 @@
-"""Viewers that drop and AuditService that is killed: nobody misses anything, nobody sees anything twice."""
+"""Dropped viewers and a killed AuditService: every viewer gets every chunk exactly once."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RECONNECT = {1001, 1006, 4401, 4429, 4500, 4503}
 
 
 class Peer:
-    """What docs/websocket.md asks of clients: reconnect after these codes, with backoff and full jitter."""
+    """Client behaviour by docs/websocket.md: reconnect after these codes, with backoff and full jitter."""
 
     def __init__(self, rig, seed):
         self.rig = rig
@@ -45,7 +45,7 @@ class Peer:
 
 
 class LiveRecorder(Peer):
-    """Records so many chunks, one each few milliseconds, and keeps those that are not acknowledged."""
+    """Records a number of chunks, one every few milliseconds, and keeps unacknowledged ones."""
 
     def __init__(self, rig, seed, chunks, pause_s):
         super().__init__(rig, seed)
@@ -86,7 +86,7 @@ class LiveRecorder(Peer):
 
 
 class Viewer(Peer):
-    """Follows a session; drops its own connection at random and goes on from its cursor."""
+    """Follows a session; drops its own connection at random and resumes from its cursor."""
 
     def __init__(self, rig, seed, recorder, drops):
         super().__init__(rig, seed)
@@ -113,7 +113,7 @@ class Viewer(Peer):
                     if self.random.random() < 0.5:
                         ws._response.connection.transport.abort()
                     return False
-            # Without a close frame aiohttp says 1000, too, whatever happened.
+            # Without a close frame aiohttp reports 1000, too, for any cause.
             self.story.append((message.type.name, message.data))
             return message.type is aiohttp.WSMsgType.CLOSE and message.data == 1000
 

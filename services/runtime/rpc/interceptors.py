@@ -111,15 +111,9 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-<<<<<<< HEAD
     def _streaming(self, label: str, behaviour: Behaviour, method: str, *, reads: bool) -> Behaviour:
-        # A coroutine that writes, not a generator: gRPC would write what a generator yields in the same way, and
-        # one generator less stands between the servicer and the wire.
-=======
-    def _streaming(self, label: str, behaviour: Behaviour, method: str) -> Behaviour:
         # A coroutine that writes, not a generator: gRPC would write a generator's items in the same way, and
         # this leaves one generator fewer between the servicer and the wire.
->>>>>>> words-c
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
             async def body() -> None:
                 messages = behaviour(request, context)
@@ -147,12 +141,8 @@ class _Call:
         context: grpc.aio.ServicerContext[Any, Any],
         requests: AsyncIterator[Any] | None,
     ) -> None:
-<<<<<<< HEAD
         self._requests = requests
         self._admission = owner._admission  # noqa: SLF001 - a part of it
-=======
-        self._admission = owner._admission  # noqa: SLF001 - part of the interceptor
->>>>>>> words-c
         self._metrics = owner._metrics  # noqa: SLF001
         self._label = label
         self._method = method
@@ -191,13 +181,9 @@ class _Call:
             return await self._admitted(body, streams=streams)
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; abort raises again
             status = self._status_of(error)
-<<<<<<< HEAD
         if self._requests is not None:
             await read_on(self._requests)
         # Outside of `except`: what abort raises must reach gRPC as it is.
-=======
-        # Outside of `except`: the exception raised by abort must reach gRPC unchanged.
->>>>>>> words-c
         return await self._context.abort_with_status(rpc_status.to_status(status))
 
     async def _admitted(self, body: Body, *, streams: bool) -> Any:

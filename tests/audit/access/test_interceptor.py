@@ -60,7 +60,7 @@ def test_every_method_that_a_viewer_or_an_admin_may_call_is_recorded():
 
 
 class Servicer(audit_service_pb2_grpc.AuditServiceServicer):
-    """Answers whatever it is told to, and notes what it gave out."""
+    """Returns prepared answers and notes the content that it sent."""
 
     def __init__(self) -> None:
         self.error: Exception | None = None
@@ -229,7 +229,7 @@ async def test_what_was_refused_is_written_down_once(settings, servicer, shelf, 
         shelf_full = RuntimeError("disk full")
         [row] = shelf.rows
         assert row["outcome"] == outcome
-        # What the caller is told does not depend on the trail: nothing was given out.
+        # The caller's answer does not depend on the trail: no content was sent.
         shelf.error = shelf_full
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call(stub, name, mint("view"))
@@ -256,7 +256,7 @@ async def test_what_admission_refused_is_written_down(settings, servicer, shelf,
             assert (row["outcome"], row["subject"], row["action"]) == (Outcome.DENIED, b"bob", METHODS[name].action)
         shelf.rows.clear()
         with pytest.raises(grpc.aio.AioRpcError):
-            await call(stub, "ListSessions", "no token")  # nobody's project, nobody's trail
+            await call(stub, "ListSessions", "no token")  # no project, so no trail
         await asyncio.sleep(0.1)
         assert shelf.rows == []
     assert servicer.happened == []

@@ -61,7 +61,7 @@ async def test_what_a_link_opened_ends_with_it(revocations, client, keys):
 
 async def test_what_was_missed_while_away_is_looked_up(revocations, client, keys):
     stream = await opened(revocations)
-    await client.delete(keys.link(LINK))  # and nobody tells
+    await client.delete(keys.link(LINK))  # without a notice
     await asyncio.sleep(0.2)
     assert not stream.done()
     await client.client_kill_filter(_type="pubsub")

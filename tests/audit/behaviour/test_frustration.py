@@ -33,7 +33,7 @@ from audit.behaviour_events import (
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.model import Kind
 
-# `find` looks at each recording twice: as one chunk, and with a chunk for each event.
+# `find` runs over each recording twice: as one chunk, and with one chunk per event.
 
 # Rage clicks: 3 clicks, less than 30 px and less than 1 s between.
 
@@ -288,7 +288,7 @@ def test_touches_do_not_thrash():
     assert thrash(batches) == []
 
 
-# What is in the shared recordings, each looked at once: docs/definitions.md lists them.
+# Findings in the shared recordings, each checked by hand once: docs/definitions.md lists them.
 
 SEEN = {
     "shop-account-errors": [

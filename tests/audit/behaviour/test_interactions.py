@@ -192,7 +192,7 @@ def test_an_error_has_its_words_and_the_page():
     assert (found.page, found.detail) == (PAGE, "x" * 512)
 
 
-# What was in view.
+# Bands that were in view.
 
 
 def bands(found):

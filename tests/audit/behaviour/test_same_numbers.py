@@ -1,4 +1,4 @@
-"""The samples' interactions and heatmaps: those the detectors find, on both engines, however often chunks come."""
+"""The samples' interactions and heatmaps: the detectors' findings, on both engines, despite repeated chunks."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def sample(name: str, session: str) -> list[list[dict]]:
 
 
 async def deliver_three_times(audit: Audit, session: str, chunks: list[list[dict]]) -> None:
-    """Streams that begin anywhere before what is wanted, until each chunk was sent three times."""
+    """Opens streams that begin anywhere before the wanted seq, until each chunk was sent three times."""
     rng, window = random.Random(6), str(uuid4())
     sent = dict.fromkeys(range(1, len(chunks) + 1), 0)
     while min(sent.values()) < 3:

@@ -1,4 +1,4 @@
-"""What can be wrong with a chunk: rejected in one sentence, nothing stored, the server unharmed."""
+"""Invalid chunks: rejected in one sentence, nothing stored, the server unharmed."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def test_a_negative_last_seq(shared_audit):
 
 
 def at(text: str) -> bytes:
-    """Returns JSON text in which NOW stands for a good timestamp."""
+    """Returns JSON text with NOW replaced by a valid timestamp."""
     return text.replace("NOW", str(now_ms())).encode()
 
 
@@ -151,7 +151,7 @@ async def test_a_payload_that_is_wrong(shared_audit, name):
         assert words in rejected.message
         assert 10 < len(rejected.message) < 400
         assert not await shared_audit.is_stored(session)
-        # The stream goes on: a good chunk in its place is stored, and nothing of the bad one with it.
+        # The stream continues: a valid chunk in its place is stored, without any event of the bad one.
         await recorder.send(1, [move(start_of(session))])
         await recorder.ack(1)
         assert await recorder.end(1) is None
@@ -179,7 +179,7 @@ def _memory(field: str) -> int:
 
 
 def _reset_peak() -> int:
-    """Makes the kernel count the peak anew; returns what is used now."""
+    """Resets the kernel's peak counter; returns the current use."""
     Path("/proc/self/clear_refs").write_text("5")
     return _memory("VmRSS")
 
@@ -200,7 +200,7 @@ async def test_a_hundred_megabytes_from_a_hundred_kilobytes_are_not_inflated(sha
 
 
 async def test_a_payload_of_very_many_small_gzip_members_does_not_hold_up_the_server(shared_audit):
-    """Each member costs a decompressor and a copy of what is left: unbounded, a chunk would cost minutes."""
+    """Each member costs a decompressor and a copy of the rest: unbounded, a chunk would cost minutes."""
     empty = gzip.compress(b"", mtime=0)
     many = gzip.compress(b"[]") + empty * ((1024**2 - 64) // len(empty))
     session = new_session()
@@ -234,7 +234,7 @@ async def test_a_message_over_what_the_server_takes_at_all(shared_audit):
 
 
 async def test_halves_of_surrogate_pairs_come_back_unchanged(shared_audit):
-    """JavaScript's strings may hold them and JSON.stringify writes them; they are no reason to lose a chunk."""
+    """JavaScript strings may contain them and JSON.stringify writes them; they are no reason to lose a chunk."""
     session = new_session()
     text = at(
         '[{"type":3,"data":{"source":5,"id":1,"text":"\\ud83d alone \\udE00 turned \\ude00\\ud83d"},"timestamp":NOW},'

@@ -1,4 +1,4 @@
-"""What can be wrong with a recorder's start: the right status, the field named, nothing stored."""
+"""Invalid start messages of a recorder: the right status, the field named, nothing stored."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ async def test_everything_that_is_wrong_with_a_start_is_told_at_once(shared_audi
 
 @pytest.mark.parametrize("at_ms", [0, 1_000, 4_102_444_800_000, 6_000_000_000_000, 2**48 - 1])
 async def test_an_imported_session_of_any_time_comes_back(shared_audit, at_ms):
-    """Dates end in 2149 in ClickHouse and in 9999 in Python; ids of 48 bits go on to the year 10889."""
+    """Dates end in 2149 in ClickHouse and in 9999 in Python; 48-bit ids reach the year 10889."""
     session = new_session(at_ms)
     events = [move(min(at_ms, 253_402_300_799_999), 5)]
     async with shared_audit.recorder(session, token=shared_audit.token("admin"), imported=True) as recorder:

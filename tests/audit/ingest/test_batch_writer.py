@@ -1,4 +1,4 @@
-"""Group commit under pressure: fewer and larger batches, and no waiting for what cannot come."""
+"""Group commit under pressure: fewer and larger batches, and no waiting for rows that cannot come."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from services.audit.storage.schema.migrations import migrate
 
 
 class Pressure:
-    """What takes chunks in, as far as a committer looks at it."""
+    """The chunk processor's load, as the batch writer sees it."""
 
     def __init__(self, load: float) -> None:
         self.now = load

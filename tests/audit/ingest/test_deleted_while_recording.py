@@ -36,7 +36,7 @@ async def test_a_deleted_session_stops_its_recorder_and_cannot_come_back(audit):
 
 
 async def test_a_deletion_while_recorders_stream_and_reconnect_leaves_nothing(audit):
-    """However recorders, their reconnects and the deletion meet, nothing is left of the session."""
+    """No data of the session remains, for any timing of recorders, reconnects and deletion."""
     for round_number in range(6):
         session, stopped = new_session(), asyncio.Event()
 
@@ -54,7 +54,7 @@ async def test_a_deletion_while_recorders_stream_and_reconnect_leaves_nothing(au
                     await recorder.cancel()
                 if recorder.error and recorder.error.reason == "SESSION_DELETED":
                     return
-            raise AssertionError("was never told that the session is deleted")
+            raise AssertionError("received no message that the session is deleted")
 
         async with asyncio.TaskGroup() as tasks:
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""The fold: deterministic, indifferent to where chunks are cut, and right about what it counts."""
+"""The fold: deterministic, independent of chunk boundaries, with correct counts."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class Server:
 
 @dataclass
 class Recorder:
-    """A recorder that goes on until everything is acknowledged and its window has ended."""
+    """A recorder that retries until all chunks are acknowledged and its window has ended."""
 
     chunks: list
     session: uuid.UUID
@@ -72,7 +72,7 @@ class Recorder:
 
     async def run(self, server: Server, token: str) -> None:
         while not self.ended:
-            await server.listens.wait()  # a thousand calls to nobody would show nothing, and take long
+            await server.listens.wait()  # a thousand calls without a server would show nothing, and take long
             async with client(server.address, token) as opened:
                 try:
                     await self._stream(opened)
@@ -113,7 +113,7 @@ class Recorder:
 
 
 def _chunks(number: int, begin: int) -> list:
-    """A recorder's chunks: the events of a real recording, over and over, with times that go on."""
+    """A recorder's chunks: the events of a real recording, repeated, with increasing times."""
     paths = recordings.paths()[:3]
     events = [e for e in recordings.events(paths[number % len(paths)]) if e["type"] != 2][:120]
     base, found = events[0]["timestamp"], []
@@ -142,7 +142,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, unused_tcp_
         await server.kill()
         kills += 1
         await server.start()
-    for one in fleet:  # nobody is killed any more: what is left needs no pace
+    for one in fleet:  # no further kills: the rest needs no pace
         one.pace_s = 0.0
     async with asyncio.timeout(150):
         await asyncio.gather(*running)

@@ -1,4 +1,4 @@
-"""Taking chunks in: what is stored of a recording in which only some events are opened for masking."""
+"""Processing of chunks: stored rows of a recording in which only some events are decoded for masking."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), kept_from=dt.da
 def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path):
     events = recordings.events(path)
     canaries: list[Canary] = []
-    if has_page(events):  # others are compared as they are
+    if has_page(events):  # others are compared unchanged
         events, canaries = plant(events)
     fast = slow = WindowState()
     for begin in range(0, len(events), 50):

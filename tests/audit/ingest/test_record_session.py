@@ -1,4 +1,4 @@
-"""RecordSession: ready, acks, gaps, resuming, and what a stream may say."""
+"""RecordSession: ready, acks, gaps, resuming, and the allowed order of messages."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_what_is_acknowledged_is_stored_and_counted(audit):
         for seq, events in enumerate(chunks, 1):
             await one.send(seq, events, event_count=len(events))
         await one.ack(5)
-        # Not ended, not closed: an ack alone says that it is there.
+        # Neither ended nor closed: the ack alone shows that the chunk is stored.
         replay = await audit.replay(session)
     assert replay.events == [event for chunk in chunks for event in chunk]
     assert replay.positions == [(one.window, seq) for seq in range(1, 6)]
@@ -124,7 +124,7 @@ async def test_a_server_that_restarts_goes_on_where_storage_is(tmp_path):
     async with running(settings) as audit:
         replay = await audit.replay(session)
     assert replay.events == [event for chunk in chunks for event in chunk]
-    # What happens between two chunks is counted too: the state came back from storage.
+    # Interactions across two chunks are counted too: the state came back from storage.
     assert replay.header.session.totals.click_count == 5
     assert replay.header.session.active_duration.ToMilliseconds() == 510 - 2
 
@@ -162,7 +162,7 @@ async def test_a_chunk_sent_twice_before_its_ack_is_stored_once(audit):
 
 
 async def test_totals_of_every_chunk_delivered_three_times_are_those_of_one_delivery(audit):
-    """Reconnecting recorders, each from a random place before what is stored, until all is there."""
+    """Recorders reconnect, each at a random seq that is already stored, until all chunks are stored."""
     rng = random.Random(20)
     sessions = [new_session(now_ms() - 1_000) for _ in range(6)]
     counted = []

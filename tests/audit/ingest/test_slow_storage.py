@@ -161,7 +161,7 @@ async def test_a_stream_that_ends_in_the_middle_of_a_write_finishes_it(tmp_path)
 
 
 async def test_a_superseded_stream_takes_nothing_in_any_more(tmp_path):
-    """What it took in before is stored before the newer one is told where to go on; after that, nothing is."""
+    """Its earlier chunks are stored before the newer stream gets its next seq; later ones are not stored."""
     async with workshop(tmp_path) as shop:
         older = await shop.begin()
         await older.take(shop.chunk(1))

@@ -1,4 +1,4 @@
-"""Two streams of one window: the newer one goes on, and nothing that either was told is lost."""
+"""Two streams of one window: the newer one continues, and no acknowledged chunk of either is lost."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def test_other_windows_and_other_sessions_are_not_superseded(audit):
 
 
 async def test_superseding_under_load_keeps_what_either_stream_was_told(audit):
-    """Whoever was told that a seq is stored, or is the one to go on from, is the one whose chunk is stored."""
+    """The chunk that is stored under a seq comes from the stream that got its ack, or that seq as the next one."""
     session, window = new_session(), str(uuid4())
     acked: dict[int, int] = {}
 
@@ -77,7 +77,7 @@ async def test_superseding_under_load_keeps_what_either_stream_was_told(audit):
             assert acked.setdefault(seq, writer) == writer, f"seq {seq} was promised to two"
     replay = await audit.replay(session)
     assert [seq for _, seq in replay.positions] == list(range(1, last.acked + 1))
-    # Where each stream went on is what its predecessors have stored: nothing of theirs comes after.
+    # Each stream continued after the chunks that its predecessors had stored: none of theirs comes later.
     for seq, event in enumerate(replay.events, 1):
         expected = max(w for w, r in enumerate(recorders, 1) if r.ready.next_seq <= seq)
         assert event["data"]["positions"][0]["x"] == expected, f"seq {seq}"
@@ -94,7 +94,7 @@ async def test_a_stream_that_ends_while_the_batch_is_full_leaves_the_window_usab
                 for seq in range(first, first + 30):
                     await recorder.send(seq, [click(start_of(session) + seq)])
                 await recorder.ack(first + 2)
-            # Cut off here. The next stream must not be refused, nor wait for what will never be stored.
+            # Cut off here. The next stream must not be refused, nor wait for chunks that will never be stored.
         async with asyncio.timeout(PATIENCE_S):
             async with audit.recorder(session, window) as recorder:
                 stored = recorder.ready.next_seq - 1

@@ -1,4 +1,4 @@
-"""How a window ends: said by its recorder, by the server's stop, and what goes on after it."""
+"""End of a window: by its recorder or by the server's stop, and recording after it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def test_an_end_that_names_a_chunk_that_is_not_stored_leaves_the_window_op
 
 
 async def test_an_end_that_names_a_chunk_that_is_stored_is_accepted(audit):
-    """`last_seq` refuses an end only when that chunk is not stored, as the contract says."""
+    """`last_seq` refuses an end only when that chunk is not stored, as the contract defines."""
     session = new_session()
     async with audit.recorder(session) as recorder:
         for seq in (1, 2, 3):

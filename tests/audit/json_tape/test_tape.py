@@ -57,7 +57,7 @@ class Remove(msgspec.Struct):
 
 
 class Data(msgspec.Struct):
-    """What `data` of snapshots and changes must look like."""
+    """Expected form of the `data` of snapshots and changes."""
 
     source: int | None = None
     id: int | None = None
@@ -96,7 +96,7 @@ def test_columns_and_numbers_are_the_same_in_what_is_compiled():
 
 
 def nodes_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
-    """Returns what the rows of an event must say, in the order of the text."""
+    """Returns the expected rows of an event, in the order of the text."""
     found: list[tuple[Any, ...]] = []
 
     def tree(node: dict[str, Any], parent: int, up: int) -> None:
@@ -128,7 +128,7 @@ def nodes_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def assert_walk_is_right(text: bytes) -> None:
-    """Compares a walk with what json.loads and msgspec say."""
+    """Compares a walk with the results of json.loads and msgspec."""
     events = json.loads(text)
     walk = walked(text, every=True)
     strings = [StringRow(*each) for each in walk.strings.tolist()]

@@ -9,7 +9,7 @@ import numba
 
 
 def uncompiled(module: ModuleType) -> ModuleType:
-    """Returns a copy of a module in which nothing is compiled."""
+    """Returns an uncompiled copy of a module."""
     assert module.__file__ is not None
     spec = importlib.util.spec_from_file_location(f"{module.__name__}_uncompiled", module.__file__)
     assert spec is not None
@@ -25,7 +25,7 @@ def uncompiled(module: ModuleType) -> ModuleType:
 
 
 class Bytes:
-    """Bytes that are read one by one; reading before the first or behind the last is an error."""
+    """Bytes that are read one by one; reading before the first or past the last is an error."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text

@@ -87,7 +87,7 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
         await call.write(chunk(seq, [event(seq - 1, begin)]))
         await asyncio.sleep(0.03)
     async with asyncio.timeout(PATIENCE_S):
-        while len(seqs) < 41:  # noqa: ASYNC110 - what it waits for comes over the network
+        while len(seqs) < 41:  # noqa: ASYNC110 - it waits for the network
             await asyncio.sleep(0.01)
     assert seqs == list(range(1, 42))
     viewing.cancel()

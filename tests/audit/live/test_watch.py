@@ -1,4 +1,4 @@
-"""WatchSessions: all that are live, then each change."""
+"""WatchSessions: all live sessions, then each change."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ DELETED = enums_pb2.SESSION_STATUS_UNSPECIFIED
 LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED
 TIMED_OUT = enums_pb2.SESSION_STATUS_TIMED_OUT
 
-"""What the design promises for a change."""
-
 
 def watching(audit: Audit, **wanted: Any) -> Viewer:
     request = pb.WatchSessionsRequest(filter=SessionFilter(**wanted))
@@ -32,7 +30,7 @@ async def snapshot(viewer: Viewer) -> list[str]:
 
 
 async def quiet(viewer: Viewer, seconds: float = 1.5) -> bool:
-    """Returns whether nothing comes for so long."""
+    """Returns whether no message arrives for `seconds`."""
     before = len(viewer.seen)
     await asyncio.sleep(seconds)
     return len(viewer.seen) == before
@@ -138,7 +136,7 @@ async def test_only_sessions_that_the_filter_wants(audit):
         await audit.record(other, [[move(start_of(other))]], actor_id="bob", end=False)
         await audit.record(wanted, [[move(start_of(wanted))]], actor_id="ann", end=False)
         assert (await viewer.until("upsert", PATIENCE_S)).session_id == wanted
-        await quiet(viewer)  # the wanted one may be told of again: its stream has ended since
+        await quiet(viewer)  # the wanted session may be reported again: its stream has ended since
         await audit.delete(other)
         await quiet(viewer)
         assert {message.upsert.session_id for message in viewer.seen[1:]} == {wanted}

@@ -1,4 +1,4 @@
-"""What a recorder is asked to do while somebody watches: flush faster, take a full snapshot."""
+"""Commands to a watched recorder: flush faster, take a full snapshot."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
 
 
 class Search(Needles):
-    """Looks for canaries, and counts what it has looked through."""
+    """Searches for canaries, and counts the searched bytes."""
 
     def __init__(self, canaries: list[Canary]) -> None:
         super().__init__(list({canary.value: canary for canary in canaries}.values()))
@@ -92,7 +92,7 @@ def _text(value: Any) -> str:
 
 @asynccontextmanager
 async def published(url: str) -> AsyncIterator[list[bytes]]:
-    """Yields what is published on any channel of a Redis while the block runs."""
+    """Yields the messages published on any channel of a Redis while the block runs."""
     heard: list[bytes] = []
     async with redis.asyncio.Redis.from_url(url) as client, client.pubsub() as channels:
         await channels.psubscribe("*")
@@ -109,7 +109,7 @@ async def published(url: str) -> AsyncIterator[list[bytes]]:
 
 
 async def dumped(url: str) -> bytes:
-    """Returns everything that a Redis holds."""
+    """Returns the whole content of a Redis."""
     parts = []
     async with redis.asyncio.Redis.from_url(url) as client:
         async for key in client.scan_iter("*"):
@@ -145,7 +145,7 @@ async def exported(audit: Audit, session: str) -> bytes:
 
 
 async def record_and_watch(audit: Audit, events: list[dict[str, Any]], needles: Search, name: str) -> str:
-    """Records the events while somebody follows; checks each frame. Returns the session."""
+    """Records the events while a viewer follows; checks each frame. Returns the session."""
     session = new_session(round(min(event["timestamp"] for event in events)))
     chunks = [events[begin : begin + EVENTS_PER_CHUNK] for begin in range(0, len(events), EVENTS_PER_CHUNK)]
     assert needles.found_in(b"".join(json.dumps(chunk).encode() for chunk in chunks)), "nothing was planted"
@@ -227,7 +227,7 @@ async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplo
 
 
 async def test_what_is_looked_through_is_what_holds_the_recording(privacy_settings, redis_url):
-    """The same look finds the canaries where the policy keeps all, so it would see one that got through."""
+    """The same search finds the canaries under keep_all, so it would find one that got through."""
     open_settings = privacy_settings.model_copy(update={"privacy": {"preset": "keep_all"}})
     name, events, canaries = planted()[0]
     needles = Needles(canaries)

@@ -1,4 +1,4 @@
-"""ReplaySession: what is stored, from where, in which order, and how history and live join."""
+"""ReplaySession: stored chunks, start positions, their order, and the join of history and live."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def moment(ms: int) -> Timestamp:
 
 
 def long_story(start: int, *, count: int = 40, every: int = 10, step_ms: int = 1_000) -> list[list[dict[str, Any]]]:
-    """Returns chunks a second apart, each `every`-th with a snapshot whose Meta stands in the chunk before it."""
+    """Returns chunks one second apart, each `every`-th with a snapshot, its Meta in the chunk before it."""
     chunks: list[list[dict[str, Any]]] = []
     for number in range(count):
         at = start + number * step_ms
@@ -75,7 +75,7 @@ async def test_a_whole_replay_is_what_was_sent(audit):
 
 
 async def test_a_large_session_comes_whole(audit):
-    """More bytes than one read of storage holds, in chunks of very different sizes."""
+    """More bytes than one read of storage returns, in chunks of very different sizes."""
     session, rng = new_session(), random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     chunks = []
@@ -113,7 +113,7 @@ async def test_a_replay_begins_with_the_last_snapshot_at_or_before_the_moment(au
         assert replay.events == expected
         assert replay.header.chunk_count == len(replay.chunks)
         assert replay.header.from_time == replay.chunks[0].first_time
-        # A player can begin: the page's size comes before its picture, and that before the moment.
+        # A player can start: the page's size precedes its snapshot, which precedes the wanted time.
         kinds = [event["type"] for event in replay.events]
         snapshot = next(event for event in replay.events if event["type"] == 2)
         assert 4 in kinds[: kinds.index(2)]
@@ -137,7 +137,7 @@ async def test_offsets_count_from_the_first_event_not_from_the_id(audit):
 
 
 async def two_windows(audit: Audit) -> tuple[str, str, str]:
-    """Records two windows whose chunks take turns: the first from 0 s to 19 s, the second from 10.5 s to 29.5 s."""
+    """Records two windows with alternating chunks: the first from 0 s to 19 s, the second from 10.5 s to 29.5 s."""
     session, start = new_session(), 0
     start = start_of(session)
     one, two = str(uuid4()), str(uuid4())
@@ -226,7 +226,7 @@ async def test_a_follower_gets_history_an_edge_and_what_comes(audit):
 
 
 async def test_a_crowd_follows_without_asking_storage_for_every_chunk(audit, monkeypatch):
-    """Storage answers in milliseconds: asked by each viewer for each chunk, it was what live waited for."""
+    """A query to storage takes milliseconds: one per viewer and chunk was the bottleneck of live replay."""
     asked: list[str] = []
     query = ChdbEngine.query
 
@@ -311,7 +311,7 @@ async def test_a_window_that_opens_while_somebody_follows_is_followed_too(audit)
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_history_and_tail_join_without_gap_or_repeat(audit, seed):
-    """Viewers come, go and come back with their cursor at random moments while two windows are recorded."""
+    """Viewers connect, disconnect and resume with their cursor at random times while two windows are recorded."""
     rng = random.Random(seed)
     session, count = new_session(), 150
     windows = [str(uuid4()), str(uuid4())]
@@ -366,14 +366,14 @@ async def test_history_and_tail_join_without_gap_or_repeat(audit, seed):
 
 
 async def test_a_slow_follower_gets_everything_from_storage(audit):
-    """More than the queue of a follower holds comes while he does not read."""
+    """More chunks than a follower's queue holds arrive while the follower does not read."""
     session, rng, count = new_session(), random.Random(3), 60
 
     def chunk(seq: int) -> list[dict[str, Any]]:
         text = rng.randbytes(TAIL_BYTES // 16).hex()  # hexadecimal halves again in gzip
         return [{"type": 5, "data": {"tag": "t", "payload": {"text": text}}, "timestamp": start_of(session) + seq}]
 
-    # A window of fixed size: what lies in it is what the server cannot keep back.
+    # A window of fixed size: the server cannot hold back the bytes in it.
     narrow = grpc.aio.insecure_channel(audit.address, options=[("grpc.http2.bdp_probe", 0)])
     async with narrow, audit.recorder(session) as recorder:
         await recorder.send(1, [move(start_of(session))])

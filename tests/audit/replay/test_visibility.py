@@ -26,7 +26,7 @@ def identity(**values):
 
 
 def chunks(count=10, every=3):
-    """Chunks of a second each; every third holds a full snapshot at its begin."""
+    """Chunks of one second each; every third starts with a full snapshot."""
     return [
         ChunkIndex(
             WINDOW,

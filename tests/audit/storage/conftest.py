@@ -1,4 +1,4 @@
-"""What the tests of storage share: an engine of either kind, empty or with its tables, and a clock that stands."""
+"""Fixtures for storage tests: an engine of either kind, empty or with its tables, and a stopped clock."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 async def dialect(engine: Engine) -> Dialect:
     """The engine's dialect; its tables are there.
 
-    Without a TTL: an engine goes by its own clock, and the clock of these tests stands in June 2026.
+    Without a TTL: an engine uses its own clock, and the clock of these tests is stopped in June 2026.
     """
     spoken = Dialect(engine.version)
     await migrate(engine, spoken)

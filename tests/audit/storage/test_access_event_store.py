@@ -135,7 +135,7 @@ async def test_many_at_once_go_in_few_inserts(trail, engine, monkeypatch):
 
 
 class Broken:
-    """An engine whose storage is away."""
+    """An engine with unavailable storage."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error or StorageAway("no route to host")
@@ -155,7 +155,7 @@ class Stuck:
 async def test_what_cannot_be_stored_is_told(error):
     store = AccessStore(Broken(error), Dialect((26, 9)), 365, Clock())
     running = asyncio.create_task(store.run())
-    for _ in range(2):  # and goes on
+    for _ in range(2):  # and continues
         with pytest.raises(Unavailable) as caught:
             await store.add([event()])
         assert caught.value.reason == "TRAIL_UNAVAILABLE"

@@ -1,4 +1,4 @@
-"""What heatmaps count, beside the same counted in Python, on both engines."""
+"""Counts of heatmaps, compared with the same counts in Python, on both engines."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
     part = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert part != everything
     assert replace(part, sessions=0, page_size=(0, 0)) == replace(everything, sessions=0, page_size=(0, 0))
-    # A fourth of 2,000 sessions: their number comes within 15 %, four standard deviations.
+    # A quarter of 2,000 sessions: the estimate is within 15 %, four standard deviations.
     assert part.sessions == pytest.approx(2_000, rel=0.15)
     assert part.page_size[1] == pytest.approx(3_004, abs=2)
 

@@ -377,7 +377,9 @@ async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engi
     await migrate(engine, shorter)
     await engine.execute("OPTIMIZE TABLE chunks FINAL")
     rows = {session for (session,) in await engine.query("SELECT session FROM chunks")}
-    assert (keys["demo", 10].session in rows) is (not dialect.modern), "a shorter retention holds for what is there too"
+    assert (keys["demo", 10].session in rows) is (not dialect.modern), (
+        "a shorter retention applies to existing recordings too"
+    )
 
 
 async def test_the_repair_mends_totals_that_a_kill_left_behind(engine: Engine, store: Store, catalog: Catalog) -> None:

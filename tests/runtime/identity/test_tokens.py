@@ -261,7 +261,7 @@ def test_a_file_that_is_no_key_set_is_named(tmp_path):
 
 @pytest.fixture
 async def key_server():
-    """An identity provider's address; counts who asks and can be told to fail."""
+    """An identity provider's address; counts requests and can be made to fail."""
     from aiohttp import web
 
     state = {"asked": 0, "status": 200}

@@ -31,7 +31,7 @@ VIEW = frozenset({Scope.VIEW})
 
 @pytest.fixture
 def lines():
-    """What is logged, parsed."""
+    """The log lines, parsed."""
     import logging
 
     import structlog
@@ -121,7 +121,7 @@ def reason(error):
 
 
 async def becomes(expected, read):
-    """Waits for what the server does after its answer is on the way: counting, the line in the log."""
+    """Waits for the server's work after its answer is sent: counting, the line in the log."""
     for _ in range(500):
         if read() == expected:
             return
@@ -415,7 +415,7 @@ async def test_a_caller_who_leaves_is_no_error_and_the_servicer_cleans_up(serve,
         stream.cancel()
         await becomes(1, lambda: len(lines()))
         (line,) = lines()
-        # Who reads requests may hear of it by their end, and then ends well before it is cancelled.
+        # A handler that reads requests may notice by their end, and then ends normally before it is cancelled.
         assert line["code"] in ({"CANCELLED", "OK"} if name == "Reading_StreamStream" else {"CANCELLED"})
         assert lines("unforeseen error") == []
         assert len(cleaned) == 1

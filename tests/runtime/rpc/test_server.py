@@ -44,7 +44,7 @@ async def test_health_follows_and_says_not_serving_when_it_stops(settings):
 
     async def watch(stub):
         async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE)):
-            seen.append(answer.status)  # noqa: PERF401 - what was seen counts although it ends with an error
+            seen.append(answer.status)  # noqa: PERF401 - the answers count although the stream ends with an error
 
     async with serving(settings, grace_s=0.3) as server:
         channel = grpc.aio.insecure_channel(server.address)

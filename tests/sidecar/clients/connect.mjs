@@ -1,5 +1,5 @@
-// A client made of @connectrpc/connect and connect-web. Arguments: url, token, file with a FileDescriptorSet, session id.
-// Prints what came back, for both formats, as JSON.
+// A client built on @connectrpc/connect and connect-web. Arguments: url, token, file with a FileDescriptorSet, session id.
+// Prints the answers in both formats, as JSON.
 import { readFileSync } from "node:fs";
 import { createFileRegistry, fromBinary, toJson } from "@bufbuild/protobuf";
 import { FileDescriptorSetSchema } from "@bufbuild/protobuf/wkt";

@@ -15,7 +15,7 @@ PROXIES = [ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("::1/128")]
     ("peer", "forwarded", "trusted", "expected"),
     [
         ("203.0.113.1", [], PROXIES, "203.0.113.1"),
-        ("203.0.113.1", ["1.2.3.4"], PROXIES, "203.0.113.1"),  # not a proxy of ours: it may say what it likes
+        ("203.0.113.1", ["1.2.3.4"], PROXIES, "203.0.113.1"),  # not a trusted proxy: its header is ignored
         ("10.0.0.1", ["1.2.3.4"], [], "10.0.0.1"),
         ("10.0.0.1", ["1.2.3.4"], PROXIES, "1.2.3.4"),
         ("10.0.0.1", ["6.6.6.6, 1.2.3.4"], PROXIES, "1.2.3.4"),  # the left one is the client's own word

@@ -123,7 +123,7 @@ def test_open_connections():
 
     first, _ = enter("p", "s"), enter("p", "t")
     assert hit("p", "s") == "project"
-    enter("q", "s")  # the same name in another project is somebody else
+    enter("q", "s")  # the same name in another project is another subject
     assert hit("q", "t") == "total"
     first.__exit__(None, None, None)
     assert hit("q", "s") == "subject"

@@ -1,4 +1,4 @@
-"""Processes that take chunks in: the same rows as here, whatever becomes of a worker."""
+"""Processes that process chunks: the same rows as in this process, even when a worker dies."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def a_chunk(seq: int, events: list[dict] = TYPED, **values: object) -> SentChunk
 
 
 def large_chunk(events: int = 1) -> SentChunk:
-    """A chunk of which each event is some tens of milliseconds of work."""
+    """A chunk with some tens of milliseconds of work per event."""
     words = [f"user{number}@example.org " * 5 for number in range(2_000)]
     return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}] * events)
 

@@ -58,7 +58,7 @@ def escaped(text: str, chance: random.Random, share: float) -> str:
 
 
 def told(events: list[Event]) -> bytes:
-    """Returns all that others than masking may read of events."""
+    """Returns the parts of events that code other than masking may read."""
     for event in events:
         if event.data is not None:
             data = event.data
@@ -67,7 +67,7 @@ def told(events: list[Event]) -> bytes:
 
 
 def assert_alike(policy: str, chunks: list[str]) -> bytes:
-    """Masks chunks both ways, compares them, and returns all that was masked."""
+    """Masks chunks in both ways, compares the results, and returns all masked values."""
     fast, slow = PAIRS[policy]
     state, out = MaskState(), b""
     for chunk in chunks:
@@ -95,7 +95,7 @@ def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
     events = recordings.events(path)
     chance = random.Random(path.stem + policy)
     canaries: list[Any] = []
-    if has_page(events):  # others are compared as they are
+    if has_page(events):  # others are compared unchanged
         events, canaries = plant(events)
     at, chunks = 0, []
     while at < len(events):
@@ -104,7 +104,7 @@ def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
         chunks.append(escaped(text, chance, 0.02) if chance.random() < 0.5 else text)
         at += size
     masked = assert_alike(policy, chunks)
-    if policy != "own":  # whose fields keep what no rule finds
+    if policy != "own":  # its fields keep values without a match
         assert leaks(masked, canaries) == []
 
 

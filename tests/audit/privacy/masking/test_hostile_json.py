@@ -1,4 +1,4 @@
-"""JSON that no recorder writes: keys that stand twice or hide behind escapes, in any order, with anything below."""
+"""JSON that no recorder writes: duplicate or escaped keys, in any order, with any content below."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ typed = st.tuples(st.just("text"), st.just("hunter2"))
 its_source = st.tuples(st.just("source"), st.sampled_from([0, 0, 5, 5, 3, 8, None]))
 field = st.tuples(st.sampled_from(["id", "node", "adds", "texts", "attributes", "removes", "payload", "x"]), pairs)
 data = st.lists(its_source | typed | field, max_size=6).map(tuple)
-"""An object: pairs of key and value, in a tuple; keys may stand twice."""
+"""An object: pairs of key and value, in a tuple; keys may be duplicate."""
 
 
 def written(value: Any, chance: random.Random, share: float) -> str:
@@ -119,7 +119,7 @@ def test_nothing_hides_in_keys_that_stand_twice_or_are_escaped(events, policy, s
 
 
 def odd(*names: str, value: str = "dana") -> str:
-    """An event whose texts stand under an escaped key: `texts` of the nodes that names give."""
+    """Returns an event with its texts under an escaped key: `texts` of the nodes in `names`."""
     texts = ",".join(f'{{"id":{name},"value":"{value}"}}' for name in names)
     return rf'{{"type":3,"data":{{"source":0,"text\u0073":[{texts}]}},"timestamp":1700000000000}}'
 

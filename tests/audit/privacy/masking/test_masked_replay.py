@@ -32,7 +32,7 @@ def masked(events: list[dict[str, Any]], preset: str) -> list[dict[str, Any]]:
 
 
 def missing() -> str:
-    """Returns what is not here to play recordings with; "": nothing."""
+    """Returns the missing requirements for playing recordings; "": none are missing."""
     if shutil.which("node") is None:
         return "no Node on PATH"
     if not (os.environ.get("CHROMIUM") or any(map(shutil.which, BROWSERS))):

@@ -17,7 +17,7 @@ POLICY = load_policy({}, None, "test")
 TEXT = TextMasker(POLICY, b"k" * 32)
 MASKER = Masker(POLICY, b"k" * 32)
 NUMBER_RULES = {"phone", "payment_card", "iban", "us_ssn", "national_id", "ip_address"}
-# What was typed and shown on purpose, as it stands while it is typed.
+# Values typed and shown on purpose, as they appear while they are typed.
 SHOWN_ON_PURPOSE = (
     "+46 70 123",
     "+1 415 555",

@@ -1,4 +1,4 @@
-"""A bad policy: the process does not start with it, and does not take it at SIGHUP. A good one holds from then on."""
+"""An invalid policy prevents start-up and is rejected at SIGHUP. A valid one applies from then on."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Installation:
             )
 
     async def said(self, words: str, times: int = 1) -> str:
-        """Waits until the process has said something so many times."""
+        """Waits until the process has printed `words` `times` times."""
         async with asyncio.timeout(PATIENCE_S):
             while (log := self.log.read_text()).count(words) < times:  # noqa: ASYNC110 - another process writes it
                 await asyncio.sleep(0.05)

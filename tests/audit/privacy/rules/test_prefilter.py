@@ -1,4 +1,4 @@
-"""What the compiled look at strings sees, against RE2 with the rules' hints, and against the rules themselves."""
+"""The compiled prefilter of strings, compared with RE2 on the rules' hints and with the rules themselves."""
 
 from __future__ import annotations
 

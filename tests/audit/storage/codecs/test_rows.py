@@ -1,4 +1,4 @@
-"""Rows that are packed by functions of their own are those that the types of the columns ask for."""
+"""Rows packed by specialised functions match the column types."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only the engine inside the process has."""
+"""Behaviour specific to the embedded engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from services.audit.storage.engine import chdb
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.engine import StorageError
 
-# Gives some megabytes of rows before it fails.
+# Returns some megabytes of rows before it fails.
 FAILING = "SELECT number, throwIf(number = 200000) FROM numbers(300000) SETTINGS max_block_size = 1000"
 
 
