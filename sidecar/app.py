@@ -15,15 +15,15 @@ from prometheus_client import CollectorRegistry
 from services.runtime import redis_client
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
-from services.runtime.rpc.authorization import Admission
+from services.runtime.rpc.authorization import Authorizer
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured, server_log
-from sidecar.gate.gate import Door
+from sidecar.gate.gate import Gate
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
-from sidecar.health import Ops
+from sidecar.health import HealthRoutes
 from sidecar.metrics import SidecarMetrics
 from sidecar.pages.cors import Cors
 from sidecar.pages.demo import Demo
@@ -84,7 +84,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         attempts = Attempts(redis, redis_client.key(settings, "limits"))
         verifier = TokenVerifier(settings)
         origins = Origins(settings)
-        door = Door(own, Admission(verifier, scopes(), GRANT_METHODS), origins, attempts, metrics)
+        door = Gate(own, Authorizer(verifier, scopes(), GRANT_METHODS), origins, attempts, metrics)
         connections = Connections(
             total=own.max_connections,
             per_project=own.max_connections_per_project,
@@ -100,7 +100,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
             metrics=metrics,
             max_chunk_frame_bytes=largest,
         )
-        ops = Ops(settings=own, upstreams=upstreams, registry=registry, metrics=metrics, attempts=attempts)
+        ops = HealthRoutes(settings=own, upstreams=upstreams, registry=registry, metrics=metrics, attempts=attempts)
         recording = RecordHttp(
             settings=own, door=door, connections=connections, upstreams=upstreams, max_body_bytes=largest
         )

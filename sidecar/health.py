@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sidecar.upstreams import Upstreams
 
 
-class Ops:
+class HealthRoutes:
     """Handles the endpoints for operators.
 
     Attributes:

@@ -22,7 +22,7 @@ _PATHS = tuple(stream.path for stream in STREAMS)
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProbeFinding:
     """Result of one check.
 
     Attributes:
@@ -36,7 +36,7 @@ class Finding:
     text: str
 
 
-async def check_socket(url: str, token: str) -> list[Finding]:
+async def check_socket(url: str, token: str) -> list[ProbeFinding]:
     """Checks the steps of connecting to the WebSocket at `url`, in order; stops after a failure that blocks the rest.
 
     Args:
@@ -46,8 +46,8 @@ async def check_socket(url: str, token: str) -> list[Finding]:
     split = url.replace("ws", "http", 1) if url.startswith(("ws://", "wss://")) else url
     base, slash, path = split.removeprefix("https://").removeprefix("http://").partition("/")
     if not base or not split.startswith(("http://", "https://")) or f"{slash}{path}" not in _PATHS:
-        return [Finding("url", False, f"{url} should be ws:// or wss://, a host, and one of {', '.join(_PATHS)}")]
-    found = [Finding("url", True, url)]
+        return [ProbeFinding("url", False, f"{url} should be ws:// or wss://, a host, and one of {', '.join(_PATHS)}")]
+    found = [ProbeFinding("url", True, url)]
     root = split.removesuffix(f"/{path}")
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -61,63 +61,67 @@ async def check_socket(url: str, token: str) -> list[Finding]:
     return found
 
 
-async def check_redis(settings: Settings) -> Finding:
+async def check_redis(settings: Settings) -> ProbeFinding:
     """Checks whether the Redis server that counts attempts for all sidecars responds."""
     client = redis_client.connect(settings)
     if client is None:
-        return Finding("redis", True, "redis.url is not set: each sidecar counts attempts separately")
+        return ProbeFinding("redis", True, "redis.url is not set: each sidecar counts attempts separately")
     try:
         with redis_client.redis_errors():
             await client.ping()
     except Unavailable:
-        return Finding("redis", False, "Redis does not answer: until it does, each sidecar counts attempts separately")
+        return ProbeFinding(
+            "redis", False, "Redis does not answer: until it does, each sidecar counts attempts separately"
+        )
     finally:
         await client.aclose()
-    return Finding("redis", True, "Redis answers")
+    return ProbeFinding("redis", True, "Redis answers")
 
 
-async def _sidecar(http: aiohttp.ClientSession, root: str) -> Finding:
+async def _sidecar(http: aiohttp.ClientSession, root: str) -> ProbeFinding:
     try:
         async with http.get(f"{root}/healthz") as answer:
             if answer.status == 200 and await answer.text() == "ok\n":
-                return Finding("sidecar", True, f"{root} is a sidecar")
-            return Finding(
+                return ProbeFinding("sidecar", True, f"{root} is a sidecar")
+            return ProbeFinding(
                 "sidecar",
                 False,
                 f"{root} answers {answer.status} and is not a sidecar: wrong port, or a proxy in front",
             )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Finding("sidecar", False, f"nothing answers at {root}: {error or type(error).__name__}")
+        return ProbeFinding("sidecar", False, f"nothing answers at {root}: {error or type(error).__name__}")
 
 
-async def _services(http: aiohttp.ClientSession, root: str) -> Finding:
+async def _services(http: aiohttp.ClientSession, root: str) -> ProbeFinding:
     async with http.get(f"{root}/readyz") as answer:
         states = (await answer.json())["upstreams"]
     text = ", ".join(f"{name.rpartition('.')[2]} {state}" for name, state in states.items())
-    return Finding("services", answer.status == 200, text)
+    return ProbeFinding("services", answer.status == 200, text)
 
 
-async def _token(http: aiohttp.ClientSession, url: str, token: str) -> Finding:
+async def _token(http: aiohttp.ClientSession, url: str, token: str) -> ProbeFinding:
     async with http.get(url, headers={"Authorization": f"Bearer {token}"}) as answer:
         if answer.status == 426:
-            return Finding("token", True, "the token is accepted")
+            return ProbeFinding("token", True, "the token is accepted")
         if answer.status == 429:
-            return Finding("token", False, f"over a rate limit; retry in {answer.headers.get('Retry-After')} s")
+            return ProbeFinding("token", False, f"over a rate limit; retry in {answer.headers.get('Retry-After')} s")
         try:
             message = json.loads(await answer.text())["message"]
         except (ValueError, KeyError, TypeError):
             message = "the response is not the sidecar's"
-        return Finding("token", False, f"refused with {answer.status}: {message}")
+        return ProbeFinding("token", False, f"refused with {answer.status}: {message}")
 
 
-async def _upgrade(http: aiohttp.ClientSession, url: str, token: str) -> Finding:
+async def _upgrade(http: aiohttp.ClientSession, url: str, token: str) -> ProbeFinding:
     try:
         async with asyncio.timeout(_TIMEOUT_S), http.ws_connect(url, protocols=(BINARY, f"bearer.{token}")) as socket:
             if socket.protocol == BINARY:
-                return Finding("upgrade", True, "the WebSocket opens")
-            return Finding("upgrade", False, "a proxy drops Sec-WebSocket-Protocol from the answer")
+                return ProbeFinding("upgrade", True, "the WebSocket opens")
+            return ProbeFinding("upgrade", False, "a proxy drops Sec-WebSocket-Protocol from the answer")
     except aiohttp.WSServerHandshakeError as error:
         why = "a proxy strips Upgrade and Connection" if error.status == 426 else "a proxy changes the upgrade"
-        return Finding("upgrade", False, f"plain requests get through, the upgrade does not ({error.status}): {why}")
+        return ProbeFinding(
+            "upgrade", False, f"plain requests get through, the upgrade does not ({error.status}): {why}"
+        )
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Finding("upgrade", False, f"plain requests get through, the upgrade does not: {error}")
+        return ProbeFinding("upgrade", False, f"plain requests get through, the upgrade does not: {error}")

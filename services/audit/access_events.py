@@ -11,7 +11,7 @@ MAX_TEXT_CHARS = 256
 MAX_DETAIL_CHARS = 512
 
 
-class Action(IntEnum):
+class AccessAction(IntEnum):
     """Action on recorded content: the contract's AccessAction."""
 
     LIST = 1
@@ -27,7 +27,7 @@ class Action(IntEnum):
     TRAIL = 11
 
 
-class Outcome(IntEnum):
+class AccessOutcome(IntEnum):
     """Outcome of the access: the contract's AccessOutcome."""
 
     ALLOWED = 1
@@ -66,7 +66,7 @@ class AccessEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedAccess:
     """A request as the trail records it.
 
     Attributes:
@@ -75,7 +75,7 @@ class Asked:
         detail: The rest of the request, as text.
     """
 
-    action: Action
+    action: AccessAction
     sessions: tuple[UUID, ...] = ()
     detail: str = ""
 

@@ -20,34 +20,34 @@ from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
-from services.audit.heatmap_cache import Heatmaps
-from services.audit.ingest.batch_writer import Committer
-from services.audit.ingest.process_chunk import Intake, InThisProcess
+from services.audit.heatmap_cache import HeatmapCache
+from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.recording import Recordings
-from services.audit.ingest.start import RecordingAdmission
+from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.user_agent import recognise
 from services.audit.ingest.workers.pool import default_count, workers
-from services.audit.ingest.workers.protocol import Setup
+from services.audit.ingest.workers.protocol import WorkerSetup
 from services.audit.live.hub import LiveHub
-from services.audit.live.redis_fanout import FanOut
+from services.audit.live.redis_fanout import RedisFanOut
 from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
 from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
 from services.audit.replay.visibility import GRANT_METHODS
 from services.audit.servicer import SCOPES, SERVICE, AuditServicer
-from services.audit.storage.access_event_store import AccessStore
-from services.audit.storage.chunk_reader import Playback
+from services.audit.storage.access_event_store import AccessEventStore
+from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.engine.engine import Engine, StorageError
-from services.audit.storage.heatmap_queries import HeatmapStore
-from services.audit.storage.interaction_queries import BehaviourStore
-from services.audit.storage.recording_store import Store
+from services.audit.storage.heatmap_queries import HeatmapQueries
+from services.audit.storage.interaction_queries import InteractionQueries
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
-from services.audit.storage.session_queries import Catalog
+from services.audit.storage.session_queries import SessionQueries
 from services.runtime import redis_client
-from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
@@ -117,9 +117,9 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
         retention = Retention(dialect.retention_days, now_ms)
-        store = Store(engine, dialect, retention, now_ms)
+        store = RecordingStore(engine, dialect, retention, now_ms)
         await store.repair()
-        trail = AccessStore(engine, dialect, settings.audit.access_retention_days, now_ms)
+        trail = AccessEventStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
@@ -131,13 +131,15 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
 
 
 @asynccontextmanager
-async def _taking_in(settings: Settings, policies: Policies, behaviour: BehaviourRules | None) -> AsyncIterator[Intake]:
+async def _taking_in(
+    settings: Settings, policies: Policies, behaviour: BehaviourRules | None
+) -> AsyncIterator[ChunkProcessor]:
     """Yields the chunk processor: a worker pool, or this process if the settings ask for no workers."""
-    here = InThisProcess(lambda project: policies.of(project).masker, behaviour)
+    here = InlineProcessor(lambda project: policies.of(project).masker, behaviour)
     count = default_count() if settings.ingest.workers is None else settings.ingest.workers
 
-    def setup() -> Setup:
-        return Setup(
+    def setup() -> WorkerSetup:
+        return WorkerSetup(
             policies={project: (one.policy, one.hash_key) for project, one in policies.all().items()},
             pages=settings.pages if behaviour else None,
             log=settings.log,
@@ -156,32 +158,32 @@ async def _serving(
     settings: Settings,
     engine: Engine,
     retention: Retention,
-    store: Store,
+    store: RecordingStore,
     policies: Policies,
     behaviour: BehaviourRules | None,
-    intake: Intake,
-    trail: AccessStore,
+    intake: ChunkProcessor,
+    trail: AccessEventStore,
     registry: CollectorRegistry,
 ) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
     hub = LiveHub()
-    committer = Committer(
+    committer = BatchWriter(
         store,
         max_batch_bytes=settings.ingest.max_batch_bytes,
         max_batch_rows=settings.ingest.max_batch_rows,
         load=intake.load,
     )
     recordings = Recordings(intake, store, committer, hub)
-    catalog = Catalog(engine, retention, idle_timeout_ms, now_ms)
-    playback = Playback(engine, retention)
+    catalog = SessionQueries(engine, retention, idle_timeout_ms, now_ms)
+    playback = ChunkReader(engine, retention)
     redis = redis_client.connect(settings)
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
     if redis is not None and not alone:
-        hub.elsewhere = fan_out = FanOut(redis, redis_client.key(settings, "live"), hub)
+        hub.elsewhere = fan_out = RedisFanOut(redis, redis_client.key(settings, "live"), hub)
     servicer = AuditServicer(
-        admission=RecordingAdmission(settings, policies, behaviour, hub, now_ms),
+        admission=RecordingStarter(settings, policies, behaviour, hub, now_ms),
         policies=policies,
         recordings=recordings,
         catalog=catalog,
@@ -189,9 +191,9 @@ async def _serving(
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
         deletion=Deletion(store, recordings, hub, revocations),
-        behaviour=BehaviourStore(engine, retention),
-        heatmaps=Heatmaps(
-            HeatmapStore(engine, retention),
+        behaviour=InteractionQueries(engine, retention),
+        heatmaps=HeatmapCache(
+            HeatmapQueries(engine, retention),
             pack_heatmap,
             redis,
             redis_client.key(settings, "heatmap"),
@@ -206,7 +208,7 @@ async def _serving(
         asked=asked,
         store=trail,
         revocations=revocations,
-        callers=CallerReader(settings.audit),
+        callers=PeerReader(settings.audit),
         required=settings.audit.require_access_trail,
         now_ms=now_ms,
         registry=registry,
@@ -270,7 +272,7 @@ def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _watch_health(server: GrpcServer, committer: Committer) -> None:
+async def _watch_health(server: GrpcServer, committer: BatchWriter) -> None:
     serving = True
     while True:
         await asyncio.sleep(HEALTH_INTERVAL_S)
@@ -280,7 +282,7 @@ async def _watch_health(server: GrpcServer, committer: Committer) -> None:
             await server.set_serving(serving)
 
 
-async def _sweep(store: Store, trail: AccessStore) -> None:
+async def _sweep(store: RecordingStore, trail: AccessEventStore) -> None:
     while True:
         try:
             await store.sweep()

@@ -11,7 +11,7 @@ from services.audit.access.revocation import Revocations
 from services.audit.ingest.recording import Recordings
 from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 
 BATCH = 1_000
 """Sessions deleted by one statement."""
@@ -31,7 +31,7 @@ class Receipt:
 class Deletion:
     """Deletes sessions."""
 
-    def __init__(self, store: Store, recordings: Recordings, hub: LiveHub, revocations: Revocations) -> None:
+    def __init__(self, store: RecordingStore, recordings: Recordings, hub: LiveHub, revocations: Revocations) -> None:
         self._revocations = revocations
         self._store = store
         self._recordings = recordings

@@ -13,7 +13,7 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
-from services.audit.privacy.policy.policy import Method, Policy, PolicyError, Problem
+from services.audit.privacy.policy.policy import Method, Policy, PolicyError, PolicyProblem
 from services.audit.privacy.registry import InForce, Policies
 from services.runtime.identity.signing_secret import signing_secret
 from services.runtime.settings import PageSettings, Settings
@@ -97,7 +97,7 @@ def behaviour_rules(pages: PageSettings) -> BehaviourRules:
     return BehaviourRules(PageRules((*folds, *DEFAULT_FOLDS), pages.hash_routes))
 
 
-def _sentence(problem: Problem, project: int, file: Path | None) -> str:
+def _sentence(problem: PolicyProblem, project: int, file: Path | None) -> str:
     """Returns one problem as text, with its file and line if a settings file contains it."""
     of_project = problem.keys[0] == "projects"
     # Without the project's name, an error in the shared policy becomes the same text for each project.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import redis.asyncio
 
     from services.audit.behaviour.heatmap import Heatmap
-    from services.audit.storage.heatmap_queries import HeatmapStore
+    from services.audit.storage.heatmap_queries import HeatmapQueries
 
 _log = structlog.get_logger("afterimage.heatmap_cache")
 
@@ -29,7 +29,7 @@ _FORM = 2
 """Version of the cached format: part of the keys, so that entries of another version are never read."""
 
 
-class Heatmaps:
+class HeatmapCache:
     """Returns heatmaps in the packed form that the cache stores: unpacking 2,000 points takes longer than Redis.
 
     Args:
@@ -42,7 +42,7 @@ class Heatmaps:
 
     def __init__(
         self,
-        store: HeatmapStore,
+        store: HeatmapQueries,
         pack: Callable[[Heatmap], bytes],
         client: redis.asyncio.Redis | None,
         prefix: str,

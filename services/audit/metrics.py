@@ -8,10 +8,10 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.audit.ingest.batch_writer import Committer
-from services.audit.ingest.process_chunk import Intake
+from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.recording import Recordings
-from services.audit.ingest.workers.pool import Workers
+from services.audit.ingest.workers.pool import WorkerPool
 from services.audit.live.hub import LiveHub
 
 
@@ -19,7 +19,12 @@ class AuditMetrics(Collector):
     """Collects the counts at each scrape, which costs the ingest path nothing."""
 
     def __init__(
-        self, registry: CollectorRegistry, committer: Committer, recordings: Recordings, hub: LiveHub, intake: Intake
+        self,
+        registry: CollectorRegistry,
+        committer: BatchWriter,
+        recordings: Recordings,
+        hub: LiveHub,
+        intake: ChunkProcessor,
     ) -> None:
         self._committer = committer
         self._recordings = recordings
@@ -53,7 +58,7 @@ class AuditMetrics(Collector):
             "afterimage_batch_bytes", "Bytes waiting for the next insert.", self._committer.waiting_bytes
         )
         yield GaugeMetricFamily("afterimage_recordings_open", "Windows being recorded.", self._recordings.open_count)
-        if isinstance(self._intake, Workers):
+        if isinstance(self._intake, WorkerPool):
             yield GaugeMetricFamily(
                 "afterimage_workers", "Worker processes ready to process chunks.", self._intake.ready_count
             )

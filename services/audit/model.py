@@ -40,7 +40,7 @@ Totals = tuple[int, ...]
 """Running totals by index; a shorter tuple was written by an older version, and the missing ones count as 0."""
 
 
-class Kind(IntEnum):
+class InteractionKind(IntEnum):
     """Kinds of interaction: the contract's InteractionKind."""
 
     CLICK = 1
@@ -61,7 +61,7 @@ class Kind(IntEnum):
     ATTENTION = 16
 
 
-class Status(IntEnum):
+class SessionStatus(IntEnum):
     """Session lifecycle state: the contract's SessionStatus."""
 
     LIVE = 1
@@ -159,7 +159,7 @@ class ChunkRow:
     @property
     def urls(self) -> tuple[str, ...]:
         """Pages opened in the chunk, without duplicates."""
-        return tuple({mark.detail: None for mark in self.marks if mark.kind == Kind.PAGE and mark.detail})
+        return tuple({mark.detail: None for mark in self.marks if mark.kind == InteractionKind.PAGE and mark.detail})
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,7 +142,7 @@ class BareEvent(msgspec.Struct, gc=False):
     timestamp: float
 
 
-class Position(msgspec.Struct, gc=False):
+class PointerPosition(msgspec.Struct, gc=False):
     """A pointer's position, relative to the viewport; at the event's timestamp plus `time_offset` (<= 0)."""
 
     x: float | None = None
@@ -186,6 +186,6 @@ class UrlPayload(msgspec.Struct):
 
 
 url_decoder = msgspec.json.Decoder(UrlPayload)
-positions_decoder = msgspec.json.Decoder(list[Position])
+positions_decoder = msgspec.json.Decoder(list[PointerPosition])
 console_decoder = msgspec.json.Decoder(ConsolePayload)
 network_decoder = msgspec.json.Decoder(NetworkPayload)

@@ -15,9 +15,9 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from services.audit.access_events import TrailPosition
 from services.audit.convert import access, behaviour, recordings, replays, sessions, values
 from services.audit.deletion import Deletion
-from services.audit.heatmap_cache import Heatmaps
+from services.audit.heatmap_cache import HeatmapCache
 from services.audit.ingest.recording import Message, Recordings
-from services.audit.ingest.start import RecordingAdmission
+from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.stream import record
 from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
@@ -25,11 +25,11 @@ from services.audit.privacy.registry import Policies
 from services.audit.replay.plan import marks_within, windows_within
 from services.audit.replay.replayer import Replayer
 from services.audit.replay.visibility import visible_to
-from services.audit.storage.access_event_store import AccessStore
-from services.audit.storage.chunk_reader import Playback
-from services.audit.storage.interaction_queries import BehaviourStore, InteractionPosition, PagePosition
+from services.audit.storage.access_event_store import AccessEventStore
+from services.audit.storage.chunk_reader import ChunkReader
+from services.audit.storage.interaction_queries import InteractionCursor, InteractionQueries, PageCursor
 from services.audit.storage.retention import NowMs
-from services.audit.storage.session_queries import Catalog, Position
+from services.audit.storage.session_queries import SessionCursor, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
 from services.runtime.identity.tokens import Scope, current_identity
 from services.runtime.rpc import paging
@@ -69,17 +69,17 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     def __init__(
         self,
         *,
-        admission: RecordingAdmission,
+        admission: RecordingStarter,
         policies: Policies,
         recordings: Recordings,
-        catalog: Catalog,
-        playback: Playback,
+        catalog: SessionQueries,
+        playback: ChunkReader,
         replayer: Replayer,
         watcher: Watcher,
         deletion: Deletion,
-        behaviour: BehaviourStore,
-        heatmaps: Heatmaps,
-        trail: AccessStore,
+        behaviour: InteractionQueries,
+        heatmaps: HeatmapCache,
+        trail: AccessEventStore,
         now_ms: NowMs,
     ) -> None:
         self._admission = admission
@@ -131,7 +131,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         bound_to = paging.fingerprint(
             project.encode(), request.filter.SerializeToString(deterministic=True), bytes([order])
         )
-        after = paging.read_token(request.page_token, bound_to, Position)
+        after = paging.read_token(request.page_token, bound_to, SessionCursor)
         listed = await self._catalog.list_sessions(project, wanted, order, size + 1, after)
         token = paging.write_token(listed[size - 1].position, bound_to) if len(listed) > size else ""
         found = [sessions.session(entry.session) for entry in listed[:size]]
@@ -195,11 +195,11 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         wanted = behaviour.wanted_pages(request)
         bound_to = paging.fingerprint(b"pages", project.encode(), repr(wanted).encode())
-        after = paging.read_token(request.page_token, bound_to, PagePosition)
+        after = paging.read_token(request.page_token, bound_to, PageCursor)
         found = await self._behaviour.pages(project, wanted, size + 1, after)
         token = ""
         if len(found) > size:
-            token = paging.write_token(PagePosition(found[size - 1].interactions, found[size - 1].page), bound_to)
+            token = paging.write_token(PageCursor(found[size - 1].interactions, found[size - 1].page), bound_to)
         return pb.ListPagesResponse(pages=map(behaviour.page_summary, found[:size]), next_page_token=token)
 
     async def ListInteractions(
@@ -212,7 +212,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         size = paging.page_size(request.page_size, DEFAULT_INTERACTIONS, MAX_INTERACTIONS)
         kinds = behaviour.wanted_kinds(request)
         bound_to = paging.fingerprint(identity.project.encode(), key.session.bytes, bytes(kinds))
-        after = paging.read_token(request.page_token, bound_to, InteractionPosition)
+        after = paging.read_token(request.page_token, bound_to, InteractionCursor)
         summary = await self._catalog.get_session(key)
         if summary is None:
             raise NotFound(f"session {key.session} was not found")
@@ -220,7 +220,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         token = ""
         if len(found) > size:
             last = found[size - 1]
-            token = paging.write_token(InteractionPosition(last.time_ms, last.window, last.number), bound_to)
+            token = paging.write_token(InteractionCursor(last.time_ms, last.window, last.number), bound_to)
         return pb.ListInteractionsResponse(
             interactions=[behaviour.interaction(key, summary.first_ms, one) for one in found[:size]],
             next_page_token=token,

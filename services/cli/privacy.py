@@ -17,7 +17,7 @@ from betterproto import which_one_of
 
 from services.audit.domain_settings import read_policies
 from services.audit.payload import BadPayload, Bounds, inflate, replace_lone_surrogates
-from services.audit.privacy.dry_run import Place, dry_run
+from services.audit.privacy.dry_run import MaskedPlace, dry_run
 from services.audit.privacy.policy.policy import Policy
 from services.audit.re2_patterns import compile_pattern
 from services.cli.client import TIMEOUT_S, connect, the_project
@@ -31,7 +31,7 @@ from services.cli.command import (
     run,
     telling_problems,
 )
-from services.cli.transfer.formats import Problem, read_recordings
+from services.cli.transfer.formats import ImportProblem, read_recordings
 from services.cli.transfer.joining import MAX_PAYLOAD_BYTES
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
@@ -59,7 +59,7 @@ def check(
 
     async def main() -> int:
         settings, policy = _settings_and_policy(invocation_of(context), project)
-        problems: list[Problem] = []
+        problems: list[ImportProblem] = []
         windows: Windows | None = _of_file(Path(recording), problems)
         if windows is None:
             windows = await _stored(settings, recording, address, project)
@@ -126,11 +126,11 @@ def _report(policy: Policy, windows: Windows, *, as_json: bool) -> None:
     sys.stdout.write(f"{places:,} places in {events:,} events would be masked (policy {policy.version})\n")
 
 
-def _row(place: Place) -> str:
+def _row(place: MaskedPlace) -> str:
     return f"  event {place.event}  {place.path}  {_spoken(place.found) or 'masked by the browser'}"
 
 
-def _line(window: str, place: Place) -> str:
+def _line(window: str, place: MaskedPlace) -> str:
     return json.dumps({"window": window, "event": place.event, "path": place.path, "found": place.found})
 
 
@@ -142,14 +142,14 @@ def _spoken(found: dict[str, int]) -> str:
     return ", ".join(rule if count == 1 else f"{rule} x{count}" for rule, count in rules.items())
 
 
-def _of_file(path: Path, problems: list[Problem]) -> Windows | None:
+def _of_file(path: Path, problems: list[ImportProblem]) -> Windows | None:
     """Yields the windows of a file, and reports unreadable parts; None: the file does not exist."""
     if not path.is_file():
         return None
 
     def read() -> Iterator[tuple[str, Sequence[bytes]]]:
         for found in read_recordings(path):
-            if isinstance(found, Problem):
+            if isinstance(found, ImportProblem):
                 problems.append(found)
                 complain(str(found))
             else:

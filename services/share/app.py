@@ -12,7 +12,7 @@ from afterimage.share.v1 import share_service_pb2_grpc
 from prometheus_client import CollectorRegistry
 
 from services.runtime import redis_client, tls
-from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
@@ -24,7 +24,7 @@ from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
-from services.share.redis_batcher import ScriptPipeline
+from services.share.redis_batcher import RedisBatcher
 from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
@@ -46,7 +46,7 @@ async def serve(
     registry = new_registry()
     verifier = TokenVerifier(settings, now)
     async with open_links(settings, registry, now=now, new_secret=new_secret) as links:
-        servicer = ShareServicer(links, CallerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
+        servicer = ShareServicer(links, PeerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
         async with (
             serve_metrics(share.metrics_host, share.metrics_port, registry),
             serve_grpc(
@@ -83,7 +83,7 @@ async def open_links(
         passcodes = Passcodes()
         stack.callback(passcodes.close)
         await stack.enter_async_context(_running(trail))
-        pipeline = await stack.enter_async_context(ScriptPipeline(client))
+        pipeline = await stack.enter_async_context(RedisBatcher(client))
         yield Links(
             store=LinkStore(
                 client,

@@ -18,12 +18,12 @@ from services.share.model import (
     MAX_VIEWS,
     MIN_PASSCODE_CHARS,
     MIN_TTL_S,
-    Entry,
     Grant,
     Link,
     NewLink,
-    Outcome,
+    ShareOutcome,
     Span,
+    TrailEntry,
 )
 
 SERVICE = pb.DESCRIPTOR.services_by_name["ShareService"].full_name
@@ -156,7 +156,7 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
     )
 
 
-def access_event(entry: Entry, outcome: Outcome, event_id: UUID) -> access_event_pb2.AccessEvent:
+def access_event(entry: TrailEntry, outcome: ShareOutcome, event_id: UUID) -> access_event_pb2.AccessEvent:
     """Returns an entry of the access trail; its time is that of the id."""
     return access_event_pb2.AccessEvent(
         access_event_id=str(event_id),

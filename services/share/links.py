@@ -7,25 +7,25 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
-from services.runtime.identity.peer import Caller
+from services.runtime.identity.peer import Peer
 from services.runtime.identity.tokens import Identity
 from services.share.audit_client import AuditClient, SharedSession
 from services.share.grants import Grants
 from services.share.model import (
     Act,
-    Action,
-    Entry,
     Gone,
     Grant,
     Limited,
     Link,
+    LinkCursor,
     Locked,
     NewLink,
     Opened,
     Origin,
-    Outcome,
-    Position,
+    ShareAction,
+    ShareOutcome,
     Span,
+    TrailEntry,
 )
 from services.share.passcode import Passcodes
 from services.share.store import LinkStore
@@ -50,7 +50,7 @@ class Links:
     now_ms: Callable[[], int]
     new_secret: NewSecret
 
-    async def create(self, by: Identity, caller: Caller, wanted: NewLink) -> tuple[Link, str]:
+    async def create(self, by: Identity, caller: Peer, wanted: NewLink) -> tuple[Link, str]:
         """Creates a link; returns it and its token, which is not stored.
 
         Raises:
@@ -58,11 +58,11 @@ class Links:
             NotFound: The session does not exist in the caller's project.
             Unavailable: Redis, AuditService or the trail is unavailable; no link is created.
         """
-        entry = Entry(Action.CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject)
+        entry = TrailEntry(ShareAction.CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject)
         try:
             session = await self.audit.session(by.project, wanted.session_id)
         except NotFound:
-            self.trail.refused(entry, Outcome.NOT_FOUND)
+            self.trail.refused(entry, ShareOutcome.NOT_FOUND)
             raise
         _check_span(wanted.span, session)
         token = new_token(self.new_secret)
@@ -90,7 +90,7 @@ class Links:
             raise
         return link, token
 
-    async def look(self, token: str, caller: Caller) -> Link:
+    async def look(self, token: str, caller: Peer) -> Link:
         """Returns the link of a token.
 
         Raises:
@@ -107,7 +107,7 @@ class Links:
             case Gone():
                 raise _gone()
 
-    async def redeem(self, token: str, passcode: str, caller: Caller) -> Grant:
+    async def redeem(self, token: str, passcode: str, caller: Peer) -> Grant:
         """Counts a view and returns a grant.
 
         Raises:
@@ -126,41 +126,41 @@ class Links:
             answer = await self.store.open(Act.REDEEM, key, renewal, None, now_ms, matched)
         return await self._grant(answer, key, handle, renewal, caller)
 
-    async def renew(self, handle: str, caller: Caller) -> Grant:
+    async def renew(self, handle: str, caller: Peer) -> Grant:
         """Returns another grant for an earlier one, without counting a view. Raises as `redeem`."""
         key = handle_key(handle)
         answer = await self.store.open(Act.RENEW, key, key.digest, caller.bucket, self.now_ms())
         return await self._grant(answer, key, handle, None, caller)
 
     async def list(
-        self, by: Identity, session_id: str, created_by: str, count: int, after: Position | None
+        self, by: Identity, session_id: str, created_by: str, count: int, after: LinkCursor | None
     ) -> list[Link]:
         """Returns links of the caller's project, newest first."""
         return await self.store.find(by.project, session_id, created_by, count, after)
 
-    async def revoke(self, by: Identity, caller: Caller, link_id: str) -> int:
+    async def revoke(self, by: Identity, caller: Peer, link_id: str) -> int:
         """Ends a link and its open streams; returns the time, in milliseconds since 1970.
 
         Raises:
             NotFound: The link does not exist in the caller's project.
         """
-        entry = Entry(Action.REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
+        entry = TrailEntry(ShareAction.REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
         link = await self.store.get(by.project, link_id)
         if link is not None:
             await self.trail.allowed(replace(entry, session_id=link.session_id))
             if await self.store.end(by.project, link_id):
                 return self.now_ms()
-        self.trail.refused(entry, Outcome.NOT_FOUND)
+        self.trail.refused(entry, ShareOutcome.NOT_FOUND)
         raise _gone()
 
-    def denied(self, action: Action, by: Identity, caller: Caller, named: tuple[str, str]) -> None:
+    def denied(self, action: ShareAction, by: Identity, caller: Peer, named: tuple[str, str]) -> None:
         """Records in the trail an action on a session or a link that the caller's token does not allow."""
         session_id, link_id = named
-        entry = Entry(action, by.project, caller, link_id=link_id, session_id=session_id, subject=by.subject)
-        self.trail.refused(entry, Outcome.DENIED)
+        entry = TrailEntry(action, by.project, caller, link_id=link_id, session_id=session_id, subject=by.subject)
+        self.trail.refused(entry, ShareOutcome.DENIED)
 
     async def _grant(
-        self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Caller
+        self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Peer
     ) -> Grant:
         """Turns the store's answer into a grant.
 
@@ -171,7 +171,7 @@ class Links:
             renewal: Digest of the handle if a view was counted for it; None: this is a renewal.
             caller: The caller.
         """
-        entry = Entry(Action.REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal")
+        entry = TrailEntry(ShareAction.REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal")
         if isinstance(answer, Limited):
             raise _too_fast(answer.wait_ms)
         link = None if isinstance(answer, Gone) else answer.link
@@ -181,7 +181,7 @@ class Links:
         if origin is not None:
             entry = replace(entry, project=origin.project, session_id=origin.session_id)
         if link is None or minted is None:
-            self.trail.refused(entry, Outcome.NOT_FOUND)
+            self.trail.refused(entry, ShareOutcome.NOT_FOUND)
             raise _gone()
         try:
             await self.trail.allowed(entry)
@@ -191,19 +191,19 @@ class Links:
             raise
         return Grant(minted[0], minted[1], handle, link)
 
-    async def _check_passcode(self, link: Link, passcode: str, caller: Caller) -> None:
-        entry = Entry(Action.REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id)
+    async def _check_passcode(self, link: Link, passcode: str, caller: Peer) -> None:
+        entry = TrailEntry(ShareAction.REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id)
         if not passcode:
-            self.trail.refused(replace(entry, detail="without passcode"), Outcome.DENIED)
+            self.trail.refused(replace(entry, detail="without passcode"), ShareOutcome.DENIED)
             raise PermissionDenied("this link needs a passcode", reason="PASSCODE_REQUIRED")
         wait_ms = await self.store.attempt(link.link_id, caller.bucket, self.now_ms())
         if wait_ms > 0:
-            self.trail.refused(replace(entry, detail="too many wrong passcodes"), Outcome.DENIED)
+            self.trail.refused(replace(entry, detail="too many wrong passcodes"), ShareOutcome.DENIED)
             raise ResourceExhausted(
                 "too many wrong passcodes; try again later", reason="PASSCODE_ATTEMPTS", retry_after_s=wait_ms / 1000
             )
         if not await self.passcodes.matches(link.passcode_hash, passcode):
-            self.trail.refused(replace(entry, detail="wrong passcode"), Outcome.DENIED)
+            self.trail.refused(replace(entry, detail="wrong passcode"), ShareOutcome.DENIED)
             raise PermissionDenied("the passcode is wrong", reason="PASSCODE_WRONG")
         await self.store.forgive(link.link_id, caller.bucket)
 

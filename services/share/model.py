@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
-from services.runtime.identity.peer import Caller
+from services.runtime.identity.peer import Peer
 
 MIN_TTL_S = 60
 MAX_VIEWS = 1_000_000
@@ -96,7 +96,7 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class LinkCursor:
     """Position at which a page of a list ends."""
 
     created_ms: int
@@ -139,7 +139,7 @@ class Limited:
     wait_ms: int
 
 
-class Action(IntEnum):
+class ShareAction(IntEnum):
     """Action on a link: the contract's AccessAction."""
 
     CREATE = 8
@@ -147,7 +147,7 @@ class Action(IntEnum):
     REVOKE = 10
 
 
-class Outcome(IntEnum):
+class ShareOutcome(IntEnum):
     """Outcome of the action: the contract's AccessOutcome."""
 
     ALLOWED = 1
@@ -156,7 +156,7 @@ class Outcome(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TrailEntry:
     """An action or an attempt on a link, for the access trail.
 
     Attributes:
@@ -165,9 +165,9 @@ class Entry:
         detail: Description of the requested action.
     """
 
-    action: Action
+    action: ShareAction
     project: str
-    caller: Caller
+    caller: Peer
     link_id: str = ""
     session_id: str = ""
     subject: str = ""

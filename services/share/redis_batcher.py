@@ -32,7 +32,7 @@ class _Asked(NamedTuple):
     answer: asyncio.Future[Any]
 
 
-class ScriptPipeline:
+class RedisBatcher:
     """Runs scripts; a context manager that waits for pipelines in flight on exit.
 
     Args:

@@ -8,12 +8,12 @@ import grpc
 from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
-from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, Scope, current_identity
 from services.runtime.rpc import paging
 from services.share import convert
 from services.share.links import Links
-from services.share.model import Action, Position
+from services.share.model import LinkCursor, ShareAction
 
 SERVICE = convert.SERVICE
 
@@ -26,7 +26,7 @@ SCOPES: dict[str, frozenset[Scope] | None] = {
 }
 """Required scopes per method; None: authenticated by the link's own token."""
 
-RECORDED = {f"/{SERVICE}/CreateShareLink": Action.CREATE, f"/{SERVICE}/RevokeShareLink": Action.REVOKE}
+RECORDED = {f"/{SERVICE}/CreateShareLink": ShareAction.CREATE, f"/{SERVICE}/RevokeShareLink": ShareAction.REVOKE}
 """Methods recorded in the trail even when the caller's token does not allow them."""
 
 DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
@@ -44,7 +44,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         public_url: Prefix of link addresses, without a trailing slash.
     """
 
-    def __init__(self, links: Links, callers: CallerReader, *, max_ttl_s: float, public_url: str) -> None:
+    def __init__(self, links: Links, callers: PeerReader, *, max_ttl_s: float, public_url: str) -> None:
         self._links = links
         self._callers = callers
         self._max_ttl_s = max_ttl_s
@@ -64,11 +64,11 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         session_id = convert.to_list(request)
         size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         bound_to = paging.fingerprint(identity.project.encode(), session_id.encode(), request.created_by.encode())
-        after = paging.read_token(request.page_token, bound_to, Position)
+        after = paging.read_token(request.page_token, bound_to, LinkCursor)
         links = await self._links.list(identity, session_id, request.created_by, size + 1, after)
         token = ""
         if len(links) > size:
-            token = paging.write_token(Position(links[size - 1].created_ms, links[size - 1].link_id), bound_to)
+            token = paging.write_token(LinkCursor(links[size - 1].created_ms, links[size - 1].link_id), bound_to)
         return pb.ListShareLinksResponse(share_links=map(convert.share_link, links[:size]), next_page_token=token)
 
     async def GetShareLink(self, request: pb.GetShareLinkRequest, context: Context) -> pb.GetShareLinkResponse:

@@ -12,8 +12,8 @@ import redis.asyncio
 from services.runtime.link_keys import LinkKeys, creator_key, end_link
 from services.runtime.redis_client import redis_errors, required
 from services.share import lua_scripts
-from services.share.model import Act, Gone, Limited, Link, Locked, Opened, Origin, Position, Span
-from services.share.redis_batcher import ScriptPipeline
+from services.share.model import Act, Gone, Limited, Link, LinkCursor, Locked, Opened, Origin, Span
+from services.share.redis_batcher import RedisBatcher
 from services.share.tokens import Key
 
 ORIGIN_KEPT_MS = 7 * 86_400_000
@@ -53,7 +53,7 @@ class LinkStore:
     def __init__(
         self,
         client: redis.asyncio.Redis | None,
-        script_pipeline: ScriptPipeline,
+        script_pipeline: RedisBatcher,
         keys: LinkKeys,
         *,
         requests_per_minute: int,
@@ -185,7 +185,7 @@ class LinkStore:
             return await end_link(self._client, self._keys, link_id, project)
 
     async def find(
-        self, project: str, session_id: str, created_by: str, count: int, after: Position | None
+        self, project: str, session_id: str, created_by: str, count: int, after: LinkCursor | None
     ) -> list[Link]:
         """Returns up to `count` links that follow `after`, newest first; "" is any session, any creator."""
         if session_id:

@@ -20,7 +20,7 @@ from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 from services.share import convert
 from services.share.audit_client import AuditClient
-from services.share.model import Entry, Outcome
+from services.share.model import ShareOutcome, TrailEntry
 
 _log = structlog.get_logger("afterimage.trail")
 
@@ -54,7 +54,7 @@ class Trail:
         self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
         self._lost = Counter("afterimage_share_trail_lost", "Entries lost by the trail.", registry=registry)
 
-    async def allowed(self, entry: Entry) -> None:
+    async def allowed(self, entry: TrailEntry) -> None:
         """Writes an entry; it is stored when the call returns.
 
         Raises:
@@ -62,7 +62,7 @@ class Trail:
         """
         self._acts.labels(entry.action.name.lower(), "allowed").inc()
         try:
-            await self._store(entry.project, convert.access_event(entry, Outcome.ALLOWED, uuid7(self._now_ms())))
+            await self._store(entry.project, convert.access_event(entry, ShareOutcome.ALLOWED, uuid7(self._now_ms())))
         except Exception as error:
             self._lost.inc()
             _log.warning("the access trail has lost an entry", action=entry.action.name, error=str(error))
@@ -72,7 +72,7 @@ class Trail:
                     reason="TRAIL_UNAVAILABLE",
                 ) from error
 
-    def refused(self, entry: Entry, outcome: Outcome) -> None:
+    def refused(self, entry: TrailEntry, outcome: ShareOutcome) -> None:
         """Queues an entry for the next batch."""
         self._acts.labels(entry.action.name.lower(), outcome.name.lower()).inc()
         if len(self._refusals) >= MAX_WAITING:

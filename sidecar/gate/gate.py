@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from services.runtime.identity.tokens import Identity
-    from services.runtime.rpc.authorization import Admission
+    from services.runtime.rpc.authorization import Authorizer
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.limits import Attempts
     from sidecar.gate.origins import Origins
@@ -69,13 +69,13 @@ class Quota:
     per_subject: int = 0
 
 
-class Door:
+class Gate:
     """Admits callers or raises the reason for the refusal; every refusal is counted."""
 
     def __init__(
         self,
         settings: SidecarSettings,
-        admission: Admission,
+        admission: Authorizer,
         origins: Origins,
         attempts: Attempts,
         metrics: SidecarMetrics,

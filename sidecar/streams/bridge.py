@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller
     from sidecar.metrics import SidecarMetrics
-    from sidecar.streams.connection import Socket
+    from sidecar.streams.connection import BrowserConnection
     from sidecar.wire.methods import StreamRoute
 
 _log = structlog.get_logger("afterimage.sidecar")
@@ -52,7 +52,7 @@ class Bridge:
     def __init__(
         self,
         *,
-        socket: Socket,
+        socket: BrowserConnection,
         route: StreamRoute,
         is_json: bool,
         channel: grpc.aio.Channel,

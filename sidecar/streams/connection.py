@@ -17,7 +17,7 @@ _POLL_S = 0.05
 _LINGER_S = 1.0
 
 
-class Socket(web.WebSocketResponse):
+class BrowserConnection(web.WebSocketResponse):
     """A server WebSocket: call `open`, then read and write, then `shut`.
 
     Frames are not compressed, because payloads are. Pings and pongs are passed to the reader, which counts them.

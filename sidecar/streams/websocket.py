@@ -14,7 +14,7 @@ from sidecar.gate.access_log import CALLER, CLOSE_CODE
 from sidecar.gate.client_address import limit_key
 from sidecar.gate.gate import Quota, bearer
 from sidecar.streams.bridge import Bridge
-from sidecar.streams.connection import Socket
+from sidecar.streams.connection import BrowserConnection
 from sidecar.wire import close_codes
 from sidecar.wire.frames import BINARY, JSON
 from sidecar.wire.http_errors import error_response
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.runtime.settings import SidecarSettings
-    from sidecar.gate.gate import Door
+    from sidecar.gate.gate import Gate
     from sidecar.gate.limits import Connections
     from sidecar.metrics import SidecarMetrics
     from sidecar.upstreams import Upstreams
@@ -43,7 +43,7 @@ class WebSockets:
         self,
         *,
         settings: SidecarSettings,
-        door: Door,
+        door: Gate,
         connections: Connections,
         upstreams: Upstreams,
         metrics: SidecarMetrics,
@@ -110,7 +110,7 @@ class WebSockets:
                 largest = self._max_chunk_frame_bytes if stream.is_recording else self._settings.max_request_bytes
                 # Base64 increases the size of payloads by a third.
                 largest = largest if not is_json else largest * 4 // 3 + 1024
-                socket = Socket(
+                socket = BrowserConnection(
                     protocols=(BINARY, JSON),
                     max_frame_bytes=largest,
                     outgoing_bytes=self._settings.outgoing_bytes,

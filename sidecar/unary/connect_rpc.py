@@ -26,7 +26,7 @@ from sidecar.wire.http_errors import error_response, status_response
 
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
-    from sidecar.gate.gate import Caller, Door
+    from sidecar.gate.gate import Caller, Gate
     from sidecar.upstreams import Upstreams
     from sidecar.wire.methods import Rpc
 
@@ -40,7 +40,7 @@ _GZIP_FROM_BYTES = 2048
 class Connect:
     """Handles the unary RPCs of the route table."""
 
-    def __init__(self, *, settings: SidecarSettings, door: Door, upstreams: Upstreams) -> None:
+    def __init__(self, *, settings: SidecarSettings, door: Gate, upstreams: Upstreams) -> None:
         self._settings = settings
         self._door = door
         self._upstreams = upstreams

@@ -32,7 +32,7 @@ from sidecar.wire.methods import RECORD
 
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
-    from sidecar.gate.gate import Caller, Door
+    from sidecar.gate.gate import Caller, Gate
     from sidecar.gate.limits import Connections
     from sidecar.upstreams import Upstreams
 
@@ -50,7 +50,7 @@ class RecordHttp:
         self,
         *,
         settings: SidecarSettings,
-        door: Door,
+        door: Gate,
         connections: Connections,
         upstreams: Upstreams,
         max_body_bytes: int,

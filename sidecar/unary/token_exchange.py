@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from services.runtime.identity.tokens import TokenMinter
     from services.runtime.settings import Project, Settings
-    from sidecar.gate.gate import Door
+    from sidecar.gate.gate import Gate
     from sidecar.gate.origins import Origins
 
 PATH = "/token"
@@ -47,7 +47,7 @@ class TokenExchange:
         self,
         *,
         settings: Settings,
-        door: Door,
+        door: Gate,
         origins: Origins,
         minter: TokenMinter | None,
         new_subject: Callable[[], str] = lambda: f"visitor:{secrets.token_hex(8)}",

@@ -12,7 +12,7 @@ from recordings import SHARED
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.audit.payload import replace_lone_surrogates
 from services.audit.rrweb import Event
 
@@ -138,7 +138,7 @@ def run(
 
 
 def find(
-    recording: Sequence[Json], *kinds: Kind, rules: BehaviourRules = RULES, end_ms: int | None = None
+    recording: Sequence[Json], *kinds: InteractionKind, rules: BehaviourRules = RULES, end_ms: int | None = None
 ) -> list[Interaction]:
     """The interactions of a hand-made recording: the same in one chunk and in one chunk for each event."""
     decoded = events(recording)

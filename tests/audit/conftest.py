@@ -6,18 +6,18 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from audit.rpc import Audit, audit_settings, running
+from audit.rpc import AuditServer, audit_settings, running
 
 
 @pytest.fixture
-async def audit(tmp_path) -> AsyncIterator[Audit]:
+async def audit(tmp_path) -> AsyncIterator[AuditServer]:
     """An AuditService of the test's own, on an empty database."""
     async with running(audit_settings(tmp_path)) as audit:
         yield audit
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def shared_audit(tmp_path_factory) -> AsyncIterator[Audit]:
+async def shared_audit(tmp_path_factory) -> AsyncIterator[AuditServer]:
     """One AuditService for all tests of a module, with low limits for chunks."""
     limits = {"max_chunk_bytes": 1024**2, "max_inflated_bytes": 8 * 1024**2}
     async with running(audit_settings(tmp_path_factory.mktemp("audit"), ingest=limits)) as audit:

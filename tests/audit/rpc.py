@@ -51,7 +51,7 @@ def audit_settings(directory: Path, **overrides: Any) -> Settings:
 
 
 @dataclass(frozen=True)
-class Problem:
+class RpcProblem:
     """An error as a caller sees it."""
 
     code: grpc.StatusCode
@@ -61,7 +61,7 @@ class Problem:
     retry_after_s: float | None = None
 
 
-def problem(error: grpc.aio.AioRpcError) -> Problem:
+def problem(error: grpc.aio.AioRpcError) -> RpcProblem:
     """Returns the details of an error; errors of other origin have no reason."""
     reason, fields, retry_after_s = "", {}, None
     status = rpc_status.from_call(error)
@@ -77,10 +77,10 @@ def problem(error: grpc.aio.AioRpcError) -> Problem:
                 fields = {violation.field: violation.description for violation in message.field_violations}
             else:
                 retry_after_s = message.retry_delay.ToTimedelta().total_seconds()
-    return Problem(error.code(), error.details() or "", reason, fields, retry_after_s)
+    return RpcProblem(error.code(), error.details() or "", reason, fields, retry_after_s)
 
 
-def is_one_sentence(problem: Problem) -> None:
+def is_one_sentence(problem: RpcProblem) -> None:
     """Checks that a refusal is short, in the service's own words, with a reason that programs can act on."""
     assert problem.reason
     assert 10 < len(problem.message) < 400
@@ -89,7 +89,7 @@ def is_one_sentence(problem: Problem) -> None:
         assert leak not in problem.message
 
 
-async def refused(call: Any) -> Problem:
+async def refused(call: Any) -> RpcProblem:
     """Awaits a call, or reads a stream to its end, and returns the error that it must end with."""
     try:
         if hasattr(call, "__aiter__"):
@@ -160,15 +160,15 @@ def story(session: str, count: int = 5) -> list[list[dict]]:
     return chunks
 
 
-class Recorder:
+class StreamRecorder:
     """A recorder's stream of one window. `async with` sends the start and reads `ready`."""
 
-    def __init__(self, audit: Audit, session: str, window: str, token: str, **start: Any) -> None:
+    def __init__(self, audit: AuditServer, session: str, window: str, token: str, **start: Any) -> None:
         self.session = session
         self.window = window
         self.call = audit.stub.RecordSession(metadata=[("authorization", f"Bearer {token}")])
         self.ready: pb.RecordingReady | None = None
-        self.error: Problem | None = None
+        self.error: RpcProblem | None = None
         self.acked = 0
         self.seen: list[pb.RecordSessionResponse] = []
         """Everything that was received, but `ready`."""
@@ -189,7 +189,7 @@ class Recorder:
         except grpc.aio.AioRpcError as error:
             self.error = problem(error)
         except asyncio.CancelledError:
-            self.error = Problem(grpc.StatusCode.CANCELLED, "cancelled here", "")
+            self.error = RpcProblem(grpc.StatusCode.CANCELLED, "cancelled here", "")
         finally:
             self._queue.put_nowait(None)
 
@@ -225,12 +225,12 @@ class Recorder:
         while self.acked < seq:
             await self.until("ack")
 
-    async def end(self, last_seq: int = 0) -> Problem | None:
+    async def end(self, last_seq: int = 0) -> RpcProblem | None:
         """Ends the window; returns how the stream ended, None: with OK."""
         await self.write(end=pb.RecordingEnd(last_seq=last_seq))
         return await self.ended()
 
-    async def ended(self, *, half_close: bool = True) -> Problem | None:
+    async def ended(self, *, half_close: bool = True) -> RpcProblem | None:
         """Returns how the stream ended; None: with OK."""
         if half_close:
             await self.call.done_writing()
@@ -247,12 +247,12 @@ class Recorder:
         return [message.command for message in self.seen if message.WhichOneof("message") == "command"]
 
 
-class Viewer:
+class StreamViewer:
     """A stream of messages that can be read with a timeout."""
 
     def __init__(self, call: Any) -> None:
         self.call = call
-        self.error: Problem | None = None
+        self.error: RpcProblem | None = None
         self.seen: list[Any] = []
         self._queue: asyncio.Queue[Any] = asyncio.Queue()
         self._pump = asyncio.create_task(self._receive())
@@ -265,7 +265,7 @@ class Viewer:
         except grpc.aio.AioRpcError as error:
             self.error = problem(error)
         except asyncio.CancelledError:
-            self.error = Problem(grpc.StatusCode.CANCELLED, "cancelled here", "")
+            self.error = RpcProblem(grpc.StatusCode.CANCELLED, "cancelled here", "")
         finally:
             self._queue.put_nowait(None)
 
@@ -294,7 +294,7 @@ class Viewer:
             if message.WhichOneof("message") == kind:
                 return getattr(message, kind)
 
-    async def ended(self) -> Problem | None:
+    async def ended(self) -> RpcProblem | None:
         """Returns how the stream ended; None: with OK."""
         async with asyncio.timeout(PATIENCE_S):
             await asyncio.shield(self._pump)
@@ -318,7 +318,7 @@ class Replay:
         return [event for chunk in self.chunks for event in unpacked(chunk)]
 
 
-class Audit:
+class AuditServer:
     """A running AuditService."""
 
     def __init__(self, settings: Settings, address: str, channel: grpc.aio.Channel) -> None:
@@ -337,8 +337,10 @@ class Audit:
 
     def recorder(
         self, session: str, window: str | None = None, *, project: str = "demo", token: str | None = None, **start: Any
-    ) -> Recorder:
-        return Recorder(self, session, window or str(uuid4()), token or self.token("record", project=project), **start)
+    ) -> StreamRecorder:
+        return StreamRecorder(
+            self, session, window or str(uuid4()), token or self.token("record", project=project), **start
+        )
 
     async def record(
         self,
@@ -372,9 +374,9 @@ class Audit:
         request = pb.GetSessionRequest(session_id=session)
         return await self.stub.GetSession(request, metadata=self.auth("view", project=project))
 
-    def view(self, session: str, *, project: str = "demo", **request: Any) -> Viewer:
+    def view(self, session: str, *, project: str = "demo", **request: Any) -> StreamViewer:
         message = pb.ReplaySessionRequest(session_id=session, **request)
-        return Viewer(self.stub.ReplaySession(message, metadata=self.auth("view", project=project)))
+        return StreamViewer(self.stub.ReplaySession(message, metadata=self.auth("view", project=project)))
 
     async def replay(self, session: str, *, project: str = "demo", **request: Any) -> Replay:
         """Reads a replay to its end, and checks the order of its messages."""
@@ -388,7 +390,7 @@ class Audit:
         chunks = [message.chunk for message in viewer.seen if message.WhichOneof("message") == "chunk"]
         return Replay(viewer.seen[0].header, chunks, viewer.seen[-1].end.reason)
 
-    async def replay_refused(self, session: str, *, project: str = "demo", **request: Any) -> Problem:
+    async def replay_refused(self, session: str, *, project: str = "demo", **request: Any) -> RpcProblem:
         message = pb.ReplaySessionRequest(session_id=session, **request)
         return await refused(self.stub.ReplaySession(message, metadata=self.auth("view", project=project)))
 
@@ -414,9 +416,9 @@ class Audit:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[Audit]:
+async def running(settings: Settings) -> AsyncIterator[AuditServer]:
     """Serves AuditService while the block runs. One at a time: a process hosts one chDB directory."""
     # The channel is closed after the server, so that its last words are heard.
     async with AsyncExitStack() as channels, serve(settings) as server:
         channel = await channels.enter_async_context(status_kept(grpc.aio.insecure_channel(server.address)))
-        yield Audit(settings, server.address, channel)
+        yield AuditServer(settings, server.address, channel)

@@ -38,7 +38,7 @@ def end(last_seq: int = 0) -> pb.RecordSessionRequest:
 
 
 @dataclass
-class Client:
+class AuditCaller:
     """Calls one server with one token."""
 
     address: str
@@ -91,8 +91,8 @@ class Client:
 
 
 @asynccontextmanager
-async def client(address: str, token: str) -> AsyncIterator[Client]:
-    opened = Client(address, token)
+async def client(address: str, token: str) -> AsyncIterator[AuditCaller]:
+    opened = AuditCaller(address, token)
     try:
         yield opened
     finally:
@@ -110,4 +110,4 @@ async def gather_bounded(limit: int, jobs: Sequence) -> list:
     return await asyncio.gather(*(one(job) for job in jobs))
 
 
-__all__ = ["Client", "chunk", "client", "end", "gather_bounded", "start", "uuid7"]
+__all__ = ["AuditCaller", "chunk", "client", "end", "gather_bounded", "start", "uuid7"]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.model import ChunkRow, Kind, Mark, SessionKey, Total, WindowHead, WindowKey
+from services.audit.model import ChunkRow, InteractionKind, Mark, SessionKey, Total, WindowHead, WindowKey
 from services.audit.payload import deflate
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.retention import day_of
@@ -18,7 +18,7 @@ NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)
 
 
 @dataclass
-class Clock:
+class MillisecondClock:
     """A clock that the test moves."""
 
     ms: int = NOW_MS
@@ -87,7 +87,7 @@ def chunk(
 
 
 def page(url: str, time_ms: int = NOW_MS) -> Mark:
-    return Mark(Kind.PAGE, time_ms, url, 1280, 720)
+    return Mark(InteractionKind.PAGE, time_ms, url, 1280, 720)
 
 
 def session_of(key: WindowKey) -> SessionKey:

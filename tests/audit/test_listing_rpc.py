@@ -14,7 +14,7 @@ import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import Audit, console_error, meta, move, new_session, now_ms, start_of
+from audit.rpc import AuditServer, console_error, meta, move, new_session, now_ms, start_of
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -41,7 +41,7 @@ class Truth:
     windows: int
 
 
-async def _record(audit: Audit, rng: random.Random, at_ms: int) -> Truth:
+async def _record(audit: AuditServer, rng: random.Random, at_ms: int) -> Truth:
     session = new_session(at_ms)
     start = start_of(session)
     actor = rng.choice(["", "ann", "bob", "c'\\a\n rol"])
@@ -142,7 +142,7 @@ FILTERS: dict[str, tuple[SessionFilter, Callable[[Truth], bool]]] = {
 }
 
 
-async def pages(audit: Audit, page_size: int, **request: Any) -> list[list[Any]]:
+async def pages(audit: AuditServer, page_size: int, **request: Any) -> list[list[Any]]:
     found = []
     message = pb.ListSessionsRequest(page_size=page_size, **request)
     while True:

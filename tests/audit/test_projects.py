@@ -11,7 +11,7 @@ import pytest
 from afterimage.audit.v1 import access_event_pb2, heatmap_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
-from audit.rpc import Audit, click, console_error, full_snapshot, meta, move, new_session, now_ms, start_of
+from audit.rpc import AuditServer, click, console_error, full_snapshot, meta, move, new_session, now_ms, start_of
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.audit.servicer import SCOPES
@@ -23,10 +23,10 @@ OWNER = "the-owner"
 METHODS = pb.DESCRIPTOR.services_by_name["AuditService"].methods_by_name
 
 
-class Recorded:
+class RecordedProject:
     """One session of the project "demo", and calls of another project with its ids."""
 
-    def __init__(self, audit: Audit, session: str, window: str) -> None:
+    def __init__(self, audit: AuditServer, session: str, window: str) -> None:
         self.audit = audit
         self.session = session
         self.window = window
@@ -35,18 +35,18 @@ class Recorded:
         return self.audit.auth(*scopes, project=project, subject=OWNER if project == "demo" else "a-stranger")
 
 
-Case = Callable[[Recorded, str], Awaitable[bool]]
+Case = Callable[[RecordedProject, str], Awaitable[bool]]
 """Calls with a token of the project; returns whether anything of the recorded session was to be seen."""
 
 
-async def record_session(one: Recorded, project: str) -> bool:
+async def record_session(one: RecordedProject, project: str) -> bool:
     """A resumed stream would say that the next seq is 3."""
     async with one.audit.recorder(one.session, one.window, project=project) as recorder:
         assert await recorder.ended() is None
         return recorder.ready.next_seq > 1
 
 
-async def list_sessions(one: Recorded, project: str) -> bool:
+async def list_sessions(one: RecordedProject, project: str) -> bool:
     seen = False
     for wanted in (SessionFilter(), SessionFilter(actor_id="ann"), SessionFilter(page="secret")):
         for order in pb.SessionOrder.values():
@@ -56,12 +56,12 @@ async def list_sessions(one: Recorded, project: str) -> bool:
     return seen
 
 
-async def get_session(one: Recorded, project: str) -> bool:
+async def get_session(one: RecordedProject, project: str) -> bool:
     request = pb.GetSessionRequest(session_id=one.session)
     return bool((await one.audit.stub.GetSession(request, metadata=one.auth(project, "view"))).windows)
 
 
-async def replay_session(one: Recorded, project: str) -> bool:
+async def replay_session(one: RecordedProject, project: str) -> bool:
     cursor = pb.ReplayCursor(positions=[pb.WindowPosition(window_id=one.window, seq=1)])
     for values in ({"follow": True}, {"window_id": one.window}, {"cursor": cursor}, {}):
         request = pb.ReplaySessionRequest(session_id=one.session, **values)
@@ -75,7 +75,7 @@ async def replay_session(one: Recorded, project: str) -> bool:
     return False
 
 
-async def watch_sessions(one: Recorded, project: str) -> bool:
+async def watch_sessions(one: RecordedProject, project: str) -> bool:
     messages = one.audit.stub.WatchSessions(pb.WatchSessionsRequest(), metadata=one.auth(project, "view"))
     first = await messages.read()
     seen = bool(first.snapshot.sessions)
@@ -90,31 +90,31 @@ async def watch_sessions(one: Recorded, project: str) -> bool:
     return seen or bool(done)
 
 
-async def get_heatmap(one: Recorded, project: str) -> bool:
+async def get_heatmap(one: RecordedProject, project: str) -> bool:
     request = pb.GetHeatmapRequest(page=PAGE, kind=heatmap_pb2.HEATMAP_KIND_CLICK)
     found = await one.audit.stub.GetHeatmap(request, metadata=one.auth(project, "view"))
     return bool(found.points or found.sample_count or found.session_count)
 
 
-async def list_pages(one: Recorded, project: str) -> bool:
+async def list_pages(one: RecordedProject, project: str) -> bool:
     found = await one.audit.stub.ListPages(pb.ListPagesRequest(), metadata=one.auth(project, "view"))
     return bool(found.pages)
 
 
-async def list_interactions(one: Recorded, project: str) -> bool:
+async def list_interactions(one: RecordedProject, project: str) -> bool:
     request = pb.ListInteractionsRequest(session_id=one.session)
     found = await one.audit.stub.ListInteractions(request, metadata=one.auth(project, "view"))
     return bool(found.interactions)
 
 
-async def list_access_events(one: Recorded, project: str) -> bool:
+async def list_access_events(one: RecordedProject, project: str) -> bool:
     await get_session(one, "demo")  # something for the owner's trail
     request = pb.ListAccessEventsRequest()
     found = await one.audit.stub.ListAccessEvents(request, metadata=one.auth(project, "admin"))
     return any(event.subject == OWNER for event in found.access_events)
 
 
-async def record_access_events(one: Recorded, project: str) -> bool:
+async def record_access_events(one: RecordedProject, project: str) -> bool:
     """Entries that a project writes are in its own trail, and in no other."""
     event = access_event_pb2.AccessEvent(
         access_event_id=str(uuid7(now_ms())),
@@ -132,13 +132,13 @@ async def record_access_events(one: Recorded, project: str) -> bool:
     return any(entry.subject == f"written-by-{project}" for entry in trail.access_events)
 
 
-async def get_privacy_policy(one: Recorded, project: str) -> bool:
+async def get_privacy_policy(one: RecordedProject, project: str) -> bool:
     """The policy is a project's own setting and contains no recorded data."""
     found = await one.audit.stub.GetPrivacyPolicy(pb.GetPrivacyPolicyRequest(), metadata=one.auth(project, "view"))
     return one.session in str(found)
 
 
-async def delete_sessions(one: Recorded, project: str) -> bool:
+async def delete_sessions(one: RecordedProject, project: str) -> bool:
     metadata = one.auth(project, "admin")
     by_id = pb.DeleteSessionsRequest(session_ids=[one.session])
     by_actor = pb.DeleteSessionsRequest(actor_id="ann")
@@ -170,7 +170,7 @@ def test_every_rpc_has_a_case_here_and_a_scope():
     assert {name.rpartition("/")[2] for name in SCOPES} == set(METHODS)
 
 
-async def seen(case: Case, one: Recorded, project: str) -> bool | None:
+async def seen(case: Case, one: RecordedProject, project: str) -> bool | None:
     """Returns whether a project's token saw anything; None: the RPC is not built yet."""
     try:
         return await case(one, project)
@@ -188,7 +188,7 @@ async def test_another_projects_token_sees_nothing(audit, method):
     start = start_of(session)
     first = [meta(start, PAGE), full_snapshot(start), click(start + 10), console_error(start + 11)]
     window = await audit.record(session, [first, [click(start + 20)]], actor_id="ann", end=False)
-    one = Recorded(audit, session, window)
+    one = RecordedProject(audit, session, window)
 
     assert not await seen(CASES[method], one, "other")
 

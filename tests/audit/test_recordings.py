@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator
 import grpc
 import pytest
 import recordings
-from audit.service import Client, chunk, client, gather_bounded, start, uuid7
+from audit.service import AuditCaller, chunk, client, gather_bounded, start, uuid7
 
 from services.audit.app import serve
 from services.cli.transfer.formats import to_chunks
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def audit(request: pytest.FixtureRequest, settings, mint) -> AsyncIterator[Client]:
+async def audit(request: pytest.FixtureRequest, settings, mint) -> AsyncIterator[AuditCaller]:
     if request.param == "clickhouse":
         house = {
             "engine": "server",
@@ -35,7 +35,7 @@ def pieces(events: list[dict], size: int) -> list[list[dict]]:
     return [events[begin : begin + size] for begin in range(0, len(events), size)]
 
 
-async def test_every_recording_comes_out_as_it_went_in(audit: Client) -> None:
+async def test_every_recording_comes_out_as_it_went_in(audit: AuditCaller) -> None:
     async def one(path) -> None:
         events = recordings.events(path)
         raw = [json.dumps(event, separators=(",", ":")).encode() for event in events]
@@ -50,7 +50,7 @@ async def test_every_recording_comes_out_as_it_went_in(audit: Client) -> None:
     await gather_bounded(8, [one(path) for path in recordings.paths()])
 
 
-async def test_every_chunk_delivered_three_times_in_random_order(audit: Client) -> None:
+async def test_every_chunk_delivered_three_times_in_random_order(audit: AuditCaller) -> None:
     events = recordings.events(recordings.SAMPLES / "shop-checkout.json.gz")
     chunks = pieces(events, 9)
     once, thrice = uuid7(int(events[0]["timestamp"]), 1), uuid7(int(events[0]["timestamp"]), 2)
@@ -91,7 +91,7 @@ SNAPSHOT = {"type": 2, "data": {"node": {"type": 0, "id": 1, "childNodes": []}, 
 META = {"type": 4, "data": {"href": "https://x.example/", "width": 1280, "height": 720}}
 
 
-async def test_seek_in_two_hours_sends_a_twentieth_and_plays_the_same(audit: Client) -> None:
+async def test_seek_in_two_hours_sends_a_twentieth_and_plays_the_same(audit: AuditCaller) -> None:
     begin = round(time.time() * 1000) - 3 * 3_600_000
     rng = random.Random(2)
     chunks = []

@@ -14,9 +14,9 @@ from share.parts import redis_process
 
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap
-from services.audit.heatmap_cache import Heatmaps
+from services.audit.heatmap_cache import HeatmapCache
 from services.audit.storage.engine.chdb import ChdbEngine
-from services.audit.storage.heatmap_queries import HeatmapStore
+from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
@@ -110,9 +110,9 @@ async def _fill(engine: ChdbEngine, day: int, first: int, count: int) -> None:
 
 
 async def _measure(engine: ChdbEngine, size: str, client: object | None) -> list[tuple[str, float, str]]:
-    store = HeatmapStore(engine, Retention({}, lambda: 1_785_000_000_000))
+    store = HeatmapQueries(engine, Retention({}, lambda: 1_785_000_000_000))
     query = heatmap_query(page=PAGE, kind=1)
-    fresh = Heatmaps(store, pack_heatmap, None, "", 0.0)
+    fresh = HeatmapCache(store, pack_heatmap, None, "", 0.0)
 
     async def uncached() -> object:
         return heatmap_answer(await fresh.heatmap("demo", query)).SerializeToString()
@@ -133,7 +133,7 @@ async def _measure(engine: ChdbEngine, size: str, client: object | None) -> list
         (f"{size}: GetHeatmap uncached / bare", full / bare, "x"),
     ]
     if client is not None:
-        cached = Heatmaps(store, pack_heatmap, client, f"bench:{size}", 300.0)  # type: ignore[arg-type]
+        cached = HeatmapCache(store, pack_heatmap, client, f"bench:{size}", 300.0)  # type: ignore[arg-type]
 
         async def again() -> object:
             return heatmap_answer(await cached.heatmap("demo", query)).SerializeToString()

@@ -18,7 +18,7 @@ from services.audit.ingest.fold import fold
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, decode, inflate
 from services.audit.storage.engine.chdb import ChdbEngine
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
@@ -124,7 +124,7 @@ async def _bare_insert(chunks: list[load.Chunk], count: int) -> float:
         try:
             dialect = Dialect(engine.version)
             await migrate(engine, dialect)
-            store = Store(engine, dialect, Retention({}, lambda: now), lambda: now)
+            store = RecordingStore(engine, dialect, Retention({}, lambda: now), lambda: now)
             begun = time.perf_counter()
             for begin in range(0, count, 500):
                 await store.insert([], made[begin : begin + 500])

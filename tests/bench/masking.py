@@ -16,7 +16,7 @@ import msgspec
 from bench import load
 
 from services.audit.ingest.fold import fold
-from services.audit.ingest.process_chunk import GZIP, SentChunk, take_in
+from services.audit.ingest.process_chunk import GZIP, SentChunk, process_chunk
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import Bounds, Decoded, decode_chunk, deflate, inflate
 from services.audit.privacy.masking.masker import Masker, MaskState
@@ -55,7 +55,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     def taken(by: Masker) -> Callable[[], None]:
         def take() -> None:
             for each in sent:
-                take_in(head, state, each, _BOUNDS, by, None)
+                process_chunk(head, state, each, _BOUNDS, by, None)
 
         return take
 

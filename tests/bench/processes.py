@@ -33,7 +33,7 @@ def token(*scopes: str, project: str = "demo") -> str:
 
 
 @dataclass
-class Audit:
+class AuditUnderLoad:
     address: str
     process: psutil.Process
     data_dir: Path
@@ -59,7 +59,7 @@ def _peak_mb(process: psutil.Process) -> float:
 
 
 @asynccontextmanager
-async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterator[Audit]:
+async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterator[AuditUnderLoad]:
     with tempfile.TemporaryDirectory() as scratch:
         directory = data_dir or Path(scratch)
         port = free_port()
@@ -79,13 +79,13 @@ async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterat
         )
         try:
             await until_open(port, process)
-            yield Audit(f"127.0.0.1:{port}", psutil.Process(process.pid), directory)
+            yield AuditUnderLoad(f"127.0.0.1:{port}", psutil.Process(process.pid), directory)
         finally:
             process.terminate()
             await process.wait()
 
 
-class Sidecar:
+class SidecarUnderLoad:
     """A sidecar, or a substitute; `http` opens sockets with the checks of aiohttp."""
 
     def __init__(self, port: int, pid: int, http: aiohttp.ClientSession) -> None:
@@ -105,7 +105,7 @@ class Sidecar:
 
 
 @asynccontextmanager
-async def sidecar(audit: str) -> AsyncIterator[Sidecar]:
+async def sidecar(audit: str) -> AsyncIterator[SidecarUnderLoad]:
     """A sidecar without limits in front of the service at `audit`."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
@@ -125,17 +125,17 @@ async def sidecar(audit: str) -> AsyncIterator[Sidecar]:
     try:
         await until_open(port, process)
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
-            yield Sidecar(port, process.pid, http)
+            yield SidecarUnderLoad(port, process.pid, http)
     finally:
         process.terminate()
         await process.wait()
 
 
 @asynccontextmanager
-async def bare_bridge(upstream: str) -> AsyncIterator[Sidecar]:
+async def bare_bridge(upstream: str) -> AsyncIterator[SidecarUnderLoad]:
     """A bridge that does nothing else, in front of the echo at `upstream`."""
     async with _printing_its_port("bare_bridge.py", upstream) as (port, pid), aiohttp.ClientSession() as http:
-        yield Sidecar(port, pid, http)
+        yield SidecarUnderLoad(port, pid, http)
 
 
 @asynccontextmanager

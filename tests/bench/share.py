@@ -27,7 +27,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from services.cli.up.redis_process import find_redis_server
-from services.runtime.identity.peer import Caller
+from services.runtime.identity.peer import Peer
 from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
 from services.share.app import open_links
@@ -60,7 +60,7 @@ async def rows(quick: bool = False) -> list[tuple[str, float, str]]:
         probes = [health_pb2_grpc.HealthStub(channel) for channel in channels]
         client = redis.asyncio.Redis.from_url(url, retry=Retry(NoBackoff(), 0), max_connections=AT_ONCE)
         token = await _link(stubs[0], session)
-        visitor = Caller("203.0.113.7", "bench")
+        visitor = Peer("203.0.113.7", "bench")
 
         async def round_trip(_worker: int) -> None:
             await client.get("afterimage:bench:nothing")

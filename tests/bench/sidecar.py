@@ -46,7 +46,7 @@ async def ingest(quick: bool) -> list[Row]:
 
 
 async def record(
-    door: processes.Sidecar, chunks: list[load.Chunk], *, recorders: int, each: int, window: int = 64
+    door: processes.SidecarUnderLoad, chunks: list[load.Chunk], *, recorders: int, each: int, window: int = 64
 ) -> float:
     """Records over sockets as `load.record` does over gRPC, the same chunks; returns chunks a second."""
     first = load.first_chunk()

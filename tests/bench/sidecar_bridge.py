@@ -38,7 +38,7 @@ def message() -> bytes:
 
 
 async def pace(
-    open_bridge: Callable[[str], AbstractAsyncContextManager[processes.Sidecar]], upstream: str, seconds: float
+    open_bridge: Callable[[str], AbstractAsyncContextManager[processes.SidecarUnderLoad]], upstream: str, seconds: float
 ) -> Pace:
     async with open_bridge(upstream) as door:
         sockets = [Echoing("/ws/record", processes.token("record"), message()) for _ in range(SOCKETS)]

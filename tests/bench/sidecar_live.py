@@ -27,7 +27,7 @@ _LATE_S = 60.0
 
 
 @dataclass
-class Found:
+class LiveFigures:
     """Milliseconds since the chunk was written to the recorder's socket."""
 
     acked: list[float] = field(default_factory=list)
@@ -51,10 +51,10 @@ def small_chunks(count: int = 200) -> list[load.Chunk]:
     return chunks
 
 
-class Recorder:
+class LiveLoadRecorder:
     """Sends chunks and notes when."""
 
-    def __init__(self, found: Found) -> None:
+    def __init__(self, found: LiveFigures) -> None:
         self.session = str(load.uuid7(round(time.time() * 1000)))
         self.sent_at: dict[int, float] = {}
         self.acked = 0
@@ -85,10 +85,10 @@ class Recorder:
             self.acked = response.ack.through_seq
 
 
-class Viewer:
+class LiveLoadViewer:
     """Follows a recorder's session and notes the arrival time of each chunk; checks that each comes exactly once."""
 
-    def __init__(self, recorder: Recorder, found: Found) -> None:
+    def __init__(self, recorder: LiveLoadRecorder, found: LiveFigures) -> None:
         self._recorder = recorder
         self._found = found
         self._seq = 0
@@ -113,17 +113,17 @@ class Viewer:
             self.at_edge.set()
 
 
-async def latency(sessions: int, viewers: int, chunks: int, interval_s: float = WATCHED_S) -> Found:
+async def latency(sessions: int, viewers: int, chunks: int, interval_s: float = WATCHED_S) -> LiveFigures:
     """Sends `chunks` from each of `sessions` recorders, each of which has `viewers` viewers."""
-    found = Found()
+    found = LiveFigures()
     small = small_chunks()
     async with processes.audit() as audit, processes.sidecar(audit.address) as door, AsyncExitStack() as stack:
-        recorders = [Recorder(found) for _ in range(sessions)]
+        recorders = [LiveLoadRecorder(found) for _ in range(sessions)]
         await asyncio.gather(*(recorder.open(door.port) for recorder in recorders))
         async with asyncio.timeout(_LATE_S):
             while any(not recorder.acked for recorder in recorders):  # noqa: ASYNC110 - counted in callbacks
                 await asyncio.sleep(0.05)
-        watching = [Viewer(recorder, found) for recorder in recorders for _ in range(viewers)]
+        watching = [LiveLoadViewer(recorder, found) for recorder in recorders for _ in range(viewers)]
         for begin in range(0, len(watching), JOINING):
             await asyncio.gather(*(viewer.open(door.port) for viewer in watching[begin : begin + JOINING]))
         await asyncio.sleep(1.0)
@@ -133,7 +133,7 @@ async def latency(sessions: int, viewers: int, chunks: int, interval_s: float = 
         stack.callback(gc.unfreeze)
         begun, used = time.perf_counter(), (door.cpu_s, processes.cpu_s(audit.process), time.process_time())
 
-        async def record(number: int, recorder: Recorder) -> None:
+        async def record(number: int, recorder: LiveLoadRecorder) -> None:
             next_at = begun + interval_s * number / sessions
             for seq in range(2, 2 + chunks):
                 await asyncio.sleep(max(0.0, next_at - time.perf_counter()))

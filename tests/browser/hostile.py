@@ -11,7 +11,7 @@ from patience import PATIENCE_S
 from .rrweb_events import element, text
 
 
-class Elsewhere:
+class HostileServer:
     """A foreign server.
 
     Attributes:
@@ -63,7 +63,7 @@ class Elsewhere:
 @asynccontextmanager
 async def elsewhere():
     """Yields a foreign server."""
-    server = Elsewhere()
+    server = HostileServer()
     await server.open()
     try:
         yield server

@@ -11,7 +11,7 @@ import uuid
 from contextlib import asynccontextmanager
 
 from afterimage.share.v1 import share_service_pb2_grpc
-from audit.service import Client
+from audit.service import AuditCaller
 from cli.commands import Up, are_gone
 from conftest import SECRET
 from patience import PATIENCE_S
@@ -29,7 +29,7 @@ PROJECTS = [
 """Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 
-class Installation:
+class BrowserInstallation:
     """An installation that runs.
 
     Attributes:
@@ -44,9 +44,9 @@ class Installation:
         self.url = up.running["sidecar"]
         self._ports = {name: int(up.running[name].rpartition(":")[2]) for name in ("sidecar", "audit", "share")}
         self.port = self._ports["sidecar"]
-        self.audit = Client(up.running["audit"], self.token("record", *EVERYTHING, ttl_s=3600))
+        self.audit = AuditCaller(up.running["audit"], self.token("record", *EVERYTHING, ttl_s=3600))
         self.metadata = self.audit.metadata
-        self._share = Client(up.running["share"], "")
+        self._share = AuditCaller(up.running["share"], "")
         self.share = share_service_pb2_grpc.ShareServiceStub(self._share.channel)
 
     def token(self, *scopes, subject="tester", project="demo", ttl_s=600, **claims):
@@ -119,7 +119,7 @@ async def installed(directory):
     }
     with Up(directory, "--port", "0", "--samples", environment=environment) as up:
         await asyncio.to_thread(up.said, "Ctrl-C ends it")
-        installation = Installation(up, settings)
+        installation = BrowserInstallation(up, settings)
         try:
             yield installation
         finally:

@@ -26,7 +26,7 @@ COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
 
 @dataclass(frozen=True)
-class Answer:
+class CommandAnswer:
     status: int
     out: str
     err: str
@@ -37,7 +37,7 @@ class Answer:
 
 
 @dataclass
-class Installation:
+class LoneAudit:
     """A standalone AuditService, and the settings with which commands find it."""
 
     directory: Path
@@ -52,7 +52,7 @@ def run(*words, **environment):
     found = CliRunner().invoke(make_app(), [str(word) for word in words], env=environment)
     if found.exception is not None and not isinstance(found.exception, SystemExit):
         raise found.exception
-    return Answer(found.exit_code, found.stdout, found.stderr)
+    return CommandAnswer(found.exit_code, found.stdout, found.stderr)
 
 
 def until(condition, what):
@@ -96,7 +96,7 @@ def audit_process(directory, **environment):
 
         try:
             until(is_open, "AuditService listens")
-            yield Installation(directory, settings)
+            yield LoneAudit(directory, settings)
         finally:
             process.terminate()
 
@@ -166,7 +166,7 @@ class Up:
     def run(self, *words):
         """Runs another command where it was started."""
         found = subprocess.run([*COMMAND, *words], cwd=self.directory, capture_output=True, text=True, check=False)
-        return Answer(found.returncode, found.stdout, found.stderr)
+        return CommandAnswer(found.returncode, found.stdout, found.stderr)
 
 
 def are_gone(processes):

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from .commands import Installation, audit_process
+from .commands import LoneAudit, audit_process
 
 
 @pytest.fixture(scope="module")
-def audit(tmp_path_factory) -> Iterator[Installation]:
+def audit(tmp_path_factory) -> Iterator[LoneAudit]:
     """One AuditService for a module's tests; chunks may be 400 KB."""
     with audit_process(tmp_path_factory.mktemp("audit"), AFTERIMAGE_INGEST__MAX_CHUNK_BYTES="400000") as installation:
         yield installation

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.cli.transfer.formats import Recording, read_recordings, to_chunks
+from services.cli.transfer.formats import ImportedRecording, read_recordings, to_chunks
 from services.cli.transfer.joining import ChunkError, write_events
 
 from .crafted import EVERY_RECORDING, event, events, load
@@ -40,7 +40,7 @@ def written(chunks, **options):
 
 @pytest.mark.parametrize("path", EVERY_RECORDING)
 def test_real_recordings_survive_the_round_trip(path):
-    (recording,) = (one for one in read_recordings(path) if isinstance(one, Recording))
+    (recording,) = (one for one in read_recordings(path) if isinstance(one, ImportedRecording))
     chunks = list(to_chunks(recording.windows[0].events))
     assert written(stored(chunks), windows=1) == load(path)
     assert written(stored(chunks)) == load(path)

@@ -12,7 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.cli.transfer import inflate
-from services.cli.transfer.formats import Problem, Recording, read_recordings, session_id_for, window_id_for
+from services.cli.transfer.formats import (
+    ImportedRecording,
+    ImportProblem,
+    read_recordings,
+    session_id_for,
+    window_id_for,
+)
 from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 from .crafted import EVERY_RECORDING, SAMPLE_FILES, START_MS, event, events, gzipped, load, packed
@@ -35,7 +41,9 @@ def lines(*values):
 
 def read(path, **options):
     found = list(read_recordings(path, **options))
-    return [one for one in found if isinstance(one, Recording)], [one for one in found if isinstance(one, Problem)]
+    return [one for one in found if isinstance(one, ImportedRecording)], [
+        one for one in found if isinstance(one, ImportProblem)
+    ]
 
 
 def read_well(path):

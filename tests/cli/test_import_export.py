@@ -17,7 +17,7 @@ from services.cli.transfer.sending import DROPPED_TAG, send_window
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import load_settings
 
-from .commands import Installation, run
+from .commands import LoneAudit, run
 from .crafted import event, events
 
 
@@ -26,7 +26,7 @@ def write(path, value):
     return path
 
 
-def sessions(audit: Installation, **tags):
+def sessions(audit: LoneAudit, **tags):
     words = [word for name, value in tags.items() for word in ("--tag", f"{name}={value}")]
     return [json.loads(line) for line in audit.run("sessions", "--json", "--limit", "500", *words).lines]
 

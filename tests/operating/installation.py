@@ -29,7 +29,7 @@ PATIENCE_S = 90.0
 _COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
 
-class Installation:
+class OperatedInstallation:
     """An `afterimage up` on a data directory, with free ports."""
 
     def __init__(self, directory: Path, **environment: str) -> None:

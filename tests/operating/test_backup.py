@@ -10,12 +10,12 @@ from pathlib import Path
 import clickhouse
 import pytest
 
-from .installation import DEPLOY, SAMPLES, Installation, commands, run_command, session_ids, shell
+from .installation import DEPLOY, SAMPLES, OperatedInstallation, commands, run_command, session_ids, shell
 
 pytestmark = pytest.mark.timeout(300)  # several installations are started, one after the other
 
 
-def exports(installation: Installation, directory: Path) -> dict[str, bytes]:
+def exports(installation: OperatedInstallation, directory: Path) -> dict[str, bytes]:
     """Every session's events, as `afterimage export` writes them."""
     directory.mkdir()
     found = {}
@@ -25,7 +25,7 @@ def exports(installation: Installation, directory: Path) -> dict[str, bytes]:
     return found
 
 
-def on_this_machine(script: str, installation: Installation, backups: Path) -> str:
+def on_this_machine(script: str, installation: OperatedInstallation, backups: Path) -> str:
     """The commands of a page, for the directories and the user of a test; starting and stopping is the test's."""
     lines = [line for line in script.splitlines() if not line.startswith("systemctl")]
     return (
@@ -40,7 +40,7 @@ def test_embedded_engine_comes_back_from_the_archive(tmp_path):
     backup, restore = commands("operating.md", "### Embedded engine")
     assert backup.splitlines()[0] == restore.splitlines()[0] == "systemctl stop afterimage-up"
     assert backup.splitlines()[-1] == restore.splitlines()[-1] == "systemctl start afterimage-up"
-    installation = Installation(tmp_path)
+    installation = OperatedInstallation(tmp_path)
     with installation:
         installation.run("import", *SAMPLES)
         before = exports(installation, tmp_path / "before")
@@ -81,7 +81,7 @@ def test_clickhouse_server_comes_back_from_the_copy(tmp_path, redis_url):
     assert restore.splitlines()[0] == "afterimage migrate"
     copy = tmp_path / "copy"
     with clickhouse.server() as url:
-        installation = Installation(tmp_path, **server_settings(url, redis_url))
+        installation = OperatedInstallation(tmp_path, **server_settings(url, redis_url))
         with installation:
             installation.run("import", *SAMPLES)
             before = exports(installation, tmp_path / "before")
@@ -100,7 +100,7 @@ def test_clickhouse_server_comes_back_from_the_copy(tmp_path, redis_url):
         assert deleted in trail
 
     with clickhouse.server() as url:
-        installation = Installation(tmp_path / "new", **server_settings(url, redis_url))
+        installation = OperatedInstallation(tmp_path / "new", **server_settings(url, redis_url))
         installation.data.parent.mkdir()
         run_command(installation.environment, "migrate")
         for _ in range(2):  # restoring twice changes nothing

@@ -11,7 +11,7 @@ import subprocess
 import pytest
 import yaml
 
-from .installation import DEPLOY, DOCS, SAMPLES, Installation
+from .installation import DEPLOY, DOCS, SAMPLES, OperatedInstallation
 
 pytestmark = pytest.mark.timeout(300)  # an installation is started
 
@@ -23,7 +23,7 @@ _NAME = re.compile(r"\b(?:afterimage|process|python)_[a-z_]+")
 
 @pytest.fixture(scope="module")
 def installation(tmp_path_factory):
-    with Installation(tmp_path_factory.mktemp("installation"), AFTERIMAGE_LOG__LEVEL="debug") as running:
+    with OperatedInstallation(tmp_path_factory.mktemp("installation"), AFTERIMAGE_LOG__LEVEL="debug") as running:
         running.run("import", SAMPLES[0])
         token = running.run("token", "--scope", "view", "--subject", "alice").strip()
         running.call("afterimage.audit.v1.AuditService/ListSessions", {}, token)

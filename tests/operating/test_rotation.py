@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .installation import SAMPLES, Installation, commands, session_ids, shell
+from .installation import SAMPLES, OperatedInstallation, commands, session_ids, shell
 
 LIST = "afterimage.audit.v1.AuditService/ListSessions"
 LOOK = "afterimage.share.v1.ShareService/GetShareLink"
@@ -16,7 +16,7 @@ def test_new_secret_ends_tokens_and_keeps_share_links(tmp_path):
     (rotate,) = commands("operating.md", "## Rotate keys and secrets")
     write, restart = rotate.splitlines()
     assert restart == "systemctl restart afterimage-up"
-    installation = Installation(tmp_path)
+    installation = OperatedInstallation(tmp_path)
     with installation:
         installation.run("import", SAMPLES[0])
         (session,) = session_ids(installation.run("sessions", "--json"))

@@ -277,13 +277,13 @@ async def test_more_visitors_than_connections(share_settings, audit, mint):
     from prometheus_client import CollectorRegistry
     from share.parts import ShareCalls
 
-    from services.runtime.identity.peer import Caller
+    from services.runtime.identity.peer import Peer
     from services.share.app import open_links, serve
 
     session = await audit.record()
     async with serve(share_settings) as server, grpc.aio.insecure_channel(server.address) as channel:
         made = await ShareCalls(channel, mint).create(session)
     async with open_links(share_settings, CollectorRegistry(), now=time.time, new_secret=secrets.token_bytes) as links:
-        visitor = Caller("203.0.113.7")
+        visitor = Peer("203.0.113.7")
         grants = await asyncio.gather(*(links.redeem(made.token, "", visitor) for _ in range(500)))
     assert sorted(grant.link.view_count for grant in grants) == list(range(1, 501))

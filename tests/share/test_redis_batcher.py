@@ -12,7 +12,7 @@ from services.runtime.errors import Unavailable
 from services.runtime.link_keys import LinkKeys
 from services.share import lua_scripts, redis_batcher
 from services.share.model import Act, Gone, Link, Opened, Span
-from services.share.redis_batcher import ScriptPipeline
+from services.share.redis_batcher import RedisBatcher
 from services.share.store import LinkStore
 from services.share.tokens import new_handle, token_key
 
@@ -26,7 +26,7 @@ async def client(share_settings):
 
 @pytest.fixture
 async def pipeline(client):
-    async with ScriptPipeline(client) as running:
+    async with RedisBatcher(client) as running:
         yield running
 
 

@@ -80,7 +80,7 @@ def uuid7():
     return str(uuid.UUID(bytes=bytes(raw)))
 
 
-class Recorder:
+class WindowMessages:
     """Messages of one window, as bytes, and its recorded chunks."""
 
     def __init__(self):

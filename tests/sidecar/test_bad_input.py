@@ -16,7 +16,7 @@ import pytest
 from patience import PATIENCE_S
 
 from sidecar.wire.methods import AUDIT
-from tests.sidecar.conftest import Recorder, rigged
+from tests.sidecar.conftest import WindowMessages, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"
 
@@ -139,7 +139,7 @@ async def test_a_second_frame_where_one_is_the_request(rig, scope_path):
 
 async def test_data_before_start(rig):
     async with rig.socket("/ws/record", "record") as ws:
-        await ws.send_bytes(Recorder().chunk(1))
+        await ws.send_bytes(WindowMessages().chunk(1))
         assert await closed(ws) == (4400, "start_missing")
     async with rig.socket("/ws/record", "record") as ws:
         await ws.send_bytes(b"")
@@ -147,7 +147,7 @@ async def test_data_before_start(rig):
 
 
 async def test_a_newer_recorder_of_the_window_takes_over(rig):
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with rig.socket("/ws/record", "record") as old, rig.socket("/ws/record", "record") as new:
         for ws in (old, new):
             await ws.send_bytes(recorder.start())
@@ -162,7 +162,7 @@ async def test_oversized_frames(settings):
     settings = settings.model_copy(update={"ingest": settings.ingest.model_copy(update={"max_chunk_bytes": 200_000})})
     limit = 200_000 + 64 * 1024
     async with rigged(settings) as rig:
-        recorder = Recorder()
+        recorder = WindowMessages()
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(recorder.start())
             await ws.receive_bytes()
@@ -200,7 +200,7 @@ async def test_fragments_are_bounded_together(settings):
 
 
 async def test_fragments_make_a_message(rig):
-    recorder = Recorder()
+    recorder = WindowMessages()
     raw = await Raw.connect(rig)
     start = recorder.start()
     await raw.send(start[:10], fin=False)
@@ -238,11 +238,11 @@ async def test_subprotocols_nobody_knows(rig):
 
 async def test_a_flood(settings):
     async with rigged(settings, messages_per_s=20, bytes_per_s=0) as rig, rig.socket("/ws/record", "record") as calm:
-        recorder = Recorder()
+        recorder = WindowMessages()
         await calm.send_bytes(recorder.start())
         await calm.receive_bytes()
         async with rig.socket("/ws/record", "record") as ws:
-            await ws.send_bytes(Recorder().start())
+            await ws.send_bytes(WindowMessages().start())
             for _ in range(200):
                 await ws.ping()
             assert await closed(ws) == (4429, "rate_limited")
@@ -253,7 +253,7 @@ async def test_a_flood(settings):
 
 async def test_too_many_bytes(settings):
     async with rigged(settings, messages_per_s=0, bytes_per_s=1_000_000) as rig:
-        recorder = Recorder()
+        recorder = WindowMessages()
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(recorder.start())
             for seq in range(1, 20):
@@ -300,7 +300,7 @@ async def test_a_service_that_does_not_read_stops_the_peer(settings):
     """Backpressure: the bytes a recorder can push into a hanging service are bounded, and it stays connected."""
     limits = {"messages_per_s": 0, "bytes_per_s": 0, "ping_interval_s": 0.2, "pong_timeout_s": 0.2}
     async with rigged(settings, **limits) as rig:
-        recorder = Recorder()
+        recorder = WindowMessages()
         rig.audit.accept.clear()
         async with rig.socket("/ws/record", "record", autoping=True) as ws:
             await ws.send_bytes(recorder.start())
@@ -441,7 +441,7 @@ async def test_open_connections_are_limited(settings):
 
 
 async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(settings):
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with aiohttp.ClientSession() as http:
         async with rigged(settings) as rig:
             rig.http, own = http, rig.http

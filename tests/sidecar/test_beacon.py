@@ -10,7 +10,7 @@ from aiohttp import web
 
 from sidecar.wire import delimited
 from tests.browser.chromium import launched
-from tests.sidecar.conftest import Recorder
+from tests.sidecar.conftest import WindowMessages
 
 PAGE = '<!doctype html><meta name="referrer" content="{}"><title>A recorded page</title>'
 BODY = """([token, messages, type]) => {
@@ -55,7 +55,7 @@ def preflights(rig):
 @pytest.mark.parametrize("policy", ["strict-origin-when-cross-origin", "no-referrer"])
 async def test_a_beacon_needs_no_preflight_and_is_stored(rig, policy):
     """Also from a page with a no-referrer policy: Chromium sends its Origin all the same."""
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with recorded_page(policy) as page:
         assert await send(rig, page, recorder, "return navigator.sendBeacon(url + '/record', body);") is True
         await rig.until(lambda: rig.metric("requests_total", route="/record", status="200") == 1)
@@ -67,12 +67,15 @@ async def test_a_beacon_needs_no_preflight_and_is_stored(rig, policy):
 async def test_a_fetch_that_outlives_its_page_may_read_the_answer(rig):
     async with recorded_page() as page:
         how = "const answer = await fetch(url + '/record', {method: 'POST', body, keepalive: true});"
-        assert await send(rig, page, Recorder(), f"{how} return answer.status;") == 200
+        assert await send(rig, page, WindowMessages(), f"{how} return answer.status;") == 200
     assert preflights(rig) == 0
 
 
 async def test_another_content_type_is_preflighted_and_allowed(rig):
     async with recorded_page() as page:
         how = "const answer = await fetch(url + '/record', {method: 'POST', body});"
-        assert await send(rig, page, Recorder(), f"{how} return answer.status;", mime="application/x-protobuf") == 200
+        assert (
+            await send(rig, page, WindowMessages(), f"{how} return answer.status;", mime="application/x-protobuf")
+            == 200
+        )
     assert preflights(rig) == 1

@@ -19,7 +19,7 @@ from google.rpc import error_details_pb2
 
 from sidecar.wire import delimited
 from sidecar.wire.methods import AUDIT
-from tests.sidecar.conftest import ORIGIN, Recorder
+from tests.sidecar.conftest import ORIGIN, WindowMessages
 from tests.sidecar.processes import CLIENTS, NodeSocket, audit_process, in_front_of, node_clients, run
 
 
@@ -94,7 +94,7 @@ def client(request):
 
 async def recorded(client, rig, chunks=5):
     """Records with `client`; returns the recorder."""
-    recorder = Recorder()
+    recorder = WindowMessages()
     protocols = ("afterimage.v1", f"bearer.{rig.token('record')}")
     async with client.opened(f"{rig.url}/ws/record", *protocols, origin=ORIGIN) as ws:
         await ws.send(recorder.start())
@@ -125,7 +125,7 @@ async def test_recorder_and_viewer(rig, client):
 
 
 async def test_both_in_json(rig, client):
-    recorder = Recorder()
+    recorder = WindowMessages()
     protocols = ("afterimage.v1+json", f"bearer.{rig.token('record')}")
     async with client.opened(f"{rig.url}/ws/record", *protocols) as ws:
         start = {"sessionId": recorder.session_id, "windowId": recorder.window_id, "tags": {"plan": "größer"}}
@@ -194,7 +194,7 @@ async def test_curl(rig, tmp_path):
     """The commands of docs/websocket.md."""
     got = await run("curl", "-sS", f"{rig.url}/token", "-H", f"Origin: {ORIGIN}", "-d", '{"key": "pk_demo"}')
     token = json.loads(got)["token"]
-    recorder = Recorder()
+    recorder = WindowMessages()
     body = tmp_path / "recording.bin"
     body.write_bytes(delimited.join([recorder.start(), recorder.chunk(1), recorder.end(1)]))
     bearer = f"Authorization: Bearer {token}"

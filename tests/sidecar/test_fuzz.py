@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from sidecar.wire import delimited, methods
 from sidecar.wire.close_codes import CloseCode
-from tests.sidecar.conftest import Recorder, rigged
+from tests.sidecar.conftest import WindowMessages, rigged
 
 FRAMES = 50  # of each example: 10,000 in all, 100,000 in a campaign
 
-RECORDER = Recorder()
+RECORDER = WindowMessages()
 VALID = [
     RECORDER.start(),
     RECORDER.chunk(1),
@@ -110,7 +110,7 @@ def test_random_frames(settings, campaign_rounds):
             await asyncio.to_thread(throw)
             assert seen <= {int(code) for code in CloseCode} | {1006}
             assert 4400 in seen
-            recorder = Recorder()
+            recorder = WindowMessages()
             async with rig.socket("/ws/record", "record") as ws:
                 await ws.send_bytes(recorder.start())
                 await ws.send_bytes(recorder.chunk(1))

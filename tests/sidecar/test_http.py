@@ -18,7 +18,7 @@ from google.rpc import error_details_pb2
 
 from sidecar.wire import delimited
 from sidecar.wire.methods import AUDIT
-from tests.sidecar.conftest import ORIGIN, Recorder, rigged
+from tests.sidecar.conftest import ORIGIN, WindowMessages, rigged
 
 LIST = f"/{AUDIT}/ListSessions"
 GET = f"/{AUDIT}/GetSession"
@@ -117,7 +117,7 @@ async def test_cors(rig):
 
 @pytest.mark.parametrize("preamble", [False, True])
 async def test_record_by_post(rig, preamble):
-    recorder = Recorder()
+    recorder = WindowMessages()
     token = rig.token("record")
     body = delimited.join([recorder.start(), recorder.chunk(1), recorder.chunk(2, 100_000), recorder.end(2)])
     headers = {"Origin": ORIGIN, "Content-Type": "text/plain"}
@@ -144,11 +144,11 @@ async def test_record_by_post(rig, preamble):
         (b"Bearer " + b"x" * 20_000, 401, "TOKEN_MISSING"),
         (b"Bearer \xff\xff\n", 401, "TOKEN_INVALID"),
         (b"B", 401, "TOKEN_MISSING"),
-        (delimited.join([Recorder().start()]), 401, "TOKEN_MISSING"),
+        (delimited.join([WindowMessages().start()]), 401, "TOKEN_MISSING"),
         (b"%T\n\x80\x80\x80\x80\x80\x80", 400, "MESSAGE_MALFORMED"),
         (b"%T\n\x05abc", 400, "MESSAGE_MALFORMED"),
         (b"%T\n\x03abc", 400, "MESSAGE_MALFORMED"),
-        (b"%T\n" + delimited.join([Recorder().chunk(1)]), 400, "START_MISSING"),
+        (b"%T\n" + delimited.join([WindowMessages().chunk(1)]), 400, "START_MISSING"),
         (b"%T\n" + bytes(5 * 1024**2), 413, "REQUEST_TOO_LARGE"),
     ],
 )
@@ -159,7 +159,7 @@ async def test_beacons_that_are_wrong(rig, body, status, reason):
 
 
 async def test_the_preamble_is_read_however_it_is_cut(rig):
-    recorder = Recorder()
+    recorder = WindowMessages()
     body = f"Bearer {rig.token('record')}\n".encode() + delimited.join([recorder.start(), recorder.chunk(1)])
 
     async def parts():
@@ -182,7 +182,7 @@ async def test_a_key_becomes_a_token_that_records(rig):
     _, _, other = await rig.post("/token", data='{"key": "pk_demo"}', headers={"Origin": ORIGIN})
     assert jwt.decode(json.loads(other)["token"], options={"verify_signature": False})["sub"] != claims["sub"]
     async with rig.socket("/ws/record", token=answer["token"], headers={"Origin": ORIGIN}) as ws:
-        await ws.send_bytes(Recorder().start())
+        await ws.send_bytes(WindowMessages().start())
         await ws.receive_bytes()
 
 

@@ -10,7 +10,7 @@ import time
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from patience import PATIENCE_S
 
-from tests.sidecar.conftest import Recorder
+from tests.sidecar.conftest import WindowMessages
 from tests.sidecar.processes import real
 
 OLD_MS = 70_000  # a viewer joining a minute after the last full snapshot causes a new one
@@ -41,7 +41,7 @@ async def recording(rig, ws, recorder):
 
 
 async def test_a_recorder_hears_of_its_viewers(settings, tmp_path):
-    recorder, heard = Recorder(), []
+    recorder, heard = WindowMessages(), []
     async with real(settings, tmp_path) as rig, rig.socket("/ws/record", "record") as ws:
         await recording(rig, ws, recorder)
         await ws.send_bytes(later_chunk(2))
@@ -62,7 +62,7 @@ async def test_a_recorder_hears_of_its_viewers(settings, tmp_path):
 
 
 async def test_the_list_of_sessions_is_whole_again_after_a_reconnect(settings, tmp_path):
-    stays, ends, comes = Recorder(), Recorder(), Recorder()
+    stays, ends, comes = WindowMessages(), WindowMessages(), WindowMessages()
     live = set()
 
     async def watched(ws, until):

@@ -11,7 +11,7 @@ from patience import PATIENCE_S
 
 from services.runtime.identity.tokens import TokenMinter
 from sidecar.wire import delimited, methods
-from tests.sidecar.conftest import ORIGIN, Recorder
+from tests.sidecar.conftest import ORIGIN, WindowMessages
 
 STREAMS = {stream.path: stream.rpc for stream in methods.STREAMS}
 UNARY = {rpc.method: rpc for rpc in methods.UNARY if rpc.scopes}
@@ -50,7 +50,7 @@ async def ask(rig, path, token, *, origin=None, query="", in_header=False):
         except aiohttp.WSServerHandshakeError as error:
             async with rig.http.get(rig.url + path + query, headers=handshake(headers, protocols)) as response:
                 return response.status if response.status == error.status else 0, await response.read()
-    body = {"data": delimited.join([Recorder().start()])} if path == "/record" else {"json": {}}
+    body = {"data": delimited.join([WindowMessages().start()])} if path == "/record" else {"json": {}}
     status, _, answer = await rig.post(path + query, headers=headers, **body)
     return status, answer
 
@@ -136,7 +136,7 @@ async def test_a_token_of_another_project_does_not_record_on_this_page(rig, path
 
 
 async def test_another_projects_sessions_are_not_found(rig):
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with rig.socket("/ws/record", "record") as ws:
         await ws.send_bytes(recorder.start())
         await ws.send_bytes(recorder.chunk(1))

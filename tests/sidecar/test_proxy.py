@@ -23,7 +23,7 @@ from services.cli.doctor.checks_sidecar import check_sidecar
 from services.cli.doctor.examination import Examination, State
 from services.runtime.identity.peer import ADDRESS_HEADER
 from sidecar.wire import delimited
-from tests.sidecar.conftest import Recorder, rigged
+from tests.sidecar.conftest import WindowMessages, rigged
 
 DEPLOYMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
 VISITOR = "127.0.0.2"  # another address of this machine than nginx has, as a visitor has another than the proxy
@@ -93,7 +93,7 @@ async def behind_nginx(settings, directory, **overrides):
 
 
 async def test_a_recorder_and_a_viewer_through_nginx(settings, tmp_path):
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with behind_nginx(settings, tmp_path) as rig, rig.socket("/ws/record", "record") as ws:
         assert ws.protocol == "afterimage.v1"
         await ws.send_bytes(recorder.start())
@@ -131,11 +131,11 @@ async def test_close_codes_pass(settings, tmp_path):
 async def test_the_visitor_is_known_by_his_address_whatever_he_says_of_himself(settings, tmp_path):
     async with behind_nginx(settings, tmp_path) as rig:
         async with rig.socket("/ws/record", "record", headers={"X-Forwarded-For": "203.0.113.9"}) as ws:
-            await ws.send_bytes(Recorder().start())
+            await ws.send_bytes(WindowMessages().start())
             await ws.receive_bytes()
             assert rig.audit.metadata[ADDRESS_HEADER] == VISITOR
     async with behind_nginx(settings, tmp_path, trusted_proxies=()) as rig, rig.socket("/ws/record", "record") as ws:
-        await ws.send_bytes(Recorder().start())
+        await ws.send_bytes(WindowMessages().start())
         await ws.receive_bytes()
         assert rig.audit.metadata[ADDRESS_HEADER] == "127.0.0.1"
 
@@ -153,12 +153,12 @@ async def test_limits_are_the_visitors_and_not_the_proxys(settings, tmp_path):
         assert refused.value.headers["Retry-After"]
         connector = aiohttp.TCPConnector(local_addr=("127.0.0.3", 0))
         async with aiohttp.ClientSession(connector=connector) as rig.http, rig.socket("/ws/record", "record") as other:
-            await other.send_bytes(Recorder().start())
+            await other.send_bytes(WindowMessages().start())
             await other.receive_bytes()
 
 
 async def test_requests_of_the_largest_size_and_pages_of_the_own_origin(settings, tmp_path):
-    recorder = Recorder()
+    recorder = WindowMessages()
     async with behind_nginx(settings, tmp_path) as rig:
         messages = [recorder.start(), recorder.chunk(1), recorder.chunk(2, size_bytes=3_500_000), recorder.end(2)]
         body = delimited.join(messages)
@@ -188,7 +188,7 @@ async def test_logs_of_the_proxy_have_no_secrets(settings, tmp_path):
     async with behind_nginx(settings, tmp_path) as rig:
         token = rig.token("record")
         async with rig.socket("/ws/record", token=token) as ws:
-            await ws.send_bytes(Recorder().start())
+            await ws.send_bytes(WindowMessages().start())
             await ws.receive_bytes()
         async with rig.http.get(f"{rig.url}/s/a-share-token"):
             pass

@@ -14,14 +14,14 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from patience import PATIENCE_S
 
-from tests.sidecar.conftest import Recorder
+from tests.sidecar.conftest import WindowMessages
 from tests.sidecar.processes import real
 
 FAST = {"upgrades_per_minute_per_address": 0, "upgrades_per_minute_per_subject": 0}
 RECONNECT = {1001, 1006, 4401, 4429, 4500, 4503}
 
 
-class Peer:
+class ReconnectingPeer:
     """Client behaviour by docs/websocket.md: reconnect after these codes, with backoff and full jitter."""
 
     def __init__(self, rig, seed):
@@ -44,12 +44,12 @@ class Peer:
             await self.backoff()
 
 
-class LiveRecorder(Peer):
+class LiveRecorder(ReconnectingPeer):
     """Records a number of chunks, one every few milliseconds, and keeps unacknowledged ones."""
 
     def __init__(self, rig, seed, chunks, pause_s):
         super().__init__(rig, seed)
-        self.recorder = Recorder()
+        self.recorder = WindowMessages()
         self.chunks, self.pause_s = chunks, pause_s
         self.acked = 0
         self.resumed_behind_ack = 0
@@ -85,7 +85,7 @@ class LiveRecorder(Peer):
             self.acked = max(self.acked, pb.RecordSessionResponse.FromString(message.data).ack.through_seq)
 
 
-class Viewer(Peer):
+class DroppingViewer(ReconnectingPeer):
     """Follows a session; drops its own connection at random and resumes from its cursor."""
 
     def __init__(self, rig, seed, recorder, drops):
@@ -121,7 +121,7 @@ class Viewer(Peer):
 async def test_viewers_that_drop_and_come_back(settings, tmp_path):
     async with real(settings, tmp_path, **FAST) as rig:
         recorder = LiveRecorder(rig, 1, chunks=150, pause_s=0.02)
-        viewers = [Viewer(rig, seed, recorder.recorder, drops=3 if seed % 10 < 3 else 0) for seed in range(20)]
+        viewers = [DroppingViewer(rig, seed, recorder.recorder, drops=3 if seed % 10 < 3 else 0) for seed in range(20)]
         async with asyncio.timeout(PATIENCE_S), asyncio.TaskGroup() as tasks:
             tasks.create_task(recorder.run())
             while recorder.acked < 2:  # noqa: ASYNC110
@@ -156,7 +156,7 @@ async def test_audit_is_killed_under_load(settings, tmp_path, campaign_rounds):
             assert recorder.resumed_behind_ack == 0
             assert recorder.connections > 1
             assert 4503 in recorder.codes
-            viewer = Viewer(rig, 0, recorder.recorder, drops=0)
+            viewer = DroppingViewer(rig, 0, recorder.recorder, drops=0)
             await viewer.run()
             assert viewer.events == recorder.recorder.events
 

@@ -19,7 +19,7 @@ from services.runtime.errors import (
     Unauthenticated,
     Unavailable,
 )
-from tests.sidecar.conftest import Recorder, rigged
+from tests.sidecar.conftest import WindowMessages, rigged
 from tests.sidecar.fake_audit import FakeAudit
 from tests.sidecar.processes import real
 
@@ -87,7 +87,7 @@ async def test_the_close_code_is_that_of_the_refusal(settings, refusal, reads):
     async with rigged(settings, fake=Refusing(error, reads), **FAST) as rig:
 
         async def refused():
-            recorder = Recorder()
+            recorder = WindowMessages()
             async with rig.socket("/ws/record", "record") as ws:
                 await ws.send_bytes(recorder.start())
                 return await written_until_closed(ws, recorder)
@@ -102,7 +102,7 @@ async def test_a_superseded_recorder_is_told_so_on_a_busy_machine(settings, tmp_
     async with real(settings, tmp_path, **FAST) as rig:
 
         async def superseded():
-            recorder = Recorder()
+            recorder = WindowMessages()
             async with rig.socket("/ws/record", "record") as older:
                 await older.send_bytes(recorder.start())
                 await older.receive(30)

@@ -16,12 +16,12 @@ import structlog
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry, Counter
 
-from services.audit.access.methods import METHODS, Recorded
+from services.audit.access.methods import METHODS, RecordedMethod
 from services.audit.access.revocation import Revocations
-from services.audit.access_events import AccessEvent, Action, Asked, Outcome
-from services.audit.storage.access_event_store import AccessStore
+from services.audit.access_events import AccessAction, AccessEvent, AccessOutcome, RequestedAccess
+from services.audit.storage.access_event_store import AccessEventStore
 from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
-from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, current_identity
 from services.runtime.rpc.refusals import note_admitted
 from services.runtime.uuid7 import uuid7
@@ -49,10 +49,10 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         self,
         *,
         service: str,
-        asked: Callable[[Action, Message], Asked],
-        store: AccessStore,
+        asked: Callable[[AccessAction, Message], RequestedAccess],
+        store: AccessEventStore,
         revocations: Revocations,
-        callers: CallerReader,
+        callers: PeerReader,
         required: bool,
         now_ms: Callable[[], int],
         registry: CollectorRegistry,
@@ -98,9 +98,9 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         recorded = METHODS[method.removeprefix(self._prefix)]
         if recorded is not None:
             access = _Access(self, method, recorded, request, context, identity)
-            await access.try_record(Outcome.DENIED)
+            await access.try_record(AccessOutcome.DENIED)
 
-    def _unary(self, method: str, recorded: Recorded, handler: Any) -> Any:
+    def _unary(self, method: str, recorded: RecordedMethod, handler: Any) -> Any:
         async def answer(request: Any, context: Context) -> Any:
             access = _Access(self, method, recorded, request, context, current_identity())
             async with access.accounted():
@@ -113,7 +113,7 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
 
         return answer
 
-    def _streaming(self, method: str, recorded: Recorded, handler: Any) -> Any:
+    def _streaming(self, method: str, recorded: RecordedMethod, handler: Any) -> Any:
         # A coroutine that writes: a generator here would slow the replay down with every message.
         async def answer(request: Any, context: Context) -> None:
             access = _Access(self, method, recorded, request, context, current_identity())
@@ -136,7 +136,7 @@ class _Access:
         self,
         owner: AccessInterceptor,
         method: str,
-        recorded: Recorded,
+        recorded: RecordedMethod,
         request: Any,
         context: Context,
         identity: Identity,
@@ -171,11 +171,11 @@ class _Access:
         """
         self._is_recorded = True
         if self._owner._required:  # noqa: SLF001
-            await self._owner._store.add(self._events(Outcome.ALLOWED))  # noqa: SLF001
+            await self._owner._store.add(self._events(AccessOutcome.ALLOWED))  # noqa: SLF001
         else:
-            await self.try_record(Outcome.ALLOWED)
+            await self.try_record(AccessOutcome.ALLOWED)
 
-    async def try_record(self, outcome: Outcome) -> None:
+    async def try_record(self, outcome: AccessOutcome) -> None:
         """Stores an entry if possible; a failure is logged and counted."""
         try:
             await self._owner._store.add(self._events(outcome))  # noqa: SLF001
@@ -183,7 +183,7 @@ class _Access:
             self._owner._lost.inc()  # noqa: SLF001
             _log.warning("the access trail has lost an entry", method=self._method, error=error.message)
 
-    def _events(self, outcome: Outcome) -> Sequence[AccessEvent]:
+    def _events(self, outcome: AccessOutcome) -> Sequence[AccessEvent]:
         now_ms = self._owner._now_ms()  # noqa: SLF001
         return [
             AccessEvent(
@@ -204,7 +204,7 @@ class _Access:
         ]
 
 
-def _outcome(error: Exception) -> Outcome:
+def _outcome(error: Exception) -> AccessOutcome:
     if isinstance(error, PermissionDenied):
-        return Outcome.DENIED
-    return Outcome.NOT_FOUND if isinstance(error, NotFound) else Outcome.FAILED
+        return AccessOutcome.DENIED
+    return AccessOutcome.NOT_FOUND if isinstance(error, NotFound) else AccessOutcome.FAILED

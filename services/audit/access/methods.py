@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from services.audit.access_events import Action
+from services.audit.access_events import AccessAction
 
 
 @dataclass(frozen=True, slots=True)
-class Recorded:
+class RecordedMethod:
     """How a method is recorded.
 
     Attributes:
@@ -19,22 +19,22 @@ class Recorded:
             written when the answer is known, and before the answer is sent.
     """
 
-    action: Action
+    action: AccessAction
     first: bool = False
 
 
-METHODS: Mapping[str, Recorded | None] = MappingProxyType(
+METHODS: Mapping[str, RecordedMethod | None] = MappingProxyType(
     {
         "RecordSession": None,  # writes content, returns no content
-        "ListSessions": Recorded(Action.LIST),
-        "GetSession": Recorded(Action.GET),
-        "ReplaySession": Recorded(Action.REPLAY),  # WATCH with follow, EXPORT with for_export
-        "WatchSessions": Recorded(Action.LIST),
-        "GetHeatmap": Recorded(Action.HEATMAP),
-        "ListPages": Recorded(Action.HEATMAP),
-        "ListInteractions": Recorded(Action.GET),
-        "DeleteSessions": Recorded(Action.DELETE, first=True),
-        "ListAccessEvents": Recorded(Action.TRAIL),
+        "ListSessions": RecordedMethod(AccessAction.LIST),
+        "GetSession": RecordedMethod(AccessAction.GET),
+        "ReplaySession": RecordedMethod(AccessAction.REPLAY),  # WATCH with follow, EXPORT with for_export
+        "WatchSessions": RecordedMethod(AccessAction.LIST),
+        "GetHeatmap": RecordedMethod(AccessAction.HEATMAP),
+        "ListPages": RecordedMethod(AccessAction.HEATMAP),
+        "ListInteractions": RecordedMethod(AccessAction.GET),
+        "DeleteSessions": RecordedMethod(AccessAction.DELETE, first=True),
+        "ListAccessEvents": RecordedMethod(AccessAction.TRAIL),
         "RecordAccessEvents": None,  # is the trail
         "GetPrivacyPolicy": None,  # settings, no content
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 
 if TYPE_CHECKING:
     from services.audit.behaviour.geometry import Geometry
@@ -56,7 +56,7 @@ class Viewing(msgspec.Struct, array_like=True):
                 upper, lower = self.top * 100.0 / height, (self.top + visible) * 100.0 / height
                 if upper < 0.0 or lower > 100.0:
                     upper, lower = min(max(upper, 0.0), 100.0), min(max(lower, 0.0), 100.0)
-            found.append(geometry.band(Kind.ATTENTION, self.since_ms, upper, lower, self.dwell_ms))
+            found.append(geometry.band(InteractionKind.ATTENTION, self.since_ms, upper, lower, self.dwell_ms))
         if self.since_ms >= 0:
             self.since_ms, self.dwell_ms = self.seen_ms, 0
         self.top = geometry.scroll_y
@@ -85,5 +85,5 @@ class Viewing(msgspec.Struct, array_like=True):
             self.depth_percent > 0.0 and grown < rules.scroll_step_percent and depth < 100.0 and not leaving
         ):
             return
-        found.append(geometry.band(Kind.SCROLL, time_ms, self.depth_percent, depth, 0))
+        found.append(geometry.band(InteractionKind.SCROLL, time_ms, self.depth_percent, depth, 0))
         self.depth_percent = depth

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.audit.behaviour.pages import PageRules
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 
 MAX_DETAIL = 512
 """Characters of `detail`, as in the contract; longer ones are cut."""
@@ -19,7 +19,7 @@ MAX_DETAIL = 512
 class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A visitor's action, or a detector's finding. Positions are relative to the page, not to the viewport."""
 
-    kind: Kind
+    kind: InteractionKind
     time_ms: int
     """Time or start of the interaction, by the visitor's clock."""
     page: str

@@ -13,7 +13,7 @@ from zlib import crc32
 import msgspec
 
 from services.audit.behaviour.definitions import MAX_DETAIL, BehaviourRules, Interaction
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 
 if TYPE_CHECKING:
     from services.audit.rrweb import Data
@@ -85,7 +85,7 @@ class Clicks(msgspec.Struct, array_like=True):
         """Handles an error: it belongs to the last click if that was just before it."""
         click = self.last
         if click is not None and 0.0 <= time - click.time_ms < rules.error_click_ms:
-            found.append(msgspec.structs.replace(click, kind=Kind.ERROR_CLICK, detail=words[:MAX_DETAIL]))
+            found.append(msgspec.structs.replace(click, kind=InteractionKind.ERROR_CLICK, detail=words[:MAX_DETAIL]))
             self.last = None
 
     def settle(self, time: float, navigates: bool, rules: BehaviourRules, found: list[Interaction]) -> None:
@@ -96,7 +96,7 @@ class Clicks(msgspec.Struct, array_like=True):
         if self.waiting and not navigates:
             dead = [click for click in self.waiting if time - click.time_ms > rules.dead_ms]
             if dead:
-                found += [msgspec.structs.replace(click, kind=Kind.DEAD_CLICK) for click in dead]
+                found += [msgspec.structs.replace(click, kind=InteractionKind.DEAD_CLICK) for click in dead]
                 self.waiting = tuple(click for click in self.waiting if time - click.time_ms <= rules.dead_ms)
 
     def close_run(self, rules: BehaviourRules, found: list[Interaction]) -> None:
@@ -106,7 +106,7 @@ class Clicks(msgspec.Struct, array_like=True):
             found.append(
                 msgspec.structs.replace(
                     run.first,
-                    kind=Kind.RAGE_CLICK,
+                    kind=InteractionKind.RAGE_CLICK,
                     count=run.count,
                     weight_ms=max(int(run.last_ms) - run.first.time_ms, 0),
                 )

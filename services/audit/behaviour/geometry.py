@@ -7,7 +7,7 @@ from math import ceil, isfinite
 import msgspec
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.audit.rrweb import NOTHING
 
 MAX_PIXELS = 16_777_215
@@ -129,7 +129,7 @@ class Geometry(msgspec.Struct, array_like=True):
             self.size = self.measured
 
     def place(
-        self, kind: Kind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
+        self, kind: InteractionKind, time_ms: int, x: float | None, y: float | None, node_id: int = 0, frame: int = 0
     ) -> Interaction:
         """Returns an interaction at a position in the viewport, or in a frame's viewport.
 
@@ -178,7 +178,9 @@ class Geometry(msgspec.Struct, array_like=True):
             node_id,
         )
 
-    def band(self, kind: Kind, time_ms: int, upper: float | None, lower: float | None, weight_ms: int) -> Interaction:
+    def band(
+        self, kind: InteractionKind, time_ms: int, upper: float | None, lower: float | None, weight_ms: int
+    ) -> Interaction:
         """Returns an interaction for a band of the page; the edges are percentages of its height."""
         return Interaction(
             kind,
@@ -193,7 +195,7 @@ class Geometry(msgspec.Struct, array_like=True):
             top_percent=upper,
         )
 
-    def nowhere(self, kind: Kind, time_ms: int, node_id: int = 0, detail: str = "") -> Interaction:
+    def nowhere(self, kind: InteractionKind, time_ms: int, node_id: int = 0, detail: str = "") -> Interaction:
         """Returns an interaction without a position: of the page as a whole, or with an unknown position."""
         return Interaction(
             kind,

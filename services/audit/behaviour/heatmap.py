@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.runtime.errors import Violations
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ class HeatmapKind(IntEnum):
 
 
 KIND_OF = {
-    HeatmapKind.CLICK: Kind.CLICK,
-    HeatmapKind.MOVE: Kind.MOVE,
-    HeatmapKind.SCROLL: Kind.SCROLL,
-    HeatmapKind.RAGE: Kind.RAGE_CLICK,
-    HeatmapKind.DEAD: Kind.DEAD_CLICK,
-    HeatmapKind.ATTENTION: Kind.ATTENTION,
+    HeatmapKind.CLICK: InteractionKind.CLICK,
+    HeatmapKind.MOVE: InteractionKind.MOVE,
+    HeatmapKind.SCROLL: InteractionKind.SCROLL,
+    HeatmapKind.RAGE: InteractionKind.RAGE_CLICK,
+    HeatmapKind.DEAD: InteractionKind.DEAD_CLICK,
+    HeatmapKind.ATTENTION: InteractionKind.ATTENTION,
 }
 """Interactions per kind of heatmap. A tap is a TOUCH followed by a CLICK: CLICK counts it once, without swipes."""
 

@@ -20,7 +20,7 @@ from services.audit.behaviour.geometry import Geometry
 from services.audit.behaviour.node_index import NodeIndex, Nodes
 from services.audit.behaviour.pages import normalise_page, page_address
 from services.audit.behaviour.pointer import Path
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ ANSWERING = frozenset(
 POINTING = frozenset({_MOUSE_MOVE, _TOUCH_MOVE})
 NAVIGATING = frozenset({EventType.DOM_CONTENT_LOADED.value, EventType.LOAD.value, EventType.META.value})
 PRESSING = frozenset({MouseInteractions.MOUSE_DOWN.value, MouseInteractions.TOUCH_START.value})
-CLICK_KINDS: dict[int | None, Kind] = {
-    MouseInteractions.CLICK.value: Kind.CLICK,
-    MouseInteractions.DBL_CLICK.value: Kind.DOUBLE_CLICK,
-    MouseInteractions.CONTEXT_MENU.value: Kind.CONTEXT_MENU,
-    MouseInteractions.TOUCH_START.value: Kind.TOUCH,
+CLICK_KINDS: dict[int | None, InteractionKind] = {
+    MouseInteractions.CLICK.value: InteractionKind.CLICK,
+    MouseInteractions.DBL_CLICK.value: InteractionKind.DOUBLE_CLICK,
+    MouseInteractions.CONTEXT_MENU.value: InteractionKind.CONTEXT_MENU,
+    MouseInteractions.TOUCH_START.value: InteractionKind.TOUCH,
 }
 
 
@@ -348,7 +348,7 @@ class _Observer:
         self._leave(time)
         geometry = self.geometry
         if self.visits.visit(address, time, self.rules):
-            left = geometry.nowhere(Kind.QUICK_BACK, int(time), detail=href[:MAX_DETAIL])
+            left = geometry.nowhere(InteractionKind.QUICK_BACK, int(time), detail=href[:MAX_DETAIL])
             self.found.append(left)
         scroll = geometry.scroll_x, geometry.scroll_y
         geometry.open(normalise_page(href, self.rules.pages))
@@ -357,7 +357,7 @@ class _Observer:
         else:
             # The document keeps its scroll position until a Scroll event changes it.
             geometry.scroll(*scroll)
-        self.found.append(geometry.nowhere(Kind.PAGE, int(time), detail=href[:MAX_DETAIL]))
+        self.found.append(geometry.nowhere(InteractionKind.PAGE, int(time), detail=href[:MAX_DETAIL]))
         self.viewing.open(int(time), geometry)
 
     def _leave(self, time: float) -> None:
@@ -375,13 +375,13 @@ class _Observer:
         if self.path.turns:
             self.due = min(self.due, self.path.due_ms(self.rules))
 
-    def _touch(self, kind: Kind, time: float, data: Data) -> None:
+    def _touch(self, kind: InteractionKind, time: float, data: Data) -> None:
         """Handles a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
         place = self.geometry.place(kind, int(time), data.x, data.y, node, frame)
         self.found.append(place)
-        if kind is Kind.CLICK:
+        if kind is InteractionKind.CLICK:
             clickable = bool(node) and self.index.is_clickable(node)
             self.clicks.click(place, data, frame, clickable, self.rules, self.found)
             self._wait()
@@ -403,7 +403,7 @@ class _Observer:
         self.geometry.resize(data.width, data.height)
         self.viewing.deepen(int(time), self.geometry, self.rules, self.found)
         if told:
-            self.found.append(self.geometry.nowhere(Kind.RESIZE, int(time)))
+            self.found.append(self.geometry.nowhere(InteractionKind.RESIZE, int(time)))
 
     def _input(self, time: float, data: Data) -> None:
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
@@ -413,7 +413,7 @@ class _Observer:
             self.typing = Typing(typing.first, typing.count + 1, time)
             return
         self._end_typing()
-        self.typing = Typing(self.geometry.nowhere(Kind.INPUT, int(time), node), 1, time)
+        self.typing = Typing(self.geometry.nowhere(InteractionKind.INPUT, int(time), node), 1, time)
         self._wait()
 
     def _end_typing(self) -> None:
@@ -430,5 +430,5 @@ class _Observer:
             return
         if console.level == "error":
             words = " ".join(console.payload)[:MAX_DETAIL]
-            self.found.append(self.geometry.nowhere(Kind.ERROR, int(time), detail=words))
+            self.found.append(self.geometry.nowhere(InteractionKind.ERROR, int(time), detail=words))
             self.clicks.error(time, words, self.rules, self.found)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.audit.rrweb import NOTHING, positions_decoder
 
 if TYPE_CHECKING:
     from services.audit.behaviour.geometry import Geometry
     from services.audit.behaviour.node_index import NodeIndex
-    from services.audit.rrweb import Position
+    from services.audit.rrweb import PointerPosition
 
 MAX_POSITIONS_BYTES = 65_536
 """Longer lists of positions are ignored; rrweb sends at most about twenty at once, of 60 bytes each."""
@@ -74,7 +74,7 @@ class Path(msgspec.Struct, array_like=True):
             time = event_ms + offset if -MAX_OFFSET_MS <= offset <= 0.0 else event_ms
             if not 0.0 <= time - sampled_ms < sample_ms:
                 self.sampled_ms = sampled_ms = time
-                found.append(_place(Kind.MOVE, time, position, index, geometry))
+                found.append(_place(InteractionKind.MOVE, time, position, index, geometry))
             leg_x, leg_y = x - last_x, y - last_y
             if abs(leg_x) + abs(leg_y) < leg_px:
                 continue
@@ -86,7 +86,7 @@ class Path(msgspec.Struct, array_like=True):
                     self.first_ms = time
                 self.turns += 1
                 self.last_ms = time
-                self.where = _place(Kind.MOUSE_THRASH, time, position, index, geometry)
+                self.where = _place(InteractionKind.MOUSE_THRASH, time, position, index, geometry)
             self.leg_x, self.leg_y = leg_x, leg_y
 
     def settle(self, time: float, rules: BehaviourRules, found: list[Interaction]) -> None:
@@ -114,7 +114,9 @@ class Path(msgspec.Struct, array_like=True):
         self.leg_x = self.leg_y = 0.0
 
 
-def _place(kind: Kind, time: float, position: Position, index: NodeIndex, geometry: Geometry) -> Interaction:
+def _place(
+    kind: InteractionKind, time: float, position: PointerPosition, index: NodeIndex, geometry: Geometry
+) -> Interaction:
     node = position.id or 0
     if not 0 < node < 2**53:
         return geometry.place(kind, int(time), position.x, position.y)

@@ -14,9 +14,9 @@ from services.audit.access_events import (
     MAX_DETAIL_CHARS,
     MAX_SUBJECT_CHARS,
     MAX_TEXT_CHARS,
+    AccessAction,
     AccessEvent,
-    Action,
-    Asked,
+    RequestedAccess,
     TrailFilter,
 )
 from services.audit.convert import values
@@ -33,16 +33,16 @@ _outcomes = EnumCodec(access_event_pb2.AccessOutcome)
 _NOT_IN_DETAIL = ("session_id", "session_ids", "page_size", "page_token", "actor_id")
 
 
-def asked(action: Action, request: Message) -> Asked:
+def asked(action: AccessAction, request: Message) -> RequestedAccess:
     """Returns a request as the trail records it. Malformed ids are ignored here: the method rejects them."""
     if isinstance(request, pb.ReplaySessionRequest):
         if request.for_export:
-            action = Action.EXPORT
+            action = AccessAction.EXPORT
         elif request.follow:
-            action = Action.WATCH
+            action = AccessAction.WATCH
     named: list[str] = list(getattr(request, "session_ids", ())) or [getattr(request, "session_id", "")]
     sessions = tuple(dict.fromkeys(found for text in named if (found := _uuid_or_none(text))))
-    return Asked(action, sessions, _detail(request))
+    return RequestedAccess(action, sessions, _detail(request))
 
 
 def access_event(event: AccessEvent) -> access_event_pb2.AccessEvent:

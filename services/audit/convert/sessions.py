@@ -15,7 +15,7 @@ from services.audit.convert.values import duration, known, milliseconds, session
 from services.audit.deletion import Receipt
 from services.audit.live.watch import Change, Removed
 from services.audit.model import (
-    Kind,
+    InteractionKind,
     Mark,
     SessionKey,
     SessionSummary,
@@ -24,7 +24,7 @@ from services.audit.model import (
     WindowSummary,
     total,
 )
-from services.audit.storage.session_queries import Filter, Order
+from services.audit.storage.session_queries import SessionFilter, SessionOrder
 from services.runtime.errors import InvalidArgument, Violations
 
 MAX_FILTER_TAGS = 8
@@ -32,7 +32,7 @@ MAX_TEXT = 256
 MAX_DELETED = 1_000
 
 
-def session_filter(message: session_filter_pb2.SessionFilter) -> Filter:
+def session_filter(message: session_filter_pb2.SessionFilter) -> SessionFilter:
     """Returns a filter.
 
     Raises:
@@ -72,7 +72,7 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> Filter:
         )
         if message.HasField(field)
     }
-    return Filter(
+    return SessionFilter(
         start_ms=start_ms,
         end_ms=end_ms,
         actor_id=message.actor_id,
@@ -87,16 +87,16 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> Filter:
     )
 
 
-def order(value: int) -> Order:
+def order(value: int) -> SessionOrder:
     """Returns the order of a listing.
 
     Raises:
         InvalidArgument: If the order is unknown.
     """
     try:
-        return Order(value or Order.NEWEST_FIRST)
+        return SessionOrder(value or SessionOrder.NEWEST_FIRST)
     except ValueError:
-        raise InvalidArgument.of("order", f"{value} is not between 1 and {max(Order)}") from None
+        raise InvalidArgument.of("order", f"{value} is not between 1 and {max(SessionOrder)}") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +153,11 @@ def session_details(
     most: int,
 ) -> pb.GetSessionResponse:
     """Returns a session with all details shown beside its replay."""
-    pages = [page_view(window_id, mark) for window_id, _, mark in marks if mark.kind == Kind.PAGE]
+    pages = [page_view(window_id, mark) for window_id, _, mark in marks if mark.kind == InteractionKind.PAGE]
     markers = [
         marker(summary.key, summary.first_ms, window_id, seq, mark)
         for window_id, seq, mark in marks
-        if mark.kind != Kind.PAGE
+        if mark.kind != InteractionKind.PAGE
     ]
     return pb.GetSessionResponse(
         session=session(summary),

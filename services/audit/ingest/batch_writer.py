@@ -18,7 +18,7 @@ import structlog
 
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.storage.engine.engine import StorageError
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 
 _log = structlog.get_logger("afterimage.batch_writer")
 
@@ -41,7 +41,7 @@ chunks are being processed, checked every LOOK_S: all recorders may be waiting f
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BatchEntry:
     """An item to be stored: a chunk, with the head that goes before it, or a head alone.
 
     `stored` is called on the event loop once it is durable.
@@ -60,7 +60,7 @@ class Entry:
 
 
 @dataclass(slots=True)
-class Counts:
+class BatchCounts:
     """Totals stored since the start."""
 
     inserts: int = 0
@@ -70,7 +70,7 @@ class Counts:
     payload_bytes: int = 0
 
 
-class Committer:
+class BatchWriter:
     """Stores entries in the order in which they were submitted, in batches.
 
     Args:
@@ -81,13 +81,18 @@ class Committer:
     """
 
     def __init__(
-        self, store: Store, *, max_batch_bytes: int, max_batch_rows: int, load: Callable[[], float] = lambda: 0.0
+        self,
+        store: RecordingStore,
+        *,
+        max_batch_bytes: int,
+        max_batch_rows: int,
+        load: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
         self._load = load
         self._max_bytes = max_batch_bytes
         self._max_rows = max_batch_rows
-        self._batch: list[Entry] = []
+        self._batch: list[BatchEntry] = []
         self._batch_bytes = 0
         self._work = asyncio.Event()
         self._full = asyncio.Event()
@@ -96,7 +101,7 @@ class Committer:
         self._idle = asyncio.Event()
         self._idle.set()
         self._failing_since: float | None = None
-        self.counts = Counts()
+        self.counts = BatchCounts()
 
     @property
     def failing_for_s(self) -> float:
@@ -108,7 +113,7 @@ class Committer:
         """Bytes pending for the next insert."""
         return self._batch_bytes
 
-    async def submit(self, entry: Entry) -> None:
+    async def submit(self, entry: BatchEntry) -> None:
         """Adds an entry to the batch, waiting while the batch is full."""
         while self._batch_bytes >= self._max_bytes or len(self._batch) >= self._max_rows:
             self._room.clear()
@@ -158,7 +163,7 @@ class Committer:
         except TimeoutError:
             return
 
-    async def _store_whole(self, batch: list[Entry]) -> None:
+    async def _store_whole(self, batch: list[BatchEntry]) -> None:
         """Stores a batch, retrying until it succeeds: a batch is never dropped."""
         heads = list({(entry.head.key, entry.head.ended): entry.head for entry in batch if entry.head}.values())
         chunks = [entry.chunk for entry in batch if entry.chunk]

@@ -10,18 +10,18 @@ import msgspec
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import finish, observe
 from services.audit.ingest.fold import MAX_MARKS
-from services.audit.model import ChunkRow, Kind, Mark, Total, WindowHead
+from services.audit.model import ChunkRow, InteractionKind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.retention import day_of
 from services.audit.window_state import WindowState, dump_state
 
 COUNTED = {
-    Kind.RAGE_CLICK: Total.RAGE_CLICKS,
-    Kind.DEAD_CLICK: Total.DEAD_CLICKS,
-    Kind.QUICK_BACK: Total.QUICK_BACKS,
-    Kind.ERROR_CLICK: Total.ERROR_CLICKS,
-    Kind.MOUSE_THRASH: Total.MOUSE_THRASHES,
+    InteractionKind.RAGE_CLICK: Total.RAGE_CLICKS,
+    InteractionKind.DEAD_CLICK: Total.DEAD_CLICKS,
+    InteractionKind.QUICK_BACK: Total.QUICK_BACKS,
+    InteractionKind.ERROR_CLICK: Total.ERROR_CLICKS,
+    InteractionKind.MOUSE_THRASH: Total.MOUSE_THRASHES,
 }
 """Findings with a running total and a mark on the timeline. Those of pages and errors come from the fold."""
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.audit import rrweb
-from services.audit.model import Kind, Mark, Total
+from services.audit.model import InteractionKind, Mark, Total
 from services.audit.privacy.masking.masker import Masked, MaskState
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
 from services.audit.window_state import WindowState
@@ -115,7 +115,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: 
             if data is not None:
                 url = (data.href or "")[:MAX_URL]
                 width, height = _pixels(data.width), _pixels(data.height)
-                marks.append(Mark(Kind.PAGE, int(time), url, width, height))
+                marks.append(Mark(InteractionKind.PAGE, int(time), url, width, height))
         elif kind == EventType.PLUGIN and data is not None and data.payload is not None:
             _count_plugin(data, int(time), totals, marks)
 
@@ -162,7 +162,7 @@ def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list
             console = rrweb.console_decoder.decode(data.payload)
             if console.level == "error":
                 totals[Total.ERRORS] += 1
-                marks.append(Mark(Kind.ERROR, time_ms, console.words[:MAX_DETAIL]))
+                marks.append(Mark(InteractionKind.ERROR, time_ms, console.words[:MAX_DETAIL]))
             elif console.level == "warn":
                 totals[Total.WARNINGS] += 1
         elif data.plugin == rrweb.NETWORK_PLUGIN:

@@ -37,7 +37,7 @@ Folded: TypeAlias = WindowState | bytes
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn:
+class ProcessedChunk:
     """A processed chunk, as stored.
 
     Attributes:
@@ -51,14 +51,14 @@ class TakenIn:
     masked: dict[tuple[str, str], int]
 
 
-def take_in(
+def process_chunk(
     head: WindowHead,
     state: WindowState,
     sent: SentChunk,
     bounds: Bounds,
     masker: Masker,
     rules: BehaviourRules | None,
-) -> TakenIn:
+) -> ProcessedChunk:
     """Returns a chunk as stored. Pure.
 
     The payload is stored as sent when it is already gzip and nothing was masked in it. Everything
@@ -116,14 +116,14 @@ def take_in(
         payload=payload,
         interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
-    return TakenIn(after, row, masked.counts)
+    return ProcessedChunk(after, row, masked.counts)
 
 
-class Intake(Protocol):
+class ChunkProcessor(Protocol):
     """Processes chunks."""
 
-    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as stored; see `take_in`."""
+    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
+        """Returns a chunk as stored; see `process_chunk`."""
         ...
 
     def policies_changed(self) -> None:
@@ -135,7 +135,7 @@ class Intake(Protocol):
         ...
 
 
-class InThisProcess:
+class InlineProcessor:
     """Processes chunks in the process that receives them."""
 
     def __init__(self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None) -> None:
@@ -148,13 +148,13 @@ class InThisProcess:
         self._masker = masker
         self._behaviour = behaviour
 
-    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as stored; see `take_in`."""
+    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
+        """Returns a chunk as stored; see `process_chunk`."""
         folded = read_state(state) if isinstance(state, bytes) else state
         arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
         if len(sent.payload) > OFF_LOOP_BYTES:
-            return await asyncio.to_thread(take_in, *arguments)
-        return take_in(*arguments)
+            return await asyncio.to_thread(process_chunk, *arguments)
+        return process_chunk(*arguments)
 
     def policies_changed(self) -> None:
         """Does nothing: the masker is looked up for each chunk."""

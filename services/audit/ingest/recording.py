@@ -17,13 +17,13 @@ import structlog
 from msgspec.structs import replace as replace_state
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.ingest.batch_writer import Committer, Entry
+from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
 from services.audit.ingest.detect import ended
-from services.audit.ingest.process_chunk import Folded, Intake, SentChunk
+from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.window_state import WindowState, read_state
 from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
 
@@ -39,7 +39,7 @@ FRESH_SNAPSHOT_MS = 60_000
 """A viewer that joins later than this after the last full snapshot makes the recorder take a new one."""
 
 
-class Reason(IntEnum):
+class RejectReason(IntEnum):
     """Why a chunk was not stored: the contract's RejectReason."""
 
     GAP = 1
@@ -53,7 +53,7 @@ class Rejected:
     """Message to the recorder: a chunk was not stored."""
 
     seq: int
-    reason: Reason
+    reason: RejectReason
     message: str
     expected_seq: int
 
@@ -103,7 +103,7 @@ class IngestRules:
 class RecordingCounts:
     """Totals over all recordings of this server since its start."""
 
-    rejected: Counter[Reason] = field(default_factory=Counter)
+    rejected: Counter[RejectReason] = field(default_factory=Counter)
     masked: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By rule and field class."""
 
@@ -115,9 +115,9 @@ class Recording:
         self,
         head: WindowHead,
         rules: IngestRules,
-        intake: Intake,
-        store: Store,
-        committer: Committer,
+        intake: ChunkProcessor,
+        store: RecordingStore,
+        committer: BatchWriter,
         hub: LiveHub,
         counts: RecordingCounts,
         opened_us: int,
@@ -177,7 +177,7 @@ class Recording:
                 self._news.set()
             return
         if sent.seq > self.next_seq:
-            self._reject(sent.seq, Reason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
+            self._reject(sent.seq, RejectReason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
             return
         while self._unacked_bytes > self._rules.max_unacked_bytes:
             self._progress.clear()
@@ -185,13 +185,13 @@ class Recording:
         try:
             chunk = await self._take_in(sent)
         except BadPayload as error:
-            self._reject(sent.seq, Reason[error.fault.name], str(error))
+            self._reject(sent.seq, RejectReason[error.fault.name], str(error))
             return
         self._rejected_in_a_row = self._gaps_in_a_row = 0
         head = None if self._head_stored else self.head
         self._head_stored = True
         self.next_seq = chunk.seq + 1
-        await self._submit(Entry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
+        await self._submit(BatchEntry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
 
     async def end(self, last_seq: int) -> None:
         """Marks the window as ended once all accepted chunks are durable.
@@ -209,7 +209,7 @@ class Recording:
             )
         if self.next_seq > 1:
             self.head = replace(self.head, ended=True)
-            await self._submit(Entry(self._ended, await self._end_row(), self.head, again=True), 0)
+            await self._submit(BatchEntry(self._ended, await self._end_row(), self.head, again=True), 0)
         await self.drained()
 
     async def drained(self) -> None:
@@ -297,16 +297,16 @@ class Recording:
         return row
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
-        taken = await self._intake.take_in(self.head, self._state, sent, self._rules.bounds)
+        taken = await self._intake.process_chunk(self.head, self._state, sent, self._rules.bounds)
         self._state = taken.state
         self._order_ms = taken.row.order_ms
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
 
-    def _reject(self, seq: int, reason: Reason, message: str) -> None:
+    def _reject(self, seq: int, reason: RejectReason, message: str) -> None:
         self._counts.rejected[reason] += 1
-        if reason is Reason.GAP:
+        if reason is RejectReason.GAP:
             self._gaps_in_a_row += 1
         else:
             self._rejected_in_a_row += 1
@@ -318,7 +318,7 @@ class Recording:
         self._outbox.append(message)
         self._news.set()
 
-    async def _submit(self, entry: Entry, size_bytes: int) -> None:
+    async def _submit(self, entry: BatchEntry, size_bytes: int) -> None:
         self.raise_if_broken()  # callers of break_off rely on no entry being submitted after it
         self._pending += 1
         self._unacked_bytes += size_bytes
@@ -351,9 +351,9 @@ class Recordings:
 
     def __init__(
         self,
-        intake: Intake,
-        store: Store,
-        committer: Committer,
+        intake: ChunkProcessor,
+        store: RecordingStore,
+        committer: BatchWriter,
         hub: LiveHub,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:

@@ -71,7 +71,7 @@ class StartRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Admitted:
+class AdmittedStart:
     """A recording that may begin."""
 
     head: WindowHead
@@ -79,7 +79,7 @@ class Admitted:
     policy: Policy
 
 
-class RecordingAdmission:
+class RecordingStarter:
     """Decides on the `start` of a recorder.
 
     Args:
@@ -116,7 +116,7 @@ class RecordingAdmission:
         if not imported and Scope.RECORD not in identity.scopes:
             raise PermissionDenied("recording needs a token with the scope record", reason="SCOPE_MISSING")
 
-    def admit(self, start: StartRequest) -> Admitted:
+    def admit(self, start: StartRequest) -> AdmittedStart:
         """Returns the window's head and the rules and policy it is recorded under.
 
         Raises:
@@ -144,7 +144,7 @@ class RecordingAdmission:
             self._behaviour,
         )
         in_force = self._policies.of(project)
-        return Admitted(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
+        return AdmittedStart(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
 
     def _check_time(self, project: str, start_ms: int, now_ms: int) -> None:
         ahead_s = (start_ms - now_ms) / 1000

@@ -32,7 +32,7 @@ _MARKS = 4096
 """Number of marks for node ids, a power of two; ids with equal low bits share a mark."""
 
 
-class Kind:
+class TapeKind:
     """Kind of a row; also the order in which rows of a mutation are applied."""
 
     REMOVE: Final = 0
@@ -42,7 +42,7 @@ class Kind:
     """New attributes."""
 
 
-class Task(Kind):
+class Task(TapeKind):
     """Part of an event to examine: rows of a kind, or the event itself."""
 
     SNAPSHOT: Final = 4

@@ -22,7 +22,7 @@ TAIL_BYTES = 4 * 1024 * 1024
 """Maximum payload bytes queued per follower; beyond it the queue is dropped and read from storage."""
 
 
-class Recorder(Protocol):
+class ConnectedRecorder(Protocol):
     """A recorder that is connected to this server."""
 
     opened_us: int
@@ -49,7 +49,7 @@ class Recorder(Protocol):
         ...
 
 
-class Elsewhere(Protocol):
+class PeerServers(Protocol):
     """The other servers on the same storage, which the hub notifies of its changes."""
 
     def stored(self, key: SessionKey) -> None:
@@ -181,9 +181,9 @@ class LiveHub:
     def __init__(self) -> None:
         self._tails: dict[SessionKey, set[Tail]] = {}
         self._watches: dict[str, set[Watch]] = {}
-        self._recorders: dict[SessionKey, dict[WindowKey, Recorder]] = {}
+        self._recorders: dict[SessionKey, dict[WindowKey, ConnectedRecorder]] = {}
         self._watched_elsewhere: set[SessionKey] = set()
-        self.elsewhere: Elsewhere | None = None
+        self.elsewhere: PeerServers | None = None
         """The other servers, if any."""
         self.closing = False
 
@@ -274,7 +274,7 @@ class LiveHub:
         return key in self._tails or key in self._watched_elsewhere
 
     @contextmanager
-    def recording(self, window: WindowKey, recorder: Recorder) -> Iterator[None]:
+    def recording(self, window: WindowKey, recorder: ConnectedRecorder) -> Iterator[None]:
         """Lets viewers reach the recorder while the block runs."""
         key = window.session_key
         recorders = self._recorders.setdefault(key, {})

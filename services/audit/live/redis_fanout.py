@@ -19,7 +19,7 @@ import redis.asyncio
 import structlog
 from redis.exceptions import RedisError
 
-from services.audit.live.hub import Elsewhere, LiveHub
+from services.audit.live.hub import LiveHub, PeerServers
 from services.audit.model import SessionKey, WindowKey
 
 _log = structlog.get_logger("afterimage.redis_fanout")
@@ -33,7 +33,7 @@ INTEREST_S = 5.0
 RETRY_S = 1.0
 
 
-class Notice(msgspec.Struct, omit_defaults=True):
+class FanOutNotice(msgspec.Struct, omit_defaults=True):
     """A message from one server to the others."""
 
     node: str
@@ -47,10 +47,10 @@ class Notice(msgspec.Struct, omit_defaults=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Notice)
+_decoder = msgspec.msgpack.Decoder(FanOutNotice)
 
 
-class FanOut(Elsewhere):
+class RedisFanOut(PeerServers):
     """Carries notices between this server's hub and those of other servers.
 
     Args:
@@ -64,7 +64,7 @@ class FanOut(Elsewhere):
         self._channel = channel
         self._hub = hub
         self._node = secrets.token_hex(8)
-        self._pending = Notice(self._node)
+        self._pending = FanOutNotice(self._node)
         self._news = asyncio.Event()
         self._followed: dict[SessionKey, float] = {}
         self._watched: dict[str, float] = {}
@@ -109,7 +109,7 @@ class FanOut(Elsewhere):
             await self._news.wait()
             await asyncio.sleep(FLUSH_S)
             self._news.clear()
-            notice, self._pending = self._pending, Notice(self._node)
+            notice, self._pending = self._pending, FanOutNotice(self._node)
             try:
                 await self._client.publish(self._channel, _encoder.encode(notice))
             except (RedisError, OSError) as error:

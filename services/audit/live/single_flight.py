@@ -10,7 +10,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class SharedReads(Generic[K, V]):
+class SingleFlight(Generic[K, V]):
     """Reads by key, with one read at a time per key.
 
     Calls made during a read share the next one: no result is older than its call.

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from services.audit.live.hub import LiveHub, Watch
-from services.audit.model import SessionSummary, Status
+from services.audit.model import SessionStatus, SessionSummary
 from services.audit.storage.retention import NowMs
-from services.audit.storage.session_queries import Catalog, Filter, Order
+from services.audit.storage.session_queries import SessionFilter, SessionOrder, SessionQueries
 from services.runtime.errors import Unavailable
 
 TICK_S = 1.0
@@ -43,16 +43,18 @@ class Watcher:
         alone: Whether no other server stores chunks in this database.
     """
 
-    def __init__(self, catalog: Catalog, hub: LiveHub, idle_timeout_ms: int, now_ms: NowMs, *, alone: bool) -> None:
+    def __init__(
+        self, catalog: SessionQueries, hub: LiveHub, idle_timeout_ms: int, now_ms: NowMs, *, alone: bool
+    ) -> None:
         self._catalog = catalog
         self._hub = hub
         self._idle_timeout_ms = idle_timeout_ms
         self._now_ms = now_ms
         self._alone = alone
 
-    async def watch(self, project: str, wanted: Filter) -> AsyncGenerator[Change, None]:
+    async def watch(self, project: str, wanted: SessionFilter) -> AsyncGenerator[Change, None]:
         """Yields the list of live sessions, then upserts and removals."""
-        wanted = replace(wanted, start_ms=None, end_ms=None, statuses=(Status.LIVE,))
+        wanted = replace(wanted, start_ms=None, end_ms=None, statuses=(SessionStatus.LIVE,))
         with self._hub.watch(project) as watch:
             shown: dict[UUID, int] = {}
             snapshot = await self._live(project, wanted)
@@ -64,12 +66,12 @@ class Watcher:
                 for change in await self._changes(project, wanted, watch, shown):
                     yield change
 
-    async def _live(self, project: str, wanted: Filter) -> list[SessionSummary]:
+    async def _live(self, project: str, wanted: SessionFilter) -> list[SessionSummary]:
         recent = replace(wanted, start_ms=self._now_ms() - LONGEST_SESSION_MS)
-        listed = await self._catalog.list_sessions(project, recent, Order.NEWEST_FIRST, MAX_SNAPSHOT)
+        listed = await self._catalog.list_sessions(project, recent, SessionOrder.NEWEST_FIRST, MAX_SNAPSHOT)
         return [entry.session for entry in listed]
 
-    async def _changes(self, project: str, wanted: Filter, watch: Watch, shown: dict[UUID, int]) -> list[Change]:
+    async def _changes(self, project: str, wanted: SessionFilter, watch: Watch, shown: dict[UUID, int]) -> list[Change]:
         tick = asyncio.get_running_loop().time() + TICK_S
         touched = await watch.changes(TICK_S)
         await asyncio.sleep(max(0.0, tick - asyncio.get_running_loop().time()) if touched and shown else 0.05)

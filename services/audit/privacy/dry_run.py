@@ -21,7 +21,7 @@ Step = str | int
 Way = tuple[Step, ...]
 
 
-class Place(NamedTuple):
+class MaskedPlace(NamedTuple):
     """One place that the policy would mask.
 
     Attributes:
@@ -35,7 +35,7 @@ class Place(NamedTuple):
     found: dict[str, int]
 
 
-def dry_run(policy: Policy, events: Iterable[bytes]) -> Iterator[Place]:
+def dry_run(policy: Policy, events: Iterable[bytes]) -> Iterator[MaskedPlace]:
     """Yields every place of one window that the policy would mask.
 
     Args:
@@ -52,7 +52,7 @@ def dry_run(policy: Policy, events: Iterable[bytes]) -> Iterator[Place]:
         state = masked.state
 
 
-def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: bytes) -> Iterator[Place]:
+def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: bytes) -> Iterator[MaskedPlace]:
     before, after = decode_any(text), decode_any(masked)
     ways = list(_differences(before[0], after[0], ()))
     for place, way in enumerate(ways):
@@ -62,7 +62,7 @@ def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: 
             again = encode_any([_with(after[0], before[0], way)])
         counts = masker.mask(state, again).counts
         found = {f"{rule} {field}": count for (rule, field), count in sorted(counts.items())}
-        yield Place(number, _spoken(way), found)
+        yield MaskedPlace(number, _spoken(way), found)
 
 
 def _differences(before: Any, after: Any, way: Way) -> Iterator[Way]:

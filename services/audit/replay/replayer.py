@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.audit.live.hub import LiveChunk, LiveHub, Tail
-from services.audit.live.single_flight import SharedReads
-from services.audit.model import ChunkIndex, SessionKey, SessionSummary, Status, Times, WindowSummary
+from services.audit.live.single_flight import SingleFlight
+from services.audit.model import ChunkIndex, SessionKey, SessionStatus, SessionSummary, Times, WindowSummary
 from services.audit.replay.plan import after_cursor, cut, replay_plan, windows_within
 from services.audit.replay.visibility import EVERYTHING, Visible
-from services.audit.storage.chunk_reader import Playback, StoredPayload
-from services.audit.storage.session_queries import Catalog, Details
+from services.audit.storage.chunk_reader import ChunkReader, StoredPayload
+from services.audit.storage.session_queries import SessionDetails, SessionQueries
 from services.runtime.errors import NotFound, Unavailable
 
 POLL_S = 5.0
@@ -89,16 +89,16 @@ class Replayer:
         alone: Whether no other server stores chunks in this database (chDB).
     """
 
-    def __init__(self, catalog: Catalog, playback: Playback, hub: LiveHub, *, alone: bool) -> None:
+    def __init__(self, catalog: SessionQueries, playback: ChunkReader, hub: LiveHub, *, alone: bool) -> None:
         self._catalog = catalog
         self._playback = playback
         self._hub = hub
         self._poll_s = POLL_S if alone else POLL_STORAGE_S
         self._alone = alone
         # Many viewers can arrive together, and all followers of a session wake at once.
-        self._sessions = SharedReads(catalog.get_session)
-        self._openings = SharedReads(self._read)
-        self._indexes = SharedReads(playback.index)
+        self._sessions = SingleFlight(catalog.get_session)
+        self._openings = SingleFlight(self._read)
+        self._indexes = SingleFlight(playback.index)
 
     async def replay(self, wanted: Wanted) -> AsyncGenerator[Part, None]:
         """Yields the parts of a replay.
@@ -124,7 +124,7 @@ class Replayer:
             is_live = False
             async for part in self._stored(wanted, sent):
                 if isinstance(part, Header):
-                    is_live = part.session.status == Status.LIVE
+                    is_live = part.session.status == SessionStatus.LIVE
                 yield part
             yield LiveEdge()
             live = self._live(wanted, sent, tail, is_live=is_live)
@@ -154,7 +154,7 @@ class Replayer:
         for chunk in index:  # windows that had ended by then are not sent later either
             sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
 
-    async def _read(self, key: SessionKey) -> tuple[Details | None, list[ChunkIndex]]:
+    async def _read(self, key: SessionKey) -> tuple[SessionDetails | None, list[ChunkIndex]]:
         """Returns the details and the index that a replay opens with, by two concurrent statements."""
         contents, heads = await asyncio.gather(self._playback.contents(key), self._catalog.heads(key))
         return self._catalog.details(key, contents.windows, heads), contents.chunks
@@ -207,7 +207,7 @@ class Replayer:
             if session is None:
                 yield End(DELETED)
                 return
-            if session.status != Status.LIVE:
+            if session.status != SessionStatus.LIVE:
                 async for payload in self._missed(wanted, sent):
                     yield payload
                 yield End(SESSION_ENDED)

@@ -25,7 +25,7 @@ WRITE_TIMEOUT_S = 10.0
 _NO_SESSION = UUID(int=0)
 
 
-class AccessStore:
+class AccessEventStore:
     """Writes and reads the trail.
 
     Args:

@@ -44,7 +44,7 @@ class Contents:
     chunks: list[ChunkIndex]
 
 
-class Playback:
+class ChunkReader:
     """Reads the chunks of sessions."""
 
     def __init__(self, engine: Engine, retention: Retention) -> None:

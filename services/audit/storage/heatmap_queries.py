@@ -44,7 +44,7 @@ _LOW_IDS, _ID_SPAN = 0x8000_0000_0000_0000, 0x4000_0000_0000_0000
 Numbers = npt.NDArray[np.int64]
 
 
-class HeatmapStore:
+class HeatmapQueries:
     """Counts the interactions of pages.
 
     Args:

@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from uuid import UUID
 
-from services.audit.model import Kind, SessionKey, Times
+from services.audit.model import InteractionKind, SessionKey, Times
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.retention import Retention, day_of
 
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may lag the clock of the session's id, which sets the rows' day."""
 
-DEFAULT_KINDS = tuple(kind for kind in Kind if kind not in {Kind.MOVE, Kind.SCROLL, Kind.ATTENTION})
+DEFAULT_KINDS = tuple(
+    kind
+    for kind in InteractionKind
+    if kind not in {InteractionKind.MOVE, InteractionKind.SCROLL, InteractionKind.ATTENTION}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class PagesWanted:
 
 
 @dataclass(frozen=True, slots=True)
-class PagePosition:
+class PageCursor:
     """Where a list of pages ended."""
 
     interactions: int
@@ -67,7 +71,7 @@ class PagePosition:
 
 
 @dataclass(frozen=True, slots=True)
-class InteractionPosition:
+class InteractionCursor:
     """Where a list of interactions ended."""
 
     time_ms: int
@@ -75,7 +79,7 @@ class InteractionPosition:
     number: int
 
 
-class BehaviourStore:
+class InteractionQueries:
     """Reads the interactions of projects."""
 
     def __init__(self, engine: Engine, retention: Retention) -> None:
@@ -84,7 +88,7 @@ class BehaviourStore:
         self._settings = final_settings(engine)
 
     async def pages(
-        self, project: str, wanted: PagesWanted, count: int, after: PagePosition | None = None
+        self, project: str, wanted: PagesWanted, count: int, after: PageCursor | None = None
     ) -> list[PageCount]:
         """Returns up to `count` pages that follow `after`, most interactions first."""
         params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
@@ -99,7 +103,7 @@ class BehaviourStore:
             params |= {"found": after.interactions, "after": after.page}
         rows = await self._engine.query(
             "SELECT page, found, clicks, visits, latest FROM (SELECT page, count() AS found, "
-            f"sum(kind = {Kind.CLICK}) AS clicks, uniq(session) AS visits, max(time_ms) AS latest "
+            f"sum(kind = {InteractionKind.CLICK}) AS clicks, uniq(session) AS visits, max(time_ms) AS latest "
             f"FROM interactions FINAL WHERE {' AND '.join(where)} GROUP BY page) "
             f"{further}ORDER BY found DESC, page LIMIT {count}{self._settings}",
             params,
@@ -112,7 +116,7 @@ class BehaviourStore:
         kinds: Sequence[int],
         times: Times,
         count: int,
-        after: InteractionPosition | None = None,
+        after: InteractionCursor | None = None,
     ) -> list[StoredInteraction]:
         """Returns up to `count` interactions of a session that follow `after`, by time."""
         params: dict[str, object] = {

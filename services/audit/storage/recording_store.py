@@ -21,7 +21,7 @@ REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again the chunks stored within this time before the last stored one."""
 
 
-class Store:
+class RecordingStore:
     """Recordings in ClickHouse.
 
     Args:

@@ -16,8 +16,8 @@ from uuid import UUID
 
 from services.audit.model import (
     SessionKey,
+    SessionStatus,
     SessionSummary,
-    Status,
     StoredWindow,
     Total,
     Totals,
@@ -38,7 +38,7 @@ _HEAD_COLUMNS = ", ".join(name for name, _ in WINDOWS.columns)
 _UPDATED_MS = [name for name, _ in WINDOWS.columns].index("updated_ms")
 
 
-class Order(IntEnum):
+class SessionOrder(IntEnum):
     """Order of listed sessions: the contract's SessionOrder."""
 
     NEWEST_FIRST = 1
@@ -49,14 +49,14 @@ class Order(IntEnum):
 
 
 _RANKS = {
-    Order.LONGEST_FIRST: "toInt64(last_at - first_at)",
-    Order.MOST_ERRORS_FIRST: f"toInt64(counted[{Total.ERRORS + 1}])",
-    Order.MOST_RAGE_CLICKS_FIRST: f"toInt64(counted[{Total.RAGE_CLICKS + 1}])",
+    SessionOrder.LONGEST_FIRST: "toInt64(last_at - first_at)",
+    SessionOrder.MOST_ERRORS_FIRST: f"toInt64(counted[{Total.ERRORS + 1}])",
+    SessionOrder.MOST_RAGE_CLICKS_FIRST: f"toInt64(counted[{Total.RAGE_CLICKS + 1}])",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SessionFilter:
     """Filter of sessions; None and empty match any. Times are milliseconds since 1970 UTC."""
 
     start_ms: int | None = None
@@ -78,7 +78,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SessionCursor:
     """End of a page: the rank (0 in the orders by start), the start and the id of its last session."""
 
     rank: int
@@ -87,22 +87,22 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedSession:
     """A listed session and its position in the order."""
 
     session: SessionSummary
-    position: Position
+    position: SessionCursor
 
 
 @dataclass(frozen=True, slots=True)
-class Details:
+class SessionDetails:
     """A session and its windows, in the order of their first events."""
 
     session: SessionSummary
     windows: list[WindowSummary]
 
 
-class Catalog:
+class SessionQueries:
     """Reads the sessions of projects."""
 
     def __init__(self, engine: Engine, retention: Retention, idle_timeout_ms: int, now_ms: NowMs) -> None:
@@ -112,22 +112,25 @@ class Catalog:
         self._now_ms = now_ms
 
     async def list_sessions(
-        self, project: str, wanted: Filter, order: Order, count: int, after: Position | None = None
-    ) -> list[Listed]:
+        self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None = None
+    ) -> list[ListedSession]:
         """Returns up to `count` sessions that follow `after` in the order."""
         if order in _RANKS:
             rows = await self._totals(project, wanted, order, count, after, None)
         else:
             rows = await self._walk(project, wanted, order, count, after)
         summaries = await self._with_heads(project, rows)
-        return [Listed(summary, Position(row[0], row[1], row[2])) for summary, row in zip(summaries, rows, strict=True)]
+        return [
+            ListedSession(summary, SessionCursor(row[0], row[1], row[2]))
+            for summary, row in zip(summaries, rows, strict=True)
+        ]
 
     async def get_session(self, key: SessionKey) -> SessionSummary | None:
         """Returns one session; None: it does not exist or is past its retention."""
         details = await self.get_details(key)
         return details.session if details else None
 
-    async def get_details(self, key: SessionKey) -> Details | None:
+    async def get_details(self, key: SessionKey) -> SessionDetails | None:
         """Returns one session with its windows; None: it does not exist or is past its retention."""
         params = {
             "project": key.project,
@@ -147,7 +150,9 @@ class Catalog:
         )
         return self.details(key, [StoredWindow(*row) for row in rows], heads)
 
-    def details(self, key: SessionKey, stored: Sequence[StoredWindow], heads: Sequence[WindowHead]) -> Details | None:
+    def details(
+        self, key: SessionKey, stored: Sequence[StoredWindow], heads: Sequence[WindowHead]
+    ) -> SessionDetails | None:
         """Returns a session built from its stored windows and heads; None: no window is stored.
 
         Args:
@@ -166,7 +171,7 @@ class Catalog:
         first_ms, last_ms = min(window.first_ms for window in windows), max(window.last_ms for window in windows)
         stored_ms = max(one.stored_ms for one in stored)
         row = (0, key.start_ms, key.session, first_ms, last_ms, stored_ms, summed, len(windows))
-        return Details(self._summary(key.project, row, heads), windows)
+        return SessionDetails(self._summary(key.project, row, heads), windows)
 
     async def heads(self, key: SessionKey) -> list[WindowHead]:
         """Returns the newest head of each window of a session, the newest first."""
@@ -182,16 +187,20 @@ class Catalog:
         return list(newest.values())
 
     async def get_sessions(
-        self, project: str, sessions: Sequence[UUID], wanted: Filter | None = None
+        self, project: str, sessions: Sequence[UUID], wanted: SessionFilter | None = None
     ) -> list[SessionSummary]:
         """Returns those of the sessions that exist and match the filter, newest first."""
         if not sessions:
             return []
-        rows = await self._totals(project, wanted or Filter(), Order.NEWEST_FIRST, len(sessions), None, None, sessions)
+        rows = await self._totals(
+            project, wanted or SessionFilter(), SessionOrder.NEWEST_FIRST, len(sessions), None, None, sessions
+        )
         return await self._with_heads(project, rows)
 
-    async def _walk(self, project: str, wanted: Filter, order: Order, count: int, after: Position | None) -> list[Row]:
-        newest = order is Order.NEWEST_FIRST
+    async def _walk(
+        self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
+    ) -> list[Row]:
+        newest = order is SessionOrder.NEWEST_FIRST
         found: list[Row] = []
         step = 2 * (count + 1)
         low, high = wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1
@@ -215,7 +224,7 @@ class Catalog:
             step = min(step * WALK_GROWTH, WALK_MOST)
 
     async def _edge(
-        self, project: str, wanted: Filter, newest: bool, low: int | None, high: int | None, step: int
+        self, project: str, wanted: SessionFilter, newest: bool, low: int | None, high: int | None, step: int
     ) -> tuple[int, int]:
         """Returns the start time of the last of the next `step` windows, and the number of windows up to it."""
         where, params = self._head_conditions(project, wanted, low, high)
@@ -228,7 +237,7 @@ class Catalog:
         return edge, seen
 
     def _head_conditions(
-        self, project: str, wanted: Filter, low: int | None, high: int | None
+        self, project: str, wanted: SessionFilter, low: int | None, high: int | None
     ) -> tuple[str, dict[str, object]]:
         conditions = ["project = {project:String}", "kept_from >= {since:Date}"]
         params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
@@ -257,10 +266,10 @@ class Catalog:
     async def _totals(
         self,
         project: str,
-        wanted: Filter,
-        order: Order,
+        wanted: SessionFilter,
+        order: SessionOrder,
         count: int,
-        after: Position | None,
+        after: SessionCursor | None,
         span: tuple[int | None, int | None] | None,
         sessions: Sequence[UUID] = (),
     ) -> list[Row]:
@@ -282,14 +291,14 @@ class Catalog:
                 f"WHERE {heads} GROUP BY session, window) GROUP BY session HAVING min(over) = 1)"
             )
             states = {
-                Status.ENDED: ended,
-                Status.LIVE: f"(NOT {ended} AND stored_at >= {{alive:Int64}})",
-                Status.TIMED_OUT: f"(NOT {ended} AND stored_at < {{alive:Int64}})",
+                SessionStatus.ENDED: ended,
+                SessionStatus.LIVE: f"(NOT {ended} AND stored_at >= {{alive:Int64}})",
+                SessionStatus.TIMED_OUT: f"(NOT {ended} AND stored_at < {{alive:Int64}})",
             }
             params["alive"] = self._now_ms() - self._idle_timeout_ms
-            outer.append("(" + " OR ".join(states[Status(status)] for status in wanted.statuses) + ")")
+            outer.append("(" + " OR ".join(states[SessionStatus(status)] for status in wanted.statuses) + ")")
         rank = _RANKS.get(order, "toInt64(0)")
-        way, ahead = ("ASC", ">") if order is Order.OLDEST_FIRST else ("DESC", "<")
+        way, ahead = ("ASC", ">") if order is SessionOrder.OLDEST_FIRST else ("DESC", "<")
         if after is not None:
             params |= {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
             outer.append(
@@ -314,7 +323,7 @@ class Catalog:
         )
 
     @staticmethod
-    def _total_conditions(wanted: Filter, params: dict[str, object]) -> list[str]:
+    def _total_conditions(wanted: SessionFilter, params: dict[str, object]) -> list[str]:
         conditions = []
         if wanted.min_duration_ms is not None:
             conditions.append("last_at - first_at >= {min_duration:Int64}")
@@ -344,11 +353,11 @@ class Catalog:
             heads[0] if heads else WindowHead(WindowKey(project, session, session), self._retention.kept_since(project))
         )
         if heads and all(one.ended for one in heads):
-            status = Status.ENDED
+            status = SessionStatus.ENDED
         elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
-            status = Status.LIVE
+            status = SessionStatus.LIVE
         else:
-            status = Status.TIMED_OUT
+            status = SessionStatus.TIMED_OUT
         return SessionSummary(key, head, first_ms, last_ms, stored_ms, _full(counted), int(window_count), status)
 
     async def _heads(self, project: str, sessions: Sequence[UUID]) -> list[WindowHead]:

@@ -42,7 +42,7 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundEvent:
     """One event: its window, its JSON text, and its time in milliseconds since 1970 UTC."""
 
     window: str
@@ -50,7 +50,7 @@ class Found:
     timestamp_ms: float
 
 
-def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator[Found | str]:
+def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator[FoundEvent | str]:
     """Yields the events of a JSON value in file order, and a complaint (`str`) in place of each invalid one.
 
     Args:
@@ -61,7 +61,7 @@ def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator
     yield from _find(raw, window, allowance, _MAX_DEPTH)
 
 
-def _find(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> Iterator[Found | str]:
+def _find(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> Iterator[FoundEvent | str]:
     start = bytes(memoryview(raw)[:1])
     if depth < 0:
         yield "is nested in too many lists to be an event"
@@ -84,7 +84,7 @@ def _find(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> It
         yield f"is {bytes(raw)[:20].decode()}, not an event"
 
 
-def _find_in_object(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> Iterator[Found | str]:
+def _find_in_object(raw: msgspec.Raw, window: str, allowance: Allowance, depth: int) -> Iterator[FoundEvent | str]:
     shape = _shape.decode(raw)
     window = name_of(shape.windowId) or name_of(shape.window_id) or window
     batch = shape.events if is_list(shape.events) else shape.data
@@ -117,14 +117,14 @@ def _plain(text: str) -> bytes:
     return event
 
 
-def _checked(event: bytes, window: str, allowance: Allowance, *, compressed: bool = False) -> Found | str:
+def _checked(event: bytes, window: str, allowance: Allowance, *, compressed: bool = False) -> FoundEvent | str:
     try:
         if not event.isascii():
             event.decode()
         head = event_head(event)
         if not 0 <= head.timestamp <= MAX_TIMESTAMP_MS:
             return f"has timestamp {head.timestamp:.6g}: not milliseconds since 1970"
-        return Found(window, expand(event, allowance) if compressed else event, head.timestamp)
+        return FoundEvent(window, expand(event, allowance) if compressed else event, head.timestamp)
     except DamageError as damage:
         return str(damage)
     except UnicodeDecodeError as error:

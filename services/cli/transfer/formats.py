@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.cli.transfer.events import MAIN_WINDOW, Found, find_events
+from services.cli.transfer.events import MAIN_WINDOW, FoundEvent, find_events
 from services.cli.transfer.inflate import MAX_FILE_BYTES, Allowance, DamageError, read_lines
 from services.cli.transfer.recording import (
-    Problem,
+    ImportedRecording,
+    ImportProblem,
     RecordedWindow,
-    Recording,
     session_id_for,
     to_chunks,
     window_id_for,
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 __all__ = [
     "MAIN_WINDOW",
     "MAX_FILE_BYTES",
-    "Problem",
+    "ImportProblem",
+    "ImportedRecording",
     "RecordedWindow",
-    "Recording",
     "read_recordings",
     "session_id_for",
     "to_chunks",
@@ -87,7 +87,7 @@ class _Gathering:
     first_ms: float = math.inf
 
 
-def read_recordings(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[Recording | Problem]:
+def read_recordings(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[ImportedRecording | ImportProblem]:
     """Yields the recordings of a file, and its problems as they are found.
 
     A damaged event or line is a Problem, and reading continues; a damaged document is one Problem and
@@ -97,17 +97,17 @@ def read_recordings(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> Iterator[
         path: A file in any of the formats of this module.
         max_bytes: Maximum inflated size of the file, and maximum additional size of its packed events.
     """
-    reader = _Reader(path, max_bytes)
+    reader = _FormatReader(path, max_bytes)
     try:
         yield from reader.read()
     except DamageError as damage:
-        yield Problem(path, damage.line, damage.byte, str(damage))
+        yield ImportProblem(path, damage.line, damage.byte, str(damage))
         yield from reader.finish_all()
     except OSError as error:
-        yield Problem(path, None, None, f"cannot be read: {error.strerror or error}")
+        yield ImportProblem(path, None, None, f"cannot be read: {error.strerror or error}")
 
 
-class _Reader:
+class _FormatReader:
     """Reads one file, once."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
@@ -117,13 +117,13 @@ class _Reader:
         self._base = ""
         self._gathered: dict[str, _Gathering] = {}
 
-    def read(self) -> Iterator[Recording | Problem]:
+    def read(self) -> Iterator[ImportedRecording | ImportProblem]:
         survey = self._survey(as_lines=PurePath(_inner_name(self._path)).suffix in _LINE_SUFFIXES or None)
         self._base = f"{_stem(self._path)}-{survey.digest[:16]}"
         if survey.lines:
             yield from self._read_lines(survey)
             if not survey.last_line:
-                yield Problem(self._path, None, None, "contains no recording")
+                yield ImportProblem(self._path, None, None, "contains no recording")
         else:
             yield from self._read_document()
         yield from self.finish_all()
@@ -157,7 +157,7 @@ class _Reader:
     def _text(self) -> bytes:
         return b"".join([line for _, line in read_lines(self._path, self._max_bytes)])
 
-    def _read_document(self) -> Iterator[Problem]:
+    def _read_document(self) -> Iterator[ImportProblem]:
         text = self._text()
         try:
             found, hidden = _sections_of(text)
@@ -167,7 +167,7 @@ class _Reader:
         for index, section in enumerate(found):
             yield from self._gather(_key(section, str(index) if index else ""), section, hidden=hidden, line=None)
 
-    def _read_lines(self, survey: _Survey) -> Iterator[Recording | Problem]:
+    def _read_lines(self, survey: _Survey) -> Iterator[ImportedRecording | ImportProblem]:
         for number, line in read_lines(self._path, self._max_bytes):
             if line.isspace():
                 continue
@@ -183,46 +183,46 @@ class _Reader:
                 if survey.last_line.get(key) == number:
                     yield from self._finish(key)
 
-    def _gather(self, key: str, section: Section, *, hidden: bool, line: int | None) -> Iterator[Problem]:
+    def _gather(self, key: str, section: Section, *, hidden: bool, line: int | None) -> Iterator[ImportProblem]:
         session = self._gathered.setdefault(key, _Gathering())
         for found in _tolerant(find_events(section.body, section.window, self._allowance)):
-            if isinstance(found, Found):
+            if isinstance(found, FoundEvent):
                 event = show_lone_surrogates(found.event) if hidden else found.event
                 session.windows.setdefault(found.window, []).append(event)
                 session.first_ms = min(session.first_ms, found.timestamp_ms)
             else:
                 session.problems += 1
                 if session.problems <= MAX_PROBLEMS:
-                    yield Problem(self._path, line, None, f"event {session.seen} {found}")
+                    yield ImportProblem(self._path, line, None, f"event {session.seen} {found}")
             session.seen += 1
 
-    def finish_all(self) -> Iterator[Recording | Problem]:
+    def finish_all(self) -> Iterator[ImportedRecording | ImportProblem]:
         """Yields the sessions that are still open."""
         for key in list(self._gathered):
             yield from self._finish(key)
 
-    def _finish(self, key: str) -> Iterator[Recording | Problem]:
+    def _finish(self, key: str) -> Iterator[ImportedRecording | ImportProblem]:
         session = self._gathered.pop(key)
         named = f"session {key}" if key and not key.startswith(_UNNAMED) else "the recording"
         if session.problems > MAX_PROBLEMS:
             more = session.problems - MAX_PROBLEMS
-            yield Problem(self._path, None, None, f"{more} more events of {named} could not be read")
+            yield ImportProblem(self._path, None, None, f"{more} more events of {named} could not be read")
         if not session.windows:
-            yield Problem(self._path, None, None, f"{named} contains no rrweb event")
+            yield ImportProblem(self._path, None, None, f"{named} contains no rrweb event")
             return
         foreign_id = key if key and not key.startswith(_UNNAMED) else self._base + key.replace(_UNNAMED, "#")
         windows = tuple(RecordedWindow(name, tuple(events)) for name, events in session.windows.items())
-        yield Recording(foreign_id, windows, math.floor(session.first_ms))
+        yield ImportedRecording(foreign_id, windows, math.floor(session.first_ms))
 
-    def _not_json(self, error: Exception, text: bytes, line: int | None) -> Problem:
+    def _not_json(self, error: Exception, text: bytes, line: int | None) -> ImportProblem:
         if isinstance(error, RecursionError):
-            return Problem(self._path, line, None, "is not read: the JSON is nested too deep")
+            return ImportProblem(self._path, line, None, "is not read: the JSON is nested too deep")
         at = _AT_BYTE.search(str(error))
         what = "is neither gzip, as its name suggests, nor" if self._is_misnamed(text) else "is not"
         byte = (
             int(at[1]) - ("trailing characters" in str(error)) if at else len(text)
         )  # msgspec's offset is one too high
-        return Problem(self._path, line, byte, f"{what} JSON: {_AT_BYTE.sub('', str(error))}")
+        return ImportProblem(self._path, line, byte, f"{what} JSON: {_AT_BYTE.sub('', str(error))}")
 
     def _is_misnamed(self, text: bytes) -> bool:
         return self._path.suffix == ".gz" and self._path.stat().st_size == len(text)
@@ -257,7 +257,7 @@ def _sessions_of(line: bytes, number: int) -> list[str]:
     return [_key(section, f"{number}.{index}") for index, section in enumerate(found)]
 
 
-def _tolerant(found: Iterator[Found | str]) -> Iterator[Found | str]:
+def _tolerant(found: Iterator[FoundEvent | str]) -> Iterator[FoundEvent | str]:
     """The same, with a complaint in place of everything after names that are not text."""
     try:
         yield from found

@@ -16,7 +16,7 @@ from grpclib.exceptions import GRPCError
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, sentence_of
 from services.cli.command import CommandError
-from services.cli.transfer.formats import Recording, session_id_for, window_id_for
+from services.cli.transfer.formats import ImportedRecording, session_id_for, window_id_for
 from services.cli.transfer.sending import send_window
 
 RECORDER_NAME = "afterimage import"
@@ -56,7 +56,7 @@ class SessionSent:
 
 
 async def import_session(
-    client: Client, path: Path, recording: Recording, progress: Callable[[int], None]
+    client: Client, path: Path, recording: ImportedRecording, progress: Callable[[int], None]
 ) -> SessionSent:
     """Stores a recording; a window that cannot be stored is a problem, and the others continue.
 

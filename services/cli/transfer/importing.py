@@ -16,7 +16,7 @@ from grpclib.exceptions import GRPCError
 
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import Address, ProjectName, invocation_of, run, spoken_size
-from services.cli.transfer.formats import Problem, Recording, read_recordings
+from services.cli.transfer.formats import ImportedRecording, ImportProblem, read_recordings
 from services.cli.transfer.import_progress import Progress, progress_on
 from services.cli.transfer.import_session import SessionSent, import_session
 from services.runtime.identity.tokens import Scope
@@ -38,7 +38,7 @@ class Summary:
     """
 
     sessions: list[SessionSent] = field(default_factory=list)
-    unreadable: list[Problem] = field(default_factory=list)
+    unreadable: list[ImportProblem] = field(default_factory=list)
 
     @property
     def failed(self) -> bool:
@@ -86,7 +86,7 @@ async def import_files(
     client: Client,
     files: Sequence[Path],
     progress: Progress,
-    redate: Callable[[Path, Recording], Awaitable[Recording]] | None = None,
+    redate: Callable[[Path, ImportedRecording], Awaitable[ImportedRecording]] | None = None,
 ) -> Summary:
     """Imports files, a few sessions at a time.
 
@@ -134,12 +134,14 @@ async def _knock(client: Client) -> None:
             raise
 
 
-async def _read(files: Sequence[Path], summary: Summary, progress: Progress) -> AsyncIterator[tuple[Path, Recording]]:
+async def _read(
+    files: Sequence[Path], summary: Summary, progress: Progress
+) -> AsyncIterator[tuple[Path, ImportedRecording]]:
     for number, path in enumerate(files, start=1):
         progress.tell_file(path, number, len(files))
         found = read_recordings(path)
         while (item := await asyncio.to_thread(next, found, None)) is not None:
-            if isinstance(item, Problem):
+            if isinstance(item, ImportProblem):
                 summary.unreadable.append(item)
                 progress.tell_problem(str(item))
             else:

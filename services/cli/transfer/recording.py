@@ -40,7 +40,7 @@ class RecordedWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class ImportedRecording:
     """One session of a file.
 
     Attributes:
@@ -55,7 +55,7 @@ class Recording:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class ImportProblem:
     """An unreadable part of a file; reading continues after it.
 
     Attributes:

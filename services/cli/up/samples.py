@@ -12,7 +12,7 @@ import msgspec
 from afterimage_client.audit.v1 import ListSessionsRequest, SessionFilter
 
 from services.cli.client import TIMEOUT_S, Client
-from services.cli.transfer.formats import Recording
+from services.cli.transfer.formats import ImportedRecording
 from services.cli.transfer.import_progress import Progress
 from services.cli.transfer.importing import Summary, import_files
 
@@ -31,7 +31,7 @@ async def import_samples(client: Client, progress: Progress, now: Callable[[], f
     """
     files = sorted(SAMPLES.glob("*.json.gz"))
 
-    async def redate(path: Path, recording: Recording) -> Recording:
+    async def redate(path: Path, recording: ImportedRecording) -> ImportedRecording:
         first_ms = await _stored_first_ms(client, recording.foreign_id)
         if first_ms is None:
             first_ms = round(now() * 1_000) - (files.index(path) + 1) * INTERVAL_MS
@@ -47,7 +47,7 @@ async def _stored_first_ms(client: Client, foreign_id: str) -> int | None:
     return UUID(answer.sessions[0].session_id).int >> 80 if answer.sessions else None
 
 
-def moved(recording: Recording, first_ms: int) -> Recording:
+def moved(recording: ImportedRecording, first_ms: int) -> ImportedRecording:
     """Returns the recording with all timestamps shifted, so that it begins at `first_ms`."""
     delta_ms = first_ms - recording.first_ms
     windows = tuple(

@@ -20,7 +20,7 @@ _IPV6_SITE_BITS = 64  # one customer's network: a client with one address of it 
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class Peer:
     """The remote end of a call, as far as the network identifies it.
 
     Attributes:
@@ -43,7 +43,7 @@ class Caller:
         return str(ipaddress.ip_network((ip, _IPV6_SITE_BITS), strict=False).network_address)
 
 
-class CallerReader:
+class PeerReader:
     """Reads callers from calls.
 
     Metadata about a visitor is trusted only when the peer is a sidecar: loopback, a Unix socket, or in one of
@@ -53,7 +53,7 @@ class CallerReader:
     def __init__(self, service: ServiceSettings) -> None:
         self._networks = service.trusted_peers
 
-    def read(self, context: grpc.aio.ServicerContext[Any, Any]) -> Caller:
+    def read(self, context: grpc.aio.ServicerContext[Any, Any]) -> Peer:
         """Returns the caller of the RPC of `context`."""
         metadata = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
         address = _peer_address(context.peer())
@@ -62,7 +62,7 @@ class CallerReader:
             forwarded = _ip(metadata.get(ADDRESS_HEADER, "").rpartition(",")[2].strip())
             address = str(forwarded) if forwarded else address
             user_agent = metadata.get(USER_AGENT_HEADER, user_agent)
-        return Caller(address, user_agent[:MAX_USER_AGENT])
+        return Peer(address, user_agent[:MAX_USER_AGENT])
 
     def _is_trusted(self, address: str) -> bool:
         ip = _ip(address)

@@ -16,7 +16,7 @@ OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.v1alpha.ServerRefl
 _BEARER = "bearer "
 
 
-class Admission:
+class Authorizer:
     """Authorizes calls by their token.
 
     Args:

@@ -20,7 +20,7 @@ from grpc_status import rpc_status
 
 from services.runtime.errors import DOMAIN, AfterimageError, InvalidArgument, Unauthenticated, Unimplemented, to_status
 from services.runtime.identity.tokens import acting_as
-from services.runtime.rpc.authorization import OPEN_SERVICES, Admission
+from services.runtime.rpc.authorization import OPEN_SERVICES, Authorizer
 from services.runtime.rpc.rpc_metrics import RpcMetrics
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def server_interceptors(
         registry: Registry of the metrics; one server per registry.
         grant_methods: The methods open to a token for one session.
     """
-    return [RpcInterceptor(Admission(verifier, scopes, grant_methods), RpcMetrics(registry))]
+    return [RpcInterceptor(Authorizer(verifier, scopes, grant_methods), RpcMetrics(registry))]
 
 
 async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> None:
@@ -77,7 +77,7 @@ async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> No
 class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every call: authorizes it, maps its errors, counts it and logs it."""
 
-    def __init__(self, admission: Admission, metrics: RpcMetrics) -> None:
+    def __init__(self, admission: Authorizer, metrics: RpcMetrics) -> None:
         self._admission = admission
         self._metrics = metrics
 

@@ -21,11 +21,11 @@ _BEARER = "Bearer "
 
 
 @dataclass(slots=True)
-class _Call:
+class _RefusedCall:
     admitted: bool = False
 
 
-_call: ContextVar[_Call] = ContextVar("afterimage_refusals_call")
+_call: ContextVar[_RefusedCall] = ContextVar("afterimage_refusals_call")
 
 Refused = Callable[[str, Identity, Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]
 """Called with the method, the caller, the request (None for request streams) and the context."""
@@ -66,7 +66,7 @@ class RefusalInterceptor(grpc.aio.ServerInterceptor):
         behaviour = handler.unary_stream if handler.response_streaming else handler.unary_unary
 
         async def watched(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            call = _Call()
+            call = _RefusedCall()
             _call.set(call)
             try:
                 return await behaviour(request, context)

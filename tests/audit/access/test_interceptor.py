@@ -10,7 +10,7 @@ import grpc
 import pytest
 from afterimage.audit.v1 import access_event_pb2, audit_service_pb2_grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.storage import Clock
+from audit.storage import MillisecondClock
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from prometheus_client import CollectorRegistry
@@ -18,13 +18,13 @@ from prometheus_client import CollectorRegistry
 from services.audit.access.interceptor import AccessInterceptor
 from services.audit.access.methods import METHODS
 from services.audit.access.revocation import Revocations
-from services.audit.access_events import Action, Outcome
+from services.audit.access_events import AccessAction, AccessOutcome
 from services.audit.convert.access import asked
 from services.audit.servicer import SCOPES, SERVICE
-from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.schema.dialect import Dialect
 from services.runtime.errors import InvalidArgument, NotFound, PermissionDenied
-from services.runtime.identity.peer import CallerReader
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.rpc.interceptors import server_interceptors
@@ -39,8 +39,8 @@ DESCRIPTOR = pb.DESCRIPTOR.services_by_name["AuditService"]
 
 def test_the_numbers_are_the_contracts():
     for kind, wrapper, prefix in (
-        (Action, access_event_pb2.AccessAction, "ACCESS_ACTION_"),
-        (Outcome, access_event_pb2.AccessOutcome, "ACCESS_OUTCOME_"),
+        (AccessAction, access_event_pb2.AccessAction, "ACCESS_ACTION_"),
+        (AccessOutcome, access_event_pb2.AccessOutcome, "ACCESS_OUTCOME_"),
     ):
         named = {prefix + member.name: member.value for member in kind}
         assert named == {name: number for name, number in wrapper.items() if number}
@@ -105,15 +105,15 @@ class Shelf:
 @asynccontextmanager
 async def serving(settings, servicer, shelf, *, required=True):
     registry = CollectorRegistry()
-    store = AccessStore(shelf, Dialect((26, 9)), 365, Clock())
+    store = AccessEventStore(shelf, Dialect((26, 9)), 365, MillisecondClock())
     access = AccessInterceptor(
         service=SERVICE,
         asked=asked,
         store=store,
         revocations=Revocations(None, LinkKeys(settings)),
-        callers=CallerReader(settings.audit),
+        callers=PeerReader(settings.audit),
         required=required,
-        now_ms=Clock(),
+        now_ms=MillisecondClock(),
         registry=registry,
     )
     verifier = TokenVerifier(settings)
@@ -177,7 +177,7 @@ async def test_every_access_is_written_down(settings, servicer, shelf, mint):
             assert len(answers) in {1, 3}
             [row] = shelf.rows
             assert row["action"] == METHODS[name].action
-            assert row["outcome"] == Outcome.ALLOWED
+            assert row["outcome"] == AccessOutcome.ALLOWED
             assert (row["project"], row["subject"], row["address"]) == ("demo", b"alice", "203.0.113.7")
             assert row["rpc"] == f"/{SERVICE}/{name}"
             assert len(row["user_agent"]) == 256
@@ -213,10 +213,10 @@ async def test_whoever_does_not_need_the_trail_says_so(settings, servicer, shelf
 @pytest.mark.parametrize(
     ("error", "code", "outcome"),
     [
-        (NotFound("there is none"), Code.NOT_FOUND, Outcome.NOT_FOUND),
-        (PermissionDenied("no"), Code.PERMISSION_DENIED, Outcome.DENIED),
-        (InvalidArgument.of("page", "no"), Code.INVALID_ARGUMENT, Outcome.FAILED),
-        (RuntimeError("a defect"), Code.INTERNAL, Outcome.FAILED),
+        (NotFound("there is none"), Code.NOT_FOUND, AccessOutcome.NOT_FOUND),
+        (PermissionDenied("no"), Code.PERMISSION_DENIED, AccessOutcome.DENIED),
+        (InvalidArgument.of("page", "no"), Code.INVALID_ARGUMENT, AccessOutcome.FAILED),
+        (RuntimeError("a defect"), Code.INTERNAL, AccessOutcome.FAILED),
     ],
 )
 @pytest.mark.parametrize("name", ["GetSession", "ReplaySession"])
@@ -253,7 +253,11 @@ async def test_what_admission_refused_is_written_down(settings, servicer, shelf,
                     break
                 await asyncio.sleep(0.01)
             [row] = shelf.rows
-            assert (row["outcome"], row["subject"], row["action"]) == (Outcome.DENIED, b"bob", METHODS[name].action)
+            assert (row["outcome"], row["subject"], row["action"]) == (
+                AccessOutcome.DENIED,
+                b"bob",
+                METHODS[name].action,
+            )
         shelf.rows.clear()
         with pytest.raises(grpc.aio.AioRpcError):
             await call(stub, "ListSessions", "no token")  # no project, so no trail
@@ -265,10 +269,10 @@ async def test_what_admission_refused_is_written_down(settings, servicer, shelf,
 async def test_the_request_makes_the_action(settings, servicer, shelf, mint):
     async with serving(settings, servicer, shelf) as stub:
         for fields, action in (
-            ({}, Action.REPLAY),
-            ({"follow": True}, Action.WATCH),
-            ({"for_export": True}, Action.EXPORT),
-            ({"for_export": True, "follow": True}, Action.EXPORT),
+            ({}, AccessAction.REPLAY),
+            ({"follow": True}, AccessAction.WATCH),
+            ({"for_export": True}, AccessAction.EXPORT),
+            ({"for_export": True, "follow": True}, AccessAction.EXPORT),
         ):
             request = pb.ReplaySessionRequest(session_id=SESSION, **fields)
             await call(stub, "ReplaySession", mint("view"), request)
@@ -281,12 +285,12 @@ async def test_the_request_makes_the_action(settings, servicer, shelf, mint):
 
 def test_the_detail_is_bounded_and_forgets_actors():
     filtered = pb.ListSessionsRequest(filter={"actor_id": "bob@example.org", "page": "/checkout"}, page_token="x" * 99)
-    assert asked(Action.LIST, filtered).detail == 'filter { page: "/checkout" }'
+    assert asked(AccessAction.LIST, filtered).detail == 'filter { page: "/checkout" }'
     assert filtered.filter.actor_id == "bob@example.org"  # the request itself is whole
-    erased = asked(Action.DELETE, pb.DeleteSessionsRequest(actor_id="bob@example.org"))
+    erased = asked(AccessAction.DELETE, pb.DeleteSessionsRequest(actor_id="bob@example.org"))
     assert (erased.sessions, erased.detail) == ((), "")
     long = pb.ReplaySessionRequest(
         session_id="nonsense", cursor={"positions": [{"window_id": str(uuid.uuid4()), "seq": 1}] * 1000}
     )
-    assert len(asked(Action.REPLAY, long).detail) == 512
-    assert asked(Action.REPLAY, long).sessions == ()
+    assert len(asked(AccessAction.REPLAY, long).detail) == 512
+    assert asked(AccessAction.REPLAY, long).sessions == ()

@@ -31,7 +31,7 @@ from audit.behaviour_events import (
 )
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 
 # `find` runs over each recording twice: as one chunk, and with one chunk per event.
 
@@ -40,7 +40,10 @@ from services.audit.model import Kind
 
 def rage(*clicks, rules=None):
     rest = {"rules": rules} if rules else {}
-    return [(one.time_ms - T0, one.count, one.weight_ms) for one in find([*opened(), *clicks], Kind.RAGE_CLICK, **rest)]
+    return [
+        (one.time_ms - T0, one.count, one.weight_ms)
+        for one in find([*opened(), *clicks], InteractionKind.RAGE_CLICK, **rest)
+    ]
 
 
 def test_three_clicks_on_one_spot_are_a_rage_click():
@@ -50,7 +53,7 @@ def test_three_clicks_on_one_spot_are_a_rage_click():
 
 def test_it_has_all_its_clicks_and_the_place_of_the_first():
     clicks = [click(100 * n, 500 + n, 100) for n in range(1, 8)]
-    (found,) = find([*opened(), *clicks, still(5_000)], Kind.RAGE_CLICK)
+    (found,) = find([*opened(), *clicks, still(5_000)], InteractionKind.RAGE_CLICK)
     assert (found.count, found.weight_ms, found.node_id, found.page) == (7, 600, BUTTON, PAGE)
     assert (found.x_percent, found.y_percent) == (50.1, 5.0)
 
@@ -82,7 +85,7 @@ def test_clicks_without_a_position_are_no_burst():
 
 
 def dead(*after, node=BUTTON, end_ms=None):
-    found = find([*opened(), click(1_000, node=node), *after], Kind.DEAD_CLICK, end_ms=end_ms)
+    found = find([*opened(), click(1_000, node=node), *after], InteractionKind.DEAD_CLICK, end_ms=end_ms)
     return [one.time_ms - T0 for one in found]
 
 
@@ -156,27 +159,32 @@ def test_only_what_promises_an_answer_can_be_dead(node, clickable):
     ids=lambda one: f"{one['tagName']} {one['attributes']}" if isinstance(one, dict) else str(one),
 )
 def test_what_is_clickable_is_read_off_tag_and_attributes(node, clickable):
-    found = find([*opened(), mutation(50, add(2, node)), click(1_000, node=90), still(4_000)], Kind.DEAD_CLICK)
+    found = find(
+        [*opened(), mutation(50, add(2, node)), click(1_000, node=90), still(4_000)], InteractionKind.DEAD_CLICK
+    )
     assert [one.node_id for one in found] == ([90] if clickable else [])
 
 
 def test_nodes_added_to_something_clickable_are_clickable():
     added = mutation(50, add(BUTTON, element(90, "svg")), add(90, element(91, "path")))
-    found = find([*opened(), added, click(1_000, node=91), still(4_000)], Kind.DEAD_CLICK)
+    found = find([*opened(), added, click(1_000, node=91), still(4_000)], InteractionKind.DEAD_CLICK)
     assert [one.node_id for one in found] == [91]
 
 
 def test_what_happens_while_the_button_is_down_answers_the_click():
     press = [mouse(900, 1), mutation(950), mouse(990, 0), click(1_000)]
-    assert find([*opened(), *press, still(9_000)], Kind.DEAD_CLICK) == []
+    assert find([*opened(), *press, still(9_000)], InteractionKind.DEAD_CLICK) == []
     press = [mutation(890), mouse(900, 1), mouse(990, 0), click(1_000)]
-    assert len(find([*opened(), *press, still(9_000)], Kind.DEAD_CLICK)) == 1
+    assert len(find([*opened(), *press, still(9_000)], InteractionKind.DEAD_CLICK)) == 1
 
 
 def test_a_burst_is_one_dead_click():
     burst = [click(1_000 + 100 * n) for n in range(6)]
-    found = find([*opened(), *burst, still(9_000)], Kind.DEAD_CLICK, Kind.RAGE_CLICK)
-    assert [(one.kind, one.time_ms - T0) for one in found] == [(Kind.RAGE_CLICK, 1_000), (Kind.DEAD_CLICK, 1_000)]
+    found = find([*opened(), *burst, still(9_000)], InteractionKind.DEAD_CLICK, InteractionKind.RAGE_CLICK)
+    assert [(one.kind, one.time_ms - T0) for one in found] == [
+        (InteractionKind.RAGE_CLICK, 1_000),
+        (InteractionKind.DEAD_CLICK, 1_000),
+    ]
 
 
 def test_the_end_judges_what_has_waited_long_enough():
@@ -185,13 +193,13 @@ def test_the_end_judges_what_has_waited_long_enough():
 
 
 def test_without_a_snapshot_nothing_is_known_to_be_clickable():
-    assert find([meta(0), click(1_000), still(9_000)], Kind.DEAD_CLICK) == []
+    assert find([meta(0), click(1_000), still(9_000)], InteractionKind.DEAD_CLICK) == []
 
 
 def test_of_many_that_wait_the_newest_are_judged():
     buttons = [mutation(50, *(add(2, element(100 + n, "button")) for n in range(20)))]
     clicks = [click(1_000 + n, x=50 * n, node=100 + n) for n in range(20)]
-    found = find([*opened(), *buttons, *clicks, still(9_000)], Kind.DEAD_CLICK)
+    found = find([*opened(), *buttons, *clicks, still(9_000)], InteractionKind.DEAD_CLICK)
     assert [one.node_id for one in found] == list(range(112, 120))
 
 
@@ -201,31 +209,31 @@ B = "https://shop.example/b"
 
 
 def test_a_page_left_again_for_the_one_before_is_a_quick_back():
-    (found,) = find([*opened(), url(10_000, B), url(14_999, PAGE)], Kind.QUICK_BACK)
+    (found,) = find([*opened(), url(10_000, B), url(14_999, PAGE)], InteractionKind.QUICK_BACK)
     assert (found.page, found.detail, found.time_ms - T0) == (B, PAGE, 14_999)
-    assert find([*opened(), url(10_000, B), url(15_000, PAGE)], Kind.QUICK_BACK) == []
+    assert find([*opened(), url(10_000, B), url(15_000, PAGE)], InteractionKind.QUICK_BACK) == []
 
 
 def test_going_on_is_no_quick_back_and_a_load_counts_as_a_url():
-    assert find([*opened(), url(100, B), url(200, "https://shop.example/c")], Kind.QUICK_BACK) == []
-    assert find([*opened(), meta(1_000, B), snapshot(1_001), meta(2_000), snapshot(2_001)], Kind.QUICK_BACK)
+    assert find([*opened(), url(100, B), url(200, "https://shop.example/c")], InteractionKind.QUICK_BACK) == []
+    assert find([*opened(), meta(1_000, B), snapshot(1_001), meta(2_000), snapshot(2_001)], InteractionKind.QUICK_BACK)
 
 
 def test_reloads_and_new_queries_are_no_quick_back():
     reloads = [url(100, B), event(200, 0), meta(300, B), url(400, B + "?a=1"), url(500, B + "#c")]
-    assert find([*opened(), *reloads], Kind.QUICK_BACK) == []
+    assert find([*opened(), *reloads], InteractionKind.QUICK_BACK) == []
 
 
 def test_pages_with_one_name_are_still_two_places():
     one, two = "https://shop.example/o/1", "https://shop.example/o/2"
-    assert len(find([meta(0, one), url(1_000, two), url(2_000, one)], Kind.QUICK_BACK)) == 1
+    assert len(find([meta(0, one), url(1_000, two), url(2_000, one)], InteractionKind.QUICK_BACK)) == 1
 
 
 # Error clicks: an error less than 5 s after a click.
 
 
 def error_clicks(*recording):
-    return [(one.time_ms - T0, one.detail) for one in find([*opened(), *recording], Kind.ERROR_CLICK)]
+    return [(one.time_ms - T0, one.detail) for one in find([*opened(), *recording], InteractionKind.ERROR_CLICK)]
 
 
 def test_an_error_belongs_to_the_click_before_it():
@@ -257,7 +265,10 @@ def shaking(times, reach=200, step=100, start=1_000):
 
 
 def thrash(recording):
-    return [(one.time_ms - T0, one.count, one.weight_ms) for one in find([*opened(), *recording], Kind.MOUSE_THRASH)]
+    return [
+        (one.time_ms - T0, one.count, one.weight_ms)
+        for one in find([*opened(), *recording], InteractionKind.MOUSE_THRASH)
+    ]
 
 
 def test_fast_movement_to_and_fro_is_a_thrash():
@@ -292,37 +303,37 @@ def test_touches_do_not_thrash():
 
 SEEN = {
     "shop-account-errors": [
-        (Kind.DEAD_CLICK, 881, 1),
-        (Kind.DEAD_CLICK, 1_705, 1),
-        (Kind.RAGE_CLICK, 2_357, 8),
+        (InteractionKind.DEAD_CLICK, 881, 1),
+        (InteractionKind.DEAD_CLICK, 1_705, 1),
+        (InteractionKind.RAGE_CLICK, 2_357, 8),
     ],
-    "shop-checkout-pii": [(Kind.RAGE_CLICK, 3_960, 9), (Kind.RAGE_CLICK, 30_433, 5)],
-    "idle-then-active": [(Kind.RAGE_CLICK, 39_854, 5)],
-    "docsify-mobile-touch": [(Kind.RAGE_CLICK, 12_910, 6)],
+    "shop-checkout-pii": [(InteractionKind.RAGE_CLICK, 3_960, 9), (InteractionKind.RAGE_CLICK, 30_433, 5)],
+    "idle-then-active": [(InteractionKind.RAGE_CLICK, 39_854, 5)],
+    "docsify-mobile-touch": [(InteractionKind.RAGE_CLICK, 12_910, 6)],
     "rrweb-stats-recordings-0": [
-        (Kind.DEAD_CLICK, 6_934, 1),
-        (Kind.RAGE_CLICK, 7_821, 3),
-        (Kind.RAGE_CLICK, 8_719, 3),
-        (Kind.RAGE_CLICK, 9_573, 3),
-        (Kind.RAGE_CLICK, 20_287, 5),
+        (InteractionKind.DEAD_CLICK, 6_934, 1),
+        (InteractionKind.RAGE_CLICK, 7_821, 3),
+        (InteractionKind.RAGE_CLICK, 8_719, 3),
+        (InteractionKind.RAGE_CLICK, 9_573, 3),
+        (InteractionKind.RAGE_CLICK, 20_287, 5),
     ],
     "rrweb-stats-recordings-1": [],
     "rrweb-stats-recordings-2": [
-        (Kind.DEAD_CLICK, 1_259, 1),
-        (Kind.RAGE_CLICK, 1_259, 3),
-        (Kind.RAGE_CLICK, 1_927, 4),
-        (Kind.RAGE_CLICK, 2_704, 4),
-        (Kind.RAGE_CLICK, 3_611, 8),
-        (Kind.RAGE_CLICK, 6_404, 7),
-        (Kind.RAGE_CLICK, 7_926, 4),
-        (Kind.RAGE_CLICK, 10_136, 4),
-        (Kind.RAGE_CLICK, 11_696, 41),
+        (InteractionKind.DEAD_CLICK, 1_259, 1),
+        (InteractionKind.RAGE_CLICK, 1_259, 3),
+        (InteractionKind.RAGE_CLICK, 1_927, 4),
+        (InteractionKind.RAGE_CLICK, 2_704, 4),
+        (InteractionKind.RAGE_CLICK, 3_611, 8),
+        (InteractionKind.RAGE_CLICK, 6_404, 7),
+        (InteractionKind.RAGE_CLICK, 7_926, 4),
+        (InteractionKind.RAGE_CLICK, 10_136, 4),
+        (InteractionKind.RAGE_CLICK, 11_696, 41),
     ],
     "rrweb-stats-recordings-3": [
-        (Kind.MOUSE_THRASH, 24_834, 8),
-        (Kind.MOUSE_THRASH, 31_861, 11),
-        (Kind.MOUSE_THRASH, 35_742, 21),
-        (Kind.MOUSE_THRASH, 39_116, 35),
+        (InteractionKind.MOUSE_THRASH, 24_834, 8),
+        (InteractionKind.MOUSE_THRASH, 31_861, 11),
+        (InteractionKind.MOUSE_THRASH, 35_742, 21),
+        (InteractionKind.MOUSE_THRASH, 39_116, 35),
     ],
     "sbadmin-multipage": [],
     "todomvc-backbone": [],
@@ -338,6 +349,6 @@ def test_what_frustrated_in_the_shared_recordings(name):
     found = [
         (one.kind, round(one.time_ms - start), one.count)
         for one in run([decoded])
-        if one.kind in {Kind.RAGE_CLICK, Kind.DEAD_CLICK, Kind.MOUSE_THRASH}
+        if one.kind in {InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK, InteractionKind.MOUSE_THRASH}
     ]
     assert sorted(found, key=lambda one: (one[1], -one[0])) == SEEN[name]

@@ -22,7 +22,7 @@ from services.audit.behaviour.heatmap import (
     heatmap_query,
 )
 from services.audit.behaviour.heatmap_picture import LEGEND_HEIGHT, MAX_HEIGHT, PictureStyle, draw_heatmap
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.runtime.errors import InvalidArgument
 
 PAGE = "https://shop.example/cart"
@@ -183,14 +183,17 @@ def cells_of(found, resolution):
     """As the database does it: two steps for each band."""
     steps = []
     for one in found:
-        weight = one.weight_ms if one.kind is Kind.ATTENTION else 1
+        weight = one.weight_ms if one.kind is InteractionKind.ATTENTION else 1
         steps += [(edge(one.top_percent, resolution), weight), (edge(one.y_percent, resolution), -weight)]
     return cells_of_steps(steps, resolution)
 
 
 def test_scroll_is_the_share_of_page_views_that_saw_a_band():
-    one = find([*opened(), still(100), *(scroll(200 + n, n) for n in range(0, 501, 7)), scroll(900, 500)], Kind.SCROLL)
-    other = find([meta(0), snapshot(1), measure(2), still(100)], Kind.SCROLL)
+    one = find(
+        [*opened(), still(100), *(scroll(200 + n, n) for n in range(0, 501, 7)), scroll(900, 500)],
+        InteractionKind.SCROLL,
+    )
+    other = find([meta(0), snapshot(1), measure(2), still(100)], InteractionKind.SCROLL)
     found = points(cells_of([*one, *other], 100), kind=3, resolution=100, smoothing=5.0, normalise_percentile=50.0)
     share = {p.y_percent: (p.count, p.intensity) for p in found}
     assert share == {n + 0.5: (2, 1.0) if n < 25 else (1, 0.5) for n in range(50)}
@@ -198,7 +201,7 @@ def test_scroll_is_the_share_of_page_views_that_saw_a_band():
 
 
 def test_attention_is_the_time_a_band_was_in_view():
-    found = find([*opened(), still(1_000), scroll(4_000, 300), still(6_000)], Kind.ATTENTION)
+    found = find([*opened(), still(1_000), scroll(4_000, 300), still(6_000)], InteractionKind.ATTENTION)
     in_view = {p.y_percent: p.count for p in points(cells_of(found, 20), kind=6, resolution=20)}
     assert in_view == {2.5: 4_000, 7.5: 4_000, 12.5: 4_000} | {17.5: 6_000, 22.5: 6_000} | {
         27.5: 2_000,

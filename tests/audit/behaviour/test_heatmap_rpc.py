@@ -12,15 +12,15 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import heatmap_pb2
 from afterimage.recording.v1 import enums_pb2
 from audit.behaviour_events import click, error, measure, meta, move, scroll, snapshot, still
-from audit.rpc import Audit, audit_settings, new_session, now_ms, problem, running, start_of
+from audit.rpc import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
 
 from services.audit.behaviour.heatmap import HeatmapKind, heatmap_query
-from services.audit.model import Kind, SessionKey
+from services.audit.model import InteractionKind, SessionKey
 from services.audit.replay.visibility import EVERYTHING
 from services.audit.storage.engine.clickhouse import ClickHouseEngine
-from services.audit.storage.heatmap_queries import HeatmapStore
-from services.audit.storage.interaction_queries import BehaviourStore, PagesWanted
-from services.audit.storage.recording_store import Store
+from services.audit.storage.heatmap_queries import HeatmapQueries
+from services.audit.storage.interaction_queries import InteractionQueries, PagesWanted
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
@@ -30,7 +30,7 @@ PAGE = "https://shop.example/cart"
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Audit]:
+async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[AuditServer]:
     house = {}
     if request.param == "clickhouse":
         url = request.getfixturevalue("clickhouse_url")
@@ -59,12 +59,12 @@ def story(session: str) -> list[list[dict]]:
     return [moved[:5], moved[5:8], moved[8:]]
 
 
-async def heatmap(audit: Audit, kind: int, **more) -> pb.GetHeatmapResponse:
+async def heatmap(audit: AuditServer, kind: int, **more) -> pb.GetHeatmapResponse:
     more = {"page": PAGE, "smoothing": 0.0, **more}
     return await audit.stub.GetHeatmap(pb.GetHeatmapRequest(kind=kind, **more), metadata=audit.auth("view"))
 
 
-async def interactions(audit: Audit, session: str, *kinds: int, **more) -> pb.ListInteractionsResponse:
+async def interactions(audit: AuditServer, session: str, *kinds: int, **more) -> pb.ListInteractionsResponse:
     request = pb.ListInteractionsRequest(session_id=session, kinds=kinds, **more)
     return await audit.stub.ListInteractions(request, metadata=audit.auth("view"))
 
@@ -119,7 +119,7 @@ async def test_what_was_recorded_is_in_the_heatmap_at_exactly_those_percents(aud
     assert not (await audit.stub.ListPages(pb.ListPagesRequest(), metadata=audit.auth("view"))).pages
 
 
-async def _filters(audit: Audit, session: str) -> None:
+async def _filters(audit: AuditServer, session: str) -> None:
     async def samples(**more) -> int:
         return (await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK, **more)).sample_count
 
@@ -232,7 +232,9 @@ async def test_pages_of_interactions_give_each_once(audit):
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tuple[Store, BehaviourStore, HeatmapStore]]:
+async def stores(
+    request: pytest.FixtureRequest, tmp_path
+) -> AsyncIterator[tuple[RecordingStore, InteractionQueries, HeatmapQueries]]:
     database = f"t{uuid4().hex[:12]}"
     if request.param == "chdb":
         from services.audit.storage.engine.chdb import ChdbEngine
@@ -243,8 +245,8 @@ async def stores(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[tupl
     dialect = Dialect(engine.version)
     await migrate(engine, dialect)
     retention = Retention({}, now_ms)
-    store = Store(engine, dialect, retention, now_ms)
-    yield store, BehaviourStore(engine, retention), HeatmapStore(engine, retention)
+    store = RecordingStore(engine, dialect, retention, now_ms)
+    yield store, InteractionQueries(engine, retention), HeatmapQueries(engine, retention)
     await engine.close()
 
 
@@ -260,7 +262,7 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
     for seq in range(1, 21):
         found = tuple(
             Interaction(
-                Kind.CLICK,
+                InteractionKind.CLICK,
                 key.session_key.start_ms + seq,
                 "p",
                 rng.uniform(0, 100),
@@ -285,7 +287,7 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
     [page] = await behaviour.pages("demo", PagesWanted(), 10)
     assert page.interactions == 100
     listed = await behaviour.interactions(
-        SessionKey("demo", key.session), [Kind.CLICK], EVERYTHING.within(key.session_key.start_ms), 1_000
+        SessionKey("demo", key.session), [InteractionKind.CLICK], EVERYTHING.within(key.session_key.start_ms), 1_000
     )
     assert [one.number for one in listed] == list(range(100))
     assert await store.count_interactions("demo", [key.session]) == 100

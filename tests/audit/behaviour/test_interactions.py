@@ -48,7 +48,7 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.id_set import IdSet
 from services.audit.behaviour.interactions import BehaviourState, observe
 from services.audit.behaviour.node_index import MAX_RUNS, NodeIndex, Nodes
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 from services.audit.rrweb import ACTIVE_SOURCES, Data, Event
 
 
@@ -60,7 +60,7 @@ def places(found):
 
 
 def test_a_click_is_placed_on_the_page_and_not_in_the_viewport():
-    found = find([*opened(), click(100, 250, 100), scroll(200, 900), click(300, 250, 100)], Kind.CLICK)
+    found = find([*opened(), click(100, 250, 100), scroll(200, 900), click(300, 250, 100)], InteractionKind.CLICK)
     assert places(found) == [(25.0, 5.0), (25.0, 50.0)]
     one = found[1]
     assert (one.time_ms, one.page, one.node_id) == (T0 + 300, PAGE, BUTTON)
@@ -69,25 +69,29 @@ def test_a_click_is_placed_on_the_page_and_not_in_the_viewport():
 
 def test_scrolling_sideways_and_the_scroll_at_the_snapshot_count():
     wide = [meta(0), snapshot(10, top=1000, left=500), measure(20, 4000, 2000)]
-    assert places(find([*wide, click(30, 500, 0)], Kind.CLICK)) == [(25.0, 50.0)]
-    assert places(find([*wide, scroll(25, 0, x=1500), click(30, 500, 0)], Kind.CLICK)) == [(50.0, 0.0)]
+    assert places(find([*wide, click(30, 500, 0)], InteractionKind.CLICK)) == [(25.0, 50.0)]
+    assert places(find([*wide, scroll(25, 0, x=1500), click(30, 500, 0)], InteractionKind.CLICK)) == [(50.0, 0.0)]
 
 
 def test_a_scrolled_element_is_not_the_document():
-    found = find([*opened(), scroll(50, 700, node=TEXT), click(100, 0, 100)], Kind.CLICK)
+    found = find([*opened(), scroll(50, 700, node=TEXT), click(100, 0, 100)], InteractionKind.CLICK)
     assert places(found) == [(0.0, 5.0)]
 
 
 def test_the_document_need_not_have_the_id_1():
     tree = document(element(79, "button"), node_id=77)
-    found = find([meta(0), snapshot(1, tree), measure(2), scroll(3, 500, node=77), click(4, 0, 0)], Kind.CLICK)
+    found = find(
+        [meta(0), snapshot(1, tree), measure(2), scroll(3, 500, node=77), click(4, 0, 0)], InteractionKind.CLICK
+    )
     assert places(found) == [(0.0, 25.0)]
 
 
 def test_after_a_resize_the_new_viewport_and_the_new_measurement_hold():
     narrow = [change(100, 4, width=500, height=800), measure(110, 500, 4000)]
-    found = find([*opened(), click(50, 500, 400), *narrow, click(200, 250, 400)], Kind.CLICK, Kind.RESIZE)
-    assert [one.kind for one in found] == [Kind.CLICK, Kind.RESIZE, Kind.CLICK]
+    found = find(
+        [*opened(), click(50, 500, 400), *narrow, click(200, 250, 400)], InteractionKind.CLICK, InteractionKind.RESIZE
+    )
+    assert [one.kind for one in found] == [InteractionKind.CLICK, InteractionKind.RESIZE, InteractionKind.CLICK]
     assert places(found) == [(50.0, 20.0), (None, None), (50.0, 10.0)]
     assert [one.viewport for one in found] == [(1000, 500), (500, 800), (500, 800)]
 
@@ -105,42 +109,52 @@ def attach(ms: float, frame: int, root: int, *ids: int):
 def test_in_a_measured_frame_the_place_is_the_frames_plus_the_position_in_it():
     frames = [{"id": FRAME, "x": 100, "y": 600}]
     start = [*opened(), attach(30, FRAME, 50, 52), measure(40, frames=frames)]
-    found = find([*start, scroll(50, 300), click(60, 150, 200, node=52), click(70, 150, 200)], Kind.CLICK)
+    found = find([*start, scroll(50, 300), click(60, 150, 200, node=52), click(70, 150, 200)], InteractionKind.CLICK)
     # The document's scroll is in the frame's measured place already.
     assert places(found) == [(25.0, 40.0), (15.0, 25.0)]
     later = mutation(80, add(51, {**element(300, "button"), "rootId": 50}))
-    assert places(find([*start, later, click(90, 0, 0, node=300)], Kind.CLICK)) == [(10.0, 30.0)]
+    assert places(find([*start, later, click(90, 0, 0, node=300)], InteractionKind.CLICK)) == [(10.0, 30.0)]
 
 
 def test_a_frame_within_a_frame_is_measured_in_the_page():
     start = [*opened(), attach(30, FRAME, 50, 52), attach(31, 52, 60, 62)]
     frames = [{"id": FRAME, "x": 100, "y": 600}, {"id": 52, "x": 150, "y": 1000}]
-    found = find([*start, measure(40, frames=frames), click(50, 50, 0, node=62)], Kind.CLICK)
+    found = find([*start, measure(40, frames=frames), click(50, 50, 0, node=62)], InteractionKind.CLICK)
     assert places(found) == [(20.0, 50.0)]
 
 
 def test_in_a_frame_that_was_not_measured_there_is_no_place():
     start = [*opened(), attach(30, FRAME, 50, 52)]
-    found = find([*start, click(60, 150, 200, node=52), move(70, (0, 5, 5), source=6, node=52)], Kind.CLICK, Kind.MOVE)
+    found = find(
+        [*start, click(60, 150, 200, node=52), move(70, (0, 5, 5), source=6, node=52)],
+        InteractionKind.CLICK,
+        InteractionKind.MOVE,
+    )
     assert places(found) == [(None, None), (None, None)]
     frames = [{"id": FRAME, "x": 100, "y": 600}]
     stale = [*start, measure(40, frames=frames), snapshot(50), attach(51, FRAME, 50, 52), click(60, 1, 1, node=52)]
-    assert places(find(stale, Kind.CLICK)) == [(None, None)]
+    assert places(find(stale, InteractionKind.CLICK)) == [(None, None)]
 
 
 def test_without_a_measurement_the_largest_extent_seen_is_the_page():
-    found = find([meta(0), snapshot(10), click(20, 500, 250), scroll(30, 500), click(40, 500, 250)], Kind.CLICK)
+    found = find(
+        [meta(0), snapshot(10), click(20, 500, 250), scroll(30, 500), click(40, 500, 250)], InteractionKind.CLICK
+    )
     assert places(found) == [(50.0, 50.0), (50.0, 75.0)]
     assert [one.page_size for one in found] == [(1000, 500), (1000, 1000)]
     assert all(one.estimated for one in found)
 
 
 def test_another_page_has_another_size():
-    found = find([*opened(), url(100, "https://shop.example/o/7?x"), click(110, 500, 250)], Kind.CLICK, Kind.PAGE)
+    found = find(
+        [*opened(), url(100, "https://shop.example/o/7?x"), click(110, 500, 250)],
+        InteractionKind.CLICK,
+        InteractionKind.PAGE,
+    )
     assert [(one.kind, one.page) for one in found] == [
-        (Kind.PAGE, PAGE),
-        (Kind.PAGE, "https://shop.example/o/:id"),
-        (Kind.CLICK, "https://shop.example/o/:id"),
+        (InteractionKind.PAGE, PAGE),
+        (InteractionKind.PAGE, "https://shop.example/o/:id"),
+        (InteractionKind.CLICK, "https://shop.example/o/:id"),
     ]
     assert found[1].detail == "https://shop.example/o/7?x"
     assert found[2].estimated
@@ -148,14 +162,16 @@ def test_another_page_has_another_size():
 
 def test_a_change_of_url_does_not_scroll():
     new = [scroll(50, 900), url(100, "https://shop.example/b"), measure(105)]
-    assert places(find([*opened(), *new, click(110, 0, 100)], Kind.CLICK)) == [(0.0, 50.0)]
+    assert places(find([*opened(), *new, click(110, 0, 100)], InteractionKind.CLICK)) == [(0.0, 50.0)]
 
 
 def test_a_snapshot_for_a_late_joiner_is_no_new_page():
-    found = find([*opened(), meta(100), snapshot(101), click(110, 500, 250)], Kind.CLICK, Kind.PAGE)
-    assert [one.kind for one in found] == [Kind.PAGE, Kind.CLICK]
+    found = find(
+        [*opened(), meta(100), snapshot(101), click(110, 500, 250)], InteractionKind.CLICK, InteractionKind.PAGE
+    )
+    assert [one.kind for one in found] == [InteractionKind.PAGE, InteractionKind.CLICK]
     assert not found[1].estimated
-    again = find([*opened(), event(90, 0), event(91, 1), meta(100), snapshot(101)], Kind.PAGE)
+    again = find([*opened(), event(90, 0), event(91, 1), meta(100), snapshot(101)], InteractionKind.PAGE)
     assert len(again) == 2, "a reload is one"
 
 
@@ -164,31 +180,44 @@ def test_a_snapshot_for_a_late_joiner_is_no_new_page():
 
 def test_each_action_is_its_kind():
     actions = [mouse(100 + kind, kind, 500, 100) for kind in range(11)]
-    found = find([*opened(), *actions], Kind.CLICK, Kind.DOUBLE_CLICK, Kind.CONTEXT_MENU, Kind.TOUCH)
-    assert [one.kind for one in found] == [Kind.CLICK, Kind.CONTEXT_MENU, Kind.DOUBLE_CLICK, Kind.TOUCH]
+    found = find(
+        [*opened(), *actions],
+        InteractionKind.CLICK,
+        InteractionKind.DOUBLE_CLICK,
+        InteractionKind.CONTEXT_MENU,
+        InteractionKind.TOUCH,
+    )
+    assert [one.kind for one in found] == [
+        InteractionKind.CLICK,
+        InteractionKind.CONTEXT_MENU,
+        InteractionKind.DOUBLE_CLICK,
+        InteractionKind.TOUCH,
+    ]
 
 
 def test_typing_in_one_field_is_one_input_until_a_pause_or_another_field():
     keys = [typed(100 * n, text="a" * n) for n in range(1, 6)]
-    found = find([*opened(), *keys, typed(600, node=31), typed(700, node=31), typed(6_000, node=31)], Kind.INPUT)
+    found = find(
+        [*opened(), *keys, typed(600, node=31), typed(700, node=31), typed(6_000, node=31)], InteractionKind.INPUT
+    )
     assert [(one.node_id, one.count, one.time_ms - T0, one.weight_ms) for one in found] == [
         (30, 5, 100, 400),
         (31, 2, 600, 100),
         (31, 1, 6_000, 0),
     ]
     by_script = change(100, 5, id=30, text="x", userTriggered=False)
-    assert find([*opened(), by_script], Kind.INPUT) == []
+    assert find([*opened(), by_script], InteractionKind.INPUT) == []
 
 
 def test_moves_are_sampled_by_their_own_time():
     path = [move(1_000, *((at, 500 + at / 10, 100) for at in range(-450, 1, 50))), move(1_500, (-400, 0, 0), (0, 0, 0))]
-    found = find([*opened(), *path], Kind.MOVE)
+    found = find([*opened(), *path], InteractionKind.MOVE)
     assert [one.time_ms - T0 for one in found] == [550, 1_100]
     assert places(found) == [(45.5, 5.0), (0.0, 0.0)]
 
 
 def test_an_error_has_its_words_and_the_page():
-    (found,) = find([*opened(), error(100, "x" * 2_000)], Kind.ERROR)
+    (found,) = find([*opened(), error(100, "x" * 2_000)], InteractionKind.ERROR)
     assert (found.page, found.detail) == (PAGE, "x" * 512)
 
 
@@ -201,39 +230,43 @@ def bands(found):
 
 def test_scroll_depth_is_told_in_bands_that_adjoin():
     found = find([*opened(), still(100), scroll(200, 300), scroll(250, 305), scroll(300, 100), scroll(400, 1500)])
-    depth = [one for one in found if one.kind is Kind.SCROLL]
+    depth = [one for one in found if one.kind is InteractionKind.SCROLL]
     assert bands(depth) == [(0.0, 25.0), (25.0, 40.0), (40.0, 100.0)], "305 px are not yet 1 % more"
     assert all(not one.estimated for one in depth)
 
 
 def test_the_depth_that_was_too_little_to_tell_is_told_when_the_page_is_left():
-    found = find([*opened(), still(100), scroll(200, 300), scroll(250, 305)], Kind.SCROLL)
+    found = find([*opened(), still(100), scroll(200, 300), scroll(250, 305)], InteractionKind.SCROLL)
     assert bands(found) == [(0.0, 25.0), (25.0, 40.0), (40.0, 40.25)]
 
 
 def test_a_page_that_was_not_measured_has_its_depth_when_it_is_left():
-    found = find([meta(0), snapshot(10), still(20), scroll(30, 700), url(100, "https://shop.example/b")], Kind.SCROLL)
+    found = find(
+        [meta(0), snapshot(10), still(20), scroll(30, 700), url(100, "https://shop.example/b")], InteractionKind.SCROLL
+    )
     assert bands(found) == [(0.0, 100.0), (0.0, 100.0)]
     assert all(one.estimated for one in found)
 
 
 def test_attention_is_the_time_between_signs_of_life_by_where_the_page_stood():
-    found = find([*opened(), still(1_000), scroll(4_000, 1_000), still(5_000), scroll(7_000, 0)], Kind.ATTENTION)
+    found = find(
+        [*opened(), still(1_000), scroll(4_000, 1_000), still(5_000), scroll(7_000, 0)], InteractionKind.ATTENTION
+    )
     assert [(*bands([one])[0], one.weight_ms) for one in found] == [(0.0, 25.0, 4_000), (50.0, 75.0, 3_000)]
 
 
 def test_attention_ends_some_time_after_the_last_sign_of_life():
-    found = find([*opened(), still(1_000), still(3_600_000)], Kind.ATTENTION, end_ms=3_605_000)
+    found = find([*opened(), still(1_000), still(3_600_000)], InteractionKind.ATTENTION, end_ms=3_605_000)
     assert sum(one.weight_ms for one in found) == 1_000 + RULES.attention_gap_ms + 5_000
 
 
 def test_long_attention_comes_in_pieces():
-    found = find([*opened(), *(still(10_000 * n) for n in range(1, 20))], Kind.ATTENTION)
+    found = find([*opened(), *(still(10_000 * n) for n in range(1, 20))], InteractionKind.ATTENTION)
     assert [one.weight_ms for one in found] == [60_000, 60_000, 60_000, 10_000]
 
 
 def test_small_scrolling_stays_one_place():
-    found = find([*opened(), *(scroll(100 * n, 4 * n) for n in range(1, 12)), still(2_000)], Kind.ATTENTION)
+    found = find([*opened(), *(scroll(100 * n, 4 * n) for n in range(1, 12)), still(2_000)], InteractionKind.ATTENTION)
     assert [one.weight_ms for one in found] == [2_000]
 
 
@@ -264,7 +297,7 @@ GO_BACK = {"posthog-mock-snapshots0", "rrwebtest-rrweb-io-video-playback"}
 def test_attention_sums_to_the_viewing_time(name):
     decoded = recorded(name)
     found = run([decoded])
-    assert sum(one.weight_ms for one in found if one.kind is Kind.ATTENTION) == viewing_ms(decoded)
+    assert sum(one.weight_ms for one in found if one.kind is InteractionKind.ATTENTION) == viewing_ms(decoded)
 
 
 # Chunks.
@@ -359,14 +392,14 @@ def test_positions_outside_of_the_page_are_moved_to_its_edge_and_counted():
         scroll(1_300, 1500),
         click(2_400, 0, 501),
     ]
-    found = find(recording, Kind.CLICK)
+    found = find(recording, InteractionKind.CLICK)
     assert places(found) == [(0.0, 5.0), (100.0, 0.0), (0.0, 100.0)]
     assert all(one.clamped for one in found)
 
 
 @pytest.mark.parametrize("position", [(None, None), (None, 5), (5, None)])
 def test_a_click_without_a_position_is_counted_and_has_no_place(position):
-    (found,) = find([*opened(), click(100, *position)], Kind.CLICK)
+    (found,) = find([*opened(), click(100, *position)], InteractionKind.CLICK)
     assert places([found]) == [(None, None)]
 
 
@@ -374,12 +407,12 @@ def test_a_position_that_is_no_number_gives_no_place():
     start = events(opened())
     bad = [Event(3, T0 + 100.0, Data(source=2, type=2, id=BUTTON, x=x, y=1.0)) for x in (math.nan, math.inf)]
     bad.append(Event(3, T0 + 100.0, Data(source=3, id=1, x=math.nan, y=-math.inf)))
-    found = [one for one in run([[*start, *bad]]) if one.kind is Kind.CLICK]
+    found = [one for one in run([[*start, *bad]]) if one.kind is InteractionKind.CLICK]
     assert places(found) == [(None, None)] * 2
 
 
 def test_without_meta_and_snapshot_clicks_are_kept_and_their_page_is_empty():
-    found = find([click(100, 50, 80), click(1_200, 100, 40)], Kind.CLICK)
+    found = find([click(100, 50, 80), click(1_200, 100, 40)], InteractionKind.CLICK)
     assert [one.page for one in found] == ["", ""]
     assert [(one.page_size, one.estimated) for one in found] == [((50, 80), True), ((100, 80), True)]
 
@@ -387,31 +420,31 @@ def test_without_meta_and_snapshot_clicks_are_kept_and_their_page_is_empty():
 @pytest.mark.parametrize("size", [(0, 0), (-5, 500), (None, None), (0, 500)])
 def test_a_viewport_without_an_area_says_nothing(size):
     found = find([meta(0, width=size[0], height=size[1]), snapshot(10), still(20), click(30, 10, 10)])
-    assert [one.viewport for one in found if one.kind is Kind.CLICK] == [(0, 0)]
-    kept = find([*opened(), change(50, 4, width=size[0], height=size[1]), click(100, 500, 500)], Kind.CLICK)
+    assert [one.viewport for one in found if one.kind is InteractionKind.CLICK] == [(0, 0)]
+    kept = find([*opened(), change(50, 4, width=size[0], height=size[1]), click(100, 500, 500)], InteractionKind.CLICK)
     assert [one.viewport for one in kept] == [(1000, 500)]
 
 
 @pytest.mark.parametrize("size", [(0, 0), (-1, 5), (0, 2000), (None, None), ("wide", 3)])
 def test_a_measurement_without_an_area_is_none(size):
-    (found,) = find([meta(0), snapshot(1), measure(2, *size), click(100, 500, 250)], Kind.CLICK)
+    (found,) = find([meta(0), snapshot(1), measure(2, *size), click(100, 500, 250)], InteractionKind.CLICK)
     assert (found.estimated, found.page_size) == (True, (1000, 500))
 
 
 def test_overscroll_is_negative_and_stays_on_the_page():
     found = find([*opened(), scroll(100, -80), click(200, 100, 100), click(2_000, 100, 30), still(9_000)])
-    clicks = [one for one in found if one.kind is Kind.CLICK]
+    clicks = [one for one in found if one.kind is InteractionKind.CLICK]
     assert places(clicks) == [(10.0, 1.0), (10.0, 0.0)]
     assert [one.clamped for one in clicks] == [False, True]
-    attention = [one for one in found if one.kind is Kind.ATTENTION]
+    attention = [one for one in found if one.kind is InteractionKind.ATTENTION]
     assert bands(attention)[-1] == (0.0, 21.0)
 
 
 def test_a_clock_that_is_set_back_ends_what_waits_and_goes_on():
     found = find([*opened(), *(click(10_000 + 100 * n) for n in range(3)), click(100), click(200), still(4_000)])
-    assert [one.count for one in found if one.kind is Kind.RAGE_CLICK] == [3]
-    assert [one.time_ms - T0 for one in found if one.kind is Kind.DEAD_CLICK] == [100]
-    assert sum(one.weight_ms for one in found if one.kind is Kind.ATTENTION) == 10_200 + 3_900
+    assert [one.count for one in found if one.kind is InteractionKind.RAGE_CLICK] == [3]
+    assert [one.time_ms - T0 for one in found if one.kind is InteractionKind.DEAD_CLICK] == [100]
+    assert sum(one.weight_ms for one in found if one.kind is InteractionKind.ATTENTION) == 10_200 + 3_900
 
 
 @pytest.mark.parametrize("time", [math.nan, math.inf, -1.0, 1e300])
@@ -431,7 +464,7 @@ def test_odd_data_is_passed_over():
         change(56, 0, adds=[{"parentId": None, "node": 5}]),
         change(57, 2, type=2, x=500, y=250, id=-2),
     ]
-    (found,) = find([*opened(), *odd], Kind.CLICK)
+    (found,) = find([*opened(), *odd], InteractionKind.CLICK)
     assert (found.node_id, found.x_percent) == (0, 50.0)
 
 

@@ -12,18 +12,18 @@ import pytest
 import recordings
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.behaviour_events import events, run
-from audit.rpc import Audit, audit_settings, new_session, now_ms, running, start_of
+from audit.rpc import AuditServer, audit_settings, new_session, now_ms, running, start_of
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapKind
-from services.audit.model import Kind
+from services.audit.model import InteractionKind
 
 POINTS = (HeatmapKind.CLICK, HeatmapKind.MOVE, HeatmapKind.RAGE, HeatmapKind.DEAD)
 CHUNKS = 12
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])
-async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Audit]:
+async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[AuditServer]:
     house = {}
     if request.param == "clickhouse":
         url = request.getfixturevalue("clickhouse_url")
@@ -41,7 +41,7 @@ def sample(name: str, session: str) -> list[list[dict]]:
     return [moved[at : at + size] for at in range(0, len(moved), size)]
 
 
-async def deliver_three_times(audit: Audit, session: str, chunks: list[list[dict]]) -> None:
+async def deliver_three_times(audit: AuditServer, session: str, chunks: list[list[dict]]) -> None:
     """Opens streams that begin anywhere before the wanted seq, until each chunk was sent three times."""
     rng, window = random.Random(6), str(uuid4())
     sent = dict.fromkeys(range(1, len(chunks) + 1), 0)
@@ -56,8 +56,8 @@ async def deliver_three_times(audit: Audit, session: str, chunks: list[list[dict
         assert await recorder.end(len(chunks)) is None
 
 
-async def listed(audit: Audit, session: str, project: str) -> list[tuple]:
-    request = pb.ListInteractionsRequest(session_id=session, kinds=list(Kind), page_size=10_000)
+async def listed(audit: AuditServer, session: str, project: str) -> list[tuple]:
+    request = pb.ListInteractionsRequest(session_id=session, kinds=list(InteractionKind), page_size=10_000)
     answer = await audit.stub.ListInteractions(request, metadata=audit.auth("view", project=project))
     return [
         (
@@ -74,7 +74,7 @@ async def listed(audit: Audit, session: str, project: str) -> list[tuple]:
     ]
 
 
-async def heatmaps(audit: Audit, project: str) -> dict[tuple[str, HeatmapKind], pb.GetHeatmapResponse]:
+async def heatmaps(audit: AuditServer, project: str) -> dict[tuple[str, HeatmapKind], pb.GetHeatmapResponse]:
     auth = audit.auth("view", project=project)
     pages = (await audit.stub.ListPages(pb.ListPagesRequest(), metadata=auth)).pages
     answers = {}
@@ -117,5 +117,7 @@ async def test_a_sample_has_what_the_detectors_find_also_when_it_comes_three_tim
             counted = Counter({(point.x_percent, point.y_percent): point.count for point in answer.points})
             assert counted == cells(expected, page, kind), (page, kind)
         if kind is HeatmapKind.ATTENTION:
-            dwell_ms = sum(one.weight_ms for one in expected if one.kind is Kind.ATTENTION and one.page == page)
+            dwell_ms = sum(
+                one.weight_ms for one in expected if one.kind is InteractionKind.ATTENTION and one.page == page
+            )
             assert answer.sample_count == dwell_ms

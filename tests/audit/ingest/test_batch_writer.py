@@ -8,13 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from audit.storage import NOW_MS, Clock, chunk, head, window_key
+from audit.storage import NOW_MS, MillisecondClock, chunk, head, window_key
 from patience import PATIENCE_S
 
 from services.audit.ingest import batch_writer as module
-from services.audit.ingest.batch_writer import PRESSED_BATCHES, Committer, Entry
+from services.audit.ingest.batch_writer import PRESSED_BATCHES, BatchEntry, BatchWriter
 from services.audit.storage.engine.chdb import ChdbEngine
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
@@ -31,13 +31,13 @@ class Pressure:
 
 
 @asynccontextmanager
-async def committing(directory: Path, load: Pressure) -> AsyncIterator[Committer]:
+async def committing(directory: Path, load: Pressure) -> AsyncIterator[BatchWriter]:
     engine = await ChdbEngine.open(directory, 1)
     try:
         dialect = Dialect(engine.version)
         await migrate(engine, dialect)
-        committer = Committer(
-            Store(engine, dialect, Retention({}, Clock()), Clock()),
+        committer = BatchWriter(
+            RecordingStore(engine, dialect, Retention({}, MillisecondClock()), MillisecondClock()),
             max_batch_bytes=2**24,
             max_batch_rows=2_000,
             load=load,
@@ -52,11 +52,11 @@ async def committing(directory: Path, load: Pressure) -> AsyncIterator[Committer
         await engine.close()
 
 
-async def store(committer: Committer, count: int) -> None:
+async def store(committer: BatchWriter, count: int) -> None:
     """Submits chunks of one window one after the other, each when the engine has had time for the one before."""
     key = window_key(NOW_MS - 60_000)
     for seq in range(1, count + 1):
-        await committer.submit(Entry(lambda: None, chunk(key, seq), head(key) if seq == 1 else None))
+        await committer.submit(BatchEntry(lambda: None, chunk(key, seq), head(key) if seq == 1 else None))
         await asyncio.sleep(0.02)
     await committer.drain()
 

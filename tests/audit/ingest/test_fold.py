@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.ingest.fold import ACTIVE_GAP_MS, fold
-from services.audit.model import Kind, Total
+from services.audit.model import InteractionKind, Total
 from services.audit.payload import decode
 from services.audit.window_state import WindowState, dump_state, load_state
 
@@ -83,7 +83,7 @@ def test_counts_equal_a_count_by_hand(path) -> None:
         ),
     }
     assert {place: state.totals[place] for place in expected} == expected
-    assert [mark.detail for mark in marks if mark.kind == Kind.PAGE] == [
+    assert [mark.detail for mark in marks if mark.kind == InteractionKind.PAGE] == [
         e["data"]["href"][:2048] for e in events if e["type"] == 4
     ]
 

@@ -59,7 +59,7 @@ class Server:
 
 
 @dataclass
-class Recorder:
+class KilledRecorder:
     """A recorder that retries until all chunks are acknowledged and its window has ended."""
 
     chunks: list
@@ -131,7 +131,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, unused_tcp_
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
-    fleet = [Recorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
+    fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
     server = Server(settings, unused_tcp_port)
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]

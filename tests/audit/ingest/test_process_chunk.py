@@ -12,7 +12,7 @@ import recordings
 from audit.canaries import Canary, has_page, leaks, plant
 
 from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, take_in
+from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, process_chunk
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import Bounds, deflate
 from services.audit.privacy.masking.masker import Masker
@@ -36,8 +36,8 @@ def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path
     fast = slow = WindowState()
     for begin in range(0, len(events), 50):
         sent = SentChunk(1, IDENTITY, json.dumps(events[begin : begin + 50]).encode(), 0)
-        one = take_in(HEAD, fast, sent, BOUNDS, FAST, BehaviourRules())
-        two = take_in(HEAD, slow, sent, BOUNDS, SLOW, BehaviourRules())
+        one = process_chunk(HEAD, fast, sent, BOUNDS, FAST, BehaviourRules())
+        two = process_chunk(HEAD, slow, sent, BOUNDS, SLOW, BehaviourRules())
         assert one == two
         stored = gzip.decompress(one.row.payload) + one.row.state + repr(one.row).encode()
         assert leaks(stored, canaries) == []
@@ -47,7 +47,7 @@ def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path
 def test_a_payload_in_which_nothing_is_masked_is_stored_as_it_was_sent():
     text = b'[{"type":3,"data":{"source":3,"id":1,"x":0,"y":1},"timestamp":1790000000000}]'
     payload = gzip.compress(text, 9)
-    assert take_in(HEAD, WindowState(), SentChunk(1, GZIP, payload, 1), BOUNDS, FAST, None).row.payload == payload
-    assert take_in(
+    assert process_chunk(HEAD, WindowState(), SentChunk(1, GZIP, payload, 1), BOUNDS, FAST, None).row.payload == payload
+    assert process_chunk(
         HEAD, WindowState(), SentChunk(1, IDENTITY, text, 1), BOUNDS, KEEPS_ALL, None
     ).row.payload == deflate(text)

@@ -27,21 +27,21 @@ from services.audit.app import dialect_for, open_engine
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
 from services.audit.domain_settings import policies_in_force
-from services.audit.ingest.batch_writer import Committer
-from services.audit.ingest.process_chunk import InThisProcess, SentChunk
+from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.process_chunk import InlineProcessor, SentChunk
 from services.audit.ingest.recording import Ack, IngestRules, Message, Recording, Recordings
 from services.audit.ingest.stream import record
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.migrations import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
 
 
-class HeldStore(Store):
+class HeldStore(RecordingStore):
     """A store that writes only while it is let, and runs something before it notes a deletion."""
 
     def __init__(self, *args) -> None:
@@ -85,11 +85,11 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         dialect = dialect_for(settings, engine.version)
         await migrate(engine, dialect)
         store, hub = HeldStore(engine, dialect, Retention({}, now_ms), now_ms), LiveHub()
-        committer = Committer(store, max_batch_bytes=2**30, max_batch_rows=10_000)
+        committer = BatchWriter(store, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(session.int >> 80, number) for number in range(50)])
         masker = policies_in_force(settings)["demo"].masker
-        intake = InThisProcess(lambda _: masker, BehaviourRules())
+        intake = InlineProcessor(lambda _: masker, BehaviourRules())
         rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
         key = WindowKey("demo", session, uuid4())
         running_committer = asyncio.create_task(committer.run())

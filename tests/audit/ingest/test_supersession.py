@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import grpc
 from audit.rpc import (
-    Recorder,
+    StreamRecorder,
     audit_settings,
     click,
     move,
@@ -51,7 +51,7 @@ async def test_superseding_under_load_keeps_what_either_stream_was_told(audit):
     session, window = new_session(), str(uuid4())
     acked: dict[int, int] = {}
 
-    async def keep_sending(recorder: Recorder, writer: int) -> None:
+    async def keep_sending(recorder: StreamRecorder, writer: int) -> None:
         for seq in range(recorder.ready.next_seq, recorder.ready.next_seq + 400):
             try:
                 await recorder.send(seq, [move(start_of(session) + seq, writer)])

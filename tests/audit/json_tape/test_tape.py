@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.json_tape import kernels, key_table, tape
-from services.audit.json_tape.tape import ABSENT, EventRow, Kind, Look, Row, StringRow, Task, Walk, Walker
+from services.audit.json_tape.tape import ABSENT, EventRow, Look, Row, StringRow, TapeKind, Task, Walk, Walker
 from services.audit.payload import decode_chunk
 
 WALKER = Walker(
@@ -31,15 +31,15 @@ STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 NO_NODES = np.zeros((0, 3), np.int64)
 
 
-class Node(msgspec.Struct):
+class ParsedNode(msgspec.Struct):
     id: int
     type: int
     tag: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="tagName")
-    children: list[Node] | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="childNodes")
+    children: list[ParsedNode] | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="childNodes")
 
 
-class Add(msgspec.Struct):
-    node: Node | msgspec.UnsetType = msgspec.UNSET
+class ParsedAdd(msgspec.Struct):
+    node: ParsedNode | msgspec.UnsetType = msgspec.UNSET
     parent: int | None = msgspec.field(default=None, name="parentId")
 
 
@@ -56,7 +56,7 @@ class Remove(msgspec.Struct):
     id: int | None = None
 
 
-class Data(msgspec.Struct):
+class ParsedData(msgspec.Struct):
     """Expected form of the `data` of snapshots and changes."""
 
     source: int | None = None
@@ -64,8 +64,8 @@ class Data(msgspec.Struct):
     texts: list[TextChange] = []
     attributes: list[AttributeChange] = []
     removes: list[Remove] = []
-    adds: list[Add] = []
-    node: Node | msgspec.UnsetType = msgspec.UNSET
+    adds: list[ParsedAdd] = []
+    node: ParsedNode | msgspec.UnsetType = msgspec.UNSET
     plugin: str | None = None
 
 
@@ -77,7 +77,7 @@ def test_columns_and_numbers_are_the_same_in_what_is_compiled():
     for prefix, row in (("E_", EventRow), ("R_", Row), ("S_", StringRow)):
         assert [getattr(kernels, prefix + name.upper()) for name in row._fields] == list(range(len(row._fields)))
     assert len(EventRow._fields) == kernels.E_WIDTH
-    for group in (Kind, Task):
+    for group in (TapeKind, Task):
         for name, number in vars(group).items():
             if name.isupper():
                 assert getattr(kernels, name) == number
@@ -102,7 +102,7 @@ def nodes_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
     def tree(node: dict[str, Any], parent: int, up: int) -> None:
         place = len(found)
         found.append((
-            Kind.NODE, node["id"], parent, up, node.get("tagName"), node.get("attributes"), node.get("textContent"),
+            TapeKind.NODE, node["id"], parent, up, node.get("tagName"), node.get("attributes"), node.get("textContent"),
         ))  # fmt: skip
         for key, value in node.items():
             if key == "childNodes":
@@ -119,11 +119,11 @@ def nodes_of(event: dict[str, Any]) -> list[tuple[Any, ...]]:
                 parent = each.get("parentId")
                 tree(each["node"], ABSENT if parent is None else parent, -1)
             elif key == "texts":
-                found.append((Kind.TEXT, each["id"], ABSENT, -1, None, None, each.get("value")))
+                found.append((TapeKind.TEXT, each["id"], ABSENT, -1, None, None, each.get("value")))
             elif key == "attributes":
-                found.append((Kind.CHANGE, each["id"], ABSENT, -1, None, each["attributes"], None))
+                found.append((TapeKind.CHANGE, each["id"], ABSENT, -1, None, each["attributes"], None))
             elif key == "removes" and each.get("id") is not None:
-                found.append((Kind.REMOVE, each["id"], ABSENT, -1, None, None, None))
+                found.append((TapeKind.REMOVE, each["id"], ABSENT, -1, None, None, None))
     return found
 
 
@@ -149,7 +149,7 @@ def assert_walk_is_right(text: bytes) -> None:
         if kind not in {2, 3}:
             continue
         try:
-            known = msgspec.json.decode(text[row.data : row.data_end], type=Data)
+            known = msgspec.json.decode(text[row.data : row.data_end], type=ParsedData)
             good = kind == 3 or known.node is not msgspec.UNSET
         except msgspec.MsgspecError:
             good = False

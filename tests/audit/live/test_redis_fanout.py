@@ -14,11 +14,11 @@ import msgspec
 import pytest
 import redis.asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.service import Client, chunk, client, end, start, uuid7
+from audit.service import AuditCaller, chunk, client, end, start, uuid7
 from patience import PATIENCE_S
 
 from services.audit.app import serve
-from services.audit.live.redis_fanout import Notice
+from services.audit.live.redis_fanout import FanOutNotice
 from services.audit.replay import replayer
 
 pytestmark = pytest.mark.clickhouse
@@ -31,7 +31,7 @@ def event(number: int, begin: int) -> dict:
 @pytest.fixture
 async def pair(
     request, settings, mint, clickhouse_url: str, redis_url: str, monkeypatch
-) -> AsyncIterator[tuple[Client, Client]]:
+) -> AsyncIterator[tuple[AuditCaller, AuditCaller]]:
     if hasattr(request, "param"):
         monkeypatch.setattr(replayer, "POLL_STORAGE_S", request.param)
     house = {"engine": "server", "url": clickhouse_url, "database": f"t{uuid.uuid4().hex[:12]}"}
@@ -52,7 +52,7 @@ async def pair(
         yield first, second
 
 
-async def open_recorder(on: Client, session: uuid.UUID, window: uuid.UUID):
+async def open_recorder(on: AuditCaller, session: uuid.UUID, window: uuid.UUID):
     call = on.stub.RecordSession(metadata=on.metadata)
     await call.write(start(session, window))
     return call, (await call.read()).ready
@@ -138,7 +138,7 @@ async def test_a_late_notice_of_the_older_stream_does_not_end_the_newer_one(pair
     async with redis.asyncio.Redis.from_url(redis_url) as client:
         [channel] = [name for name in await client.pubsub_channels() if name.endswith(b":live")]
         for opened_us in (before_us, after_us):
-            notice = Notice("another server", opened=[("demo", session, window, opened_us)])
+            notice = FanOutNotice("another server", opened=[("demo", session, window, opened_us)])
             await client.publish(channel, msgspec.msgpack.encode(notice))
             if opened_us == before_us:
                 await asyncio.sleep(0.2)

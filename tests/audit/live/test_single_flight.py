@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from services.audit.live.single_flight import SharedReads
+from services.audit.live.single_flight import SingleFlight
 
 
 class Storage:
@@ -16,7 +16,7 @@ class Storage:
         self.value = 0
         self.asked: list[str] = []
         self.go = asyncio.Event()
-        self.reads = SharedReads(self.read)
+        self.reads = SingleFlight(self.read)
 
     async def read(self, key: str) -> int:
         self.asked.append(key)

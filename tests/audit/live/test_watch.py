@@ -9,7 +9,17 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import Audit, Viewer, audit_settings, console_error, move, new_session, now_ms, running, start_of
+from audit.rpc import (
+    AuditServer,
+    StreamViewer,
+    audit_settings,
+    console_error,
+    move,
+    new_session,
+    now_ms,
+    running,
+    start_of,
+)
 from google.protobuf.timestamp_pb2 import Timestamp
 from patience import PATIENCE_S
 
@@ -18,18 +28,18 @@ LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED
 TIMED_OUT = enums_pb2.SESSION_STATUS_TIMED_OUT
 
 
-def watching(audit: Audit, **wanted: Any) -> Viewer:
+def watching(audit: AuditServer, **wanted: Any) -> StreamViewer:
     request = pb.WatchSessionsRequest(filter=SessionFilter(**wanted))
-    return Viewer(audit.stub.WatchSessions(request, metadata=audit.auth("view")))
+    return StreamViewer(audit.stub.WatchSessions(request, metadata=audit.auth("view")))
 
 
-async def snapshot(viewer: Viewer) -> list[str]:
+async def snapshot(viewer: StreamViewer) -> list[str]:
     message = await viewer.next()
     assert message.WhichOneof("message") == "snapshot"
     return [session.session_id for session in message.snapshot.sessions]
 
 
-async def quiet(viewer: Viewer, seconds: float = 1.5) -> bool:
+async def quiet(viewer: StreamViewer, seconds: float = 1.5) -> bool:
     """Returns whether no message arrives for `seconds`."""
     before = len(viewer.seen)
     await asyncio.sleep(seconds)

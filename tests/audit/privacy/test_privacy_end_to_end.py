@@ -18,7 +18,7 @@ import pytest
 import recordings
 import redis.asyncio
 from audit.canaries import RULES, Canary, Needles, has_page, plant
-from audit.rpc import SECRET, Audit, audit_settings, new_session, now_ms, running, unpacked
+from audit.rpc import SECRET, AuditServer, audit_settings, new_session, now_ms, running, unpacked
 from ports import free_port
 
 from services.audit.app import open_engine
@@ -130,7 +130,7 @@ async def dumped(url: str) -> bytes:
     return b"\n".join(parts)
 
 
-async def exported(audit: Audit, session: str) -> bytes:
+async def exported(audit: AuditServer, session: str) -> bytes:
     """Returns what `afterimage export` writes."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from services.cli.app import main; main()"),
@@ -144,7 +144,7 @@ async def exported(audit: Audit, session: str) -> bytes:
     return out
 
 
-async def record_and_watch(audit: Audit, events: list[dict[str, Any]], needles: Search, name: str) -> str:
+async def record_and_watch(audit: AuditServer, events: list[dict[str, Any]], needles: Search, name: str) -> str:
     """Records the events while a viewer follows; checks each frame. Returns the session."""
     session = new_session(round(min(event["timestamp"] for event in events)))
     chunks = [events[begin : begin + EVENTS_PER_CHUNK] for begin in range(0, len(events), EVENTS_PER_CHUNK)]

@@ -13,7 +13,7 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.audit_service_pb2_grpc import AuditServiceStub
 from audit.rpc import (
-    Audit,
+    AuditServer,
     audit_settings,
     full_snapshot,
     meta,
@@ -136,7 +136,7 @@ async def test_offsets_count_from_the_first_event_not_from_the_id(audit):
     assert replay.positions[0][1] == 10
 
 
-async def two_windows(audit: Audit) -> tuple[str, str, str]:
+async def two_windows(audit: AuditServer) -> tuple[str, str, str]:
     """Records two windows with alternating chunks: the first from 0 s to 19 s, the second from 10.5 s to 29.5 s."""
     session, start = new_session(), 0
     start = start_of(session)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from audit.storage import Clock
+from audit.storage import MillisecondClock
 
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.clickhouse import ClickHouseEngine
@@ -40,5 +40,5 @@ async def dialect(engine: Engine) -> Dialect:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> MillisecondClock:
+    return MillisecondClock()

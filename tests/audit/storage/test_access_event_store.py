@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from audit.storage import NOW_MS, Clock
+from audit.storage import NOW_MS, MillisecondClock
 
-from services.audit.access_events import AccessEvent, Action, Outcome, TrailFilter, TrailPosition
+from services.audit.access_events import AccessAction, AccessEvent, AccessOutcome, TrailFilter, TrailPosition
 from services.audit.storage import access_event_store
-from services.audit.storage.access_event_store import AccessStore
+from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.engine.engine import Engine, StorageAway
 from services.audit.storage.schema.dialect import Dialect
 from services.runtime.errors import Unavailable
@@ -23,8 +23,8 @@ EVERYTHING = TrailFilter()
 
 
 @pytest.fixture
-async def trail(engine: Engine, dialect: Dialect, clock: Clock) -> AsyncIterator[AccessStore]:
-    store = AccessStore(engine, dialect, 365, clock)
+async def trail(engine: Engine, dialect: Dialect, clock: MillisecondClock) -> AsyncIterator[AccessEventStore]:
+    store = AccessEventStore(engine, dialect, 365, clock)
     running = asyncio.create_task(store.run())
     yield store
     running.cancel()
@@ -35,8 +35,8 @@ def event(number: int = 0, **values: object) -> AccessEvent:
         event=uuid7(NOW_MS + number),
         project="demo",
         time_ms=NOW_MS + number,
-        action=Action.REPLAY,
-        outcome=Outcome.ALLOWED,
+        action=AccessAction.REPLAY,
+        outcome=AccessOutcome.ALLOWED,
         subject="alice",
         session=SESSION,
         rpc="/a.B/C",
@@ -50,10 +50,10 @@ async def test_what_is_added_is_found(trail):
         address="2001:db8::1",
         user_agent='Mozilla "5.0" ünï',
         detail="it's \\ a\nline",
-        action=Action.SHARE_REDEEM,
-        outcome=Outcome.NOT_FOUND,
+        action=AccessAction.SHARE_REDEEM,
+        outcome=AccessOutcome.NOT_FOUND,
     )
-    lists = event(1, session=None, action=Action.LIST)
+    lists = event(1, session=None, action=AccessAction.LIST)
     await trail.add([told, lists])
     assert await trail.find("demo", EVERYTHING, 10, None) == [lists, told]
     assert await trail.find("other", EVERYTHING, 10, None) == []
@@ -73,7 +73,7 @@ async def test_filters(trail):
         event(1, session=other),
         event(2, subject="bob"),
         event(3, link_id=link),
-        event(4, action=Action.DELETE),
+        event(4, action=AccessAction.DELETE),
         event(5, session=None),
     ]
     await trail.add(events)
@@ -83,8 +83,8 @@ async def test_filters(trail):
         (TrailFilter(subject="bob"), [2]),
         (TrailFilter(link_id=link), [3]),
         (TrailFilter(start_ms=NOW_MS + 2, end_ms=NOW_MS + 4), [3, 2]),
-        (TrailFilter(actions=(Action.DELETE, Action.LIST)), [4]),
-        (TrailFilter(session=SESSION, subject="bob", actions=(Action.REPLAY,)), [2]),
+        (TrailFilter(actions=(AccessAction.DELETE, AccessAction.LIST)), [4]),
+        (TrailFilter(session=SESSION, subject="bob", actions=(AccessAction.REPLAY,)), [2]),
         (TrailFilter(subject="' OR 1 = 1 --"), []),
     ):
         assert await trail.find("demo", wanted, 10, None) == [events[number] for number in numbers], wanted
@@ -153,7 +153,7 @@ class Stuck:
 
 @pytest.mark.parametrize("error", [StorageAway("secret text of the engine"), RuntimeError("secret text of a defect")])
 async def test_what_cannot_be_stored_is_told(error):
-    store = AccessStore(Broken(error), Dialect((26, 9)), 365, Clock())
+    store = AccessEventStore(Broken(error), Dialect((26, 9)), 365, MillisecondClock())
     running = asyncio.create_task(store.run())
     for _ in range(2):  # and continues
         with pytest.raises(Unavailable) as caught:
@@ -167,7 +167,7 @@ async def test_what_cannot_be_stored_is_told(error):
 async def test_storage_that_is_stuck_is_not_waited_for(monkeypatch):
     monkeypatch.setattr(access_event_store, "WRITE_TIMEOUT_S", 0.1)
     monkeypatch.setattr(access_event_store, "MAX_WAITING", 3)
-    store = AccessStore(Stuck(), Dialect((26, 9)), 365, Clock())
+    store = AccessEventStore(Stuck(), Dialect((26, 9)), 365, MillisecondClock())
     running = asyncio.create_task(store.run())
     results = await asyncio.gather(*(store.add([event()]) for _ in range(6)), return_exceptions=True)
     assert {type(one) for one in results} == {Unavailable}

@@ -11,14 +11,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from audit.storage import NOW_MS, Clock, chunk, head, uuid7
+from audit.storage import NOW_MS, MillisecondClock, chunk, head, uuid7
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap_query
 from services.audit.model import WindowKey
 from services.audit.storage.engine.engine import Engine
-from services.audit.storage.heatmap_queries import HeatmapStore
-from services.audit.storage.recording_store import Store
+from services.audit.storage.heatmap_queries import HeatmapQueries
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 
@@ -26,16 +26,18 @@ PAGE = "https://shop.example/cart"
 
 
 @pytest.fixture
-def retention(clock: Clock) -> Retention:
+def retention(clock: MillisecondClock) -> Retention:
     return Retention({"short": 7}, clock)
 
 
 @pytest.fixture
-def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
-    return Store(engine, dialect, retention, clock)
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: MillisecondClock) -> RecordingStore:
+    return RecordingStore(engine, dialect, retention, clock)
 
 
-async def put(store: Store, interactions: list[Interaction], project: str = "demo", start_ms: int = NOW_MS) -> None:
+async def put(
+    store: RecordingStore, interactions: list[Interaction], project: str = "demo", start_ms: int = NOW_MS
+) -> None:
     """Stores them as one window's, over a few chunks."""
     session = uuid7(start_ms)
     key = WindowKey(project, session, session)
@@ -84,7 +86,7 @@ async def test_cells_flags_and_sizes_are_those_that_python_counts(store, engine,
     found = clicks(random.Random(resolution), 501)
     await put(store, found)
     await put(store, [replace_place(found[0])])  # without a place: in no heatmap
-    counted = await HeatmapStore(engine, retention).cells(
+    counted = await HeatmapQueries(engine, retention).cells(
         "demo", heatmap_query(page=PAGE, kind=1, resolution=resolution)
     )
     cells: Counter[tuple[int, int]] = Counter()
@@ -126,7 +128,7 @@ async def test_bands_are_those_that_python_counts(store, engine, retention, kind
         )
         found.append(band)
     await put(store, found)
-    counted = await HeatmapStore(engine, retention).cells(
+    counted = await HeatmapQueries(engine, retention).cells(
         "demo", heatmap_query(page=PAGE, kind=kind, resolution=resolution)
     )
     attention = kind is HeatmapKind.ATTENTION
@@ -142,7 +144,7 @@ async def test_bands_are_those_that_python_counts(store, engine, retention, kind
     assert (counts.page_size, counts.viewport) == ((1280, 4_000), (1280, 720))
 
 
-async def put_sessions(store: Store, low_of) -> None:
+async def put_sessions(store: RecordingStore, low_of) -> None:
     """2,000 sessions of one to three clicks; a page's height is that of most sessions, or of some."""
     chunks, heads = [], []
     for number in range(2_000):
@@ -157,9 +159,9 @@ async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
     rng = random.Random(6)
     await put_sessions(store, lambda _: rng.getrandbits(62))
     query = heatmap_query(page=PAGE, kind=1)
-    everything = (await HeatmapStore(engine, retention).cells("demo", query)).counts
+    everything = (await HeatmapQueries(engine, retention).cells("demo", query)).counts
     assert (everything.samples, everything.sessions, everything.page_size) == (3_999, 2_000, (1280, 3_004))
-    part = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
+    part = (await HeatmapQueries(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert part != everything
     assert replace(part, sessions=0, page_size=(0, 0)) == replace(everything, sessions=0, page_size=(0, 0))
     # A quarter of 2,000 sessions: the estimate is within 15 %, four standard deviations.
@@ -171,7 +173,7 @@ async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
 async def test_ids_that_are_not_random_are_all_looked_at(store, engine, retention, low):
     await put_sessions(store, low)
     query = heatmap_query(page=PAGE, kind=1)
-    counts = (await HeatmapStore(engine, retention, sample_rows=1_000).cells("demo", query)).counts
+    counts = (await HeatmapQueries(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert (counts.samples, counts.sessions, counts.page_size) == (3_999, 2_000, (1280, 3_004))
 
 
@@ -179,5 +181,5 @@ async def test_a_session_past_its_retention_is_not_counted(store, engine, retent
     found = clicks(random.Random(1), 20)
     await put(store, found, "short", NOW_MS - 10 * 86_400_000)
     await put(store, found, "short", NOW_MS - 86_400_000)
-    counted = await HeatmapStore(engine, retention).cells("short", heatmap_query(page=PAGE, kind=1))
+    counted = await HeatmapQueries(engine, retention).cells("short", heatmap_query(page=PAGE, kind=1))
     assert (counted.counts.samples, counted.counts.sessions) == (20, 1)

@@ -9,40 +9,40 @@ import uuid
 from dataclasses import replace
 
 import pytest
-from audit.storage import NOW_MS, Clock, chunk, head, page, session_of, uuid7, window_key
+from audit.storage import NOW_MS, MillisecondClock, chunk, head, page, session_of, uuid7, window_key
 
-from services.audit.model import Status, Total
+from services.audit.model import SessionStatus, Total
 from services.audit.replay.plan import plan
-from services.audit.storage.chunk_reader import Contents, Playback
+from services.audit.storage.chunk_reader import ChunkReader, Contents
 from services.audit.storage.engine.engine import Engine, StorageError
-from services.audit.storage.recording_store import Store
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import MIGRATIONS, applied_migrations, migrate
 from services.audit.storage.schema.tables import CHUNKS
-from services.audit.storage.session_queries import Catalog, Filter, Order
+from services.audit.storage.session_queries import SessionFilter, SessionOrder, SessionQueries
 
 IDLE_MS = 30 * 60_000
 
 
 @pytest.fixture
-def retention(clock: Clock) -> Retention:
+def retention(clock: MillisecondClock) -> Retention:
     return Retention({"demo": 30, "short": 7, "ever": 0}, clock)
 
 
 @pytest.fixture
-def store(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Store:
-    return Store(engine, dialect, retention, clock)
+def store(engine: Engine, dialect: Dialect, retention: Retention, clock: MillisecondClock) -> RecordingStore:
+    return RecordingStore(engine, dialect, retention, clock)
 
 
 @pytest.fixture
-def catalog(engine: Engine, dialect: Dialect, retention: Retention, clock: Clock) -> Catalog:
-    return Catalog(engine, retention, IDLE_MS, clock)
+def catalog(engine: Engine, dialect: Dialect, retention: Retention, clock: MillisecondClock) -> SessionQueries:
+    return SessionQueries(engine, retention, IDLE_MS, clock)
 
 
 @pytest.fixture
-def playback(engine: Engine, dialect: Dialect, retention: Retention) -> Playback:
-    return Playback(engine, retention)
+def playback(engine: Engine, dialect: Dialect, retention: Retention) -> ChunkReader:
+    return ChunkReader(engine, retention)
 
 
 async def test_migrations_are_taken_once_and_in_order(engine: Engine) -> None:
@@ -89,7 +89,9 @@ async def test_a_refused_statement_has_its_code_and_harms_nothing(engine: Engine
     assert await engine.query("SELECT 1") == [(1,)]
 
 
-async def test_everything_that_is_stored_comes_back(store: Store, catalog: Catalog, playback: Playback) -> None:
+async def test_everything_that_is_stored_comes_back(
+    store: RecordingStore, catalog: SessionQueries, playback: ChunkReader
+) -> None:
     key = window_key()
     text = b'[{"type":3,"timestamp":1,"data":{"text":"\xc3\xa9 \\ud83d"}}]'
     first = head(
@@ -116,14 +118,14 @@ async def test_everything_that_is_stored_comes_back(store: Store, catalog: Catal
     assert session.head == first
     assert (session.first_ms, session.last_ms, session.stored_ms) == (row.first_ms, row.last_ms, NOW_MS)
     assert session.totals == row.totals
-    assert session.status == Status.LIVE
+    assert session.status == SessionStatus.LIVE
     [stored] = [p async for p in playback.payloads(session_of(key), await playback.index(session_of(key)))]
     assert stored.payload == row.payload
     assert stored.has_full_snapshot
     assert [(w, seq, mark) for w, seq, mark in await playback.marks(session_of(key))] == [(key.window, 1, row.marks[0])]
 
 
-async def test_resume_point_is_the_last_chunk(store: Store) -> None:
+async def test_resume_point_is_the_last_chunk(store: RecordingStore) -> None:
     key = window_key()
     assert await store.resume_point(key) is None
     await store.insert([head(key)], [chunk(key, seq) for seq in (1, 2, 3)])
@@ -135,7 +137,7 @@ async def test_resume_point_is_the_last_chunk(store: Store) -> None:
 
 
 async def test_totals_do_not_care_how_often_or_in_which_order_a_row_comes(
-    engine: Engine, store: Store, catalog: Catalog, playback: Playback
+    engine: Engine, store: RecordingStore, catalog: SessionQueries, playback: ChunkReader
 ) -> None:
     key = window_key()
     rows = [chunk(key, seq, clicks=seq * 2, errors=seq // 3, marks=(page(f"/p{seq % 2}"),)) for seq in range(1, 21)]
@@ -160,7 +162,7 @@ async def test_totals_do_not_care_how_often_or_in_which_order_a_row_comes(
     assert again.totals == session.totals
 
 
-async def test_a_session_sums_its_windows(store: Store, catalog: Catalog) -> None:
+async def test_a_session_sums_its_windows(store: RecordingStore, catalog: SessionQueries) -> None:
     one = window_key()
     two = window_key(session=one.session)
     await store.insert(
@@ -176,7 +178,7 @@ async def test_a_session_sums_its_windows(store: Store, catalog: Catalog) -> Non
     assert by_window == {one.window: (2, 5), two.window: (1, 7)}
 
 
-async def test_rows_with_fewer_totals_are_of_an_older_version(store: Store, catalog: Catalog) -> None:
+async def test_rows_with_fewer_totals_are_of_an_older_version(store: RecordingStore, catalog: SessionQueries) -> None:
     key = window_key()
     await store.insert([head(key)], [chunk(key, 1, totals=(1, 10)), chunk(key, 2, clicks=4)])
     session = await catalog.get_session(session_of(key))
@@ -184,27 +186,29 @@ async def test_rows_with_fewer_totals_are_of_an_older_version(store: Store, cata
     assert session.totals[Total.CLICKS] == 4
 
 
-async def test_status(store: Store, catalog: Catalog, clock: Clock) -> None:
+async def test_status(store: RecordingStore, catalog: SessionQueries, clock: MillisecondClock) -> None:
     key = window_key()
     await store.insert([head(key)], [chunk(key, 1)])
 
     async def status() -> int:
         session = await catalog.get_session(session_of(key))
         assert session is not None
-        listed = await catalog.list_sessions("demo", Filter(statuses=(session.status,)), Order.NEWEST_FIRST, 5)
+        listed = await catalog.list_sessions(
+            "demo", SessionFilter(statuses=(session.status,)), SessionOrder.NEWEST_FIRST, 5
+        )
         assert [entry.session.key for entry in listed] == [session_of(key)]
         others = tuple({1, 2, 3} - {session.status})
-        assert await catalog.list_sessions("demo", Filter(statuses=others), Order.NEWEST_FIRST, 5) == []
+        assert await catalog.list_sessions("demo", SessionFilter(statuses=others), SessionOrder.NEWEST_FIRST, 5) == []
         return session.status
 
-    assert await status() == Status.LIVE
+    assert await status() == SessionStatus.LIVE
     clock.ms += IDLE_MS + 1
-    assert await status() == Status.TIMED_OUT
+    assert await status() == SessionStatus.TIMED_OUT
     await store.insert([head(key, ended=True)], [])
-    assert await status() == Status.ENDED
+    assert await status() == SessionStatus.ENDED
     clock.ms += 2
     await store.insert([head(key)], [chunk(key, 2)])
-    assert await status() == Status.LIVE
+    assert await status() == SessionStatus.LIVE
 
 
 def _fill(count: int) -> tuple[list, list]:
@@ -238,7 +242,7 @@ def _fill(count: int) -> tuple[list, list]:
     return heads, chunks
 
 
-async def _pages(catalog: Catalog, wanted: Filter, order: Order, size: int) -> list:
+async def _pages(catalog: SessionQueries, wanted: SessionFilter, order: SessionOrder, size: int) -> list:
     found, after = [], None
     while True:
         listed = await catalog.list_sessions("demo", wanted, order, size, after)
@@ -249,37 +253,37 @@ async def _pages(catalog: Catalog, wanted: Filter, order: Order, size: int) -> l
 
 
 FILTERS = {
-    "all": (Filter(), lambda s: True),
-    "actor": (Filter(actor_id="u3"), lambda s: s.head.actor_id == "u3"),
-    "device": (Filter(device_types=(1, 2)), lambda s: s.head.device_type in {1, 2}),
-    "actor type": (Filter(actor_types=(2,)), lambda s: s.head.actor_type == 2),
-    "tag": (Filter(tags={"plan": "free"}), lambda s: s.head.tags["plan"] == "free"),
-    "tag that nobody has": (Filter(tags={"x": "y"}), lambda s: False),
-    "errors": (Filter(has={Total.ERRORS: True}), lambda s: s.totals[Total.ERRORS] > 0),
-    "no errors": (Filter(has={Total.ERRORS: False}), lambda s: s.totals[Total.ERRORS] == 0),
-    "rage": (Filter(has={Total.RAGE_CLICKS: True}), lambda s: s.totals[Total.RAGE_CLICKS] > 0),
-    "long": (Filter(min_duration_ms=3_000), lambda s: s.last_ms - s.first_ms >= 3_000),
-    "short": (Filter(max_duration_ms=1_999), lambda s: s.last_ms - s.first_ms <= 1_999),
-    "page": (Filter(page="/4/"), lambda s: s.totals[Total.CHUNKS] > 0),
+    "all": (SessionFilter(), lambda s: True),
+    "actor": (SessionFilter(actor_id="u3"), lambda s: s.head.actor_id == "u3"),
+    "device": (SessionFilter(device_types=(1, 2)), lambda s: s.head.device_type in {1, 2}),
+    "actor type": (SessionFilter(actor_types=(2,)), lambda s: s.head.actor_type == 2),
+    "tag": (SessionFilter(tags={"plan": "free"}), lambda s: s.head.tags["plan"] == "free"),
+    "tag that nobody has": (SessionFilter(tags={"x": "y"}), lambda s: False),
+    "errors": (SessionFilter(has={Total.ERRORS: True}), lambda s: s.totals[Total.ERRORS] > 0),
+    "no errors": (SessionFilter(has={Total.ERRORS: False}), lambda s: s.totals[Total.ERRORS] == 0),
+    "rage": (SessionFilter(has={Total.RAGE_CLICKS: True}), lambda s: s.totals[Total.RAGE_CLICKS] > 0),
+    "long": (SessionFilter(min_duration_ms=3_000), lambda s: s.last_ms - s.first_ms >= 3_000),
+    "short": (SessionFilter(max_duration_ms=1_999), lambda s: s.last_ms - s.first_ms <= 1_999),
+    "page": (SessionFilter(page="/4/"), lambda s: s.totals[Total.CHUNKS] > 0),
     "time": (
-        Filter(start_ms=NOW_MS - 9 * 86_400_000, end_ms=NOW_MS - 2 * 86_400_000),
+        SessionFilter(start_ms=NOW_MS - 9 * 86_400_000, end_ms=NOW_MS - 2 * 86_400_000),
         lambda s: NOW_MS - 9 * 86_400_000 <= s.key.start_ms < NOW_MS - 2 * 86_400_000,
     ),
 }
 
 
-async def test_listing_equals_a_filter_and_a_sort_by_hand(store: Store, catalog: Catalog) -> None:
+async def test_listing_equals_a_filter_and_a_sort_by_hand(store: RecordingStore, catalog: SessionQueries) -> None:
     heads, chunks = _fill(150)
     await store.insert(heads, chunks)
-    everything = await _pages(catalog, Filter(), Order.NEWEST_FIRST, 500)
+    everything = await _pages(catalog, SessionFilter(), SessionOrder.NEWEST_FIRST, 500)
     assert len(everything) == 150
     pages_of = {c.key.session: c.marks[0].detail for c in chunks}
     rank = {
-        Order.NEWEST_FIRST: lambda s: -s.key.start_ms,
-        Order.OLDEST_FIRST: lambda s: s.key.start_ms,
-        Order.LONGEST_FIRST: lambda s: -(s.last_ms - s.first_ms),
-        Order.MOST_ERRORS_FIRST: lambda s: -s.totals[Total.ERRORS],
-        Order.MOST_RAGE_CLICKS_FIRST: lambda s: -s.totals[Total.RAGE_CLICKS],
+        SessionOrder.NEWEST_FIRST: lambda s: -s.key.start_ms,
+        SessionOrder.OLDEST_FIRST: lambda s: s.key.start_ms,
+        SessionOrder.LONGEST_FIRST: lambda s: -(s.last_ms - s.first_ms),
+        SessionOrder.MOST_ERRORS_FIRST: lambda s: -s.totals[Total.ERRORS],
+        SessionOrder.MOST_RAGE_CLICKS_FIRST: lambda s: -s.totals[Total.RAGE_CLICKS],
     }
     for name, (wanted, holds) in FILTERS.items():
         expected = [s for s in everything if holds(s)]
@@ -292,16 +296,18 @@ async def test_listing_equals_a_filter_and_a_sort_by_hand(store: Store, catalog:
             assert [by(s) for s in found] == sorted(map(by, expected)), (name, order)
 
 
-async def test_a_page_is_found_behind_many_sessions_that_do_not_match(store: Store, catalog: Catalog) -> None:
+async def test_a_page_is_found_behind_many_sessions_that_do_not_match(
+    store: RecordingStore, catalog: SessionQueries
+) -> None:
     keys = [window_key(NOW_MS - number * 1_000) for number in range(1, 1_201)]
     await store.insert(
         [head(key) for key in keys], [chunk(key, 1, errors=int(number == 1_150)) for number, key in enumerate(keys)]
     )
-    listed = await catalog.list_sessions("demo", Filter(has={Total.ERRORS: True}), Order.NEWEST_FIRST, 10)
+    listed = await catalog.list_sessions("demo", SessionFilter(has={Total.ERRORS: True}), SessionOrder.NEWEST_FIRST, 10)
     assert [entry.session.key for entry in listed] == [session_of(keys[1_150])]
 
 
-async def test_projects_do_not_mix(store: Store, catalog: Catalog, playback: Playback) -> None:
+async def test_projects_do_not_mix(store: RecordingStore, catalog: SessionQueries, playback: ChunkReader) -> None:
     mine = window_key()
     theirs = replace(mine, project="short")
     await store.insert([head(mine), head(theirs, actor_id="x")], [chunk(mine, 1, clicks=1), chunk(theirs, 1, clicks=9)])
@@ -315,7 +321,7 @@ async def test_projects_do_not_mix(store: Store, catalog: Catalog, playback: Pla
 
 
 async def test_what_is_deleted_is_gone_from_every_table(
-    engine: Engine, store: Store, catalog: Catalog, playback: Playback
+    engine: Engine, store: RecordingStore, catalog: SessionQueries, playback: ChunkReader
 ) -> None:
     gone, stays = window_key(), window_key()
     await store.insert(
@@ -335,7 +341,7 @@ async def test_what_is_deleted_is_gone_from_every_table(
 
 
 async def test_retention_hides_at_once_and_the_sweep_removes(
-    engine: Engine, store: Store, catalog: Catalog, playback: Playback, clock: Clock
+    engine: Engine, store: RecordingStore, catalog: SessionQueries, playback: ChunkReader, clock: MillisecondClock
 ) -> None:
     keys = {name: window_key(project=name) for name in ("demo", "short", "ever")}
     old = window_key(NOW_MS - 400 * 86_400_000)
@@ -366,7 +372,7 @@ async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engi
     assert bool(dialect.ttl()) == dialect.modern
     today = dt.datetime.now(dt.UTC).date()
     keys = {(name, age): window_key(project=name) for name in ("demo", "it's", "ever") for age in (1, 10, 400)}
-    store = Store(engine, dialect, Retention({}, lambda: NOW_MS), lambda: NOW_MS)
+    store = RecordingStore(engine, dialect, Retention({}, lambda: NOW_MS), lambda: NOW_MS)
     await store.insert([], [chunk(key, 1, kept_from=today - dt.timedelta(days=age)) for (_, age), key in keys.items()])
     await engine.execute("OPTIMIZE TABLE chunks FINAL")
     rows = {session for (session,) in await engine.query("SELECT session FROM chunks")}
@@ -382,7 +388,9 @@ async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engi
     )
 
 
-async def test_the_repair_mends_totals_that_a_kill_left_behind(engine: Engine, store: Store, catalog: Catalog) -> None:
+async def test_the_repair_mends_totals_that_a_kill_left_behind(
+    engine: Engine, store: RecordingStore, catalog: SessionQueries
+) -> None:
     key = window_key()
     await store.insert([head(key)], [chunk(key, 1, clicks=1), chunk(key, 2, clicks=2)])
     await engine.execute("TRUNCATE TABLE sessions")
@@ -393,7 +401,9 @@ async def test_the_repair_mends_totals_that_a_kill_left_behind(engine: Engine, s
     assert session.totals[Total.CLICKS] == 2
 
 
-async def test_plan_on_stored_chunks_starts_at_the_snapshot_before(store: Store, playback: Playback) -> None:
+async def test_plan_on_stored_chunks_starts_at_the_snapshot_before(
+    store: RecordingStore, playback: ChunkReader
+) -> None:
     key = window_key()
     start = key.session_key.start_ms
     await store.insert([head(key)], [chunk(key, seq, snapshot=seq in {1, 10, 20}) for seq in range(1, 31)])
@@ -406,7 +416,7 @@ async def test_plan_on_stored_chunks_starts_at_the_snapshot_before(store: Store,
 
 
 async def test_what_a_replay_opens_with_says_what_the_sums_say(
-    store: Store, catalog: Catalog, playback: Playback
+    store: RecordingStore, catalog: SessionQueries, playback: ChunkReader
 ) -> None:
     one = window_key()
     two, three = window_key(session=one.session), window_key(session=one.session)
@@ -428,7 +438,7 @@ async def test_what_a_replay_opens_with_says_what_the_sums_say(
     assert await playback.contents(session_of(window_key())) == Contents([], [])
 
 
-async def test_a_viewer_who_leaves_stops_the_reading(store: Store, playback: Playback) -> None:
+async def test_a_viewer_who_leaves_stops_the_reading(store: RecordingStore, playback: ChunkReader) -> None:
     key = window_key()
     await store.insert([head(key)], [chunk(key, seq, payload=bytes(700_000)) for seq in range(1, 16)])
     payloads = playback.payloads(session_of(key), await playback.index(session_of(key)))
@@ -437,7 +447,7 @@ async def test_a_viewer_who_leaves_stops_the_reading(store: Store, playback: Pla
     assert [payload async for payload in payloads] == []
 
 
-async def test_large_payloads_are_read_in_batches(store: Store, playback: Playback) -> None:
+async def test_large_payloads_are_read_in_batches(store: RecordingStore, playback: ChunkReader) -> None:
     key = window_key()
     rng = random.Random(5)
     rows = [chunk(key, seq, payload=rng.randbytes(700_000)) for seq in range(1, 16)]

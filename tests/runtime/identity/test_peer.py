@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from services.runtime.identity.peer import Caller, CallerReader
+from services.runtime.identity.peer import Peer, PeerReader
 from services.runtime.settings import ServiceSettings
 
 
@@ -13,7 +13,7 @@ def read(peer, *networks, **metadata):
     service = ServiceSettings(trusted_peers=networks)
     sent = tuple((key.replace("_", "-"), text) for key, text in metadata.items())
     context = SimpleNamespace(peer=lambda: peer, invocation_metadata=lambda: sent)
-    return CallerReader(service).read(context)
+    return PeerReader(service).read(context)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_what_a_sidecar_says_is_believed():
         ("unix:", ()),
         ("ipv4:10.1.2.3:4", (ipaddress.ip_network("10.1.0.0/16"),)),
     ):
-        assert read(peer, *networks, **told) == Caller("203.0.113.7", "Mozilla/5.0")
-    assert read("ipv4:10.2.2.3:4", ipaddress.ip_network("10.1.0.0/16"), **told) == Caller("10.2.2.3", "grpc-python")
+        assert read(peer, *networks, **told) == Peer("203.0.113.7", "Mozilla/5.0")
+    assert read("ipv4:10.2.2.3:4", ipaddress.ip_network("10.1.0.0/16"), **told) == Peer("10.2.2.3", "grpc-python")
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_user_agents_are_bounded():
 
 
 def test_limits_go_by_address_and_by_site():
-    assert Caller("203.0.113.7").bucket == "203.0.113.7"
-    assert Caller("2001:db8:1:2:3::4").bucket == Caller("2001:db8:1:2:ffff::").bucket == "2001:db8:1:2::"
-    assert Caller("unix").bucket == "unix"
-    assert Caller("").bucket == ""
+    assert Peer("203.0.113.7").bucket == "203.0.113.7"
+    assert Peer("2001:db8:1:2:3::4").bucket == Peer("2001:db8:1:2:ffff::").bucket == "2001:db8:1:2::"
+    assert Peer("unix").bucket == "unix"
+    assert Peer("").bucket == ""

@@ -16,7 +16,7 @@ NOW = 1_800_000_000.0
 SECRET = "another-secret-that-is-long-enough!!"
 
 
-class Clock:
+class TokenClock:
     def __init__(self) -> None:
         self.now = NOW
 
@@ -26,7 +26,7 @@ class Clock:
 
 @pytest.fixture
 def clock():
-    return Clock()
+    return TokenClock()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from services.runtime.errors import ResourceExhausted
 from sidecar.gate.limits import Attempts, Connections, TokenBucket
 
 
-class Clock:
+class LimitClock:
     def __init__(self):
         self.now = 1000.0
 
@@ -46,7 +46,7 @@ async def shared(settings, redis_url):
 
 
 async def test_in_one_process():
-    clock = Clock()
+    clock = LimitClock()
     attempts = Attempts(None, "x", clock)
     assert not attempts.is_shared
     assert await allowed(attempts) == 5
@@ -77,7 +77,7 @@ async def test_keys_have_the_prefix_and_an_end_and_name_nobody(shared, redis_url
 
 
 async def test_while_redis_is_away_each_process_counts_for_itself(shared, logged):
-    clock = Clock()
+    clock = LimitClock()
     attempts = shared(url="redis://127.0.0.1:1/0", now=clock)
     assert await allowed(attempts) == 5
     assert not attempts.is_shared

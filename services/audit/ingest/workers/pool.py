@@ -21,13 +21,13 @@ from typing import cast
 
 import structlog
 
-from services.audit.ingest.process_chunk import Folded, InThisProcess, SentChunk, TakenIn
+from services.audit.ingest.process_chunk import Folded, InlineProcessor, ProcessedChunk, SentChunk
 from services.audit.ingest.workers.protocol import (
-    Answer,
     FrameKind,
     Frames,
-    Job,
-    Setup,
+    WorkerAnswer,
+    WorkerJob,
+    WorkerSetup,
     decode_answer,
     encode,
     frame,
@@ -70,14 +70,14 @@ class _Died(Exception):  # noqa: N818 - names the state of a worker
 class _Link(asyncio.Protocol):
     """This process's connection to a worker."""
 
-    def __init__(self, pool: Workers) -> None:
+    def __init__(self, pool: WorkerPool) -> None:
         self._pool = pool
         self._frames = Frames()
         self._transport: asyncio.WriteTransport | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.started_s = time.monotonic()
         self.ready = False
-        self.waiting: dict[int, asyncio.Future[Answer]] = {}
+        self.waiting: dict[int, asyncio.Future[WorkerAnswer]] = {}
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
@@ -109,14 +109,14 @@ class _Link(asyncio.Protocol):
             self._transport.close()
 
 
-class Workers:
+class WorkerPool:
     """Processes chunks in worker processes. Made by `workers`.
 
     Attributes:
         deaths: Number of workers that died since the start.
     """
 
-    def __init__(self, count: int, here: InThisProcess, setup: Callable[[], Setup]) -> None:
+    def __init__(self, count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> None:
         self._count = count
         self._here = here
         self._setup = setup
@@ -133,8 +133,8 @@ class Workers:
         """Number of workers that are ready to process chunks."""
         return sum(link.ready for link in self._links)
 
-    async def take_in(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> TakenIn:
-        """Returns a chunk as stored; see `process_chunk.take_in`. Its state is in stored form.
+    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
+        """Returns a chunk as stored; see `process_chunk.process_chunk`. Its state is in stored form.
 
         Raises:
             BadPayload: If the chunk cannot be stored.
@@ -149,7 +149,7 @@ class Workers:
             async with self._suspects if attempt else nullcontext():
                 link = self._least_busy()
                 if link is None and not attempt:
-                    return await self._here.take_in(head, state, sent, bounds)
+                    return await self._here.process_chunk(head, state, sent, bounds)
                 while link is None:
                     await asyncio.sleep(RESTART_S / 10)
                     link = self._least_busy()
@@ -231,23 +231,23 @@ class Workers:
         ready = [link for link in self._links if link.ready]
         return min(ready, key=lambda link: len(link.waiting)) if ready else None
 
-    async def _ask(self, link: _Link, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> Answer:
+    async def _ask(self, link: _Link, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> WorkerAnswer:
         self._last_number = number = self._last_number + 1
         stored = state if isinstance(state, bytes) else dump_state(state)
-        job = Job(number, head.key, head.kept_from, head.device_type, head.actor_type, stored, sent, bounds)
-        asked: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        job = WorkerJob(number, head.key, head.kept_from, head.device_type, head.actor_type, stored, sent, bounds)
+        asked: asyncio.Future[WorkerAnswer] = asyncio.get_running_loop().create_future()
         link.waiting[number] = asked
         link.send(frame(FrameKind.JOB, encode(job)))
         return await asked
 
 
-def _taken(answer: Answer) -> TakenIn:
+def _taken(answer: WorkerAnswer) -> ProcessedChunk:
     if answer.fault is not None:
         raise BadPayload(answer.fault, answer.message)
     if answer.row is None:
         raise RuntimeError("a worker could not process a chunk")
     masked = {(rule, field): count for rule, field, count in answer.masked}
-    return TakenIn(answer.row.state, answer.row, masked)
+    return ProcessedChunk(answer.row.state, answer.row, masked)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:
@@ -260,7 +260,7 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 @asynccontextmanager
-async def workers(count: int, here: InThisProcess, setup: Callable[[], Setup]) -> AsyncIterator[Workers]:
+async def workers(count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> AsyncIterator[WorkerPool]:
     """Provides a pool of workers while the block runs.
 
     Args:
@@ -268,7 +268,7 @@ async def workers(count: int, here: InThisProcess, setup: Callable[[], Setup]) -
         here: Processes chunks while no worker is ready.
         setup: Returns the workers' current configuration.
     """
-    pool = Workers(count, here, setup)
+    pool = WorkerPool(count, here, setup)
     try:
         yield pool
     finally:

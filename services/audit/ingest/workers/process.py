@@ -17,8 +17,17 @@ import structlog
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.domain_settings import behaviour_rules
-from services.audit.ingest.process_chunk import take_in
-from services.audit.ingest.workers.protocol import Answer, FrameKind, Frames, Job, Setup, decode_job, encode, frame
+from services.audit.ingest.process_chunk import process_chunk
+from services.audit.ingest.workers.protocol import (
+    FrameKind,
+    Frames,
+    WorkerAnswer,
+    WorkerJob,
+    WorkerSetup,
+    decode_job,
+    encode,
+    frame,
+)
 from services.audit.model import WindowHead
 from services.audit.payload import BadPayload
 from services.audit.privacy.masking.masker import Masker
@@ -37,7 +46,7 @@ class Worker:
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
-        self._setup: Setup | None = None
+        self._setup: WorkerSetup | None = None
         self._maskers: dict[str, Masker] = {}
         self._behaviour: BehaviourRules | None = None
 
@@ -62,13 +71,13 @@ class Worker:
         try:
             answer = self._take_in(job)
         except BadPayload as bad:
-            answer = Answer(job.number, fault=bad.fault, message=str(bad))
+            answer = WorkerAnswer(job.number, fault=bad.fault, message=str(bad))
         except Exception:  # noqa: BLE001 - a defect met by one chunk must not affect the others
             _log.exception("a chunk could not be processed", session=str(job.key.session), seq=job.sent.seq)
-            answer = Answer(job.number)
+            answer = WorkerAnswer(job.number)
         return frame(FrameKind.ANSWER, encode(answer))
 
-    def _set_up(self, setup: Setup) -> None:
+    def _set_up(self, setup: WorkerSetup) -> None:
         sys.setrecursionlimit(setup.recursion_limit)
         log.configure(setup.log)
         self._setup = setup
@@ -76,12 +85,12 @@ class Worker:
         self._maskers = {project: Masker(*policy) for project, policy in setup.policies.items()}
         self._behaviour = None if setup.pages is None else behaviour_rules(setup.pages)
 
-    def _take_in(self, job: Job) -> Answer:
+    def _take_in(self, job: WorkerJob) -> WorkerAnswer:
         assert self._setup is not None  # noqa: S101 - it is the first frame
         masker = self._maskers[job.key.project]
         head = WindowHead(job.key, job.kept_from, device_type=job.device_type, actor_type=job.actor_type)
-        taken = take_in(head, read_state(job.state), job.sent, job.bounds, masker, self._behaviour)
-        return Answer(job.number, taken.row, [(*where, count) for where, count in taken.masked.items()])
+        taken = process_chunk(head, read_state(job.state), job.sent, job.bounds, masker, self._behaviour)
+        return WorkerAnswer(job.number, taken.row, [(*where, count) for where, count in taken.masked.items()])
 
 
 def main(arguments: list[str]) -> int:

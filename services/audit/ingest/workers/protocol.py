@@ -31,7 +31,7 @@ class FrameKind(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class WorkerSetup:
     """A worker's configuration until it gets the next one.
 
     Attributes:
@@ -47,7 +47,7 @@ class Setup:
     recursion_limit: int
 
 
-class Job(msgspec.Struct, array_like=True, gc=False):
+class WorkerJob(msgspec.Struct, array_like=True, gc=False):
     """A chunk to be processed: the arguments of `take_in`; of the window's head only the fields that a row carries."""
 
     number: int
@@ -60,7 +60,7 @@ class Job(msgspec.Struct, array_like=True, gc=False):
     bounds: Bounds
 
 
-class Answer(msgspec.Struct, array_like=True, gc=False):
+class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     """Result of a job: a row, or a fault and a sentence for the sender; neither: the worker failed."""
 
     number: int
@@ -73,9 +73,9 @@ class Answer(msgspec.Struct, array_like=True, gc=False):
 
 _header = struct.Struct("<IB")
 _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
-encode: Callable[[Job | Answer], bytes] = _encoder.encode
-decode_job = msgspec.msgpack.Decoder(Job).decode
-decode_answer = msgspec.msgpack.Decoder(Answer).decode
+encode: Callable[[WorkerJob | WorkerAnswer], bytes] = _encoder.encode
+decode_job = msgspec.msgpack.Decoder(WorkerJob).decode
+decode_answer = msgspec.msgpack.Decoder(WorkerAnswer).decode
 
 
 def frame(kind: FrameKind, body: bytes = b"") -> bytes:

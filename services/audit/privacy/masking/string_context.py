@@ -70,7 +70,7 @@ _MAX_KEY = 128
 """Maximum length of a key that counts as the name of a field, in bytes."""
 
 
-class Place(NamedTuple):
+class StringContext(NamedTuple):
     """Context of a string.
 
     Attributes:
@@ -88,7 +88,7 @@ class Place(NamedTuple):
     is_node: bool = False
 
 
-def place_of(string: StringRow, walk: Walk) -> Place:
+def place_of(string: StringRow, walk: Walk) -> StringContext:
     """Returns the context of a string."""
     key = ""
     if 0 < string.key_end - string.key <= _MAX_KEY:
@@ -97,11 +97,13 @@ def place_of(string: StringRow, walk: Walk) -> Place:
     is_node = kind == EventType.FULL_SNAPSHOT or (kind == _INCREMENTAL and source == IncrementalSource.MUTATION)
     field = _node_field(key) if is_node else _field(kind, source)
     if is_node and key in LAYOUT_KEYS:
-        return Place("attribute", key, is_layout=True, is_node=True)
+        return StringContext("attribute", key, is_layout=True, is_node=True)
     resource = field in {"style", "asset"} or key in RESOURCE_KEYS
     if key == "href" and string.row >= 0 and is_node:
         resource = walk.tag_of(string.row).lower() in RESOURCE_TAGS
-    return Place(field, "" if key in _NODE_KEYS or field in {"style", "canvas"} else key, False, resource, is_node)
+    return StringContext(
+        field, "" if key in _NODE_KEYS or field in {"style", "canvas"} else key, False, resource, is_node
+    )
 
 
 def _node_field(key: str) -> str:

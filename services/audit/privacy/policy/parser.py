@@ -14,7 +14,7 @@ from services.audit.privacy.policy.policy import (
     Method,
     Policy,
     PolicyError,
-    Problem,
+    PolicyProblem,
     Rule,
     TextMode,
     preset,
@@ -43,7 +43,7 @@ def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, sou
     Raises:
         PolicyError: If the tables have errors.
     """
-    reader = _Reader(source)
+    reader = _PolicyReader(source)
     layers = [("privacy", base)] + ([("projects.privacy", override)] if override is not None else [])
     name = "default"
     for table, values in layers:
@@ -61,14 +61,14 @@ def load_policy(base: Mapping[str, Any], override: Mapping[str, Any] | None, sou
     return seal(policy)
 
 
-class _Reader:
+class _PolicyReader:
     def __init__(self, source: str) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[PolicyProblem] = []
         self._source = source
 
     def problem(self, table: str, key: str, reason: str) -> None:
         keys = (*table.split("."), *([key] if key else []))
-        self.problems.append(Problem(f"{self._source}: [{table}] {key}".rstrip(), reason, keys))
+        self.problems.append(PolicyProblem(f"{self._source}: [{table}] {key}".rstrip(), reason, keys))
 
     def apply(self, policy: Policy, table: str, values: Mapping[str, Any]) -> Policy:
         """Returns the policy with the changes of one table."""

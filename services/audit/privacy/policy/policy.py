@@ -57,7 +57,7 @@ class Rule(msgspec.Struct, frozen=True):
         return bool(self.pattern)
 
 
-class Problem(msgspec.Struct, frozen=True):
+class PolicyProblem(msgspec.Struct, frozen=True):
     """One error in a policy: its place, the reason, and the path of the key in TOML."""
 
     where: str
@@ -68,7 +68,7 @@ class Problem(msgspec.Struct, frozen=True):
 class PolicyError(ValueError):
     """An invalid policy; `problems` has all its errors."""
 
-    def __init__(self, problems: tuple[Problem, ...]) -> None:
+    def __init__(self, problems: tuple[PolicyProblem, ...]) -> None:
         super().__init__("\n".join(f"{each.where}: {each.reason}" for each in problems))
         self.problems = problems
 

@@ -21,10 +21,10 @@ from audit.rpc import audit_settings, new_session, running, story
 from patience import PATIENCE_S
 
 from services.audit.domain_settings import behaviour_rules
-from services.audit.ingest.process_chunk import GZIP, IDENTITY, InThisProcess, SentChunk, TakenIn
+from services.audit.ingest.process_chunk import GZIP, IDENTITY, InlineProcessor, ProcessedChunk, SentChunk
 from services.audit.ingest.workers import pool as module
-from services.audit.ingest.workers.pool import MAX_TRIES, Workers, default_count, workers
-from services.audit.ingest.workers.protocol import Setup
+from services.audit.ingest.workers.pool import MAX_TRIES, WorkerPool, default_count, workers
+from services.audit.ingest.workers.protocol import WorkerSetup
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
@@ -41,20 +41,20 @@ AT_MS = 1_790_000_000_000
 TYPED = [{"type": 3, "data": {"source": 0, "adds": [], "texts": [{"id": 1, "value": "mail jo@example.org"}]}}]
 
 
-def here(policy=POLICY) -> InThisProcess:
+def here(policy=POLICY) -> InlineProcessor:
     masker = Masker(policy, KEY)
-    return InThisProcess(lambda _: masker, behaviour_rules(PageSettings()))
+    return InlineProcessor(lambda _: masker, behaviour_rules(PageSettings()))
 
 
 @asynccontextmanager
-async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterator[Workers]:
+async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterator[WorkerPool]:
     """Workers of which at least one is ready."""
 
-    def setup() -> Setup:
-        return Setup({"demo": (policy(), KEY)}, PageSettings(), LogSettings(), 4_000)
+    def setup() -> WorkerSetup:
+        return WorkerSetup({"demo": (policy(), KEY)}, PageSettings(), LogSettings(), 4_000)
 
     async with workers(count, here(policy()), setup) as running_workers:
-        await running_workers.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        await running_workers.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
         await until(lambda: running_workers.ready_count == count)
         yield running_workers
 
@@ -90,13 +90,13 @@ async def test_the_rows_are_those_that_are_made_here():
         await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
 
 
-async def _same_rows(processes: Workers, path: Path) -> None:
+async def _same_rows(processes: WorkerPool, path: Path) -> None:
     events = recordings.events(path)
     local, state_here, state_there = here(), WindowState(), WindowState()
     for begin in range(0, len(events), 200):
         sent = SentChunk(begin // 200 + 1, IDENTITY, json.dumps(events[begin : begin + 200]).encode(), 0)
-        one = await local.take_in(HEAD, state_here, sent, BOUNDS)
-        two = await processes.take_in(HEAD, state_there, sent, BOUNDS)
+        one = await local.process_chunk(HEAD, state_here, sent, BOUNDS)
+        two = await processes.process_chunk(HEAD, state_there, sent, BOUNDS)
         assert two.row == one.row
         assert two.masked == one.masked
         assert isinstance(two.state, bytes), "it came from a worker"
@@ -118,25 +118,25 @@ async def test_what_is_refused_here_is_refused_there_in_the_same_words():
     async with pool(1) as processes:
         for name, sent in REFUSED.items():
             with pytest.raises(BadPayload) as one:
-                await here().take_in(HEAD, WindowState(), sent, bounds)
+                await here().process_chunk(HEAD, WindowState(), sent, bounds)
             with pytest.raises(BadPayload) as two:
-                await processes.take_in(HEAD, WindowState(), sent, bounds)
+                await processes.process_chunk(HEAD, WindowState(), sent, bounds)
             assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
-            after = await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+            after = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
             assert after.row.seq == 1, f"the worker goes on after {name}"
         assert processes.deaths == 0
 
 
 async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
     async with pool(2) as processes:
-        expected = (await here().take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row
-        chunks = [processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(200)]
-        chunks += [processes.take_in(HEAD, WindowState(), large_chunk(), BOUNDS) for _ in range(8)]
+        expected = (await here().process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row
+        chunks = [processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(200)]
+        chunks += [processes.process_chunk(HEAD, WindowState(), large_chunk(), BOUNDS) for _ in range(8)]
         taking = asyncio.gather(*chunks)
         await asyncio.sleep(0.05)
         victim = children()[0]
         victim.send_signal(signal.SIGKILL)
-        taken: list[TakenIn] = await taking
+        taken: list[ProcessedChunk] = await taking
         assert [one.row for one in taken[:200]] == [expected] * 200
         assert len(taken) == 208
         assert processes.deaths == 1
@@ -147,8 +147,10 @@ async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
 async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_taken_in(monkeypatch):
     monkeypatch.setattr(module, "RESTART_S", 0.05)
     async with pool(1) as processes:
-        bad = asyncio.create_task(processes.take_in(HEAD, WindowState(), large_chunk(100), BOUNDS))
-        good = [asyncio.create_task(processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)]
+        bad = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), large_chunk(100), BOUNDS))
+        good = [
+            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)
+        ]
         for death in range(1, MAX_TRIES + 1):
             await until(lambda: processes.ready_count == 1)
             if death == MAX_TRIES:
@@ -161,16 +163,18 @@ async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_take
             await bad
         assert refused.value.fault is Fault.INVALID_PAYLOAD
         assert [one.row.seq for one in await asyncio.gather(*good)] == [1] * 20
-        assert (await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+        assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
 
 
 async def test_a_new_policy_holds_from_the_next_chunk_on():
     policy = KEEPS_ALL
     async with pool(2, lambda: policy) as processes:
-        kept = await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        kept = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
         policy = POLICY
         processes.policies_changed()
-        masked = await asyncio.gather(*(processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(20)))
+        masked = await asyncio.gather(
+            *(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(20))
+        )
         assert (kept.masked, [one.masked for one in masked]) == ({}, [{("selector", "text"): 1}] * 20)
 
 
@@ -180,7 +184,7 @@ async def test_processes_end_with_the_block_and_ignore_signals_to_the_group():
         for each in started:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 each.send_signal(number)
-        assert (await processes.take_in(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+        assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
         assert [each.pid for each in children()] == [each.pid for each in started]
         assert processes.deaths == 0
     assert len(started) == 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import SECRET, Audit, full_snapshot, new_session, now_ms
+from audit.rpc import SECRET, AuditServer, full_snapshot, new_session, now_ms
 from patience import PATIENCE_S
 from ports import free_port, until_open
 
@@ -33,7 +33,7 @@ id = "demo"
 """
 
 
-class Installation:
+class ReloadedAudit:
     """A settings file and the process that goes by it."""
 
     def __init__(self, directory: Path) -> None:
@@ -68,21 +68,21 @@ class Installation:
         return log
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[tuple[Audit, asyncio.subprocess.Process]]:
+    async def running(self) -> AsyncIterator[tuple[AuditServer, asyncio.subprocess.Process]]:
         process = await self.start()
         try:
             await until_open(self.port, process, self.log)
             address = f"127.0.0.1:{self.port}"
             async with grpc.aio.insecure_channel(address) as channel:
-                yield Audit(load_settings(self.file), address, channel), process
+                yield AuditServer(load_settings(self.file), address, channel), process
         finally:
             process.terminate()
             await process.wait()
 
 
 @pytest.fixture
-def installation(tmp_path) -> Installation:
-    return Installation(tmp_path)
+def installation(tmp_path) -> ReloadedAudit:
+    return ReloadedAudit(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.model import ChunkRow, Kind, Mark, WindowKey
+from services.audit.model import ChunkRow, InteractionKind, Mark, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.codecs.rowbinary import encode_rows, unpacked_when_asked
@@ -32,7 +32,9 @@ chunks = st.builds(
     event_count=st.integers(0, 2**32 - 1),
     snapshot_ms=times,
     snapshot_seq=st.integers(0, 2**32 - 1),
-    marks=st.lists(st.builds(Mark, st.sampled_from([Kind.PAGE, Kind.ERROR]), times, words), max_size=3).map(tuple),
+    marks=st.lists(
+        st.builds(Mark, st.sampled_from([InteractionKind.PAGE, InteractionKind.ERROR]), times, words), max_size=3
+    ).map(tuple),
     totals=st.lists(st.integers(0, 2**64 - 1), max_size=20).map(tuple),
     state=st.binary(max_size=300),
     payload=st.binary(max_size=300) | st.sampled_from([b"\0" * 127, b"\0" * 128, b"\0" * 16_383, b"\0" * 16_384]),
@@ -50,7 +52,7 @@ percents = st.none() | st.floats(0, 100, width=32)
 sizes = st.tuples(st.integers(0, 65_535), st.integers(0, 65_535))
 found = st.builds(
     Interaction,
-    kind=st.sampled_from(Kind),
+    kind=st.sampled_from(InteractionKind),
     time_ms=times,
     page=words,
     x_percent=percents,
@@ -71,7 +73,9 @@ KEY = WindowKey("demo", uuid.UUID(int=2**127 + 5), uuid.UUID(int=7))
 
 @given(st.lists(found, max_size=5), keys, dates)
 @example(
-    [Interaction(Kind.PAGE, 1, "\ud800"), Interaction(Kind.CLICK, 2, "b", detail="\udfff")], KEY, dt.date(2026, 1, 1)
+    [Interaction(InteractionKind.PAGE, 1, "\ud800"), Interaction(InteractionKind.CLICK, 2, "b", detail="\udfff")],
+    KEY,
+    dt.date(2026, 1, 1),
 )
 def test_packed_interactions_are_their_values_encoded(these: list[Interaction], key: WindowKey, day: dt.date) -> None:
     data = pack_rows(key, day, day, 9, (2, 1), 40, these)
