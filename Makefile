@@ -55,6 +55,7 @@ lint: $(VENV)/.dev lint-protos lint-web ## Finds mistakes and wrong formatting i
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports
+	@$(BIN)/python docs/wording/check.py
 
 # Only linting the protos requires Node.
 ifneq ($(shell command -v npm),)

@@ -299,6 +299,8 @@ class LiveHub:
         tails = self._tails.setdefault(key, set())
         tails.add(tail)
         self._tell(key, watched=True)  # every time: a later viewer needs a full snapshot as well
+        if self.elsewhere is not None:
+            self.elsewhere.interest()
         try:
             yield tail
         finally:

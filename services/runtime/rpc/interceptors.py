@@ -183,7 +183,7 @@ class _Call:
             status = self._status_of(error)
         if self._requests is not None:
             await read_on(self._requests)
-        # Outside of `except`: what abort raises must reach gRPC as it is.
+        # Outside of `except`: the exception raised by abort must reach gRPC unchanged.
         return await self._context.abort_with_status(rpc_status.to_status(status))
 
     async def _admitted(self, body: Body, *, streams: bool) -> Any:
