@@ -56,7 +56,7 @@ async def test_a_link_does_not_change_unseen_who_is_signed_in(installation, page
 @pytest.mark.parametrize(
     ("token", "words"),
     [
-        ("hello", "no token"),
+        ("hello", "not a token"),
         ("pk_demo", "publishable key"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4IiwiZXhwIjoxfQ.c2ln", "expired"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ4IiwiZXhwIjo5OTk5OTk5OTk5fQ.c2ln", "does not accept"),

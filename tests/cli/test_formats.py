@@ -275,7 +275,7 @@ BAD_EVENTS = {
     "text": ("hello", "not an event"),
     "packed, cut off": (packed(FIVE[0])[:-9], "cut off"),
     "packed, damaged": (packed(FIVE[0])[:9] + "\xff\xff\xff" + packed(FIVE[0])[12:], "cannot be inflated"),
-    "packed, no bytes": (packed(FIVE[0]) + "\u20ac", "no bytes"),
+    "packed, no bytes": (packed(FIVE[0]) + "\u20ac", "not bytes"),
     "unknown compression": ({**FIVE[0], "cv": "2031-01"}, "2031-01"),
     "damaged compression": ({**event(0, 2), "data": "nope", "cv": "2024-10"}, "cannot be inflated"),
     "compressed nonsense": (

@@ -64,7 +64,7 @@ async def test_a_passcode_comes_from_a_pipe(afterimage, share, audit):
 async def test_problems_are_one_sentence(afterimage, share, audit):
     for arguments, words in (
         (("create", "nonsense", "--ttl", "1h"), "INVALID_ARGUMENT: session_id"),
-        (("create", "nonsense", "--ttl", "soon"), "no duration"),
+        (("create", "nonsense", "--ttl", "soon"), "not a duration"),
         (("revoke", "11111111-1111-4111-8111-111111111111"), "NOT_FOUND: there is no such link"),
     ):
         told = await afterimage(*arguments)
