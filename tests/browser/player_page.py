@@ -28,9 +28,11 @@ class PlayerPage:
 
     async def pause(self):
         pause = self.page.get_by_role("button", name="Pause", exact=True)
+        play = self.page.get_by_role("button", name="Play", exact=True)
+        await expect(pause.or_(play)).to_be_visible()  # the controls are drawn after the picture
         if await pause.count():
             await pause.click()
-        await expect(self.page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+        await expect(play).to_be_visible()
 
     async def seeks_ms(self):
         """Returns how long each seek took until the picture was there, as the page itself measured it."""
