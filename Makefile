@@ -176,4 +176,4 @@ check-gen: ## Fails when gen/ or docs/api/ differs from the output of `make gen`
 	for part in afterimage afterimage_client ts/afterimage; do \
 		diff -r -x __pycache__ "gen/$$part" "$$work/$$part" || { echo "gen/ is stale: run 'make gen'"; exit 1; }; \
 	done; \
-	diff -r -x '*.py' docs/api "$$work/api" || { echo "docs/api/ is stale: run 'make gen'"; exit 1; }
+	diff -r -x '*.py' -x __pycache__ docs/api "$$work/api" || { echo "docs/api/ is stale: run 'make gen'"; exit 1; }
