@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import uuid
 
@@ -18,6 +19,7 @@ from .player_page import LOOKS, PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
 SAMPLES = ("shop-checkout.json.gz", "shop-errors.json.gz", "shop-mobile.json.gz")
+SOME_CHUNKS = 80  # more than from a full snapshot to the moments that are opened, and less than to the end
 RRWEB = web.WEB / "node_modules" / "@rrweb" / "replay" / "dist" / "replay.umd.min.cjs"
 
 
@@ -75,6 +77,49 @@ async def test_seek_into_half_an_hour(installation, page, sign_in, record_proper
     record_property("seek_ms", [round(value) for value in took])
     print(f"seeks into {MINUTES} minutes took {[round(value) for value in took]} ms")  # noqa: T201 - the figure
     # Figures, not bounds: docs/benchmarks.md has those of a quiet machine.
+
+
+@pytest.mark.parametrize("start_s", [1, 100, MINUTES * 60 - 280])
+async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installation, page, sign_in):
+    """`?t=` opens at its moment, and stays there while the rest of the session is still on its way."""
+    session = await installation.record(*long_session(now_ms() - MINUTES * 60_000 - 60_000))
+    network = asyncio.Event()
+
+    async def wait(route):
+        await network.wait()
+        await route.continue_()
+
+    def slow(viewer):
+        server = viewer.connect_to_server()
+        count = 0
+
+        async def forward(message):
+            nonlocal count
+            count += 1
+            if count > SOME_CHUNKS:
+                await network.wait()
+            viewer.send(message)
+
+        server.on_message(forward)
+
+    await sign_in(page)
+    await page.route("**/ListInteractions", wait)
+    await page.route_web_socket("**/ws/replay", slow)
+    await page.goto(f"{installation.url}/sessions/{session}?t={start_s}")
+    player = PlayerPage(page)
+    await expect(page.locator("[data-phase=ready]")).to_be_visible(timeout=PATIENCE_S * 1000)
+    await installation.until(lambda: _is_past(player, start_s + 2), "it plays")
+    assert await player.seconds() < start_s + 300
+    await expect(page.get_by_title("Activity not loaded yet").last).to_be_visible()
+    await player.pause()
+    second = await player.seconds()
+    network.set()
+    await expect(page.get_by_title("Activity not loaded yet")).to_have_count(0)
+    assert await player.seconds() == second
+
+
+async def _is_past(player, second):
+    return await player.seconds() >= second
 
 
 async def test_the_keyboard(installation, page, sign_in):

@@ -65,8 +65,11 @@ async def test_a_watcher_sees_each_change_and_its_lag(installation, page, new_co
         said_s.append(float(await page.locator("[data-lag-ms]").get_attribute("data-lag-ms") or "nan") / 1000)
     _log.info("behind by %s s; the page showed %s s", lags_s, said_s)
     record_property("behind_by_s", lags_s)
-    # A figure, not a bound: `make bench` measures the way of a chunk. The page may not claim to be closer than it is.
-    assert all(lag_s > 0 for lag_s in [*lags_s, *said_s])
+    # A figure, not a bound: `make bench` measures the way of a chunk. The page may not claim to be closer than it is;
+    # behind by two seconds and more, it cannot tell a slow way from a visitor's clock that is behind (liveEdge.ts).
+    for lag_s, said in zip(lags_s, said_s, strict=True):
+        assert lag_s > 0
+        assert said > 0 or (said == 0 and lag_s > 1.5)
 
 
 async def test_a_break_while_watching_loses_nothing(installation, network, page, new_context, guard, sign_in):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 import grpc
 import pytest
@@ -68,15 +69,17 @@ def make_faulty(channel, faulty):
 
 
 class Faulty:
-    """A call of the core with failing writes."""
+    """A call of the core with failing writes; `is_writing` is set when the first one is under way."""
 
-    def __init__(self, inner):
+    def __init__(self, inner, is_writing=None):
         self.inner = inner
+        self.is_writing = is_writing or asyncio.Event()
 
     def __getattr__(self, name):
         return getattr(self.inner, name)
 
     async def send_serialized_message(self, _message):
+        self.is_writing.set()
         raise cygrpc.InternalError("a write that fails")
 
 
@@ -84,6 +87,7 @@ class FailsAtTheEnd(Faulty):
     """A call with a write in progress when the server ends the stream; the write fails because of that."""
 
     async def send_serialized_message(self, _message):
+        self.is_writing.set()
         await self.inner.status()
         raise cygrpc.InternalError("a write that was under way")
 
@@ -95,11 +99,13 @@ class FailsBeforeTheStatus(Faulty):
         raise cygrpc.ExecuteBatchError("a half-close that fails")
 
 
-def ending(code, details, point):
-    """Returns a behaviour that ends with `code` at `point`."""
+def ending(code, details, point, once=None):
+    """Returns a behaviour that ends with `code` at `point`, and not before the event `once` is set."""
     reads = {"before it reads": 0, "after the first message": 1, "after the third message": 3, "after its answer": 1}
 
     async def behaviour(_requests, context):
+        if once is not None:
+            await once.wait()
         for _ in range(reads[point]):
             await context.read()
         if point == "after its answer":
@@ -194,11 +200,12 @@ async def test_on_a_busy_machine(campaign_rounds):
 
 async def test_without_the_wrapper_grpc_still_replaces_the_status():
     """Fails once grpcio keeps the status (grpc/grpc#36066): services/runtime/client_streams.py can go then."""
+    is_writing = asyncio.Event()
     async with (
-        served(ending(*REFUSAL, "before it reads")) as address,
+        served(ending(*REFUSAL, "before it reads", once=is_writing)) as address,
         grpc.aio.insecure_channel(address) as channel,
     ):
-        make_faulty(channel, FailsAtTheEnd)
+        make_faulty(channel, partial(FailsAtTheEnd, is_writing=is_writing))
         call = channel.stream_stream(METHOD)()
         with pytest.raises(grpc.aio.AioRpcError):
             await call.write(MESSAGE)
@@ -207,7 +214,11 @@ async def test_without_the_wrapper_grpc_still_replaces_the_status():
 
 @pytest.mark.parametrize("faulty", [FailsAtTheEnd, FailsBeforeTheStatus])
 async def test_a_write_that_was_under_way_raises_the_servers_status(faulty):
-    async with served(ending(*REFUSAL, "before it reads")) as address, kept(address, faulty=faulty) as channel:
+    is_writing = asyncio.Event()
+    async with (
+        served(ending(*REFUSAL, "before it reads", once=is_writing)) as address,
+        kept(address, faulty=partial(faulty, is_writing=is_writing)) as channel,
+    ):
         call = channel.stream_stream(METHOD)()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.write(MESSAGE)

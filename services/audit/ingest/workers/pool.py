@@ -121,6 +121,8 @@ class WorkerPool:
         self._here = here
         self._setup = setup
         self._links: list[_Link] = []
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        """Processes that have been started and not been waited for."""
         self._is_started = self._is_closing = False
         self._last_number = 0
         self._suspects = asyncio.Lock()
@@ -188,18 +190,23 @@ class WorkerPool:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        links = list(self._links)
-        for link in links:
+        for link in list(self._links):
             link.close()
-        await asyncio.gather(*(asyncio.to_thread(_end, link.process) for link in links if link.process))
+        # Also those without a link: being replaced, or started when this began.
+        await asyncio.gather(*map(self._ended, list(self._processes)))
 
     async def _replace(self, link: _Link) -> None:
         ran_s = time.monotonic() - link.started_s
-        status = await asyncio.to_thread(_end, link.process) if link.process else None
+        status = await self._ended(link.process) if link.process else None
         _log.error("a worker died and is replaced", status=status, ran_s=round(ran_s, 1))
         if ran_s < RESTART_S:
             await asyncio.sleep(RESTART_S)
         await self._start_one()
+
+    async def _ended(self, process: subprocess.Popen[bytes]) -> int:
+        status = await asyncio.to_thread(_end, process)
+        self._processes.discard(process)
+        return status
 
     def _in_background(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -220,6 +227,7 @@ class WorkerPool:
         try:
             with theirs:
                 link.process = subprocess.Popen(_command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
+            self._processes.add(link.process)
             await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         except BaseException:
             ours.close()  # which also ends the worker

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -189,6 +190,25 @@ async def test_processes_end_with_the_block_and_ignore_signals_to_the_group():
         assert processes.deaths == 0
     assert len(started) == 2
     assert not any(map(is_running, started))
+
+
+async def test_processes_that_are_being_replaced_when_the_block_ends_are_waited_for(monkeypatch):
+    waited, victims = [], []
+
+    def end(process):
+        time.sleep(1.0 if process.pid in victims else 0.0)
+        status = plain(process)
+        waited.append(process.pid)
+        return status
+
+    plain = module._end
+    monkeypatch.setattr(module, "_end", end)
+    async with pool(2) as processes:
+        started = {each.pid for each in children()}
+        victims.append(children()[0].pid)
+        children()[0].kill()
+        await until(lambda: processes.deaths == 1)
+    assert set(waited) == started
 
 
 async def test_processes_end_when_the_server_is_killed():

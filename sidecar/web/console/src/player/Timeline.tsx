@@ -22,6 +22,7 @@ export function Timeline() {
   const endMs = usePlayerState(player, (state) => state.endMs);
   const interactions = usePlayerState(player, (state) => state.interactions);
   const pauses = usePlayerState(player, (state) => state.pauses);
+  const unknown = usePlayerState(player, (state) => state.unknown);
   const skipsPauses = usePlayerState(player, (state) => state.skipsPauses);
   const loaded = usePlayerState(player, (state) => state.loaded);
   const version = usePlayerState(player, (state) => state.activityVersion);
@@ -104,6 +105,14 @@ export function Timeline() {
             key={pause.fromMs}
             className={skipsPauses ? styles.skipped : styles.pause}
             style={{ left: at(pause.fromMs), width: `calc(${at(pause.toMs)} - ${at(pause.fromMs)})` }}
+          />
+        ))}
+        {unknown.map((span) => (
+          <span
+            key={span.fromMs}
+            className={styles.unknown}
+            title="Activity not loaded yet"
+            style={{ left: at(span.fromMs), width: `calc(${at(span.toMs)} - ${at(span.fromMs)})` }}
           />
         ))}
         <div className={styles.track}>

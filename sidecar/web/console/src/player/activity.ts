@@ -1,14 +1,9 @@
 // When the visitor did something: a count for each second and window. From it come the histogram of the timeline, the
 // stretches without activity, and which window was in use when.
+import type { Span } from "./spans";
 
 /** Seconds of a session that are counted; later ones share the last count. A day. */
 const MOST_SECONDS = 86_400;
-
-/** A stretch of time, in milliseconds since 1970 UTC. */
-export interface Span {
-  fromMs: number;
-  toMs: number;
-}
 
 /** Time from which a window was in use. */
 export interface WindowSegment {
@@ -57,7 +52,7 @@ export class Activity {
     return sums;
   }
 
-  /** Returns the skippable parts of pauses longer than `INACTIVE_MS`, in the order of time. */
+  /** Returns the skippable parts of pauses longer than `INACTIVE_MS` in a span whose activity is known, in the order of time. */
   pauses(span: Span): Span[] {
     const found: Span[] = [];
     const close = (fromMs: number, toMs: number): void => {

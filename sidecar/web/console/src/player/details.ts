@@ -14,20 +14,31 @@ export function fetchDetails(api: Api, sessionId: string, signal: AbortSignal): 
   return api.audit.getSession({ sessionId }, { signal });
 }
 
-/**
- * Yields the session's interactions, page by page: first the listed kinds, then movements.
- */
+/** A page of a session's interactions. */
+export interface InteractionPage {
+  /** Whether they are listed for the user; else they only mark activity. */
+  isListed: boolean;
+  interactions: Interaction[];
+  /** Whether there are more of these kinds, which are not fetched. */
+  isCutShort: boolean;
+}
+
+/** Yields the session's interactions, page by page: first the listed kinds, then movements. */
 export async function* fetchInteractions(
   api: Api,
   sessionId: string,
   signal: AbortSignal,
-): AsyncGenerator<{ isListed: boolean; interactions: Interaction[] }> {
+): AsyncGenerator<InteractionPage> {
   for (const kinds of [[], [InteractionKind.MOVE, InteractionKind.SCROLL]]) {
     let pageToken = "";
     for (let page = 0; page < MOST_PAGES; page += 1) {
       const answer = await api.audit.listInteractions({ sessionId, kinds, pageSize: PAGE_SIZE, pageToken }, { signal });
-      yield { isListed: kinds.length === 0, interactions: answer.interactions };
       pageToken = answer.nextPageToken;
+      yield {
+        isListed: kinds.length === 0,
+        interactions: answer.interactions,
+        isCutShort: pageToken !== "" && page === MOST_PAGES - 1,
+      };
       if (pageToken === "") {
         break;
       }

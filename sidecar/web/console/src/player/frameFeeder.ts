@@ -6,6 +6,7 @@
 import type { ChunkStore, StoredChunk } from "./chunkStore";
 import type { FrameLink } from "./PlayerFrame";
 import type { ChunkFacts, FrameChunk } from "./protocol";
+import type { Span } from "./spans";
 
 /** Size of the events that a stage loads without need, in bytes of JSON. */
 export const STAGE_BYTES = 48 * 1024 * 1024;
@@ -35,6 +36,8 @@ export class FrameFeeder {
   /** Chunks with known or requested facts: "window/seq". */
   readonly #read = new Set<string>();
   readonly #learned = new Set<string>();
+  /** Chunks that have come without their facts. */
+  readonly #awaited = new Map<string, StoredChunk>();
   #unread: StoredChunk[] = [];
 
   get isAttached(): boolean {
@@ -45,6 +48,11 @@ export class FrameFeeder {
   attach(link: FrameLink): void {
     this.#link = link;
     this.#staged = null;
+    // The old frame answers no more.
+    this.#unread = [...this.#awaited.values()];
+    for (const name of this.#awaited.keys()) {
+      this.#read.delete(name);
+    }
   }
 
   /** Returns whether a report follows the latest moment that was to be shown. */
@@ -95,6 +103,15 @@ export class FrameFeeder {
   /** Registers a received chunk. */
   arrived(chunk: StoredChunk): void {
     this.#unread.push(chunk);
+    if (!this.#learned.has(key(chunk))) {
+      this.#awaited.set(key(chunk), chunk);
+    }
+  }
+
+  /** Returns the spans of the chunks that have come and whose facts have not: what was done in them is not known. */
+  unknown(): Span[] {
+    // An event at the last moment belongs to the chunk.
+    return [...this.#awaited.values()].map(({ firstMs, lastMs }) => ({ fromMs: firstMs, toMs: lastMs + 1 }));
   }
 
   /** Gives the stage the chunks that have come since, and asks for the facts of all others. */
@@ -125,6 +142,7 @@ export class FrameFeeder {
       return false;
     }
     this.#learned.add(name);
+    this.#awaited.delete(name);
     return true;
   }
 

@@ -14,6 +14,7 @@ import type { ChunkFacts, Report } from "./protocol";
 import { type FeedEnd, ReplayFeed } from "./replayFeed";
 import { SessionData } from "./sessionData";
 import { SessionLoader } from "./sessionLoader";
+import { without } from "./spans";
 
 export interface PlayerOptions {
   sessionId: string;
@@ -232,7 +233,11 @@ export class Player {
       this.#feed.begin({ atMs: beginAtMs === undefined ? -Infinity : atMs });
     }
     try {
-      await this.#loader.loadInteractions();
+      const isComplete = await this.#loader.loadInteractions();
+      if (isComplete && this.#state.live === null) {
+        this.#data.takeCounted([{ fromMs: this.#sessionStartMs, toMs: this.#state.endMs }]);
+        this.#recount();
+      }
     } catch {
       // The timeline then shows only the chunks' own data; the chunks' stream reports the problem.
     }
@@ -429,6 +434,7 @@ export class Player {
       this.#raise({ kind: "session-ended" });
       void this.#loader.loadDetails().catch(() => undefined); // the picture stays valid without
     }
+    this.#gather();
     this.#extend();
     this.#proceed();
   }
@@ -453,6 +459,7 @@ export class Player {
 
   #recount(): void {
     const { startMs, endMs, details } = this.#state;
+    this.#data.takeCounted(without(this.#feed.loaded(startMs, endMs), this.#stage.unknown()));
     const windows = (details?.windows ?? []).map((window) => ({
       windowId: window.windowId,
       fromMs: timeMs(window.startTime),
@@ -460,6 +467,7 @@ export class Player {
     this.#apply({
       type: "activityCounted",
       pauses: this.#data.pauses({ fromMs: startMs, toMs: endMs }),
+      unknown: this.#data.unknown({ fromMs: startMs, toMs: endMs }),
       segments: this.#data.segments(windows),
     });
   }

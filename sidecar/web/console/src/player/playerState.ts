@@ -3,8 +3,9 @@ import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
-import type { Span, WindowSegment } from "./activity";
+import type { WindowSegment } from "./activity";
 import type { ConsoleRow, NetworkRow } from "./protocol";
+import type { Span } from "./spans";
 
 /** A message shown over the picture for a few seconds. */
 export type Notice =
@@ -36,6 +37,8 @@ export interface PlayerState {
   /** Counts up with each new activity: the histogram and the pauses are to be drawn anew. */
   activityVersion: number;
   pauses: readonly Span[];
+  /** Parts of the session whose activity is not known yet. */
+  unknown: readonly Span[];
   segments: readonly WindowSegment[];
   /** First and last moment that can be shown, in milliseconds since 1970 UTC. */
   startMs: number;
@@ -70,7 +73,12 @@ export type PlayerEvent =
   /** The first details are there: the moment to begin at is chosen. */
   | { type: "opened"; atMs: number; isPlaying: boolean; isFollowing: boolean }
   | { type: "interactionsLoaded"; interactions: readonly Interaction[] }
-  | { type: "activityCounted"; pauses: readonly Span[]; segments: readonly WindowSegment[] }
+  | {
+      type: "activityCounted";
+      pauses: readonly Span[];
+      unknown: readonly Span[];
+      segments: readonly WindowSegment[];
+    }
   | { type: "rowsRead"; consoleRows: readonly ConsoleRow[]; networkRows: readonly NetworkRow[] }
   /** Chunks have been loaded; `newestMs`: the latest moment in them that may be shown. */
   | { type: "loaded"; newestMs: number; loaded: Span }
@@ -119,6 +127,7 @@ export const INITIAL: PlayerState = {
   networkRows: [],
   activityVersion: 0,
   pauses: [],
+  unknown: [],
   segments: [],
   startMs: 0,
   endMs: 0,
@@ -175,6 +184,7 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         ...state,
         activityVersion: state.activityVersion + 1,
         pauses: event.pauses,
+        unknown: event.unknown,
         segments: event.segments,
       };
     case "rowsRead":

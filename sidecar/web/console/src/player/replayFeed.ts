@@ -18,8 +18,8 @@ import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
 import type { Credentials } from "../api/api";
 import type { Problem } from "../api/errors";
 import { openStream, type Stream, type StreamState } from "../sockets/stream";
-import type { Span } from "./activity";
 import { ChunkStore, type StoredChunk } from "./chunkStore";
+import type { Span } from "./spans";
 
 /** Packed payloads held at most, in bytes. */
 export const BUDGET_BYTES = 32 * 1024 * 1024;

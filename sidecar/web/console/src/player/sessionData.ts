@@ -1,9 +1,10 @@
 // Data of a session besides its pictures: times of activity, the visitor's actions, the page's console messages and
 // requests. The server's interactions cover the whole session at once, the chunks' own facts come as they are read.
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
-import { Activity, type Span, type WindowSegment } from "./activity";
+import { Activity, type WindowSegment } from "./activity";
 import { isActivity, timeMs } from "./details";
 import type { ChunkFacts, ConsoleRow, NetworkRow } from "./protocol";
+import { joined, type Span, within, without } from "./spans";
 
 /** Rows of console and network kept for the panel at most; the oldest go first. */
 const MOST_ROWS = 5_000;
@@ -11,6 +12,7 @@ const MOST_ROWS = 5_000;
 export class SessionData {
   #activity: Activity;
   readonly #known = new Set<string>();
+  #countedSpans: readonly Span[] = [];
   interactions: readonly Interaction[] = [];
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
@@ -53,14 +55,24 @@ export class SessionData {
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
   }
 
+  /** Notes spans whose activity has been counted: what was not counted is unknown, and not a pause. */
+  takeCounted(spans: readonly Span[]): void {
+    this.#countedSpans = joined([...this.#countedSpans, ...spans]);
+  }
+
+  /** Returns the parts of a span whose activity is not known yet. */
+  unknown(span: Span): Span[] {
+    return without(span, this.#countedSpans);
+  }
+
   /** Amount of activity in each of `bins` equal parts of a span. */
   histogram(span: Span, bins: number): number[] {
     return this.#activity.histogram(span, bins);
   }
 
-  /** Skippable parts of a span. */
+  /** Skippable parts of a span, as far as its activity is known. */
   pauses(span: Span): Span[] {
-    return this.#activity.pauses(span);
+    return within(span, this.#countedSpans).flatMap((counted) => this.#activity.pauses(counted));
   }
 
   /** Windows in use over time. */

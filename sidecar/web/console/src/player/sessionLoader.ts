@@ -34,11 +34,15 @@ export class SessionLoader {
     this.#events.onDetails(await fetchDetails(this.#api, this.#sessionId, this.#abort.signal));
   }
 
-  async loadInteractions(): Promise<void> {
+  /** Returns whether these are all of the session's interactions so far. */
+  async loadInteractions(): Promise<boolean> {
+    let isComplete = true;
     const pages = fetchInteractions(this.#api, this.#sessionId, this.#abort.signal);
-    for await (const { isListed, interactions } of pages) {
+    for await (const { isListed, interactions, isCutShort } of pages) {
       this.#events.onInteractions(isListed, interactions);
+      isComplete &&= !isCutShort;
     }
+    return isComplete;
   }
 
   /** Loads everything again every 10 seconds, as long as `isLive` returns true. */

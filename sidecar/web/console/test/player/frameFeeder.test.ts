@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
 import { FrameFeeder, STAGE_BYTES } from "../../src/player/frameFeeder";
 import type { Command } from "../../src/player/protocol";
+import { within } from "../../src/player/spans";
 
 /** A chunk of two seconds per seq; every tenth has a full snapshot. */
 const chunk = (seq: number): StoredChunk => ({
@@ -111,5 +112,38 @@ describe("facts", () => {
     const facts = { windowId: "a", seq: 25, rawBytes: 1, activeMs: [], consoleRows: [], networkRows: [] };
     expect(feeder.learned(1, facts)).toBe(true);
     expect(feeder.learned(2, facts)).toBe(false);
+  });
+});
+
+describe("facts", () => {
+  const soon = { fromMs: 0, toMs: 8_000 };
+
+  it("are unknown from a chunk's coming until it was read", () => {
+    expect(feeder.unknown()).toHaveLength(ALL.length);
+    feeder.show(store, "a", 50_000, true, 1);
+    took(1, from(20, 300));
+    expect(feeder.unknown()).toEqual(ALL.slice(0, 19).map((one) => ({ fromMs: one.firstMs, toMs: one.lastMs + 1 })));
+    took(0, from(1, 19));
+    expect(feeder.unknown()).toEqual([]);
+  });
+
+  it("stay known when a chunk comes again", () => {
+    took(0, [1, 2, 3]);
+    feeder.arrived(chunk(2));
+    expect(within(soon, feeder.unknown())).toEqual([]);
+  });
+
+  it("that a lost frame owed are asked of the next one", () => {
+    feeder.show(store, "a", 10_000, true, 1);
+    took(1, from(1, 5));
+    sent = [];
+    feeder.attach({ send: (command) => sent.push(command), listen: () => undefined });
+    feeder.show(store, "a", 590_000, true, 1);
+    const asked = [
+      ...commands("stage").flatMap((stage) => stage.chunks),
+      ...commands("read").map((read) => read.chunk),
+    ];
+    expect(asked.map((one) => one.seq)).toEqual(expect.arrayContaining(from(6, 290)));
+    expect(commands("read").map((read) => read.chunk.seq)).not.toContain(3);
   });
 });

@@ -36,7 +36,7 @@ const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   detailsLoaded: LIVE,
   opened: OPENED,
   interactionsLoaded: { type: "interactionsLoaded", interactions: [] },
-  activityCounted: { type: "activityCounted", pauses: [{ fromMs: START, toMs: END }], segments: [] },
+  activityCounted: { type: "activityCounted", pauses: [{ fromMs: START, toMs: END }], unknown: [], segments: [] },
   rowsRead: { type: "rowsRead", consoleRows: [], networkRows: [] },
   loaded: { type: "loaded", newestMs: END + 1, loaded: { fromMs: START, toMs: END } },
   connectionChanged: { type: "connectionChanged", connection: { kind: "open" } },

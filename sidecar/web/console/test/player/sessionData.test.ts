@@ -55,3 +55,38 @@ describe("rows", () => {
     expect(data.consoleRows[0]?.timeMs).toBe(1_000);
   });
 });
+
+describe("a pause", () => {
+  const minute = { fromMs: 0, toMs: 60_000 };
+
+  it("is not where nothing was counted", () => {
+    const data = new SessionData(0);
+    expect(data.pauses(minute)).toEqual([]);
+    expect(data.unknown(minute)).toEqual([minute]);
+    data.takeInteractions(true, [click(500)]);
+    expect(data.pauses(minute)).toEqual([]);
+  });
+
+  it("is as long as counting has come", () => {
+    const data = new SessionData(0);
+    data.takeInteractions(true, [click(500)]);
+    data.takeCounted([{ fromMs: 0, toMs: 20_000 }]);
+    expect(data.pauses(minute)).toEqual([{ fromMs: 2_000, toMs: 19_000 }]);
+    expect(data.unknown(minute)).toEqual([{ fromMs: 20_000, toMs: 60_000 }]);
+    data.takeCounted([{ fromMs: 20_000, toMs: 60_000 }]);
+    expect(data.pauses(minute)).toEqual([{ fromMs: 2_000, toMs: 59_000 }]);
+    expect(data.unknown(minute)).toEqual([]);
+  });
+
+  it("does not bridge a part that is not counted", () => {
+    const data = new SessionData(0);
+    data.takeCounted([
+      { fromMs: 0, toMs: 20_000 },
+      { fromMs: 25_000, toMs: 60_000 },
+    ]);
+    expect(data.pauses(minute)).toEqual([
+      { fromMs: 1_000, toMs: 19_000 },
+      { fromMs: 26_000, toMs: 59_000 },
+    ]);
+  });
+});

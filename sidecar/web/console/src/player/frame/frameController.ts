@@ -123,6 +123,8 @@ export class FrameController {
 
   async #build(command: Extract<Command, { type: "stage" }>): Promise<void> {
     if (command.stage !== this.#wanted) {
+      // The console waits for their facts all the same.
+      this.#chunks.push(...command.chunks.map((chunk) => ({ type: "read" as const, chunk })));
       return;
     }
     const read = await Promise.all(
