@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -67,6 +68,13 @@ def table(names: Mapping[str, int], *, folds: bool = False) -> npt.NDArray[np.in
     for name, value in names.items():
         key = _packed(name.encode(), folds=folds)
         packed[key] = packed.get(key, 0) | value
+    return _searched(tuple(packed.items()))
+
+
+@cache
+def _searched(names: tuple[tuple[tuple[int, ...], int], ...]) -> npt.NDArray[np.int64]:
+    """Returns the table of packed names. Finding its factors takes milliseconds, and most policies ask for the same."""
+    packed = dict(names)
     size, chance = 16, random.Random(0)
     while size < 8 * len(packed):
         size *= 2
