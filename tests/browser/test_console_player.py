@@ -7,6 +7,7 @@ import re
 import uuid
 
 import pytest
+import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from patience import PATIENCE_S
 from playwright.async_api import expect
@@ -50,17 +51,21 @@ async def test_played_to_the_end_it_looks_the_same(installation, page, new_conte
     assert (await player.shown())["html"] == expected["html"]
 
 
-async def test_seek_into_half_an_hour(installation, page, sign_in, record_property):
-    start_ms = now_ms() - MINUTES * 60_000 - 60_000
-    session = await installation.record(*long_session(start_ms))
-    await sign_in(page, f"/sessions/{session}?t=1")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def half_an_hour(installation):
+    """The id of a session of MINUTES that has ended."""
+    return await installation.record(*long_session(now_ms() - MINUTES * 60_000 - 60_000))
+
+
+async def test_seek_into_half_an_hour(installation, half_an_hour, page, sign_in, record_property):
+    await sign_in(page, f"/sessions/{half_an_hour}?t=1")
     player = PlayerPage(page)
     await player.until_ready()
     await player.pause()
     assert await player.length() == pytest.approx(MINUTES * 60, abs=2)
 
     # Missing chunks are loaded from the last full snapshot before the target: far less than the whole.
-    await page.goto(f"{installation.url}/sessions/{session}?t={MINUTES * 60 / 2}")
+    await page.goto(f"{installation.url}/sessions/{half_an_hour}?t={MINUTES * 60 / 2}")
     await player.until_ready()
     await player.pause()
     second = await player.seconds()
@@ -80,9 +85,8 @@ async def test_seek_into_half_an_hour(installation, page, sign_in, record_proper
 
 
 @pytest.mark.parametrize("start_s", [1, 100, MINUTES * 60 - 280])
-async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installation, page, sign_in):
+async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installation, half_an_hour, page, sign_in):
     """`?t=` opens at its moment, and stays there while the rest of the session is still on its way."""
-    session = await installation.record(*long_session(now_ms() - MINUTES * 60_000 - 60_000))
     network = asyncio.Event()
 
     async def wait(route):
@@ -105,7 +109,7 @@ async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installatio
     await sign_in(page)
     await page.route("**/ListInteractions", wait)
     await page.route_web_socket("**/ws/replay", slow)
-    await page.goto(f"{installation.url}/sessions/{session}?t={start_s}")
+    await page.goto(f"{installation.url}/sessions/{half_an_hour}?t={start_s}")
     player = PlayerPage(page)
     await expect(page.locator("[data-phase=ready]")).to_be_visible(timeout=PATIENCE_S * 1000)
     await installation.until(lambda: _is_past(player, start_s + 2), "it plays")
