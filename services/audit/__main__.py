@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from services.runtime import process  # first: its log keeps rich out of structlog
+
+# isort: split
 from services.audit.app import serve
 from services.audit.storage.engine.engine import DataDirectoryInUse, StorageError
-from services.runtime import process
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:

@@ -31,20 +31,22 @@ from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState, read_state
-from services.runtime.settings import LogSettings, PageSettings
+from services.runtime.log import LogOptions
+from services.runtime.settings import PageFold, PageSettings
 
 KEY = b"k" * 32
 POLICY = load_policy({}, None, "test")
 KEEPS_ALL = load_policy({"preset": "keep_all"}, None, "test")
 BOUNDS = Bounds(2**26, 2**26, 0)
 HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), dt.date(2026, 1, 1), device_type=2, actor_type=1)
+RULES = behaviour_rules(PageSettings(folds=(PageFold(pattern="sku-.*", placeholder=":sku"),)))
 AT_MS = 1_790_000_000_000
 TYPED = [{"type": 3, "data": {"source": 0, "adds": [], "texts": [{"id": 1, "value": "mail jo@example.org"}]}}]
 
 
 def here(policy=POLICY) -> InlineProcessor:
     masker = Masker(policy, KEY)
-    return InlineProcessor(lambda _: masker, behaviour_rules(PageSettings()))
+    return InlineProcessor(lambda _: masker, RULES)
 
 
 @asynccontextmanager
@@ -52,7 +54,7 @@ async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterat
     """Workers of which at least one is ready."""
 
     def setup() -> WorkerSetup:
-        return WorkerSetup({"demo": (policy(), KEY)}, PageSettings(), LogSettings(), 4_000)
+        return WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000)
 
     async with workers(count, here(policy()), setup) as running_workers:
         await running_workers.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
