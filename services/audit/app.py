@@ -109,10 +109,10 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     """Serves AuditService while the block runs."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), settings.ingest.max_nesting + FRAMES))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
+    policies = Policies(policies_in_force(settings))  # before the engine: an invalid policy is reported at once
     engine = await open_engine(settings)
     try:
-        policies = Policies(policies_in_force(settings))
+        recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)

@@ -18,7 +18,6 @@ from pathlib import Path
 import psutil
 import pytest
 import recordings
-from audit.rpc import audit_settings, new_session, running, story
 from patience import PATIENCE_S
 
 from services.audit.domain_settings import behaviour_rules
@@ -88,9 +87,10 @@ def children() -> list[psutil.Process]:
     return [each for each in running_ones if "services.audit.ingest.workers.process" in each.cmdline()]
 
 
-async def test_the_rows_are_those_that_are_made_here():
+async def test_rows_and_refusals_are_those_that_are_made_here():
     async with pool() as processes:
         await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
+        await _same_refusals(processes)
 
 
 async def _same_rows(processes: WorkerPool, path: Path) -> None:
@@ -116,18 +116,17 @@ REFUSED = {
 }
 
 
-async def test_what_is_refused_here_is_refused_there_in_the_same_words():
+async def _same_refusals(processes: WorkerPool) -> None:
     bounds = Bounds(2**20, 2**20)
-    async with pool(1) as processes:
-        for name, sent in REFUSED.items():
-            with pytest.raises(BadPayload) as one:
-                await here().process_chunk(HEAD, WindowState(), sent, bounds)
-            with pytest.raises(BadPayload) as two:
-                await processes.process_chunk(HEAD, WindowState(), sent, bounds)
-            assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
-            after = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
-            assert after.row.seq == 1, f"the worker goes on after {name}"
-        assert processes.deaths == 0
+    for name, sent in REFUSED.items():
+        with pytest.raises(BadPayload) as one:
+            await here().process_chunk(HEAD, WindowState(), sent, bounds)
+        with pytest.raises(BadPayload) as two:
+            await processes.process_chunk(HEAD, WindowState(), sent, bounds)
+        assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
+        after = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        assert after.row.seq == 1, f"the worker goes on after {name}"
+    assert processes.deaths == 0
 
 
 async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
@@ -241,6 +240,8 @@ def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
 
 
 async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
+    from audit.rpc import audit_settings, new_session, running, story  # slow: the process of a test imports this module
+
     session, window, stored = new_session(), str(uuid.uuid4()), []
     chunks = story(session, 30)
     for count in (0, 2):
