@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -229,6 +230,13 @@ async def test_processes_end_when_the_server_is_killed():
     await server.wait()
     assert len(started) == 2
     await until(lambda: not any(map(is_running, started)))
+
+
+def test_a_worker_loads_no_more_than_it_needs():
+    script = "import sys, services.audit.ingest.workers.process; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    assert not {"aiohttp", "grpc", "pydantic", "redis", "rich"} & set(found)
+    assert {"numpy", "structlog"} <= set(found)
 
 
 def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
