@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -21,6 +22,10 @@ from services.runtime.settings.loader import Settings, load_settings
 # Machines are shared: no test is about an absolute time.
 hypothesis.settings.register_profile("afterimage", deadline=None)
 hypothesis.settings.load_profile("afterimage")
+
+# aiohttp loads the machine's certificate authorities when it is imported: 0.15 s in each process that is started. No
+# test connects to a server that they vouch for.
+os.environ["SSL_CERT_FILE"] = os.devnull
 
 SECRET = "test-secret-of-more-than-32-bytes-length"
 
@@ -44,8 +49,6 @@ def campaign_rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]
 @pytest.fixture(autouse=True)
 def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests start from the defaults, independent of the machine's environment."""
-    import os
-
     for name in list(os.environ):
         if name.startswith("AFTERIMAGE_") and not name.startswith("AFTERIMAGE_TEST_"):
             monkeypatch.delenv(name)

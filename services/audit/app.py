@@ -29,7 +29,6 @@ from services.audit.ingest.user_agent import recognise
 from services.audit.ingest.workers.pool import default_count, workers
 from services.audit.ingest.workers.protocol import WorkerSetup
 from services.audit.live.hub import LiveHub
-from services.audit.live.redis_fanout import RedisFanOut
 from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
 from services.audit.privacy.registry import Policies
@@ -50,6 +49,7 @@ from services.runtime import redis_client
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import TokenVerifier
 from services.runtime.link_keys import LinkKeys
+from services.runtime.log import LogOptions
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
 from services.runtime.rpc.refusals import RefusalInterceptor
@@ -109,10 +109,10 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
     """Serves AuditService while the block runs."""
     sys.setrecursionlimit(max(sys.getrecursionlimit(), settings.ingest.max_nesting + FRAMES))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
+    policies = Policies(policies_in_force(settings))  # before the engine: an invalid policy is reported at once
     engine = await open_engine(settings)
     try:
-        policies = Policies(policies_in_force(settings))
+        recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
         dialect = dialect_for(settings, engine.version)
         for step in await migrate(engine, dialect):
             _log.info("migrated", number=step.number, name=step.name)
@@ -141,8 +141,8 @@ async def _taking_in(
     def setup() -> WorkerSetup:
         return WorkerSetup(
             policies={project: (one.policy, one.hash_key) for project, one in policies.all().items()},
-            pages=settings.pages if behaviour else None,
-            log=settings.log,
+            behaviour=behaviour,
+            log=LogOptions(settings.log.level, settings.log.format),
             recursion_limit=sys.getrecursionlimit(),
         )
 
@@ -181,6 +181,8 @@ async def _serving(
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
     if redis is not None and not alone:
+        from services.audit.live.redis_fanout import RedisFanOut  # imports the Redis client
+
         hub.elsewhere = fan_out = RedisFanOut(redis, redis_client.key(settings, "live"), hub)
     servicer = AuditServicer(
         admission=RecordingStarter(settings, policies, behaviour, hub, now_ms),

@@ -6,7 +6,6 @@ error becomes one sentence (`CommandError`).
 
 from __future__ import annotations
 
-import getpass
 import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -22,6 +21,7 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from services.cli.command import CommandError
 from services.cli.instance_lock import find_running
+from services.cli.local import local_address, local_subject, the_project
 from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import Settings, SettingsError
@@ -106,12 +106,6 @@ def audit_address(settings: Settings) -> str:
     return local_address(settings.audit.host, settings.audit.port)
 
 
-def local_address(host: str, port: int) -> str:
-    """Returns the host:port at which this machine reaches a server that listens on `host` and `port`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def token_source(settings: Settings, scopes: Sequence[Scope], project: str | None = None) -> Callable[[], str]:
     """Returns a source of tokens: AFTERIMAGE_TOKEN, else a newly minted one for each call.
 
@@ -133,30 +127,6 @@ def token_source(settings: Settings, scopes: Sequence[Scope], project: str | Non
     except SettingsError as error:
         raise CommandError(f"{error}; or set AFTERIMAGE_TOKEN to a token of your identity provider") from error
     return lambda: minter.mint(local_subject(), name, scopes, TOKEN_TTL_S)
-
-
-def the_project(settings: Settings, project: str | None) -> str:
-    """Returns the selected project.
-
-    Raises:
-        CommandError: It is not configured, or none is named and there are several.
-    """
-    known = [one.id for one in settings.projects]
-    if project is None and len(known) == 1:
-        return known[0]
-    if project is None:
-        raise CommandError(f"name one of the projects with --project: {', '.join(known)}")
-    if project not in known:
-        raise CommandError(f"there is no project {project!r}, only {', '.join(known)}")
-    return project
-
-
-def local_subject() -> str:
-    """Returns the subject of the command line's tokens: the user of this machine."""
-    try:
-        return f"cli:{getpass.getuser()}"
-    except (OSError, KeyError):  # a container's user may have no name
-        return f"cli:{os.getuid()}"
 
 
 def sentence_of(error: BaseException, address: str) -> str:

@@ -20,7 +20,7 @@ from services.audit.payload import BadPayload, Bounds, inflate, replace_lone_sur
 from services.audit.privacy.dry_run import MaskedPlace, dry_run
 from services.audit.privacy.policy.policy import Policy
 from services.audit.re2_patterns import compile_pattern
-from services.cli.client import TIMEOUT_S, connect, the_project
+from services.cli.client import TIMEOUT_S, connect
 from services.cli.command import (
     Address,
     CommandError,
@@ -31,6 +31,7 @@ from services.cli.command import (
     run,
     telling_problems,
 )
+from services.cli.local import the_project
 from services.cli.transfer.formats import ImportProblem, read_recordings
 from services.cli.transfer.joining import MAX_PAYLOAD_BYTES
 from services.runtime.identity.tokens import Scope

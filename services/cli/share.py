@@ -26,9 +26,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from services.cli.client import TIMEOUT_S, connect, local_address, token_source
+from services.cli.client import TIMEOUT_S, connect, token_source
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, run, spoken_duration
 from services.cli.instance_lock import find_running
+from services.cli.local import local_address
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from services.cli.client import local_subject, the_project
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, telling_problems
+from services.cli.local import local_subject, the_project
 from services.runtime.identity.tokens import Scope, TokenMinter
 
 # INTERNAL is for Afterimage's own processes and is never given to a person.

@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Any
-
-import redis.asyncio
-from redis.exceptions import NoScriptError
+from typing import TYPE_CHECKING, Any
 
 from services.runtime.redis_client import key, redis_errors
 from services.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    import redis.asyncio
 
 END_LINK = """
 -- KEYS: link. ARGV: prefix of all keys, id of the link, project ("": any), channel.
@@ -105,6 +105,8 @@ async def end_link(client: redis.asyncio.Redis, keys: LinkKeys, link_id: str, pr
     Raises:
         Unavailable: Redis does not answer (REDIS_UNAVAILABLE).
     """
+    from redis.exceptions import NoScriptError
+
     arguments = (keys.link(link_id), keys.prefix, link_id, project, keys.revoked_channel)
     with redis_errors():
         try:
@@ -130,6 +132,8 @@ async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncItera
     None comes first, and after each loss of the connection: the subscriber then checks the links of its
     open streams. Reconnects indefinitely; stops when the iterator is closed.
     """
+    from redis.exceptions import RedisError
+
     while True:
         try:
             async with client.pubsub() as channel:
@@ -144,5 +148,5 @@ async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncItera
                     elif message["type"] == "subscribe":
                         # The client reconnects and resubscribes silently; only this answer shows it.
                         yield None
-        except (redis.exceptions.RedisError, OSError):
+        except (RedisError, OSError):
             await asyncio.sleep(0.5)

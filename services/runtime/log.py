@@ -1,12 +1,22 @@
-"""Structured logs on standard error, from Afterimage and from libraries, without secrets."""
+"""Structured logs on standard error, from Afterimage and from libraries, without secrets.
+
+Programs import this module before any other that imports structlog.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+if "rich" not in sys.modules:
+    # structlog imports rich, if it is installed, for tracebacks that are not used here: 0.1 s in each process.
+    sys.modules["rich"] = None  # type: ignore[assignment]
+    import structlog
+
+    del sys.modules["rich"]
 import structlog
 
 if TYPE_CHECKING:
@@ -21,7 +31,15 @@ _SECRET_KEYS = frozenset({"token", "authorization", "payload", "passcode", "secr
 _JWT = re.compile(r"eyJ[\w-]{4,}\.[\w-]+\.[\w-]*")
 
 
-def configure(log: LogSettings, stream: TextIO | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class LogOptions:
+    """The fields of `LogSettings`, for processes that do not load the settings."""
+
+    level: str = "info"
+    format: str = "auto"
+
+
+def configure(log: LogSettings | LogOptions, stream: TextIO | None = None) -> None:
     """Sends structlog and the standard library's logging to `stream` (standard error by default)."""
     out = stream or sys.stderr
     as_json = log.format == "json" or (log.format == "auto" and not out.isatty())

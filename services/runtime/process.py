@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -36,6 +37,8 @@ def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], expla
 
         async def until_cancelled() -> None:
             async with serve(settings):
+                gc.freeze()  # modules stay: no later collection has to visit them
+                gc.enable()
                 await asyncio.Event().wait()
 
         run(until_cancelled)

@@ -57,6 +57,10 @@ def test_the_measure_finds_what_a_command_loads():
     assert {"grpclib", "pydantic", "betterproto"} <= heavy_modules_of("sessions", "--help")[1]
 
 
+def test_up_loads_neither_a_grpc_client_nor_redis():
+    assert not heavy_modules_of("up", "--help")[1] & {"afterimage_client", "aiohttp", "betterproto", "grpclib", "redis"}
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -24,13 +24,14 @@ from services.cli.up.programs import Installation
 from services.cli.up.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
 from services.runtime.settings.loader import load_settings
 
-from .commands import SESSION_ID, Up, are_gone, until
+from .commands import SESSION_ID, Up, are_gone, run, until
 
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 """For installations that take nothing in: they start half a second sooner."""
 
 
-def test_from_start_to_ctrl_c(tmp_path):
+def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # where `run` finds the installation, as commands do
     with Up(tmp_path, "--port", "0", "--samples") as up:
         said = up.said("Ctrl-C ends it")
         running = up.running
@@ -41,7 +42,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
 
         # Other commands find it, independent of its ports.
-        listed = up.run("sessions", "--since", "1d", "--json")
+        listed = run("sessions", "--since", "1d", "--json")
         assert listed.status == 0, listed.err
         assert {json.loads(line)["tags"]["source_file"] for line in listed.lines} == {
             "shop-checkout.json.gz",
@@ -72,7 +73,7 @@ def test_from_start_to_ctrl_c(tmp_path):
         audit.kill()
         assert "audit was ended by SIGKILL; starting it again in 0.5 s" in up.said("audit serves again")
         assert up.child("services.audit").pid != audit.pid
-        assert len(up.run("sessions", "--json").lines) == 3
+        assert len(run("sessions", "--json").lines) == 3
 
         children = up.descendants()
         assert up.interrupt() == 0
@@ -83,7 +84,7 @@ def test_from_start_to_ctrl_c(tmp_path):
     # Once more on the same directory, ended as a service manager ends it: everything is still there, and once.
     with Up(tmp_path, "--port", "0", "--samples") as up:
         assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
-        assert set(up.run("sessions", "--ids").lines) == ids
+        assert set(run("sessions", "--ids").lines) == ids
         assert up.interrupt(signal.SIGTERM) == 0
 
 

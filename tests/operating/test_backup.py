@@ -14,6 +14,8 @@ from .installation import DEPLOY, SAMPLES, OperatedInstallation, commands, run_c
 
 pytestmark = pytest.mark.timeout(300)  # several installations are started, one after the other
 
+NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
+
 
 def exports(installation: OperatedInstallation, directory: Path) -> dict[str, bytes]:
     """Every session's events, as `afterimage export` writes them."""
@@ -40,7 +42,7 @@ def test_embedded_engine_comes_back_from_the_archive(tmp_path):
     backup, restore = commands("operating.md", "### Embedded engine")
     assert backup.splitlines()[0] == restore.splitlines()[0] == "systemctl stop afterimage-up"
     assert backup.splitlines()[-1] == restore.splitlines()[-1] == "systemctl start afterimage-up"
-    installation = OperatedInstallation(tmp_path)
+    installation = OperatedInstallation(tmp_path, **NO_WORKERS)
     with installation:
         installation.run("import", *SAMPLES)
         before = exports(installation, tmp_path / "before")
@@ -58,7 +60,7 @@ def test_embedded_engine_comes_back_from_the_archive(tmp_path):
 
 
 def server_settings(url: str, redis_url: str) -> dict[str, str]:
-    return {
+    return NO_WORKERS | {
         "AFTERIMAGE_CLICKHOUSE__ENGINE": "server",
         "AFTERIMAGE_CLICKHOUSE__URL": url,
         "AFTERIMAGE_REDIS__URL": redis_url,

@@ -16,7 +16,7 @@ def test_new_secret_ends_tokens_and_keeps_share_links(tmp_path):
     (rotate,) = commands("operating.md", "## Rotate keys and secrets")
     write, restart = rotate.splitlines()
     assert restart == "systemctl restart afterimage-up"
-    installation = OperatedInstallation(tmp_path)
+    installation = OperatedInstallation(tmp_path, AFTERIMAGE_INGEST__WORKERS="0")
     with installation:
         installation.run("import", SAMPLES[0])
         (session,) = session_ids(installation.run("sessions", "--json"))

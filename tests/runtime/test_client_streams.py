@@ -167,15 +167,16 @@ async def test_a_server_that_ends_at_any_point(end, point):
             assert found == [wanted] * 5
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("style", ["writes", "iterator"])
-async def test_a_single_answer(style):
+async def test_a_single_answer(style, campaign_rounds):
     async def behaviour(requests, context):
         await anext(aiter(requests))
         await context.abort(*REFUSAL)
 
     async with served(behaviour, streams_answers=False) as address, kept(address) as channel:
         with busy_loops(2):
-            for _ in range(20):
+            for _ in range(campaign_rounds(5, 100)):
                 found = await asyncio.gather(*(status_of(channel, style, "stream_unary") for _ in range(5)))
                 assert {status[:2] for status in found} == {REFUSAL}
 
@@ -183,7 +184,7 @@ async def test_a_single_answer(style):
 @pytest.mark.campaign
 @pytest.mark.timeout(1800)
 async def test_on_a_busy_machine(campaign_rounds):
-    rounds = campaign_rounds(20, 500)
+    rounds = campaign_rounds(5, 500)
     with busy_loops():
         async with (
             served(ending(*REFUSAL, "before it reads")) as at_once,

@@ -80,10 +80,12 @@ async def written_until_closed(ws, recorder, seq=1):
     return ws.close_code
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("reads", [0, 1, 10])
 @pytest.mark.parametrize("refusal", REFUSALS)
-async def test_the_close_code_is_that_of_the_refusal(settings, refusal, reads):
+async def test_the_close_code_is_that_of_the_refusal(settings, refusal, reads, campaign_rounds):
     error, code = REFUSALS[refusal]
+    loops = 2 if reads == 1 else campaign_rounds(0, 2)
     async with rigged(settings, fake=Refusing(error, reads), **FAST) as rig:
 
         async def refused():
@@ -92,7 +94,7 @@ async def test_the_close_code_is_that_of_the_refusal(settings, refusal, reads):
                 await ws.send_bytes(recorder.start())
                 return await written_until_closed(ws, recorder)
 
-        with busy_loops(2):
+        with busy_loops(loops):
             assert Counter(await asyncio.gather(*(refused() for _ in range(8)))) == {code: 8}
 
 
@@ -113,6 +115,6 @@ async def test_a_superseded_recorder_is_told_so_on_a_busy_machine(settings, tmp_
 
         codes: Counter = Counter()
         with busy_loops():
-            for _ in range(campaign_rounds(4, 100)):
+            for _ in range(campaign_rounds(2, 100)):
                 codes.update(await asyncio.gather(*(superseded() for _ in range(10))))
         assert codes == {4409: codes.total()}

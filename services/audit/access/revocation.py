@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import redis.asyncio
 import structlog
 
 from services.runtime.errors import PermissionDenied, Unavailable
 from services.runtime.link_keys import LinkKeys, end_links_of_session, is_standing, revocations
 from services.runtime.redis_client import required
+
+if TYPE_CHECKING:
+    import redis.asyncio
 
 _log = structlog.get_logger("afterimage.revocation")
 

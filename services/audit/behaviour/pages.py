@@ -37,7 +37,12 @@ class LinearMatcher:
         Raises:
             ValueError: If RE2 rejects it.
         """
+        self._source = pattern
         self._pattern = compile_pattern(rf"\A(?:{pattern})\z")
+
+    def __reduce__(self) -> tuple[type[LinearMatcher], tuple[str]]:
+        """Compiles the pattern again in the process that unpickles it: RE2's automatons stay in theirs."""
+        return type(self), (self._source,)
 
     def fullmatch(self, text: str, /) -> object | None:
         """Returns a true value if the whole text matches."""

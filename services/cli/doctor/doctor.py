@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from services.cli.client import audit_address, local_address
+from services.cli.client import audit_address
 from services.cli.command import Address, CommandError, ProjectName, invocation_of, run
 from services.cli.doctor.checks_audit import check_recorder, check_refusals, check_service
 from services.cli.doctor.checks_settings import check_key, check_origin, check_settings, check_token
@@ -19,6 +19,7 @@ from services.cli.doctor.checks_sidecar import check_heatmaps, check_links, chec
 from services.cli.doctor.checks_storage import check_disk, check_storage
 from services.cli.doctor.examination import Check, Examination, Finding, State, problem
 from services.cli.instance_lock import find_running
+from services.cli.local import local_address
 from services.runtime.errors import AfterimageError
 from services.runtime.settings.loader import Settings, SettingsError
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from services.cli.client import local_subject
+from services.cli.local import local_subject
 from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings.loader import Settings, SettingsError
 

@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.client import local_address
 from services.cli.command import CommandError
 from services.cli.instance_lock import Running
+from services.cli.local import local_address
 from services.cli.up.supervisor import Program
 from services.runtime.settings.loader import Settings
 

@@ -9,11 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import redis.asyncio
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
-
 from services.cli.up.supervisor import Program
 
 MAX_SOCKET_PATH_BYTES = 100
@@ -80,6 +75,11 @@ def redis_program(executable: str, directory: Path, socket: Path) -> Program:
 
 async def answers(url: str) -> bool:
     """Returns whether a Redis answers there and has loaded its data."""
+    import redis.asyncio  # 0.15 s, only with a Redis of one's own
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+    from redis.exceptions import RedisError
+
     client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
         url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,9 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+
+# No plugin is used here; the search for them reads the metadata of all installed packages.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 DEVELOPMENT = "development"
 MIN_SECRET_BYTES = 32  # RFC 7518 section 3.2: an HS256 key is at least as long as the hash

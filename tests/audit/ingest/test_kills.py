@@ -127,7 +127,7 @@ def _chunks(number: int, begin: int) -> list:
 @pytest.mark.campaign
 @pytest.mark.timeout(300)
 async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, unused_tcp_port: int, campaign_rounds) -> None:
-    wanted = campaign_rounds(5, 25)
+    wanted = campaign_rounds(3, 25)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")

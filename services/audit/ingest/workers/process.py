@@ -8,15 +8,20 @@ The two processes communicate over a private socket (`protocol`).
 
 from __future__ import annotations
 
+import gc
 import pickle
 import signal
 import socket
 import sys
 
+if __name__ == "__main__":
+    gc.disable()  # imports make no garbage, and collections take a tenth of their time; enabled with the first setup
+
+from services.runtime import log  # first: it keeps rich out of structlog
+
+# isort: split
 import structlog
 
-from services.audit.behaviour.definitions import BehaviourRules
-from services.audit.domain_settings import behaviour_rules
 from services.audit.ingest.process_chunk import process_chunk
 from services.audit.ingest.workers.protocol import (
     FrameKind,
@@ -32,7 +37,6 @@ from services.audit.model import WindowHead
 from services.audit.payload import BadPayload
 from services.audit.privacy.masking.masker import Masker
 from services.audit.window_state import read_state
-from services.runtime import log
 
 _log = structlog.get_logger("afterimage.worker")
 
@@ -48,7 +52,6 @@ class Worker:
         self._link = link
         self._setup: WorkerSetup | None = None
         self._maskers: dict[str, Masker] = {}
-        self._behaviour: BehaviourRules | None = None
 
     def run(self) -> None:
         """Runs until the other side closes the socket."""
@@ -83,13 +86,14 @@ class Worker:
         self._setup = setup
         # All at once, before READY is sent: the first masker takes half a second, and no chunk has to wait for it.
         self._maskers = {project: Masker(*policy) for project, policy in setup.policies.items()}
-        self._behaviour = None if setup.pages is None else behaviour_rules(setup.pages)
+        gc.freeze()
+        gc.enable()
 
     def _take_in(self, job: WorkerJob) -> WorkerAnswer:
         assert self._setup is not None  # noqa: S101 - it is the first frame
         masker = self._maskers[job.key.project]
         head = WindowHead(job.key, job.kept_from, device_type=job.device_type, actor_type=job.actor_type)
-        taken = process_chunk(head, read_state(job.state), job.sent, job.bounds, masker, self._behaviour)
+        taken = process_chunk(head, read_state(job.state), job.sent, job.bounds, masker, self._setup.behaviour)
         return WorkerAnswer(job.number, taken.row, [(*where, count) for where, count in taken.masked.items()])
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import uuid
@@ -18,7 +19,6 @@ from pathlib import Path
 import psutil
 import pytest
 import recordings
-from audit.rpc import audit_settings, new_session, running, story
 from patience import PATIENCE_S
 
 from services.audit.domain_settings import behaviour_rules
@@ -31,20 +31,22 @@ from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState, read_state
-from services.runtime.settings import LogSettings, PageSettings
+from services.runtime.log import LogOptions
+from services.runtime.settings import PageFold, PageSettings
 
 KEY = b"k" * 32
 POLICY = load_policy({}, None, "test")
 KEEPS_ALL = load_policy({"preset": "keep_all"}, None, "test")
 BOUNDS = Bounds(2**26, 2**26, 0)
 HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), dt.date(2026, 1, 1), device_type=2, actor_type=1)
+RULES = behaviour_rules(PageSettings(folds=(PageFold(pattern="sku-.*", placeholder=":sku"),)))
 AT_MS = 1_790_000_000_000
 TYPED = [{"type": 3, "data": {"source": 0, "adds": [], "texts": [{"id": 1, "value": "mail jo@example.org"}]}}]
 
 
 def here(policy=POLICY) -> InlineProcessor:
     masker = Masker(policy, KEY)
-    return InlineProcessor(lambda _: masker, behaviour_rules(PageSettings()))
+    return InlineProcessor(lambda _: masker, RULES)
 
 
 @asynccontextmanager
@@ -52,7 +54,7 @@ async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterat
     """Workers of which at least one is ready."""
 
     def setup() -> WorkerSetup:
-        return WorkerSetup({"demo": (policy(), KEY)}, PageSettings(), LogSettings(), 4_000)
+        return WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000)
 
     async with workers(count, here(policy()), setup) as running_workers:
         await running_workers.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
@@ -86,9 +88,10 @@ def children() -> list[psutil.Process]:
     return [each for each in running_ones if "services.audit.ingest.workers.process" in each.cmdline()]
 
 
-async def test_the_rows_are_those_that_are_made_here():
+async def test_rows_and_refusals_are_those_that_are_made_here():
     async with pool() as processes:
         await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
+        await _same_refusals(processes)
 
 
 async def _same_rows(processes: WorkerPool, path: Path) -> None:
@@ -114,18 +117,17 @@ REFUSED = {
 }
 
 
-async def test_what_is_refused_here_is_refused_there_in_the_same_words():
+async def _same_refusals(processes: WorkerPool) -> None:
     bounds = Bounds(2**20, 2**20)
-    async with pool(1) as processes:
-        for name, sent in REFUSED.items():
-            with pytest.raises(BadPayload) as one:
-                await here().process_chunk(HEAD, WindowState(), sent, bounds)
-            with pytest.raises(BadPayload) as two:
-                await processes.process_chunk(HEAD, WindowState(), sent, bounds)
-            assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
-            after = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
-            assert after.row.seq == 1, f"the worker goes on after {name}"
-        assert processes.deaths == 0
+    for name, sent in REFUSED.items():
+        with pytest.raises(BadPayload) as one:
+            await here().process_chunk(HEAD, WindowState(), sent, bounds)
+        with pytest.raises(BadPayload) as two:
+            await processes.process_chunk(HEAD, WindowState(), sent, bounds)
+        assert (two.value.fault, str(two.value)) == (one.value.fault, str(one.value)), name
+        after = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
+        assert after.row.seq == 1, f"the worker goes on after {name}"
+    assert processes.deaths == 0
 
 
 async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
@@ -230,6 +232,13 @@ async def test_processes_end_when_the_server_is_killed():
     await until(lambda: not any(map(is_running, started)))
 
 
+def test_a_worker_loads_no_more_than_it_needs():
+    script = "import sys, services.audit.ingest.workers.process; print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, text=True).stdout.split()
+    assert not {"aiohttp", "grpc", "pydantic", "redis", "rich"} & set(found)
+    assert {"numpy", "structlog"} <= set(found)
+
+
 def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
     counts = []
     for cores in (1, 2, 3, 16):
@@ -239,6 +248,8 @@ def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
 
 
 async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
+    from audit.rpc import audit_settings, new_session, running, story  # slow: the process of a test imports this module
+
     session, window, stored = new_session(), str(uuid.uuid4()), []
     chunks = story(session, 30)
     for count in (0, 2):

@@ -55,6 +55,7 @@ class ReloadedAudit:
                     "AFTERIMAGE_DATA_DIR": str(self.directory / "data"),
                     "AFTERIMAGE_AUDIT__PORT": str(self.port),
                     "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
+                    "AFTERIMAGE_INGEST__WORKERS": "1",
                 },
                 stdout=log,
                 stderr=log,

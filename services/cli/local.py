@@ -1,0 +1,39 @@
+"""Defaults of this machine: addresses of its servers, the project, the user. Unlike `client`, imports no gRPC."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+from services.cli.command import CommandError
+from services.runtime.settings.loader import Settings
+
+
+def local_address(host: str, port: int) -> str:
+    """Returns the host:port at which this machine reaches a server that listens on `host` and `port`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def the_project(settings: Settings, project: str | None) -> str:
+    """Returns the selected project.
+
+    Raises:
+        CommandError: It is not configured, or none is named and there are several.
+    """
+    known = [one.id for one in settings.projects]
+    if project is None and len(known) == 1:
+        return known[0]
+    if project is None:
+        raise CommandError(f"name one of the projects with --project: {', '.join(known)}")
+    if project not in known:
+        raise CommandError(f"there is no project {project!r}, only {', '.join(known)}")
+    return project
+
+
+def local_subject() -> str:
+    """Returns the subject of the command line's tokens: the user of this machine."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (OSError, KeyError):  # a container's user may have no name
+        return f"cli:{os.getuid()}"
