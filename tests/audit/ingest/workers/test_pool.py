@@ -142,8 +142,7 @@ async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
         taken: list[ProcessedChunk] = await taking
         assert [one.row for one in taken[:200]] == [expected] * 200
         assert len(taken) == 208
-        assert processes.deaths == 1
-        await until(lambda: processes.ready_count == 2)
+        await until(lambda: processes.deaths == 1 and processes.ready_count == 2)
         assert victim.pid not in [each.pid for each in children()]
 
 
