@@ -1,4 +1,4 @@
-"""A server that stops and starts again: what it acknowledged is there, and recorders continue after it."""
+"""Restart of a server: it has what it acknowledged, and recorders continue after it."""
 
 from __future__ import annotations
 
