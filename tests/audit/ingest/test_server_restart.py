@@ -1,4 +1,4 @@
-"""Restart of a server: it has what it acknowledged, and recorders continue after it."""
+"""Restart of a server: acknowledged chunks are stored, and recorders continue after them."""
 
 from __future__ import annotations
 
