@@ -21,6 +21,7 @@ from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
 hypothesis.settings.register_profile("afterimage", deadline=None)
+hypothesis.settings.register_profile("campaign", parent=hypothesis.settings.get_profile("afterimage"))
 hypothesis.settings.load_profile("afterimage")
 
 # aiohttp loads the machine's certificate authorities when it is imported: 0.15 s in each process that is started. No
@@ -32,6 +33,11 @@ SECRET = "test-secret-of-more-than-32-bytes-length"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run tests marked `campaign` for all of their rounds")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("campaign"):
+        hypothesis.settings.load_profile("campaign")  # before the modules of tests ask campaign.examples
 
 
 @pytest.fixture

@@ -160,6 +160,20 @@ def story(session: str, count: int = 5) -> list[list[dict]]:
     return chunks
 
 
+def long_story(start: int, *, count: int = 40, every: int = 10, step_ms: int = 1_000) -> list[list[dict[str, Any]]]:
+    """Returns chunks one second apart, each `every`-th with a snapshot, its Meta in the chunk before it."""
+    chunks: list[list[dict[str, Any]]] = []
+    for number in range(count):
+        at = start + number * step_ms
+        events = [move(at + 10, number), move(at + 500, number)]
+        if number % every == 0:
+            events = [full_snapshot(at), *events] if number else [meta(at), full_snapshot(at), *events]
+        if number % every == every - 1:
+            events.append(meta(at + 999))
+        chunks.append(events)
+    return chunks
+
+
 class StreamRecorder:
     """A recorder's stream of one window. `async with` sends the start and reads `ready`."""
 

@@ -95,7 +95,7 @@ async def test_seek_in_two_hours_sends_a_twentieth_and_plays_the_same(audit: Aud
     begin = round(time.time() * 1000) - 3 * 3_600_000
     rng = random.Random(2)
     chunks = []
-    for second in range(0, 7_200, 2):
+    for second in range(0, 7_200, 5):
         events = [
             {
                 "type": 3,

@@ -19,7 +19,7 @@ from services.audit.behaviour.heatmap import KIND_OF, HeatmapKind
 from services.audit.model import InteractionKind
 
 POINTS = (HeatmapKind.CLICK, HeatmapKind.MOVE, HeatmapKind.RAGE, HeatmapKind.DEAD)
-CHUNKS = 12
+CHUNKS = 8
 
 
 @pytest.fixture(params=["chdb", pytest.param("clickhouse", marks=pytest.mark.clickhouse)])

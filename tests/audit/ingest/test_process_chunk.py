@@ -6,6 +6,7 @@ import datetime as dt
 import gzip
 import json
 import uuid
+from functools import cache
 
 import pytest
 import recordings
@@ -20,11 +21,13 @@ from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState
 
 KEY = b"k" * 32
-POLICY = load_policy({}, None, "test")
-FAST, SLOW = Masker(POLICY, KEY), Masker(POLICY, KEY, opens_all=True)
-KEEPS_ALL = Masker(load_policy({"preset": "keep_all"}, None, "test"), KEY)
 BOUNDS = Bounds(2**26, 2**26, 0)
 HEAD = WindowHead(WindowKey("demo", uuid.uuid4(), uuid.uuid4()), kept_from=dt.date(2026, 1, 1))
+
+
+@cache
+def masker(preset: str = "default", *, opens_all: bool = False) -> Masker:
+    return Masker(load_policy({"preset": preset}, None, "test"), KEY, opens_all=opens_all)
 
 
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
@@ -36,8 +39,8 @@ def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path
     fast = slow = WindowState()
     for begin in range(0, len(events), 50):
         sent = SentChunk(1, IDENTITY, json.dumps(events[begin : begin + 50]).encode(), 0)
-        one = process_chunk(HEAD, fast, sent, BOUNDS, FAST, BehaviourRules())
-        two = process_chunk(HEAD, slow, sent, BOUNDS, SLOW, BehaviourRules())
+        one = process_chunk(HEAD, fast, sent, BOUNDS, masker(), BehaviourRules())
+        two = process_chunk(HEAD, slow, sent, BOUNDS, masker(opens_all=True), BehaviourRules())
         assert one == two
         stored = gzip.decompress(one.row.payload) + one.row.state + repr(one.row).encode()
         assert leaks(stored, canaries) == []
@@ -47,7 +50,10 @@ def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path
 def test_a_payload_in_which_nothing_is_masked_is_stored_as_it_was_sent():
     text = b'[{"type":3,"data":{"source":3,"id":1,"x":0,"y":1},"timestamp":1790000000000}]'
     payload = gzip.compress(text, 9)
-    assert process_chunk(HEAD, WindowState(), SentChunk(1, GZIP, payload, 1), BOUNDS, FAST, None).row.payload == payload
+    assert (
+        process_chunk(HEAD, WindowState(), SentChunk(1, GZIP, payload, 1), BOUNDS, masker(), None).row.payload
+        == payload
+    )
     assert process_chunk(
-        HEAD, WindowState(), SentChunk(1, IDENTITY, text, 1), BOUNDS, KEEPS_ALL, None
+        HEAD, WindowState(), SentChunk(1, IDENTITY, text, 1), BOUNDS, masker("keep_all"), None
     ).row.payload == deflate(text)

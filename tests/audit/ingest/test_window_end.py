@@ -1,4 +1,4 @@
-"""End of a window: by its recorder or by the server's stop, and recording after it."""
+"""End of a window by its recorder, and recording after it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,23 @@ import grpc
 import pytest
 from afterimage.recording.v1 import enums_pb2
 from audit.rpc import (
-    audit_settings,
+    AuditServer,
     click,
     move,
     new_session,
-    running,
     start_of,
     story,
 )
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED
+
+
+@pytest.fixture
+def audit(shared_audit: AuditServer) -> AuditServer:
+    """One server for all tests: each has its own sessions."""
+    return shared_audit
 
 
 @pytest.mark.parametrize("last_seq", [3, 4_000_000_000, 9_000_000_000])
@@ -92,23 +99,3 @@ async def test_a_session_has_ended_when_all_its_windows_have(audit):
     assert got.session.window_count == 2
     assert got.session.totals.click_count == 4
     assert [w.totals.click_count for w in got.windows] == [2, 2]
-
-
-async def test_a_server_that_stops_ends_open_streams_and_keeps_what_it_acknowledged(tmp_path):
-    settings = audit_settings(tmp_path)
-    sessions = [new_session() for _ in range(5)]
-    async with running(settings) as audit:
-        recorders = [audit.recorder(session) for session in sessions]
-        for recorder in recorders:
-            await recorder.__aenter__()
-            for seq in range(1, 21):
-                await recorder.send(seq, [move(start_of(recorder.session) + seq)])
-        for recorder in recorders:
-            await recorder.ack(1)
-    errors = [await recorder.ended(half_close=False) for recorder in recorders]
-    assert {(error.code, error.reason) for error in errors} == {(grpc.StatusCode.UNAVAILABLE, "SERVER_STOPPING")}
-    assert all(error.retry_after_s is not None for error in errors)
-    async with running(settings) as audit:
-        for recorder in recorders:
-            stored = len((await audit.replay(recorder.session)).chunks)
-            assert recorder.acked <= stored <= 20

@@ -23,6 +23,7 @@ from services.audit.storage.schema.tables import CHUNKS
 from services.audit.storage.session_queries import SessionFilter, SessionOrder, SessionQueries
 
 IDLE_MS = 30 * 60_000
+DAY_MS = 86_400_000
 
 
 @pytest.fixture
@@ -215,7 +216,7 @@ def _fill(count: int) -> tuple[list, list]:
     random_ = random.Random(3)
     heads, chunks = [], []
     for number in range(count):
-        start = NOW_MS - random_.randrange(20 * 86_400_000)
+        start = NOW_MS - random_.randrange(6 * DAY_MS)
         if number % 10 == 0:
             start = NOW_MS - 5_000_000  # ties
         key = window_key(start)
@@ -266,17 +267,17 @@ FILTERS = {
     "short": (SessionFilter(max_duration_ms=1_999), lambda s: s.last_ms - s.first_ms <= 1_999),
     "page": (SessionFilter(page="/4/"), lambda s: s.totals[Total.CHUNKS] > 0),
     "time": (
-        SessionFilter(start_ms=NOW_MS - 9 * 86_400_000, end_ms=NOW_MS - 2 * 86_400_000),
-        lambda s: NOW_MS - 9 * 86_400_000 <= s.key.start_ms < NOW_MS - 2 * 86_400_000,
+        SessionFilter(start_ms=NOW_MS - 4 * DAY_MS, end_ms=NOW_MS - DAY_MS),
+        lambda s: NOW_MS - 4 * DAY_MS <= s.key.start_ms < NOW_MS - DAY_MS,
     ),
 }
 
 
 async def test_listing_equals_a_filter_and_a_sort_by_hand(store: RecordingStore, catalog: SessionQueries) -> None:
-    heads, chunks = _fill(150)
+    heads, chunks = _fill(120)
     await store.insert(heads, chunks)
     everything = await _pages(catalog, SessionFilter(), SessionOrder.NEWEST_FIRST, 500)
-    assert len(everything) == 150
+    assert len(everything) == 120
     pages_of = {c.key.session: c.marks[0].detail for c in chunks}
     rank = {
         SessionOrder.NEWEST_FIRST: lambda s: -s.key.start_ms,
@@ -344,21 +345,21 @@ async def test_retention_hides_at_once_and_the_sweep_removes(
     engine: Engine, store: RecordingStore, catalog: SessionQueries, playback: ChunkReader, clock: MillisecondClock
 ) -> None:
     keys = {name: window_key(project=name) for name in ("demo", "short", "ever")}
-    old = window_key(NOW_MS - 400 * 86_400_000)
+    old = window_key(NOW_MS - 400 * DAY_MS)
     imported = dt.date(2026, 6, 15)
     await store.insert(
         [*(head(key) for key in keys.values()), head(old, kept_from=imported, imported=True)],
         [*(chunk(key, 1) for key in keys.values()), chunk(old, 1, kept_from=imported)],
     )
     assert await catalog.get_session(session_of(old)) is not None, "an import is kept from its day on"
-    clock.ms += 8 * 86_400_000
+    clock.ms += 8 * DAY_MS
     assert await catalog.get_session(session_of(keys["short"])) is None
     assert await playback.index(session_of(keys["short"])) == []
     assert await catalog.get_session(session_of(keys["demo"])) is not None
     await store.sweep()
     remaining = await engine.query("SELECT DISTINCT project FROM chunks ORDER BY project")
     assert [name.decode() for (name,) in remaining] == ["demo", "ever"]
-    clock.ms += 30 * 86_400_000
+    clock.ms += 30 * DAY_MS
     await store.sweep()
     for table in ("chunks", "windows", "sessions"):
         rows = await engine.query(f"SELECT DISTINCT project FROM {table}")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import random
 import re
+from functools import cache
 from typing import Any
 
 import pytest
+from campaign import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,11 +19,15 @@ from services.audit.privacy.policy.parser import load_policy
 
 KEY = b"k" * 32
 POLICIES = {"default": {}, "strict": {"preset": "strict"}, "own": {"custom": {"order": {"pattern": r"ORD-\d{4}"}}}}
-PAIRS = {
-    name: tuple(Masker(load_policy(base, None, "test"), KEY, opens_all=all_) for all_ in (False, True))
-    for name, base in POLICIES.items()
-}
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+
+
+@cache
+def pair(policy: str) -> tuple[Masker, Masker]:
+    """Returns a masker that opens few events, and one that opens all."""
+    fast, slow = (Masker(load_policy(POLICIES[policy], None, "test"), KEY, opens_all=all_) for all_ in (False, True))
+    return fast, slow
+
 
 secret = st.sampled_from(["dana@example.com", "4111 1111 1111 1111", "say dana@example.com", "x", ""])
 number = st.integers(0, 12) | st.sampled_from([5.0, 1e3, 10**25, -1, None, True, "7"])
@@ -80,7 +86,8 @@ def strings(text: bytes) -> list[str]:
     return [json.loads(match[0]) for match in STRING.finditer(text.decode())]
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(160, 400), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([2, 3, 3, 3, 5, 6, 4]), data, st.booleans()), max_size=5),
     st.sampled_from(list(POLICIES)),
@@ -99,7 +106,7 @@ def test_nothing_hides_in_keys_that_stand_twice_or_are_escaped(events, policy, s
         ]
         raw.append("{" + ",".join(reversed(fields) if comes_last else fields) + "}")
     text = ("[" + ",".join(raw) + "]").encode()
-    fast, slow = PAIRS[policy]
+    fast, slow = pair(policy)
     masked, thorough = fast.mask(MaskState(True), text), slow.mask(MaskState(True), text)
     assert (masked.text, masked.counts, masked.state) == (thorough.text, thorough.counts, thorough.state)
     before, after = json.loads(text), json.loads(masked.text)
@@ -130,7 +137,7 @@ def test_escaped_keys_are_understood_and_nodes_followed_through_them():
         r'{"class":"rr-mask"},"childNodes":[{"id":6,"type":3,"textContent":"dana"}]},{"id":7,"type":3}]}},'
         r'"timestamp":1700000000000}]'
     )
-    masker = PAIRS["default"][0]
+    masker = pair("default")[0]
     masked = masker.mask(MaskState(), start.encode())
     assert b"dana" not in masked.text
     later = masker.mask(masked.state, ("[" + odd("6", "7") + "]").encode())
@@ -145,7 +152,7 @@ def test_nodes_are_followed_through_escaped_keys_within_a_chunk():
         r'"timestamp":1700000000000}'
     )
     plain = '{"type":3,"data":{"source":0,"texts":[{"id":6,"value":"dana"},{"id":7,"value":"x"}]},"timestamp":1}'
-    masked = PAIRS["default"][0].mask(MaskState(True), f"[{brings},{plain}]".encode())
+    masked = pair("default")[0].mask(MaskState(True), f"[{brings},{plain}]".encode())
     assert [each["value"] for each in json.loads(masked.text)[1]["data"]["texts"]] == ["***", "x"]
 
 
@@ -168,14 +175,14 @@ NODE = '{"id":1,"type":2,"tagName":"p","attributes":{"class":"dana@example.com"}
     ],
 )
 def test_only_the_layout_of_nodes_is_left_alone(event, is_layout):
-    masked = PAIRS["default"][0].mask(MaskState(True), f"[{event % NODE}]".encode())
+    masked = pair("default")[0].mask(MaskState(True), f"[{event % NODE}]".encode())
     assert (b"dana" in masked.text) == is_layout
 
 
 def test_after_many_odd_events_nothing_of_them_is_kept_and_every_node_counts_as_masked():
     many = [odd("6")] * (_MOST_ODD + 3)
     plain = '{"type":3,"data":{"source":0,"texts":[{"id":6,"value":"dana"}]},"timestamp":1700000000000}'
-    masker = PAIRS["default"][0]
+    masker = pair("default")[0]
     masked = masker.mask(MaskState(True), ("[" + ",".join([*many, plain]) + "]").encode())
     after = json.loads(masked.text)
     assert [bool(each["data"]) for each in after] == [True] * _MOST_ODD + [False] * 3 + [True]
@@ -188,4 +195,4 @@ def test_deep_json_is_masked(depth):
     deep = "[" * depth + '"dana@example.com"' + "]" * depth
     raw = ('[{"type":3,"data":{"source":0,"x":' + deep + '},"timestamp":1}]').encode()
     decode_chunk(raw)
-    assert b"dana" not in PAIRS["default"][0].mask(MaskState(True), raw).text
+    assert b"dana" not in pair("default")[0].mask(MaskState(True), raw).text

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import random
 import re
+from functools import cache
 
 import numpy as np
 import pytest
 import recordings
 from audit.canaries import RULES, value_of
 from audit.json_tape.uncompiled import Bytes, uncompiled
+from campaign import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -59,7 +61,8 @@ def pieces(size: int) -> st.SearchStrategy[str]:
     return st.lists(st.sampled_from(PIECES) | st.characters(codec="ascii"), max_size=size).map("".join)
 
 
-@settings(max_examples=3000, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(800, 3000), deadline=None)
 @given(pieces(12))
 @example("12345678X")
 @example("AB 12 34 56 A")
@@ -74,16 +77,23 @@ def test_every_string_in_which_a_hint_matches_is_seen(text):
         seen(raw)
 
 
-@settings(max_examples=1000, deadline=None)
+@cache
+def matches(pattern: str) -> st.SearchStrategy[str]:
+    return st.from_regex(re.compile(pattern.replace(r"\pL", "a").replace(r"\pN", "1")))
+
+
+@pytest.mark.campaign
+@settings(max_examples=examples(400, 1000), deadline=None)
 @given(pieces(3), st.sampled_from(sorted(_KEY_SHAPES)) | st.sampled_from(sorted(HINTS)), pieces(3), st.data())
 def test_every_hint_is_seen_between_anything(before, pattern, behind, data):
-    text = before + data.draw(st.from_regex(re.compile(pattern.replace(r"\pL", "a").replace(r"\pN", "1")))) + behind
+    text = before + data.draw(matches(pattern)) + behind
     raw = as_json(text)
     if b"\\u" not in raw and any(each.search(raw) is not None for each in EACH_HINT.values()):
         assert seen(raw)
 
 
-@settings(max_examples=500, deadline=None)
+@pytest.mark.campaign
+@settings(max_examples=examples(250, 500), deadline=None)
 @given(st.sampled_from(RULES), st.integers(0, 9_999), pieces(3), pieces(3), st.booleans(), st.integers(0, 2**16))
 def test_every_string_in_which_a_rule_finds_something_is_seen_with_any_escapes(
     rule, number, before, behind, ascii_only, seed
