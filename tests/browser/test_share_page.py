@@ -205,7 +205,7 @@ async def test_a_reload_is_no_view_and_the_last_view_is_the_last(page, new_conte
 
 
 async def test_a_link_revoked_while_open_stops_the_player(page, make, installation, guard):
-    guard.allow("404 |403 ")  # also what the player was fetching at that moment is refused
+    guard.allow("404 |403 ")  # requests of the player under way at that moment are refused too
     made, url = await make()
     await page.goto(url)
     await plays(page)

@@ -52,7 +52,7 @@ export class Activity {
     return sums;
   }
 
-  /** Returns the skippable parts of pauses longer than `INACTIVE_MS` in a span whose activity is known, in the order of time. */
+  /** Returns the skippable parts of pauses longer than `INACTIVE_MS`, in the order of time. All activity in the span must have been counted. */
   pauses(span: Span): Span[] {
     const found: Span[] = [];
     const close = (fromMs: number, toMs: number): void => {

@@ -108,7 +108,7 @@ export class FrameFeeder {
     }
   }
 
-  /** Returns the spans of the chunks that have come and whose facts have not: what was done in them is not known. */
+  /** Returns the spans of received chunks without facts: the activity in them is not known yet. */
   unknown(): Span[] {
     // An event at the last moment belongs to the chunk.
     return [...this.#awaited.values()].map(({ firstMs, lastMs }) => ({ fromMs: firstMs, toMs: lastMs + 1 }));

@@ -37,7 +37,7 @@ export interface PlayerState {
   /** Counts up with each new activity: the histogram and the pauses are to be drawn anew. */
   activityVersion: number;
   pauses: readonly Span[];
-  /** Parts of the session whose activity is not known yet. */
+  /** Parts of the session in which the activity is not known yet. */
   unknown: readonly Span[];
   segments: readonly WindowSegment[];
   /** First and last moment that can be shown, in milliseconds since 1970 UTC. */

@@ -55,12 +55,12 @@ export class SessionData {
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
   }
 
-  /** Notes spans whose activity has been counted: what was not counted is unknown, and not a pause. */
+  /** Notes spans in which all activity has been counted. The rest is unknown: no pause is found in it. */
   takeCounted(spans: readonly Span[]): void {
     this.#countedSpans = joined([...this.#countedSpans, ...spans]);
   }
 
-  /** Returns the parts of a span whose activity is not known yet. */
+  /** Returns the parts of a span in which the activity is not known yet. */
   unknown(span: Span): Span[] {
     return without(span, this.#countedSpans);
   }

@@ -34,7 +34,7 @@ export class SessionLoader {
     this.#events.onDetails(await fetchDetails(this.#api, this.#sessionId, this.#abort.signal));
   }
 
-  /** Returns whether these are all of the session's interactions so far. */
+  /** Returns whether all interactions that the session has until now were loaded. */
   async loadInteractions(): Promise<boolean> {
     let isComplete = true;
     const pages = fetchInteractions(this.#api, this.#sessionId, this.#abort.signal);
