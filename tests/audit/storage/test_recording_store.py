@@ -389,6 +389,32 @@ async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engi
     )
 
 
+async def test_a_retention_that_was_lifted_no_longer_deletes(engine: Engine) -> None:
+    await migrate(engine, Dialect(engine.version, retention_days={"demo": 5}))
+    forever = Dialect(engine.version, retention_days={"demo": 0})
+    await migrate(engine, forever)
+    store = RecordingStore(engine, forever, Retention({}, lambda: NOW_MS), lambda: NOW_MS)
+    old = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=400)
+    await store.insert([], [chunk(window_key(), 1, kept_from=old)])
+    await engine.execute("OPTIMIZE TABLE chunks FINAL")
+    assert await engine.query("SELECT count() FROM chunks") == [(1,)]
+
+
+async def test_an_unchanged_retention_alters_no_table(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    dialect = Dialect(engine.version, retention_days={"demo": 30, "it's \\ a": 7})
+    await migrate(engine, dialect)
+    statements: list[str] = []
+
+    async def execute(sql: str, params: object = None) -> None:
+        statements.append(sql)
+
+    monkeypatch.setattr(engine, "execute", execute)
+    await migrate(engine, dialect)
+    assert [sql for sql in statements if "ALTER" in sql] == []
+    await migrate(engine, Dialect(engine.version, retention_days={"demo": 31}))
+    assert len([sql for sql in statements if "ALTER" in sql]) == 4 * dialect.modern
+
+
 async def test_the_repair_mends_totals_that_a_kill_left_behind(
     engine: Engine, store: RecordingStore, catalog: SessionQueries
 ) -> None:

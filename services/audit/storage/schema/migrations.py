@@ -52,10 +52,26 @@ async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
-    if ttl := dialect.ttl():
-        for table in RETAINED:
-            await engine.execute(f"ALTER TABLE {dialect.local(table)}{dialect.on_cluster} MODIFY TTL {ttl}")
+    if dialect.modern:
+        await _set_ttl(engine, dialect)
     return taken
+
+
+async def _set_ttl(engine: Engine, dialect: Dialect) -> None:
+    """Gives the tables the TTL of the projects' retention where they have another one.
+
+    Altering it lets the server visit all rows; a TTL that is no longer wanted would delete rows to be kept.
+    """
+    wanted = dialect.ttl()
+    rows = await engine.query("SELECT name, create_table_query FROM system.tables WHERE database = currentDatabase()")
+    created = {name.decode(): query.decode() for name, query in rows}
+    for table in map(dialect.local, RETAINED):
+        if (
+            wanted and f" TTL {wanted.replace(' DELETE WHERE ', ' WHERE ')} " not in created[table]
+        ):  # as servers print it
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} MODIFY TTL {wanted}")
+        elif not wanted and " TTL " in created[table]:
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} REMOVE TTL")
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
