@@ -52,7 +52,6 @@ from services.runtime.link_keys import LinkKeys
 from services.runtime.log import LogOptions
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
@@ -235,12 +234,12 @@ async def _serving(
                     registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
                     service_names=[SERVICE],
                     interceptors=[
-                        RefusalInterceptor(verifier, access.methods, access.refused),
                         *server_interceptors(
                             verifier=verifier,
                             scopes=SCOPES,
                             registry=registry,
                             grant_methods=frozenset(f"/{SERVICE}/{name}" for name in GRANT_METHODS),
+                            on_denied=access.denied,
                         ),
                         access,
                     ],

@@ -17,7 +17,6 @@ from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.share.audit_client import AuditClient, audit_address
@@ -25,7 +24,7 @@ from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
 from services.share.redis_batcher import RedisBatcher
-from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
+from services.share.servicer import SCOPES, SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
 from services.share.trail import Trail
@@ -54,10 +53,9 @@ async def serve(
                 share,
                 registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
                 service_names=[SERVICE],
-                interceptors=[
-                    RefusalInterceptor(verifier, frozenset(RECORDED), servicer.refused),
-                    *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
-                ],
+                interceptors=server_interceptors(
+                    verifier=verifier, scopes=SCOPES, registry=registry, on_denied=servicer.denied
+                ),
             ) as server,
         ):
             yield server

@@ -86,6 +86,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         revoked_ms = await self._links.revoke(current_identity(), self._callers.read(context), link_id)
         return pb.RevokeShareLinkResponse(revoke_time=convert.timestamp(revoked_ms))
 
-    async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
-        """Records a method that the caller's token does not allow."""
-        self._links.denied(RECORDED[method], identity, self._callers.read(context), convert.named(request))
+    async def denied(self, method: str, identity: Identity, request: Any, context: Context) -> None:
+        """Records a call that the caller's token does not allow."""
+        if action := RECORDED.get(method):
+            self._links.denied(action, identity, self._callers.read(context), convert.named(request))

@@ -28,7 +28,6 @@ from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
 from services.runtime.rpc.server import serve_grpc
 from services.runtime.uuid7 import uuid7
 
@@ -125,8 +124,7 @@ async def serving(settings, servicer, shelf, *, required=True):
             registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
             service_names=[SERVICE],
             interceptors=[
-                RefusalInterceptor(verifier, access.methods, access.refused),
-                *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
+                *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry, on_denied=access.denied),
                 access,
             ],
         ) as server,
