@@ -16,6 +16,7 @@ from services.runtime import redis_client
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
 from services.runtime.rpc.authorization import Authorizer
+from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
@@ -34,7 +35,7 @@ from sidecar.unary.connect_rpc import Connect
 from sidecar.unary.record_http import RecordHttp
 from sidecar.unary.token_exchange import TokenExchange
 from sidecar.upstreams import Upstreams
-from sidecar.wire.methods import GRANT_METHODS, STREAMS, UNARY, scopes
+from sidecar.wire.methods import STREAMS, UNARY, scopes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import tls
-from sidecar.wire.methods import AUDIT, SHARE
+from services.runtime.rpc.scopes import AUDIT, SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

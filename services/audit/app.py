@@ -33,8 +33,7 @@ from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
 from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
-from services.audit.replay.visibility import GRANT_METHODS
-from services.audit.servicer import SCOPES, SERVICE, AuditServicer
+from services.audit.servicer import SERVICE, AuditServicer
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.engine.engine import Engine, StorageError
@@ -52,6 +51,7 @@ from services.runtime.link_keys import LinkKeys
 from services.runtime.log import LogOptions
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.scopes import GRANT_METHODS, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
@@ -236,9 +236,9 @@ async def _serving(
                     interceptors=[
                         *server_interceptors(
                             verifier=verifier,
-                            scopes=SCOPES,
+                            scopes=scopes_of(SERVICE),
                             registry=registry,
-                            grant_methods=frozenset(f"/{SERVICE}/{name}" for name in GRANT_METHODS),
+                            grant_methods=GRANT_METHODS,
                             on_denied=access.denied,
                         ),
                         access,

@@ -31,29 +31,10 @@ from services.audit.storage.interaction_queries import InteractionCursor, Intera
 from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import SessionCursor, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
-from services.runtime.identity.tokens import Scope, current_identity
+from services.runtime.identity.tokens import current_identity
 from services.runtime.rpc.paging import PageQuery, PageSizes
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
-
-SCOPES: dict[str, frozenset[Scope]] = {
-    f"/{SERVICE}/{method}": frozenset(scopes)
-    for method, scopes in {
-        "RecordSession": {Scope.RECORD, Scope.ADMIN},
-        "ListSessions": {Scope.VIEW},
-        "GetSession": {Scope.VIEW},
-        "ReplaySession": {Scope.VIEW},
-        "WatchSessions": {Scope.VIEW},
-        "GetHeatmap": {Scope.VIEW},
-        "ListPages": {Scope.VIEW},
-        "ListInteractions": {Scope.VIEW},
-        "DeleteSessions": {Scope.ADMIN},
-        "ListAccessEvents": {Scope.ADMIN},
-        "RecordAccessEvents": {Scope.INTERNAL},
-        "GetPrivacyPolicy": {Scope.RECORD, Scope.VIEW},
-    }.items()
-}
-"""Scopes that permit each method; any one of them is sufficient."""
 
 PAGE_SIZES = PageSizes(default=50, most=500)
 TRAIL_PAGE_SIZES = PageSizes(default=100, most=1_000)

@@ -17,6 +17,7 @@ from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.share.audit_client import AuditClient, audit_address
@@ -24,7 +25,7 @@ from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
 from services.share.redis_batcher import RedisBatcher
-from services.share.servicer import SCOPES, SERVICE, ShareServicer
+from services.share.servicer import SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
 from services.share.trail import Trail
@@ -54,7 +55,7 @@ async def serve(
                 registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
                 service_names=[SERVICE],
                 interceptors=server_interceptors(
-                    verifier=verifier, scopes=SCOPES, registry=registry, on_denied=servicer.denied
+                    verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=servicer.denied
                 ),
             ) as server,
         ):

@@ -9,22 +9,13 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
 from services.runtime.identity.peer import PeerReader
-from services.runtime.identity.tokens import Identity, Scope, current_identity
+from services.runtime.identity.tokens import Identity, current_identity
 from services.runtime.rpc.paging import PageQuery, PageSizes
 from services.share import convert
 from services.share.links import Links
 from services.share.model import LinkCursor, ShareAction
 
 SERVICE = convert.SERVICE
-
-SCOPES: dict[str, frozenset[Scope] | None] = {
-    f"/{SERVICE}/CreateShareLink": frozenset({Scope.SHARE}),
-    f"/{SERVICE}/ListShareLinks": frozenset({Scope.SHARE}),
-    f"/{SERVICE}/GetShareLink": None,
-    f"/{SERVICE}/RedeemShareLink": None,
-    f"/{SERVICE}/RevokeShareLink": frozenset({Scope.SHARE}),
-}
-"""Required scopes per method; None: authenticated by the link's own token."""
 
 RECORDED = {f"/{SERVICE}/CreateShareLink": ShareAction.CREATE, f"/{SERVICE}/RevokeShareLink": ShareAction.REVOKE}
 """Methods recorded in the trail even when the caller's token does not allow them."""

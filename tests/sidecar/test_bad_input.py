@@ -15,7 +15,7 @@ import psutil
 import pytest
 from patience import PATIENCE_S
 
-from sidecar.wire.methods import AUDIT
+from services.runtime.rpc.scopes import AUDIT
 from tests.sidecar.conftest import WindowMessages, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"

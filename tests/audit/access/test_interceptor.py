@@ -20,7 +20,7 @@ from services.audit.access.methods import METHODS
 from services.audit.access.revocation import Revocations
 from services.audit.access_events import AccessAction, AccessOutcome
 from services.audit.convert.access import asked
-from services.audit.servicer import SCOPES, SERVICE
+from services.audit.servicer import SERVICE
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.schema.dialect import Dialect
 from services.runtime.errors import InvalidArgument, NotFound, PermissionDenied
@@ -28,6 +28,7 @@ from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import serve_grpc
 from services.runtime.uuid7 import uuid7
 
@@ -52,7 +53,9 @@ def test_every_method_says_how_it_is_recorded():
 def test_every_method_that_a_viewer_or_an_admin_may_call_is_recorded():
     unrecorded = {name for name, recorded in METHODS.items() if recorded is None}
     opened = {
-        name.rpartition("/")[2] for name, scopes in SCOPES.items() if scopes and scopes & {Scope.VIEW, Scope.ADMIN}
+        name.rpartition("/")[2]
+        for name, scopes in scopes_of(SERVICE).items()
+        if scopes and scopes & {Scope.VIEW, Scope.ADMIN}
     }
     # RecordSession only brings content; GetPrivacyPolicy shows settings.
     assert opened & unrecorded == {"RecordSession", "GetPrivacyPolicy"}
@@ -124,7 +127,9 @@ async def serving(settings, servicer, shelf, *, required=True):
             registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
             service_names=[SERVICE],
             interceptors=[
-                *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry, on_denied=access.denied),
+                *server_interceptors(
+                    verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=access.denied
+                ),
                 access,
             ],
         ) as server,
