@@ -11,6 +11,7 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.runtime.access_trail import AccessOutcome
 from services.runtime.errors import Violations
 from services.share.model import (
     MAX_LABEL_CHARS,
@@ -21,7 +22,6 @@ from services.share.model import (
     Grant,
     Link,
     NewLink,
-    ShareOutcome,
     Span,
     TrailEntry,
 )
@@ -156,7 +156,7 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
     )
 
 
-def access_event(entry: TrailEntry, outcome: ShareOutcome, event_id: UUID) -> access_event_pb2.AccessEvent:
+def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> access_event_pb2.AccessEvent:
     """Returns an entry of the access trail; its time is that of the id."""
     return access_event_pb2.AccessEvent(
         access_event_id=str(event_id),
@@ -166,7 +166,7 @@ def access_event(entry: TrailEntry, outcome: ShareOutcome, event_id: UUID) -> ac
         subject=entry.subject,
         share_link_id=entry.link_id,
         session_id=entry.session_id,
-        rpc=f"/{SERVICE}/{entry.action.name.title()}ShareLink",
+        rpc=f"/{SERVICE}/{entry.verb.title()}ShareLink",
         address=entry.caller.address,
         user_agent=entry.caller.user_agent,
         detail=entry.detail[:_MAX_DETAIL_CHARS],

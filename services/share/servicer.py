@@ -8,16 +8,20 @@ import grpc
 from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
+from services.runtime.access_trail import AccessAction
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, current_identity
 from services.runtime.rpc.paging import PageQuery, PageSizes
 from services.share import convert
 from services.share.links import Links
-from services.share.model import LinkCursor, ShareAction
+from services.share.model import LinkCursor
 
 SERVICE = convert.SERVICE
 
-RECORDED = {f"/{SERVICE}/CreateShareLink": ShareAction.CREATE, f"/{SERVICE}/RevokeShareLink": ShareAction.REVOKE}
+RECORDED = {
+    f"/{SERVICE}/CreateShareLink": AccessAction.SHARE_CREATE,
+    f"/{SERVICE}/RevokeShareLink": AccessAction.SHARE_REVOKE,
+}
 """Methods recorded in the trail even when the caller's token does not allow them."""
 
 PAGE_SIZES = PageSizes(default=50, most=500)

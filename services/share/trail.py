@@ -16,11 +16,12 @@ import structlog
 from afterimage.audit.v1 import access_event_pb2
 from prometheus_client import CollectorRegistry, Counter
 
+from services.runtime.access_trail import AccessOutcome
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 from services.share import convert
 from services.share.audit_client import AuditClient
-from services.share.model import ShareOutcome, TrailEntry
+from services.share.model import TrailEntry
 
 _log = structlog.get_logger("afterimage.trail")
 
@@ -60,21 +61,21 @@ class Trail:
         Raises:
             Unavailable: It cannot be stored but is required (TRAIL_UNAVAILABLE).
         """
-        self._acts.labels(entry.action.name.lower(), "allowed").inc()
+        self._acts.labels(entry.verb.lower(), "allowed").inc()
         try:
-            await self._store(entry.project, convert.access_event(entry, ShareOutcome.ALLOWED, uuid7(self._now_ms())))
+            await self._store(entry.project, convert.access_event(entry, AccessOutcome.ALLOWED, uuid7(self._now_ms())))
         except Exception as error:
             self._lost.inc()
-            _log.warning("the access trail has lost an entry", action=entry.action.name, error=str(error))
+            _log.warning("the access trail has lost an entry", action=entry.verb, error=str(error))
             if self._required:
                 raise Unavailable(
                     "the action cannot be recorded in the access trail at present, so it is refused",
                     reason="TRAIL_UNAVAILABLE",
                 ) from error
 
-    def refused(self, entry: TrailEntry, outcome: ShareOutcome) -> None:
+    def refused(self, entry: TrailEntry, outcome: AccessOutcome) -> None:
         """Queues an entry for the next batch."""
-        self._acts.labels(entry.action.name.lower(), outcome.name.lower()).inc()
+        self._acts.labels(entry.verb.lower(), outcome.name.lower()).inc()
         if len(self._refusals) >= MAX_WAITING:
             self._lost.inc()
         else:

@@ -8,17 +8,8 @@ from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from google.protobuf import timestamp_pb2
 from share.parts import bearer, random_token, refusal
 
-from services.share.model import ShareAction, ShareOutcome
-
 Code = grpc.StatusCode
 SHARE = "/afterimage.share.v1.ShareService/"
-
-
-def test_the_numbers_are_the_contracts():
-    for action in ShareAction:
-        assert pb.AccessAction.Name(action) == f"ACCESS_ACTION_SHARE_{action.name}"
-    for outcome in ShareOutcome:
-        assert pb.AccessOutcome.Name(outcome) == f"ACCESS_OUTCOME_{outcome.name}"
 
 
 async def eventually(audit, count, **fields):

@@ -14,12 +14,12 @@ from services.audit.access_events import (
     MAX_DETAIL_CHARS,
     MAX_SUBJECT_CHARS,
     MAX_TEXT_CHARS,
-    AccessAction,
     AccessEvent,
     RequestedAccess,
     TrailFilter,
 )
 from services.audit.convert import values
+from services.runtime.access_trail import AccessAction
 from services.runtime.errors import InvalidArgument, Violations
 from services.runtime.rpc.enums import EnumCodec
 
