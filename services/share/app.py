@@ -82,7 +82,8 @@ async def open_links(
         passcodes = Passcodes()
         stack.callback(passcodes.close)
         await stack.enter_async_context(_running(trail))
-        pipeline = await stack.enter_async_context(RedisBatcher(client))
+        pipeline = RedisBatcher(client)
+        await stack.enter_async_context(pipeline.running())
         yield Links(
             store=LinkStore(
                 client,
