@@ -19,7 +19,7 @@ from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
 from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, reachable_host
 from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
@@ -106,7 +106,7 @@ def public_url(settings: Settings) -> str:
     if settings.share.public_url:
         return settings.share.public_url.rstrip("/")
     sidecar = settings.sidecar
-    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(sidecar.host, sidecar.host)  # noqa: S104 - not bound
+    host = sidecar.host if reachable_host(sidecar.host) == sidecar.host else "localhost"
     scheme = "https" if sidecar.cert_file else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{sidecar.port}"
 

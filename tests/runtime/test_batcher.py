@@ -1,4 +1,4 @@
-"""Group commit: what gathers, what waits, and where errors go."""
+"""Group commit: gathering, waiting at the bounds, and errors."""
 
 from __future__ import annotations
 
