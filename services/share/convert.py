@@ -13,6 +13,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.runtime.access_trail import AccessOutcome
 from services.runtime.errors import Violations
+from services.runtime.uuid7 import uuid7_ms
 from services.share.model import (
     MAX_LABEL_CHARS,
     MAX_PASSCODE_CHARS,
@@ -160,7 +161,7 @@ def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> a
     """Returns an entry of the access trail; its time is that of the id."""
     return access_event_pb2.AccessEvent(
         access_event_id=str(event_id),
-        time=timestamp(event_id.int >> 80),
+        time=timestamp(uuid7_ms(event_id)),
         action=_number(entry.action),
         outcome=_number(outcome),
         subject=entry.subject,

@@ -23,7 +23,7 @@ from services.audit.app import serve
 from services.runtime.client_streams import status_kept
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
-from services.runtime.uuid7 import uuid7
+from services.runtime.uuid7 import uuid7, uuid7_ms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -110,7 +110,7 @@ def new_session(at_ms: int | None = None) -> str:
 
 
 def start_of(session: str) -> int:
-    return UUID(session).int >> 80
+    return uuid7_ms(UUID(session))
 
 
 def move(at_ms: float, number: int = 0) -> dict[str, Any]:
