@@ -14,7 +14,7 @@ from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import Engine, Row
 from services.audit.storage.retention import NowMs, Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
-from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS
+from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, SESSIONS, TOTALS_STATE, WINDOWS
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
 from services.runtime.uuid7 import uuid7_ms
 
@@ -165,7 +165,7 @@ class RecordingStore:
         [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
             return
-        columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
+        columns = ", ".join(name for name, _ in SESSIONS.columns)
         # The newest rows are selected in a subquery: the sums have the columns' names, and an outer WHERE means those.
         newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
         await self._engine.execute(
