@@ -11,8 +11,18 @@ import pytest
 from afterimage.audit.v1 import access_event_pb2, heatmap_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
-from audit.rpc import AuditServer, click, console_error, full_snapshot, meta, move, new_session, now_ms, start_of
 from google.protobuf.timestamp_pb2 import Timestamp
+from support.audit_server import (
+    AuditServer,
+    click,
+    console_error,
+    full_snapshot,
+    meta,
+    move,
+    new_session,
+    now_ms,
+    start_of,
+)
 
 from services.runtime.uuid7 import uuid7
 

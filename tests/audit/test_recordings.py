@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 
 import grpc
 import pytest
-import recordings
 from audit.service import AuditCaller, chunk, client, gather_bounded, start, uuid7
+from support import recordings
 
 from services.audit.app import serve
 from services.cli.transfer.formats import to_chunks

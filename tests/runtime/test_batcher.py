@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime.batcher import Batcher
 

@@ -5,8 +5,8 @@ from collections import Counter
 
 import grpc
 import pytest
-from clock import Clock
-from share.parts import ONE_REDIS, ShareCalls, random_token, refusal, with_share
+from support.clock import Clock
+from support.share import ONE_REDIS, ShareCalls, random_token, refusal, with_share
 
 from services.share.app import serve
 

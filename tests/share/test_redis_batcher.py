@@ -5,7 +5,7 @@ import time
 
 import pytest
 import redis.asyncio
-from share.parts import random_token
+from support.share import random_token
 
 from services.runtime import redis_client
 from services.runtime.errors import Unavailable

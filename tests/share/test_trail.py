@@ -6,7 +6,7 @@ import grpc
 from afterimage.audit.v1 import access_event_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from google.protobuf import timestamp_pb2
-from share.parts import bearer, random_token, refusal
+from support.share import bearer, random_token, refusal
 
 Code = grpc.StatusCode
 SHARE = "/afterimage.share.v1.ShareService/"

@@ -16,7 +16,7 @@ import aiohttp
 import pytest
 import structlog
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime import log
 from services.runtime.identity.tokens import TokenMinter

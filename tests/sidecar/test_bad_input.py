@@ -13,7 +13,7 @@ import time
 import aiohttp
 import psutil
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime.rpc.scopes import AUDIT
 from tests.sidecar.conftest import WindowMessages, rigged

@@ -7,7 +7,7 @@ import json
 
 import aiohttp
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.rpc.scopes import AUDIT, GRANT_METHODS

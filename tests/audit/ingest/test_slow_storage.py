@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from audit.rpc import (
+from support.audit_server import (
     GZIP,
     audit_settings,
     move,
@@ -20,7 +20,7 @@ from audit.rpc import (
     running,
     start_of,
 )
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.access.revocation import Revocations
 from services.audit.app import dialect_for, open_engine

@@ -9,7 +9,8 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import (
+from google.protobuf.timestamp_pb2 import Timestamp
+from support.audit_server import (
     AuditServer,
     StreamViewer,
     audit_settings,
@@ -20,8 +21,7 @@ from audit.rpc import (
     running,
     start_of,
 )
-from google.protobuf.timestamp_pb2 import Timestamp
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 DELETED = enums_pb2.SESSION_STATUS_UNSPECIFIED
 LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED

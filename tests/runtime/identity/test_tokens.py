@@ -5,9 +5,9 @@ import time
 
 import jwt
 import pytest
-from clock import Clock
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from support.clock import Clock
 
 from services.runtime.errors import Unauthenticated, Unavailable
 from services.runtime.identity.tokens import Identity, Scope, TokenMinter, TokenVerifier, acting_as, current_identity

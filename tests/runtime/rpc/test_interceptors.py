@@ -11,8 +11,8 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from patience import PATIENCE_S
 from runtime.calls import SERVICE, SHAPES, call, method, register
+from support.wait import PATIENCE_S
 
 from services.runtime import log
 from services.runtime.errors import (

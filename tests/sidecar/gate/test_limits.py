@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from clock import Clock
+from support.clock import Clock
 
 from services.runtime import redis_client
 from services.runtime.errors import ResourceExhausted

@@ -17,7 +17,7 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2, enums_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.app import serve
 from services.runtime.client_streams import status_kept
