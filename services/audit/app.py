@@ -40,7 +40,7 @@ from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.interaction_queries import InteractionQueries
 from services.audit.storage.recording_store import RecordingStore
-from services.audit.storage.retention import Retention
+from services.audit.storage.retention import NowMs, Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 from services.audit.storage.session_queries import SessionQueries
@@ -104,8 +104,13 @@ async def open_engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
-    """Serves AuditService while the block runs."""
+async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[GrpcServer]:
+    """Serves AuditService while the block runs.
+
+    Args:
+        settings: Settings of the process.
+        now_ms: The clock of stored rows and of listings, milliseconds since 1970 UTC.
+    """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), settings.ingest.max_nesting + FRAMES))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     policies = Policies(policies_in_force(settings))  # before the engine: an invalid policy is reported at once
@@ -122,7 +127,9 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
-            _serving(settings, engine, retention, store, policies, behaviour, intake, trail, new_registry()) as server,
+            _serving(
+                settings, engine, retention, store, policies, behaviour, intake, trail, new_registry(), now_ms
+            ) as server,
         ):
             yield server
     finally:
@@ -163,6 +170,7 @@ async def _serving(
     intake: ChunkProcessor,
     trail: AccessEventStore,
     registry: CollectorRegistry,
+    now_ms: NowMs,
 ) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
