@@ -16,6 +16,7 @@ from services.runtime import redis_client
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
 from services.runtime.rpc.authorization import Authorizer
+from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
@@ -34,7 +35,7 @@ from sidecar.unary.connect_rpc import Connect
 from sidecar.unary.record_http import RecordHttp
 from sidecar.unary.token_exchange import TokenExchange
 from sidecar.upstreams import Upstreams
-from sidecar.wire.methods import GRANT_METHODS, STREAMS, UNARY, scopes
+from sidecar.wire.methods import STREAMS, UNARY, scopes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -84,26 +85,23 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         attempts = Attempts(redis, redis_client.key(settings, "limits"))
         verifier = TokenVerifier(settings)
         origins = Origins(settings)
-        door = Gate(own, Authorizer(verifier, scopes(), GRANT_METHODS), origins, attempts, metrics)
         connections = Connections(
             total=own.max_connections,
             per_project=own.max_connections_per_project,
             per_subject=own.max_connections_per_subject,
             per_address=own.max_connections_per_address,
         )
+        door = Gate(own, Authorizer(verifier, scopes(), GRANT_METHODS), origins, attempts, connections, metrics)
         largest = settings.ingest.max_chunk_bytes + MESSAGE_OVERHEAD_BYTES
         sockets = WebSockets(
             settings=own,
             door=door,
-            connections=connections,
             upstreams=upstreams,
             metrics=metrics,
             max_chunk_frame_bytes=largest,
         )
         ops = HealthRoutes(settings=own, upstreams=upstreams, registry=registry, metrics=metrics, attempts=attempts)
-        recording = RecordHttp(
-            settings=own, door=door, connections=connections, upstreams=upstreams, max_body_bytes=largest
-        )
+        recording = RecordHttp(settings=own, door=door, upstreams=upstreams, max_body_bytes=largest)
         exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
 
         app = web.Application(middlewares=[measured(metrics)])

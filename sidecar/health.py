@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
+from services.runtime.rpc.scopes import AUDIT
 from sidecar.gate.client_address import client_address, within
 from sidecar.wire.frames import json_bytes
-from sidecar.wire.methods import AUDIT
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry

@@ -9,12 +9,13 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import tls
-from sidecar.wire.methods import AUDIT, SHARE
+from services.runtime.rpc.scopes import AUDIT, SHARE
+from services.runtime.settings import local_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from services.runtime.settings import ServiceSettings, Settings
+    from services.runtime.settings import Settings
 
 _HEALTH_TIMEOUT_S = 2.0
 _HEALTH_KEPT_S = 1.0
@@ -35,8 +36,8 @@ class Upstreams:
     def __init__(self, settings: Settings, now: Callable[[], float] = time.monotonic) -> None:
         sidecar = settings.sidecar
         targets = {
-            AUDIT: sidecar.audit_address or _target(settings.audit),
-            SHARE: sidecar.share_address or _target(settings.share),
+            AUDIT: sidecar.audit_address or local_address(settings.audit.host, settings.audit.port),
+            SHARE: sidecar.share_address or local_address(settings.share.host, settings.share.port),
         }
         self._channels = {name: tls.channel(settings.tls, target, options=_OPTIONS) for name, target in targets.items()}
         self._now = now
@@ -69,9 +70,3 @@ class Upstreams:
         except grpc.aio.AioRpcError:
             return "unreachable"
         return "serving" if answer.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"
-
-
-def _target(service: ServiceSettings) -> str:
-    """Returns the address at which this machine reaches a service with the listen address of `service`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(service.host, service.host)  # noqa: S104 - compared, not bound
-    return f"[{host}]:{service.port}" if ":" in host else f"{host}:{service.port}"

@@ -13,7 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import redis
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.cli.up.redis_process import find_redis_server
 from services.runtime.identity.tokens import TokenMinter
@@ -132,7 +132,7 @@ def _await_redis(socket: Path, server: subprocess.Popen[bytes], log: Path) -> No
 @pytest.fixture(scope="session")
 def clickhouse_url() -> Iterator[str]:
     """The address of a ClickHouse server of our own (Debian's package), for the whole session."""
-    import clickhouse
+    from support import clickhouse
 
     with clickhouse.server() as url:
         yield url

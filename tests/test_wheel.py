@@ -6,7 +6,7 @@ import subprocess
 import sys
 import zipfile
 
-from tests import web
+from support import web
 
 
 def test_a_wheel_carries_the_built_pages(tmp_path):

@@ -3,37 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 from uuid import UUID
+
+from services.runtime.access_trail import AccessAction
 
 MAX_SUBJECT_CHARS = 1024
 MAX_TEXT_CHARS = 256
 MAX_DETAIL_CHARS = 512
-
-
-class AccessAction(IntEnum):
-    """Action on recorded content: the contract's AccessAction."""
-
-    LIST = 1
-    GET = 2
-    REPLAY = 3
-    WATCH = 4
-    HEATMAP = 5
-    EXPORT = 6
-    DELETE = 7
-    SHARE_CREATE = 8
-    SHARE_REDEEM = 9
-    SHARE_REVOKE = 10
-    TRAIL = 11
-
-
-class AccessOutcome(IntEnum):
-    """Outcome of the access: the contract's AccessOutcome."""
-
-    ALLOWED = 1
-    DENIED = 2
-    NOT_FOUND = 3
-    FAILED = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,15 +33,14 @@ from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
 from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
-from services.audit.replay.visibility import GRANT_METHODS
-from services.audit.servicer import SCOPES, SERVICE, AuditServicer
+from services.audit.servicer import SERVICE, AuditServicer
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.engine.engine import Engine, StorageError
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.interaction_queries import InteractionQueries
 from services.audit.storage.recording_store import RecordingStore
-from services.audit.storage.retention import Retention
+from services.audit.storage.retention import NowMs, Retention
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
 from services.audit.storage.session_queries import SessionQueries
@@ -52,7 +51,7 @@ from services.runtime.link_keys import LinkKeys
 from services.runtime.log import LogOptions
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.scopes import GRANT_METHODS, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
@@ -105,8 +104,13 @@ async def open_engine(settings: Settings) -> Engine:
 
 
 @asynccontextmanager
-async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
-    """Serves AuditService while the block runs."""
+async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[GrpcServer]:
+    """Serves AuditService while the block runs.
+
+    Args:
+        settings: Settings of the process.
+        now_ms: The clock of stored rows and of listings, milliseconds since 1970 UTC.
+    """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), settings.ingest.max_nesting + FRAMES))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     policies = Policies(policies_in_force(settings))  # before the engine: an invalid policy is reported at once
@@ -123,7 +127,9 @@ async def serve(settings: Settings) -> AsyncIterator[GrpcServer]:
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
-            _serving(settings, engine, retention, store, policies, behaviour, intake, trail, new_registry()) as server,
+            _serving(
+                settings, engine, retention, store, policies, behaviour, intake, trail, new_registry(), now_ms
+            ) as server,
         ):
             yield server
     finally:
@@ -164,6 +170,7 @@ async def _serving(
     intake: ChunkProcessor,
     trail: AccessEventStore,
     registry: CollectorRegistry,
+    now_ms: NowMs,
 ) -> AsyncIterator[GrpcServer]:
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
@@ -235,12 +242,12 @@ async def _serving(
                     registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
                     service_names=[SERVICE],
                     interceptors=[
-                        RefusalInterceptor(verifier, access.methods, access.refused),
                         *server_interceptors(
                             verifier=verifier,
-                            scopes=SCOPES,
+                            scopes=scopes_of(SERVICE),
                             registry=registry,
-                            grant_methods=frozenset(f"/{SERVICE}/{name}" for name in GRANT_METHODS),
+                            grant_methods=GRANT_METHODS,
+                            on_denied=access.denied,
                         ),
                         access,
                     ],

@@ -12,6 +12,8 @@ from enum import IntEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from services.runtime.uuid7 import uuid7_ms
+
 
 class Total(IntEnum):
     """Index of each running total in `totals`. Indexes are permanent: add at the end only."""
@@ -79,7 +81,7 @@ class SessionKey:
     @property
     def start_ms(self) -> int:
         """Milliseconds since 1970 UTC, the first 48 bits of a UUIDv7."""
-        return self.session.int >> 80
+        return uuid7_ms(self.session)
 
 
 @dataclass(frozen=True, slots=True)

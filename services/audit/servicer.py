@@ -31,33 +31,14 @@ from services.audit.storage.interaction_queries import InteractionCursor, Intera
 from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import SessionCursor, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
-from services.runtime.identity.tokens import Scope, current_identity
-from services.runtime.rpc import paging
+from services.runtime.identity.tokens import current_identity
+from services.runtime.rpc.paging import PageQuery, PageSizes
 
 SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 
-SCOPES: dict[str, frozenset[Scope]] = {
-    f"/{SERVICE}/{method}": frozenset(scopes)
-    for method, scopes in {
-        "RecordSession": {Scope.RECORD, Scope.ADMIN},
-        "ListSessions": {Scope.VIEW},
-        "GetSession": {Scope.VIEW},
-        "ReplaySession": {Scope.VIEW},
-        "WatchSessions": {Scope.VIEW},
-        "GetHeatmap": {Scope.VIEW},
-        "ListPages": {Scope.VIEW},
-        "ListInteractions": {Scope.VIEW},
-        "DeleteSessions": {Scope.ADMIN},
-        "ListAccessEvents": {Scope.ADMIN},
-        "RecordAccessEvents": {Scope.INTERNAL},
-        "GetPrivacyPolicy": {Scope.RECORD, Scope.VIEW},
-    }.items()
-}
-"""Scopes that permit each method; any one of them is sufficient."""
-
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
-DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE = 100, 1_000
-DEFAULT_INTERACTIONS, MAX_INTERACTIONS = 1_000, 10_000
+PAGE_SIZES = PageSizes(default=50, most=500)
+TRAIL_PAGE_SIZES = PageSizes(default=100, most=1_000)
+INTERACTION_PAGE_SIZES = PageSizes(default=1_000, most=10_000)
 MAX_PAGES_AND_MARKERS = 1_000
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -126,15 +107,12 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Lists sessions."""
         project = current_identity().project
-        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         wanted, order = sessions.session_filter(request.filter), sessions.order(request.order)
-        bound_to = paging.fingerprint(
-            project.encode(), request.filter.SerializeToString(deterministic=True), bytes([order])
-        )
-        after = paging.read_token(request.page_token, bound_to, SessionCursor)
-        listed = await self._catalog.list_sessions(project, wanted, order, size + 1, after)
-        token = paging.write_token(listed[size - 1].position, bound_to) if len(listed) > size else ""
-        found = [sessions.session(entry.session) for entry in listed[:size]]
+        fields = request.filter.SerializeToString(deterministic=True)
+        page = PageQuery(request, PAGE_SIZES, SessionCursor, project.encode(), fields, bytes([order]))
+        listed = await self._catalog.list_sessions(project, wanted, order, page.limit, page.after)
+        listed, token = page.cut(listed, lambda entry: entry.position)
+        found = [sessions.session(entry.session) for entry in listed]
         return pb.ListSessionsResponse(sessions=found, next_page_token=token)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
@@ -192,15 +170,11 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListPages(self, request: pb.ListPagesRequest, context: Context) -> pb.ListPagesResponse:
         """Lists pages that have interactions."""
         project = current_identity().project
-        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
         wanted = behaviour.wanted_pages(request)
-        bound_to = paging.fingerprint(b"pages", project.encode(), repr(wanted).encode())
-        after = paging.read_token(request.page_token, bound_to, PageCursor)
-        found = await self._behaviour.pages(project, wanted, size + 1, after)
-        token = ""
-        if len(found) > size:
-            token = paging.write_token(PageCursor(found[size - 1].interactions, found[size - 1].page), bound_to)
-        return pb.ListPagesResponse(pages=map(behaviour.page_summary, found[:size]), next_page_token=token)
+        page = PageQuery(request, PAGE_SIZES, PageCursor, b"pages", project.encode(), repr(wanted).encode())
+        found = await self._behaviour.pages(project, wanted, page.limit, page.after)
+        found, token = page.cut(found, lambda counted: PageCursor(counted.interactions, counted.page))
+        return pb.ListPagesResponse(pages=map(behaviour.page_summary, found), next_page_token=token)
 
     async def ListInteractions(
         self, request: pb.ListInteractionsRequest, context: Context
@@ -209,20 +183,17 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         identity = current_identity()
         key = SessionKey(identity.project, values.session_id(request.session_id))
         visible = visible_to(identity, key.session)
-        size = paging.page_size(request.page_size, DEFAULT_INTERACTIONS, MAX_INTERACTIONS)
         kinds = behaviour.wanted_kinds(request)
-        bound_to = paging.fingerprint(identity.project.encode(), key.session.bytes, bytes(kinds))
-        after = paging.read_token(request.page_token, bound_to, InteractionCursor)
+        fields = (key.project.encode(), key.session.bytes, bytes(kinds))
+        page = PageQuery(request, INTERACTION_PAGE_SIZES, InteractionCursor, *fields)
         summary = await self._catalog.get_session(key)
         if summary is None:
             raise NotFound(f"session {key.session} was not found")
-        found = await self._behaviour.interactions(key, kinds, visible.within(summary.first_ms), size + 1, after)
-        token = ""
-        if len(found) > size:
-            last = found[size - 1]
-            token = paging.write_token(InteractionCursor(last.time_ms, last.window, last.number), bound_to)
+        times = visible.within(summary.first_ms)
+        found = await self._behaviour.interactions(key, kinds, times, page.limit, page.after)
+        found, token = page.cut(found, lambda one: InteractionCursor(one.time_ms, one.window, one.number))
         return pb.ListInteractionsResponse(
-            interactions=[behaviour.interaction(key, summary.first_ms, one) for one in found[:size]],
+            interactions=[behaviour.interaction(key, summary.first_ms, one) for one in found],
             next_page_token=token,
         )
 
@@ -231,15 +202,12 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     ) -> pb.ListAccessEventsResponse:
         """Lists the access trail."""
         project = current_identity().project
-        size = paging.page_size(request.page_size, DEFAULT_TRAIL_PAGE_SIZE, MAX_TRAIL_PAGE_SIZE)
         wanted = access.trail_filter(request)
-        bound_to = paging.fingerprint(project.encode(), access.fields_of_list(request))
-        after = paging.read_token(request.page_token, bound_to, TrailPosition)
-        events = await self._trail.find(project, wanted, size + 1, after)
-        token = ""
-        if len(events) > size:
-            token = paging.write_token(TrailPosition(events[size - 1].time_ms, events[size - 1].event), bound_to)
-        return pb.ListAccessEventsResponse(access_events=map(access.access_event, events[:size]), next_page_token=token)
+        fields = access.fields_of_list(request)
+        page = PageQuery(request, TRAIL_PAGE_SIZES, TrailPosition, project.encode(), fields)
+        events = await self._trail.find(project, wanted, page.limit, page.after)
+        events, token = page.cut(events, lambda event: TrailPosition(event.time_ms, event.event))
+        return pb.ListAccessEventsResponse(access_events=map(access.access_event, events), next_page_token=token)
 
     async def RecordAccessEvents(
         self, request: pb.RecordAccessEventsRequest, context: Context

@@ -21,9 +21,9 @@ from grpclib.exceptions import GRPCError, ProtocolError, StreamTerminatedError
 
 from services.cli.command import CommandError
 from services.cli.instance_lock import find_running
-from services.cli.local import local_address, local_subject, the_project
+from services.cli.local import local_subject, the_project
 from services.runtime.identity.tokens import Scope, TokenMinter
-from services.runtime.settings import is_loopback
+from services.runtime.settings import is_loopback, local_address
 from services.runtime.settings.loader import Settings, SettingsError
 
 TOKEN_TTL_S = 3_600.0

@@ -1,4 +1,4 @@
-"""Defaults of this machine: addresses of its servers, the project, the user. Unlike `client`, imports no gRPC."""
+"""Defaults of this machine: the project, the user. Unlike `client`, imports no gRPC."""
 
 from __future__ import annotations
 
@@ -7,12 +7,6 @@ import os
 
 from services.cli.command import CommandError
 from services.runtime.settings.loader import Settings
-
-
-def local_address(host: str, port: int) -> str:
-    """Returns the host:port at which this machine reaches a server that listens on `host` and `port`."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def the_project(settings: Settings, project: str | None) -> str:

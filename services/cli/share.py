@@ -29,8 +29,8 @@ from rich.text import Text
 from services.cli.client import TIMEOUT_S, connect, token_source
 from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, run, spoken_duration
 from services.cli.instance_lock import find_running
-from services.cli.local import local_address
 from services.runtime.identity.tokens import Scope
+from services.runtime.settings import local_address
 from services.runtime.settings.loader import Settings
 
 MAX_PAGE_SIZE = 500  # the contract's

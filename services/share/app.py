@@ -17,15 +17,15 @@ from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, reachable_host
 from services.share.audit_client import AuditClient, audit_address
 from services.share.grants import Grants
 from services.share.links import Links
 from services.share.passcode import Passcodes
 from services.share.redis_batcher import RedisBatcher
-from services.share.servicer import RECORDED, SCOPES, SERVICE, ShareServicer
+from services.share.servicer import SERVICE, ShareServicer
 from services.share.store import LinkStore
 from services.share.tokens import NewSecret
 from services.share.trail import Trail
@@ -54,10 +54,9 @@ async def serve(
                 share,
                 registrars=[lambda s: share_service_pb2_grpc.add_ShareServiceServicer_to_server(servicer, s)],
                 service_names=[SERVICE],
-                interceptors=[
-                    RefusalInterceptor(verifier, frozenset(RECORDED), servicer.refused),
-                    *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
-                ],
+                interceptors=server_interceptors(
+                    verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=servicer.denied
+                ),
             ) as server,
         ):
             yield server
@@ -83,7 +82,8 @@ async def open_links(
         passcodes = Passcodes()
         stack.callback(passcodes.close)
         await stack.enter_async_context(_running(trail))
-        pipeline = await stack.enter_async_context(RedisBatcher(client))
+        pipeline = RedisBatcher(client)
+        await stack.enter_async_context(pipeline.running())
         yield Links(
             store=LinkStore(
                 client,
@@ -106,7 +106,7 @@ def public_url(settings: Settings) -> str:
     if settings.share.public_url:
         return settings.share.public_url.rstrip("/")
     sidecar = settings.sidecar
-    host = {"0.0.0.0": "localhost", "::": "localhost"}.get(sidecar.host, sidecar.host)  # noqa: S104 - not bound
+    host = sidecar.host if reachable_host(sidecar.host) == sidecar.host else "localhost"
     scheme = "https" if sidecar.cert_file else "http"
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{sidecar.port}"
 

@@ -12,7 +12,7 @@ from afterimage.recording.v1 import enums_pb2
 
 from services.runtime.errors import NotFound, Unavailable
 from services.runtime.identity.tokens import Scope, TokenMinter
-from services.runtime.settings import Settings
+from services.runtime.settings import Settings, local_address
 
 SUBJECT = "afterimage-share"
 TIMEOUT_S = 5.0
@@ -47,8 +47,7 @@ def audit_address(settings: Settings) -> str:
     """Returns the address of AuditService: `share.audit_address`, or its listening address as reachable from here."""
     if settings.share.audit_address:
         return settings.share.audit_address
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.audit.host, settings.audit.host)  # noqa: S104
-    return f"[{host}]:{settings.audit.port}" if ":" in host else f"{host}:{settings.audit.port}"
+    return local_address(settings.audit.host, settings.audit.port)
 
 
 class AuditClient:

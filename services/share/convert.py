@@ -11,7 +11,9 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.runtime.access_trail import AccessOutcome
 from services.runtime.errors import Violations
+from services.runtime.uuid7 import uuid7_ms
 from services.share.model import (
     MAX_LABEL_CHARS,
     MAX_PASSCODE_CHARS,
@@ -21,7 +23,6 @@ from services.share.model import (
     Grant,
     Link,
     NewLink,
-    ShareOutcome,
     Span,
     TrailEntry,
 )
@@ -156,17 +157,17 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
     )
 
 
-def access_event(entry: TrailEntry, outcome: ShareOutcome, event_id: UUID) -> access_event_pb2.AccessEvent:
+def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> access_event_pb2.AccessEvent:
     """Returns an entry of the access trail; its time is that of the id."""
     return access_event_pb2.AccessEvent(
         access_event_id=str(event_id),
-        time=timestamp(event_id.int >> 80),
+        time=timestamp(uuid7_ms(event_id)),
         action=_number(entry.action),
         outcome=_number(outcome),
         subject=entry.subject,
         share_link_id=entry.link_id,
         session_id=entry.session_id,
-        rpc=f"/{SERVICE}/{entry.action.name.title()}ShareLink",
+        rpc=f"/{SERVICE}/{entry.verb.title()}ShareLink",
         address=entry.caller.address,
         user_agent=entry.caller.user_agent,
         detail=entry.detail[:_MAX_DETAIL_CHARS],

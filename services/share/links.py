@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from services.runtime.access_trail import AccessAction, AccessOutcome
 from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
 from services.runtime.identity.peer import Peer
 from services.runtime.identity.tokens import Identity
@@ -22,8 +23,6 @@ from services.share.model import (
     NewLink,
     Opened,
     Origin,
-    ShareAction,
-    ShareOutcome,
     Span,
     TrailEntry,
 )
@@ -58,11 +57,13 @@ class Links:
             NotFound: The session does not exist in the caller's project.
             Unavailable: Redis, AuditService or the trail is unavailable; no link is created.
         """
-        entry = TrailEntry(ShareAction.CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject)
+        entry = TrailEntry(
+            AccessAction.SHARE_CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject
+        )
         try:
             session = await self.audit.session(by.project, wanted.session_id)
         except NotFound:
-            self.trail.refused(entry, ShareOutcome.NOT_FOUND)
+            self.trail.refused(entry, AccessOutcome.NOT_FOUND)
             raise
         _check_span(wanted.span, session)
         token = new_token(self.new_secret)
@@ -144,20 +145,20 @@ class Links:
         Raises:
             NotFound: The link does not exist in the caller's project.
         """
-        entry = TrailEntry(ShareAction.REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
+        entry = TrailEntry(AccessAction.SHARE_REVOKE, by.project, caller, link_id=link_id, subject=by.subject)
         link = await self.store.get(by.project, link_id)
         if link is not None:
             await self.trail.allowed(replace(entry, session_id=link.session_id))
             if await self.store.end(by.project, link_id):
                 return self.now_ms()
-        self.trail.refused(entry, ShareOutcome.NOT_FOUND)
+        self.trail.refused(entry, AccessOutcome.NOT_FOUND)
         raise _gone()
 
-    def denied(self, action: ShareAction, by: Identity, caller: Peer, named: tuple[str, str]) -> None:
+    def denied(self, action: AccessAction, by: Identity, caller: Peer, named: tuple[str, str]) -> None:
         """Records in the trail an action on a session or a link that the caller's token does not allow."""
         session_id, link_id = named
         entry = TrailEntry(action, by.project, caller, link_id=link_id, session_id=session_id, subject=by.subject)
-        self.trail.refused(entry, ShareOutcome.DENIED)
+        self.trail.refused(entry, AccessOutcome.DENIED)
 
     async def _grant(
         self, answer: Opened | Locked | Gone | Limited, key: Key, handle: str, renewal: str | None, caller: Peer
@@ -171,7 +172,9 @@ class Links:
             renewal: Digest of the handle if a view was counted for it; None: this is a renewal.
             caller: The caller.
         """
-        entry = TrailEntry(ShareAction.REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal")
+        entry = TrailEntry(
+            AccessAction.SHARE_REDEEM, "", caller, link_id=key.link_id, detail="" if renewal else "renewal"
+        )
         if isinstance(answer, Limited):
             raise _too_fast(answer.wait_ms)
         link = None if isinstance(answer, Gone) else answer.link
@@ -181,7 +184,7 @@ class Links:
         if origin is not None:
             entry = replace(entry, project=origin.project, session_id=origin.session_id)
         if link is None or minted is None:
-            self.trail.refused(entry, ShareOutcome.NOT_FOUND)
+            self.trail.refused(entry, AccessOutcome.NOT_FOUND)
             raise _gone()
         try:
             await self.trail.allowed(entry)
@@ -192,18 +195,20 @@ class Links:
         return Grant(minted[0], minted[1], handle, link)
 
     async def _check_passcode(self, link: Link, passcode: str, caller: Peer) -> None:
-        entry = TrailEntry(ShareAction.REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id)
+        entry = TrailEntry(
+            AccessAction.SHARE_REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id
+        )
         if not passcode:
-            self.trail.refused(replace(entry, detail="without passcode"), ShareOutcome.DENIED)
+            self.trail.refused(replace(entry, detail="without passcode"), AccessOutcome.DENIED)
             raise PermissionDenied("this link needs a passcode", reason="PASSCODE_REQUIRED")
         wait_ms = await self.store.attempt(link.link_id, caller.bucket, self.now_ms())
         if wait_ms > 0:
-            self.trail.refused(replace(entry, detail="too many wrong passcodes"), ShareOutcome.DENIED)
+            self.trail.refused(replace(entry, detail="too many wrong passcodes"), AccessOutcome.DENIED)
             raise ResourceExhausted(
                 "too many wrong passcodes; try again later", reason="PASSCODE_ATTEMPTS", retry_after_s=wait_ms / 1000
             )
         if not await self.passcodes.matches(link.passcode_hash, passcode):
-            self.trail.refused(replace(entry, detail="wrong passcode"), ShareOutcome.DENIED)
+            self.trail.refused(replace(entry, detail="wrong passcode"), AccessOutcome.DENIED)
             raise PermissionDenied("the passcode is wrong", reason="PASSCODE_WRONG")
         await self.store.forgive(link.link_id, caller.bucket)
 

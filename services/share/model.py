@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
+from services.runtime.access_trail import AccessAction
 from services.runtime.identity.peer import Peer
 
 MIN_TTL_S = 60
@@ -139,36 +140,26 @@ class Limited:
     wait_ms: int
 
 
-class ShareAction(IntEnum):
-    """Action on a link: the contract's AccessAction."""
-
-    CREATE = 8
-    REDEEM = 9
-    REVOKE = 10
-
-
-class ShareOutcome(IntEnum):
-    """Outcome of the action: the contract's AccessOutcome."""
-
-    ALLOWED = 1
-    DENIED = 2
-    NOT_FOUND = 3
-
-
 @dataclass(frozen=True, slots=True)
 class TrailEntry:
     """An action or an attempt on a link, for the access trail.
 
     Attributes:
+        action: One of the actions on links (SHARE_...).
         project: Project of the trail. "": the token was never valid; counted, but not part of a trail.
         subject: The `sub` of the caller's token; "" for a visitor.
         detail: Description of the requested action.
     """
 
-    action: ShareAction
+    action: AccessAction
     project: str
     caller: Peer
     link_id: str = ""
     session_id: str = ""
     subject: str = ""
     detail: str = ""
+
+    @property
+    def verb(self) -> str:
+        """The action's name without SHARE_: CREATE, REDEEM or REVOKE."""
+        return self.action.name.removeprefix("SHARE_")

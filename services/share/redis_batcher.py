@@ -1,19 +1,18 @@
 """Batches concurrent scripts into one Redis pipeline: one write and one read for all of them.
 
-While one pipeline is in flight, the next collects scripts; a single script is sent immediately. A connection per
-script cost the service more than all the rest of a redemption (docs/benchmarks.md).
+A connection per script cost the service more than all the rest of a redemption (docs/benchmarks.md).
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
+from services.runtime.batcher import Batcher
 from services.runtime.errors import Unavailable
 from services.runtime.redis_client import redis_errors, required
 from services.share import lua_scripts
@@ -29,32 +28,25 @@ class _Asked(NamedTuple):
     script: str
     keys: Sequence[str]
     arguments: Sequence[str | bytes | float]
-    answer: asyncio.Future[Any]
 
 
 class RedisBatcher:
-    """Runs scripts; a context manager that waits for pipelines in flight on exit.
+    """Runs scripts while `running` does.
 
     Args:
         client: None: Redis is not configured, every call raises Unavailable.
+        max_waiting: Maximum number of waiting scripts.
     """
 
-    def __init__(self, client: redis.asyncio.Redis | None) -> None:
+    def __init__(self, client: redis.asyncio.Redis | None, max_waiting: int = MAX_WAITING) -> None:
         self._client = client
-        self._waiting: list[_Asked] = []
-        self._is_sending = False
-        self._tasks = asyncio.TaskGroup()
+        self._batcher: Batcher[_Asked, Any] = Batcher(
+            self._answers, max_batch_rows=MAX_BATCH, max_waiting_rows=max_waiting
+        )
 
-    async def __aenter__(self) -> Self:
-        """Creates the batcher."""
-        await self._tasks.__aenter__()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Waits for the sent scripts."""
-        await self._tasks.__aexit__(kind, error, trace)
+    def running(self) -> AbstractAsyncContextManager[None]:
+        """Sends scripts while the block runs, and waits for the remaining ones after it."""
+        return self._batcher.running()
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[str | bytes | float]) -> Any:
         """Returns the answer of one of `scripts`.
@@ -66,34 +58,10 @@ class RedisBatcher:
             Unavailable: Redis does not answer (REDIS_UNAVAILABLE), or too many scripts wait (REDIS_SLOW).
         """
         required(self._client)
-        if len(self._waiting) >= MAX_WAITING:
+        if not self._batcher.has_room():
             raise Unavailable("too many requests wait for Redis", reason="REDIS_SLOW", retry_after_s=1.0)
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Asked(script, keys, arguments, answer))
-        if not self._is_sending:
-            self._is_sending = True
-            self._tasks.create_task(self._send())
         with redis_errors():
-            return await answer
-
-    async def _send(self) -> None:
-        """Sends pipelines until no script waits."""
-        try:
-            while batch := self._waiting[:MAX_BATCH]:
-                del self._waiting[:MAX_BATCH]
-                try:
-                    answers = await self._answers(batch)
-                except Exception as error:  # noqa: BLE001 - any error is passed on to each caller
-                    answers = [error] * len(batch)
-                for asked, answer in zip(batch, answers, strict=True):
-                    if asked.answer.done():  # its caller was cancelled
-                        continue
-                    if isinstance(answer, Exception):
-                        asked.answer.set_exception(answer)
-                    else:
-                        asked.answer.set_result(answer)
-        finally:
-            self._is_sending = False
+            return await self._batcher.ask(_Asked(script, keys, arguments))
 
     async def _answers(self, batch: Sequence[_Asked]) -> list[Any]:
         """Returns the answer to each script, possibly an exception."""

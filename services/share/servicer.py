@@ -8,28 +8,23 @@ import grpc
 from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
+from services.runtime.access_trail import AccessAction
 from services.runtime.identity.peer import PeerReader
-from services.runtime.identity.tokens import Identity, Scope, current_identity
-from services.runtime.rpc import paging
+from services.runtime.identity.tokens import Identity, current_identity
+from services.runtime.rpc.paging import PageQuery, PageSizes
 from services.share import convert
 from services.share.links import Links
-from services.share.model import LinkCursor, ShareAction
+from services.share.model import LinkCursor
 
 SERVICE = convert.SERVICE
 
-SCOPES: dict[str, frozenset[Scope] | None] = {
-    f"/{SERVICE}/CreateShareLink": frozenset({Scope.SHARE}),
-    f"/{SERVICE}/ListShareLinks": frozenset({Scope.SHARE}),
-    f"/{SERVICE}/GetShareLink": None,
-    f"/{SERVICE}/RedeemShareLink": None,
-    f"/{SERVICE}/RevokeShareLink": frozenset({Scope.SHARE}),
+RECORDED = {
+    f"/{SERVICE}/CreateShareLink": AccessAction.SHARE_CREATE,
+    f"/{SERVICE}/RevokeShareLink": AccessAction.SHARE_REVOKE,
 }
-"""Required scopes per method; None: authenticated by the link's own token."""
-
-RECORDED = {f"/{SERVICE}/CreateShareLink": ShareAction.CREATE, f"/{SERVICE}/RevokeShareLink": ShareAction.REVOKE}
 """Methods recorded in the trail even when the caller's token does not allow them."""
 
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 500
+PAGE_SIZES = PageSizes(default=50, most=500)
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -62,14 +57,11 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         """Lists links."""
         identity = current_identity()
         session_id = convert.to_list(request)
-        size = paging.page_size(request.page_size, DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        bound_to = paging.fingerprint(identity.project.encode(), session_id.encode(), request.created_by.encode())
-        after = paging.read_token(request.page_token, bound_to, LinkCursor)
-        links = await self._links.list(identity, session_id, request.created_by, size + 1, after)
-        token = ""
-        if len(links) > size:
-            token = paging.write_token(LinkCursor(links[size - 1].created_ms, links[size - 1].link_id), bound_to)
-        return pb.ListShareLinksResponse(share_links=map(convert.share_link, links[:size]), next_page_token=token)
+        fields = (identity.project.encode(), session_id.encode(), request.created_by.encode())
+        page = PageQuery(request, PAGE_SIZES, LinkCursor, *fields)
+        links = await self._links.list(identity, session_id, request.created_by, page.limit, page.after)
+        links, token = page.cut(links, lambda link: LinkCursor(link.created_ms, link.link_id))
+        return pb.ListShareLinksResponse(share_links=map(convert.share_link, links), next_page_token=token)
 
     async def GetShareLink(self, request: pb.GetShareLinkRequest, context: Context) -> pb.GetShareLinkResponse:
         """Returns the information that a visitor may see."""
@@ -89,6 +81,7 @@ class ShareServicer(share_service_pb2_grpc.ShareServiceServicer):
         revoked_ms = await self._links.revoke(current_identity(), self._callers.read(context), link_id)
         return pb.RevokeShareLinkResponse(revoke_time=convert.timestamp(revoked_ms))
 
-    async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
-        """Records a method that the caller's token does not allow."""
-        self._links.denied(RECORDED[method], identity, self._callers.read(context), convert.named(request))
+    async def denied(self, method: str, identity: Identity, request: Any, context: Context) -> None:
+        """Records a call that the caller's token does not allow."""
+        if action := RECORDED.get(method):
+            self._links.denied(action, identity, self._callers.read(context), convert.named(request))

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from afterimage.audit.v1 import access_event_pb2
 from prometheus_client import CollectorRegistry, Counter
 
+from services.runtime.access_trail import AccessOutcome
+from services.runtime.batcher import Batcher
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 from services.share import convert
 from services.share.audit_client import AuditClient
-from services.share.model import ShareOutcome, TrailEntry
+from services.share.model import TrailEntry
 
 _log = structlog.get_logger("afterimage.trail")
 
@@ -47,8 +50,7 @@ class Trail:
         self._audit = audit
         self._required = required
         self._now_ms = now_ms
-        self._waiting: dict[str, list[tuple[access_event_pb2.AccessEvent, asyncio.Future[None]]]] = {}
-        self._sending: set[str] = set()
+        self._batchers: dict[str, Batcher[access_event_pb2.AccessEvent, None]] = {}
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
         self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
@@ -60,21 +62,21 @@ class Trail:
         Raises:
             Unavailable: It cannot be stored but is required (TRAIL_UNAVAILABLE).
         """
-        self._acts.labels(entry.action.name.lower(), "allowed").inc()
+        self._acts.labels(entry.verb.lower(), "allowed").inc()
         try:
-            await self._store(entry.project, convert.access_event(entry, ShareOutcome.ALLOWED, uuid7(self._now_ms())))
+            await self._store(entry.project, convert.access_event(entry, AccessOutcome.ALLOWED, uuid7(self._now_ms())))
         except Exception as error:
             self._lost.inc()
-            _log.warning("the access trail has lost an entry", action=entry.action.name, error=str(error))
+            _log.warning("the access trail has lost an entry", action=entry.verb, error=str(error))
             if self._required:
                 raise Unavailable(
                     "the action cannot be recorded in the access trail at present, so it is refused",
                     reason="TRAIL_UNAVAILABLE",
                 ) from error
 
-    def refused(self, entry: TrailEntry, outcome: ShareOutcome) -> None:
+    def refused(self, entry: TrailEntry, outcome: AccessOutcome) -> None:
         """Queues an entry for the next batch."""
-        self._acts.labels(entry.action.name.lower(), outcome.name.lower()).inc()
+        self._acts.labels(entry.verb.lower(), outcome.name.lower()).inc()
         if len(self._refusals) >= MAX_WAITING:
             self._lost.inc()
         else:
@@ -106,31 +108,15 @@ class Trail:
                     break
 
     async def _store(self, project: str, event: access_event_pb2.AccessEvent) -> None:
-        waiting = self._waiting.setdefault(project, [])
-        if len(waiting) >= MAX_WAITING:
+        batcher = self._batchers.get(project)
+        if batcher is None:
+            batcher = Batcher(partial(self._send, project), max_batch_rows=MAX_BATCH, max_waiting_rows=MAX_WAITING)
+            self._senders.create_task(batcher.run())
+            self._batchers[project] = batcher
+        if not batcher.has_room():
             raise Unavailable("too many entries wait for the access trail")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        waiting.append((event, done))
-        if project not in self._sending:
-            self._sending.add(project)
-            self._senders.create_task(self._send(project))
-        await done
+        await batcher.ask(event)
 
-    async def _send(self, project: str) -> None:
-        """Sends batches of one project until no entry waits."""
-        try:
-            while batch := self._waiting[project][:MAX_BATCH]:
-                del self._waiting[project][:MAX_BATCH]
-                failure: Exception | None = None
-                try:
-                    await self._audit.record(project, [event for event, _ in batch])
-                except Exception as error:  # noqa: BLE001 - passed on to each waiter
-                    failure = error
-                for _, done in batch:
-                    if not done.done():  # its call may have been cancelled
-                        if failure is None:
-                            done.set_result(None)
-                        else:
-                            done.set_exception(failure)
-        finally:
-            self._sending.discard(project)
+    async def _send(self, project: str, batch: Sequence[access_event_pb2.AccessEvent]) -> list[None]:
+        await self._audit.record(project, batch)
+        return [None] * len(batch)

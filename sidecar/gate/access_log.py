@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http import HttpProcessingError
 
-from sidecar.gate.gate import Caller
+from sidecar.gate.gate import CALLER
 
 if TYPE_CHECKING:
     from aiohttp.typedefs import Handler, Middleware
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("afterimage.sidecar.access")
 
 UNMATCHED = "unmatched"
-CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
 ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
 CLOSE_CODE: web.RequestKey[int] = web.RequestKey("close_code", int)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})

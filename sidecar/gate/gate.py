@@ -1,15 +1,18 @@
 """Authenticates and rate-limits every socket and every request, in one fixed order.
 
 The order is: rate limit per address, no token in the URL, valid token with the required scope, allowed Origin, rate
-limit per subject. Refused requests never reach a service.
+limit per subject, number of open connections. Refused requests never reach a service.
 """
 
 from __future__ import annotations
 
 import re
 import secrets
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from aiohttp import web
 
 from services.runtime.errors import AfterimageError, PermissionDenied, Unauthenticated
 from services.runtime.identity.peer import ADDRESS_HEADER, MAX_USER_AGENT, USER_AGENT_HEADER
@@ -17,12 +20,12 @@ from services.runtime.identity.tokens import Scope
 from sidecar.gate.client_address import client_address, limit_key
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from services.runtime.identity.tokens import Identity
     from services.runtime.rpc.authorization import Authorizer
     from services.runtime.settings import SidecarSettings
-    from sidecar.gate.limits import Attempts
+    from sidecar.gate.limits import Attempts, Connections
     from sidecar.gate.origins import Origins
     from sidecar.metrics import SidecarMetrics
     from sidecar.wire.methods import Rpc
@@ -60,6 +63,10 @@ class Caller:
         return (("authorization", f"Bearer {self.token}"), *passed) if self.token else passed
 
 
+CALLER: web.RequestKey[Caller] = web.RequestKey("caller", Caller)
+"""The admitted caller of a request, for the access log."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quota:
     """Kind of attempt, with its maximum per minute for an address and for a subject (0: no limit)."""
@@ -78,12 +85,14 @@ class Gate:
         admission: Authorizer,
         origins: Origins,
         attempts: Attempts,
+        connections: Connections,
         metrics: SidecarMetrics,
     ) -> None:
         self._settings = settings
         self._admission = admission
         self._origins = origins
         self._attempts = attempts
+        self._connections = connections
         self._metrics = metrics
 
     async def knock(self, request: web.Request, quota: Quota) -> str:
@@ -103,24 +112,63 @@ class Gate:
         return address
 
     async def admit(
-        self, request: web.Request, rpc: Rpc, quota: Quota, token: str, *, address: str, is_recording: bool = False
+        self,
+        request: web.Request,
+        rpc: Rpc,
+        quota: Quota,
+        other_token: Callable[[], Awaitable[str]] | None = None,
+        *,
+        is_recording: bool = False,
     ) -> Caller:
-        """Performs the checks that need the token; returns the caller.
+        """Performs all checks of a request; returns the caller, which is also in the request (`CALLER`).
 
         Args:
             request: The request.
             rpc: The method to call.
             quota: Kind of attempt and its limits.
-            token: The token; "" if there is no token.
-            address: The client's address, as `knock` returned it.
+            other_token: Reads the token of a request without an Authorization header; "": no token.
             is_recording: Whether the origins of the token's project are allowed, instead of the console's.
 
         Raises:
-            Unauthenticated: The token is missing or invalid.
+            Unauthenticated: The token is missing or invalid, or in the URL.
             PermissionDenied: The token's scopes or the page's origin do not allow the call.
             ResourceExhausted: RATE_LIMITED.
             Unavailable: The identity provider's keys cannot be fetched.
         """
+        address = await self.knock(request, quota)
+        token = bearer(request)
+        if not token and other_token is not None:
+            token = await other_token()
+        caller = request[CALLER] = await self._admitted(request, rpc, quota, token, address, is_recording=is_recording)
+        return caller
+
+    @asynccontextmanager
+    async def connected(
+        self,
+        request: web.Request,
+        rpc: Rpc,
+        quota: Quota,
+        other_token: Callable[[], Awaitable[str]],
+        *,
+        is_recording: bool,
+    ) -> AsyncIterator[Caller]:
+        """Admits a request as `admit` does, and counts it as an open connection while the block runs.
+
+        Raises:
+            ResourceExhausted: TOO_MANY_CONNECTIONS, besides the errors of `admit`.
+        """
+        caller = await self.admit(request, rpc, quota, other_token, is_recording=is_recording)
+        identity = caller.identity
+        with self._connections.entered(
+            project=identity.project if identity else "",
+            subject=identity.subject if identity else "",
+            address=limit_key(caller.address),
+        ):
+            yield caller
+
+    async def _admitted(
+        self, request: web.Request, rpc: Rpc, quota: Quota, token: str, address: str, *, is_recording: bool
+    ) -> Caller:
         identity = await self._admission.admit(rpc.method, f"Bearer {token}" if token else "")
         if identity is None:
             self._origins.check_console(request)

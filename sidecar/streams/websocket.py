@@ -10,9 +10,8 @@ import structlog
 from aiohttp import web
 
 from services.runtime.errors import AfterimageError, InvalidArgument
-from sidecar.gate.access_log import CALLER, CLOSE_CODE
-from sidecar.gate.client_address import limit_key
-from sidecar.gate.gate import Quota, bearer
+from sidecar.gate.access_log import CLOSE_CODE
+from sidecar.gate.gate import Quota
 from sidecar.streams.bridge import Bridge
 from sidecar.streams.connection import BrowserConnection
 from sidecar.wire import close_codes
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Gate
-    from sidecar.gate.limits import Connections
     from sidecar.metrics import SidecarMetrics
     from sidecar.upstreams import Upstreams
     from sidecar.wire.methods import StreamRoute
@@ -44,14 +42,12 @@ class WebSockets:
         *,
         settings: SidecarSettings,
         door: Gate,
-        connections: Connections,
         upstreams: Upstreams,
         metrics: SidecarMetrics,
         max_chunk_frame_bytes: int,
     ) -> None:
         self._settings = settings
         self._door = door
-        self._connections = connections
         self._upstreams = upstreams
         self._metrics = metrics
         self._max_chunk_frame_bytes = max_chunk_frame_bytes
@@ -89,22 +85,13 @@ class WebSockets:
     async def _handle(self, request: web.Request, stream: StreamRoute) -> web.StreamResponse:
         try:
             is_json, token = _offer(request)
-            address = await self._door.knock(request, self._quota)
-            caller = await self._door.admit(
-                request,
-                stream.rpc,
-                self._quota,
-                bearer(request) or token,
-                address=address,
-                is_recording=stream.is_recording,
-            )
-            request[CALLER] = caller
-            identity = caller.identity
-            with self._connections.entered(
-                project=identity.project if identity else "",
-                subject=identity.subject if identity else "",
-                address=limit_key(address),
-            ):
+
+            async def offered() -> str:
+                return token
+
+            async with self._door.connected(
+                request, stream.rpc, self._quota, offered, is_recording=stream.is_recording
+            ) as caller:
                 if is_json is None:
                     return _why_not_upgraded()
                 largest = self._max_chunk_frame_bytes if stream.is_recording else self._settings.max_request_bytes

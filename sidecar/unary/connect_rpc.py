@@ -16,8 +16,7 @@ from aiohttp import web
 from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument, Unimplemented
-from sidecar.gate.access_log import CALLER
-from sidecar.gate.gate import Quota, bearer
+from sidecar.gate.gate import Quota
 from sidecar.wire import frames
 from sidecar.wire.body import Body
 from sidecar.wire.close_codes import status_of
@@ -60,12 +59,10 @@ class Connect:
             return web.Response(status=415, headers={"Accept-Post": f"{PROTO}, {JSON}"})
         is_json = request.content_type == JSON
         try:
-            address = await self._door.knock(request, self._quota)
-            caller = await self._door.admit(request, rpc, self._quota, bearer(request), address=address)
+            caller = await self._door.admit(request, rpc, self._quota)
         except AfterimageError as error:
             self._door.refused(rpc.method, error)
             return error_response(error)
-        request[CALLER] = caller
         try:
             timeout_s = self._timeout_s(request)
             body = Body(request, max_bytes=self._settings.max_request_bytes, timeout_s=self._settings.body_timeout_s)

@@ -20,9 +20,7 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument
-from sidecar.gate.access_log import CALLER
-from sidecar.gate.client_address import limit_key
-from sidecar.gate.gate import Quota, bearer
+from sidecar.gate.gate import Quota
 from sidecar.wire import delimited, frames
 from sidecar.wire.body import Body
 from sidecar.wire.close_codes import status_of
@@ -33,7 +31,6 @@ from sidecar.wire.methods import RECORD
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
-    from sidecar.gate.limits import Connections
     from sidecar.upstreams import Upstreams
 
 PATH = "/record"
@@ -51,13 +48,11 @@ class RecordHttp:
         *,
         settings: SidecarSettings,
         door: Gate,
-        connections: Connections,
         upstreams: Upstreams,
         max_body_bytes: int,
     ) -> None:
         self._settings = settings
         self._door = door
-        self._connections = connections
         self._upstreams = upstreams
         self._max_body_bytes = max_body_bytes
         self._quota = Quota("request", settings.requests_per_minute_per_address)
@@ -65,20 +60,13 @@ class RecordHttp:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Returns the service's messages, length-delimited or (Accept: application/json) as JSON."""
         body = Body(request, max_bytes=self._max_body_bytes, timeout_s=self._settings.body_timeout_s)
+
+        async def preamble() -> str:
+            line = await body.line(PREAMBLE, _MAX_PREAMBLE_BYTES)
+            return (line or b"").decode("ascii", "replace").strip()
+
         try:
-            address = await self._door.knock(request, self._quota)
-            token = bearer(request)
-            if not token:
-                line = await body.line(PREAMBLE, _MAX_PREAMBLE_BYTES)
-                token = (line or b"").decode("ascii", "replace").strip()
-            caller = await self._door.admit(request, RECORD, self._quota, token, address=address, is_recording=True)
-            request[CALLER] = caller
-            identity = caller.identity
-            with self._connections.entered(
-                project=identity.project if identity else "",
-                subject=identity.subject if identity else "",
-                address=limit_key(address),
-            ):
+            async with self._door.connected(request, RECORD, self._quota, preamble, is_recording=True) as caller:
                 answers = await self._recorded(_messages(await body.rest()), caller)
         except AfterimageError as error:
             self._door.refused(PATH, error)

@@ -1,7 +1,7 @@
 """Route table: one row per stream and one row per unary call. A new stream needs only a new row.
 
-Shapes and message types come from the contract's descriptors; this table adds the path, the scopes, and whether
-recorders call the method. The services check the scopes again.
+Shapes and message types come from the contract's descriptors, and the scopes from the services' table; this table adds
+the path, and whether recorders call the method. The services check the scopes again.
 """
 
 from __future__ import annotations
@@ -13,22 +13,16 @@ from afterimage.audit.v1 import audit_service_pb2
 from afterimage.share.v1 import share_service_pb2
 from google.protobuf.message_factory import GetMessageClass
 
-from services.runtime.identity.tokens import Scope
+from services.runtime.rpc.scopes import SCOPES
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
     from google.protobuf.message import Message
 
-AUDIT = "afterimage.audit.v1.AuditService"
-SHARE = "afterimage.share.v1.ShareService"
+    from services.runtime.identity.tokens import Scope
 
 _AUDIT: ServiceDescriptor = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
 _SHARE: ServiceDescriptor = share_service_pb2.DESCRIPTOR.services_by_name["ShareService"]
-
-_RECORD = frozenset({Scope.RECORD, Scope.ADMIN})
-_VIEW = frozenset({Scope.VIEW})
-_SHARE_LINKS = frozenset({Scope.SHARE})
-_ADMIN = frozenset({Scope.ADMIN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,54 +66,52 @@ class StreamRoute:
     is_recording: bool
 
 
-def _rpc(service: ServiceDescriptor, name: str, scopes: frozenset[Scope] | None) -> Rpc:
+def _rpc(service: ServiceDescriptor, name: str) -> Rpc:
     method: MethodDescriptor = service.methods_by_name[name]
+    full_name = f"/{service.full_name}/{name}"
     return Rpc(
         service=service.full_name,
-        method=f"/{service.full_name}/{name}",
-        scopes=scopes,
+        method=full_name,
+        scopes=SCOPES[full_name],
         request_type=GetMessageClass(method.input_type),
         response_type=GetMessageClass(method.output_type),
     )
 
 
-def _stream(path: str, name: str, scopes: frozenset[Scope], *, is_recording: bool = False) -> StreamRoute:
+def _stream(path: str, name: str, *, is_recording: bool = False) -> StreamRoute:
     return StreamRoute(
         path=path,
-        rpc=_rpc(_AUDIT, name, scopes),
+        rpc=_rpc(_AUDIT, name),
         is_bidi=_AUDIT.methods_by_name[name].client_streaming,
         is_recording=is_recording,
     )
 
 
 STREAMS = (
-    _stream("/ws/record", "RecordSession", _RECORD, is_recording=True),
-    _stream("/ws/replay", "ReplaySession", _VIEW),
-    _stream("/ws/sessions", "WatchSessions", _VIEW),
+    _stream("/ws/record", "RecordSession", is_recording=True),
+    _stream("/ws/replay", "ReplaySession"),
+    _stream("/ws/sessions", "WatchSessions"),
 )
 RECORD = STREAMS[0].rpc
 
-# Unary methods. None: no token. Methods for internal use only (RecordAccessEvents) have no row and no route.
+# Unary methods. Methods for internal use only (RecordAccessEvents) have no row and no route.
 UNARY = (
-    _rpc(_AUDIT, "ListSessions", _VIEW),
-    _rpc(_AUDIT, "GetSession", _VIEW),
-    _rpc(_AUDIT, "GetHeatmap", _VIEW),
-    _rpc(_AUDIT, "ListPages", _VIEW),
-    _rpc(_AUDIT, "ListInteractions", _VIEW),
-    _rpc(_AUDIT, "DeleteSessions", _ADMIN),
-    _rpc(_AUDIT, "ListAccessEvents", _ADMIN),
-    _rpc(_AUDIT, "GetPrivacyPolicy", _VIEW | {Scope.RECORD}),
-    _rpc(_SHARE, "CreateShareLink", _SHARE_LINKS),
-    _rpc(_SHARE, "ListShareLinks", _SHARE_LINKS),
-    _rpc(_SHARE, "GetShareLink", None),
-    _rpc(_SHARE, "RedeemShareLink", None),
-    _rpc(_SHARE, "RevokeShareLink", _SHARE_LINKS),
+    _rpc(_AUDIT, "ListSessions"),
+    _rpc(_AUDIT, "GetSession"),
+    _rpc(_AUDIT, "GetHeatmap"),
+    _rpc(_AUDIT, "ListPages"),
+    _rpc(_AUDIT, "ListInteractions"),
+    _rpc(_AUDIT, "DeleteSessions"),
+    _rpc(_AUDIT, "ListAccessEvents"),
+    _rpc(_AUDIT, "GetPrivacyPolicy"),
+    _rpc(_SHARE, "CreateShareLink"),
+    _rpc(_SHARE, "ListShareLinks"),
+    _rpc(_SHARE, "GetShareLink"),
+    _rpc(_SHARE, "RedeemShareLink"),
+    _rpc(_SHARE, "RevokeShareLink"),
 )
-
-# Methods that the holder of a share grant may call; AuditService limits them to the shared range.
-GRANT_METHODS = frozenset(f"/{AUDIT}/{name}" for name in ("ReplaySession", "GetSession", "ListInteractions"))
 
 
 def scopes() -> dict[str, frozenset[Scope] | None]:
-    """Returns the scopes of every method with a route, for Admission."""
+    """Returns the scopes of every method with a route, for Authorizer."""
     return {rpc.method: rpc.scopes for rpc in (*(stream.rpc for stream in STREAMS), *UNARY)}

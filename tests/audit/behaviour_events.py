@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from recordings import SHARED
+from support.recordings import SHARED
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from audit.rpc import AuditServer, audit_settings, running
+from support.audit_server import AuditServer, audit_settings, running
 
 
 @pytest.fixture

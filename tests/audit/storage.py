@@ -13,6 +13,7 @@ from services.audit.payload import deflate
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.retention import day_of
 from services.audit.window_state import WindowState, dump_state
+from services.runtime.uuid7 import uuid7
 
 NOW_MS = round(dt.datetime(2026, 6, 15, 12, tzinfo=dt.UTC).timestamp() * 1000)
 
@@ -27,8 +28,8 @@ class MillisecondClock:
         return self.ms
 
 
-def uuid7(ms: int, low: int | None = None) -> uuid.UUID:
-    low = uuid.uuid4().int if low is None else low
+def numbered_uuid7(ms: int, low: int) -> uuid.UUID:
+    """Returns a UUIDv7 with the given low 62 bits."""
     return uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | (low & ((1 << 62) - 1)))
 
 

@@ -9,10 +9,10 @@ import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
-from audit.rpc import is_one_sentence, move, new_session, packed, problem, refused, start_of
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
-from patience import PATIENCE_S
+from support.audit_server import is_one_sentence, move, new_session, packed, problem, refused, start_of
+from support.wait import PATIENCE_S
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

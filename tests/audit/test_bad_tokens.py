@@ -8,7 +8,7 @@ from uuid import uuid4
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import is_one_sentence, new_session, refused
+from support.audit_server import is_one_sentence, new_session, refused
 
 from services.runtime.identity.tokens import TokenMinter
 

@@ -49,3 +49,13 @@ def test_unknown_strings_are_refused_with_the_allowed_ones(to_number, to_string,
             to_number(text)
         for name in enum.keys():  # noqa: SIM118
             assert name.removeprefix(prefix).lower() in caught.value.message
+
+
+@pytest.mark.parametrize(("to_number", "to_string", "enum", "prefix"), CASES)
+def test_a_request_s_field_may_have_to_be_specified(to_number, to_string, enum, prefix) -> None:
+    names = [name.removeprefix(prefix).lower() for name, number in enum.items() if number]
+    for value in (0, "unspecified", prefix + "UNSPECIFIED", 99):
+        with pytest.raises(InvalidArgument) as caught:
+            to_number(value, "filter.field", specified=True)
+        assert caught.value.message == f"filter.field: {value!r} is not one of {', '.join(names)}"
+    assert [to_number(name, specified=True) for name in names] == [number for number in enum.values() if number]

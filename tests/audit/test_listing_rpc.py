@@ -14,9 +14,9 @@ import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import AuditServer, console_error, meta, move, new_session, now_ms, start_of
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from support.audit_server import AuditServer, console_error, meta, move, new_session, now_ms, start_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
-from audit.rpc import audit_settings, move, new_session, running, start_of
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from patience import PATIENCE_S
-from ports import free_port
+from support.audit_server import audit_settings, move, new_session, running, start_of
+from support.ports import free_port
+from support.wait import PATIENCE_S
 
 SERVICE = "afterimage.audit.v1.AuditService"
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,8 +9,8 @@ from uuid import uuid4
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import a_chunk, move, new_session, problem, start_of
-from busy import busy_loops
+from support.audit_server import a_chunk, move, new_session, problem, start_of
+from support.busy import busy_loops
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from share.parts import redis_process
+from support.share import redis_process
 
 from services.audit.behaviour.heatmap import heatmap_query
 from services.audit.convert.behaviour import heatmap_answer, pack_heatmap

@@ -21,6 +21,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.recording.v1 import chunk_pb2
 
 from services.audit.payload import deflate
+from services.runtime.uuid7 import uuid7
 
 ROOT = Path(__file__).resolve().parents[2]
 RECORDINGS = Path(os.environ.get("AFTERIMAGE_TEST_RECORDINGS", ROOT.parent / "shared" / "recordings"))
@@ -29,10 +30,6 @@ RECORD = "/afterimage.audit.v1.AuditService/RecordSession"
 
 EVENTS_PER_CHUNK = 50
 CHUNK_BYTES = 25_000
-
-
-def uuid7(ms: int) -> uuid.UUID:
-    return uuid.UUID(int=(ms << 80) | (7 << 76) | (2 << 62) | (uuid.uuid4().int & ((1 << 62) - 1)))
 
 
 def incremental_events() -> list[dict]:

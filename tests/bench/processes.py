@@ -14,7 +14,7 @@ from pathlib import Path
 
 import aiohttp
 import psutil
-from ports import free_port, until_open
+from support.ports import free_port, until_open
 
 from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings.loader import load_settings

@@ -10,10 +10,10 @@ import statistics
 import tempfile
 from pathlib import Path
 
-import web
 from browser import sites
 from browser.chromium import launched
 from browser.installation import installed
+from support import web
 
 ELEMENTS = 5_000
 STEPS = 300

@@ -21,10 +21,10 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 from bench import processes
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from ports import free_port, until_open
 from prometheus_client import CollectorRegistry
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from support.ports import free_port, until_open
 
 from services.cli.up.redis_process import find_redis_server
 from services.runtime.identity.peer import Peer

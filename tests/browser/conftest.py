@@ -10,10 +10,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from patience import PATIENCE_S
 from playwright.async_api import expect
-
-from tests import web
+from support import web
+from support.wait import PATIENCE_S
 
 from .chromium import Guard, launched
 from .installation import installed

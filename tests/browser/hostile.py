@@ -6,7 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from html import escape
 
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from .rrweb_events import element, text
 

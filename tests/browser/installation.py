@@ -14,7 +14,7 @@ from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import AuditCaller
 from cli.commands import Up, are_gone
 from conftest import SECRET
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import load_settings

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from patience import PATIENCE_S
 from playwright.async_api import expect
+from support.wait import PATIENCE_S
 
 PATIENCE_MS = PATIENCE_S * 1000
 

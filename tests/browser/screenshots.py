@@ -15,8 +15,7 @@ from pathlib import Path
 
 from afterimage.audit.v1 import audit_service_pb2 as audit
 from PIL import Image
-
-from tests import web
+from support import web
 
 from .chromium import launched
 from .installation import installed

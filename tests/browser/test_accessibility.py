@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as audit
-
-from tests import web
+from support import web
 
 from .rrweb_events import now_ms, opened
 from .scenes import SCENES, Scenes, Shown

@@ -9,11 +9,11 @@ import uuid
 import pytest
 import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from patience import PATIENCE_S
 from playwright.async_api import expect
+from support import web
+from support.wait import PATIENCE_S
 
 from services.runtime.uuid7 import uuid7
-from tests import web
 
 from .long_session import MINUTES, long_session
 from .player_page import LOOKS, PlayerPage

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests import web
+from support import web
 
 from .recorded import (
     CLICK,

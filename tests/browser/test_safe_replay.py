@@ -9,8 +9,8 @@ import asyncio
 
 import pytest
 import pytest_asyncio
-from patience import PATIENCE_S
 from playwright.async_api import expect
+from support.wait import PATIENCE_S
 
 from . import hostile
 from .rrweb_events import now_ms, opened

@@ -13,8 +13,8 @@ import asyncio
 import logging
 import time
 
-from patience import PATIENCE_S
 from playwright.async_api import expect
+from support.wait import PATIENCE_S
 
 from .recorded import recording
 from .test_live import BROKEN, is_connection, row

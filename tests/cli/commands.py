@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
-from patience import PATIENCE_S
-from ports import free_port
+from support.ports import free_port
+from support.wait import PATIENCE_S
 from typer.testing import CliRunner
 
 from services.cli.app import make_app

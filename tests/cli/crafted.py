@@ -7,7 +7,7 @@ import json
 import zlib
 
 import pytest
-from recordings import SAMPLES, SHARED, paths
+from support.recordings import SAMPLES, SHARED, paths
 
 SAMPLE_FILES = sorted(SAMPLES.glob("*.json.gz"))
 SHARED_FILES = [path for path in paths() if path.parent == SHARED]

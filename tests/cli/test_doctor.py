@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from ports import free_port
+from support.ports import free_port
 
 from services.cli.command import CommandError
 from services.cli.doctor.checks_audit import check_recorder
@@ -174,7 +174,7 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
 
 @pytest.mark.clickhouse
 def test_a_clickhouse_server(tmp_path):
-    import clickhouse
+    from support import clickhouse
 
     with clickhouse.server() as url:
         house = {

@@ -8,8 +8,8 @@ import json
 import random
 
 import pytest
-import recordings
 from afterimage_client.audit.v1 import RecordingStart
+from support import recordings
 
 from services.cli.client import connect
 from services.cli.transfer.formats import read_recordings, session_id_for, to_chunks, window_id_for

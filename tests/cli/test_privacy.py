@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-import recordings
 from audit.canaries import RULES, leaks, plant
+from support import recordings
 
 from .commands import audit_process, run
 from .crafted import event

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 import redis
-from share.parts import redis_executables
+from support.share import redis_executables
 
 from services.cli.up import redis_process
 from services.cli.up.redis_process import find_redis_server, redis_program

@@ -17,7 +17,7 @@ from unittest.mock import ANY
 import psutil
 import pytest
 import redis
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.cli.up.hints import way_in
 from services.cli.up.programs import Installation

@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import Self
 
-from ports import free_port
+from support.ports import free_port
 from typer.testing import CliRunner
 
 from services.cli.app import make_app

@@ -7,8 +7,8 @@ import os
 import shutil
 from pathlib import Path
 
-import clickhouse
 import pytest
+from support import clickhouse
 
 from .installation import DEPLOY, SAMPLES, OperatedInstallation, commands, run_command, session_ids, shell
 

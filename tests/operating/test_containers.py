@@ -11,11 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import clickhouse
 import jsonschema
 import pytest
 import yaml
-from ports import free_port
+from support import clickhouse
+from support.ports import free_port
 
 from .installation import DEPLOY, ROOT, fetch, run_command, until
 

@@ -8,9 +8,9 @@ from functools import partial
 
 import grpc
 import pytest
-from busy import busy_loops
 from grpc._cython import cygrpc
 from runtime.calls import SERVICE, method
+from support.busy import busy_loops
 
 from services.runtime.client_streams import status_kept
 

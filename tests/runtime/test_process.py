@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,8 +5,8 @@ import contextlib
 import time
 
 import pytest
-from patience import PATIENCE_S
 from redis import exceptions
+from support.wait import PATIENCE_S
 
 from services.runtime.errors import Unavailable
 from services.runtime.redis_client import connect, key, redis_errors, required

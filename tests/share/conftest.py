@@ -9,8 +9,8 @@ from pathlib import Path
 import grpc
 import pytest
 import redis
-from clock import Clock
-from share.parts import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
+from support.clock import Clock
+from support.share import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
 
 from services.runtime.settings.loader import Settings, load_settings
 from services.share.app import serve

@@ -9,7 +9,7 @@ import grpc
 import pytest
 import structlog
 from aiohttp import web
-from share.parts import SECRET, refusal
+from support.share import SECRET, refusal
 from typer.testing import CliRunner
 
 from services.cli import share as command

@@ -11,8 +11,8 @@ import pytest
 from afterimage.audit.v1 import access_event_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from google.protobuf import timestamp_pb2
-from patience import PATIENCE_S
-from share.parts import AuditCalls, bearer, refusal, seconds
+from support.share import AuditCalls, bearer, refusal, seconds
+from support.wait import PATIENCE_S
 
 Code = grpc.StatusCode
 

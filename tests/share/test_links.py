@@ -6,7 +6,7 @@ import time
 import grpc
 import jwt
 import pytest
-from share.parts import ONE_REDIS, SECRET, clock, random_token, refusal, seconds
+from support.share import ONE_REDIS, SECRET, clock, random_token, refusal, seconds
 
 Code = grpc.StatusCode
 
@@ -215,7 +215,7 @@ async def test_all_problems_are_told_at_once(share):
 
 async def test_sessions_that_cannot_be_shared(share, audit):
     from afterimage.audit.v1 import audit_service_pb2 as audit_pb
-    from share.parts import bearer
+    from support.share import bearer
 
     from services.runtime.uuid7 import uuid7
 
@@ -257,7 +257,7 @@ async def test_ids_that_are_none(share, link_id):
 
 async def test_managing_links_needs_the_scope(share, audit):
     from afterimage.share.v1 import share_service_pb2 as pb
-    from share.parts import bearer
+    from support.share import bearer
 
     session = await audit.record()
     metadata = bearer(share.mint("view", "record", "admin"))
@@ -275,7 +275,7 @@ async def test_more_visitors_than_connections(share_settings, audit, mint):
     import secrets
 
     from prometheus_client import CollectorRegistry
-    from share.parts import ShareCalls
+    from support.share import ShareCalls
 
     from services.runtime.identity.peer import Peer
     from services.share.app import open_links, serve

@@ -9,9 +9,9 @@ import grpc
 import pytest
 import redis
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
-from ports import free_port
 from share.conftest import check_leftovers
-from share.parts import (
+from support.ports import free_port
+from support.share import (
     AuditCalls,
     ShareCalls,
     audit_process,

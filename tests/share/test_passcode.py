@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 import grpc
-from share.parts import refusal
+from support.share import refusal
 
 from services.share.store import FREE_ATTEMPTS_BY_ADDRESS
 

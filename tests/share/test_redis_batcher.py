@@ -5,12 +5,12 @@ import time
 
 import pytest
 import redis.asyncio
-from share.parts import random_token
+from support.share import random_token
 
 from services.runtime import redis_client
 from services.runtime.errors import Unavailable
 from services.runtime.link_keys import LinkKeys
-from services.share import lua_scripts, redis_batcher
+from services.share import lua_scripts
 from services.share.model import Act, Gone, Link, Opened, Span
 from services.share.redis_batcher import RedisBatcher
 from services.share.store import LinkStore
@@ -26,8 +26,9 @@ async def client(share_settings):
 
 @pytest.fixture
 async def pipeline(client):
-    async with RedisBatcher(client) as running:
-        yield running
+    batcher = RedisBatcher(client)
+    async with batcher.running():
+        yield batcher
 
 
 def store_of(client, pipeline, settings):
@@ -111,12 +112,13 @@ async def test_a_caller_who_goes_away_stops_nobody(client, pipeline, share_setti
     assert all(isinstance(answer, Opened) for answer in answers[1::2])
 
 
-async def test_what_waits_is_bounded(client, pipeline, share_settings, monkeypatch):
-    monkeypatch.setattr(redis_batcher, "MAX_WAITING", 10)
+async def test_what_waits_is_bounded(client, share_settings):
+    pipeline = RedisBatcher(client, max_waiting=10)
     store = store_of(client, pipeline, share_settings)
-    key, now_ms = await new_link(store, max_views=None)
-    answers = await asyncio.gather(
-        *(store.open(Act.LOOK, key, "", None, now_ms) for _ in range(30)), return_exceptions=True
-    )
+    async with pipeline.running():
+        key, now_ms = await new_link(store, max_views=None)
+        answers = await asyncio.gather(
+            *(store.open(Act.LOOK, key, "", None, now_ms) for _ in range(30)), return_exceptions=True
+        )
     assert sum(isinstance(answer, Opened) for answer in answers) == 10
     assert {error.reason for error in answers if isinstance(error, Unavailable)} == {"REDIS_SLOW"}

@@ -6,19 +6,10 @@ import grpc
 from afterimage.audit.v1 import access_event_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from google.protobuf import timestamp_pb2
-from share.parts import bearer, random_token, refusal
-
-from services.share.model import ShareAction, ShareOutcome
+from support.share import bearer, random_token, refusal
 
 Code = grpc.StatusCode
 SHARE = "/afterimage.share.v1.ShareService/"
-
-
-def test_the_numbers_are_the_contracts():
-    for action in ShareAction:
-        assert pb.AccessAction.Name(action) == f"ACCESS_ACTION_SHARE_{action.name}"
-    for outcome in ShareOutcome:
-        assert pb.AccessOutcome.Name(outcome) == f"ACCESS_OUTCOME_{outcome.name}"
 
 
 async def eventually(audit, count, **fields):

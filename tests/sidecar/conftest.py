@@ -16,11 +16,12 @@ import aiohttp
 import pytest
 import structlog
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime import log
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings import LogSettings
+from services.runtime.uuid7 import uuid7
 from sidecar.app import serve
 from sidecar.pages.site import WEB
 from tests.sidecar.fake_audit import FakeAudit, serving
@@ -74,17 +75,11 @@ class Rig:
                 await asyncio.sleep(0.01)
 
 
-def uuid7():
-    raw = bytearray(int(time.time() * 1000).to_bytes(6, "big") + os.urandom(10))
-    raw[6], raw[8] = 0x70 | raw[6] & 0xF, 0x80 | raw[8] & 0x3F
-    return str(uuid.UUID(bytes=bytes(raw)))
-
-
 class WindowMessages:
     """Messages of one window, as bytes, and its recorded chunks."""
 
     def __init__(self):
-        self.session_id, self.window_id = uuid7(), str(uuid.uuid4())
+        self.session_id, self.window_id = str(uuid7(round(time.time() * 1000))), str(uuid.uuid4())
         self.events = []
 
     def start(self):

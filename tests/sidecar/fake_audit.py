@@ -11,13 +11,11 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2
 
 from services.runtime.errors import Aborted, FailedPrecondition, InvalidArgument, NotFound, Unimplemented
-from services.runtime.identity.tokens import Scope, TokenVerifier, current_identity
+from services.runtime.identity.tokens import TokenVerifier, current_identity
 from services.runtime.metrics import new_registry
 from services.runtime.rpc.interceptors import server_interceptors
+from services.runtime.rpc.scopes import AUDIT, GRANT_METHODS, scopes_of
 from services.runtime.rpc.server import serve_grpc
-from sidecar.wire import methods
-
-SCOPES = {**methods.scopes(), f"/{methods.AUDIT}/RecordAccessEvents": frozenset({Scope.INTERNAL})}
 
 
 class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
@@ -138,12 +136,12 @@ async def serving(settings, fake, **options):
         settings,
         settings.audit,
         registrars=[lambda server: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(fake, server)],
-        service_names=[methods.AUDIT],
+        service_names=[AUDIT],
         interceptors=server_interceptors(
             verifier=TokenVerifier(settings),
-            scopes=SCOPES,
+            scopes=scopes_of(AUDIT),
             registry=new_registry(),
-            grant_methods=methods.GRANT_METHODS,
+            grant_methods=GRANT_METHODS,
         ),
         grace_s=0.2,
         **options,

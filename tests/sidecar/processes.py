@@ -15,8 +15,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from patience import PATIENCE_S
-from ports import free_port, until_open
+from support.ports import free_port, until_open
+from support.wait import PATIENCE_S
 
 from sidecar.app import serve
 from tests.conftest import SECRET

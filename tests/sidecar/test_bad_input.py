@@ -13,9 +13,9 @@ import time
 import aiohttp
 import psutil
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
-from sidecar.wire.methods import AUDIT
+from services.runtime.rpc.scopes import AUDIT
 from tests.sidecar.conftest import WindowMessages, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"

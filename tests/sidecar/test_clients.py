@@ -17,8 +17,8 @@ from afterimage.share.v1 import share_service_pb2
 from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
 
+from services.runtime.rpc.scopes import AUDIT
 from sidecar.wire import delimited
-from sidecar.wire.methods import AUDIT
 from tests.sidecar.conftest import ORIGIN, WindowMessages
 from tests.sidecar.processes import CLIENTS, NodeSocket, audit_process, in_front_of, node_clients, run
 

@@ -16,8 +16,8 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from google.rpc import error_details_pb2
 
+from services.runtime.rpc.scopes import AUDIT
 from sidecar.wire import delimited
-from sidecar.wire.methods import AUDIT
 from tests.sidecar.conftest import ORIGIN, WindowMessages, rigged
 
 LIST = f"/{AUDIT}/ListSessions"

@@ -7,9 +7,10 @@ import json
 
 import aiohttp
 import pytest
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.runtime.identity.tokens import TokenMinter
+from services.runtime.rpc.scopes import AUDIT, GRANT_METHODS
 from sidecar.wire import delimited, methods
 from tests.sidecar.conftest import ORIGIN, WindowMessages
 
@@ -76,7 +77,7 @@ WRONG = [
     (path, wrong)
     for path in ALL
     for wrong in REFUSED
-    if wrong != "grant too narrow" or ALL[path].method not in methods.GRANT_METHODS
+    if wrong != "grant too narrow" or ALL[path].method not in GRANT_METHODS
 ]
 
 
@@ -149,7 +150,7 @@ async def test_another_projects_sessions_are_not_found(rig):
             async for _ in ws:
                 pass
             assert ws.close_code == code
-    status, _, body = await rig.post(f"/{methods.AUDIT}/GetSession", scopes=["view"], json={"sessionId": "x"})
+    status, _, body = await rig.post(f"/{AUDIT}/GetSession", scopes=["view"], json={"sessionId": "x"})
     assert (status, json.loads(body)["code"]) == (404, "not_found")
 
 
@@ -161,7 +162,7 @@ async def test_open_methods_take_no_foreign_page_and_no_token_in_the_url(rig, pa
 
 
 async def test_what_is_internal_has_no_route(rig):
-    path = f"/{methods.AUDIT}/RecordAccessEvents"
+    path = f"/{AUDIT}/RecordAccessEvents"
     assert (await rig.post(path, scopes=["internal", "admin"], json={}))[0] == 404
 
 
@@ -169,16 +170,8 @@ def test_every_rpc_of_the_contract_has_a_row_or_is_internal():
     listed = {rpc.method for rpc in (*methods.UNARY, *(stream.rpc for stream in methods.STREAMS))}
     for service in (methods._AUDIT, methods._SHARE):
         served = {f"/{service.full_name}/{method.name}" for method in service.methods}
-        assert served - listed <= {f"/{methods.AUDIT}/RecordAccessEvents"}
+        assert served - listed <= {f"/{AUDIT}/RecordAccessEvents"}
     assert listed <= set(methods.scopes())
-
-
-def test_the_services_want_the_same_scopes():
-    from services.audit.servicer import SCOPES as AUDIT_SCOPES
-    from services.share.servicer import SCOPES as SHARE_SCOPES
-
-    both = {**AUDIT_SCOPES, **SHARE_SCOPES}
-    assert {method: both[method] for method in methods.scopes()} == methods.scopes()
 
 
 async def test_a_socket_ends_with_its_token(rig):

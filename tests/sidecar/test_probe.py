@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from ports import free_port
+from support.ports import free_port
 
 from sidecar.probe import check_redis, check_socket
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from patience import PATIENCE_S
-from ports import free_port, until_open
+from support.ports import free_port, until_open
+from support.wait import PATIENCE_S
 
 from services.cli.doctor.checks_sidecar import check_sidecar
 from services.cli.doctor.examination import Examination, State

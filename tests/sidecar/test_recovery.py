@@ -12,7 +12,7 @@ import time
 import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from tests.sidecar.conftest import WindowMessages
 from tests.sidecar.processes import real

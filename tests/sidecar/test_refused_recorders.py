@@ -8,7 +8,7 @@ from collections import Counter
 import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from busy import busy_loops
+from support.busy import busy_loops
 
 from services.runtime.errors import (
     Aborted,

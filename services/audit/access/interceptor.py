@@ -18,12 +18,12 @@ from prometheus_client import CollectorRegistry, Counter
 
 from services.audit.access.methods import METHODS, RecordedMethod
 from services.audit.access.revocation import Revocations
-from services.audit.access_events import AccessAction, AccessEvent, AccessOutcome, RequestedAccess
+from services.audit.access_events import AccessEvent, RequestedAccess
 from services.audit.storage.access_event_store import AccessEventStore
+from services.runtime.access_trail import AccessAction, AccessOutcome
 from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, current_identity
-from services.runtime.rpc.refusals import note_admitted
 from services.runtime.uuid7 import uuid7
 
 _log = structlog.get_logger("afterimage.trail")
@@ -66,11 +66,6 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         self._now_ms = now_ms
         self._lost = Counter("afterimage_access_events_lost", "Access trail entries not stored.", registry=registry)
 
-    @property
-    def methods(self) -> frozenset[str]:
-        """Full names of the methods that are recorded."""
-        return frozenset(self._prefix + name for name, recorded in METHODS.items() if recorded)
-
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
@@ -93,8 +88,8 @@ class AccessInterceptor(grpc.aio.ServerInterceptor):
         )
         return result
 
-    async def refused(self, method: str, identity: Identity, request: Any, context: Context) -> None:
-        """Records a call that authorization refused, as far as possible."""
+    async def denied(self, method: str, identity: Identity, request: Any, context: Context) -> None:
+        """Records a call that the caller's token does not allow, as far as possible."""
         recorded = METHODS[method.removeprefix(self._prefix)]
         if recorded is not None:
             access = _Access(self, method, recorded, request, context, identity)
@@ -147,7 +142,6 @@ class _Access:
         self._identity = identity
         self._caller = owner._callers.read(context)  # noqa: SLF001 - a part of it
         self._is_recorded = False
-        note_admitted()
 
     @asynccontextmanager
     async def accounted(self) -> AsyncIterator[None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from services.audit.access_events import AccessAction
+from services.runtime.access_trail import AccessAction
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from uuid import UUID
 
 from afterimage.audit.v1 import access_event_pb2
@@ -10,24 +9,22 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from google.protobuf import text_format
 from google.protobuf.message import Message
 
+from services.audit import enums
 from services.audit.access_events import (
     MAX_DETAIL_CHARS,
     MAX_SUBJECT_CHARS,
     MAX_TEXT_CHARS,
-    AccessAction,
     AccessEvent,
     RequestedAccess,
     TrailFilter,
 )
 from services.audit.convert import values
+from services.runtime.access_trail import AccessAction
 from services.runtime.errors import InvalidArgument, Violations
-from services.runtime.rpc.enums import EnumCodec
 
 MAX_EVENTS = 1_000
 _UUID_V7 = 7
 
-_actions = EnumCodec(access_event_pb2.AccessAction)
-_outcomes = EnumCodec(access_event_pb2.AccessOutcome)
 # Recorded in other fields of the entry, or irrelevant; actor_id because the trail must not keep the id of an actor
 # after their sessions were deleted.
 _NOT_IN_DETAIL = ("session_id", "session_ids", "page_size", "page_token", "actor_id")
@@ -50,8 +47,8 @@ def access_event(event: AccessEvent) -> access_event_pb2.AccessEvent:
     return access_event_pb2.AccessEvent(
         access_event_id=str(event.event),
         time=values.timestamp(event.time_ms),
-        action=_number(_actions.from_storage(event.action)),
-        outcome=_number(_outcomes.from_storage(event.outcome)),
+        action=values.known(enums.access_action, event.action),
+        outcome=values.known(enums.access_outcome, event.outcome),
         subject=event.subject,
         share_link_id=event.link_id,
         session_id=str(event.session) if event.session else "",
@@ -100,12 +97,10 @@ def trail_filter(request: pb.ListAccessEventsRequest) -> TrailFilter:
         problems.add("share_link_id", "is not the id of a link (a UUID)")
     if len(request.subject) > MAX_SUBJECT_CHARS:
         problems.add("subject", f"must not be longer than {MAX_SUBJECT_CHARS} characters")
-    for value in request.actions:
-        if not _actions.from_storage(value):
-            problems.add("actions", f"{value} is not one of {', '.join(_actions.names[1:])}")
+    actions = values.numbers(enums.access_action.to_number, "actions", request.actions, problems)
     problems.raise_if_any()
     return TrailFilter(
-        session, request.subject, str(link) if link else "", start_ms, end_ms, tuple(dict.fromkeys(request.actions))
+        session, request.subject, str(link) if link else "", start_ms, end_ms, tuple(dict.fromkeys(actions))
     )
 
 
@@ -127,9 +122,8 @@ def _event_to_record(
     session = _uuid_or_none(message.session_id)
     if message.session_id and session is None:
         problems.add(f"{field}.session_id", "is not a UUID")
-    for name, codec, value in (("action", _actions, message.action), ("outcome", _outcomes, message.outcome)):
-        if not codec.from_storage(value):
-            problems.add(f"{field}.{name}", f"{value} is not one of {', '.join(codec.names[1:])}")
+    values.numbers(enums.access_action.to_number, f"{field}.action", [message.action], problems)
+    values.numbers(enums.access_outcome.to_number, f"{field}.outcome", [message.outcome], problems)
     if not message.HasField("time"):
         problems.add(f"{field}.time", "is required")
     if not message.rpc:
@@ -169,8 +163,3 @@ def _uuid_or_none(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
-
-
-def _number(value: int) -> Any:
-    """Returns one of the contract's numbers; the generated types require their own subclass of int."""
-    return int(value)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import heatmap_pb2
@@ -15,7 +14,6 @@ from services.audit.convert import values
 from services.audit.model import SessionKey
 from services.audit.storage.interaction_queries import DEFAULT_KINDS, PageCount, PagesWanted, StoredInteraction
 from services.runtime.errors import Violations
-from services.runtime.rpc.enums import EnumCodec
 
 MAX_CONTAINS = 256
 
@@ -27,16 +25,16 @@ def wanted_heatmap(request: pb.GetHeatmapRequest) -> HeatmapQuery:
         InvalidArgument: Naming the invalid fields.
     """
     problems = Violations()
-    _check_known("device_types", enums.device_type, request.device_types, problems)
-    _check_known("actor_types", enums.actor_type, request.actor_types, problems)
+    device_types = values.numbers(enums.convert_device_type_to_number, "device_types", request.device_types, problems)
+    actor_types = values.numbers(enums.convert_actor_type_to_number, "actor_types", request.actor_types, problems)
     problems.raise_if_any()
     return heatmap_query(
         page=request.page,
         kind=request.kind,
         start_ms=values.milliseconds(request.start_time) if request.HasField("start_time") else None,
         end_ms=values.milliseconds(request.end_time) if request.HasField("end_time") else None,
-        device_types=request.device_types,
-        actor_types=request.actor_types,
+        device_types=device_types,
+        actor_types=actor_types,
         min_viewport_width=request.min_viewport_width,
         max_viewport_width=request.max_viewport_width,
         resolution=request.resolution,
@@ -107,9 +105,9 @@ def wanted_kinds(request: pb.ListInteractionsRequest) -> Sequence[int]:
         InvalidArgument: If one of them is unknown.
     """
     problems = Violations()
-    _check_known("kinds", enums.interaction_kind, request.kinds, problems)
+    kinds = values.numbers(enums.interaction_kind.to_number, "kinds", request.kinds, problems)
     problems.raise_if_any()
-    return tuple(sorted(set(request.kinds))) or DEFAULT_KINDS
+    return tuple(sorted(set(kinds))) or DEFAULT_KINDS
 
 
 def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> interaction_pb2.Interaction:
@@ -118,7 +116,7 @@ def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> int
         session_id=str(key.session),
         window_id=str(found.window),
         seq=found.seq,
-        kind=_number(enums.interaction_kind.from_storage(found.kind)),
+        kind=values.known(enums.interaction_kind, found.kind),
         time=values.timestamp(found.time_ms),
         offset=values.duration(max(0, found.time_ms - first_ms)),
         page=found.page,
@@ -129,14 +127,3 @@ def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> int
         count=found.count,
         detail=found.detail,
     )
-
-
-def _number(number: int) -> Any:
-    """Returns a number as an enum's value; the generated types require their own subclass of int."""
-    return number
-
-
-def _check_known(field: str, codec: EnumCodec, numbers: Iterable[int], problems: Violations) -> None:
-    for number in numbers:
-        if not codec.from_storage(number):
-            problems.add(field, f"{number} is not one of {', '.join(codec.names[1:])}")

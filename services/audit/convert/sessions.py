@@ -11,7 +11,7 @@ from afterimage.audit.v1 import session_filter_pb2
 from afterimage.recording.v1 import interaction_pb2, session_pb2
 
 from services.audit import enums
-from services.audit.convert.values import duration, known, milliseconds, session_id, timestamp
+from services.audit.convert.values import duration, known, milliseconds, numbers, session_id, timestamp
 from services.audit.deletion import Receipt
 from services.audit.live.watch import Change, Removed
 from services.audit.model import (
@@ -54,14 +54,9 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> SessionFilter:
             problems.add(f"filter.{field}", f"must not be longer than {MAX_TEXT} characters, has {len(text)}")
     if len(message.tags) > MAX_FILTER_TAGS:
         problems.add("filter.tags", f"must not have more than {MAX_FILTER_TAGS} entries")
-    for field, codec, values in (
-        ("actor_types", enums.actor_type, message.actor_types),
-        ("device_types", enums.device_type, message.device_types),
-        ("statuses", enums.status, message.statuses),
-    ):
-        for value in values:
-            if not codec.from_storage(value):
-                problems.add(f"filter.{field}", f"{value} is not one of {', '.join(codec.names[1:])}")
+    actor_types = numbers(enums.convert_actor_type_to_number, "filter.actor_types", message.actor_types, problems)
+    device_types = numbers(enums.convert_device_type_to_number, "filter.device_types", message.device_types, problems)
+    statuses = numbers(enums.convert_status_to_number, "filter.statuses", message.statuses, problems)
     problems.raise_if_any()
     has = {
         place: getattr(message, field)
@@ -76,9 +71,9 @@ def session_filter(message: session_filter_pb2.SessionFilter) -> SessionFilter:
         start_ms=start_ms,
         end_ms=end_ms,
         actor_id=message.actor_id,
-        actor_types=tuple(message.actor_types),
-        device_types=tuple(message.device_types),
-        statuses=tuple(message.statuses),
+        actor_types=actor_types,
+        device_types=device_types,
+        statuses=statuses,
         page=message.page,
         min_duration_ms=shortest,
         max_duration_ms=longest,

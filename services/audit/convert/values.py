@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Protocol
 from uuid import UUID
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.runtime.errors import InvalidArgument
+from services.runtime.errors import InvalidArgument, Violations
 from services.runtime.rpc.enums import EnumCodec
 
 _MOST_MS = 2**62
@@ -18,6 +19,32 @@ _UUID_V7 = 7
 def known(codec: EnumCodec, number: int) -> Any:
     """Returns a stored number as an enum's value; the generated types require their own subclass of int."""
     return codec.from_storage(number)
+
+
+class ToNumber(Protocol):
+    """A conversion of an enum's value to its stored number: one of `services.audit.enums`."""
+
+    def __call__(self, value: int, field: str, *, specified: bool) -> int:
+        """Returns the number. Raises InvalidArgument, listing the allowed names."""
+        ...
+
+
+def numbers(to_number: ToNumber, field: str, given: Iterable[int], problems: Violations) -> tuple[int, ...]:
+    """Returns the stored numbers of an enum's values in a request; each unspecified or unknown one is a problem.
+
+    Args:
+        to_number: The enum's conversion.
+        field: The request's field.
+        given: The values.
+        problems: Receives one violation per refused value.
+    """
+    found = []
+    for value in given:
+        try:
+            found.append(to_number(value, field, specified=True))
+        except InvalidArgument as error:
+            problems.add(field, error.violations[0].description)
+    return tuple(found)
 
 
 def as_is(number: int) -> Any:

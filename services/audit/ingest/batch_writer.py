@@ -1,24 +1,24 @@
-"""Group commit: while one insert is in flight, the next batch gathers.
+"""Group commit of chunks (`services.runtime.batcher`): while one insert is in flight, the next batch gathers.
 
-An idle server stores a single chunk at once; a busy one fills larger batches while the engine works: throughput rises
-by itself and latency stays at about two inserts. Each insert has a fixed cost, so a batch that is already large
-waits a moment longer to become full, and on an overloaded server every batch does; otherwise nothing waits. The
-pending batch is bounded in bytes and rows: `submit` waits at the bound, its stream is no longer read, and the
-backpressure reaches the recorder.
+Each insert has a fixed cost, so a batch that is already large waits a moment longer to become full, and on an
+overloaded server every batch does; otherwise nothing waits. The pending batch is bounded in bytes and rows: `submit`
+waits at the bound, its stream is no longer read, and the backpressure reaches the recorder.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import structlog
 
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.storage.engine.engine import StorageError
 from services.audit.storage.recording_store import RecordingStore
+from services.runtime.batcher import Batcher
 
 _log = structlog.get_logger("afterimage.batch_writer")
 
@@ -91,16 +91,15 @@ class BatchWriter:
         self._store = store
         self._load = load
         self._max_bytes = max_batch_bytes
-        self._max_rows = max_batch_rows
-        self._batch: list[BatchEntry] = []
-        self._batch_bytes = 0
-        self._work = asyncio.Event()
-        self._full = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._pressed = 0
         self._failing_since: float | None = None
+        self._batcher: Batcher[BatchEntry, None] = Batcher(
+            self._send,
+            max_waiting_rows=max_batch_rows,
+            max_waiting_bytes=max_batch_bytes,
+            size_bytes=attrgetter("size_bytes"),
+            linger=self._linger,
+        )
         self.counts = BatchCounts()
 
     @property
@@ -111,59 +110,40 @@ class BatchWriter:
     @property
     def waiting_bytes(self) -> int:
         """Bytes pending for the next insert."""
-        return self._batch_bytes
+        return self._batcher.waiting_bytes
 
     async def submit(self, entry: BatchEntry) -> None:
         """Adds an entry to the batch, waiting while the batch is full."""
-        while self._batch_bytes >= self._max_bytes or len(self._batch) >= self._max_rows:
-            self._room.clear()
-            await self._room.wait()
-        self._batch.append(entry)
-        self._batch_bytes += entry.size_bytes
-        self._idle.clear()
-        self._work.set()
-        if len(self._batch) >= FULL_ROWS:
-            self._full.set()
+        await self._batcher.put(entry)
 
     async def run(self) -> None:
         """Stores batches until it is cancelled."""
-        pressed = 0
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            pressed = pressed + 1 if self._load() > PRESSED_LOAD else 0
-            if pressed > PRESSED_BATCHES:
-                until_s = time.monotonic() + PRESSED_LINGER_S
-                while time.monotonic() < until_s and self._has_room and self._load():
-                    await self._linger(LOOK_S)
-            elif len(self._batch) >= LARGE_ROWS and self._has_room:
-                await self._linger(LINGER_S)
-            batch, self._batch, self._batch_bytes = self._batch, [], 0
-            self._room.set()
-            if batch:
-                await self._store_whole(batch)
-                for entry in batch:
-                    entry.stored()
-            if not self._batch:
-                self._idle.set()
-
-    @property
-    def _has_room(self) -> bool:
-        return len(self._batch) < FULL_ROWS and self._batch_bytes < self._max_bytes
+        await self._batcher.run()
 
     async def drain(self) -> None:
         """Waits until all submitted entries are durable."""
-        await self._idle.wait()
+        await self._batcher.drain()
 
-    async def _linger(self, timeout_s: float) -> None:
-        self._full.clear()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await self._full.wait()
-        except TimeoutError:
-            return
+    @property
+    def _has_room(self) -> bool:
+        return self._batcher.waiting_rows < FULL_ROWS and self._batcher.waiting_bytes < self._max_bytes
 
-    async def _store_whole(self, batch: list[BatchEntry]) -> None:
+    async def _linger(self) -> None:
+        self._pressed = self._pressed + 1 if self._load() > PRESSED_LOAD else 0
+        if self._pressed > PRESSED_BATCHES:
+            until_s = time.monotonic() + PRESSED_LINGER_S
+            while time.monotonic() < until_s and self._has_room and self._load():
+                await self._batcher.gather(FULL_ROWS, LOOK_S)
+        elif self._batcher.waiting_rows >= LARGE_ROWS and self._has_room:
+            await self._batcher.gather(FULL_ROWS, LINGER_S)
+
+    async def _send(self, batch: Sequence[BatchEntry]) -> list[None]:
+        await self._store_whole(batch)
+        for entry in batch:
+            entry.stored()
+        return [None] * len(batch)
+
+    async def _store_whole(self, batch: Sequence[BatchEntry]) -> None:
         """Stores a batch, retrying until it succeeds: a batch is never dropped."""
         heads = list({(entry.head.key, entry.head.ended): entry.head for entry in batch if entry.head}.values())
         chunks = [entry.chunk for entry in batch if entry.chunk]

@@ -1,6 +1,7 @@
 """The part of a session that a share grant may see. Pure: the identity holds the part, `plan` leaves out the rest.
 
 A grant opens one session, or a part of it. For any other session it gets the error of a session that does not exist.
+Each method that a grant opens (`GRANT_METHODS`) calls `visible_to`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,6 @@ from uuid import UUID
 from services.audit.model import SessionSummary, Times
 from services.runtime.errors import NotFound
 from services.runtime.identity.tokens import Identity
-
-GRANT_METHODS = frozenset({"GetSession", "ReplaySession", "ListInteractions"})
-"""The methods of AuditService that a grant opens; each of them calls `visible_to`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from services.audit.access_events import AccessEvent, TrailFilter, TrailPosition
 from services.audit.storage.engine.engine import Engine, Row, StorageError
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.tables_access import ACCESS_EVENTS
+from services.runtime.batcher import Batcher
 from services.runtime.errors import Unavailable
 
 _log = structlog.get_logger("afterimage.trail")
@@ -40,8 +41,9 @@ class AccessEventStore:
         self._dialect = dialect
         self._retention_days = retention_days
         self._now_ms = now_ms
-        self._waiting: list[tuple[Sequence[AccessEvent], asyncio.Future[None]]] = []
-        self._work = asyncio.Event()
+        self._batcher: Batcher[Sequence[AccessEvent], None] = Batcher(
+            self._store, max_batch_rows=MAX_BATCH, max_waiting_rows=MAX_WAITING, rows=len
+        )
 
     async def add(self, events: Sequence[AccessEvent]) -> None:
         """Stores events; they are durable when it returns. Storing one again changes nothing.
@@ -51,24 +53,17 @@ class AccessEventStore:
         """
         if not events:
             return
-        if sum(len(waiting) for waiting, _ in self._waiting) + len(events) > MAX_WAITING:
+        if not self._batcher.has_room(len(events)):
             raise Unavailable("the access trail cannot keep up; try again", reason="TRAIL_UNAVAILABLE")
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((events, done))
-        self._work.set()
         try:
             async with asyncio.timeout(WRITE_TIMEOUT_S):
-                await done
+                await self._batcher.ask(events)
         except Exception as error:
             raise Unavailable("the access trail cannot be written; try again", reason="TRAIL_UNAVAILABLE") from error
 
     async def run(self) -> None:
         """Stores added events until it is cancelled: while one insert is in flight, the next batch gathers."""
-        while True:
-            await self._work.wait()
-            self._work.clear()
-            while self._waiting:
-                await self._store_batch(self._next_batch())
+        await self._batcher.run()
 
     async def find(
         self, project: str, wanted: TrailFilter, count: int, after: TrailPosition | None
@@ -127,31 +122,14 @@ class AccessEventStore:
             return None
         return _day(self._now_ms()) - timedelta(days=self._retention_days)
 
-    def _next_batch(self) -> list[tuple[Sequence[AccessEvent], asyncio.Future[None]]]:
-        size = 0
-        for place, (events, _) in enumerate(self._waiting):
-            size += len(events)
-            if size > MAX_BATCH and place:
-                batch, self._waiting = self._waiting[:place], self._waiting[place:]
-                return batch
-        batch, self._waiting = self._waiting, []
-        return batch
-
-    async def _store_batch(self, batch: Sequence[tuple[Sequence[AccessEvent], asyncio.Future[None]]]) -> None:
-        failure: Exception | None = None
+    async def _store(self, batch: Sequence[Sequence[AccessEvent]]) -> list[None]:
         try:
-            await self._engine.insert(ACCESS_EVENTS, [_row(event) for events, _ in batch for event in events])
-        except Exception as error:  # noqa: BLE001 - waiting calls get any error, and the next batch is tried
+            await self._engine.insert(ACCESS_EVENTS, [_row(event) for events in batch for event in events])
+        except Exception as error:
             detail = error.detail if isinstance(error, StorageError) else str(error)
             _log.warning("the access trail cannot be written", error=detail[:300], batch=len(batch))
-            failure = error
-        for _, done in batch:
-            if done.done():  # its call was cancelled or has timed out
-                continue
-            if failure is None:
-                done.set_result(None)
-            else:
-                done.set_exception(failure)
+            raise
+        return [None] * len(batch)
 
 
 def _day(ms: int) -> date:

@@ -14,8 +14,9 @@ from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import Engine, Row
 from services.audit.storage.retention import NowMs, Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
-from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, TOTALS_STATE, WINDOWS
+from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, SESSIONS, TOTALS_STATE, WINDOWS
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
+from services.runtime.uuid7 import uuid7_ms
 
 REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again the chunks stored within this time before the last stored one."""
@@ -129,7 +130,7 @@ class RecordingStore:
     async def mark_deleted(self, project: str, sessions: Sequence[UUID]) -> None:
         """Stores the ids of deleted sessions, so that a recorder which still streams cannot restore them."""
         now = self._now_ms()
-        rows = [(project, day_of(session.int >> 80), session, now) for session in sessions]
+        rows = [(project, day_of(uuid7_ms(session)), session, now) for session in sessions]
         if rows:
             await self._engine.insert(DELETIONS, rows)
 
@@ -164,7 +165,7 @@ class RecordingStore:
         [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
             return
-        columns = "project, day, start_ms, session, window, kept_from, first_ms, last_ms, stored_ms, seq, totals, urls"
+        columns = ", ".join(name for name, _ in SESSIONS.columns)
         # The newest rows are selected in a subquery: the sums have the columns' names, and an outer WHERE means those.
         newest = f"(SELECT {columns} FROM {local('chunks')} WHERE stored_ms >= {{since:Int64}})"
         await self._engine.execute(
@@ -198,7 +199,7 @@ def _sessions_params(project: str, sessions: Sequence[UUID]) -> dict[str, object
     return {
         "project": project,
         "sessions": list(sessions),
-        "days": sorted({day_of(session.int >> 80) for session in sessions}),
+        "days": sorted({day_of(uuid7_ms(session)) for session in sessions}),
     }
 
 

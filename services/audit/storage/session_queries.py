@@ -29,6 +29,7 @@ from services.audit.model import (
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
 from services.audit.storage.retention import NowMs, Retention
 from services.audit.storage.schema.tables import WINDOWS
+from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
 WALK_MOST = 200_000
@@ -281,7 +282,7 @@ class SessionQueries:
         inner += ["start_ms <= {high:Int64}"] if high is not None else []
         if sessions:
             inner.append("start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)}")
-            params |= {"sessions": list(sessions), "starts": [session.int >> 80 for session in sessions]}
+            params |= {"sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]}
         if wanted.by_head:
             inner.append(f"session IN (SELECT session FROM windows WHERE {heads})")
         outer = self._total_conditions(wanted, params)
@@ -366,7 +367,7 @@ class SessionQueries:
             f"SELECT {_HEAD_COLUMNS} FROM windows WHERE project = {{project:String}} "
             "AND start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)} "
             "ORDER BY updated_ms DESC LIMIT 1 BY session, window",
-            {"project": project, "sessions": list(sessions), "starts": [session.int >> 80 for session in sessions]},
+            {"project": project, "sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]},
         )
         return [_head(row) for row in rows]
 

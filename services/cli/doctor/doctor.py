@@ -19,8 +19,8 @@ from services.cli.doctor.checks_sidecar import check_heatmaps, check_links, chec
 from services.cli.doctor.checks_storage import check_disk, check_storage
 from services.cli.doctor.examination import Check, Examination, Finding, State, problem
 from services.cli.instance_lock import find_running
-from services.cli.local import local_address
 from services.runtime.errors import AfterimageError
+from services.runtime.settings import local_address
 from services.runtime.settings.loader import Settings, SettingsError
 
 CHECKS: tuple[Check, ...] = (

@@ -14,6 +14,7 @@ from uuid import UUID
 import msgspec
 
 from services.cli.transfer.surrogates import hide_lone_surrogates
+from services.runtime.uuid7 import uuid7_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -111,7 +112,7 @@ def session_id_for(foreign_id: str, first_ms: int) -> UUID:
 def window_id_for(session_id: UUID, foreign_window_id: str) -> UUID:
     """Returns the id of a session's window: a UUIDv7 with the session's time."""
     name = b"window\0" + session_id.bytes + foreign_window_id.encode("utf-8", "surrogatepass")
-    return _uuid7(session_id.int >> 80, name)
+    return _uuid7(uuid7_ms(session_id), name)
 
 
 def _uuid7(unix_ms: int, name: bytes) -> UUID:

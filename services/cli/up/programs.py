@@ -13,8 +13,8 @@ from pathlib import Path
 
 from services.cli.command import CommandError
 from services.cli.instance_lock import Running
-from services.cli.local import local_address
 from services.cli.up.supervisor import Program
+from services.runtime.settings import local_address, reachable_host
 from services.runtime.settings.loader import Settings
 
 _OFF = -1
@@ -128,7 +128,7 @@ def has_program(package: str) -> bool:
 
 def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
     """Returns a check that a port accepts connections; the services listen only once they can serve."""
-    where = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host).strip("[]")  # noqa: S104 - compared, not bound
+    where = reachable_host(host).strip("[]")
 
     async def accepts() -> bool:
         try:

@@ -15,6 +15,7 @@ from services.cli.client import TIMEOUT_S, Client
 from services.cli.transfer.formats import ImportedRecording
 from services.cli.transfer.import_progress import Progress
 from services.cli.transfer.importing import Summary, import_files
+from services.runtime.uuid7 import uuid7_ms
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 INTERVAL_MS = 5 * 3_600_000
@@ -44,7 +45,7 @@ async def _stored_first_ms(client: Client, foreign_id: str) -> int | None:
     """Returns the start of the sample stored by an earlier import, complete or partial; None: not stored."""
     request = ListSessionsRequest(page_size=1, filter=SessionFilter(tags={"foreign_id": foreign_id}))
     answer = await client.audit.list_sessions(request, timeout=TIMEOUT_S)
-    return UUID(answer.sessions[0].session_id).int >> 80 if answer.sessions else None
+    return uuid7_ms(UUID(answer.sessions[0].session_id)) if answer.sessions else None
 
 
 def moved(recording: ImportedRecording, first_ms: int) -> ImportedRecording:

@@ -48,22 +48,44 @@ class Authorizer:
             Unauthenticated: The token is missing or invalid.
             PermissionDenied: The token does not allow this method.
         """
+        identity = await self.authenticate(method, authorization)
+        if identity is not None:
+            self.check(method, identity)
+        return identity
+
+    async def authenticate(self, method: str, authorization: str) -> Identity | None:
+        """Returns the caller, with or without permission (`check`); None: the method needs no caller.
+
+        Args:
+            method: Full name of the method.
+            authorization: Value of the `authorization` header, "" if absent.
+
+        Raises:
+            Unauthenticated: The token is missing or invalid.
+            PermissionDenied: The method is closed to all callers.
+        """
         if method.startswith(OPEN_SERVICES):
             return None
         if method not in self._scopes:
             raise PermissionDenied("this method is closed to all callers", reason="METHOD_CLOSED")
-        needed = self._scopes[method]
-        if needed is None:
+        if self._scopes[method] is None:
             return None
         if authorization and not authorization.lower().startswith(_BEARER):
             raise Unauthenticated('authorization must be "Bearer" and a token', reason="TOKEN_INVALID")
-        identity = await self._verifier.verify(authorization[len(_BEARER) :].strip())
+        return await self._verifier.verify(authorization[len(_BEARER) :].strip())
+
+    def check(self, method: str, identity: Identity) -> None:
+        """Checks that an authenticated caller may call the method.
+
+        Raises:
+            PermissionDenied: The token does not allow this method.
+        """
+        needed = self._scopes[method] or frozenset()
         if identity.session_id is not None and method not in self._grant_methods:
             raise PermissionDenied("a token for one session does not open this method", reason="GRANT_TOO_NARROW")
         if not identity.scopes & needed:
             names = " or ".join(sorted(needed))
             raise PermissionDenied(f"this needs the scope {names}", reason="SCOPE_MISSING", metadata={"scope": names})
-        return identity
 
     def remaining_s(self, identity: Identity) -> float:
         """Returns the maximum remaining duration of a stream of this caller, in seconds."""

@@ -33,24 +33,27 @@ class EnumCodec:
         self._number_of |= {value.name: value.number for value in values}
         self.names: tuple[str, ...] = tuple(self._name_of.values())
 
-    def to_number(self, value: str | int, field: str | None = None) -> int:
+    def to_number(self, value: str | int, field: str | None = None, *, specified: bool = False) -> int:
         """Returns the number of a value given in any of the three forms.
 
         Args:
             value: The name without prefix ("mobile"), the full name or the number.
             field: The field's name in the error message; the enum's name in snake_case by default.
+            specified: Whether UNSPECIFIED (0) is refused too.
 
         Raises:
             InvalidArgument: The enum has no such value; the message lists the valid ones.
         """
+        number: int | None = None
         if isinstance(value, str):
             number = self._number_of.get(value)
-            if number is not None:
-                return number
         elif not isinstance(value, bool) and value in self._name_of:
-            return int(value)
+            number = int(value)
+        if number is not None and (number or not specified):
+            return number
+        names = ", ".join(self.names[1:] if specified else self.names)
         # The value comes from the caller: truncated, so that the message stays one sentence.
-        raise InvalidArgument.of(field or self._field, f"{value!r:.60} is not one of {', '.join(self.names)}")
+        raise InvalidArgument.of(field or self._field, f"{value!r:.60} is not one of {names}")
 
     def to_string(self, number: int) -> str:
         """Returns the name without prefix; "unspecified" for a number that this version does not know."""

@@ -18,7 +18,15 @@ import structlog
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
-from services.runtime.errors import DOMAIN, AfterimageError, InvalidArgument, Unauthenticated, Unimplemented, to_status
+from services.runtime.errors import (
+    DOMAIN,
+    AfterimageError,
+    InvalidArgument,
+    PermissionDenied,
+    Unauthenticated,
+    Unimplemented,
+    to_status,
+)
 from services.runtime.identity.tokens import acting_as
 from services.runtime.rpc.authorization import OPEN_SERVICES, Authorizer
 from services.runtime.rpc.rpc_metrics import RpcMetrics
@@ -32,6 +40,7 @@ if TYPE_CHECKING:
 
     Behaviour = Callable[[Any, grpc.aio.ServicerContext[Any, Any]], Any]
     Body = Callable[[], Awaitable[Any]]
+    OnDenied = Callable[[str, Identity, Any, grpc.aio.ServicerContext[Any, Any]], Awaitable[None]]
 
 _log = structlog.get_logger("afterimage.rpc")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
@@ -51,6 +60,7 @@ def server_interceptors(
     scopes: Mapping[str, frozenset[Scope] | None],
     registry: CollectorRegistry,
     grant_methods: frozenset[str] = frozenset(),
+    on_denied: OnDenied | None = None,
 ) -> list[grpc.aio.ServerInterceptor]:
     """Returns the interceptors of an Afterimage server.
 
@@ -60,8 +70,11 @@ def server_interceptors(
             method needs no token. A method that is not listed is refused; health and reflection are open.
         registry: Registry of the metrics; one server per registry.
         grant_methods: The methods open to a token for one session.
+        on_denied: Called after a call with a valid token that does not allow its method has ended, with the full name
+            of the method, the caller, the request (an iterator if the method reads a stream) and the context. Errors
+            of this tree that it raises are logged. A call with an invalid token has no project, and is not reported.
     """
-    return [RpcInterceptor(Authorizer(verifier, scopes, grant_methods), RpcMetrics(registry))]
+    return [RpcInterceptor(Authorizer(verifier, scopes, grant_methods), RpcMetrics(registry), on_denied)]
 
 
 async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> None:
@@ -77,9 +90,10 @@ async def read_on(requests: AsyncIterator[Any], most_s: float = READ_ON_S) -> No
 class RpcInterceptor(grpc.aio.ServerInterceptor):
     """Wraps every call: authorizes it, maps its errors, counts it and logs it."""
 
-    def __init__(self, admission: Authorizer, metrics: RpcMetrics) -> None:
+    def __init__(self, admission: Authorizer, metrics: RpcMetrics, on_denied: OnDenied | None = None) -> None:
         self._admission = admission
         self._metrics = metrics
+        self._on_denied = on_denied
 
     async def intercept_service(
         self,
@@ -105,8 +119,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
 
     def _unary(self, label: str, behaviour: Behaviour, *, streams: bool, method: str | None = None) -> Behaviour:
         async def answer(request: Any, context: grpc.aio.ServicerContext[Any, Any]) -> Any:
-            requests = request if streams else None
-            call = _Call(self, label, method, context, requests)
+            call = _Call(self, label, method, request, context, reads=streams)
             return await call.run(lambda: behaviour(request, context), streams=streams)
 
         return answer
@@ -125,7 +138,7 @@ class RpcInterceptor(grpc.aio.ServerInterceptor):
                     async for message in messages:
                         await context.write(message)
 
-            await _Call(self, label, method, context, request if reads else None).run(body, streams=True)
+            await _Call(self, label, method, request, context, reads=reads).run(body, streams=True)
 
         return answer
 
@@ -138,11 +151,15 @@ class _Call:
         owner: RpcInterceptor,
         label: str,
         method: str | None,
+        request: Any,
         context: grpc.aio.ServicerContext[Any, Any],
-        requests: AsyncIterator[Any] | None,
+        *,
+        reads: bool,
     ) -> None:
-        self._requests = requests
-        self._admission = owner._admission  # noqa: SLF001 - a part of it
+        self._request = request
+        self._reads = reads
+        self._on_denied = owner._on_denied  # noqa: SLF001 - a part of it
+        self._admission = owner._admission  # noqa: SLF001
         self._metrics = owner._metrics  # noqa: SLF001
         self._label = label
         self._method = method
@@ -152,6 +169,7 @@ class _Call:
         given = metadata.get("x-request-id", "")
         self._request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
         self._identity: Identity | None = None
+        self._denied: Identity | None = None
 
     async def run(self, body: Body, *, streams: bool) -> Any:
         """Returns the result of `body`; any failure ends in a status."""
@@ -175,24 +193,32 @@ class _Call:
             took_s = time.monotonic() - started
             self._metrics.ended(self._label, code.name, took_s)
             self._write_line(code, took_s)
+            if self._denied is not None:
+                await self._report_denied(self._denied)
 
     async def _guarded(self, body: Body, *, streams: bool) -> Any:
         try:
             return await self._admitted(body, streams=streams)
         except Exception as error:  # noqa: BLE001 - every failure becomes a status; abort raises again
             status = self._status_of(error)
-        if self._requests is not None:
-            await read_on(self._requests)
+        if self._reads:
+            await read_on(self._request)
         # Outside of `except`: the exception raised by abort must reach gRPC unchanged.
         return await self._context.abort_with_status(rpc_status.to_status(status))
 
     async def _admitted(self, body: Body, *, streams: bool) -> Any:
         if self._method is None:
             return await body()
-        self._identity = identity = await self._admission.admit(self._method, self._authorization)
+        identity = await self._admission.authenticate(self._method, self._authorization)
         self._authorization = ""
         if identity is None:
             return await body()
+        try:
+            self._admission.check(self._method, identity)
+        except PermissionDenied:
+            self._denied = identity
+            raise
+        self._identity = identity
         with acting_as(identity):
             if not streams:
                 return await body()
@@ -204,6 +230,14 @@ class _Call:
                 if deadline.expired() and not isinstance(error, grpc.aio.AbortError):
                     raise Unauthenticated("the token has expired", reason="TOKEN_EXPIRED") from error
                 raise
+
+    async def _report_denied(self, identity: Identity) -> None:
+        if self._on_denied is None or self._method is None:
+            return
+        try:
+            await self._on_denied(self._method, identity, self._request, self._context)
+        except AfterimageError as error:
+            _log.warning("a refusal is not in the trail", method=self._method, error=error.message)
 
     def _status_of(self, error: Exception) -> status_pb2.Status:
         """Returns the status for `error`; raises the error again when gRPC has to handle it."""

@@ -1,4 +1,4 @@
-"""Page tokens: start of the next page, bound to the request that they were issued for.
+"""Pages of lists: page sizes, and tokens with the start of the next page, bound to the request they were issued for.
 
 A token carries no authority: a forged token reveals only data that the caller's access token allows. It
 is bound to the other fields of the request, so that a client that changes its filter half-way gets an error
@@ -10,15 +10,68 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from services.runtime.errors import InvalidArgument
 
 P = TypeVar("P")
+Row = TypeVar("Row")
 
 _FINGERPRINT_BYTES = 8
+
+
+class ListRequest(Protocol):
+    """The paging fields of every list request of the contract."""
+
+    page_size: int
+    page_token: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageSizes:
+    """Page sizes of a list: `default` for requests without one, and the maximum."""
+
+    default: int
+    most: int
+
+
+class PageQuery(Generic[P]):
+    """The page that a list request asks for.
+
+    Args:
+        request: The request.
+        sizes: The page sizes of this list.
+        position: Type of the positions in its tokens; any that msgspec can encode.
+        bound_to: The fields of the request, and the project, to which its tokens are bound.
+
+    Attributes:
+        limit: Number of rows to read: one more than the page has, which shows that another page follows.
+        after: Position after which the page starts; None: the first page.
+
+    Raises:
+        InvalidArgument: The page size is negative, or the token is malformed or was issued for other fields.
+    """
+
+    def __init__(self, request: ListRequest, sizes: PageSizes, position: type[P], *bound_to: bytes) -> None:
+        self._size = page_size(request.page_size, sizes)
+        self._bound_to = fingerprint(*bound_to)
+        self.limit = self._size + 1
+        self.after = read_token(request.page_token, self._bound_to, position)
+
+    def cut(self, rows: list[Row], position: Callable[[Row], P]) -> tuple[list[Row], str]:
+        """Returns the rows of the page and the token of the next page, "" after the last one.
+
+        Args:
+            rows: The rows after `after`, at most `limit`.
+            position: Returns the position of a row.
+        """
+        if len(rows) <= self._size:
+            return rows, ""
+        return rows[: self._size], write_token(position(rows[self._size - 1]), self._bound_to)
 
 
 def fingerprint(*parts: bytes) -> bytes:
@@ -48,7 +101,7 @@ def read_token(token: str, bound_to: bytes, kind: type[P]) -> P | None:
         raise InvalidArgument.of("page_token", "is not a token of this server") from None
 
 
-def page_size(asked: int, default: int, most: int) -> int:
+def page_size(asked: int, sizes: PageSizes) -> int:
     """Returns the page size: 0 means the default, values above the maximum mean the maximum.
 
     Raises:
@@ -56,4 +109,4 @@ def page_size(asked: int, default: int, most: int) -> int:
     """
     if asked < 0:
         raise InvalidArgument.of("page_size", f"must not be negative, is {asked}")
-    return min(asked or default, most)
+    return min(asked or sizes.default, sizes.most)

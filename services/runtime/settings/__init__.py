@@ -23,6 +23,8 @@ from services.runtime.settings.values import (
     PublishableKey,
     Seconds,
     is_loopback,
+    local_address,
+    reachable_host,
 )
 
 __all__ = [
@@ -52,4 +54,6 @@ __all__ = [
     "SidecarSettings",
     "TlsSettings",
     "is_loopback",
+    "local_address",
+    "reachable_host",
 ]

@@ -44,6 +44,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def reachable_host(host: str) -> str:
+    """Returns the host at which this machine reaches a server that listens on `host`: loopback for all addresses."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def local_address(host: str, port: int) -> str:
+    """Returns the host:port at which this machine reaches a server that listens on `host` and `port`."""
+    host = reachable_host(host)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def existing(path: Path | None) -> Path | None:
     """Returns the path of an existing file. Raises ValueError if it does not exist."""
     if path is not None and not path.is_file():

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import grpc
 import pytest
-from afterimage.audit.v1 import access_event_pb2, audit_service_pb2_grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.audit.v1 import audit_service_pb2_grpc
 from audit.storage import MillisecondClock
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
@@ -18,32 +18,23 @@ from prometheus_client import CollectorRegistry
 from services.audit.access.interceptor import AccessInterceptor
 from services.audit.access.methods import METHODS
 from services.audit.access.revocation import Revocations
-from services.audit.access_events import AccessAction, AccessOutcome
 from services.audit.convert.access import asked
-from services.audit.servicer import SCOPES, SERVICE
+from services.audit.servicer import SERVICE
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.schema.dialect import Dialect
+from services.runtime.access_trail import AccessAction, AccessOutcome
 from services.runtime.errors import InvalidArgument, NotFound, PermissionDenied
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.refusals import RefusalInterceptor
+from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import serve_grpc
 from services.runtime.uuid7 import uuid7
 
 Code = grpc.StatusCode
 SESSION = str(uuid7(1_780_000_000_000))
 DESCRIPTOR = pb.DESCRIPTOR.services_by_name["AuditService"]
-
-
-def test_the_numbers_are_the_contracts():
-    for kind, wrapper, prefix in (
-        (AccessAction, access_event_pb2.AccessAction, "ACCESS_ACTION_"),
-        (AccessOutcome, access_event_pb2.AccessOutcome, "ACCESS_OUTCOME_"),
-    ):
-        named = {prefix + member.name: member.value for member in kind}
-        assert named == {name: number for name, number in wrapper.items() if number}
 
 
 def test_every_method_says_how_it_is_recorded():
@@ -53,7 +44,9 @@ def test_every_method_says_how_it_is_recorded():
 def test_every_method_that_a_viewer_or_an_admin_may_call_is_recorded():
     unrecorded = {name for name, recorded in METHODS.items() if recorded is None}
     opened = {
-        name.rpartition("/")[2] for name, scopes in SCOPES.items() if scopes and scopes & {Scope.VIEW, Scope.ADMIN}
+        name.rpartition("/")[2]
+        for name, scopes in scopes_of(SERVICE).items()
+        if scopes and scopes & {Scope.VIEW, Scope.ADMIN}
     }
     # RecordSession only brings content; GetPrivacyPolicy shows settings.
     assert opened & unrecorded == {"RecordSession", "GetPrivacyPolicy"}
@@ -125,8 +118,9 @@ async def serving(settings, servicer, shelf, *, required=True):
             registrars=[lambda s: audit_service_pb2_grpc.add_AuditServiceServicer_to_server(servicer, s)],
             service_names=[SERVICE],
             interceptors=[
-                RefusalInterceptor(verifier, access.methods, access.refused),
-                *server_interceptors(verifier=verifier, scopes=SCOPES, registry=registry),
+                *server_interceptors(
+                    verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=access.denied
+                ),
                 access,
             ],
         ) as server,

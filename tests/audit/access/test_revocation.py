@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 import redis.asyncio
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.access.revocation import Revocations
 from services.runtime.errors import PermissionDenied, Unavailable

@@ -12,7 +12,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import heatmap_pb2
 from afterimage.recording.v1 import enums_pb2
 from audit.behaviour_events import click, error, measure, meta, move, scroll, snapshot, still
-from audit.rpc import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
+from support.audit_server import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
 
 from services.audit.behaviour.heatmap import HeatmapKind, heatmap_query
 from services.audit.model import InteractionKind, SessionKey

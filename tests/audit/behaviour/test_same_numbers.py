@@ -9,10 +9,10 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
-import recordings
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.behaviour_events import events, run
-from audit.rpc import AuditServer, audit_settings, new_session, now_ms, running, start_of
+from support import recordings
+from support.audit_server import AuditServer, audit_settings, new_session, now_ms, running, start_of
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapKind

@@ -10,8 +10,8 @@ from pathlib import Path
 import grpc
 import pytest
 from afterimage.recording.v1 import chunk_pb2
-from audit.rpc import GZIP, IDENTITY, is_one_sentence, move, new_session, now_ms, start_of
 from isal import igzip
+from support.audit_server import GZIP, IDENTITY, is_one_sentence, move, new_session, now_ms, start_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import is_one_sentence, move, new_session, now_ms, refused, start_of
+from support.audit_server import is_one_sentence, move, new_session, now_ms, refused, start_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

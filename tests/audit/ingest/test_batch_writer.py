@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from audit.storage import NOW_MS, MillisecondClock, chunk, head, window_key
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.ingest import batch_writer as module
 from services.audit.ingest.batch_writer import PRESSED_BATCHES, BatchEntry, BatchWriter

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import (
+from support.audit_server import (
     move,
     new_session,
     start_of,

@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-import recordings
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import recordings
 
 from services.audit.ingest.fold import ACTIVE_GAP_MS, fold
 from services.audit.model import InteractionKind, Total

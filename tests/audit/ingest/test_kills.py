@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 
 import grpc
 import pytest
-import recordings
 from audit.service import chunk, client, end, start, uuid7
-from ports import until_open
+from support import recordings
+from support.ports import until_open
 
 from services.audit.app import serve
 from services.audit.storage.engine.chdb import ChdbEngine

@@ -9,8 +9,8 @@ import uuid
 from functools import cache
 
 import pytest
-import recordings
 from audit.canaries import Canary, has_page, leaks, plant
+from support import recordings
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, process_chunk

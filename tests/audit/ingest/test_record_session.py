@@ -10,7 +10,7 @@ import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import (
+from support.audit_server import (
     AuditServer,
     click,
     move,

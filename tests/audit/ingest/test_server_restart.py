@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import grpc
-from audit.rpc import audit_settings, move, new_session, running, start_of, story
+from support.audit_server import audit_settings, move, new_session, running, start_of, story
 
 
 async def test_a_server_that_restarts_goes_on_where_storage_is(tmp_path):

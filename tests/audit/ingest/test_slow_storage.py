@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from audit.rpc import (
+from support.audit_server import (
     GZIP,
     audit_settings,
     move,
@@ -20,7 +20,7 @@ from audit.rpc import (
     running,
     start_of,
 )
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.access.revocation import Revocations
 from services.audit.app import dialect_for, open_engine
@@ -39,6 +39,7 @@ from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.migrations import migrate
 from services.runtime.errors import Aborted, FailedPrecondition
 from services.runtime.link_keys import LinkKeys
+from services.runtime.uuid7 import uuid7_ms
 
 
 class HeldStore(RecordingStore):
@@ -87,7 +88,7 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         store, hub = HeldStore(engine, dialect, Retention({}, now_ms), now_ms), LiveHub()
         committer = BatchWriter(store, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
-        payload = packed([move(session.int >> 80, number) for number in range(50)])
+        payload = packed([move(uuid7_ms(session), number) for number in range(50)])
         masker = policies_in_force(settings)["demo"].masker
         intake = InlineProcessor(lambda _: masker, BehaviourRules())
         rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)

@@ -6,7 +6,7 @@ import asyncio
 from uuid import uuid4
 
 import grpc
-from audit.rpc import (
+from support.audit_server import (
     StreamRecorder,
     audit_settings,
     click,
@@ -16,7 +16,7 @@ from audit.rpc import (
     start_of,
     story,
 )
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 
 async def test_a_newer_stream_of_a_window_ends_the_older_one_and_goes_on(audit):

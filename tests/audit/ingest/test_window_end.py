@@ -7,7 +7,7 @@ from uuid import uuid4
 import grpc
 import pytest
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import (
+from support.audit_server import (
     AuditServer,
     click,
     move,

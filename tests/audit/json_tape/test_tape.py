@@ -10,10 +10,10 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
-import recordings
 from audit.json_tape.uncompiled import Bytes, uncompiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import recordings
 
 from services.audit.json_tape import kernels, key_table, tape
 from services.audit.json_tape.tape import ABSENT, EventRow, Look, Row, StringRow, TapeKind, Task, Walk, Walker

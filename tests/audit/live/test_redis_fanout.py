@@ -15,7 +15,7 @@ import pytest
 import redis.asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import AuditCaller, chunk, client, end, start, uuid7
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.app import serve
 from services.audit.live.redis_fanout import FanOutNotice

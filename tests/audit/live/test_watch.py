@@ -9,7 +9,8 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
-from audit.rpc import (
+from google.protobuf.timestamp_pb2 import Timestamp
+from support.audit_server import (
     AuditServer,
     StreamViewer,
     audit_settings,
@@ -20,8 +21,8 @@ from audit.rpc import (
     running,
     start_of,
 )
-from google.protobuf.timestamp_pb2 import Timestamp
-from patience import PATIENCE_S
+from support.clock import Clock
+from support.wait import PATIENCE_S
 
 DELETED = enums_pb2.SESSION_STATUS_UNSPECIFIED
 LIVE, ENDED = enums_pb2.SESSION_STATUS_LIVE, enums_pb2.SESSION_STATUS_ENDED
@@ -104,21 +105,23 @@ async def test_a_deleted_session_is_removed(audit):
 
 
 async def test_a_session_that_falls_silent_is_removed_and_comes_back_with_its_next_chunk(tmp_path):
-    async with running(audit_settings(tmp_path, session={"idle_timeout_s": 1.0})) as audit:
+    clock = Clock()
+    clock.stop()
+    settings = audit_settings(tmp_path, session={"idle_timeout_s": 60.0})
+    async with running(settings, now_ms=lambda: round(clock() * 1000)) as audit:
         session = new_session()
         async with audit.recorder(session) as recorder:
             await recorder.send(1, [move(start_of(session))])
             await recorder.ack(1)
             async with watching(audit) as viewer:
                 assert await snapshot(viewer) == [session]
-                gone = await viewer.until("removal", 4)
+                clock.advance(60.1)
+                gone = await viewer.until("removal", PATIENCE_S)
                 assert (gone.session_id, gone.status) == (session, TIMED_OUT)
                 await recorder.send(2, [move(start_of(session) + 1)])
                 back = await viewer.until("upsert", PATIENCE_S)
                 assert (back.session_id, back.status) == (session, LIVE)
-        async with watching(audit) as late:
-            await asyncio.sleep(1.2)
-            await snapshot(late)
+        clock.advance(60.1)
         async with watching(audit) as later:
             assert await snapshot(later) == []
 

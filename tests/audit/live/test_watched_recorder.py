@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import uuid4
 
-from audit.rpc import (
+from support.audit_server import (
     full_snapshot,
     meta,
     move,

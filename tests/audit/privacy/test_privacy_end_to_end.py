@@ -15,11 +15,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import recordings
 import redis.asyncio
 from audit.canaries import RULES, Canary, Needles, has_page, plant
-from audit.rpc import SECRET, AuditServer, audit_settings, new_session, now_ms, running, unpacked
-from ports import free_port
+from support import recordings
+from support.audit_server import SECRET, AuditServer, audit_settings, new_session, now_ms, running, unpacked
+from support.ports import free_port
 
 from services.audit.app import open_engine
 from services.audit.window_state import load_state

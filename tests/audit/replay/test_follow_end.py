@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import audit_settings, long_story, new_session, running, start_of
+from support.audit_server import audit_settings, long_story, new_session, running, start_of
 
 SESSION_ENDED = 2
 

@@ -13,7 +13,9 @@ import pytest
 import pytest_asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.audit_service_pb2_grpc import AuditServiceStub
-from audit.rpc import (
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from support.audit_server import (
     AuditServer,
     full_snapshot,
     long_story,
@@ -23,8 +25,6 @@ from audit.rpc import (
     now_ms,
     start_of,
 )
-from google.protobuf.duration_pb2 import Duration
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from services.audit.live.hub import TAIL_BYTES
 from services.audit.storage.engine.chdb import ChdbEngine

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from services.audit.model import ChunkIndex, SessionSummary, Times
 from services.audit.payload import deflate
 from services.audit.replay.plan import cut, plan, replay_plan
-from services.audit.replay.visibility import EVERYTHING, GRANT_METHODS, Visible, visible_to
-from services.audit.servicer import SCOPES, SERVICE
+from services.audit.replay.visibility import EVERYTHING, Visible, visible_to
 from services.audit.storage.chunk_reader import StoredPayload
 from services.runtime.errors import NotFound
 from services.runtime.identity.tokens import Identity, Scope
@@ -76,10 +75,6 @@ def test_a_link_does_not_tell_who_the_visitor_was():
     shown = visible_to(identity(session_id=str(key.session)), key.session).session(summary)
     assert (shown.head.actor_id, shown.head.tags, shown.head.user_agent, shown.head.first_url) == ("", {}, "", "")
     assert (shown.head.browser, shown.first_ms, shown.last_ms) == ("Chrome", 0, 1)
-
-
-def test_grant_methods_are_methods_that_viewers_have():
-    assert all(SCOPES[f"/{SERVICE}/{name}"] == {Scope.VIEW} for name in GRANT_METHODS)
 
 
 @given(

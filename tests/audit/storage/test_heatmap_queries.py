@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from audit.storage import NOW_MS, MillisecondClock, chunk, head, uuid7
+from audit.storage import NOW_MS, MillisecondClock, chunk, head, numbered_uuid7, uuid7
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap_query
@@ -148,7 +148,7 @@ async def put_sessions(store: RecordingStore, low_of) -> None:
     """2,000 sessions of one to three clicks; a page's height is that of most sessions, or of some."""
     chunks, heads = [], []
     for number in range(2_000):
-        key = WindowKey("demo", uuid7(NOW_MS - number, low_of(number)), uuid.uuid4())
+        key = WindowKey("demo", numbered_uuid7(NOW_MS - number, low_of(number)), uuid.uuid4())
         one = Interaction(KIND_OF[HeatmapKind.CLICK], NOW_MS, PAGE, 5.0, 5.0, (1280, 720), (1280, 3_000 + number % 9))
         heads.append(head(key))
         chunks.append(chunk(key, 1, found=(one,) * (1 + number % 3), first_number=0))

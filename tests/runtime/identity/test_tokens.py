@@ -7,6 +7,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from support.clock import Clock
 
 from services.runtime.errors import Unauthenticated, Unavailable
 from services.runtime.identity.tokens import Identity, Scope, TokenMinter, TokenVerifier, acting_as, current_identity
@@ -16,17 +17,9 @@ NOW = 1_800_000_000.0
 SECRET = "another-secret-that-is-long-enough!!"
 
 
-class TokenClock:
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock():
-    return TokenClock()
+    return Clock(NOW)
 
 
 @pytest.fixture
@@ -123,9 +116,9 @@ async def test_it_ends_with_its_time_and_leeway_also_when_remembered(hs, clock):
     token = signed()
     identity = await verifier.verify(token)
     assert verifier.remaining_s(identity) == 70
-    clock.now = NOW + 69
+    clock.advance(69)
     assert await verifier.verify(token) is identity
-    clock.now = NOW + 70
+    clock.advance(1)
     assert await refusal(verifier, token) == "TOKEN_EXPIRED"
     assert await refusal(TokenVerifier(hs, clock), token) == "TOKEN_EXPIRED"
 

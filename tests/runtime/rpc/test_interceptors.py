@@ -11,14 +11,15 @@ import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from patience import PATIENCE_S
 from runtime.calls import SERVICE, SHAPES, call, method, register
+from support.wait import PATIENCE_S
 
 from services.runtime import log
 from services.runtime.errors import (
     Aborted,
     FieldViolation,
     InvalidArgument,
+    PermissionDenied,
     ResourceExhausted,
 )
 from services.runtime.identity.tokens import Scope, TokenMinter, TokenVerifier, current_identity
@@ -54,11 +55,15 @@ def serve(settings):
     """Starts a server with behaviours; yields its channel and registry."""
 
     @asynccontextmanager
-    async def start(*, now=time.time, scopes=None, grant_methods=frozenset(), **behaviours):
+    async def start(*, now=time.time, scopes=None, grant_methods=frozenset(), on_denied=None, **behaviours):
         registry = new_registry()
         table = {method(name): VIEW for name in behaviours} if scopes is None else scopes
         interceptors = server_interceptors(
-            verifier=TokenVerifier(settings, now), scopes=table, registry=registry, grant_methods=grant_methods
+            verifier=TokenVerifier(settings, now),
+            scopes=table,
+            registry=registry,
+            grant_methods=grant_methods,
+            on_denied=on_denied,
         )
         async with (
             serve_grpc(
@@ -312,6 +317,28 @@ async def test_a_grant_opens_only_what_is_meant_for_grants(serve, mint):
         assert (seen[0].session_id, seen[0].range_end_ms, seen[0].link_id) == ("s-1", 5000, "l-1")
         error = await failure(call(channel, "UnaryUnary", token=grant))
         assert (error.code(), reason(error)) == (grpc.StatusCode.PERMISSION_DENIED, "GRANT_TOO_NARROW")
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_a_valid_token_that_does_not_allow_the_method_is_reported_once(serve, mint, lines, shape):
+    denied = asyncio.Queue()
+
+    async def note(name, identity, _request, context):
+        denied.put_nowait((name, identity.subject, context.peer().partition(":")[0]))
+        raise InvalidArgument.of("session_id", "is not a UUID")
+
+    async def refuse(_context):
+        raise PermissionDenied("not this one")
+
+    async with serve(on_denied=note, **doing(refuse)) as (channel, _registry):
+        for token in (None, "no token", mint("view")):  # no caller, no caller, admitted and then refused
+            await failure(call(channel, shape, token=token))
+        error = await failure(call(channel, shape, token=mint("share", subject="bob")))
+        assert (error.code(), reason(error)) == (grpc.StatusCode.PERMISSION_DENIED, "SCOPE_MISSING")
+        async with asyncio.timeout(PATIENCE_S):
+            assert await denied.get() == (method(shape), "bob", "ipv4")
+        assert denied.empty()
+    assert len(lines("a refusal is not in the trail")) == 1
 
 
 def endless(cleaned):

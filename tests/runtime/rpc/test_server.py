@@ -9,8 +9,8 @@ import pytest
 from afterimage.share.v1 import share_service_pb2_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from patience import PATIENCE_S
 from runtime.calls import SERVICE, call, method, register
+from support.wait import PATIENCE_S
 
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES, serve_grpc
 from services.runtime.settings.loader import SettingsError, load_settings

@@ -1,18 +1,11 @@
 from __future__ import annotations
 
 import pytest
+from support.clock import Clock
 
 from services.runtime import redis_client
 from services.runtime.errors import ResourceExhausted
 from sidecar.gate.limits import Attempts, Connections, TokenBucket
-
-
-class LimitClock:
-    def __init__(self):
-        self.now = 1000.0
-
-    def __call__(self):
-        return self.now
 
 
 async def allowed(attempts, who="203.0.113.7", per_minute=5, kind="upgrade", of=50):
@@ -46,13 +39,13 @@ async def shared(settings, redis_url):
 
 
 async def test_in_one_process():
-    clock = LimitClock()
+    clock = Clock(1000.0)
     attempts = Attempts(None, "x", clock)
     assert not attempts.is_shared
     assert await allowed(attempts) == 5
     assert await allowed(attempts, who="203.0.113.8") == 5
     assert await allowed(attempts, kind="token") == 5
-    clock.now += 24
+    clock.advance(24)
     assert await allowed(attempts) == 2
     assert await allowed(attempts, per_minute=0, kind="free") == 50
 
@@ -77,12 +70,12 @@ async def test_keys_have_the_prefix_and_an_end_and_name_nobody(shared, redis_url
 
 
 async def test_while_redis_is_away_each_process_counts_for_itself(shared, logged):
-    clock = LimitClock()
+    clock = Clock(1000.0)
     attempts = shared(url="redis://127.0.0.1:1/0", now=clock)
     assert await allowed(attempts) == 5
     assert not attempts.is_shared
     assert logged.getvalue().count("Redis does not answer") == 1
-    clock.now += 6
+    clock.advance(6)
     assert attempts.is_shared  # it is asked again
     await allowed(attempts)
     assert logged.getvalue().count("Redis does not answer") == 2

@@ -16,6 +16,7 @@ import msgspec
 
 from services.audit.model import ChunkRow
 from services.audit.storage.codecs.rowbinary import PackedRows, date_number, packed_length, packed_text, uuid_words
+from services.runtime.uuid7 import uuid7_ms
 
 _marks = msgspec.json.Encoder()
 
@@ -68,7 +69,7 @@ def _values(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> t
 
 def _packed(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> bytes:
     key, totals, state, payload = chunk.key, chunk.totals, chunk.state, chunk.payload
-    start_ms = key.session.int >> 80
+    start_ms = uuid7_ms(key.session)
     marks = _marks.encode(chunk.marks) if chunk.marks else b""
     urls = chunk.urls if marks else ()
     return b"".join(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 
@@ -31,6 +31,19 @@ class Dialect:
     def name_type(self) -> str:
         """Type of a column with few distinct values."""
         return "LowCardinality(String)" if self.modern else "String"
+
+    def definitions(
+        self, columns: Iterable[tuple[str, str]], few: Collection[str], codecs: Mapping[str, str] | None = None
+    ) -> list[str]:
+        """Returns the definitions of a table's columns.
+
+        Args:
+            columns: Names and types.
+            few: Names of the columns with few distinct values.
+            codecs: CODEC clauses by column name.
+        """
+        codecs = codecs or {}
+        return [f"{name} {self.name_type if name in few else kind}{codecs.get(name, '')}" for name, kind in columns]
 
     def codec(self, name: str) -> str:
         """Returns a CODEC clause where the server supports it."""

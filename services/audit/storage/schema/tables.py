@@ -68,14 +68,32 @@ DELETIONS = Table("deletions", (("project", "String"), ("day", "Date"), ("sessio
 RETAINED = ("interactions", "chunks", "sessions", "windows")
 """Tables with rows that expire by project retention; `windows` is last, since listings start from it."""
 
-TOTALS_STATE = """\
-SELECT project, day, start_ms, session, window, kept_from,
-    minState(first_ms) AS first_ms, maxState(last_ms) AS last_ms, maxState(stored_ms) AS stored_ms,
-    maxState(seq) AS seq, maxForEachState(totals) AS totals, groupUniqArrayArrayState(urls) AS urls
-FROM {source}
-GROUP BY project, day, start_ms, session, window, kept_from"""
-"""The SELECT of the materialised view, run on each insert. Every function is idempotent: a row that is delivered
-twice, or summed up again by the repair at start, changes nothing."""
+_WINDOW_COLUMNS = ("project", "day", "start_ms", "session", "window", "kept_from")
+_SUMS = (
+    ("first_ms", "min", "Int64"),
+    ("last_ms", "max", "Int64"),
+    ("stored_ms", "max", "Int64"),
+    ("seq", "max", "UInt32"),
+    ("totals", "maxForEach", "Array(UInt64)"),
+    ("urls", "groupUniqArrayArray", "Array(String)"),
+)
+"""Columns of `chunks` that the view sums up, with the function and its argument's type. Every function is idempotent: a
+row that is delivered twice, or summed up again by the repair at start, changes nothing."""
+
+SESSIONS = Table(
+    "sessions",
+    (
+        *(column for column in CHUNKS.columns if column[0] in _WINDOW_COLUMNS),
+        *((name, f"AggregateFunction({function}, {kind})") for name, function, kind in _SUMS),
+    ),
+)
+
+_KEY = ", ".join(_WINDOW_COLUMNS)
+TOTALS_STATE = (
+    f"SELECT {_KEY}, {', '.join(f'{function}State({name}) AS {name}' for name, function, _ in _SUMS)} "
+    f"FROM {{source}} GROUP BY {_KEY}"
+)
+"""The SELECT of the materialised view, run on each insert: the columns of `SESSIONS` from `chunks`."""
 
 
 def _table(dialect: Dialect, name: str, columns: str, engine: str, order: str, granularity: int) -> list[str]:
@@ -97,17 +115,9 @@ def recordings_migration(dialect: Dialect) -> list[str]:
     }
 
     def columns(table: Table) -> str:
-        return ", ".join(
-            f"{name} {dialect.name_type if name in few else kind}{codecs.get(name, '')}" for name, kind in table.columns
-        )
+        return ", ".join(dialect.definitions(table.columns, few, codecs))
 
-    state = (
-        f"project {dialect.name_type}, day Date, start_ms Int64, session UUID, window UUID, kept_from Date, "
-        "first_ms AggregateFunction(min, Int64), last_ms AggregateFunction(max, Int64), "
-        "stored_ms AggregateFunction(max, Int64), seq AggregateFunction(max, UInt32), "
-        "totals AggregateFunction(maxForEach, Array(UInt64)), "
-        "urls AggregateFunction(groupUniqArrayArray, Array(String))"
-    )
+    sessions = ", ".join(dialect.definitions(SESSIONS.columns, few))  # no codecs: its totals are states
     windows_engine = dialect.engine("ReplacingMergeTree", "windows", "updated_ms")
     chunks_engine = dialect.engine("ReplacingMergeTree", "chunks")
     sessions_engine = dialect.engine("AggregatingMergeTree", "sessions")
@@ -115,7 +125,7 @@ def recordings_migration(dialect: Dialect) -> list[str]:
     return [
         *_table(dialect, "windows", columns(WINDOWS), windows_engine, newest_first, 8192),
         *_table(dialect, "chunks", columns(CHUNKS), chunks_engine, "project, session, window, seq", 128),
-        *_table(dialect, "sessions", state, sessions_engine, f"{newest_first}, kept_from", 1024),
+        *_table(dialect, "sessions", sessions, sessions_engine, f"{newest_first}, kept_from", 1024),
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_from_chunks{dialect.on_cluster} "
         f"TO {dialect.local('sessions')} AS " + TOTALS_STATE.format(source=dialect.local("chunks")),
     ]
@@ -123,6 +133,6 @@ def recordings_migration(dialect: Dialect) -> list[str]:
 
 def deletions_migration(dialect: Dialect) -> list[str]:
     """Returns the statements that create the table of deleted sessions."""
-    columns = f"project {dialect.name_type}, day Date, session UUID, deleted_ms Int64"
+    columns = ", ".join(dialect.definitions(DELETIONS.columns, {"project"}))
     engine = dialect.engine("ReplacingMergeTree", "deletions", "deleted_ms")
     return _table(dialect, "deletions", columns, engine, "project, session", 8192)

@@ -32,7 +32,7 @@ def access_migration(dialect: Dialect) -> list[str]:
     that narrow column over the time range; a server with bloom filters skips most of it.
     """
     few = {"project", "rpc"}
-    columns = [f"{name} {dialect.name_type if name in few else kind}" for name, kind in ACCESS_EVENTS.columns]
+    columns = dialect.definitions(ACCESS_EVENTS.columns, few)
     if dialect.modern:
         columns += [
             f"INDEX by_{name} {name} TYPE bloom_filter GRANULARITY 4" for name in ("session", "subject", "link")

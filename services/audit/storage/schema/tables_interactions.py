@@ -45,10 +45,7 @@ def interactions_migration(dialect: Dialect) -> list[str]:
     """
     few = {"project", "page"}
     codecs = {name: dialect.codec("ZSTD(1)") for name in ("window", "detail")}
-    columns = [
-        f"{name} {dialect.name_type if name in few else kind}{codecs.get(name, '')}"
-        for name, kind in INTERACTIONS.columns
-    ]
+    columns = dialect.definitions(INTERACTIONS.columns, few, codecs)
     if dialect.modern:
         columns.append("INDEX by_session session TYPE bloom_filter GRANULARITY 4")
     name = INTERACTIONS.name

@@ -18,8 +18,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-import recordings
-from patience import PATIENCE_S
+from support import recordings
+from support.wait import PATIENCE_S
 
 from services.audit.domain_settings import behaviour_rules
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, InlineProcessor, ProcessedChunk, SentChunk
@@ -247,7 +247,12 @@ def test_one_worker_a_core_up_to_four_and_none_on_a_single_core(monkeypatch):
 
 
 async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
-    from audit.rpc import audit_settings, new_session, running, story  # slow: the process of a test imports this module
+    from support.audit_server import (  # slow: the process of a test imports this module
+        audit_settings,
+        new_session,
+        running,
+        story,
+    )
 
     session, window, stored = new_session(), str(uuid.uuid4()), []
     chunks = story(session, 30)

@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 import pytest
-import recordings
 from audit.canaries import has_page, leaks, plant, value_of
-from campaign import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import recordings
+from support.campaign import examples
 
 from services.audit.payload import decode
 from services.audit.privacy.masking.masker import Masker, MaskState

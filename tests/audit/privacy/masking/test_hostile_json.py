@@ -9,9 +9,9 @@ from functools import cache
 from typing import Any
 
 import pytest
-from campaign import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.campaign import examples
 
 from services.audit.payload import decode_chunk
 from services.audit.privacy.masking.masker import _MOST_ODD, Masker, MaskState

@@ -10,7 +10,7 @@ import subprocess
 from typing import Any
 
 import pytest
-import recordings
+from support import recordings
 
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.policy.parser import load_policy

@@ -5,10 +5,10 @@ import time
 from typing import Any
 
 import pytest
-import recordings
 from audit.canaries import has_page, leaks, plant
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import recordings
 
 from services.audit.privacy.masking.masker import MASK, Masker, MaskState
 from services.audit.privacy.masking.node_flags import MAX_NODES, expand

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-import recordings
 from audit.canaries import RULES, value_of
 from hypothesis import given
 from hypothesis import strategies as st
+from support import recordings
 
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.masking.strings import TextMasker

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from audit.rpc import SECRET, AuditServer, full_snapshot, new_session, now_ms
-from patience import PATIENCE_S
-from ports import free_port, until_open
+from support.audit_server import SECRET, AuditServer, full_snapshot, new_session, now_ms
+from support.ports import free_port, until_open
+from support.wait import PATIENCE_S
 
 from services.runtime.settings.loader import load_settings
 

@@ -9,12 +9,12 @@ from functools import cache
 
 import numpy as np
 import pytest
-import recordings
 from audit.canaries import RULES, value_of
 from audit.json_tape.uncompiled import Bytes, uncompiled
-from campaign import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from support import recordings
+from support.campaign import examples
 
 from services.audit.privacy.masking.strings import TextMasker
 from services.audit.privacy.policy.parser import load_policy

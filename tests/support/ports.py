@@ -6,7 +6,7 @@ import asyncio
 import socket
 from pathlib import Path
 
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 
 def free_port() -> int:

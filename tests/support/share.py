@@ -27,8 +27,8 @@ from google.protobuf import duration_pb2, timestamp_pb2
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
-from patience import PATIENCE_S
-from ports import free_port
+from support.ports import free_port
+from support.wait import PATIENCE_S
 
 from services.cli.up.redis_process import embedded_redis_server
 from services.runtime.settings.loader import Settings

@@ -17,13 +17,13 @@ from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2, enums_pb2
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from patience import PATIENCE_S
+from support.wait import PATIENCE_S
 
 from services.audit.app import serve
 from services.runtime.client_streams import status_kept
 from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
-from services.runtime.uuid7 import uuid7
+from services.runtime.uuid7 import uuid7, uuid7_ms
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -110,7 +110,7 @@ def new_session(at_ms: int | None = None) -> str:
 
 
 def start_of(session: str) -> int:
-    return UUID(session).int >> 80
+    return uuid7_ms(UUID(session))
 
 
 def move(at_ms: float, number: int = 0) -> dict[str, Any]:
@@ -430,9 +430,9 @@ class AuditServer:
 
 
 @asynccontextmanager
-async def running(settings: Settings) -> AsyncIterator[AuditServer]:
+async def running(settings: Settings, **clock: Any) -> AsyncIterator[AuditServer]:
     """Serves AuditService while the block runs. One at a time: a process hosts one chDB directory."""
     # The channel is closed after the server, so that its last words are heard.
-    async with AsyncExitStack() as channels, serve(settings) as server:
+    async with AsyncExitStack() as channels, serve(settings, **clock) as server:
         channel = await channels.enter_async_context(status_kept(grpc.aio.insecure_channel(server.address)))
         yield AuditServer(settings, server.address, channel)

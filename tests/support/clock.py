@@ -6,10 +6,10 @@ import time
 
 
 class Clock:
-    """Returns seconds since 1970, as `time.time` does."""
+    """Returns seconds since 1970, as `time.time` does; from the start stopped at `stopped_at`, if that is given."""
 
-    def __init__(self):
-        self._stopped_at = None
+    def __init__(self, stopped_at=None):
+        self._stopped_at = stopped_at
 
     def __call__(self):
         return time.time() if self._stopped_at is None else self._stopped_at

@@ -8,7 +8,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 # Read at import: the fixture that cleans the environment comes later.
 SHARED = Path(os.environ.get("AFTERIMAGE_TEST_RECORDINGS", ROOT.parent / "shared" / "recordings"))
 SAMPLES = ROOT / "services" / "cli" / "samples"
