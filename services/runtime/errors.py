@@ -1,4 +1,4 @@
-"""Every error that a caller may see, and its wire form.
+"""Every error that a caller may see.
 
     AfterimageError            a gRPC code, a reason (UPPER_SNAKE), one sentence
     ├── InvalidArgument        names the invalid fields
@@ -11,7 +11,7 @@
     ├── Unavailable            an upstream is unavailable; has a retry delay
     └── Unimplemented          in the contract, not implemented yet
 
-The wire form is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as described in
+The wire form (rpc/status.py) is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as described in
 AIP-193; it travels in the trailing metadata `grpc-status-details-bin`.
 """
 
@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
-from google.rpc import error_details_pb2, status_pb2
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -158,29 +156,3 @@ class Unimplemented(AfterimageError):
 
     code = grpc.StatusCode.UNIMPLEMENTED
     reason = "UNIMPLEMENTED"
-
-
-def to_status(error: AfterimageError) -> status_pb2.Status:
-    """Returns the google.rpc.Status that carries `error` with all its details."""
-    details: list[any_pb2.Any] = []
-
-    def attach(
-        detail: error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo,
-    ) -> None:
-        packed = any_pb2.Any()
-        packed.Pack(detail)
-        details.append(packed)
-
-    attach(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata))
-    if isinstance(error, InvalidArgument):
-        fields = [
-            error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-            for v in error.violations
-        ]
-        attach(error_details_pb2.BadRequest(field_violations=fields))
-    if error.retry_after_s is not None:
-        delay = duration_pb2.Duration(
-            seconds=int(error.retry_after_s), nanos=int((error.retry_after_s % 1) * 1_000_000_000)
-        )
-        attach(error_details_pb2.RetryInfo(retry_delay=delay))
-    return status_pb2.Status(code=error.code.value[0], message=error.message, details=details)

@@ -15,7 +15,7 @@ from redis.exceptions import NoScriptError
 from services.runtime.batcher import Batcher
 from services.runtime.errors import Unavailable
 from services.runtime.redis_client import redis_errors, required
-from services.share import lua_scripts
+from services.share.lua_scripts import name_of
 
 MAX_BATCH = 64
 """Maximum number of scripts per pipeline, which takes about 1 ms; Redis serves no other command meanwhile."""
@@ -78,6 +78,6 @@ class RedisBatcher:
     async def _execute(self, batch: Sequence[_Asked]) -> list[Any]:
         async with required(self._client).pipeline(transaction=False) as pipeline:
             for asked in batch:
-                pipeline.evalsha(lua_scripts.NAMES[asked.script], len(asked.keys), *asked.keys, *asked.arguments)
+                pipeline.evalsha(name_of(asked.script), len(asked.keys), *asked.keys, *asked.arguments)
             answers: list[Any] = await pipeline.execute(raise_on_error=False)
             return answers

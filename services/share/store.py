@@ -11,7 +11,8 @@ import redis.asyncio
 
 from services.runtime.link_keys import LinkKeys, creator_key, end_link
 from services.runtime.redis_client import redis_errors, required
-from services.share import lua_scripts
+from services.share.lua_scripts import creation, passcode_attempts, redemption
+from services.share.lua_scripts.link_fields import FIELDS
 from services.share.model import Act, Gone, Limited, Link, LinkCursor, Locked, Opened, Origin, Span
 from services.share.redis_batcher import RedisBatcher
 from services.share.tokens import Key
@@ -74,12 +75,12 @@ class LinkStore:
         """Stores a link that ends in `ttl_ms`."""
         keys = self._keys
         fields = {
-            **dict(zip(lua_scripts.FIELDS, _row(link), strict=True)),
+            **dict(zip(FIELDS, _row(link), strict=True)),
             "digest": digest,
             "creator_key": creator_key(link.created_by),
         }
         await self._scripts.run(
-            lua_scripts.CREATE,
+            creation.CREATE,
             [
                 keys.link(link.link_id),
                 keys.origin(link.link_id),
@@ -113,7 +114,7 @@ class LinkStore:
         """
         names = self._keys
         packed: bytes = await self._scripts.run(
-            lua_scripts.OPEN,
+            redemption.OPEN,
             [
                 names.link(key.link_id),
                 names.origin(key.link_id),
@@ -148,14 +149,14 @@ class LinkStore:
     async def take_back(self, link_id: str, renewal: str) -> None:
         """Undoes a redemption with an undelivered grant."""
         await self._scripts.run(
-            lua_scripts.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], []
+            redemption.TAKE_BACK, [self._keys.link(link_id), self._keys.renewal(link_id, renewal)], []
         )
 
     async def attempt(self, link_id: str, bucket: str, now_ms: int) -> int:
         """Counts a passcode attempt; returns the required wait before the attempt, in milliseconds; 0: none."""
         return int(
             await self._scripts.run(
-                lua_scripts.ATTEMPT,
+                passcode_attempts.ATTEMPT,
                 [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)],
                 [
                     now_ms,
@@ -171,7 +172,7 @@ class LinkStore:
     async def forgive(self, link_id: str, bucket: str) -> None:
         """Uncounts the last passcode attempt, which was correct."""
         await self._scripts.run(
-            lua_scripts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], []
+            passcode_attempts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], []
         )
 
     async def get(self, project: str, link_id: str) -> Link | None:
@@ -224,7 +225,7 @@ class LinkStore:
             return []
         async with self._places, self._client.pipeline(transaction=False) as pipeline:
             for link_id in ids:
-                pipeline.hmget(self._keys.link(link_id), list(lua_scripts.FIELDS))
+                pipeline.hmget(self._keys.link(link_id), list(FIELDS))
             with redis_errors():
                 rows = await pipeline.execute()
         return [

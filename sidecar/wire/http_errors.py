@@ -14,7 +14,7 @@ from aiohttp import web
 from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
-from services.runtime.errors import to_status
+from services.runtime.rpc.status import to_status
 from sidecar.wire.close_codes import reason_of
 from sidecar.wire.frames import encode_value, json_bytes
 

@@ -10,7 +10,7 @@ from support.share import random_token
 from services.runtime import redis_client
 from services.runtime.errors import Unavailable
 from services.runtime.link_keys import LinkKeys
-from services.share import lua_scripts
+from services.share.lua_scripts import redemption
 from services.share.model import Act, Gone, Link, Opened, Span
 from services.share.redis_batcher import RedisBatcher
 from services.share.store import LinkStore
@@ -93,7 +93,7 @@ async def test_one_wrong_script_spoils_no_other(client, pipeline, share_settings
     key, now_ms = await new_link(store, max_views=None)
     good, bad = await asyncio.gather(
         store.open(Act.LOOK, key, "", None, now_ms),
-        pipeline.run(lua_scripts.TAKE_BACK, [], []),
+        pipeline.run(redemption.TAKE_BACK, [], []),
         return_exceptions=True,
     )
     assert isinstance(good, Opened)

@@ -8,8 +8,9 @@ from afterimage.recording.v1 import session_pb2
 
 from services.audit import enums
 from services.audit.convert.values import as_is, duration, session_id, timestamp, uuid
+from services.audit.ingest.acks import Ack
 from services.audit.ingest.process_chunk import SentChunk
-from services.audit.ingest.recording import Ack, Flush, IngestRules, Message, Rejected, Snapshot, Stop
+from services.audit.ingest.recording import Flush, IngestRules, Message, Rejected, Snapshot, Stop
 from services.audit.ingest.start import StartRequest
 from services.audit.ingest.stream import SentEnd
 from services.audit.model import WindowKey

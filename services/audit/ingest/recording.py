@@ -17,6 +17,7 @@ import structlog
 from msgspec.structs import replace as replace_state
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.acks import Ack, Acks
 from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
 from services.audit.ingest.detect import ended
 from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
@@ -77,13 +78,6 @@ class Stop:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """Everything up to this seq is durable."""
-
-    through_seq: int
-
-
 Message = Ack | Rejected | Flush | Snapshot | Stop
 
 
@@ -135,9 +129,7 @@ class Recording:
         self._state: Folded = WindowState()
         self._order_ms = 0
         self._head_stored = False
-        self._stored_seq = 0
-        self._acked_seq = 0
-        self._unacked_bytes = 0
+        self._acks = Acks(rules.max_unacked_bytes)
         self._pending = 0
         self._rejected_in_a_row = 0
         self._gaps_in_a_row = 0
@@ -158,7 +150,7 @@ class Recording:
         """Resumes after the last stored chunk."""
         self._state = state
         self._order_ms = state.order_ms
-        self._stored_seq = self._acked_seq = seq
+        self._acks.resume(seq)
         self.next_seq = seq + 1
 
     async def take(self, sent: SentChunk) -> None:
@@ -172,14 +164,13 @@ class Recording:
         if not 0 < sent.seq <= MAX_SEQ:
             raise InvalidArgument.of("chunk.seq", f"must be from 1 to {MAX_SEQ}, not {sent.seq}")
         if sent.seq < self.next_seq:
-            if sent.seq <= self._stored_seq:
-                self._acked_seq = min(self._acked_seq, sent.seq - 1)  # repeat the ack
+            if self._acks.repeat(sent.seq):
                 self._news.set()
             return
         if sent.seq > self.next_seq:
             self._reject(sent.seq, RejectReason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
             return
-        while self._unacked_bytes > self._rules.max_unacked_bytes:
+        while self._acks.is_full:
             self._progress.clear()
             await self._progress.wait()
         try:
@@ -230,9 +221,8 @@ class Recording:
     def messages_now(self) -> list[Message]:
         """Returns the messages to the recorder that are pending at this moment."""
         found: list[Message] = []
-        if self._stored_seq > self._acked_seq:
-            self._acked_seq = self._stored_seq
-            found.append(Ack(self._stored_seq))
+        if ack := self._acks.due():
+            found.append(ack)
         found.extend(self._outbox)
         self._outbox.clear()
         return found
@@ -321,19 +311,18 @@ class Recording:
     async def _submit(self, entry: BatchEntry, size_bytes: int) -> None:
         self.raise_if_broken()  # callers of break_off rely on no entry being submitted after it
         self._pending += 1
-        self._unacked_bytes += size_bytes
+        self._acks.received(size_bytes)
         try:
             await self._committer.submit(entry)
         except BaseException:  # cancelled while it waited for room: the entry was not submitted
             self._pending -= 1
-            self._unacked_bytes -= size_bytes
+            self._acks.withdrawn(size_bytes)
             self._progress.set()
             raise
 
     def _stored(self, chunk: ChunkRow) -> None:
         self._pending -= 1
-        self._unacked_bytes -= len(chunk.payload)
-        self._stored_seq = chunk.seq
+        self._acks.stored(chunk.seq, len(chunk.payload))
         if chunk.snapshot_seq:
             self._snapshot_ms = chunk.snapshot_ms
         self._news.set()

@@ -25,11 +25,11 @@ from services.runtime.errors import (
     PermissionDenied,
     Unauthenticated,
     Unimplemented,
-    to_status,
 )
 from services.runtime.identity.tokens import acting_as
 from services.runtime.rpc.authorization import OPEN_SERVICES, Authorizer
 from services.runtime.rpc.rpc_metrics import RpcMetrics
+from services.runtime.rpc.status import to_status
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
