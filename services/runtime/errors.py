@@ -11,8 +11,8 @@
     ├── Unavailable            an upstream is unavailable; has a retry delay
     └── Unimplemented          in the contract, not implemented yet
 
-The wire form (rpc/status.py) is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as described in
-AIP-193; it travels in the trailing metadata `grpc-status-details-bin`.
+The wire form (rpc/status.py) is google.rpc.Status with ErrorInfo (domain "afterimage"), BadRequest and RetryInfo, as
+described in AIP-193; it travels in the trailing metadata `grpc-status-details-bin`.
 """
 
 # ruff: noqa: N818 - named as gRPC names its codes
