@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.runtime.access_trail import AccessAction
+from services.runtime.access_actions import AccessAction
 
 MAX_SUBJECT_CHARS = 1024
 MAX_TEXT_CHARS = 256

@@ -11,7 +11,7 @@ from afterimage.share.v1 import share_service_pb2 as pb
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from services.runtime.access_trail import AccessOutcome
+from services.runtime.access_actions import AccessOutcome
 from services.runtime.errors import Violations
 from services.runtime.uuid7 import uuid7_ms
 from services.share.model import (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from services.runtime.access_trail import AccessAction, AccessOutcome
+from services.runtime.access_actions import AccessAction, AccessOutcome
 from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
 from services.runtime.identity.peer import Peer
 from services.runtime.identity.tokens import Identity

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from services.runtime.access_trail import AccessAction
+from services.runtime.access_actions import AccessAction
 from services.runtime.identity.peer import Peer
 
 MIN_TTL_S = 60

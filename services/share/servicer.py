@@ -8,7 +8,7 @@ import grpc
 from afterimage.share.v1 import share_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2_grpc
 
-from services.runtime.access_trail import AccessAction
+from services.runtime.access_actions import AccessAction
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, current_identity
 from services.runtime.rpc.paging import PageQuery, PageSizes

@@ -17,7 +17,7 @@ import structlog
 from afterimage.audit.v1 import access_event_pb2
 from prometheus_client import CollectorRegistry, Counter
 
-from services.runtime.access_trail import AccessOutcome
+from services.runtime.access_actions import AccessOutcome
 from services.runtime.batcher import Batcher
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7

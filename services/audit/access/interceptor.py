@@ -20,7 +20,7 @@ from services.audit.access.methods import METHODS, RecordedMethod
 from services.audit.access.revocation import Revocations
 from services.audit.access_events import AccessEvent, RequestedAccess
 from services.audit.storage.access_event_store import AccessEventStore
-from services.runtime.access_trail import AccessAction, AccessOutcome
+from services.runtime.access_actions import AccessAction, AccessOutcome
 from services.runtime.errors import AfterimageError, NotFound, PermissionDenied
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Identity, current_identity

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from services.runtime.access_trail import AccessAction
+from services.runtime.access_actions import AccessAction
 
 
 @dataclass(frozen=True, slots=True)

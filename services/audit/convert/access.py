@@ -19,7 +19,7 @@ from services.audit.access_events import (
     TrailFilter,
 )
 from services.audit.convert import values
-from services.runtime.access_trail import AccessAction
+from services.runtime.access_actions import AccessAction
 from services.runtime.errors import InvalidArgument, Violations
 
 MAX_EVENTS = 1_000

@@ -22,7 +22,7 @@ from services.audit.convert.access import asked
 from services.audit.servicer import SERVICE
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.schema.dialect import Dialect
-from services.runtime.access_trail import AccessAction, AccessOutcome
+from services.runtime.access_actions import AccessAction, AccessOutcome
 from services.runtime.errors import InvalidArgument, NotFound, PermissionDenied
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import Scope, TokenVerifier

@@ -15,7 +15,7 @@ from services.audit.storage import access_event_store
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.engine.engine import Engine, StorageAway
 from services.audit.storage.schema.dialect import Dialect
-from services.runtime.access_trail import AccessAction, AccessOutcome
+from services.runtime.access_actions import AccessAction, AccessOutcome
 from services.runtime.errors import Unavailable
 from services.runtime.uuid7 import uuid7
 

@@ -2,7 +2,7 @@
 
 from afterimage.audit.v1 import access_event_pb2
 
-from services.runtime.access_trail import AccessAction, AccessOutcome
+from services.runtime.access_actions import AccessAction, AccessOutcome
 
 
 def test_the_numbers_are_the_contracts():
