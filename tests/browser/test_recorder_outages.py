@@ -8,6 +8,8 @@ from . import sites
 from .recorded import DROPPED, FULL_SNAPSHOT, META, notices, recording, settled, status, stored, window_of
 
 MARK_MS = 60
+BROKEN = "ERR_|WebSocket|426"
+"""Errors of a broken connection; 426 answers the recorder's question why, when the connection is back by then."""
 
 
 async def _open(page, serve, url, **options):
@@ -26,7 +28,7 @@ async def _mark(page, count):
 
 
 async def test_the_network_is_cut(installation, network, page, serve, guard):
-    guard.allow("ERR_|WebSocket")
+    guard.allow(BROKEN)
     await _open(page, serve, network.url)
     session = await recording(installation, page)
     await _mark(page, 10)
@@ -45,7 +47,7 @@ async def test_the_network_is_cut(installation, network, page, serve, guard):
 
 
 async def test_the_server_dies_and_comes_back(installation, page, serve, guard):
-    guard.allow("ERR_|WebSocket|503")
+    guard.allow(f"{BROKEN}|503")
     await _open(page, serve, installation.url)
     session = await recording(installation, page)
     await _mark(page, 20)
@@ -79,7 +81,7 @@ async def test_the_tab_is_reloaded(installation, page, serve):
 
 
 async def test_the_tab_is_reloaded_while_the_network_is_cut(installation, network, page, serve, guard):
-    guard.allow("ERR_|WebSocket")
+    guard.allow(BROKEN)
     head = f"<script>{sites.MARKING}</script>{sites.tag(installation.url, endpoint=network.url)}"
     await page.goto(await serve({"/": sites.document(head)}))
     session = await recording(installation, page)
@@ -113,7 +115,7 @@ async def test_the_tab_is_closed(installation, page, serve):
 
 
 async def test_a_queue_that_is_full_says_what_is_missing(installation, network, page, serve, guard):
-    guard.allow("ERR_|WebSocket")
+    guard.allow(BROKEN)
     await _open(page, serve, network.url, maxQueueBytes=60_000)
     session = await recording(installation, page)
     await settled(installation, page)
@@ -152,7 +154,7 @@ async def test_a_queue_that_is_full_says_what_is_missing(installation, network, 
 async def test_a_snapshot_that_finds_no_room_does_not_push_out_the_newest_events(
     installation, network, page, serve, guard
 ):
-    guard.allow("ERR_|WebSocket")
+    guard.allow(BROKEN)
     await _open(page, serve, network.url, maxQueueBytes=60_000)
     session = await recording(installation, page)
     await settled(installation, page)
