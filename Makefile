@@ -27,7 +27,7 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "npm is not installed"; e
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
 
-.PHONY: help run web test campaign test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen \
+.PHONY: help run web test loaded campaign test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen \
 	lock
 
 help: ## Lists the targets
@@ -42,6 +42,18 @@ test: lint typecheck web test-web ## Installs test dependencies, lints and type-
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
 	--dist loadfile --durations=10
+
+# Rounds of `make loaded`.
+ROUNDS ?= 10
+
+loaded: $(VENV)/.dev web ## Runs the Python tests ROUNDS times (10) beside four busy loops: none may fail by chance
+	@loops=(); for _ in 1 2 3 4; do (while :; do :; done) & loops+=($$!); done; trap 'kill "$${loops[@]}"' EXIT; \
+	failed=0; for round in $$(seq $(ROUNDS)); do \
+		work=$$(mktemp -d -p $(TEST_DIR)); \
+		TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
+			--dist loadfile --quiet > "$$work.log" 2>&1 || failed=$$((failed + 1)); \
+		echo "round $$round: $$(tail -n 1 "$$work.log")"; grep -E '^(FAILED|ERROR) ' "$$work.log" || true; rm -rf "$$work"; \
+	done; echo "$$failed of $(ROUNDS) rounds failed"; [ "$$failed" = 0 ]
 
 campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) with all rounds
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
