@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
 from pathlib import Path
@@ -17,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from support.audit_server import audit_settings, move, new_session, running, start_of
 from support.ports import free_port
+from support.require import missing
 from support.wait import PATIENCE_S
 
 SERVICE = "afterimage.audit.v1.AuditService"
@@ -28,10 +28,7 @@ def buf() -> str:
     """The path of npm's buf."""
     found = shutil.which("buf", path=ROOT / "gen" / "ts" / "node_modules" / ".bin")
     if found is None:
-        message = "buf is not installed: run npm ci in gen/ts"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("buf is not installed: run npm ci in gen/ts")
     return found
 
 

@@ -7,8 +7,8 @@ import re
 import shutil
 from contextlib import asynccontextmanager
 
-import pytest
 from playwright.async_api import async_playwright
+from support.require import missing
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -31,10 +31,7 @@ def executable():
     """The browser's path; without one the test is skipped, loudly, and fails in CI."""
     found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
-        message = "no Chromium on PATH (apt-get install chromium): browsers are NOT tested"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
+        missing("no Chromium on PATH (apt-get install chromium): browsers are NOT tested")
     return found
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import shutil
 from contextlib import asynccontextmanager
 
@@ -16,6 +15,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.share.v1 import share_service_pb2
 from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
+from support.require import missing
 
 from services.runtime.rpc.scopes import AUDIT
 from sidecar.wire import delimited
@@ -187,11 +187,10 @@ def descriptor_set():
     return descriptor_pb2.FileDescriptorSet(file=found.values()).SerializeToString()
 
 
-@pytest.mark.skipif(
-    shutil.which("curl") is None and os.environ.get("CI") != "true", reason="curl is not here: apt-get install curl"
-)
 async def test_curl(rig, tmp_path):
     """The commands of docs/websocket.md."""
+    if shutil.which("curl") is None:
+        missing("curl is not here: apt-get install curl")
     got = await run("curl", "-sS", f"{rig.url}/token", "-H", f"Origin: {ORIGIN}", "-d", '{"key": "pk_demo"}')
     token = json.loads(got)["token"]
     recorder = WindowMessages()
