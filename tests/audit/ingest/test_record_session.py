@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from uuid import uuid4
 
 import grpc
@@ -20,6 +21,7 @@ from support.audit_server import (
     start_of,
     story,
 )
+from support.wait import opened_before_expiry
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -326,10 +328,15 @@ async def test_what_was_taken_in_before_a_client_went_away_is_stored(audit):
 
 
 async def test_a_stream_ends_with_its_token(audit):
-    session = new_session()
-    token = audit.token("record", ttl_s=1)
-    async with audit.recorder(session, token=token) as recorder:
-        await recorder.send(1, [move(start_of(session))])
+    async def record(ttl_s):
+        session = new_session()
+        recorder = audit.recorder(session, token=audit.token("record", ttl_s=ttl_s))
+        with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            await recorder.write(start=pb.RecordingStart(session_id=session, window_id=recorder.window))
+            await recorder.send(1, [move(start_of(session))])
         error = await recorder.ended(half_close=False)
+        return (session, error) if recorder.acked else None
+
+    session, error = await opened_before_expiry(record)
     assert (error.code, error.reason) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
     assert len((await audit.replay(session)).chunks) == 1
