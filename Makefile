@@ -27,8 +27,8 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "npm is not installed"; e
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
 
-.PHONY: help run web test loaded campaign test-web format format-web lint lint-protos lint-web typecheck typecheck-web bench screenshots gen check-gen \
-	lock
+.PHONY: help run web test collected loaded campaign test-web format format-web lint lint-protos lint-web typecheck \
+	typecheck-web bench screenshots gen check-gen lock
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,10 +38,15 @@ run: $(BIN)/afterimage ## Installs, starts everything, imports the sample record
 	@echo "Starting"
 	@$(BIN)/afterimage up --samples
 
-test: lint typecheck web test-web ## Installs test dependencies, lints and type-checks the code, runs all tests
+test: ## Installs test dependencies, lints and type-checks the code, runs all tests
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint typecheck web test-web collected
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
 	--dist loadfile --durations=10
+
+# Python's and pytest's compiled forms of all modules: else, on a fresh clone, each test process would compile them.
+collected: $(VENV)/.dev
+	@out=$$(PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --collect-only --quiet 2>&1) || { echo "$$out"; exit 1; }
 
 # Rounds of `make loaded`.
 ROUNDS ?= 10

@@ -9,9 +9,9 @@ from __future__ import annotations
 import copy
 import json
 from dataclasses import dataclass
-from os.path import commonprefix
 from typing import Any
 
+import re2
 from stdnum import luhn
 
 
@@ -230,28 +230,25 @@ class Needles:
 
     def __init__(self, canaries: list[Canary]) -> None:
         self.canaries = canaries
-        values: dict[str, list[str]] = {}
-        for canary in canaries:
-            values.setdefault(canary.rule, []).append(canary.value)
-        # Common beginning of a rule's values: a text without it cannot contain any of them.
-        self._beginnings = {
-            rule: commonprefix(its)  # noqa: RUF071 - characters, not parts of paths
-            for rule, its in values.items()
-        }
+        options = re2.Options()
+        options.max_mem = 64 << 20
+        self._any = re2.compile("|".join(re2.escape(canary.value) for canary in canaries), options)
 
     def found_in(self, data: bytes) -> list[Canary]:
         """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
-        written = data.decode("utf-8", "replace")
-        texts = {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
-        rules = {rule for rule, begin in self._beginnings.items() if any(begin in text for text in texts)}
-        return [
-            canary for canary in self.canaries if canary.rule in rules and any(canary.value in text for text in texts)
-        ]
+        return leaks(data, self.canaries) if any(map(self._any.search, _forms(data))) else []
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
     """Returns the canaries in the data; for repeated searches for the same ones create `Needles` once."""
-    return Needles(canaries).found_in(data)
+    texts = _forms(data)
+    return [canary for canary in canaries if any(canary.value in text for text in texts)]
+
+
+def _forms(data: bytes) -> set[str]:
+    """The text as it is, and without the escapes of JSON and of URLs."""
+    written = data.decode("utf-8", "replace")
+    return {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
 
 
 def _incremental(source: int, **data: Any) -> dict[str, Any]:

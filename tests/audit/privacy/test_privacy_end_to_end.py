@@ -12,6 +12,7 @@ import sys
 import urllib.request
 import uuid
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 EVENTS_PER_CHUNK = 60
 
 
+@cache
 def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
     """Returns every recording that has a page to plant in, with canaries, as if it had just been recorded."""
     found = []
