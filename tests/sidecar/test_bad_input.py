@@ -251,7 +251,7 @@ async def test_a_flood(settings):
             assert await closed(ws) == (4429, "rate_limited")
         await calm.send_bytes(recorder.chunk(1))
         await calm.receive_bytes()
-        assert rig.metric("closed_total", route="/ws/record", code="4429") == 1
+        await rig.until(lambda: rig.metric("closed_total", route="/ws/record", code="4429") == 1)
 
 
 async def test_too_many_bytes(settings):
