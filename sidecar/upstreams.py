@@ -22,7 +22,8 @@ _HEALTH_KEPT_S = 1.0
 # Reconnects within two seconds after the restart of a service; gRPC's default maximum is two minutes.
 _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.min_reconnect_backoff_ms", 1000),
+    # Despite its name also the timeout of a connection attempt: a busy service may answer late.
+    ("grpc.min_reconnect_backoff_ms", 10_000),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.max_send_message_length", -1),
     # Without its own pool, a channel shares its connection with all channels to the same address in this process.

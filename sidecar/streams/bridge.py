@@ -115,9 +115,18 @@ class Bridge:
             if self._deadline is not None:
                 self._deadline.reschedule(self._clock())
 
-    async def check(self, now: float) -> None:
-        """Checks the peer, periodically: pings a silent one, and ends the bridge if it is dead or does not read."""
+    async def check(self, now: float, late_s: float = 0.0) -> None:
+        """Checks the peer, periodically: pings a silent one, and ends the bridge if it is dead or does not read.
+
+        Args:
+            now: The current time of the event loop.
+            late_s: Delay of this check, in seconds. In that time this process stood still: the peer's frames may be
+                unread and its output unsent, so its timeouts are extended by as much.
+        """
         settings = self._settings
+        self._progress_at = min(now, self._progress_at + late_s)
+        if self._pinged_at < math.inf:
+            self._pinged_at = min(now, self._pinged_at + late_s)
         if self._forwarding_since < math.inf:
             # The service does not read, so frames are not read either: the peer's pong may be in the buffer.
             self._heard_at, self._pinged_at = now, math.inf

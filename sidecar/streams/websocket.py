@@ -142,11 +142,13 @@ class WebSockets:
 
     async def _watch(self, every_s: float) -> None:
         loop = asyncio.get_running_loop()
+        checked_at = loop.time()
         while True:
             await asyncio.sleep(every_s)
+            late_s, checked_at = max(0.0, loop.time() - checked_at - every_s), loop.time()
             for number, bridge in enumerate(list(self._open)):
                 try:
-                    await bridge.check(loop.time())
+                    await bridge.check(loop.time(), late_s)
                 except Exception:  # noqa: BLE001 - an error of one socket must not stop the checks of others
                     _log.exception("unforeseen error", route="watch")
                 if number % _SLICE == _SLICE - 1:

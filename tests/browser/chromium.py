@@ -9,6 +9,10 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import async_playwright
 from support.require import missing
+from support.wait import PATIENCE_S
+
+PATIENCE_MS = PATIENCE_S * 500
+"""Timeout of everything that Playwright waits for: two such waits fit into the time limit of a test."""
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 ARGUMENTS = [
@@ -40,7 +44,7 @@ async def launched():
     """Yields a browser that runs."""
     path = executable()
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS)
         try:
             yield browser
         finally:

@@ -12,14 +12,13 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 from support import web
-from support.wait import PATIENCE_S
 
-from .chromium import Guard, launched
+from .chromium import PATIENCE_MS, Guard, launched
 from .installation import installed
 from .network import network_to
 from .sites import served
 
-expect.set_options(timeout=PATIENCE_S * 500)
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items):
@@ -59,7 +58,7 @@ async def new_context(browser, guard):
         async def make(**options):
             context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
             stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE_S * 500)
+            context.set_default_timeout(PATIENCE_MS)
             guard.watch(context)
             return context
 

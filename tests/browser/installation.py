@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import AuditCaller
-from cli.commands import Up, are_gone
+from cli.commands import Up, are_gone, up_environment
 from conftest import SECRET
 from support.wait import PATIENCE_S
 
@@ -117,7 +117,7 @@ async def installed(directory):
         "AFTERIMAGE_LOG__LEVEL": "warning",
         "AFTERIMAGE_PROJECTS": json.dumps(PROJECTS),
     }
-    with Up(directory, "--port", "0", "--samples", environment=environment) as up:
+    with Up(directory, "--samples", environment=environment | up_environment()) as up:
         await asyncio.to_thread(up.said, "Ctrl-C ends it")
         installation = BrowserInstallation(up, settings)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from playwright.async_api import expect
 from support.wait import PATIENCE_S
 
@@ -18,6 +20,12 @@ class PlayerPage:
 
     async def seconds(self):
         return int(await self.position.get_attribute("aria-valuenow"))
+
+    async def until_at(self, second, within=0):
+        """Waits until it is at `second`, or beside it."""
+        async with asyncio.timeout(PATIENCE_S):
+            while abs(await self.seconds() - second) > within:  # noqa: ASYNC110 - it asks a browser
+                await asyncio.sleep(0.05)
 
     async def length(self):
         return int(await self.position.get_attribute("aria-valuemax"))

@@ -73,7 +73,8 @@ async def _is_recording(page):
 
 async def settled(installation, page):
     """Waits until all earlier events of the page are recorded and acknowledged."""
-    await page.wait_for_timeout(600)  # rrweb hands mouse moves over every 500 ms
+    # rrweb hands mouse moves over every 500 ms: by the page's own clock, which may stand still.
+    await page.evaluate("new Promise((done) => setTimeout(done, 600))")
     await installation.until(lambda: _is_settled(page), "everything is acknowledged")
 
 

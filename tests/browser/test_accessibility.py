@@ -121,5 +121,5 @@ async def test_a_dialog_keeps_the_focus_and_gives_it_back(scenes, page):
     assert all(one["isInside"] for one in seen)
     assert all(one["isMarked"] for one in seen)
     await page.keyboard.press("Escape")
-    assert await page.get_by_role("dialog").count() == 0
+    await page.get_by_role("dialog").wait_for(state="hidden")
     assert (await page.evaluate(FOCUSED))["name"] == "Share"

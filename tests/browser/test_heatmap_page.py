@@ -78,7 +78,7 @@ async def test_the_canvas_is_hot_where_the_clicks_were(installation, new_context
     assert hot > 220
     assert 120 < warm < hot
     assert [await opacity(page, place) for place in COLD] == [0, 0, 0]
-    assert await page.get_by_text("9 clicks in 3 sessions").is_visible()
+    await page.get_by_text("9 clicks in 3 sessions").wait_for()
     # One pixel of the canvas is one of the screen.
     width, shown = await page.locator("canvas[role=img]").evaluate("(c) => [c.width, c.clientWidth]")
     assert width == pytest.approx(shown * scale, abs=1)
@@ -129,8 +129,8 @@ async def test_bands_are_read_across_the_page(installation, page, sign_in, site)
     await sign_in(page)
     await page.goto(address(installation, site, kind="scroll"))
     await drawn(installation, page)
-    assert await page.get_by_text("2 page views in 2 sessions").is_visible()
-    assert await page.get_by_text("100 % of page views").is_visible()
+    await page.get_by_text("2 page views in 2 sessions").wait_for()
+    await page.get_by_text("100 % of page views").wait_for()
 
 
 async def test_what_is_chosen_is_in_the_address(installation, page, sign_in, site):

@@ -34,7 +34,7 @@ async def test_the_network_is_cut(installation, network, page, serve, guard):
     await _mark(page, 10)
     network.cut()
     await _mark(page, 60)
-    assert (await status(page))["state"] == "offline"
+    await installation.until(lambda: _is_offline(page), "the recorder notices")
     assert (await status(page))["queuedEvents"] >= 50
     network.heal()
     await _mark(page, 10)
@@ -179,6 +179,10 @@ async def test_a_snapshot_that_finds_no_room_does_not_push_out_the_newest_events
     assert sites.marks(window.events) == [1]
     assert len(window.of_type(FULL_SNAPSHOT)) >= 2
     assert sum(loss["events"] for loss in window.losses) == (await status(page))["droppedEvents"]
+
+
+async def _is_offline(page):
+    return (await status(page))["state"] == "offline"
 
 
 async def _holds_more(page, size_bytes):

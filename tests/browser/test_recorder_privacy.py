@@ -102,6 +102,7 @@ async def test_nothing_that_is_masked_leaves_the_page(installation, page, serve)
         await settled(installation, page)
     window = await stored(installation, session, lambda one: len(one.of_type(FULL_SNAPSHOT)) == 2)
     assert window.is_whole
+    await installation.until(lambda: _readable(sent).count("plain text stays") >= 2, "all of it was seen")
     text = _readable(sent)
     assert text.count("plain text stays") == 2
     assert text.count('"source":5') >= 4  # inputs are there, masked
@@ -136,7 +137,9 @@ async def test_a_policy_that_has_changed_meanwhile(installation, page, serve):
     assert loss["reason"] == "policy_changed"
     assert loss["events"] >= 3
     assert (await status(page))["droppedEvents"] == loss["events"]
-    assert _readable(sent[before:]).count('"type":2,"data":{"node"') == 1
+    snapshot = '"type":2,"data":{"node"'
+    await installation.until(lambda: snapshot in _readable(sent[before:]), "it was seen")
+    assert _readable(sent[before:]).count(snapshot) == 1
     assert len(window.of_type(FULL_SNAPSHOT)) == 2
 
 

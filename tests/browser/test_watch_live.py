@@ -62,14 +62,16 @@ async def test_a_watcher_sees_each_change_and_its_lag(installation, page, new_co
         done_ms = await _change(visitor, count)
         shown_ms = await _until_shown(player, f"#sign-{count}")
         lags_s.append((shown_ms - done_ms) / 1000)
-        said_s.append(float(await page.locator("[data-lag-ms]").get_attribute("data-lag-ms") or "nan") / 1000)
+        # A page that stood still may have played ahead for a moment.
+        is_near = lags_s[-1] <= 1.5
+        said_s.append(await installation.until(lambda: _said_s(page), "a lag") if is_near else await _said_s(page))
     _log.info("behind by %s s; the page showed %s s", lags_s, said_s)
     record_property("behind_by_s", lags_s)
     # A figure, not a bound: `make bench` measures the way of a chunk. The page may not claim to be closer than it is;
     # behind by two seconds and more, it cannot tell a slow way from a visitor's clock that is behind (liveEdge.ts).
     for lag_s, said in zip(lags_s, said_s, strict=True):
         assert lag_s > 0
-        assert said > 0 or (said == 0 and lag_s > 1.5)
+        assert said > 0 or lag_s > 1.5
 
 
 async def test_a_break_while_watching_loses_nothing(installation, network, page, new_context, guard, sign_in):
@@ -111,6 +113,11 @@ async def _change(visitor, count):
 
 async def _shown(page):
     return [await one.get_attribute("data-session") for one in await page.locator("[data-session]").all()]
+
+
+async def _said_s(page):
+    """Returns the lag that the page shows, in seconds; 0: none."""
+    return float(await page.locator("[data-lag-ms]").get_attribute("data-lag-ms") or 0) / 1000
 
 
 async def _player(page):

@@ -47,6 +47,17 @@ class LoneAudit:
         return run(*words, **self.environment | environment)
 
 
+def up_environment():
+    """Returns settings for an `afterimage up`: ports that nothing else takes while a process restarts, and patience."""
+    names = ("SIDECAR__PORT", "AUDIT__PORT", "SHARE__PORT", "AUDIT__METRICS_PORT", "SHARE__METRICS_PORT")
+    return {
+        **{f"AFTERIMAGE_{name}": str(free_port()) for name in names},
+        "AFTERIMAGE_REDIS__TIMEOUT_S": "30",
+        "AFTERIMAGE_SIDECAR__PONG_TIMEOUT_S": "60",
+        "AFTERIMAGE_SIDECAR__SLOW_TIMEOUT_S": "60",
+    }
+
+
 def run(*words, **environment):
     """Runs a command in this process."""
     found = CliRunner().invoke(make_app(), [str(word) for word in words], env=environment)

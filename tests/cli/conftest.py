@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from support.wait import PATIENCE_S
 
 from .commands import LoneAudit, audit_process
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """What is healthy may take long to answer."""
+    monkeypatch.setattr("services.cli.doctor.checks_audit.TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr("sidecar.probe._TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import redis
 from support.share import redis_executables
+from support.wait import PATIENCE_S
 
 from services.cli.up import redis_process
 from services.cli.up.redis_process import find_redis_server, redis_program
@@ -71,10 +72,10 @@ def test_scripts_and_published_messages_work(executable, directory):
             "redis.call('PUBLISH', 'news', KEYS[1]); return redis.call('HINCRBY', KEYS[1], 'views', 1)"
         )
         subscriber.subscribe("news")
-        assert subscriber.get_message(timeout=5)["type"] == "subscribe"
+        assert subscriber.get_message(timeout=PATIENCE_S)["type"] == "subscribe"
         assert script(["link"], [4]) == 5
         assert 0 < client.pttl("link") <= 60_000
-        assert subscriber.get_message(timeout=5)["data"] == "link"
+        assert subscriber.get_message(timeout=PATIENCE_S)["data"] == "link"
 
 
 def test_what_is_written_outlives_a_kill(executable, directory):

@@ -24,7 +24,7 @@ from services.cli.up.programs import Installation
 from services.cli.up.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
 from services.runtime.settings.loader import load_settings
 
-from .commands import SESSION_ID, Up, are_gone, run, until
+from .commands import SESSION_ID, Up, are_gone, run, until, up_environment
 
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 """For installations that take nothing in: they start half a second sooner."""
@@ -32,7 +32,7 @@ NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 
 def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where `run` finds the installation, as commands do
-    with Up(tmp_path, "--port", "0", "--samples") as up:
+    with Up(tmp_path, "--samples", environment=up_environment()) as up:
         said = up.said("Ctrl-C ends it")
         running = up.running
         assert all(address in said for address in (running["audit"], running["redis"], running["audit_metrics"]))
@@ -77,7 +77,7 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
 
         children = up.descendants()
         assert up.interrupt() == 0
-        assert not any(child.is_running() for child in children)
+        until(lambda: are_gone(children), "the children are gone")  # the last are helpers of multiprocessing
         assert "stopping" in up.everything
         assert (tmp_path / ".data/up.json").read_text() == ""
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from support.ports import free_port
+from support.wait import PATIENCE_S
 from typer.testing import CliRunner
 
 from services.cli.app import make_app
@@ -23,9 +24,6 @@ DOCS = ROOT / "docs"
 DEPLOY = DOCS / "deploy"
 SAMPLES = sorted((ROOT / "services/cli/samples").glob("*.json.gz"))
 SECRET = "test-secret-of-more-than-32-bytes-length"
-PATIENCE_S = 90.0
-"""Timeout for expected events; tests do not measure by it, it only ends a broken run."""
-
 _COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
 
@@ -44,6 +42,7 @@ class OperatedInstallation:
             "AFTERIMAGE_AUTH__SECRET": SECRET,
             "AFTERIMAGE_LOG__FORMAT": "json",
             "AFTERIMAGE_INGEST__WORKERS": "1",
+            "AFTERIMAGE_REDIS__TIMEOUT_S": "30",
             **ports,
             **environment,
         }

@@ -12,7 +12,7 @@ from support.require import missing
 
 from .installation import DEPLOY, SAMPLES, OperatedInstallation, commands, run_command, session_ids, shell
 
-pytestmark = pytest.mark.timeout(300)  # several installations are started, one after the other
+pytestmark = pytest.mark.timeout(900)  # several installations are started, one after the other
 
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 

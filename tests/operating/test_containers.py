@@ -83,7 +83,7 @@ def environment(compose, name, replacements):
 
 
 @pytest.mark.clickhouse
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_services_run_with_the_settings_of_the_compose_file(compose, tmp_path, redis_url):
     ports = {name: free_port() for name in ("audit", "share", "sidecar", "audit_metrics", "share_metrics")}
     own = {

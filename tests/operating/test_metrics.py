@@ -11,9 +11,9 @@ import pytest
 import yaml
 from support.require import missing
 
-from .installation import DEPLOY, DOCS, SAMPLES, OperatedInstallation
+from .installation import DEPLOY, DOCS, SAMPLES, OperatedInstallation, until
 
-pytestmark = pytest.mark.timeout(300)  # an installation is started
+pytestmark = pytest.mark.timeout(900)  # an installation is started
 
 RULES = DEPLOY / "prometheus/alerts.yaml"
 RULE_TESTS = DEPLOY / "prometheus/alerts_test.yaml"
@@ -27,7 +27,14 @@ def installation(tmp_path_factory):
         running.run("import", SAMPLES[0])
         token = running.run("token", "--scope", "view", "--subject", "alice").strip()
         running.call("afterimage.audit.v1.AuditService/ListSessions", {}, token)
+        until(lambda: {"request", "rpc"} <= _events_of(running.log, "alice"), running._process, running.log)
         yield running
+
+
+def _events_of(log, subject):
+    """The kinds of log lines about somebody; a process writes its line after its answer."""
+    lines = [line for line in log.read_text().splitlines() if f'"{subject}"' in line and line.endswith("}")]
+    return {json.loads(line)["event"] for line in lines}
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ LOOK = "afterimage.share.v1.ShareService/GetShareLink"
 REDEEM = "afterimage.share.v1.ShareService/RedeemShareLink"
 
 
-@pytest.mark.timeout(300)  # an installation is started twice
+@pytest.mark.timeout(900)  # an installation is started twice
 def test_new_secret_ends_tokens_and_keeps_share_links(tmp_path):
     (rotate,) = commands("operating.md", "## Rotate keys and secrets")
     write, restart = rotate.splitlines()

@@ -120,6 +120,13 @@ async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
 
 
 @pytest.fixture(autouse=True)
+def _patient(monkeypatch):
+    """What is healthy may take long to answer."""
+    monkeypatch.setattr("sidecar.probe._TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr("sidecar.upstreams._HEALTH_TIMEOUT_S", PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
 def logged():
     """The log of this process, as JSON lines; a test with an unexpected error fails."""
     root, text = logging.getLogger(), io.StringIO()

@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import time
+from functools import partial
 
 import aiohttp
 import psutil
@@ -16,6 +17,7 @@ import pytest
 from support.wait import PATIENCE_S
 
 from services.runtime.rpc.scopes import AUDIT
+from sidecar.streams.connection import BrowserConnection
 from tests.sidecar.conftest import WindowMessages, rigged
 
 GET_SESSION = f"/{AUDIT}/GetSession"
@@ -237,7 +239,8 @@ async def test_subprotocols_nobody_knows(rig):
 
 
 async def test_a_flood(settings):
-    async with rigged(settings, messages_per_s=20, bytes_per_s=0) as rig, rig.socket("/ws/record", "record") as calm:
+    # Five frames at once, and so few later that no delay lets the flood through.
+    async with rigged(settings, messages_per_s=1, bytes_per_s=0) as rig, rig.socket("/ws/record", "record") as calm:
         recorder = WindowMessages()
         await calm.send_bytes(recorder.start())
         await calm.receive_bytes()
@@ -248,17 +251,19 @@ async def test_a_flood(settings):
             assert await closed(ws) == (4429, "rate_limited")
         await calm.send_bytes(recorder.chunk(1))
         await calm.receive_bytes()
-        assert rig.metric("closed_total", route="/ws/record", code="4429") == 1
+        await rig.until(lambda: rig.metric("closed_total", route="/ws/record", code="4429") == 1)
 
 
 async def test_too_many_bytes(settings):
-    async with rigged(settings, messages_per_s=0, bytes_per_s=1_000_000) as rig:
+    # The largest frame's bytes at once, and so few later that it does not matter how long the sending takes.
+    async with rigged(settings, messages_per_s=0, bytes_per_s=1000) as rig:
         recorder = WindowMessages()
+        chunks = [recorder.chunk(seq, 1_000_000) for seq in range(1, 20)]
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(recorder.start())
-            for seq in range(1, 20):
+            for chunk in chunks:
                 try:
-                    await ws.send_bytes(recorder.chunk(seq, 1_000_000))
+                    await ws.send_bytes(chunk)
                 except ConnectionError:
                     break
             assert await closed(ws) == (4429, "rate_limited")
@@ -285,7 +290,7 @@ async def test_a_client_that_never_reads(settings):
             )
             await loop.sock_sendall(plain, head.encode() + b"\x82\x80\0\0\0\0")
             await reading.send_bytes(b"")
-            deadline = time.monotonic() + 6
+            deadline = time.monotonic() + PATIENCE_S
             count = 0
             while time.monotonic() < deadline and not rig.metric("closed_total", route="/ws/sessions", code="4429"):
                 await reading.receive_bytes()
@@ -303,39 +308,83 @@ async def test_a_service_that_does_not_read_stops_the_peer(settings):
         recorder = WindowMessages()
         rig.audit.accept.clear()
         async with rig.socket("/ws/record", "record", autoping=True) as ws:
+            first = asyncio.create_task(ws.receive_bytes())  # a client that reads answers pings
             await ws.send_bytes(recorder.start())
+            recorder.chunk(1)
+            chunk = recorder.chunk(2, 500_000)
             sent = 0
-            for chunk in (recorder.chunk(seq, 500_000) for seq in range(1, 400)):
-                try:
-                    await asyncio.wait_for(ws.send_bytes(chunk), 1.0)
-                except TimeoutError:
-                    break
-                sent += 1
+
+            async def send():
+                nonlocal sent
+                for _ in range(400):
+                    await ws.send_bytes(chunk)
+                    sent += 1
+
+            sending = asyncio.create_task(send())
+            before, rounds = 0, 0
+            while rounds < 20 and not sending.done():  # it is stuck in all turns of this loop, however long they take
+                await asyncio.sleep(0.05)
+                before, rounds = sent, rounds + 1 if sent == before else 0
             # Buffers of the kernel and windows of HTTP/2, which grow with the delay, hold some 30 MB of 100.
             assert sent < 200
             await asyncio.sleep(1.0)  # several pings' time
             assert not ws.closed
             assert rig.metric("connections", route="/ws/record") == 1
             rig.audit.accept.set()
+            await first
             await ws.receive_bytes()
-            await ws.receive_bytes()
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
             ws._response.connection.transport.abort()
 
 
 async def test_half_open_tcp_is_dropped(settings):
+
+    async def read(ws):
+        async for _ in ws:
+            pass
+
     async with (
         rigged(settings, ping_interval_s=0.3, pong_timeout_s=0.3) as rig,
-        rig.socket("/ws/sessions", "view", autoping=False) as dead,
         rig.socket("/ws/sessions", "view") as alive,
     ):
-        for ws in (dead, alive):
-            await ws.send_bytes(b"")
-            await ws.receive_bytes()
-        reading = asyncio.create_task(alive.receive())
-        await rig.until(lambda: rig.metric("closed_total", route="/ws/sessions", code="1006") == 1)
-        await asyncio.sleep(1.0)
+        reading = asyncio.create_task(read(alive))  # answers pings, from the start
+        await alive.send_bytes(b"")
+        await rig.until(lambda: rig.audit.open_calls == 1)
+        async with rig.socket("/ws/sessions", "view", autoping=False) as dead:
+            await dead.send_bytes(b"")
+            dropped = partial(rig.metric, "closed_total", route="/ws/sessions", code="1006")
+            await rig.until(lambda: rig.audit.open_calls == 2 or dropped())
+            await rig.until(lambda: dropped() == 1)
+            await asyncio.sleep(1.0)
+            assert rig.metric("connections", route="/ws/sessions") == 1
+            assert not reading.done()
+            await rig.until(lambda: rig.audit.open_calls == 1)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+
+
+async def test_a_pause_of_the_sidecar_is_not_held_against_its_peers(settings, monkeypatch):
+    send_ping, pauses = BrowserConnection.ping, 0
+
+    async def ping(self, *args):
+        nonlocal pauses
+        await send_ping(self, *args)
+        asyncio.get_running_loop().call_soon(time.sleep, 0.5)  # before the answer to the ping is read
+        pauses += 1
+
+    monkeypatch.setattr(BrowserConnection, "ping", ping)
+    async with (
+        rigged(settings, ping_interval_s=0.2, pong_timeout_s=0.2) as rig,
+        rig.socket("/ws/sessions", "view") as ws,
+    ):
+        await ws.send_bytes(b"")
+        await ws.receive_bytes()
+        reading = asyncio.create_task(ws.receive())
+        await rig.until(lambda: pauses == 3 or reading.done())
+        await asyncio.sleep(0)
+        assert not reading.done()
         assert rig.metric("connections", route="/ws/sessions") == 1
-        assert rig.audit.open_calls == 1
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
 
@@ -353,8 +402,12 @@ async def test_slow_headers(settings):
                     writer.write(b"X-A: b\r\n")
 
         task = asyncio.create_task(trickle())
-        async with rig.http.get(f"{rig.url}/healthz") as response:
-            assert response.status == 200
+        # It has sent all before it is accepted: a pause of this process does not make it slow.
+        with socket.create_connection(("127.0.0.1", rig.port)) as quick:
+            quick.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            reader, writer = await asyncio.open_connection(sock=quick)
+            assert (await reader.readline()).split()[1] == b"200"
+            writer.close()
         async with asyncio.timeout(PATIENCE_S):
             for reader, writer in slow:
                 assert await read_to_end(reader) == b""
@@ -443,7 +496,7 @@ async def test_open_connections_are_limited(settings):
 async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(settings):
     recorder = WindowMessages()
     async with aiohttp.ClientSession() as http:
-        async with rigged(settings) as rig:
+        async with rigged(settings, drain_timeout_s=PATIENCE_S, stop_timeout_s=PATIENCE_S) as rig:
             rig.http, own = http, rig.http
             recording = await rig.socket("/ws/record", "record")
             watching = await rig.socket("/ws/sessions", "view")
@@ -453,13 +506,17 @@ async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(setti
             await recording.receive_bytes()
             await watching.send_bytes(b"")
             await watching.receive_bytes()
-            await recording.send_bytes(recorder.chunk(1))
             audit = rig.audit
+            audit.accept.clear()
+            await recording.send_bytes(recorder.chunk(1))
+            await rig.until(lambda: audit.requests == 2)  # the service has it, and stores it while the sidecar stops
 
             async def closing():
-                return [await closed(ws) for ws in (recording, watching, idle)]
+                others = [await closed(ws) for ws in (watching, idle)]
+                assert not any(audit.chunks.values())
+                audit.accept.set()
+                return [await closed(recording), *others]
 
             task = asyncio.create_task(closing())
-            await asyncio.sleep(0.05)
         assert await task == [(1001, "going_away")] * 3
     assert len(next(iter(audit.chunks.values()))) == 1

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from sidecar.wire import delimited
-from tests.browser.chromium import launched
+from tests.browser.chromium import PATIENCE_MS, launched
 from tests.sidecar.conftest import WindowMessages
 
 PAGE = '<!doctype html><meta name="referrer" content="{}"><title>A recorded page</title>'
@@ -35,6 +35,7 @@ async def recorded_page(referrer_policy=""):
     try:
         async with launched() as browser:
             page = await browser.new_page()
+            page.set_default_timeout(PATIENCE_MS)
             await page.goto(f"http://localhost:{runner.addresses[0][1]}/")
             yield page
     finally:

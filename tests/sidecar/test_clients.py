@@ -16,6 +16,7 @@ from afterimage.share.v1 import share_service_pb2
 from google.protobuf import descriptor_pb2
 from google.rpc import error_details_pb2
 from support.require import missing
+from support.wait import PATIENCE_S
 
 from services.runtime.rpc.scopes import AUDIT
 from sidecar.wire import delimited
@@ -54,7 +55,7 @@ class Aiohttp:
         await (self._ws.send_str(message) if isinstance(message, str) else self._ws.send_bytes(message))
 
     async def receive(self):
-        message = await self._ws.receive(20)
+        message = await self._ws.receive(PATIENCE_S)
         if message.type is aiohttp.WSMsgType.CLOSE:
             return {"close": message.data, "word": message.extra}
         return json.loads(message.data) if isinstance(message.data, str) else message.data
@@ -68,6 +69,7 @@ class Websockets:
     async def opened(cls, url, *protocols, origin=None):
         self = cls()
         options = {"subprotocols": protocols, "origin": origin or None, "compression": None, "max_size": None}
+        options |= {"open_timeout": PATIENCE_S, "ping_timeout": PATIENCE_S}
         async with websockets.connect(url.replace("http", "ws", 1), **options) as self._ws:
             yield self
 

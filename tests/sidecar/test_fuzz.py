@@ -11,6 +11,7 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from hypothesis import HealthCheck, given, seed
 from hypothesis import strategies as st
+from support.wait import PATIENCE_S
 
 from sidecar.wire import delimited, methods
 from sidecar.wire.close_codes import CloseCode
@@ -104,7 +105,7 @@ def test_random_frames(settings, campaign_rounds):
             @given(st.integers(0, 2**64))
             def throw(number):
                 # Hypothesis is not asynchronous: it runs in a thread, the sockets in this loop.
-                seen.update(asyncio.run_coroutine_threadsafe(thrown(rig, number), loop).result(30))
+                seen.update(asyncio.run_coroutine_threadsafe(thrown(rig, number), loop).result(PATIENCE_S))
 
             loop = asyncio.get_running_loop()
             await asyncio.to_thread(throw)

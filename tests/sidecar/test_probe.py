@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from aiohttp import web
 from support.ports import free_port
+from support.wait import PATIENCE_S
 
 from sidecar.probe import check_redis, check_socket
 
@@ -62,7 +63,9 @@ async def test_a_proxy_that_strips_the_upgrade_is_named(rig):
 
 async def test_redis(settings, redis_url):
     def with_url(url):
-        return settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": url, "timeout_s": 0.2})})
+        return settings.model_copy(
+            update={"redis": settings.redis.model_copy(update={"url": url, "timeout_s": PATIENCE_S})}
+        )
 
     assert (await check_redis(with_url(""))).is_good
     assert (await check_redis(with_url(redis_url))).text == "Redis answers"

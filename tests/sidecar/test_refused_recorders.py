@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from support.busy import busy_loops
+from support.wait import PATIENCE_S
 
 from services.runtime.errors import (
     Aborted,
@@ -107,7 +108,7 @@ async def test_a_superseded_recorder_is_told_so_on_a_busy_machine(settings, tmp_
             recorder = WindowMessages()
             async with rig.socket("/ws/record", "record") as older:
                 await older.send_bytes(recorder.start())
-                await older.receive(30)
+                await older.receive(PATIENCE_S)
                 writing = asyncio.create_task(written_until_closed(older, recorder))
                 async with rig.socket("/ws/record", "record") as newer:
                     await newer.send_bytes(recorder.start())

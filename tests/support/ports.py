@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
+import random
 import socket
 from pathlib import Path
 
 from support.wait import PATIENCE_S
 
+# The kernel gives ports from 32768 to whoever asks for any port, also for outgoing connections: one of those may be
+# taken again before the process that it is meant for listens on it. Each process of a test run has ports of its own
+# below that.
+_FIRST, _PER_WORKER, _WORKERS = 12_000, 1_000, 20
+_START = random.randrange(_PER_WORKER)  # runs that share the machine have different ones, most likely
+_numbers = itertools.count(_START)
+
 
 def free_port() -> int:
-    """Returns a TCP port of 127.0.0.1 without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Returns a TCP port of 127.0.0.1 that nothing else is given: no listener, and none that asks for any port."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
+    for number in itertools.islice(_numbers, _PER_WORKER):
+        port = _FIRST + worker * _PER_WORKER + number % _PER_WORKER
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no port is free")
 
 
 async def until_open(port: int, process: asyncio.subprocess.Process, log: Path | None = None) -> None:

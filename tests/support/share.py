@@ -108,7 +108,7 @@ async def _is_serving(address: str, process: subprocess.Popen[bytes]) -> bool:
             if process.poll() is not None:
                 break
             try:
-                await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=1)
+                await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=PATIENCE_S)
             except grpc.aio.AioRpcError:
                 await asyncio.sleep(0.1)
             else:

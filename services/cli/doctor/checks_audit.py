@@ -77,7 +77,7 @@ async def check_recorder(about: Examination, /) -> list[Finding]:
     skew_s = ready.server_time.timestamp() - (before_s + after_s) / 2
     return [
         ok("recorder", f"a recorder is admitted, in {(after_s - before_s) * 1000:.0f} ms (nothing was stored)"),
-        _clock(skew_s),
+        _clock(skew_s, (after_s - before_s) / 2),
     ]
 
 
@@ -167,8 +167,8 @@ def _uuid7(now_s: float) -> UUID:
     return UUID(int=time_bits | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62))
 
 
-def _clock(skew_s: float) -> Finding:
+def _clock(skew_s: float, uncertain_s: float) -> Finding:
     text = f"the server's clock is {abs(skew_s):.1f} s {'ahead of' if skew_s > 0 else 'behind'} this machine's"
-    if abs(skew_s) > MAX_SKEW_S:
+    if abs(skew_s) - uncertain_s > MAX_SKEW_S:
         return problem("clock", text, "synchronise both (NTP): tokens and links expire by the clock")
     return ok("clock", text)

@@ -14,7 +14,7 @@ from pathlib import Path
 from services.cli.command import CommandError
 from services.cli.up.parent_death import tether
 
-READY_TIMEOUT_S = 60.0
+READY_TIMEOUT_S = 120.0
 PROBE_INTERVAL_S = 0.05
 GRACE_S = 25.0
 """From SIGTERM to SIGKILL: the services allow themselves 20 s."""

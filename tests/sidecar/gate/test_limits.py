@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from support.clock import Clock
+from support.wait import PATIENCE_S
 
 from services.runtime import redis_client
 from services.runtime.errors import ResourceExhausted
@@ -28,7 +29,7 @@ async def shared(settings, redis_url):
 
     def make(url=redis_url, now=None):
         changed = settings.model_copy(
-            update={"redis": settings.redis.model_copy(update={"url": url, "timeout_s": 0.2})}
+            update={"redis": settings.redis.model_copy(update={"url": url, "timeout_s": PATIENCE_S})}
         )
         clients.append(redis_client.connect(changed))
         return Attempts(clients[-1], redis_client.key(changed, "limits"), **({"now": now} if now else {}))
