@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.ports import free_port
 from support.require import missing
+from support.wait import PATIENCE_S
 
 CONFIG = """\
 <yandex>
@@ -50,7 +52,7 @@ def server() -> Iterator[str]:
     program = executable()
     with tempfile.TemporaryDirectory(prefix="ai-clickhouse-") as directory:
         root = Path(directory)
-        tcp, http, inter = _free_ports(3)
+        tcp, http, inter = free_port(), free_port(), free_port()
         (root / "config.xml").write_text(CONFIG.format(root=root, tcp=tcp, http=http, inter=inter))
         (root / "users.xml").write_text(USERS)
         with (root / "out").open("wb") as out:
@@ -63,19 +65,8 @@ def server() -> Iterator[str]:
             process.wait()
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
-
-
 def _await_port(port: int, process: subprocess.Popen[bytes], root: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
             pytest.fail(f"clickhouse-server ended: {(root / 'out').read_text()[-2000:]}")
@@ -85,4 +76,4 @@ def _await_port(port: int, process: subprocess.Popen[bytes], root: Path) -> None
             time.sleep(0.1)
         else:
             return
-    pytest.fail("clickhouse-server did not open its port within 30 s")
+    pytest.fail("clickhouse-server did not open its port")

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 from pathlib import Path
 
 from support.wait import PATIENCE_S
 
 
+PORTS = range(20_000, 32_000)
+"""Below the ports that the kernel gives to outgoing connections and to servers on any free port (Linux: from 32768)."""
+
+
 def free_port() -> int:
-    """Returns a TCP port of 127.0.0.1 without a listener."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Returns a TCP port of 127.0.0.1 without a listener, which nobody is given before it is used, or between uses."""
+    while True:
+        port = secrets.choice(PORTS)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 async def until_open(port: int, process: asyncio.subprocess.Process, log: Path | None = None) -> None:
