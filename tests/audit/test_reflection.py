@@ -139,7 +139,7 @@ async def test_metrics_count_what_happened(tmp_path):
             await audit.session(new_session())
         not_found = f'afterimage_rpc_total{{code="NOT_FOUND",method="/{SERVICE}/GetSession"}}'
         async with asyncio.timeout(PATIENCE_S):  # the server's work after an answer, and after a viewer has left
-            while (after := await scrape(port))["afterimage_followers"] or not_found not in after:
+            while (after := await scrape(port))["afterimage_followers"] or not_found not in after:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     assert during["afterimage_recordings_open"] == 1
     assert during["afterimage_followers"] == 1

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from support.wait import PATIENCE_S
 
-
 PORTS = range(20_000, 32_000)
 """Below the ports that the kernel gives to outgoing connections and to servers on any free port (Linux: from 32768)."""
 

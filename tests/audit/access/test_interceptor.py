@@ -244,7 +244,7 @@ async def test_what_admission_refused_is_written_down(settings, servicer, shelf,
                 await call(stub, name, token)
             assert caught.value.code() is Code.PERMISSION_DENIED
             async with asyncio.timeout(PATIENCE_S):
-                while not shelf.rows:
+                while not shelf.rows:  # noqa: ASYNC110 - after the answer
                     await asyncio.sleep(0.01)
             [row] = shelf.rows
             assert (row["outcome"], row["subject"], row["action"]) == (

@@ -87,7 +87,7 @@ async def test_a_batch_does_not_wait_when_nothing_is_being_taken_in(tmp_path, mo
     load = Pressure(3.0)
     async with committing(tmp_path, load) as committer, asyncio.timeout(PATIENCE_S):
         storing = asyncio.create_task(store(committer, 80))
-        while committer.counts.chunks + committer._batcher.waiting_rows < 80:
+        while committer.counts.chunks + committer._batcher.waiting_rows < 80:  # noqa: ASYNC110 - it sets no event
             await asyncio.sleep(0.01)
         await asyncio.wait([storing], timeout=0.5)
         made, gathered = committer.counts.inserts, committer.waiting_bytes

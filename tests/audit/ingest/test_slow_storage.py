@@ -116,7 +116,7 @@ async def test_no_more_than_the_bound_is_taken_in_before_it_is_stored(tmp_path):
         recording = await shop.begin()
         sending = asyncio.create_task(send_all(shop, recording))
         async with asyncio.timeout(PATIENCE_S):
-            while taken < 10:
+            while taken < 10:  # noqa: ASYNC110 - in threads
                 await asyncio.sleep(0.002)
         for _ in range(50):
             await asyncio.sleep(0.002)

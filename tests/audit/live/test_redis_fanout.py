@@ -35,12 +35,8 @@ async def pair(
 ) -> AsyncIterator[tuple[AuditCaller, AuditCaller]]:
     if hasattr(request, "param"):
         monkeypatch.setattr(replayer, "POLL_STORAGE_S", request.param)
-    house = {
-        "engine": "server",
-        "url": clickhouse_url,
-        "database": f"t{uuid.uuid4().hex[:12]}",
-        "timeout_s": PATIENCE_S,
-    }
+    database = f"t{uuid.uuid4().hex[:12]}"
+    house = {"engine": "server", "url": clickhouse_url, "database": database, "timeout_s": PATIENCE_S}
     settings = settings.model_copy(
         update={
             "clickhouse": settings.clickhouse.model_validate(house),
@@ -56,7 +52,7 @@ async def pair(
     ):
         async with redis.asyncio.Redis.from_url(redis_url) as watcher, asyncio.timeout(PATIENCE_S):
             channel = redis_client.key(settings, "live")
-            while (await watcher.pubsub_numsub(channel))[0][1] < 2:
+            while (await watcher.pubsub_numsub(channel))[0][1] < 2:  # noqa: ASYNC110 - in Redis
                 await asyncio.sleep(0.01)
         yield first, second
 

@@ -114,7 +114,7 @@ async def test_the_old_is_not_shown_and_is_swept(trail, engine, clock):
     assert await trail.find("demo", EVERYTHING, 10, None) == []
     await trail.sweep()
     async with asyncio.timeout(PATIENCE_S):  # an old server deletes in its own time
-        while await engine.query("SELECT count() FROM access_events") != [(0,)]:
+        while await engine.query("SELECT count() FROM access_events") != [(0,)]:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
 
 
