@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
 from support.audit_server import AuditServer, audit_settings, running
 from support.wait import PATIENCE_S
 
+from services.audit import app
 from services.audit.ingest import recording, stream
 from services.audit.storage import access_event_store
 
@@ -19,6 +21,12 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_event_store, "WRITE_TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(recording, "SUPERSEDE_TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(stream, "LAST_WORDS_S", PATIENCE_S)
+
+
+@pytest.fixture
+def long_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a server that stops wait for its open streams to end by themselves."""
+    monkeypatch.setattr(app, "serve_grpc", partial(app.serve_grpc, grace_s=PATIENCE_S))
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import grpc
+import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1.session_filter_pb2 import SessionFilter
 from afterimage.recording.v1 import enums_pb2
@@ -174,6 +175,7 @@ async def test_a_session_that_begins_to_match_is_told(audit):
             assert (await viewer.until("upsert", PATIENCE_S)).totals.error_count == 1
 
 
+@pytest.mark.usefixtures("long_grace")
 async def test_a_server_that_stops_ends_watchers(tmp_path):
     async with running(audit_settings(tmp_path)) as audit:
         viewer = watching(audit)
