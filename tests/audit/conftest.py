@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
 from support.audit_server import AuditServer, audit_settings, running
+from support.wait import PATIENCE_S
+
+from services.audit import app
+from services.audit.ingest import recording, stream
+from services.audit.storage import access_event_store
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets the server wait for storage and for slow recorders for as long as a test waits for the server."""
+    monkeypatch.setattr(access_event_store, "WRITE_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(recording, "SUPERSEDE_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(stream, "LAST_WORDS_S", PATIENCE_S)
+
+
+@pytest.fixture
+def long_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets a server that stops wait for its open streams to end by themselves."""
+    monkeypatch.setattr(app, "serve_grpc", partial(app.serve_grpc, grace_s=PATIENCE_S))
 
 
 @pytest.fixture

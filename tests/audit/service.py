@@ -15,6 +15,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2
 from audit.storage import uuid7
+from support.wait import PATIENCE_S
 
 from services.audit.payload import deflate
 from services.runtime.client_streams import status_kept
@@ -47,7 +48,7 @@ class AuditCaller:
 
     def __post_init__(self) -> None:
         options = [("grpc.max_receive_message_length", -1)]
-        self.channel = status_kept(grpc.aio.insecure_channel(self.address, options=options))
+        self.channel = status_kept(grpc.aio.insecure_channel(self.address, options=options), wait_s=PATIENCE_S)
         self.stub = audit_service_pb2_grpc.AuditServiceStub(self.channel)
         self.metadata = (("authorization", f"Bearer {self.token}"),)
 

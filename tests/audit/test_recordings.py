@@ -13,6 +13,7 @@ import grpc
 import pytest
 from audit.service import AuditCaller, chunk, client, gather_bounded, start, uuid7
 from support import recordings
+from support.wait import PATIENCE_S
 
 from services.audit.app import serve
 from services.cli.transfer.formats import to_chunks
@@ -25,6 +26,7 @@ async def audit(request: pytest.FixtureRequest, settings, mint) -> AsyncIterator
             "engine": "server",
             "url": request.getfixturevalue("clickhouse_url"),
             "database": f"t{uuid.uuid4().hex[:12]}",
+            "timeout_s": PATIENCE_S,
         }
         settings = settings.model_copy(update={"clickhouse": settings.clickhouse.model_validate(house)})
     async with serve(settings) as server, client(server.address, mint("record", "view", "admin")) as opened:

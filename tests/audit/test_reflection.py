@@ -137,7 +137,10 @@ async def test_metrics_count_what_happened(tmp_path):
             assert await recorder.end(5) is None
         with pytest.raises(grpc.aio.AioRpcError):
             await audit.session(new_session())
-        after = await scrape(port)
+        not_found = f'afterimage_rpc_total{{code="NOT_FOUND",method="/{SERVICE}/GetSession"}}'
+        async with asyncio.timeout(PATIENCE_S):  # the server's work after an answer, and after a viewer has left
+            while (after := await scrape(port))["afterimage_followers"] or not_found not in after:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     assert during["afterimage_recordings_open"] == 1
     assert during["afterimage_followers"] == 1
     assert after["afterimage_recordings_open"] == 0
@@ -151,7 +154,7 @@ async def test_metrics_count_what_happened(tmp_path):
     assert after['afterimage_chunks_rejected_total{reason="gap"}'] == 1
     assert after['afterimage_chunks_rejected_total{reason="invalid_payload"}'] == 1
     assert after[f'afterimage_rpc_total{{code="OK",method="/{SERVICE}/RecordSession"}}'] == 1
-    assert after[f'afterimage_rpc_total{{code="NOT_FOUND",method="/{SERVICE}/GetSession"}}'] == 1
+    assert after[not_found] == 1
 
 
 async def test_metrics_and_logs_hold_no_token_and_no_payload(tmp_path, capsys):

@@ -11,11 +11,11 @@ import pytest
 from grpc._cython import cygrpc
 from runtime.calls import SERVICE, method
 from support.busy import busy_loops
+from support.wait import PATIENCE_S
 
 from services.runtime.client_streams import status_kept
 
 METHOD = method("StreamStream")
-PATIENCE_S = 30.0
 MESSAGE = b"x" * 4096
 REFUSAL = (grpc.StatusCode.PERMISSION_DENIED, "not here")
 ENDS = {
@@ -45,12 +45,12 @@ async def served(behaviour, *, streams_answers=True):
 
 
 @asynccontextmanager
-async def kept(address, *, faulty=None, **options):
+async def kept(address, *, faulty=None, wait_s=PATIENCE_S):
     """A channel that keeps the status; `faulty` wraps the core's call in one with failing sends."""
     async with grpc.aio.insecure_channel(address) as channel:
         if faulty is not None:
             make_faulty(channel, faulty)
-        yield status_kept(channel, **options)
+        yield status_kept(channel, wait_s=wait_s)
 
 
 def make_faulty(channel, faulty):
@@ -370,7 +370,14 @@ async def test_a_deadline_is_a_deadline():
 
 
 async def test_a_connection_that_is_cut_in_mid_write_is_unavailable():
-    async with served(silent) as address:
+    has_read = asyncio.Event()
+
+    async def reading(requests, context):
+        await anext(aiter(requests))
+        has_read.set()
+        await silent(requests, context)
+
+    async with served(reading) as address:
         host, _, port = address.rpartition(":")
         through: asyncio.Queue = asyncio.Queue()
 
@@ -384,7 +391,7 @@ async def test_a_connection_that_is_cut_in_mid_write_is_unavailable():
             call = channel.stream_stream(METHOD)()
             writer = asyncio.create_task(written(call))
             ends = await through.get()
-            await asyncio.sleep(0.1)
+            await asyncio.wait_for(has_read.wait(), PATIENCE_S)
             for end in ends:
                 end.transport.abort()
             with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -5,6 +5,7 @@ import socket
 import aiohttp
 import pytest
 from prometheus_client import Counter
+from support.ports import free_port
 
 from services.runtime.metrics import OFF, new_registry, serve_metrics
 from services.runtime.settings.loader import SettingsError
@@ -26,7 +27,7 @@ async def test_what_is_counted_is_shown_with_the_process():
 
 
 async def test_the_port_is_free_again_afterwards():
-    async with serve_metrics("127.0.0.1", 0, new_registry()) as port:
+    async with serve_metrics("127.0.0.1", free_port(), new_registry()) as port:
         pass
     async with serve_metrics("127.0.0.1", port, new_registry()) as again:
         assert again == port

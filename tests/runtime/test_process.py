@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 
 import pytest
@@ -50,9 +49,10 @@ def test_a_signal_lets_main_clean_up(number):
 
 
 def test_a_second_signal_ends_it_at_once():
-    with process(STOPPABLE.replace("sleep(0.1)", "sleep(50)")) as child:
+    cleaning_up = 'print("cleaning up", flush=True)\n        await asyncio.sleep(50)'
+    with process(STOPPABLE.replace("await asyncio.sleep(0.1)", cleaning_up)) as child:
         child.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        assert child.stdout.readline() == "cleaning up\n"  # two signals at once would be one
         child.send_signal(signal.SIGTERM)
         assert child.wait(timeout=PATIENCE_S) == 1
 

@@ -11,8 +11,10 @@ import pytest
 import redis
 from support.clock import Clock
 from support.share import SECRET, AuditCalls, ShareCalls, audit_process, redis_executables, redis_process
+from support.wait import PATIENCE_S
 
 from services.runtime.settings.loader import Settings, load_settings
+from services.share import audit_client
 from services.share.app import serve
 
 _EXECUTABLES = redis_executables()
@@ -35,6 +37,12 @@ def audit_address(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -
         yield address
 
 
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets ShareService wait for AuditService for as long as a test waits for ShareService."""
+    monkeypatch.setattr(audit_client, "TIMEOUT_S", PATIENCE_S)
+
+
 @pytest.fixture
 def share_settings(tmp_path: Path, redis_url: str, audit_address: str) -> Settings:
     return load_settings(
@@ -43,7 +51,7 @@ def share_settings(tmp_path: Path, redis_url: str, audit_address: str) -> Settin
         auth={"secret": SECRET, "leeway_s": 0},
         audit={"port": 0, "metrics_port": -1},
         share={"port": 0, "metrics_port": -1, "audit_address": audit_address, "requests_per_minute": 0},
-        redis={"url": redis_url},
+        redis={"url": redis_url, "timeout_s": PATIENCE_S},
         projects=[{"id": "demo"}, {"id": "other"}],
     )
 

@@ -72,6 +72,13 @@ async def _all(call):
     return [part async for part in call]
 
 
+async def _rest(call):
+    parts = []
+    while (part := await call.read()) is not grpc.aio.EOF:
+        parts.append(part)
+    return parts
+
+
 @pytest.mark.parametrize(
     ("span", "shown"),
     [
@@ -125,12 +132,16 @@ async def test_revocation_closes_open_streams(share, audit):
     _, other = await grant(share, session)
 
     async def follow(by):
-        return await refusal(replay(audit, by, session, follow=True))
+        """Returns the rest of a stream, which is open."""
+        request = pb.ReplaySessionRequest(session_id=session, follow=True)
+        call = audit.stub.ReplaySession(request, metadata=bearer(by))
+        while not (await call.read()).HasField("live_edge"):
+            pass
+        return asyncio.create_task(refusal(_rest(call)))
 
-    streams = [asyncio.create_task(follow(token)) for _ in range(5)]
-    members = asyncio.create_task(follow(audit.mint("view")))
-    neighbour = asyncio.create_task(follow(other))
-    await asyncio.sleep(0.5)
+    async with asyncio.timeout(PATIENCE_S):
+        streams = [await follow(token) for _ in range(5)]
+        members, neighbour = await follow(audit.mint("view")), await follow(other)
     assert not any(stream.done() for stream in streams)
     await share.revoke(made.share_link.share_link_id)
     told = await asyncio.wait_for(asyncio.gather(*streams), PATIENCE_S)
@@ -168,11 +179,10 @@ async def test_what_a_grant_opens_is_in_the_trail(share, audit):
     await _told(audit, "ListSessions", pb.ListSessionsRequest(), token)
     link = made.share_link.share_link_id
     events = []
-    for _ in range(30):
-        events = [event for event in await audit.trail(share_link_id=link) if "audit.v1" in event.rpc]
-        if len(events) == 2:
-            break
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(PATIENCE_S):
+        while len(events) < 2:
+            await asyncio.sleep(0.05)
+            events = [event for event in await audit.trail(share_link_id=link) if "audit.v1" in event.rpc]
     assert [(event.action, event.outcome, event.subject) for event in events] == [
         (access_event_pb2.ACCESS_ACTION_REPLAY, access_event_pb2.ACCESS_OUTCOME_ALLOWED, f"link:{link}"),
         (access_event_pb2.ACCESS_ACTION_LIST, access_event_pb2.ACCESS_OUTCOME_DENIED, f"link:{link}"),

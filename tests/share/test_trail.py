@@ -7,18 +7,19 @@ from afterimage.audit.v1 import access_event_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from google.protobuf import timestamp_pb2
 from support.share import bearer, random_token, refusal
+from support.wait import PATIENCE_S
 
 Code = grpc.StatusCode
 SHARE = "/afterimage.share.v1.ShareService/"
 
 
 async def eventually(audit, count, **fields):
-    for _ in range(60):
-        events = [event for event in await audit.trail(**fields) if event.rpc.startswith(SHARE)]
-        if len(events) >= count:
-            return events
-        await asyncio.sleep(0.1)
-    raise AssertionError(events)
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            events = [event for event in await audit.trail(**fields) if event.rpc.startswith(SHARE)]
+            if len(events) >= count:
+                return events
+            await asyncio.sleep(0.1)
 
 
 def said(events):

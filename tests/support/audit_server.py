@@ -434,5 +434,7 @@ async def running(settings: Settings, **clock: Any) -> AsyncIterator[AuditServer
     """Serves AuditService while the block runs. One at a time: a process hosts one chDB directory."""
     # The channel is closed after the server, so that its last words are heard.
     async with AsyncExitStack() as channels, serve(settings, **clock) as server:
-        channel = await channels.enter_async_context(status_kept(grpc.aio.insecure_channel(server.address)))
+        channel = await channels.enter_async_context(
+            status_kept(grpc.aio.insecure_channel(server.address), wait_s=PATIENCE_S)
+        )
         yield AuditServer(settings, server.address, channel)

@@ -86,6 +86,7 @@ def audit_process(directory: Path, redis_url: str, **environment: str) -> Iterat
         "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
         "AFTERIMAGE_INGEST__WORKERS": "0",
         "AFTERIMAGE_REDIS__URL": redis_url,
+        "AFTERIMAGE_REDIS__TIMEOUT_S": str(PATIENCE_S),
         **environment,
     }
     log = directory / "audit.log"

@@ -14,6 +14,7 @@ from audit.storage import MillisecondClock
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from prometheus_client import CollectorRegistry
+from support.wait import PATIENCE_S
 
 from services.audit.access.interceptor import AccessInterceptor
 from services.audit.access.methods import METHODS
@@ -242,10 +243,9 @@ async def test_what_admission_refused_is_written_down(settings, servicer, shelf,
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(stub, name, token)
             assert caught.value.code() is Code.PERMISSION_DENIED
-            for _ in range(100):
-                if shelf.rows:
-                    break
-                await asyncio.sleep(0.01)
+            async with asyncio.timeout(PATIENCE_S):
+                while not shelf.rows:  # noqa: ASYNC110 - after the answer
+                    await asyncio.sleep(0.01)
             [row] = shelf.rows
             assert (row["outcome"], row["subject"], row["action"]) == (
                 AccessOutcome.DENIED,

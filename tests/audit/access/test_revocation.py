@@ -22,29 +22,38 @@ def keys(settings):
 
 @pytest.fixture
 async def client(redis_url, keys):
-    settings = load_settings(redis={"url": redis_url})
+    settings = load_settings(redis={"url": redis_url, "timeout_s": PATIENCE_S})
     async with connect(settings) as opened:
         await opened.hset(keys.link(LINK), mapping={"project": "demo", "session": "s", "creator_key": "c"})
         yield opened
 
 
 @pytest.fixture
-async def revocations(client, keys):
-    made = Revocations(client, keys)
+async def revocations(client, keys, monkeypatch):
+    made, has_looked, look = Revocations(client, keys), asyncio.Event(), Revocations._look
+
+    async def looking(one):
+        await look(one)
+        has_looked.set()
+
+    monkeypatch.setattr(Revocations, "_look", looking)
     running = asyncio.create_task(made.run())
-    await asyncio.sleep(0.1)
+    await asyncio.wait_for(has_looked.wait(), PATIENCE_S)  # it is subscribed
     yield made
     running.cancel()
 
 
-async def stay(revocations):
+async def stay(revocations, is_open=None):
     async with revocations.standing(LINK):
-        await asyncio.sleep(30)
+        if is_open is not None:
+            is_open.set()
+        await asyncio.Event().wait()
 
 
 async def opened(revocations):
-    task = asyncio.create_task(stay(revocations))
-    await asyncio.sleep(0.1)
+    is_open = asyncio.Event()
+    task = asyncio.create_task(stay(revocations, is_open))
+    await asyncio.wait_for(is_open.wait(), PATIENCE_S)
     assert not task.done()
     return task
 

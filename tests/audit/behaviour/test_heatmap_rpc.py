@@ -13,6 +13,7 @@ from afterimage.audit.v1 import heatmap_pb2
 from afterimage.recording.v1 import enums_pb2
 from audit.behaviour_events import click, error, measure, meta, move, scroll, snapshot, still
 from support.audit_server import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
+from support.wait import PATIENCE_S
 
 from services.audit.behaviour.heatmap import HeatmapKind, heatmap_query
 from services.audit.model import InteractionKind, SessionKey
@@ -34,7 +35,7 @@ async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Audit
     house = {}
     if request.param == "clickhouse":
         url = request.getfixturevalue("clickhouse_url")
-        house = {"engine": "server", "url": url, "database": f"t{uuid4().hex[:12]}"}
+        house = {"engine": "server", "url": url, "database": f"t{uuid4().hex[:12]}", "timeout_s": PATIENCE_S}
     async with running(audit_settings(tmp_path, clickhouse=house)) as opened:
         yield opened
 
@@ -241,7 +242,9 @@ async def stores(
 
         engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
     else:
-        engine = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
+        engine = await ClickHouseEngine.open(
+            request.getfixturevalue("clickhouse_url"), 2, database=database, timeout_s=PATIENCE_S
+        )
     dialect = Dialect(engine.version)
     await migrate(engine, dialect)
     retention = Retention({}, now_ms)
@@ -295,7 +298,11 @@ async def test_rows_delivered_three_times_count_once(stores) -> None:
 
 async def test_an_answer_is_kept_for_a_short_time(tmp_path, redis_url) -> None:
     async with running(
-        audit_settings(tmp_path, redis={"url": redis_url}, audit={"port": 0, "metrics_port": -1})
+        audit_settings(
+            tmp_path,
+            redis={"url": redis_url, "timeout_s": PATIENCE_S},
+            audit={"port": 0, "metrics_port": -1, "heatmap_cache_s": 3_600.0},
+        )
     ) as audit:
         first, second = new_session(now_ms() - 60_000), new_session(now_ms() - 60_000)
         await audit.record(first, story(first))

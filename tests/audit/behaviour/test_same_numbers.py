@@ -13,6 +13,7 @@ from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.behaviour_events import events, run
 from support import recordings
 from support.audit_server import AuditServer, audit_settings, new_session, now_ms, running, start_of
+from support.wait import PATIENCE_S
 
 from services.audit.behaviour.definitions import Interaction
 from services.audit.behaviour.heatmap import KIND_OF, HeatmapKind
@@ -27,7 +28,7 @@ async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Audit
     house = {}
     if request.param == "clickhouse":
         url = request.getfixturevalue("clickhouse_url")
-        house = {"engine": "server", "url": url, "database": f"t{uuid4().hex[:12]}"}
+        house = {"engine": "server", "url": url, "database": f"t{uuid4().hex[:12]}", "timeout_s": PATIENCE_S}
     async with running(audit_settings(tmp_path, clickhouse=house)) as opened:
         yield opened
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import uuid4
 
 import grpc
+import pytest
 from support.audit_server import audit_settings, move, new_session, running, start_of, story
 
 
@@ -26,6 +27,7 @@ async def test_a_server_that_restarts_goes_on_where_storage_is(tmp_path):
     assert replay.header.session.active_duration.ToMilliseconds() == 510 - 2
 
 
+@pytest.mark.usefixtures("long_grace")
 async def test_a_server_that_stops_ends_open_streams_and_keeps_what_it_acknowledged(tmp_path):
     settings = audit_settings(tmp_path)
     sessions = [new_session() for _ in range(5)]

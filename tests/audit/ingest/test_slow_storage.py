@@ -115,6 +115,9 @@ async def test_no_more_than_the_bound_is_taken_in_before_it_is_stored(tmp_path):
     async with workshop(tmp_path) as shop:
         recording = await shop.begin()
         sending = asyncio.create_task(send_all(shop, recording))
+        async with asyncio.timeout(PATIENCE_S):
+            while taken < 10:  # noqa: ASYNC110 - in threads
+                await asyncio.sleep(0.002)
         for _ in range(50):
             await asyncio.sleep(0.002)
         assert 10 <= taken <= 11, "the stream is read up to the bound, and one chunk over it at most"

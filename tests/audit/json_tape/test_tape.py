@@ -14,6 +14,7 @@ from audit.json_tape.uncompiled import Bytes, uncompiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import recordings
+from support.wait import PATIENCE_S
 
 from services.audit.json_tape import kernels, key_table, tape
 from services.audit.json_tape.tape import ABSENT, EventRow, Look, Row, StringRow, TapeKind, Task, Walk, Walker
@@ -397,4 +398,4 @@ def test_names_that_are_nearly_alike_are_told_from_each_other(some):
 
 def test_who_masks_nothing_does_not_load_the_compiler():
     code = "import sys, services.cli.app, services.audit.privacy.masking.masker; assert 'numba' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)

@@ -20,6 +20,7 @@ from support.wait import PATIENCE_S
 from services.audit.app import serve
 from services.audit.live.redis_fanout import FanOutNotice
 from services.audit.replay import replayer
+from services.runtime import redis_client
 
 pytestmark = pytest.mark.clickhouse
 
@@ -34,11 +35,12 @@ async def pair(
 ) -> AsyncIterator[tuple[AuditCaller, AuditCaller]]:
     if hasattr(request, "param"):
         monkeypatch.setattr(replayer, "POLL_STORAGE_S", request.param)
-    house = {"engine": "server", "url": clickhouse_url, "database": f"t{uuid.uuid4().hex[:12]}"}
+    database = f"t{uuid.uuid4().hex[:12]}"
+    house = {"engine": "server", "url": clickhouse_url, "database": database, "timeout_s": PATIENCE_S}
     settings = settings.model_copy(
         update={
             "clickhouse": settings.clickhouse.model_validate(house),
-            "redis": settings.redis.model_validate({"url": redis_url}),
+            "redis": settings.redis.model_validate({"url": redis_url, "timeout_s": PATIENCE_S}),
         }
     )
     token = mint("record", "view", "admin")
@@ -48,7 +50,10 @@ async def pair(
         client(one.address, token) as first,
         client(two.address, token) as second,
     ):
-        await asyncio.sleep(0.3)  # both subscribed
+        async with redis.asyncio.Redis.from_url(redis_url) as watcher, asyncio.timeout(PATIENCE_S):
+            channel = redis_client.key(settings, "live")
+            while (await watcher.pubsub_numsub(channel))[0][1] < 2:  # noqa: ASYNC110 - in Redis
+                await asyncio.sleep(0.01)
         yield first, second
 
 
@@ -83,6 +88,9 @@ async def test_a_viewer_on_another_server_gets_each_chunk_once_and_soon(pair) ->
 
     viewing = asyncio.create_task(view())
     await asyncio.wait_for(edge.wait(), PATIENCE_S)
+    async with asyncio.timeout(PATIENCE_S):  # the recorder's server knows of the viewer, and sends notices
+        while not (await call.read()).HasField("command"):
+            pass
     for seq in range(2, 42):
         await call.write(chunk(seq, [event(seq - 1, begin)]))
         await asyncio.sleep(0.03)

@@ -21,6 +21,7 @@ from audit.canaries import RULES, Canary, Needles, has_page, plant
 from support import recordings
 from support.audit_server import SECRET, AuditServer, audit_settings, new_session, now_ms, running, unpacked
 from support.ports import free_port
+from support.wait import PATIENCE_S
 
 from services.audit.app import open_engine
 from services.audit.window_state import load_state
@@ -177,12 +178,12 @@ def privacy_settings(request, tmp_path, redis_url) -> Settings:
     house = {}
     if request.param == "clickhouse":
         url = request.getfixturevalue("clickhouse_url")
-        house = {"engine": "server", "url": url, "database": f"t{uuid.uuid4().hex[:12]}"}
+        house = {"engine": "server", "url": url, "database": f"t{uuid.uuid4().hex[:12]}", "timeout_s": PATIENCE_S}
     return audit_settings(
         tmp_path,
         privacy={},
         clickhouse=house,
-        redis={"url": redis_url},
+        redis={"url": redis_url, "timeout_s": PATIENCE_S},
         audit={"port": 0, "metrics_port": free_port()},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import grpc
+import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from support.audit_server import audit_settings, long_story, new_session, running, start_of
 
@@ -18,6 +19,7 @@ async def test_following_a_session_that_times_out_ends(tmp_path):
     assert replay.end == SESSION_ENDED
 
 
+@pytest.mark.usefixtures("long_grace")
 async def test_a_server_that_stops_ends_followers_and_a_cursor_goes_on(tmp_path):
     settings = audit_settings(tmp_path)
     session = new_session()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from audit.storage import MillisecondClock
+from support.wait import PATIENCE_S
 
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.clickhouse import ClickHouseEngine
@@ -23,7 +24,9 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
     if request.param == "chdb":
         opened: Engine = await ChdbEngine.open(tmp_path / "chdb", 2, database=database)
     else:
-        opened = await ClickHouseEngine.open(request.getfixturevalue("clickhouse_url"), 2, database=database)
+        opened = await ClickHouseEngine.open(
+            request.getfixturevalue("clickhouse_url"), 2, database=database, timeout_s=PATIENCE_S
+        )
     yield opened
     await opened.close()
 

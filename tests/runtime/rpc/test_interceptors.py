@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 import time
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import grpc
 import pytest
@@ -12,9 +13,10 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from runtime.calls import SERVICE, SHAPES, call, method, register
-from support.wait import PATIENCE_S
+from support.wait import LIFETIMES_S, PATIENCE_S, opened_before_expiry
 
 from services.runtime import log
+from services.runtime.client_streams import status_kept
 from services.runtime.errors import (
     Aborted,
     FieldViolation,
@@ -24,10 +26,12 @@ from services.runtime.errors import (
 )
 from services.runtime.identity.tokens import Scope, TokenMinter, TokenVerifier, current_identity
 from services.runtime.metrics import new_registry
+from services.runtime.rpc import interceptors as module
 from services.runtime.rpc.interceptors import read_on, server_interceptors
 from services.runtime.rpc.server import serve_grpc
 
 VIEW = frozenset({Scope.VIEW})
+EXPIRIES_S = (0.3, *LIFETIMES_S)
 
 
 @pytest.fixture
@@ -52,10 +56,15 @@ def lines():
 
 @pytest.fixture
 def serve(settings):
-    """Starts a server with behaviours; yields its channel and registry."""
+    """Starts a server with behaviours; yields its channel and registry.
+
+    `keeps_status=False`: the channel is plain, and loses the status of a stream that ends while it writes.
+    """
 
     @asynccontextmanager
-    async def start(*, now=time.time, scopes=None, grant_methods=frozenset(), on_denied=None, **behaviours):
+    async def start(
+        *, now=time.time, scopes=None, grant_methods=frozenset(), on_denied=None, keeps_status=True, **behaviours
+    ):
         registry = new_registry()
         table = {method(name): VIEW for name in behaviours} if scopes is None else scopes
         interceptors = server_interceptors(
@@ -76,7 +85,7 @@ def serve(settings):
             ) as server,
             grpc.aio.insecure_channel(server.address) as channel,
         ):
-            yield channel, registry
+            yield status_kept(channel, wait_s=PATIENCE_S) if keeps_status else channel, registry
 
     return start
 
@@ -127,10 +136,10 @@ def reason(error):
 
 async def becomes(expected, read):
     """Waits for the server's work after its answer is sent: counting, the line in the log."""
-    for _ in range(500):
-        if read() == expected:
-            return
-        await asyncio.sleep(0.01)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            while read() != expected:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
     assert read() == expected
 
 
@@ -381,30 +390,36 @@ def endless(cleaned):
     "name", ["Silent_UnaryStream", "Reading_StreamStream", "Gathering_StreamUnary", "Writing_UnaryStream"]
 )
 async def test_an_open_stream_ends_with_its_token(serve, settings, name):
-    cleaned = []
     start = 1_800_000_000.0
     token = TokenMinter(settings, lambda: start - 60).mint("me", "demo", ["view"], 60)
-    async with serve(now=lambda: start - 0.3, **endless(cleaned)) as (channel, registry):
-        metadata = [("authorization", f"Bearer {token}")]
-        began = time.monotonic()
-        shape = name.split("_")[1]
-        if shape == "UnaryStream":
-            stream = channel.unary_stream(method(name))(b"x", metadata=metadata)
-        elif shape == "StreamStream":
-            stream = channel.stream_stream(method(name))(metadata=metadata)
-            await stream.write(b"one")
-        else:
-            stream = channel.stream_unary(method(name))(metadata=metadata)
-            await stream.write(b"one")
-        if shape != "StreamUnary":
-            assert await stream.read() == b"one"
-            error = await failure(stream.read())
-        else:
-            error = await failure(stream)
-        assert time.monotonic() - began > 0.2
-        assert (error.code(), reason(error)) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
-        await becomes([name.split("_")[0].lower()], lambda: cleaned)
-        await counted(registry, "afterimage_rpc_total", 1, method=method(name), code="UNAUTHENTICATED")
+
+    async def expire(lifetime_s):
+        cleaned = []
+        async with serve(now=lambda: start - lifetime_s, **endless(cleaned)) as (channel, registry):
+            metadata = [("authorization", f"Bearer {token}")]
+            began = time.monotonic()
+            shape = name.split("_")[1]
+            try:
+                if shape == "UnaryStream":
+                    stream = channel.unary_stream(method(name))(b"x", metadata=metadata)
+                elif shape == "StreamStream":
+                    stream = channel.stream_stream(method(name))(metadata=metadata)
+                    await stream.write(b"one")
+                else:
+                    stream = channel.stream_unary(method(name))(metadata=metadata)
+                    await stream.write(b"one")
+                if shape != "StreamUnary":
+                    assert await stream.read() == b"one"
+            except grpc.aio.AioRpcError as error:
+                assert reason(error) == "TOKEN_EXPIRED"  # noqa: PT017
+                return None
+            error = await failure(stream if shape == "StreamUnary" else stream.read())
+            assert time.monotonic() - began > lifetime_s - 0.1
+            assert (error.code(), reason(error)) == (grpc.StatusCode.UNAUTHENTICATED, "TOKEN_EXPIRED")
+            await counted(registry, "afterimage_rpc_total", 1, method=method(name), code="UNAUTHENTICATED")
+            return cleaned or None
+
+    assert await opened_before_expiry(expire, EXPIRIES_S) == [name.split("_")[0].lower()]
 
 
 async def test_a_stream_that_nobody_reads_ends_too(serve, settings):
@@ -419,13 +434,22 @@ async def test_a_stream_that_nobody_reads_ends_too(serve, settings):
         finally:
             cleaned.set()
 
-    async with serve(now=lambda: start - 0.3, Flood_UnaryStream=flood) as (channel, _registry):
-        stream = channel.unary_stream(method("Flood_UnaryStream"))(
-            b"x", metadata=[("authorization", f"Bearer {token}")]
-        )
-        assert len(await stream.read()) == 65536
-        await asyncio.wait_for(cleaned.wait(), PATIENCE_S)
-        stream.cancel()
+    async def expire(lifetime_s):
+        cleaned.clear()
+        async with serve(now=lambda: start - lifetime_s, Flood_UnaryStream=flood) as (channel, _registry):
+            stream = channel.unary_stream(method("Flood_UnaryStream"))(
+                b"x", metadata=[("authorization", f"Bearer {token}")]
+            )
+            try:
+                assert len(await stream.read()) == 65536
+            except grpc.aio.AioRpcError as error:
+                assert reason(error) == "TOKEN_EXPIRED"  # noqa: PT017
+                return None
+            await asyncio.wait_for(cleaned.wait(), PATIENCE_S)
+            stream.cancel()
+            return True
+
+    assert await opened_before_expiry(expire, EXPIRIES_S)
 
 
 @pytest.mark.parametrize("name", ["Silent_UnaryStream", "Reading_StreamStream", "Writing_UnaryStream"])
@@ -510,11 +534,13 @@ async def test_a_stream_that_is_refused_is_read_on_for_a_bounded_time():
     await read_on(broken(), 60.0)
 
 
-async def test_a_refused_stream_of_requests_has_its_status_after_the_half_close(serve):
+async def test_a_refused_stream_of_requests_has_its_status_after_the_half_close(serve, monkeypatch):
+    monkeypatch.setattr(module, "read_on", partial(read_on, most_s=PATIENCE_S))
+
     async def never(requests, _context):
         yield [request async for request in requests]
 
-    async with serve(Never_StreamStream=never) as (channel, _):
+    async with serve(Never_StreamStream=never, keeps_status=False) as (channel, _):
         for count in (1, 20):
             error = await failure(call(channel, "Never_StreamStream", *[b"x"] * count))
             assert error.code() is grpc.StatusCode.UNAUTHENTICATED

@@ -46,12 +46,18 @@ async def test_health_follows_and_says_not_serving_when_it_stops(settings):
         async for answer in stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE)):
             seen.append(answer.status)  # noqa: PERF401 - the answers count although the stream ends with an error
 
-    async with serving(settings, grace_s=0.3) as server:
+    async def told(state):
+        async with asyncio.timeout(PATIENCE_S):
+            while seen[-1:] != [state]:  # noqa: ASYNC110 - the watch sets no event
+                await asyncio.sleep(0.01)
+
+    async with serving(settings, grace_s=0.3, before_stop=lambda: told(States.NOT_SERVING)) as server:
         channel = grpc.aio.insecure_channel(server.address)
         stub = health_pb2_grpc.HealthStub(channel)
         watcher = asyncio.create_task(watch(stub))
         for serving_now, state in ((True, States.SERVING), (False, States.NOT_SERVING), (True, States.SERVING)):
             await server.set_serving(serving_now)
+            await told(state)
             for name in ("", SERVICE):
                 assert (await stub.Check(health_pb2.HealthCheckRequest(service=name))).status == state
     with pytest.raises(grpc.aio.AioRpcError):
@@ -143,15 +149,18 @@ async def test_more_calls_than_allowed_are_refused(settings):
 
 async def test_stopping_lets_calls_finish_and_cancels_what_is_left(settings):
     happened = []
-    entered = asyncio.Event()
+    entered = {name: asyncio.Event() for name in ("short", "long")}
+    stopping = asyncio.Event()
 
     async def short(request, _context):
+        entered["short"].set()
+        await stopping.wait()
         await asyncio.sleep(0.2)
         happened.append("short finished")
         return request
 
     async def long(_request, _context):
-        entered.set()
+        entered["long"].set()
         try:
             await asyncio.sleep(60)
         finally:
@@ -159,16 +168,19 @@ async def test_stopping_lets_calls_finish_and_cancels_what_is_left(settings):
 
     async def before_stop():
         happened.append("before_stop")
+        stopping.set()
 
     async with serving(
         settings,
         registrars=[register(Short_UnaryUnary=short, Long_UnaryUnary=long)],
         before_stop=before_stop,
-        grace_s=0.6,
+        grace_s=2.0,
     ) as server:
         channel = grpc.aio.insecure_channel(server.address)
         calls = [asyncio.create_task(call(channel, name, b"x")) for name in ("Short_UnaryUnary", "Long_UnaryUnary")]
-        await asyncio.wait_for(entered.wait(), PATIENCE_S)
+        async with asyncio.timeout(PATIENCE_S):
+            for event in entered.values():
+                await event.wait()
     results = await asyncio.gather(*calls, return_exceptions=True)
     await channel.close()
     assert results[0] == [b"x"]

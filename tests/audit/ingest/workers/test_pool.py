@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -73,10 +74,10 @@ def a_chunk(seq: int, events: list[dict] = TYPED, **values: object) -> SentChunk
     return replace(SentChunk(seq, GZIP, deflate(json.dumps(timed).encode()), 0), **values)
 
 
-def large_chunk(events: int = 1) -> SentChunk:
-    """A chunk with some tens of milliseconds of work per event."""
+def large_chunk() -> SentChunk:
+    """A chunk with some tens of milliseconds of work."""
     words = [f"user{number}@example.org " * 5 for number in range(2_000)]
-    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}] * events)
+    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}])
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -148,18 +149,27 @@ async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
 
 async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_taken_in(monkeypatch):
     monkeypatch.setattr(module, "RESTART_S", 0.05)
+    chunk, halted, send = large_chunk(), [], module._Link.send
+
+    def halting(link, data):
+        """Halts a worker that gets the bad chunk before it."""
+        if chunk.payload in data:
+            link.process.send_signal(signal.SIGSTOP)
+            halted.append(link.process)
+        send(link, data)
+
+    monkeypatch.setattr(module._Link, "send", halting)
     async with pool(1) as processes:
-        bad = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), large_chunk(100), BOUNDS))
+        bad = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), chunk, BOUNDS))
         good = [
             asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)
         ]
         for death in range(1, MAX_TRIES + 1):
-            await until(lambda: processes.ready_count == 1)
+            await until(lambda death=death: len(halted) == death)
             if death == MAX_TRIES:
-                await until(lambda: all(one.done() for one in good))  # each was tried alone, after the bad one
-            await asyncio.sleep(0.3)
+                assert all(one.done() for one in good)  # each was tried alone, after the bad one
             assert not bad.done()
-            children()[0].kill()
+            halted[-1].kill()
             await until(lambda death=death: processes.deaths == death)
         with pytest.raises(BadPayload, match="died, 3 times in a row") as refused:
             await bad
@@ -194,10 +204,12 @@ async def test_processes_end_with_the_block_and_ignore_signals_to_the_group():
 
 
 async def test_processes_that_are_being_replaced_when_the_block_ends_are_waited_for(monkeypatch):
-    waited, victims = [], []
+    waited, victims, is_left = [], [], threading.Event()
 
     def end(process):
-        time.sleep(1.0 if process.pid in victims else 0.0)
+        if process.pid in victims:
+            is_left.wait(PATIENCE_S)
+            time.sleep(0.5)
         status = plain(process)
         waited.append(process.pid)
         return status
@@ -209,6 +221,7 @@ async def test_processes_that_are_being_replaced_when_the_block_ends_are_waited_
         victims.append(children()[0].pid)
         children()[0].kill()
         await until(lambda: processes.deaths == 1)
+        is_left.set()
     assert set(waited) == started
 
 
@@ -261,6 +274,9 @@ async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
             await audit.record(session, chunks, window)
             details = await audit.session(session)
             stored.append(((await audit.replay(session)).events, details.session.totals, details.markers))
-            assert bool(children()) is bool(count)
+            if count:
+                await until(lambda: bool(children()))
+            else:
+                assert not children()
     assert stored[0] == stored[1]
     assert stored[0][0] == [event for events in chunks for event in events]
