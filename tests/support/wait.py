@@ -25,7 +25,7 @@ async def opened_before_expiry(
         lifetimes_s: The lifetimes to try, in this order.
 
     Returns:
-        What `opening` returned with the first lifetime that was long enough for this machine now.
+        The result of `opening` with the first lifetime that was long enough for this machine now.
     """
     for lifetime_s in lifetimes_s:
         if (opened := await opening(lifetime_s)) is not None:
