@@ -11,7 +11,7 @@ from pathlib import Path
 
 from support.wait import PATIENCE_S
 
-# The kernel picks ports from 32768 for all who ask for any port, also for outgoing connections: one of those may be
+# The kernel picks ports from 32768 for requests of any port, also for outgoing connections: one of those may be
 # taken again before the process that it is meant for listens on it. Each process of a test run has ports of its own
 # below that.
 _FIRST, _PER_WORKER, _WORKERS = 12_000, 1_000, 20
