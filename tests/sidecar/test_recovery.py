@@ -158,7 +158,7 @@ async def test_audit_is_killed_under_load(settings, tmp_path, campaign_rounds):
                 await recorded(50)
                 before = [len(recorder.codes) for recorder in recorders]
                 await rig.process.stop(signal.SIGKILL)
-                # Everybody is turned away before it is back.
+                # All clients are turned away before it is back.
                 await rig.until(
                     lambda before=before: all(
                         4503 in one.codes[some:] for one, some in zip(recorders, before, strict=True)
