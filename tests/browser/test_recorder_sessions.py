@@ -175,7 +175,7 @@ async def test_who_watches_sees_more_often(installation, page, serve):
 
 
 def _are_short(chunks, count):
-    """Whether there are so many chunks in a row that are shorter than a second, each with some marks."""
+    """Whether that number of successive chunks are shorter than a second, each with some marks."""
     in_a_row = 0
     for events in chunks:
         times = [event["timestamp"] for event in events]

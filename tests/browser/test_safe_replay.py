@@ -66,7 +66,7 @@ async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhe
     def foreign():
         return {request.url: request.failure for request in requests if not request.url.startswith(ours)}
 
-    # The browser may take its time to say what became of them.
+    # The browser may take its time to report the result of each.
     await installation.until(lambda: foreign() and all(foreign().values()), "all of them have failed")
     assert elsewhere.reached == []
     assert {url: why for url, why in foreign().items() if why not in {"csp", "origin"}} == {}

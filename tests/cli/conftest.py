@@ -12,7 +12,7 @@ from .commands import LoneAudit, audit_process
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
-    """What is healthy may take long to answer."""
+    """Healthy servers may take long to answer."""
     monkeypatch.setattr("services.cli.doctor.checks_audit.TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr("sidecar.probe._TIMEOUT_S", PATIENCE_S)
 

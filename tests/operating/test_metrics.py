@@ -32,7 +32,7 @@ def installation(tmp_path_factory):
 
 
 def _events_of(log, subject):
-    """The kinds of log lines about somebody; a process writes its line after its answer."""
+    """The kinds of log lines about a person; a process writes its line after its answer."""
     lines = [line for line in log.read_text().splitlines() if f'"{subject}"' in line and line.endswith("}")]
     return {json.loads(line)["event"] for line in lines}
 

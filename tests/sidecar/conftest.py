@@ -121,7 +121,7 @@ async def rigged(settings, *, fake=None, web_dir=WEB, **overrides):
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch):
-    """What is healthy may take long to answer."""
+    """Healthy servers may take long to answer."""
     monkeypatch.setattr("sidecar.probe._TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr("sidecar.upstreams._HEALTH_TIMEOUT_S", PATIENCE_S)
 

@@ -76,7 +76,7 @@ class LiveRecorder(ReconnectingPeer):
             return self.closed(ws)
 
     def finish(self):
-        """Makes the last chunk so far the last one."""
+        """Ends the recording after the last sent chunk."""
         self.chunks = len(self.recorder.events)
 
     def closed(self, ws):
