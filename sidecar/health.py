@@ -54,10 +54,15 @@ class HealthRoutes:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.StreamResponse:
-        """Returns 200 while AuditService serves; without ShareService everything but share links works."""
+        """Returns 200 while AuditService serves; without ShareService everything but share links works.
+
+        "recording" is not "serving" while AuditService has no disk space for recordings; reads go on, so that is no
+        reason to take this sidecar away from viewers.
+        """
         states = await self._upstreams.health()
+        recording = await self._upstreams.recording_health()
         is_ready = states[AUDIT] == "serving" and not self.is_stopping
-        body = {"ready": is_ready, "stopping": self.is_stopping, "upstreams": states}
+        body = {"ready": is_ready, "stopping": self.is_stopping, "upstreams": states, "recording": recording}
         return web.Response(status=200 if is_ready else 503, body=json_bytes(body), content_type="application/json")
 
     async def _show_metrics(self, request: web.Request) -> web.StreamResponse:

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import tls
-from services.runtime.rpc.scopes import AUDIT, SHARE
+from services.runtime.rpc.scopes import AUDIT, RECORDING, SHARE
 from services.runtime.settings import local_address
 
 if TYPE_CHECKING:
@@ -50,24 +50,31 @@ class Upstreams:
 
     async def health(self) -> dict[str, str]:
         """Returns "serving", "not_serving" or "unreachable" by service, cached for one second."""
-        return {name: await self._health_of(name) for name in self._channels}
+        return {name: await self._health_of(name, name) for name in self._channels}
+
+    async def recording_health(self) -> str:
+        """Returns "serving" while AuditService admits recorders, else as `health`; cached for one second.
+
+        "unknown": an AuditService of an earlier version.
+        """
+        return await self._health_of(RECORDING, AUDIT)
 
     async def close(self) -> None:
         """Closes the channels and cancels open calls."""
         for channel in self._channels.values():
             await channel.close()
 
-    async def _health_of(self, name: str) -> str:
+    async def _health_of(self, name: str, service: str) -> str:
         asked_at, state = self._health.get(name, (float("-inf"), ""))
         if self._now() - asked_at > _HEALTH_KEPT_S:
-            state = await self._asked(name)
+            state = await self._asked(name, service)
             self._health[name] = (self._now(), state)
         return state
 
-    async def _asked(self, name: str) -> str:
-        stub = health_pb2_grpc.HealthStub(self._channels[name])
+    async def _asked(self, name: str, service: str) -> str:
+        stub = health_pb2_grpc.HealthStub(self._channels[service])
         try:
             answer = await stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=_HEALTH_TIMEOUT_S)
-        except grpc.aio.AioRpcError:
-            return "unreachable"
+        except grpc.aio.AioRpcError as error:
+            return "unknown" if error.code() is grpc.StatusCode.NOT_FOUND else "unreachable"
         return "serving" if answer.status == health_pb2.HealthCheckResponse.SERVING else "not_serving"

@@ -37,6 +37,7 @@ from services.audit.servicer import SERVICE, AuditServicer
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.engine.engine import Engine, StorageError
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.interaction_queries import InteractionQueries
 from services.audit.storage.recording_store import RecordingStore
@@ -51,7 +52,7 @@ from services.runtime.link_keys import LinkKeys
 from services.runtime.log import LogOptions
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.scopes import GRANT_METHODS, scopes_of
+from services.runtime.rpc.scopes import GRANT_METHODS, RECORDING, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
@@ -66,6 +67,7 @@ SWITCH_INTERVAL_S = 0.0005
 thread and gRPC's threads need it several times per batch: at half load this cut the ack from 32 to 18 ms."""
 
 SWEEP_INTERVAL_S = 3_600.0
+LOW_SWEEP_INTERVAL_S = 60.0
 HEALTH_INTERVAL_S = 1.0
 NOT_SERVING_AFTER_S = 10.0
 """Inserts that have been failing for this duration make the health check report NOT_SERVING."""
@@ -118,17 +120,30 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
     try:
         recognise("Mozilla/5.0")  # compiles the patterns now, not in the first stream
         dialect = dialect_for(settings, engine.version)
-        for step in await migrate(engine, dialect):
+        space = FreeSpace(engine.disk_usage, settings.storage.min_free_bytes)
+        await space.refresh()
+        for step in await migrate(engine, dialect, may_rewrite=not space.is_low):
             _log.info("migrated", number=step.number, name=step.name)
         retention = Retention(dialect.retention_days, now_ms)
         store = RecordingStore(engine, dialect, retention, now_ms)
-        await store.repair()
+        if not space.is_low:
+            await store.repair()
         trail = AccessEventStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
             _taking_in(settings, policies, behaviour) as intake,
             _serving(
-                settings, engine, retention, store, policies, behaviour, intake, trail, new_registry(), now_ms
+                settings,
+                engine,
+                space,
+                retention,
+                store,
+                policies,
+                behaviour,
+                intake,
+                trail,
+                new_registry(),
+                now_ms,
             ) as server,
         ):
             yield server
@@ -163,6 +178,7 @@ async def _taking_in(
 async def _serving(
     settings: Settings,
     engine: Engine,
+    space: FreeSpace,
     retention: Retention,
     store: RecordingStore,
     policies: Policies,
@@ -177,11 +193,13 @@ async def _serving(
     hub = LiveHub()
     committer = BatchWriter(
         store,
+        space,
         max_batch_bytes=settings.ingest.max_batch_bytes,
         max_batch_rows=settings.ingest.max_batch_rows,
         load=intake.load,
     )
-    recordings = Recordings(intake, store, committer, hub)
+    recordings = Recordings(intake, store, committer, hub, space)
+    space.on_low = recordings.no_space
     catalog = SessionQueries(engine, retention, idle_timeout_ms, now_ms)
     playback = ChunkReader(engine, retention)
     redis = redis_client.connect(settings)
@@ -199,7 +217,7 @@ async def _serving(
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub, revocations),
+        deletion=Deletion(store, recordings, hub, revocations, space),
         behaviour=InteractionQueries(engine, retention),
         heatmaps=HeatmapCache(
             HeatmapQueries(engine, retention),
@@ -211,7 +229,7 @@ async def _serving(
         trail=trail,
         now_ms=now_ms,
     )
-    AuditMetrics(registry, committer, recordings, hub, intake)
+    AuditMetrics(registry, committer, recordings, hub, intake, space)
     access = AccessInterceptor(
         service=SERVICE,
         asked=asked,
@@ -229,7 +247,7 @@ async def _serving(
             intake.policies_changed()
 
     async with asyncio.TaskGroup() as tasks:
-        jobs = (committer.run(), trail.run(), revocations.run(), _sweep(store, trail))
+        jobs = (committer.run(), trail.run(), revocations.run(), space.run(), _sweep(store, trail, space))
         background = [tasks.create_task(job) for job in jobs]
         if fan_out is not None:
             background.append(tasks.create_task(fan_out.run()))
@@ -254,7 +272,7 @@ async def _serving(
                     before_stop=hub.close,
                 ) as server,
             ):
-                background.append(tasks.create_task(_watch_health(server, committer)))
+                background.append(tasks.create_task(_watch_health(server, committer, space)))
                 with _on_hangup(reload):
                     yield server
                 background.pop().cancel()
@@ -281,9 +299,13 @@ def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _watch_health(server: GrpcServer, committer: BatchWriter) -> None:
-    serving = True
+async def _watch_health(server: GrpcServer, committer: BatchWriter, space: FreeSpace) -> None:
+    """Reports whether the service serves, and whether recorders are admitted: reads need no space."""
+    serving, recording = True, False
     while True:
+        if (now_recording := not space.is_low) != recording:
+            recording = now_recording
+            await server.set_health(RECORDING, recording)
         await asyncio.sleep(HEALTH_INTERVAL_S)
         healthy = committer.failing_for_s < NOT_SERVING_AFTER_S
         if healthy != serving:
@@ -291,11 +313,15 @@ async def _watch_health(server: GrpcServer, committer: BatchWriter) -> None:
             await server.set_serving(serving)
 
 
-async def _sweep(store: RecordingStore, trail: AccessEventStore) -> None:
+async def _sweep(store: RecordingStore, trail: AccessEventStore, space: FreeSpace) -> None:
     while True:
         try:
-            await store.sweep()
-            await trail.sweep()
+            if space.is_low:
+                days = await store.drop_expired_days()
+                _log.warning("dropped days past their retention: there is no space to sweep others", days=len(days))
+            else:
+                await store.sweep()
+                await trail.sweep()
         except StorageError as error:
             _log.warning("the retention sweep failed", error=error.detail[:300])
-        await asyncio.sleep(SWEEP_INTERVAL_S)
+        await asyncio.sleep(LOW_SWEEP_INTERVAL_S if space.is_low else SWEEP_INTERVAL_S)

@@ -11,6 +11,7 @@ from services.audit.access.revocation import Revocations
 from services.audit.ingest.recording import Recordings
 from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 
 BATCH = 1_000
@@ -31,8 +32,16 @@ class Receipt:
 class Deletion:
     """Deletes sessions."""
 
-    def __init__(self, store: RecordingStore, recordings: Recordings, hub: LiveHub, revocations: Revocations) -> None:
+    def __init__(
+        self,
+        store: RecordingStore,
+        recordings: Recordings,
+        hub: LiveHub,
+        revocations: Revocations,
+        space: FreeSpace,
+    ) -> None:
         self._revocations = revocations
+        self._space = space
         self._store = store
         self._recordings = recordings
         self._hub = hub
@@ -42,7 +51,11 @@ class Deletion:
 
         Active recorders are stopped first and their pending chunks stored, so that no chunk arrives after
         the deletion. Viewers are notified last, when there is nothing left to read.
+
+        Raises:
+            StorageFull: There is no space to rewrite the data without the sessions; nothing was deleted.
         """
+        self._space.require("and deleting a session rewrites data: make room, or shorten retention_days")
         asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
         deleted = chunks = interactions = links = 0
         not_found: list[UUID] = []

@@ -13,6 +13,7 @@ from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.recording import Recordings
 from services.audit.ingest.workers.pool import WorkerPool
 from services.audit.live.hub import LiveHub
+from services.audit.storage.free_space import FreeSpace
 
 
 class AuditMetrics(Collector):
@@ -25,11 +26,13 @@ class AuditMetrics(Collector):
         recordings: Recordings,
         hub: LiveHub,
         intake: ChunkProcessor,
+        space: FreeSpace,
     ) -> None:
         self._committer = committer
         self._recordings = recordings
         self._hub = hub
         self._intake = intake
+        self._space = space
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -69,3 +72,12 @@ class AuditMetrics(Collector):
             "Time for which inserts have been failing, in seconds.",
             self._committer.failing_for_s,
         )
+        yield GaugeMetricFamily(
+            "afterimage_storage_full",
+            "1 while nothing new is recorded for want of disk space (storage.min_free_bytes), else 0.",
+            int(self._space.is_low),
+        )
+        if self._space.free_bytes is not None:
+            yield GaugeMetricFamily(
+                "afterimage_storage_free_bytes", "Free space on the disk of the database.", self._space.free_bytes
+            )

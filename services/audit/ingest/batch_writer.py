@@ -16,7 +16,8 @@ from operator import attrgetter
 import structlog
 
 from services.audit.model import ChunkRow, WindowHead
-from services.audit.storage.engine.engine import StorageError
+from services.audit.storage.engine.engine import StorageError, StorageFull
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.runtime.batcher import Batcher
 
@@ -75,6 +76,7 @@ class BatchWriter:
 
     Args:
         store: The store of recordings.
+        space: Notes whether the engine has space.
         max_batch_bytes: Maximum payload bytes of a pending batch.
         max_batch_rows: Maximum entries of a pending batch.
         load: Returns the number of chunks in process or waiting, per chunk that can be processed at the same time.
@@ -83,12 +85,14 @@ class BatchWriter:
     def __init__(
         self,
         store: RecordingStore,
+        space: FreeSpace,
         *,
         max_batch_bytes: int,
         max_batch_rows: int,
         load: Callable[[], float] = lambda: 0.0,
     ) -> None:
         self._store = store
+        self._space = space
         self._load = load
         self._max_bytes = max_batch_bytes
         self._pressed = 0
@@ -155,11 +159,14 @@ class BatchWriter:
                 if self._failing_since is None:
                     self._failing_since = time.monotonic()
                 self.counts.failures += 1
+                if isinstance(error, StorageFull):
+                    self._space.insert_failed()
                 _log.warning("insert failed, will be tried again", error=error.detail[:300], chunks=len(chunks))
                 await asyncio.sleep(retry_s)
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
             else:
                 self._failing_since = None
+                self._space.insert_succeeded()
                 self.counts.inserts += 1
                 new = [entry.chunk for entry in batch if entry.chunk and not entry.again]
                 self.counts.chunks += len(new)

@@ -24,6 +24,8 @@ from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChun
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
+from services.audit.storage.engine.engine import StorageFull
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.window_state import WindowState, read_state
 from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
@@ -113,6 +115,7 @@ class Recording:
         store: RecordingStore,
         committer: BatchWriter,
         hub: LiveHub,
+        space: FreeSpace,
         counts: RecordingCounts,
         opened_us: int,
     ) -> None:
@@ -125,6 +128,7 @@ class Recording:
         self._store = store
         self._committer = committer
         self._hub = hub
+        self._space = space
         self._counts = counts
         self._state: Folded = WindowState()
         self._order_ms = 0
@@ -160,6 +164,7 @@ class Recording:
 
         Raises:
             InvalidArgument: If the seq is not positive, or too many chunks in a row were rejected.
+            StorageFull: There is no space for new chunks; accepted ones are still stored.
         """
         if not 0 < sent.seq <= MAX_SEQ:
             raise InvalidArgument.of("chunk.seq", f"must be from 1 to {MAX_SEQ}, not {sent.seq}")
@@ -170,6 +175,7 @@ class Recording:
         if sent.seq > self.next_seq:
             self._reject(sent.seq, RejectReason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
             return
+        self._space.require()
         while self._acks.is_full:
             self._progress.clear()
             await self._progress.wait()
@@ -270,6 +276,10 @@ class Recording:
         self._say(Stop(reason))
         self.break_off(FailedPrecondition(reason, reason="RECORDING_STOPPED"))
 
+    def no_space(self) -> None:
+        """Ends the stream: nothing new is stored; the recorder keeps its chunks and tries again later."""
+        self.break_off(StorageFull("the stream was open"))
+
     def server_stops(self) -> None:
         """Ends the stream; the recorder reconnects."""
         self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
@@ -344,6 +354,7 @@ class Recordings:
         store: RecordingStore,
         committer: BatchWriter,
         hub: LiveHub,
+        space: FreeSpace,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
         self._now_us = now_us
@@ -351,6 +362,8 @@ class Recordings:
         self._store = store
         self._committer = committer
         self._hub = hub
+        self._space = space
+        self._closing: set[asyncio.Task[None]] = set()
         self._open: dict[WindowKey, Recording] = {}
         self._unfinished: set[Recording] = set()
         """Open recordings, and superseded ones with chunks still on their way to storage."""
@@ -367,12 +380,22 @@ class Recordings:
         Raises:
             FailedPrecondition: If the session was deleted.
             Aborted: If a still newer stream was opened meanwhile.
+            StorageFull: There is no space for new chunks.
             Unavailable: If the older stream's chunks cannot be stored in time.
             StorageError: As raised by the engine.
         """
+        self._space.require()
         key = head.key
         recording = Recording(
-            head, rules, self._intake, self._store, self._committer, self._hub, self.counts, self._now_us()
+            head,
+            rules,
+            self._intake,
+            self._store,
+            self._committer,
+            self._hub,
+            self._space,
+            self.counts,
+            self._now_us(),
         )
         older = self._open.get(key)
         self._open[key] = recording
@@ -392,11 +415,26 @@ class Recordings:
         return recording
 
     async def close(self, recording: Recording) -> None:
-        """Releases a recording after the end of its stream, once the accepted chunks are durable."""
+        """Releases a recording after the end of its stream, once the accepted chunks are durable.
+
+        Without space that may take hours: then the recorder gets its answer now, and the chunks are stored later.
+        """
+        closing = asyncio.create_task(self._forget_drained(recording))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        if not self._space.is_low:
+            await asyncio.shield(closing)
+
+    async def _forget_drained(self, recording: Recording) -> None:
         try:
             await recording.drained()
         finally:
             self._forget(recording)
+
+    def no_space(self) -> None:
+        """Ends all streams: nothing new is stored. Streams that wait for an ack would not learn of it otherwise."""
+        for recording in list(self._open.values()):
+            recording.no_space()
 
     async def _check_not_deleted(self, key: SessionKey) -> None:
         if await self._store.is_deleted(key):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import date
 from uuid import UUID
 
 import msgspec
@@ -37,6 +38,9 @@ class RecordingStore:
         self._dialect = dialect
         self._retention = retention
         self._now_ms = now_ms
+        self._is_repaired = False
+        self._writing = asyncio.Lock()
+        """Held by inserts, and while whole days are dropped: none is dropped with a row that has just come."""
 
     async def insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow]) -> None:
         """Stores heads and chunks; they are durable when it returns. Storing one again changes nothing.
@@ -44,7 +48,10 @@ class RecordingStore:
         Raises:
             StorageError: As raised by the engine; a part may have been stored, so store everything again.
         """
-        stored_ms = self._now_ms()
+        async with self._writing:
+            await self._insert(heads, chunks, self._now_ms())
+
+    async def _insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow], stored_ms: int) -> None:
         if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
             await self._engine.insert(WINDOWS, begun)
         # Before the chunks: after a kill in between, the chunks are sent again and produce the same rows.
@@ -146,7 +153,12 @@ class RecordingStore:
                 await self._delete_where(table, condition, params)
 
     async def sweep(self) -> None:
-        """Deletes recordings past their project's retention. TTL does the same where the server supports it."""
+        """Deletes recordings past their project's retention. TTL does the same where the server supports it.
+
+        The first sweep repairs, if the start could not for want of space.
+        """
+        if not self._is_repaired:
+            await self.repair()
         for project, since in self._retention.bounded():
             params = {"project": project, "since": since}
             condition = "project = {project:String} AND kept_from < {since:Date}"
@@ -154,6 +166,32 @@ class RecordingStore:
                 [(count,)] = await self._engine.query(f"SELECT count() FROM {table} WHERE {condition}", params)
                 if count:
                     await self._delete_where(table, condition, params)
+
+    async def drop_expired_days(self) -> list[date]:
+        """Drops the days that hold nothing but recordings past their project's retention; returns them.
+
+        Unlike `sweep` it rewrites no data, so it needs no space. A cluster's days are left to TTL: another server may
+        be importing into them.
+        """
+        expired = " OR ".join(
+            f"(project = {{project{number}:String}} AND kept_from < {{since{number}:Date}})"
+            for number, _ in enumerate(self._retention.bounded())
+        )
+        if not expired or self._dialect.cluster:
+            return []
+        params: dict[str, object] = {}
+        for number, (project, since) in enumerate(self._retention.bounded()):
+            params |= {f"project{number}": project, f"since{number}": since}
+        dropped: set[date] = set()
+        for table in RETAINED:
+            async with self._writing:
+                days = await self._engine.query(
+                    f"SELECT day FROM {table} GROUP BY day HAVING countIf(NOT ({expired})) = 0 ORDER BY day", params
+                )
+                for (day,) in days:
+                    await self._engine.execute(f"ALTER TABLE {table} DROP PARTITION '{day}'")
+                    dropped.add(day)
+        return sorted(dropped)
 
     async def repair(self) -> None:
         """Sums up the newest chunks again.
@@ -164,6 +202,7 @@ class RecordingStore:
         local = self._dialect.local
         [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         if not last:
+            self._is_repaired = True
             return
         columns = ", ".join(name for name, _ in SESSIONS.columns)
         # The newest rows are selected in a subquery: the sums have the columns' names, and an outer WHERE means those.
@@ -172,6 +211,7 @@ class RecordingStore:
             f"INSERT INTO {local('sessions')} ({columns}) {TOTALS_STATE.format(source=newest)}",
             {"since": last - REPAIR_SPAN_MS},
         )
+        self._is_repaired = True
 
     async def _delete_where(self, table: str, condition: str, params: Mapping[str, object]) -> None:
         local = self._dialect.local(table)

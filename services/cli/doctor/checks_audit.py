@@ -37,6 +37,7 @@ _STATUSES = {
     "PERMISSION_DENIED": "recorders send a token without the scope record",
     "INVALID_ARGUMENT": "recorders send invalid requests; AuditService's log names the field",
     "FAILED_PRECONDITION": "chunks arrived before start, or for a deleted session",
+    "RESOURCE_EXHAUSTED": "the disk is almost full: see disk",
     "UNAVAILABLE": "the storage did not answer: see storage",
     "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
 }
@@ -91,6 +92,10 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
         text = f"{about.metrics_url} cannot be read: {error or 'no answer'}"
         return [problem("refusals", text, "check audit.metrics_host and audit.metrics_port, or name it with --metrics")]
     findings = []
+    if counts.is_full:
+        findings.append(
+            problem("space", "nothing new is recorded for want of disk space, reads go on", "see disk; make room")
+        )
     if counts.failing_s > 0:
         text = f"inserts have been failing for {spoken_duration(counts.failing_s)}"
         findings.append(
@@ -113,6 +118,7 @@ class _Counts:
     streams: dict[str, float]
     inserts: float = 0.0
     failing_s: float = 0.0
+    is_full: bool = False
 
 
 def _refusals(what: str, counts: dict[str, float], advice: dict[str, str]) -> list[Finding]:
@@ -142,6 +148,8 @@ async def _counts(url: str) -> _Counts:
                     found.inserts = sample.value
                 case "afterimage_storage_failing_seconds":
                     found.failing_s = sample.value
+                case "afterimage_storage_full":
+                    found.is_full = bool(sample.value)
     # A recorder that disconnects is not refused, and a superseded one was admitted.
     found.streams = {code: count for code, count in found.streams.items() if count and code in _STATUSES}
     found.rejects = {reason: count for reason, count in found.rejects.items() if count}

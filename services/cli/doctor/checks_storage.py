@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from services.cli.command import spoken_size
-from services.cli.doctor.examination import Examination, Finding, ok, problem, skipped
+from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
 from services.cli.instance_lock import chdb_holder
 from services.runtime.settings import is_loopback
 
@@ -77,11 +77,25 @@ async def check_disk(about: Examination, /) -> list[Finding]:
     path = _existing(
         about.settings.chdb_path if about.settings.clickhouse.engine == "chdb" else about.settings.data_dir
     )
+    from services.audit.storage.engine.damaged_files import were_set_aside
+    from services.audit.storage.engine.engine import DiskUsage
+    from services.audit.storage.free_space import floor_of
+
     usage = shutil.disk_usage(path)
+    floor = floor_of(DiskUsage(usage.free, usage.total), about.settings.storage.min_free_bytes)
     text = f"{spoken_size(usage.free)} free of {spoken_size(usage.total)} at {path}"
-    if usage.free < MIN_FREE_BYTES or usage.free < MIN_FREE_SHARE * usage.total:
-        return [problem("disk", text, "make room, or shorten retention_days; recordings are refused when it is full")]
-    return [ok("disk", text)]
+    if usage.free < floor:
+        text = f"{text}, less than {spoken_size(floor)} (storage.min_free_bytes): nothing new is recorded, reads go on"
+        findings = [problem("disk", text, "make room, or shorten retention_days: days past it are dropped on restart")]
+    elif usage.free < MIN_FREE_BYTES or usage.free < MIN_FREE_SHARE * usage.total:
+        todo = f"make room, or shorten retention_days; below {spoken_size(floor)} nothing new is recorded"
+        findings = [problem("disk", text, todo)]
+    else:
+        findings = [ok("disk", text)]
+    if damaged := were_set_aside(about.settings.chdb_path):
+        text = f"{len(damaged)} files in {damaged[0].parent}: deletions that a full disk cut off and that were not made"
+        findings.append(note("damaged", text, "delete those sessions again, then the files"))
+    return findings
 
 
 def _existing(path: Path) -> Path:

@@ -44,9 +44,13 @@ class GrpcServer:
 
     async def set_serving(self, serving: bool) -> None:
         """Sets the health status; calls are served with either status."""
-        states = health_pb2.HealthCheckResponse
         for name in self._names:
-            await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
+            await self.set_health(name, serving)
+
+    async def set_health(self, name: str, serving: bool) -> None:
+        """Sets the health status of one name, such as a method that is refused while the others are served."""
+        states = health_pb2.HealthCheckResponse
+        await self._health.set(name, states.SERVING if serving else states.NOT_SERVING)
 
 
 @asynccontextmanager

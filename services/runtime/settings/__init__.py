@@ -10,7 +10,7 @@ from services.runtime.settings.recording import IngestSettings, SessionSettings
 from services.runtime.settings.root import Settings
 from services.runtime.settings.servers import AuditSettings, LogSettings, ServiceSettings, ShareSettings
 from services.runtime.settings.sidecar import SidecarSettings
-from services.runtime.settings.storage import ClickHouseSettings, RedisSettings
+from services.runtime.settings.storage import ClickHouseSettings, RedisSettings, StorageSettings
 from services.runtime.settings.values import (
     DEVELOPMENT,
     MIN_SECRET_BYTES,
@@ -52,6 +52,7 @@ __all__ = [
     "Settings",
     "ShareSettings",
     "SidecarSettings",
+    "StorageSettings",
     "TlsSettings",
     "is_loopback",
     "local_address",

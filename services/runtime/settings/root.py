@@ -17,7 +17,7 @@ from services.runtime.settings.projects import PageSettings, Project
 from services.runtime.settings.recording import IngestSettings, SessionSettings
 from services.runtime.settings.servers import AuditSettings, LogSettings, ShareSettings
 from services.runtime.settings.sidecar import SidecarSettings
-from services.runtime.settings.storage import ClickHouseSettings, RedisSettings
+from services.runtime.settings.storage import ClickHouseSettings, RedisSettings, StorageSettings
 from services.runtime.settings.values import DEVELOPMENT
 
 _DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]}
@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     tls: TlsSettings = TlsSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
+    storage: StorageSettings = StorageSettings()
     ingest: IngestSettings = IngestSettings()
     session: SessionSettings = SessionSettings()
     pages: PageSettings = PageSettings()

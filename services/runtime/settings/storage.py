@@ -68,3 +68,15 @@ class ClickHouseSettings(Group):
         if self.engine == "server" and self.url is None:
             raise ValueError('engine = "server" needs url')
         return self
+
+
+class StorageSettings(Group):
+    """Limits of the storage, with either engine."""
+
+    min_free_bytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="Free space on the disk of the database, in bytes, below which nothing new is recorded (recorders "
+        "keep their data and try again) and nothing is deleted but whole days past their retention. "
+        "Not set: 1 GiB, or 5 % of a disk under 20 GiB. 0: no floor.",
+    )

@@ -15,6 +15,7 @@ from support.wait import PATIENCE_S
 from services.audit.ingest import batch_writer as module
 from services.audit.ingest.batch_writer import PRESSED_BATCHES, BatchEntry, BatchWriter
 from services.audit.storage.engine.chdb import ChdbEngine
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention
 from services.audit.storage.schema.dialect import Dialect
@@ -39,6 +40,7 @@ async def committing(directory: Path, load: Pressure) -> AsyncIterator[BatchWrit
         await migrate(engine, dialect)
         committer = BatchWriter(
             RecordingStore(engine, dialect, Retention({}, MillisecondClock()), MillisecondClock()),
+            FreeSpace(engine.disk_usage, 0),
             max_batch_bytes=2**24,
             max_batch_rows=2_000,
             load=load,

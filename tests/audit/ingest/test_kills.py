@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
 import signal
-import sys
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -16,7 +13,8 @@ import grpc
 import pytest
 from audit.service import chunk, client, end, start, uuid7
 from support import recordings
-from support.ports import free_port, until_open
+from support.audit_process import AuditProcess
+from support.ports import free_port
 
 from services.audit.app import serve
 from services.audit.storage.engine.chdb import ChdbEngine
@@ -25,37 +23,6 @@ RECORDERS = 20
 PACE_S = 0.35
 """Between two chunks of a recorder on average: they have more to say than they can while processes are killed."""
 SEED = 20261122
-
-
-class Server:
-    """`python -m services.audit`, killed and started again on the same port."""
-
-    def __init__(self, settings, port: int) -> None:
-        self.address = f"127.0.0.1:{port}"
-        self._environment = {
-            **os.environ,
-            "AFTERIMAGE_DATA_DIR": str(settings.data_dir),
-            "AFTERIMAGE_AUTH__SECRET": settings.auth.secret.get_secret_value(),
-            "AFTERIMAGE_AUDIT__PORT": str(port),
-            "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
-            "AFTERIMAGE_LOG__LEVEL": "error",
-            "AFTERIMAGE_PRIVACY": json.dumps(settings.privacy),  # as the run without kills has it
-        }
-        self._process: asyncio.subprocess.Process | None = None
-        self.listens = asyncio.Event()
-
-    async def start(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.audit", env=self._environment
-        )
-        await until_open(int(self.address.rpartition(":")[2]), self._process)
-        self.listens.set()
-
-    async def kill(self, number: int = signal.SIGKILL) -> None:
-        assert self._process is not None
-        self.listens.clear()
-        self._process.send_signal(number)
-        await self._process.wait()
 
 
 @dataclass
@@ -70,7 +37,7 @@ class KilledRecorder:
     ended: bool = False
     pace_s: float = PACE_S
 
-    async def run(self, server: Server, token: str) -> None:
+    async def run(self, server: AuditProcess, token: str) -> None:
         while not self.ended:
             await server.listens.wait()  # a thousand calls without a server would show nothing, and take long
             async with client(server.address, token) as opened:
@@ -132,7 +99,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_ro
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
     fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
-    server = Server(settings, free_port())
+    server = AuditProcess(settings, free_port())
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
     kills = 0

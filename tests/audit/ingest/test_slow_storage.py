@@ -34,6 +34,7 @@ from services.audit.ingest.stream import record
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
+from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.migrations import migrate
@@ -70,6 +71,7 @@ class Workshop:
     key: WindowKey
     payload: bytes
     rules: IngestRules
+    space: FreeSpace
 
     async def begin(self, key: WindowKey | None = None) -> Recording:
         return await self.recordings.open(WindowHead(key or self.key, day_of(now_ms())), self.rules)
@@ -86,7 +88,8 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         dialect = dialect_for(settings, engine.version)
         await migrate(engine, dialect)
         store, hub = HeldStore(engine, dialect, Retention({}, now_ms), now_ms), LiveHub()
-        committer = BatchWriter(store, max_batch_bytes=2**30, max_batch_rows=10_000)
+        space = FreeSpace(engine.disk_usage, 0)
+        committer = BatchWriter(store, space, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(uuid7_ms(session), number) for number in range(50)])
         masker = policies_in_force(settings)["demo"].masker
@@ -95,7 +98,7 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         key = WindowKey("demo", session, uuid4())
         running_committer = asyncio.create_task(committer.run())
         try:
-            yield Workshop(store, hub, Recordings(intake, store, committer, hub), key, payload, rules)
+            yield Workshop(store, hub, Recordings(intake, store, committer, hub, space), key, payload, rules, space)
         finally:
             running_committer.cancel()
             await asyncio.gather(running_committer, return_exceptions=True)
@@ -204,7 +207,9 @@ async def test_a_recorder_that_begins_while_its_session_is_deleted_leaves_nothin
 
         shop.store.before_mark = begin_another
         revocations = Revocations(None, LinkKeys(audit_settings(tmp_path)))
-        receipt = await Deletion(shop.store, shop.recordings, shop.hub, revocations).delete("demo", [shop.key.session])
+        receipt = await Deletion(shop.store, shop.recordings, shop.hub, revocations, shop.space).delete(
+            "demo", [shop.key.session]
+        )
         assert (receipt.sessions, receipt.chunks) == (1, 2)
         for recording in shop.recordings.of_session(shop.key.session_key):
             with pytest.raises(FailedPrecondition):

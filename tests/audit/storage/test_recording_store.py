@@ -367,6 +367,31 @@ async def test_retention_hides_at_once_and_the_sweep_removes(
     assert await catalog.get_session(session_of(keys["ever"])) is not None
 
 
+async def test_days_that_hold_nothing_to_keep_are_dropped(
+    engine: Engine, store: RecordingStore, clock: MillisecondClock
+) -> None:
+    """Of each day, without rewriting it: a day with one recording to keep stays whole."""
+    day_1, day_2, day_3 = (NOW_MS + number * DAY_MS for number in range(3))
+    keys = [
+        window_key(day_1, project="demo"),
+        window_key(day_1, project="short"),
+        window_key(day_2, project="short"),
+        window_key(day_2, project="ever"),
+        window_key(day_3, project="demo"),
+    ]
+    await store.insert([head(key) for key in keys], [chunk(key, 1) for key in keys])
+    imported = window_key(NOW_MS - 400 * DAY_MS)
+    recent = dt.datetime.fromtimestamp((NOW_MS + 31 * DAY_MS) / 1000, dt.UTC).date()
+    await store.insert([head(imported, kept_from=recent, imported=True)], [chunk(imported, 1, kept_from=recent)])
+    assert await store.drop_expired_days() == []
+    clock.ms += 31 * DAY_MS
+    dropped = await store.drop_expired_days()
+    assert dropped == [dt.datetime.fromtimestamp(day_1 / 1000, dt.UTC).date()]
+    for table in ("chunks", "windows", "sessions"):
+        rows = await engine.query(f"SELECT DISTINCT session FROM {table}")
+        assert {session for (session,) in rows} == {key.session for key in (*keys[2:], imported)}, table
+
+
 async def test_ttl_does_what_the_sweep_does_where_the_server_has_it(engine: Engine) -> None:
     dialect = Dialect(engine.version, retention_days={"demo": 30, "it's": 7, "ever": 0})
     await migrate(engine, dialect)

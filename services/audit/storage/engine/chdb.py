@@ -7,18 +7,30 @@ import fcntl
 import os
 import queue
 import re
-from collections.abc import Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import IO, Any, TypeVar
 from urllib.parse import urlencode
 from uuid import UUID
 
 from chdb.state.sqlitelike import Connection, connect
 
 from services.audit.storage.codecs.rowbinary import decode_rows, encode_rows
-from services.audit.storage.engine.engine import DataDirectoryInUse, Params, Row, StorageError, Table, storage_error
+from services.audit.storage.engine.damaged_files import set_aside
+from services.audit.storage.engine.engine import (
+    DataDirectoryInUse,
+    DiskUsage,
+    Params,
+    Row,
+    StorageError,
+    Table,
+    storage_error,
+)
 
 T = TypeVar("T")
 
@@ -89,6 +101,7 @@ class ChdbEngine:
     def _open(cls, directory: Path, connections: int, database: str) -> ChdbEngine:
         directory.mkdir(parents=True, exist_ok=True)
         lock = _lock(directory)
+        set_aside(directory)
         insert_url = f"{directory}?{urlencode(SESSION_SETTINGS | INSERT_SETTINGS)}"
         url = f"{directory}?{urlencode(SESSION_SETTINGS)}"
         writer = connect(insert_url)
@@ -123,18 +136,25 @@ class ChdbEngine:
         await self._read(lambda c: _run(c, sql, params, "Null"))
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
-        """Inserts rows; see Engine. Encoding happens on the writer's thread."""
+        """Inserts rows; see Engine. Encoding happens on the writer's thread.
+
+        The rows are read from a file in memory by a statement of its own: chDB's streaming insert (`send_insert`)
+        reports success also when nothing could be written (docs/adr/0012).
+        """
 
         def write() -> None:
-            data = encode_rows(table.types, rows)
-            try:
-                with self._insert_connection.send_insert(table.insert_into, "RowBinary") as stream:
-                    stream.append(data)
-                    stream.finish()
-            except RuntimeError as error:
-                raise _storage_error(error) from error
+            with _file_in_memory(encode_rows(table.types, rows)) as path:
+                try:
+                    self._insert_connection.query(f"{table.insert_into} FROM INFILE '{path}' FORMAT RowBinary")
+                except RuntimeError as error:
+                    raise _storage_error(error) from error
 
         await asyncio.get_running_loop().run_in_executor(self._writer, write)
+
+    async def disk_usage(self) -> DiskUsage:
+        """Returns the space on the disk of the data directory; see Engine."""
+        usage = await asyncio.to_thread(shutil.disk_usage, self._directory)
+        return DiskUsage(usage.free, usage.total)
 
     async def close(self) -> None:
         """Closes the connections and releases the data directory."""
@@ -167,6 +187,22 @@ class ChdbEngine:
         self._all[self._all.index(old)] = fresh
         old.close()
         return fresh
+
+
+@contextmanager
+def _file_in_memory(data: bytes) -> Iterator[str]:
+    """Yields the path of a file with `data`, which takes no space on a disk where the system can do that."""
+    with _new_file() as file:
+        file.write(data)
+        file.flush()
+        file.seek(0)  # where /dev/fd shares the position
+        yield f"/dev/fd/{file.fileno()}"
+
+
+def _new_file() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("afterimage-insert"), "w+b")
+    return tempfile.TemporaryFile()
 
 
 class _Unsettled(Exception):  # noqa: N818 - wraps the error and names the state of the connection

@@ -12,9 +12,21 @@ from asynch.connection import Connection
 from asynch.errors import ClickHouseException, ServerException
 from asynch.proto.utils.escape import escape_param
 
-from services.audit.storage.engine.engine import Params, Row, StorageAway, Table, storage_error
+from services.audit.storage.engine.engine import (
+    DiskUsage,
+    Params,
+    Row,
+    StorageAway,
+    StorageError,
+    Table,
+    storage_error,
+)
 
 T = TypeVar("T")
+
+UNKNOWN_TABLE = 60
+UNLIMITED_BYTES = 1 << 62
+"""Object storage reports at least this size."""
 
 _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
 
@@ -92,6 +104,19 @@ class ClickHouseEngine:
                 await cursor.execute(f"{table.insert_into} VALUES", [tuple(map(_as_bytes, row)) for row in rows])
 
         await self._on_connection(run)
+
+    async def disk_usage(self) -> DiskUsage | None:
+        """Returns the space on the server's disks; see Engine. Servers before 19.15 do not tell."""
+        try:
+            rows = await self.query("SELECT free_space, total_space FROM system.disks")
+        except StorageError as error:
+            if error.number == UNKNOWN_TABLE:
+                return None
+            raise
+        disks = [(free, total) for free, total in rows if total < UNLIMITED_BYTES]
+        if not disks:
+            return None
+        return DiskUsage(sum(free for free, _ in disks), sum(total for _, total in disks))
 
     async def close(self) -> None:
         """Closes the idle connections; those in use close when their statement ends."""

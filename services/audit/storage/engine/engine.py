@@ -55,11 +55,32 @@ class StorageOverload(StorageError, ResourceExhausted):  # noqa: N818 - a state,
         self.number = number
 
 
+class StorageFull(StorageError, ResourceExhausted):  # noqa: N818 - a state, not a mistake
+    """The disk of the database has no space, or less than the floor (`storage.free_space`)."""
+
+    def __init__(self, detail: str, number: int = 0, consequence: str = "nothing new is recorded") -> None:
+        ResourceExhausted.__init__(
+            self,
+            f"the disk of the storage is almost full, {consequence}; try again later",
+            reason="STORAGE_FULL",
+            retry_after_s=FULL_RETRY_S,
+        )
+        self.detail = detail
+        self.number = number
+
+
 class DataDirectoryInUse(Exception):  # noqa: N818 - a state, shown to the user as a message
     """Another process has the data directory open."""
 
 
+FULL_RETRY_S = 30.0
+"""Delay after which a recorder may try again when the disk was full."""
+
 MEMORY_LIMIT = 241
+NO_SPACE = 243
+NO_SPACE_TEXT = "No space left on device"
+"""A file that cannot be written has one of several codes, and the text of ENOSPC."""
+
 AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
 """ClickHouse's codes after which a retry may help: time-outs, network, too many parts, read-only, keeper."""
 
@@ -68,7 +89,17 @@ def storage_error(detail: str, number: int) -> StorageError:
     """Returns the error for a message and code of ClickHouse."""
     if number == MEMORY_LIMIT:
         return StorageOverload(detail, number)
+    if number == NO_SPACE or NO_SPACE_TEXT in detail:
+        return StorageFull(detail, number)
     return (StorageAway if number in AWAY else StorageError)(detail, number)
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    """Space on the disk of the database, in bytes."""
+
+    free_bytes: int
+    total_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +147,15 @@ class Engine(Protocol):
         ...
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
-        """Inserts rows; they are stored when it returns. Raises the same errors as `query`."""
+        """Inserts rows; they are stored when it returns.
+
+        Raises:
+            StorageError: They are not stored, or only some of them: StorageFull without space, and those of `query`.
+        """
+        ...
+
+    async def disk_usage(self) -> DiskUsage | None:
+        """Returns the space on the disk of the database; None: the engine does not know. Raises as `query`."""
         ...
 
     async def close(self) -> None:

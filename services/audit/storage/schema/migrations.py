@@ -33,8 +33,13 @@ MIGRATIONS = (
 )
 
 
-async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
+async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True) -> list[Migration]:
     """Brings the database to the newest version; returns the applied steps.
+
+    Args:
+        engine: An open engine.
+        dialect: The DDL features of the engine.
+        may_rewrite: Whether there is space to apply a changed retention to stored rows; else the next start does it.
 
     Raises:
         StorageError: If the engine refuses a statement, or the database is newer than this program.
@@ -52,7 +57,7 @@ async def migrate(engine: Engine, dialect: Dialect) -> list[Migration]:
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
-    if dialect.modern:
+    if dialect.modern and may_rewrite:
         await _set_ttl(engine, dialect)
     return taken
 

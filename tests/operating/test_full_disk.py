@@ -1,0 +1,212 @@
+"""A disk that fills up at random moments: what was acknowledged is stored, each once, and no read goes unrecorded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass, field
+
+import grpc
+import pytest
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.recording.v1 import access_event_pb2
+from audit.service import chunk, client, end, start, uuid7
+from support.audit_process import AuditProcess
+from support.ports import free_port
+from support.small_disk import SmallDisk, small_disk
+from support.wait import PATIENCE_S
+
+DISK_BYTES = 160 << 20
+FLOORS = (0, 24 << 20)
+LEFT_BYTES = (0, 4_096, 100_000, 700_000, 1_500_000, 4_000_000)
+RECORDERS = 4
+CHUNK_BYTES = 40_000
+RETRIED = {
+    grpc.StatusCode.UNAVAILABLE,
+    grpc.StatusCode.CANCELLED,
+    grpc.StatusCode.RESOURCE_EXHAUSTED,
+    grpc.StatusCode.INTERNAL,  # an open that reads, in a process that is being killed
+}
+
+
+@dataclass
+class FullDiskRecorder:
+    """A recorder that retries, as recorders do, until it is told to end and all its chunks are acknowledged."""
+
+    random: random.Random
+    begun_ms: int
+    session: uuid.UUID = field(init=False)
+    window: uuid.UUID = field(default_factory=uuid.uuid4)
+    chunks: list = field(default_factory=list)
+    acked: int = 0
+    refused: int = 0
+    finish: bool = False
+
+    def __post_init__(self):
+        self.session = uuid7(self.begun_ms)
+
+    async def run(self, address, token):
+        while not await self._stream(address, token):  # noqa: ASYNC110 - a pause before it connects again
+            await asyncio.sleep(0.05)
+
+    async def _stream(self, address, token):
+        async with client(address, token) as opened:
+            call = opened.stub.RecordSession(metadata=opened.metadata)
+            try:
+                await call.write(start(self.session, self.window))
+                first = await call.read()
+                if first is grpc.aio.EOF:
+                    raise await _error_of(call)
+                stored = first.ready.next_seq - 1
+                assert stored >= self.acked, f"acknowledged {self.acked}, stored {stored}"
+                self.acked = stored
+                writing = asyncio.create_task(self._write(call, stored))
+                try:
+                    while (answer := await call.read()) is not grpc.aio.EOF:
+                        assert answer.HasField("ack"), answer
+                        self.acked = answer.ack.through_seq
+                finally:
+                    writing.cancel()
+                    await asyncio.gather(writing, return_exceptions=True)
+                if await call.code() is grpc.StatusCode.OK:
+                    return self.finish and self.acked == len(self.chunks)
+                raise await _error_of(call)
+            except grpc.aio.AioRpcError as error:
+                if error.code() not in RETRIED:
+                    raise
+                self.refused += error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+                return False
+
+    async def _write(self, call, seq):
+        while not (self.finish and seq == len(self.chunks)):
+            seq += 1
+            if seq > len(self.chunks):
+                self.chunks.append(self._events(seq))
+            await call.write(chunk(seq, self.chunks[seq - 1]))
+            await asyncio.sleep(self.random.uniform(0, 0.1))
+        await call.write(end(len(self.chunks)))
+
+    def _events(self, seq):
+        data = {"tag": "noise", "payload": {"n": seq, "noise": self.random.randbytes(CHUNK_BYTES // 2).hex()}}
+        return [{"type": 5, "timestamp": self.begun_ms + seq, "data": data}]
+
+
+async def _error_of(call):
+    return grpc.aio.AioRpcError(await call.code(), grpc.aio.Metadata(), grpc.aio.Metadata(), await call.details())
+
+
+async def watch(address, token, sessions, seen):
+    """Replays sessions again and again; counts in `seen` those that gave out something."""
+    async with client(address, token) as opened:
+        while True:
+            for session in sessions:
+                try:
+                    parts = await opened.replay(session)
+                except grpc.aio.AioRpcError:
+                    continue
+                seen[session] += any(part.HasField("chunk") for part in parts)
+            await asyncio.sleep(0.05)
+
+
+async def replays_in_trail(opened):
+    """Returns the number of replays in the access trail, by session."""
+    found, token = Counter(), ""
+    while True:
+        request = pb.ListAccessEventsRequest(
+            actions=[access_event_pb2.ACCESS_ACTION_REPLAY], page_size=1_000, page_token=token
+        )
+        page = await opened.stub.ListAccessEvents(request, metadata=opened.metadata)
+        allowed = access_event_pb2.ACCESS_OUTCOME_ALLOWED
+        found.update(uuid.UUID(one.session_id) for one in page.access_events if one.outcome == allowed)
+        if not (token := page.next_page_token):
+            return found
+
+
+async def until(condition):
+    async with asyncio.timeout(PATIENCE_S):
+        while not condition():  # noqa: ASYNC110 - it also waits for another process
+            await asyncio.sleep(0.02)
+
+
+async def fill_and_recover(disk: SmallDisk, settings, mint, choices: random.Random) -> bool:
+    """One round: recorders stream, the disk fills, perhaps the process dies, there is space again. All is there.
+
+    Returns:
+        Whether a recorder was told that the disk is full.
+    """
+    floor = choices.choice(FLOORS)
+    settings = settings.model_copy(update={"data_dir": disk.path / uuid.uuid4().hex})
+    process = AuditProcess(
+        settings,
+        free_port(),
+        AFTERIMAGE_STORAGE__MIN_FREE_BYTES=str(floor),
+        AFTERIMAGE_INGEST__WORKERS="0",
+        AFTERIMAGE_LOG__LEVEL="critical",
+    )
+    await process.start()
+    begun_ms = 1_000 * (int(time.time()) - 60)
+    fleet = [FullDiskRecorder(random.Random(choices.random()), begun_ms + number) for number in range(RECORDERS)]
+    record, view, admin = mint("record"), mint("view", subject="watcher"), mint("view", "record", "admin")
+    doomed = uuid7(begun_ms + 500)
+    async with client(process.address, admin) as opened:
+        await opened.record(doomed, uuid.uuid4(), [fleet[0]._events(1)])
+    recording = [asyncio.create_task(one.run(process.address, record)) for one in fleet]
+    seen: Counter = Counter()
+    sessions = [doomed, *(one.session for one in fleet)]
+    watching = asyncio.create_task(watch(process.address, view, sessions, seen))
+    await until(lambda: all(one.acked > 2 for one in fleet))
+
+    disk.fill(choices.choice(LEFT_BYTES))
+    await asyncio.sleep(choices.uniform(0, 1.5))
+    is_deleted = False
+    if choices.random() < 0.5:
+        async with client(process.address, admin) as opened:
+            request = pb.DeleteSessionsRequest(session_ids=[str(doomed)])
+            try:
+                await opened.stub.DeleteSessions(request, metadata=opened.metadata, timeout=5)
+                is_deleted = True
+            except grpc.aio.AioRpcError:
+                pass
+    if choices.random() < 0.6:
+        await process.kill()
+        if choices.random() < 0.5:
+            disk.empty()
+        await process.start()
+        await asyncio.sleep(choices.uniform(0, 0.5))
+    disk.empty()
+
+    for one in fleet:
+        one.finish = True
+    async with asyncio.timeout(PATIENCE_S):
+        await asyncio.gather(*recording)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await process.kill(choices.choice((signal.SIGTERM, signal.SIGKILL)))
+    await process.start()
+    async with client(process.address, admin) as opened:
+        for one in fleet:
+            assert await opened.events(one.session) == [event for events in one.chunks for event in events]
+            assert (await opened.session(one.session)).session.totals.chunk_count == len(one.chunks)
+        if is_deleted:
+            with pytest.raises(grpc.aio.AioRpcError, match="not found"):
+                await opened.events(doomed)
+        entries = await replays_in_trail(opened)
+        assert {session: count for session, count in seen.items() if entries[session] < count} == {}
+    await process.kill(signal.SIGTERM)
+    return any(one.refused for one in fleet)
+
+
+@pytest.mark.chaos
+@pytest.mark.campaign
+@pytest.mark.timeout(3_600)
+async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path, settings, mint, campaign_rounds):
+    choices = random.Random(20261129)
+    rounds, refused = campaign_rounds(3, 100), 0
+    for _ in range(rounds):
+        with small_disk(tmp_path / uuid.uuid4().hex, DISK_BYTES) as disk:
+            refused += await fill_and_recover(disk, settings, mint, choices)
+    assert refused > rounds / 4, "the disk was hardly ever full"
