@@ -301,7 +301,8 @@ def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
 
 async def _watch_health(server: GrpcServer, committer: BatchWriter, space: FreeSpace) -> None:
     """Reports whether the service serves, and whether recorders are admitted: reads need no space."""
-    serving, recording = True, False
+    serving = True
+    recording: bool | None = None
     while True:
         if (now_recording := not space.is_low) != recording:
             recording = now_recording

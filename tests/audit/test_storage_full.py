@@ -1,4 +1,4 @@
-"""AuditService without disk space: nothing new is recorded, reads go on, and it says so."""
+"""AuditService without disk space: nothing new is recorded, reads go on, and its health shows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A disk that fills up at random moments: what was acknowledged is stored, each once, and no read goes unrecorded."""
+"""A disk that fills up at random moments: acknowledged chunks are stored, each once, and no read goes unrecorded."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import grpc
 import pytest
+from afterimage.audit.v1 import access_event_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
-from afterimage.recording.v1 import access_event_pb2
 from audit.service import chunk, client, end, start, uuid7
 from support.audit_process import AuditProcess
 from support.ports import free_port
@@ -35,7 +35,7 @@ RETRIED = {
 
 @dataclass
 class FullDiskRecorder:
-    """A recorder that retries, as recorders do, until it is told to end and all its chunks are acknowledged."""
+    """A recorder that retries, as recorders do, until it has to end and all its chunks are acknowledged."""
 
     random: random.Random
     begun_ms: int
@@ -136,7 +136,7 @@ async def fill_and_recover(disk: SmallDisk, settings, mint, choices: random.Rand
     """One round: recorders stream, the disk fills, perhaps the process dies, there is space again. All is there.
 
     Returns:
-        Whether a recorder was told that the disk is full.
+        Whether a recorder was refused because the disk is full.
     """
     floor = choices.choice(FLOORS)
     settings = settings.model_copy(update={"data_dir": disk.path / uuid.uuid4().hex})

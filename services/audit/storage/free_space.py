@@ -17,7 +17,7 @@ CHECK_S = 1.0
 FLOOR_BYTES = 2**30
 FLOOR_SHARE = 0.05
 """The floor without a setting: FLOOR_BYTES, or FLOOR_SHARE of a small disk. A merge writes a new part before the old
-ones are deleted, and a database whose disk is full can neither merge nor delete."""
+ones are deleted: on a full disk a database can neither merge nor delete."""
 
 
 def floor_of(usage: DiskUsage, min_free_bytes: int | None) -> int:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 AUDIT = "afterimage.audit.v1.AuditService"
 SHARE = "afterimage.share.v1.ShareService"
 RECORDING = f"{AUDIT}.RecordSession"
-"""Name of AuditService's health for recorders, who are refused while its disk is almost full and reads go on."""
+"""Name of AuditService's health for recorders: they are refused while its disk is almost full, and reads go on."""
 
 _VIEW = frozenset({Scope.VIEW})
 _ADMIN = frozenset({Scope.ADMIN})

@@ -1,4 +1,4 @@
-"""Inserts that an engine cannot carry out raise an error: what is not stored is not acknowledged."""
+"""Inserts that an engine cannot carry out raise an error, so that none is acknowledged."""
 
 from __future__ import annotations
 
