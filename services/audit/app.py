@@ -36,7 +36,7 @@ from services.audit.replay.replayer import Replayer
 from services.audit.servicer import SERVICE, AuditServicer
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
-from services.audit.storage.engine.engine import Engine, StorageError
+from services.audit.storage.engine.engine import Engine, StorageError, StorageFull
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.interaction_queries import InteractionQueries
@@ -127,7 +127,7 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
         retention = Retention(dialect.retention_days, now_ms)
         store = RecordingStore(engine, dialect, retention, now_ms)
         if not space.is_low:
-            await store.repair()
+            await _repair(store)
         trail = AccessEventStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
@@ -314,8 +314,16 @@ async def _watch_health(server: GrpcServer, committer: BatchWriter, space: FreeS
             await server.set_serving(serving)
 
 
+async def _repair(store: RecordingStore) -> None:
+    try:
+        await store.repair()
+    except StorageFull as error:
+        _log.warning("the newest sessions are summed up again when there is space", error=error.detail[:300])
+
+
 async def _sweep(store: RecordingStore, trail: AccessEventStore, space: FreeSpace) -> None:
     while True:
+        pause_s = LOW_SWEEP_INTERVAL_S if space.is_low else SWEEP_INTERVAL_S
         try:
             if space.is_low:
                 days = await store.drop_expired_days()
@@ -325,4 +333,5 @@ async def _sweep(store: RecordingStore, trail: AccessEventStore, space: FreeSpac
                 await trail.sweep()
         except StorageError as error:
             _log.warning("the retention sweep failed", error=error.detail[:300])
-        await asyncio.sleep(LOW_SWEEP_INTERVAL_S if space.is_low else SWEEP_INTERVAL_S)
+            pause_s = LOW_SWEEP_INTERVAL_S
+        await asyncio.sleep(pause_s)

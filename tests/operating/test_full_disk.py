@@ -145,7 +145,6 @@ async def fill_and_recover(disk: SmallDisk, settings, mint, choices: random.Rand
         free_port(),
         AFTERIMAGE_STORAGE__MIN_FREE_BYTES=str(floor),
         AFTERIMAGE_INGEST__WORKERS="0",
-        AFTERIMAGE_LOG__LEVEL="critical",
     )
     await process.start()
     begun_ms = 1_000 * (int(time.time()) - 60)
