@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 from collections import Counter
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import grpc
@@ -15,6 +16,7 @@ import pytest
 from afterimage.audit.v1 import access_event_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import chunk, client, end, start, uuid7
+from support import clickhouse
 from support.audit_process import AuditProcess
 from support.ports import free_port
 from support.small_disk import SmallDisk, small_disk
@@ -132,20 +134,12 @@ async def until(condition):
             await asyncio.sleep(0.02)
 
 
-async def fill_and_recover(disk: SmallDisk, settings, mint, choices: random.Random) -> bool:
+async def fill_and_recover(disk: SmallDisk, process: AuditProcess, mint, choices: random.Random) -> bool:
     """One round: recorders stream, the disk fills, perhaps the process dies, there is space again. All is there.
 
     Returns:
         Whether a recorder was refused because the disk is full.
     """
-    floor = choices.choice(FLOORS)
-    settings = settings.model_copy(update={"data_dir": disk.path / uuid.uuid4().hex})
-    process = AuditProcess(
-        settings,
-        free_port(),
-        AFTERIMAGE_STORAGE__MIN_FREE_BYTES=str(floor),
-        AFTERIMAGE_INGEST__WORKERS="0",
-    )
     await process.start()
     begun_ms = 1_000 * (int(time.time()) - 60)
     fleet = [FullDiskRecorder(random.Random(choices.random()), begun_ms + number) for number in range(RECORDERS)]
@@ -201,11 +195,22 @@ async def fill_and_recover(disk: SmallDisk, settings, mint, choices: random.Rand
 
 @pytest.mark.chaos
 @pytest.mark.campaign
-@pytest.mark.timeout(3_600)
-async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(tmp_path, settings, mint, campaign_rounds):
+@pytest.mark.timeout(7_200)
+@pytest.mark.parametrize("engine", ["chdb", pytest.param("server", marks=pytest.mark.clickhouse)])
+async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(
+    tmp_path, settings, mint, campaign_rounds, engine
+):
     choices = random.Random(20261129)
-    rounds, refused = campaign_rounds(3, 100), 0
+    rounds, refused = campaign_rounds(2, 100), 0
     for _ in range(rounds):
-        with small_disk(tmp_path / uuid.uuid4().hex, DISK_BYTES) as disk:
-            refused += await fill_and_recover(disk, settings, mint, choices)
+        with small_disk(tmp_path / uuid.uuid4().hex, DISK_BYTES) as disk, ExitStack() as stack:
+            environment = {
+                "AFTERIMAGE_STORAGE__MIN_FREE_BYTES": str(choices.choice(FLOORS)),
+                "AFTERIMAGE_INGEST__WORKERS": "0",
+                "AFTERIMAGE_CLICKHOUSE__ENGINE": engine,
+            }
+            if engine == "server":
+                environment["AFTERIMAGE_CLICKHOUSE__URL"] = stack.enter_context(clickhouse.server(disk.path))
+            of_disk = settings.model_copy(update={"data_dir": disk.path / "data"})
+            refused += await fill_and_recover(disk, AuditProcess(of_disk, free_port(), **environment), mint, choices)
     assert refused > rounds / 4, "the disk was hardly ever full"

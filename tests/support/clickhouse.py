@@ -47,10 +47,10 @@ def executable() -> str:
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Runs a server; yields its DSN without a database."""
+def server(parent: Path | None = None) -> Iterator[str]:
+    """Runs a server with its files in a folder of `parent`, or of the temporary ones; yields its DSN."""
     program = executable()
-    with tempfile.TemporaryDirectory(prefix="ai-clickhouse-") as directory:
+    with tempfile.TemporaryDirectory(prefix="ai-clickhouse-", dir=parent) as directory:
         root = Path(directory)
         tcp, http, inter = free_port(), free_port(), free_port()
         (root / "config.xml").write_text(CONFIG.format(root=root, tcp=tcp, http=http, inter=inter))
