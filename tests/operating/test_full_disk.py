@@ -17,7 +17,7 @@ from afterimage.audit.v1 import access_event_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import chunk, client, end, start, uuid7
 from support import clickhouse
-from support.audit_process import AuditProcess
+from support.audit_process import KillableAuditProcess
 from support.ports import free_port
 from support.small_disk import SmallDisk, small_disk
 from support.wait import PATIENCE_S
@@ -134,7 +134,7 @@ async def until(condition):
             await asyncio.sleep(0.02)
 
 
-async def fill_and_recover(disk: SmallDisk, process: AuditProcess, mint, choices: random.Random) -> bool:
+async def fill_and_recover(disk: SmallDisk, process: KillableAuditProcess, mint, choices: random.Random) -> bool:
     """One round: recorders stream, the disk fills, perhaps the process dies, there is space again. All is there.
 
     Returns:
@@ -212,5 +212,7 @@ async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(
             if engine == "server":
                 environment["AFTERIMAGE_CLICKHOUSE__URL"] = stack.enter_context(clickhouse.server(disk.path))
             of_disk = settings.model_copy(update={"data_dir": disk.path / "data"})
-            refused += await fill_and_recover(disk, AuditProcess(of_disk, free_port(), **environment), mint, choices)
+            refused += await fill_and_recover(
+                disk, KillableAuditProcess(of_disk, free_port(), **environment), mint, choices
+            )
     assert refused > rounds / 4, "the disk was hardly ever full"

@@ -29,7 +29,7 @@ CLIENTS = Path(__file__).parent / "clients"
 class AuditProcess:
     """`python -m services.audit` on one port and one directory, however often it is killed."""
 
-    def __init__(self, data_dir, secret):
+    def __init__(self, data_dir, secret, **environment):
         self.port = free_port()
         self.address = f"127.0.0.1:{self.port}"
         projects = [
@@ -45,6 +45,7 @@ class AuditProcess:
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
             "AFTERIMAGE_INGEST__WORKERS": "0",
             "AFTERIMAGE_LOG__LEVEL": "warning",
+            **environment,
         }
         self._process = None
 
@@ -61,9 +62,9 @@ class AuditProcess:
 
 
 @asynccontextmanager
-async def audit_process(data_dir):
+async def audit_process(data_dir, **environment):
     """AuditService as a process."""
-    process = AuditProcess(data_dir, SECRET)
+    process = AuditProcess(data_dir, SECRET, **environment)
     await process.start()
     try:
         yield process

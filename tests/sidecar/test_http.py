@@ -15,10 +15,12 @@ import jwt
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from google.rpc import error_details_pb2
+from support.wait import PATIENCE_S
 
 from services.runtime.rpc.scopes import AUDIT
 from sidecar.wire import delimited
 from tests.sidecar.conftest import ORIGIN, WindowMessages, rigged
+from tests.sidecar.processes import audit_process, in_front_of
 
 LIST = f"/{AUDIT}/ListSessions"
 GET = f"/{AUDIT}/GetSession"
@@ -224,6 +226,7 @@ async def test_what_operators_ask(settings):
         assert await get("/healthz") == (200, "ok\n")
         status, text = await get("/readyz")
         assert status == 200
+        assert json.loads(text)["recording"] == "unknown", "this service has no such health"
         assert json.loads(text)["upstreams"] == {AUDIT: "serving", "afterimage.share.v1.ShareService": "unreachable"}
         status, text = await get("/metrics")
         assert status == 200
@@ -236,6 +239,28 @@ async def test_what_operators_ask(settings):
         assert 'requests_total{route="unmatched",status="404"} 3.0' in text
     async with rigged(settings, metrics_networks=[]) as rig, rig.http.get(f"{rig.url}/metrics") as response:
         assert response.status == 403
+
+
+async def test_a_full_disk_is_reported_and_recorders_are_asked_to_come_back(settings, tmp_path):
+    floor = {"AFTERIMAGE_STORAGE__MIN_FREE_BYTES": str(1 << 60)}
+    async with audit_process(tmp_path / "audit", **floor) as process, in_front_of(process, settings) as rig:
+
+        async def readiness():
+            async with rig.http.get(f"{rig.url}/readyz") as response:
+                return response.status, (await response.json())["recording"]
+
+        async with asyncio.timeout(PATIENCE_S):
+            while await readiness() != (200, "not_serving"):  # noqa: ASYNC110 - it waits for another process
+                await asyncio.sleep(0.1)
+        recorder = WindowMessages()
+        body = delimited.join([recorder.start(), recorder.chunk(1)])
+        status, headers, answer = await rig.post("/record", scopes=["record"], data=body)
+        assert (status, headers["Retry-After"]) == (429, "30")
+        assert b"STORAGE_FULL" in answer
+        async with rig.socket("/ws/record", "record") as ws:
+            await ws.send_bytes(recorder.start())
+            message = await ws.receive(PATIENCE_S)
+            assert (message.data, message.extra) == (4429, "storage_full")
 
 
 async def test_not_ready_without_audit(settings):

@@ -11,7 +11,7 @@ import sys
 from support.ports import until_open
 
 
-class AuditProcess:
+class KillableAuditProcess:
     """`python -m services.audit`, killed and started again on the same port."""
 
     def __init__(self, settings, port: int, **environment: str) -> None:

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from audit.service import chunk, client, end, start, uuid7
 from support import recordings
-from support.audit_process import AuditProcess
+from support.audit_process import KillableAuditProcess
 from support.ports import free_port
 
 from services.audit.app import serve
@@ -37,7 +37,7 @@ class KilledRecorder:
     ended: bool = False
     pace_s: float = PACE_S
 
-    async def run(self, server: AuditProcess, token: str) -> None:
+    async def run(self, server: KillableAuditProcess, token: str) -> None:
         while not self.ended:
             await server.listens.wait()  # a thousand calls without a server would show nothing, and take long
             async with client(server.address, token) as opened:
@@ -99,7 +99,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_ro
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
     fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
-    server = AuditProcess(settings, free_port())
+    server = KillableAuditProcess(settings, free_port())
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
     kills = 0
