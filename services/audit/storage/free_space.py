@@ -44,6 +44,7 @@ class FreeSpace:
         self._usage: DiskUsage | None = None
         self._insert_failed = False
         self._was_low = False
+        self._is_readable = True
         self.on_low: Callable[[], None] = lambda: None
         """Called when the space has become low."""
 
@@ -80,8 +81,11 @@ class FreeSpace:
         try:
             self._usage = await self._read()
         except (StorageError, OSError) as error:
-            _log.warning("the free space cannot be read", error=str(error)[:300])
+            if self._is_readable:
+                _log.warning("the free space cannot be read", error=str(error)[:300])
+            self._is_readable = False
             return
+        self._is_readable = True
         self._note()
 
     async def run(self) -> None:

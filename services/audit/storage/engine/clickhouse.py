@@ -41,6 +41,7 @@ class ClickHouseEngine:
         self._idle: list[Connection] = []
         self._version = (0, 0)
         self._where = ""
+        self._has_disks = True
         self._closed = False
 
     @classmethod
@@ -107,10 +108,13 @@ class ClickHouseEngine:
 
     async def disk_usage(self) -> DiskUsage | None:
         """Returns the space on the server's disks; see Engine. Servers before 19.15 do not tell."""
+        if not self._has_disks:
+            return None
         try:
             rows = await self.query("SELECT free_space, total_space FROM system.disks")
         except StorageError as error:
             if error.number == UNKNOWN_TABLE:
+                self._has_disks = False
                 return None
             raise
         disks = [(free, total) for free, total in rows if total < UNLIMITED_BYTES]
