@@ -210,7 +210,7 @@ async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(
                 "AFTERIMAGE_CLICKHOUSE__ENGINE": engine,
             }
             if engine == "server":
-                environment["AFTERIMAGE_CLICKHOUSE__URL"] = stack.enter_context(clickhouse.server(disk.path))
+                environment["AFTERIMAGE_CLICKHOUSE__URL"] = stack.enter_context(clickhouse.server(disk.path / "server"))
             of_disk = settings.model_copy(update={"data_dir": disk.path / "data"})
             refused += await fill_and_recover(
                 disk, KillableAuditProcess(of_disk, free_port(), **environment), mint, choices

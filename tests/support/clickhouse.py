@@ -21,7 +21,7 @@ CONFIG = """\
   <logger><level>warning</level><log>{root}/server.log</log><errorlog>{root}/error.log</errorlog></logger>
   <tcp_port>{tcp}</tcp_port><http_port>{http}</http_port><interserver_http_port>{inter}</interserver_http_port>
   <listen_host>127.0.0.1</listen_host>
-  <path>{root}/data/</path><tmp_path>{root}/tmp/</tmp_path>
+  <path>{data}/</path><tmp_path>{data}/tmp/</tmp_path>
   <users_config>{root}/users.xml</users_config>
   <default_profile>default</default_profile><default_database>default</default_database>
   <mark_cache_size>67108864</mark_cache_size>
@@ -47,13 +47,19 @@ def executable() -> str:
 
 
 @contextmanager
-def server(parent: Path | None = None) -> Iterator[str]:
-    """Runs a server with its files in a folder of `parent`, or of the temporary ones; yields its DSN."""
+def server(data: Path | None = None) -> Iterator[str]:
+    """Runs a server; yields its DSN without a database.
+
+    Args:
+        data: Directory of its tables; None: a temporary one, as for its log, without which it serves no one.
+    """
     program = executable()
-    with tempfile.TemporaryDirectory(prefix="ai-clickhouse-", dir=parent) as directory:
+    with tempfile.TemporaryDirectory(prefix="ai-clickhouse-") as directory:
         root = Path(directory)
         tcp, http, inter = free_port(), free_port(), free_port()
-        (root / "config.xml").write_text(CONFIG.format(root=root, tcp=tcp, http=http, inter=inter))
+        (root / "config.xml").write_text(
+            CONFIG.format(root=root, data=data or root / "data", tcp=tcp, http=http, inter=inter)
+        )
         (root / "users.xml").write_text(USERS)
         with (root / "out").open("wb") as out:
             process = subprocess.Popen([program, f"--config-file={root / 'config.xml'}"], stdout=out, stderr=out)
