@@ -13,11 +13,12 @@ import msgspec
 
 from services.audit.json_tape.tape import Look
 from services.audit.privacy.masking.node_flags import Flag
-from services.audit.privacy.masking.strings import Counts, is_masked
+from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy, TextMode
 
 if TYPE_CHECKING:
     from services.audit.json_tape.tape import Row, Walk
+    from services.audit.privacy.masking.counts import Counts
     from services.audit.privacy.masking.edits import Edits, Span
 
 _MASKED = b'"***"'
@@ -172,6 +173,7 @@ class NodeMasker:
         is_filled = flags & Flag.FIELD and plain.get("value") not in (None, "")
         if not hides and not is_chosen and not is_filled:
             return
+        counts.spend(2 * len(plain))
         places = walk.members(row.attributes, row.attributes_end)
         if is_chosen:
             edits.put(places["selected"], b"false")
