@@ -26,7 +26,7 @@ class Turns(Generic[Item]):
         self._count += 1
 
     def take(self) -> Item | None:
-        """Removes and returns the item whose turn it is; None: there are no items."""
+        """Removes the next item in turn and returns it; None: there are no items."""
         if not self._count:
             return None
         self._count -= 1

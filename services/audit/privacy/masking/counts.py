@@ -22,6 +22,9 @@ KEY_WORK: Final = 15
 STRING_WORK: Final = 8
 """Work for a string that is searched for matches of rules."""
 
+BYTES_PER_WORK: Final = 16
+"""Bytes of text that are searched in a unit of work."""
+
 MATCH_WORK: Final = 10
 """Work for a candidate of a rule in a string: verified, counted and replaced."""
 
@@ -43,7 +46,7 @@ class Counts(dict[tuple[str, str], int]):
         """Takes work off the remaining work; called before the work is done.
 
         Raises:
-            BadPayload: If there is not so much left.
+            BadPayload: If less is left.
         """
         self.work -= work
         if self.work < 0:

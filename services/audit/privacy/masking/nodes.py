@@ -37,6 +37,10 @@ _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
 _STARRED_ONCE = "data-rr-is-password"
 """Set by rrweb on a field that once had the type password (rrweb-snapshot utils.ts)."""
 
+MAX_CACHED_FIELD = 256
+"""Maximum characters of a field's `type` and `autocomplete`; the longest autocomplete of HTML has about 60. The result
+for shorter ones is cached."""
+
 _TEXT_NODE, _CDATA, _COMMENT = 3, 4, 5
 
 
@@ -57,12 +61,16 @@ class NodeMasker:
         self._asks_tags = any(each.tag for each in selectors)
         self._asked = frozenset(each.attribute for each in selectors if each.attribute)
         self._classes = tuple({each.cls for each in selectors if each.cls})
-        self._blocked = lru_cache(maxsize=1024)(policy.blocks_input)
+        self._blocks = lru_cache(maxsize=1024)(policy.blocks_input)
 
     @property
     def walks_all(self) -> bool:
         """Whether every node must be examined, since all text is masked by default."""
         return self._base is not Flag.NONE
+
+    def _blocked(self, kind: str, autocomplete: str) -> bool:
+        """Returns whether the value of a field is removed; also if its attributes are longer than any valid ones."""
+        return len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete)
 
     def is_ordinary(self, flags: int) -> bool:
         """Returns whether a node with these flags need not be remembered."""

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from services.audit.privacy.masking.counts import KEY_WORK, MATCH_WORK, VALUE_WORK, Counts
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, KEY_WORK, MATCH_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy
 from services.audit.privacy.rules.urls import RESOURCE_KEYS, is_url
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64
 """Maximum depth of JSON, including JSON within strings, that is traversed; deeper values are masked as a whole."""
+
+MAX_CACHED_KEY = 64
+"""Maximum characters of a key with a cached result: keys are the visitor's, and stay as long as the process runs."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _FORM = re.compile(r"[\w.\[\]%+-]{1,128}=[^&\s]*(?:&[\w.\[\]%+-]{1,128}=[^&\s]*)*")
@@ -80,7 +83,7 @@ class PayloadMasker:
             known = (
                 plain in self._short or any(word in plain for word in self._long) or not self._short.isdisjoint(words)
             )
-            if len(self._denials) < 10_000:
+            if len(key) <= MAX_CACHED_KEY and len(self._denials) < 10_000:
                 self._denials[key] = known
         return known
 
@@ -187,16 +190,22 @@ class PayloadMasker:
                 if masked == inner:
                     return value
                 return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
-        if "=" in value and _FORM.fullmatch(value) is not None:
+        counts.spend(len(value) // BYTES_PER_WORK)
+        if "=" in value and self._is_form(value, counts):
             value = self._form(value, field, counts)
         elif self._any_word.search(value.encode()) is not None:
             value = self._assignments(value, field, counts)
         return self._text.mask(value, field, counts, key=key, resource=key in RESOURCE_KEYS and is_url(value))
 
+    @staticmethod
+    def _is_form(value: str, counts: Counts) -> bool:
+        """Returns whether a text is an urlencoded form; pays for its parameters, which matching keeps in memory."""
+        counts.spend(2 * MATCH_WORK * value.count("&"))
+        return _FORM.fullmatch(value) is not None
+
     def _form(self, value: str, field: str, counts: Counts) -> str:
         """Masks the denied parameters of an urlencoded form."""
         parts = []
-        counts.spend(2 * MATCH_WORK * (value.count("&") + 1))
         for part in value.split("&"):
             name, equals, its = part.partition("=")
             decoded = parse_qsl(f"{name}=x", keep_blank_values=True)

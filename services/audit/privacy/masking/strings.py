@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
-from services.audit.privacy.masking.counts import MATCH_WORK, STRING_WORK, Counts
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, MATCH_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, URL_RULE, Finder
 from services.audit.privacy.rules.urls import UrlMasker, is_url
@@ -162,7 +162,7 @@ class TextMasker:
         """
         if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
             return text
-        counts.spend(STRING_WORK)
+        counts.spend(STRING_WORK + len(text) // BYTES_PER_WORK)
         body = before = text.encode()
         if self._url_method is not Method.KEEP and b"=" in body:
             found: list[str] = []

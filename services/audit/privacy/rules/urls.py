@@ -33,7 +33,7 @@ _SECRET_NAME = re.compile(
 """Names of parameters that are masked in every URL."""
 
 
-_WORK = 4
+_WORK = 8
 """Work for a URL in a text, or for a parameter of a URL, in microseconds (masking/counts.py)."""
 
 
