@@ -19,8 +19,14 @@ NODE_WORK: Final = 5
 KEY_WORK: Final = 15
 """Work for a key of a payload, which is searched for denied words and for matches of rules."""
 
+LISTED_WORK: Final = 30
+"""Work for a string outside payloads that rules may match: its context, a digest for the cache, and the search."""
+
+ATTRIBUTES_WORK: Final = 15
+"""Work for the attributes of an element with values that are replaced."""
+
 STRING_WORK: Final = 8
-"""Work for a string that is searched for matches of rules."""
+"""Work for a string of a payload that is searched for matches of rules, or decoded as JSON."""
 
 BYTES_PER_WORK: Final = 16
 """Bytes of text that are searched in a unit of work."""

@@ -20,7 +20,7 @@ from msgspec import Raw
 from services.audit.json_tape.counting import count_parts
 from services.audit.json_tape.tape import ABSENT, StringRow, Task, TooManyRows, Walker
 from services.audit.payload import BadPayload, Decoded, Fault, decode, decode_chunk
-from services.audit.privacy.masking.counts import NODE_WORK, STRING_WORK, VALUE_WORK, Counts
+from services.audit.privacy.masking.counts import LISTED_WORK, NODE_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.edits import Edits
 from services.audit.privacy.masking.node_flags import MAX_NODES, Flag, MaskState, compact, expand
 from services.audit.privacy.masking.nodes import FIELD_TAGS, WATCHED_ATTRIBUTES, NodeMasker
@@ -431,7 +431,7 @@ class _Chunk:
         strings = self._masker.scanner.choose(self._walk, every=self._masker.opens_all)
         if not strings:
             return
-        self._counts.spend(STRING_WORK * len(strings))
+        self._counts.spend(LISTED_WORK * len(strings))
         covers = self._edits.covers()
         starts = [start for start, _ in covers]
         for each in strings:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.audit.json_tape.tape import Look
+from services.audit.privacy.masking.counts import ATTRIBUTES_WORK
 from services.audit.privacy.masking.node_flags import Flag
 from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy, TextMode
@@ -181,7 +182,7 @@ class NodeMasker:
         is_filled = flags & Flag.FIELD and plain.get("value") not in (None, "")
         if not hides and not is_chosen and not is_filled:
             return
-        counts.spend(2 * len(plain))
+        counts.spend(ATTRIBUTES_WORK + 2 * len(plain))
         places = walk.members(row.attributes, row.attributes_end)
         if is_chosen:
             edits.put(places["selected"], b"false")

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from services.audit.privacy.masking.counts import BYTES_PER_WORK, KEY_WORK, MATCH_WORK, VALUE_WORK, Counts
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, KEY_WORK, MATCH_WORK, STRING_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy
 from services.audit.privacy.rules.urls import RESOURCE_KEYS, is_url
@@ -266,7 +266,9 @@ _ASSIGNMENT = compile_pattern(r"([A-Za-z][\w.-]{1,63})[\"']?\s{0,4}[:=]\s{0,4}[\
 
 def _embedded(value: str, counts: Counts) -> Any:
     """Returns the decoded JSON of a string; None if it is not JSON. Pays for its values before they are decoded."""
-    counts.spend(VALUE_WORK * (value.count(",") + value.count("[") + value.count("{")) + len(value) // 256)
+    counts.spend(
+        STRING_WORK + VALUE_WORK * (value.count(",") + value.count("[") + value.count("{")) + len(value) // 256
+    )
     try:
         return json.loads(value)
     except (ValueError, RecursionError):
