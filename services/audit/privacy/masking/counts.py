@@ -32,7 +32,7 @@ BYTES_PER_WORK: Final = 16
 """Bytes of text that are searched in a unit of work."""
 
 MATCH_WORK: Final = 10
-"""Work for a candidate of a rule in a string: verified, counted and replaced."""
+"""Work for a candidate of a rule in a string: counted and replaced. To verify it takes one more for each byte."""
 
 
 class Counts(dict[tuple[str, str], int]):

@@ -90,6 +90,7 @@ class _Rule:
             if self.check is None:
                 found.append((start + first, self.place, start + last))
                 continue
+            counts.spend(last - first)  # a check reads each character, in Python
             candidate = text[first:last].decode()
             is_ascii = candidate.isascii()
             for before, behind in self.check(candidate):
