@@ -19,8 +19,8 @@ NODE_WORK: Final = 5
 KEY_WORK: Final = 15
 """Work for a key of a payload, which is searched for denied words and for matches of rules."""
 
-LISTED_WORK: Final = 30
-"""Work for a string outside payloads that rules may match: its context, a digest for the cache, and the search."""
+LISTED_WORK: Final = 15
+"""Work for a string outside payloads that rules may match: its context, and a digest for the cache."""
 
 ATTRIBUTES_WORK: Final = 15
 """Work for the attributes of an element with values that are replaced."""
@@ -30,6 +30,9 @@ STRING_WORK: Final = 8
 
 BYTES_PER_WORK: Final = 16
 """Bytes of text that are searched in a unit of work."""
+
+GATE_WORK: Final = 3
+"""Work for a place in a long text around which rules are searched."""
 
 MATCH_WORK: Final = 10
 """Work for a candidate of a rule in a string: counted and replaced. To verify it takes one more for each byte."""

@@ -443,13 +443,16 @@ class _Chunk:
         """Applies the rules to a string."""
         raw, rules = self._text[string.start : string.end], self._masker.rules
         known = rules.mask_json(raw)
-        if known is not None and known.masked is None:
-            return
+        if known is not None:
+            self._counts.spend(known.work)
+            if known.masked is None:
+                return
         place = place_of(string, self._walk)
         if place.is_layout:
             return
         if known is None:
             known = rules.mask_json_at(raw, place.key, self._counts, resource=place.is_resource)
+            self._counts.spend(known.work)
         if known.masked is None:
             return
         for (rule, _), count in known.counts.items():

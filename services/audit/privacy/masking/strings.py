@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
-from services.audit.privacy.masking.counts import BYTES_PER_WORK, MATCH_WORK, STRING_WORK, Counts
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MATCH_WORK, MAX_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, URL_RULE, Finder
 from services.audit.privacy.rules.urls import UrlMasker, is_url
@@ -55,10 +55,12 @@ class Known(NamedTuple):
     Attributes:
         masked: JSON of the masked string; None: no rule matched.
         counts: Number of matches per rule, with "" as the class of field.
+        work: Work of the search, paid with each use: a chunk must not cost less because of an earlier one.
     """
 
     masked: bytes | None
     counts: Counts
+    work: int = 0
 
 
 class _Rule:
@@ -213,7 +215,8 @@ class TextMasker:
         digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
         known = self._known.get(digest)
         if known is None:
-            known = self._judge(raw, key, Counts(), resource=resource)
+            counts = Counts()
+            known = self._judge(raw, key, counts, resource=resource)._replace(work=MAX_WORK - counts.work)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = known
@@ -291,7 +294,7 @@ def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> l
         return [(0, len(part))] if part else []
     windows: list[tuple[int, int]] = []
     for match in gate.finditer(part):
-        counts.spend(1)
+        counts.spend(GATE_WORK)
         start, end = match[0]
         first = max(0, start - reach)
         if windows and first <= windows[-1][1]:
