@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.audit.behaviour.pages import MAX_HREF_LENGTH, PageRules, normalise_page
+from services.audit.behaviour.pages import MAX_HREF_LENGTH, MAX_SEGMENTS, PageRules, normalise_page
 from services.audit.ingest import user_agent
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.masking.nodes import MAX_CACHED_FIELD
@@ -55,3 +55,8 @@ def test_only_the_first_characters_of_a_url_are_read():
     assert normalise_page("https://example.org" + path, PageRules()) == normalise_page(
         ("https://example.org" + path)[:MAX_HREF_LENGTH], PageRules()
     )
+
+
+def test_only_the_first_segments_of_a_path_are_folded():
+    page = normalise_page("https://example.org" + "/12345" * (MAX_SEGMENTS + 10), PageRules())
+    assert (page.count(":id"), page.count("12345")) == (MAX_SEGMENTS - 1, 11)
