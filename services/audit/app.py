@@ -165,6 +165,8 @@ async def _taking_in(
             behaviour=behaviour,
             log=LogOptions(settings.log.level, settings.log.format),
             recursion_limit=sys.getrecursionlimit(),
+            chunk_cpu_s=settings.ingest.chunk_cpu_s,
+            memory_bytes=settings.ingest.worker_memory_bytes,
         )
 
     if not count:

@@ -66,6 +66,14 @@ class AuditMetrics(Collector):
                 "afterimage_workers", "Worker processes ready to process chunks.", self._intake.ready_count
             )
             yield CounterMetricFamily("afterimage_worker_deaths", "Workers that died.", self._intake.deaths)
+            overruns = CounterMetricFamily(
+                "afterimage_chunk_overruns",
+                "Chunks rejected because they exceeded the processor time or the memory of a worker.",
+                labels=["limit"],
+            )
+            for limit, count in self._intake.overruns.items():
+                overruns.add_metric([limit], count)
+            yield overruns
         yield GaugeMetricFamily("afterimage_followers", "Viewers following a live session.", self._hub.follower_count)
         yield GaugeMetricFamily(
             "afterimage_storage_failing_seconds",

@@ -7,7 +7,6 @@ Any violation raises BadPayload with one sentence that names the event and the l
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -26,6 +25,16 @@ GZIP_LEVEL = 1
 MAX_MEMBERS = 16
 """Maximum number of gzip members in a payload. Recorders send one; each costs a decompressor and a copy of the
 remaining bytes: 1 MiB of empty members took 16 s."""
+
+MAX_INFLATION = 200
+"""Maximum number of bytes of JSON per byte sent. Recordings have 2 to 12, a page of 100,000 equal elements has 17; gzip
+reaches 1,030."""
+
+INFLATION_FROM_BYTES = 1024 * 1024
+"""Smaller texts may inflate by any factor: they are cheap."""
+
+COUNTED_FROM_BYTES = 1024 * 1024
+"""Smaller texts cannot exceed the limits of parts (json_tape/counting.py), except with events that are not events."""
 
 MIN_TIMESTAMP_MS = 100_000_000_000
 """3 March 1973. Smaller timestamps are in seconds, or are not timestamps."""
@@ -60,12 +69,14 @@ class Bounds:
         min_timestamp_ms: Earliest timestamp of an event, in milliseconds since 1970 UTC; 0 for imports,
             which keep fixtures and recordings made by broken clocks.
         max_timestamp_ms: Latest timestamp of an event.
+        max_inflation: Maximum number of bytes of JSON per byte sent, of texts over INFLATION_FROM_BYTES; 0: any.
     """
 
     max_bytes: int
     max_inflated_bytes: int
     min_timestamp_ms: int = MIN_TIMESTAMP_MS
     max_timestamp_ms: int = MAX_TIMESTAMP_MS
+    max_inflation: int = MAX_INFLATION
 
 
 def inflate(payload: bytes, bounds: Bounds) -> bytes:
@@ -73,9 +84,11 @@ def inflate(payload: bytes, bounds: Bounds) -> bytes:
 
     Raises:
         BadPayload: If it is not gzip, is truncated, has trailing data, or inflates to more than
-            `bounds.max_inflated_bytes`.
+            `bounds.max_inflated_bytes`, or by more than `bounds.max_inflation`.
     """
     text, rest, limit = b"", payload, bounds.max_inflated_bytes
+    if bounds.max_inflation:
+        limit = min(limit, max(INFLATION_FROM_BYTES, bounds.max_inflation * len(payload)))
     members = 0
     try:
         while rest:
@@ -86,16 +99,44 @@ def inflate(payload: bytes, bounds: Bounds) -> bytes:
             part = stream.decompress(rest, limit - len(text) + 1)
             text = text + part if text else part
             if len(text) > limit:
-                raise BadPayload(
-                    Fault.TOO_LARGE,
-                    f"payload: inflates to more than max_inflated_bytes ({limit:,}); send smaller chunks",
-                )
+                raise BadPayload(Fault.TOO_LARGE, _why_too_large(limit, bounds))
             if not stream.eof:
                 raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the gzip data ends too early")
             rest = stream.unused_data
     except _NOT_GZIP as error:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: is not gzip, although its encoding is gzip") from error
     return text
+
+
+def _why_too_large(limit: int, bounds: Bounds) -> str:
+    if limit == bounds.max_inflated_bytes:
+        return f"payload: inflates to more than max_inflated_bytes ({limit:,}); send smaller chunks"
+    return (
+        f"payload: inflates to more than {limit:,} bytes; the JSON may have {bounds.max_inflation} times the bytes "
+        "that are sent"
+    )
+
+
+def check_parts(text: bytes) -> None:
+    """Checks the number of parts of a JSON text, before anything is built of it; the text may be invalid.
+
+    Raises:
+        BadPayload: If it has more values, strings or events than json_tape/counting.py allows.
+    """
+    if len(text) <= COUNTED_FROM_BYTES:
+        return
+    from services.audit.json_tape.counting import MAX_EVENTS, MAX_STRINGS, MAX_VALUES, count_parts
+
+    counts = count_parts(text)
+    for count, limit, name in (
+        (counts.elements, MAX_EVENTS, "events"),
+        (counts.values, MAX_VALUES, "JSON values"),
+        (counts.strings, MAX_STRINGS, "strings"),
+    ):
+        if count > limit:
+            raise BadPayload(
+                Fault.TOO_LARGE, f"payload: has {count:,} {name}, more than {limit:,}; send smaller chunks"
+            )
 
 
 def deflate(text: bytes) -> bytes:
@@ -132,9 +173,10 @@ def decode_chunk(text: bytes) -> Decoded:
     """Returns the events of a JSON array.
 
     Raises:
-        BadPayload: If it is not UTF-8, not JSON, not an array, nested deeper than the interpreter's
-            recursion limit, or an element is not an event.
+        BadPayload: If it has too many parts, is not UTF-8, not JSON, not an array, nested deeper than the
+            interpreter's recursion limit, or an element is not an event.
     """
+    check_parts(text)
     if not text.isascii():
         try:
             text.decode()
@@ -195,12 +237,6 @@ def _decode_one_by_one(text: bytes) -> list[Event]:
     return events
 
 
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
-    re.DOTALL,
-)
-
-
 def replace_lone_surrogates(text: bytes) -> bytes:
     """Returns `text` with each lone surrogate replaced by U+FFFD; the length stays the same.
 
@@ -209,4 +245,6 @@ def replace_lone_surrogates(text: bytes) -> bytes:
     """
     if b"\\ud" not in text and b"\\uD" not in text:
         return text
-    return _ESCAPE.sub(lambda match: b"\\ufffd" if match["lone"] else match[0], text)
+    from services.audit.json_tape.counting import without_lone_surrogates
+
+    return without_lone_surrogates(text)

@@ -164,7 +164,7 @@ async def _stored(
 ) -> list[tuple[str, Sequence[bytes]]]:
     """Returns the windows of a stored session."""
     windows: dict[str, list[bytes]] = {}
-    bounds = Bounds(MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES)
+    bounds = Bounds(MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES, max_inflation=0)
     async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
         await client.audit.get_session(GetSessionRequest(session_id=session), timeout=TIMEOUT_S)
         async for part in client.audit.replay_session(ReplaySessionRequest(session_id=session)):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import re
 import tracemalloc
 import zlib
 
@@ -15,6 +17,7 @@ from services.audit.payload import (
     BadPayload,
     Bounds,
     Fault,
+    check_parts,
     check_times,
     decode,
     deflate,
@@ -55,6 +58,73 @@ def test_a_bomb_costs_no_more_than_the_bound() -> None:
     tracemalloc.stop()
     assert caught.value.fault is Fault.TOO_LARGE
     assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("noise", "zeros", "fault"),
+    [
+        (0, 2_000_000, "inflates to more than 1,048,576 bytes"),
+        (8_000, 8_000_000, "inflates to more than 3,"),
+        (64_000, 8_000_000, None),
+    ],
+)
+def test_a_text_may_have_only_so_many_times_the_bytes_that_are_sent(noise: int, zeros: int, fault: str | None) -> None:
+    payload = gzip.compress(os.urandom(noise) + bytes(zeros), mtime=0)
+    bounds = Bounds(2**23, 2**23)
+    if fault is None:
+        assert len(inflate(payload, bounds)) == noise + zeros
+        return
+    with pytest.raises(BadPayload, match=fault) as caught:
+        inflate(payload, bounds)
+    assert caught.value.fault is Fault.TOO_LARGE
+    assert "200 times the bytes that are sent" in str(caught.value)
+    stored = Bounds(2**23, 2**23, max_inflation=0)
+    assert len(inflate(payload, stored)) == noise + zeros, "stored chunks are read at any ratio"
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        (b"[" + b"0," * 600_000 + b"0]", "600,001 events, more than 50,000"),
+        (b"[" + b"{}," * 600_000 + b"{}]", "600,001 events, more than 50,000"),
+        (b"[" * 2_000_000, "2,000,001 JSON values, more than 2,000,000"),
+        (b"[[" + b"0," * 2_000_000 + b"0]]", "2,000,003 JSON values, more than 2,000,000"),
+        (b'[{"":[' + b'"",' * 1_999_000 + b'""]}]', None),
+        (b"[[" + b'{"":"","":""},' * 650_000, "2,600,000 strings, more than 2,500,000"),
+        (b'["' + b"0,[{" * 2_000_000 + b'"]', None),
+        (b'["' + b'\\",[' * 2_000_000 + b'"]', None),
+        (b"\\" * 2_000_001, None),
+    ],
+)
+def test_parts_are_counted_before_anything_is_built_of_them(text: bytes, limit: str | None) -> None:
+    check_parts(bytes(2_000_000))  # loads the loops
+    tracemalloc.start()
+    try:
+        if limit is None:
+            check_parts(text)
+        else:
+            with pytest.raises(BadPayload, match=re.escape(limit)) as caught:
+                decode(text)
+            assert caught.value.fault is Fault.TOO_LARGE
+        assert tracemalloc.get_traced_memory()[1] < 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_snapshot_of_100_000_elements_is_within_the_limits() -> None:
+    nodes = [
+        {
+            "type": 2,
+            "tagName": "td",
+            "attributes": {"class": "cell", "title": str(number)},
+            "childNodes": [{"type": 3, "textContent": f"row {number}", "id": 2 * number + 3}],
+            "id": 2 * number + 2,
+        }
+        for number in range(100_000)
+    ]
+    snapshot = {"type": 2, "timestamp": T, "data": {"node": {"type": 0, "childNodes": nodes, "id": 1}}}
+    text = json.dumps([snapshot], separators=(",", ":")).encode()
+    assert len(decode(inflate(gzip.compress(text), Bounds(2**26, 2**26)))) == 1
 
 
 @pytest.mark.parametrize(
@@ -168,6 +238,21 @@ def test_lone_surrogates_are_let_in_and_whole_pairs_are_left(parts: list[str]) -
     expected = json.loads(f'"{inside}"').encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     assert event.data.href == expected
     assert len(replace_lone_surrogates(text)) == len(text)
+
+
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+
+
+@given(
+    st.lists(st.sampled_from(["\\ud83d", "\\uDe00", "\\", "u", "d8", "x", "\\uD9zz", "\\uDc0", "0", "\\ud", "g", "C"]))
+)
+def test_lone_surrogates_are_replaced_as_a_pattern_finds_them(parts: list[str]) -> None:
+    text = "".join(parts).encode()
+    expected = _ESCAPE.sub(lambda match: b"\\ufffd" if match["lone"] else match[0], text)
+    assert replace_lone_surrogates(text) == expected
 
 
 @pytest.mark.parametrize(

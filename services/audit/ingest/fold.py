@@ -17,6 +17,7 @@ import msgspec
 
 from services.audit import rrweb
 from services.audit.model import InteractionKind, Mark, Total
+from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.masker import Masked, MaskState
 from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInteractions
 from services.audit.window_state import WindowState
@@ -56,7 +57,7 @@ class Facts:
     marks: tuple[Mark, ...]
 
 
-NOTHING_MASKED = Masked(b"", MaskState(), {}, [])
+NOTHING_MASKED = Masked(b"", MaskState(), Counts(), [])
 
 
 def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: calls cost more than they tidy

@@ -27,9 +27,16 @@ class Device:
     is_bot: bool = False
 
 
-@lru_cache(maxsize=4096)
+MAX_CACHED_LENGTH = 512
+"""Maximum characters of a user agent with a cached device; browsers send about 120."""
+
+
 def recognise(user_agent: str) -> Device:
     """Returns the device that ua-parser (uap-core's patterns) finds in a user agent string."""
+    return _known(user_agent) if len(user_agent) <= MAX_CACHED_LENGTH else _recognise(user_agent)
+
+
+def _recognise(user_agent: str) -> Device:
     if not user_agent:
         return Device()
     found = parse(user_agent)
@@ -47,3 +54,6 @@ def recognise(user_agent: str) -> Device:
     else:
         device_type = OTHER if system or family else 0
     return Device(browser, system, device_type)
+
+
+_known = lru_cache(maxsize=4096)(_recognise)

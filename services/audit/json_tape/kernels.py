@@ -4,7 +4,7 @@ Everything that is compiled into one function is in one file, including constant
 function's own file only, not of the files it uses. Each function also runs uncompiled (`.py_func`), as in the tests.
 
 The text is JSON already decoded by msgspec, so its syntax is not checked, but its offsets are: a truncated text ends
-the walk.
+the walk. `count` and `replace_halves` run before that, over any bytes.
 """
 
 from __future__ import annotations
@@ -641,4 +641,72 @@ def members(t, i, n, out):
             count += 1
             continue
         i += 1
+    return count
+
+
+@compiled(types.UniTuple(types.int64, 3)(_READ_ONLY))
+def count(t):
+    """Returns the numbers of values and strings in a text, and of elements of its outermost list.
+
+    The text need not be JSON. Of JSON, empty lists and objects count one value too many inside.
+    """
+    n = len(t)
+    values = strings = elements = depth = i = 0
+    while i < n:
+        c = t[i]
+        if c == _QUOTE:
+            strings += 1
+            i += 1
+            while i < n and t[i] != _QUOTE:
+                if t[i] == _BACKSLASH:
+                    i += 1
+                i += 1
+        elif c == _COMMA:
+            values += 1
+            if depth == 1:
+                elements += 1
+        elif c == _OPEN_ARRAY or c == _OPEN_OBJECT:
+            values += 1
+            depth += 1
+        elif c == _CLOSE_ARRAY or c == _CLOSE_OBJECT:
+            depth -= 1
+        i += 1
+    return values + 1, strings, elements + 1
+
+
+@compiled()
+def _is_half(t, i, n, first, last):
+    r"""Returns whether `\ud...` is at an offset, with a third digit, in lower case, from `first` to `last`."""
+    if i + 5 >= n or t[i] != _BACKSLASH or t[i + 1] != 0x75 or t[i + 2] | 0x20 != 0x64:
+        return False
+    for k in range(i + 3, i + 6):
+        c = t[k] | 0x20
+        if not 0x30 <= t[k] <= 0x39 and not 0x61 <= c <= 0x66:
+            return False
+    return first <= t[i + 3] | 0x20 <= last
+
+
+@compiled(types.int64(_WORDS))
+def replace_halves(t):
+    r"""Replaces each escape of half a surrogate pair by `\ufffd`, in place; returns their number.
+
+    The text need not be JSON.
+    """
+    n = len(t)
+    count = i = 0
+    while i < n:
+        if t[i] != _BACKSLASH:
+            i += 1
+            continue
+        is_high = _is_half(t, i, n, 0x38, 0x39) or _is_half(t, i, n, 0x61, 0x62)
+        if is_high and _is_half(t, i + 6, n, 0x63, 0x66):
+            i += 12
+            continue
+        if not is_high and not _is_half(t, i, n, 0x63, 0x66):
+            i += 2
+            continue
+        t[i + 2] = t[i + 3] = t[i + 4] = 0x66
+        t[i + 5] = 0x64
+        count += 1
+        i += 6
     return count

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from services.audit.json_tape.counting import MAX_ROWS, MAX_STRINGS
 from services.audit.json_tape.key_table import COMMON, STRUCTURE, NameBit, table
 
 if TYPE_CHECKING:
@@ -219,6 +220,10 @@ class Walk:
         return {_decoded(text[key:key_end]): (first, last) for key, key_end, first, last in room[:count].tolist()}
 
 
+class TooManyRows(Exception):  # noqa: N818 - named after the state of the chunk
+    """A chunk with more nodes, and changes of nodes, than MAX_ROWS. `str()` completes a sentence about the chunk."""
+
+
 class Walker:
     """Walks through chunks, and marks the relevant nodes. Threads may share it."""
 
@@ -268,10 +273,14 @@ class Walker:
             text: A JSON array of objects, already decoded by msgspec.
             event_count: Number of these objects.
             every: Whether to list all strings, including common keys and the values of quiet attributes.
+
+        Raises:
+            TooManyRows: If it has more than MAX_ROWS nodes and changes of nodes.
         """
         marks = np.frombuffer(text, np.uint8)
         size = len(text)
-        room = [size // _BYTES_A_ROW + 64, size // (4 if every else _BYTES_A_STRING) + 64, _DEPTH]
+        strings_most = size // (4 if every else _BYTES_A_STRING)
+        room = [min(size // _BYTES_A_ROW + 64, MAX_ROWS), min(strings_most, MAX_STRINGS) + 64, _DEPTH]
         while True:
             events = np.empty((event_count, len(EventRow._fields)), np.int64)
             rows = np.empty((room[0], len(Row._fields)), np.int64)
@@ -284,7 +293,10 @@ class Walker:
                 return Walk(text, marks, events, rows[:row_count], strings[:string_count], self._compiled)
             if not 1 <= status <= len(room):
                 raise ValueError(f"{event_count} events were decoded, but the walk found a different number")
+            if status == 1 and room[0] == MAX_ROWS:
+                raise TooManyRows(f"has more than {MAX_ROWS:,} nodes and changes of nodes")
             room[status - 1] *= 8
+            room[0] = min(room[0], MAX_ROWS)
 
 
 _decoded = msgspec.json.Decoder(str).decode

@@ -17,7 +17,7 @@ from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrog
 from services.audit.rrweb import BareEvent, EventType
 from services.audit.storage.chunk_reader import StoredPayload
 
-_STORED = Bounds(max_bytes=2**31, max_inflated_bytes=2**31)  # the sizes were checked at ingest
+_STORED = Bounds(max_bytes=2**31, max_inflated_bytes=2**31, max_inflation=0)  # the sizes were checked at ingest
 
 
 def plan(chunks: Sequence[ChunkIndex], from_ms: int | None, window: UUID | None = None) -> list[ChunkIndex]:

@@ -37,6 +37,18 @@ class IngestSettings(Group):
         description="Number of worker processes that inflate, mask and search chunks for interactions, about 200 MB "
         "each. Not set: one per core, at most 4, and none on a single core. 0: the gRPC process does this itself.",
     )
+    chunk_cpu_s: float = Field(
+        default=30.0,
+        ge=0,
+        description="Maximum processor time of a worker for one chunk, in seconds, after which the worker is replaced "
+        "and the chunk rejected. Chunks within the other limits take about 3 s at most. 0: no limit.",
+    )
+    worker_memory_bytes: int = Field(
+        default=2 * 1024**3,
+        ge=0,
+        description="Maximum private memory of a worker process, in bytes; a chunk that needs more is rejected. Linux "
+        "enforces it, macOS does not. 0: no limit.",
+    )
     detectors: bool = Field(
         default=True,
         description="Enables interaction detection: clicks, moves, rage and dead clicks, attention, as shown by "

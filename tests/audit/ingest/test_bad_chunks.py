@@ -50,6 +50,12 @@ def nested(opening: str, inside: str, closing: str, depth: int = 100_000) -> byt
     return opening.encode() * depth + inside.encode() + closing.encode() * depth
 
 
+def padded(events: bytes) -> bytes:
+    """Returns a list of events, and a string that gzip cannot compress: a sender chooses how far a chunk inflates."""
+    padding = b'{"type":9,"timestamp":1,"data":"' + os.urandom(24 * 1024).hex().encode() + b'"}'
+    return b"[" + padding + b"," + events + b"]"
+
+
 GOOD = b'[{"type":3,"data":{},"timestamp":1700000000000}]'
 
 
@@ -123,16 +129,35 @@ PAYLOADS = {
         INVALID_PAYLOAD,
         "deep",
     ),
-    "deep in gzip": (gzip.compress(nested("[", "", "]", 1_000_000)), GZIP, INVALID_PAYLOAD, "deep"),
+    "deep in gzip": (gzip.compress(nested("[", "", "]", 400_000)), GZIP, INVALID_PAYLOAD, "deep"),
     "invalid UTF-8": (GOOD[:-2] + b',"a":"\xff\xfe"}]', IDENTITY, INVALID_PAYLOAD, "UTF-8"),
     "a surrogate as UTF-8": (GOOD[:-2] + b',"a":"\xed\xa0\x80"}]', IDENTITY, INVALID_PAYLOAD, "UTF-8"),
     "a control character": (GOOD[:-2] + b',"a":"\x00"}]', IDENTITY, INVALID_PAYLOAD, "JSON"),
     "over the limit as sent": (os.urandom(1024**2 + 1), GZIP, TOO_LARGE, "1,048,576"),
     "over the limit when inflated": (
-        gzip.compress(b"[" + b" " * (8 * 1024**2) + b"]"),
+        gzip.compress(b"[" + b" " * (8 * 1024**2) + b"]") + gzip.compress(os.urandom(64 * 1024)),
         GZIP,
         TOO_LARGE,
         "max_inflated_bytes",
+    ),
+    "inflated too many times": (
+        gzip.compress(b"[" + b" " * 1024**2 + b"]"),
+        GZIP,
+        TOO_LARGE,
+        "200 times",
+    ),
+    "too many events": (gzip.compress(padded(b"0," * 600_000 + b"0")), GZIP, TOO_LARGE, "600,002 events"),
+    "too many values": (
+        gzip.compress(padded(b'{"type":5,"timestamp":1,"data":[' + b"0," * 2_000_000 + b"0]}")),
+        GZIP,
+        TOO_LARGE,
+        "JSON values, more than 2,000,000",
+    ),
+    "too many strings": (
+        gzip.compress(padded(b'{"type":5,"timestamp":1,"data":{' + b'"":"",' * 1_260_000 + b'"":""}}')),
+        GZIP,
+        TOO_LARGE,
+        "strings, more than 2,500,000",
     ),
     "unknown encoding": (GOOD, 99, INVALID_PAYLOAD, "encoding"),
     "no encoding": (GOOD, 0, INVALID_PAYLOAD, "encoding"),
@@ -146,7 +171,7 @@ async def test_a_payload_that_is_wrong(shared_audit, name):
     async with shared_audit.recorder(session) as recorder:
         await recorder.write(chunk=chunk_pb2.Chunk(seq=1, encoding=encoding, payload=payload))
         rejected = await recorder.until("rejected")
-        assert rejected.reason == reason if reason else rejected.reason in {INVALID_PAYLOAD, INVALID_TIME}
+        assert rejected.reason == reason if reason else rejected.reason in {INVALID_PAYLOAD, INVALID_TIME}, rejected
         assert (rejected.seq, rejected.expected_seq) == (1, 1)
         assert rejected.code == (8 if reason == TOO_LARGE else 3)
         assert words in rejected.message

@@ -17,6 +17,7 @@ from support import recordings
 from support.wait import PATIENCE_S
 
 from services.audit.json_tape import kernels, key_table, tape
+from services.audit.json_tape.counting import count_parts
 from services.audit.json_tape.tape import ABSENT, EventRow, Look, Row, StringRow, TapeKind, Task, Walk, Walker
 from services.audit.payload import decode_chunk
 
@@ -289,6 +290,33 @@ def test_no_byte_is_read_that_is_not_there_and_what_is_compiled_does_the_same(te
         for table, copy in zip(tables[:3], copies[:3], strict=True):
             assert (table == copy).all()
         end = end - 1 if end < 20 else end // 2 - 7
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    chunks() | st.lists(st.sampled_from([b'"', b"\\", b"\\ud83d", b"\\udc00", b"[", b"}", b",", b"u"])).map(b"".join)
+)
+def test_counting_and_replacing_read_no_byte_that_is_not_there(text):
+    plain = uncompiled(kernels)
+    for end in (len(text), len(text) // 2, len(text) // 3):
+        part = text[:end]
+        assert kernels.count(np.frombuffer(part, np.uint8)) == plain.count(Bytes(part))
+        copy, again = bytearray(part), bytearray(part)
+        assert kernels.replace_halves(np.frombuffer(copy, np.uint8)) == plain.replace_halves(again)
+        assert copy == again
+
+
+def test_as_many_parts_are_counted_as_json_has():
+    for path in recordings.paths():
+        events = recordings.events(path)
+        values, strings, pending = 0, 0, [events]
+        while pending:
+            value = pending.pop()
+            values += 1 if not isinstance(value, list | dict) or value else 2
+            strings += isinstance(value, str) + (len(value) if isinstance(value, dict) else 0)
+            pending += value if isinstance(value, list) else value.values() if isinstance(value, dict) else ()
+        text = json.dumps(events).encode()
+        assert count_parts(text) == (values, strings, len(events)), path
 
 
 def test_more_than_there_is_room_for_is_walked_through_once_more():

@@ -1,9 +1,11 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
-The workers start with the first chunk. A chunk goes to the least busy worker, together with its window's state, and
-is returned as a row. While no worker is ready, chunks are processed in this process. A worker that dies is replaced
-and its chunks are given to others; a chunk that repeatedly kills workers is refused: one bad chunk cannot stop the
-rest.
+The workers start with the first chunk. Chunks wait in a queue in which projects, then windows, take turns; each goes to
+the least busy worker, together with its window's state, and is returned as a row. Chunks of streams that have ended
+meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+
+A worker that dies is replaced and its chunks are given to others; a chunk that repeatedly kills workers is refused, at
+once if it took too much processor time: one bad chunk cannot stop the rest.
 """
 
 from __future__ import annotations
@@ -11,12 +13,16 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import cast
 
 import structlog
@@ -25,6 +31,7 @@ from services.audit.ingest.process_chunk import Folded, InlineProcessor, Process
 from services.audit.ingest.workers.protocol import (
     FrameKind,
     Frames,
+    Progress,
     WorkerAnswer,
     WorkerJob,
     WorkerSetup,
@@ -32,6 +39,7 @@ from services.audit.ingest.workers.protocol import (
     encode,
     frame,
 )
+from services.audit.ingest.workers.turns import Turns
 from services.audit.model import WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault
 from services.audit.window_state import dump_state
@@ -40,6 +48,13 @@ _log = structlog.get_logger("afterimage.workers")
 
 MOST_BY_DEFAULT = 4
 """Maximum default number of workers: they process as many chunks as the process with the streams can carry."""
+
+MAX_AT_ONCE = 4
+"""Maximum number of chunks that a worker has at the same time: the next one is there when it has answered."""
+
+MAX_BYTES_AT_ONCE = 128 * 1024
+"""A worker with more bytes of payload gets no further chunk: it would wait behind a large one while another worker
+becomes free."""
 
 MAX_TRIES = 3
 RESTART_S = 1.0
@@ -58,13 +73,29 @@ def default_count() -> int:
     return min(cores, MOST_BY_DEFAULT) if cores > 1 else 0
 
 
-def _command(link: socket.socket) -> list[str]:
-    """Returns the command of a worker that inherits the socket."""
-    return [sys.executable, "-m", "services.audit.ingest.workers.process", str(link.fileno())]
+def _command(*files: int) -> list[str]:
+    """Returns the command of a worker that inherits the file descriptors of its socket and its progress."""
+    return [sys.executable, "-m", "services.audit.ingest.workers.process", *map(str, files)]
 
 
 class _Died(Exception):  # noqa: N818 - names the state of a worker
     """The worker died before it answered."""
+
+    def __init__(self, link: _Link, number: int) -> None:
+        super().__init__(number)
+        self.link = link
+        self.number = number
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Job:
+    """A chunk that waits for a worker."""
+
+    head: WindowHead
+    state: Folded
+    sent: SentChunk
+    bounds: Bounds
+    answer: asyncio.Future[WorkerAnswer]
 
 
 class _Link(asyncio.Protocol):
@@ -77,7 +108,11 @@ class _Link(asyncio.Protocol):
         self.process: subprocess.Popen[bytes] | None = None
         self.started_s = time.monotonic()
         self.ready = False
-        self.waiting: dict[int, asyncio.Future[WorkerAnswer]] = {}
+        self.waiting: dict[int, _Job] = {}
+        self.waiting_bytes = 0
+        self.progress: Progress | None = None
+        self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        """The process's exit status."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.WriteTransport", transport)
@@ -88,21 +123,27 @@ class _Link(asyncio.Protocol):
                 self.ready = True
                 continue
             answer = decode_answer(body)
-            asked = self.waiting.pop(answer.number, None)
-            if asked is not None and not asked.done():
-                asked.set_result(answer)
+            job = self.waiting.pop(answer.number)
+            self.waiting_bytes -= len(job.sent.payload)
+            if not job.answer.done():
+                job.answer.set_result(answer)
+        self._pool.dispatch()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it came
         self.ready = False
         waiting, self.waiting = self.waiting, {}
-        for asked in waiting.values():
-            if not asked.done():
-                asked.set_exception(_Died())
+        for number, job in waiting.items():
+            if not job.answer.done():
+                job.answer.set_exception(_Died(self, number))
         self._pool.lost(self)
 
     def send(self, data: bytes) -> None:
         assert self._transport is not None  # noqa: S101 - it is made before the link is shared
         self._transport.write(data)
+
+    def has_room(self) -> bool:
+        """Returns whether the worker should get a further chunk now."""
+        return self.ready and len(self.waiting) < MAX_AT_ONCE and self.waiting_bytes <= MAX_BYTES_AT_ONCE
 
     def close(self) -> None:
         if self._transport is not None:
@@ -114,6 +155,7 @@ class WorkerPool:
 
     Attributes:
         deaths: Number of workers that died since the start.
+        overruns: Number of chunks rejected because they exceeded a limit of their worker: "cpu" or "memory".
     """
 
     def __init__(self, count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> None:
@@ -125,10 +167,12 @@ class WorkerPool:
         """Processes that have been started and not been waited for."""
         self._is_started = self._is_closing = False
         self._last_number = 0
+        self._queue: Turns[_Job] = Turns()
         self._suspects = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         """Tasks that start workers."""
         self.deaths = 0
+        self.overruns: Counter[str] = Counter(cpu=0, memory=0)
 
     @property
     def ready_count(self) -> int:
@@ -146,19 +190,23 @@ class WorkerPool:
             self._is_started = True
             for _ in range(self._count):
                 self._in_background(self._start_one())
-        for attempt in range(MAX_TRIES):
+        if self._least_busy() is None:
+            return await self._here.process_chunk(head, state, sent, bounds)
+        try:
+            return self._taken(await self._wait(head, state, sent, bounds))
+        except _Died as died:
+            await self._check_time(died, head, sent)
+        for _ in range(MAX_TRIES - 1):
             # Suspect chunks are retried one at a time, which identifies the one that kills workers.
-            async with self._suspects if attempt else nullcontext():
+            async with self._suspects:
                 link = self._least_busy()
-                if link is None and not attempt:
-                    return await self._here.process_chunk(head, state, sent, bounds)
                 while link is None:
                     await asyncio.sleep(RESTART_S / 10)
                     link = self._least_busy()
                 try:
-                    return _taken(await self._ask(link, head, state, sent, bounds))
-                except _Died:
-                    continue
+                    return self._taken(await self._ask(link, _job(head, state, sent, bounds)))
+                except _Died as died:
+                    await self._check_time(died, head, sent)
         _log.error("a chunk was refused: workers die with it", session=str(head.key.session), seq=sent.seq)
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"payload: the worker that processed it died, {MAX_TRIES} times in a row"
@@ -171,8 +219,17 @@ class WorkerPool:
             link.send(setup)
 
     def load(self) -> float:
-        """Returns the average number of chunks per worker, including the one in process."""
-        return sum(len(link.waiting) for link in self._links) / self._count
+        """Returns the average number of chunks per worker, including the one in process and those in the queue."""
+        return (len(self._queue) + sum(len(link.waiting) for link in self._links)) / self._count
+
+    def dispatch(self) -> None:
+        """Gives chunks to the workers that have room for more."""
+        while links := [link for link in self._links if link.has_room()]:
+            job = self._queue.take()
+            if job is None:
+                return
+            if not job.answer.done():  # else its stream has ended
+                self._send(min(links, key=lambda link: len(link.waiting)), job)
 
     def lost(self, link: _Link) -> None:
         """Replaces a worker that is gone."""
@@ -180,6 +237,7 @@ class WorkerPool:
             return
         self._links.remove(link)
         if self._is_closing:
+            link.status.set_result(0)
             return
         self.deaths += 1
         self._in_background(self._replace(link))
@@ -197,7 +255,8 @@ class WorkerPool:
 
     async def _replace(self, link: _Link) -> None:
         ran_s = time.monotonic() - link.started_s
-        status = await self._ended(link.process) if link.process else None
+        status = await self._ended(link.process) if link.process else 0
+        link.status.set_result(status)
         _log.error("a worker died and is replaced", status=status, ran_s=round(ran_s, 1))
         if ran_s < RESTART_S:
             await asyncio.sleep(RESTART_S)
@@ -225,8 +284,11 @@ class WorkerPool:
         link = _Link(self)
         ours, theirs = socket.socketpair()
         try:
-            with theirs:
-                link.process = subprocess.Popen(_command(theirs), pass_fds=[theirs.fileno()])  # noqa: ASYNC220, S603 - a fork
+            with theirs, tempfile.TemporaryFile() as shared:
+                shared.truncate(Progress.SIZE_BYTES)
+                link.progress = Progress(shared.fileno())
+                files = theirs.fileno(), shared.fileno()
+                link.process = subprocess.Popen(_command(*files), pass_fds=files)  # noqa: ASYNC220, S603 - a fork
             self._processes.add(link.process)
             await asyncio.get_running_loop().create_unix_connection(lambda: link, sock=ours)
         except BaseException:
@@ -239,14 +301,52 @@ class WorkerPool:
         ready = [link for link in self._links if link.ready]
         return min(ready, key=lambda link: len(link.waiting)) if ready else None
 
-    async def _ask(self, link: _Link, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> WorkerAnswer:
+    async def _wait(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> WorkerAnswer:
+        """Returns the answer of the worker that gets the chunk when its turn has come."""
+        job = _job(head, state, sent, bounds)
+        self._queue.put(head.key.project, (head.key.session, head.key.window), job)
+        self.dispatch()
+        return await job.answer
+
+    async def _ask(self, link: _Link, job: _Job) -> WorkerAnswer:
+        self._send(link, job)
+        return await job.answer
+
+    def _send(self, link: _Link, job: _Job) -> None:
         self._last_number = number = self._last_number + 1
-        stored = state if isinstance(state, bytes) else dump_state(state)
-        job = WorkerJob(number, head.key, head.kept_from, head.device_type, head.actor_type, stored, sent, bounds)
-        asked: asyncio.Future[WorkerAnswer] = asyncio.get_running_loop().create_future()
-        link.waiting[number] = asked
-        link.send(frame(FrameKind.JOB, encode(job)))
-        return await asked
+        head, state = job.head, job.state if isinstance(job.state, bytes) else dump_state(job.state)
+        link.waiting[number] = job
+        link.waiting_bytes += len(job.sent.payload)
+        asked = WorkerJob(
+            number, head.key, head.kept_from, head.device_type, head.actor_type, state, job.sent, job.bounds
+        )
+        link.send(frame(FrameKind.JOB, encode(asked)))
+
+    async def _check_time(self, died: _Died, head: WindowHead, sent: SentChunk) -> None:
+        """Rejects a chunk with which a worker exceeded its processor time.
+
+        Raises:
+            BadPayload: If it was this chunk.
+        """
+        status = await asyncio.shield(died.link.status)
+        if status != -signal.SIGPROF or died.link.progress is None or died.link.progress.begun() != died.number:
+            return
+        self.overruns["cpu"] += 1
+        limit_s = self._setup().chunk_cpu_s
+        _log.error("a chunk was refused: it takes too long", session=str(head.key.session), seq=sent.seq)
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: takes more than chunk_cpu_s ({limit_s:g}) seconds of processor time; send smaller chunks",
+        )
+
+    def _taken(self, answer: WorkerAnswer) -> ProcessedChunk:
+        if answer.is_over_memory:
+            self.overruns["memory"] += 1
+        return _taken(answer)
+
+
+def _job(head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> _Job:
+    return _Job(head, state, sent, bounds, asyncio.get_running_loop().create_future())
 
 
 def _taken(answer: WorkerAnswer) -> ProcessedChunk:

@@ -5,6 +5,7 @@ Bodies of jobs and answers are MessagePack; the body of a setup, sent a few time
 
 from __future__ import annotations
 
+import mmap
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -42,12 +43,16 @@ class WorkerSetup:
         behaviour: Rules of the detectors; None disables interaction detection.
         log: Options of the worker's own log.
         recursion_limit: Maximum Python frames and JSON nesting levels.
+        chunk_cpu_s: Maximum processor time for a chunk, after which the kernel kills the worker (SIGPROF). 0: any.
+        memory_bytes: Maximum private memory of the worker; a chunk that needs more is rejected. 0: any.
     """
 
     policies: dict[str, tuple[Policy, bytes]] = field(repr=False)
     behaviour: BehaviourRules | None
     log: LogOptions
     recursion_limit: int
+    chunk_cpu_s: float = 0.0
+    memory_bytes: int = 0
 
 
 class WorkerJob(msgspec.Struct, array_like=True, gc=False):
@@ -72,6 +77,28 @@ class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     """(rule, field class, count)."""
     fault: Fault | None = None
     message: str = ""
+    is_over_memory: bool = False
+    """Whether the fault is the limit of memory."""
+
+
+class Progress:
+    """Number of the job that a worker has begun last, in memory that it shares with the pool.
+
+    A worker that is killed cannot send it, and it may have answers that it has not sent yet.
+    """
+
+    SIZE_BYTES = 8
+
+    def __init__(self, fd: int) -> None:
+        self._shared = mmap.mmap(fd, self.SIZE_BYTES)
+
+    def begin(self, number: int) -> None:
+        """Sets the number of the job that begins."""
+        self._shared[:] = number.to_bytes(self.SIZE_BYTES, "little")
+
+    def begun(self) -> int:
+        """Returns the number of the last job that has begun; 0: none."""
+        return int.from_bytes(self._shared[:], "little")
 
 
 _header = struct.Struct("<IB")

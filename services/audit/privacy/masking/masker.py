@@ -17,14 +17,16 @@ import msgspec
 import numpy as np
 from msgspec import Raw
 
-from services.audit.json_tape.tape import ABSENT, StringRow, Task, Walker
-from services.audit.payload import BadPayload, Decoded, decode, decode_chunk
+from services.audit.json_tape.counting import count_parts
+from services.audit.json_tape.tape import ABSENT, StringRow, Task, TooManyRows, Walker
+from services.audit.payload import BadPayload, Decoded, Fault, decode, decode_chunk
+from services.audit.privacy.masking.counts import LISTED_WORK, NODE_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.edits import Edits
 from services.audit.privacy.masking.node_flags import MAX_NODES, Flag, MaskState, compact, expand
 from services.audit.privacy.masking.nodes import FIELD_TAGS, WATCHED_ATTRIBUTES, NodeMasker
 from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, encode_any
 from services.audit.privacy.masking.string_context import LAYOUT_KEYS, place_of
-from services.audit.privacy.masking.strings import MASK, Counts, TextMasker, is_masked
+from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.candidates import Scanner
 from services.audit.rrweb import NOTHING, EventType
@@ -43,6 +45,10 @@ __all__ = ["MASK", "MaskState", "Masked", "Masker"]
 _MOST_ODD = 64
 """Maximum number of events per chunk with duplicate or escaped keys that are masked in detail: each costs as much as
 a separate chunk. JSON.stringify never writes such keys."""
+
+
+_SHORT_VALUE = 1024
+"""Values with fewer bytes of JSON are paid for by their length, one part per 8 bytes: counting takes longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +107,25 @@ class Masker:
             decoded: The result of `decode_chunk`, if available. Its events may be changed.
 
         Raises:
-            BadPayload: If the text is not such an array and was not decoded before.
+            BadPayload: If the text is not such an array and was not decoded before, or has more to check than
+                MAX_ROWS and MAX_WORK allow.
         """
         decoded = decoded or decode_chunk(text)
         if self.policy.keeps_all:
-            return Masked(text, state, {}, decoded.events)
+            return Masked(text, state, Counts(), decoded.events)
         return _Chunk(self, state, text, decoded).run()
 
     def url(self, href: str) -> str:
         """Returns a page's URL, masked as in a Meta event."""
-        return href if self.policy.keeps_all else self.rules.mask(href, "meta_href", {}, key="href")
+        return href if self.policy.keeps_all else self.rules.mask(href, "meta_href", Counts(), key="href")
 
 
 class _Chunk:
     """The masking of one chunk."""
 
-    def __init__(self, masker: Masker, state: MaskState, text: bytes, decoded: Decoded) -> None:
+    def __init__(
+        self, masker: Masker, state: MaskState, text: bytes, decoded: Decoded, counts: Counts | None = None
+    ) -> None:
         self._masker = masker
         self._nodes = masker.nodes
         self._original = text
@@ -130,12 +139,15 @@ class _Chunk:
         """Indexes of snapshots and mutations with replacements in their nodes."""
         self._stale: set[int] = set()
         """Indexes of other events with replacements in fields that are read later."""
-        self._counts: Counts = {}
+        self._counts = Counts() if counts is None else counts
         self._odd_ones = 0
         self._default = self._unknown()
-        self._walk = masker.walker.walk(
-            self._text, len(self._events), every=masker.scanner.lists_all or masker.opens_all
-        )
+        try:
+            self._walk = masker.walker.walk(
+                self._text, len(self._events), every=masker.scanner.lists_all or masker.opens_all
+            )
+        except TooManyRows as error:
+            raise BadPayload(Fault.TOO_LARGE, f"payload: {error}; send smaller chunks") from None
 
     def run(self) -> Masked:
         """Returns the masked chunk."""
@@ -175,6 +187,7 @@ class _Chunk:
         while event < len(self._events):
             every = opens_all or self._default != 0 or self._nodes.walks_all
             tasks, following = walk.choose(event, task, behind, self._remembered(), every=every)
+            self._counts.spend(NODE_WORK * len(tasks))
             for event, task, place in tasks:
                 if event == spoiled or (task == Task.NODE and place < walked):
                     continue  # a descendant of a node that was examined with its whole subtree
@@ -252,6 +265,7 @@ class _Chunk:
             end = place + 1
         else:
             end = row.end
+            self._counts.spend(NODE_WORK * (end - place))
             open_ = [(end, below)]
             for at, each in enumerate(walk.below(row, place), place + 1):
                 while at >= open_[-1][0]:
@@ -300,6 +314,7 @@ class _Chunk:
             self._default = self._unknown()
             return
         masked = inner.run()
+        self._counts.work = masked.counts.work
         for what, count in masked.counts.items():
             self._counts[what] = self._counts.get(what, 0) + count
         self._changed = True
@@ -310,10 +325,9 @@ class _Chunk:
     def _understood(self, row: EventRow) -> _Chunk | None:
         """Returns an event as a separate chunk without duplicate or escaped keys; None if that is impossible."""
         try:
-            plain = b"[" + encode_any(decode_any(self._text[row.start : row.end])) + b"]"
-            inner = _Chunk(
-                self._masker, compact(self._flags, seen=self._seen, full=self._full), plain, decode_chunk(plain)
-            )
+            plain = b"[" + encode_any(self._value(row.start, row.end)) + b"]"
+            state = compact(self._flags, seen=self._seen, full=self._full)
+            inner = _Chunk(self._masker, state, plain, decode_chunk(plain), Counts(self._counts.work))
         except (msgspec.MsgspecError, RecursionError, ValueError, BadPayload):
             return None
         inner._odd_ones = _MOST_ODD
@@ -324,7 +338,6 @@ class _Chunk:
         row = self._walk.event(event)
         if row.data < 0:
             return
-        data = self._text[row.data : row.data_end]
         counted = ("malformed", "other")
 
         def masked(value: Any) -> Any:
@@ -343,13 +356,23 @@ class _Chunk:
             return value
 
         try:
-            decoded = decode_any(data)
+            decoded = self._value(row.data, row.data_end)
             after = masked(decoded)
         except (ValueError, RecursionError):
             decoded, after = None, {}
         if after != decoded:
             self._edits.put((row.data, row.data_end), encode_any(after))
             self._stale.add(event)
+
+    def _value(self, start: int, end: int) -> Any:
+        """Returns a decoded value of the text; pays for its parts before they are decoded."""
+        raw = self._text[start:end]
+        if end - start < _SHORT_VALUE:
+            self._counts.spend(VALUE_WORK * (end - start) // 8)
+        else:
+            parts = count_parts(raw)
+            self._counts.spend(VALUE_WORK * (parts.values + parts.strings))
+        return decode_any(raw)
 
     def _input(self, node: int, start: int, end: int) -> None:
         if start < 0:
@@ -371,7 +394,7 @@ class _Chunk:
         flags = self._default if row.id == ABSENT else self._flags.get(row.id, self._default)
         if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
             return
-        decoded = decode_any(self._text[row.data : row.data_end])
+        decoded = self._value(row.data, row.data_end)
         changed = False
         commands = decoded.get("commands", [decoded])
         for command in commands if isinstance(commands, list) else []:
@@ -390,7 +413,7 @@ class _Chunk:
         field = "custom" if row.type == EventType.CUSTOM else _plugin_field(plugin)
         place = row.payload, row.payload_end
         try:
-            payload = decode_any(self._text[row.payload : row.payload_end])
+            payload = self._value(row.payload, row.payload_end)
             before = encode_any(payload)
             after = encode_any(self._masker.payloads.mask(plugin, payload, field, self._counts))
         except (ValueError, RecursionError):
@@ -408,6 +431,7 @@ class _Chunk:
         strings = self._masker.scanner.choose(self._walk, every=self._masker.opens_all)
         if not strings:
             return
+        self._counts.spend(LISTED_WORK * len(strings))
         covers = self._edits.covers()
         starts = [start for start, _ in covers]
         for each in strings:
@@ -419,13 +443,16 @@ class _Chunk:
         """Applies the rules to a string."""
         raw, rules = self._text[string.start : string.end], self._masker.rules
         known = rules.mask_json(raw)
-        if known is not None and known.masked is None:
-            return
+        if known is not None:
+            self._counts.spend(known.work)
+            if known.masked is None:
+                return
         place = place_of(string, self._walk)
         if place.is_layout:
             return
         if known is None:
-            known = rules.mask_json_at(raw, place.key, resource=place.is_resource)
+            known = rules.mask_json_at(raw, place.key, self._counts, resource=place.is_resource)
+            self._counts.spend(known.work)
         if known.masked is None:
             return
         for (rule, _), count in known.counts.items():

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from services.audit.json_tape.tape import Look
+from services.audit.privacy.masking.counts import ATTRIBUTES_WORK
 from services.audit.privacy.masking.node_flags import Flag
-from services.audit.privacy.masking.strings import Counts, is_masked
+from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy, TextMode
 
 if TYPE_CHECKING:
     from services.audit.json_tape.tape import Row, Walk
+    from services.audit.privacy.masking.counts import Counts
     from services.audit.privacy.masking.edits import Edits, Span
 
 _MASKED = b'"***"'
@@ -35,6 +37,10 @@ _INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN
 _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK
 _STARRED_ONCE = "data-rr-is-password"
 """Set by rrweb on a field that once had the type password (rrweb-snapshot utils.ts)."""
+
+MAX_CACHED_FIELD = 256
+"""Maximum characters of a field's `type` and `autocomplete`; the longest autocomplete of HTML has about 60. The result
+for shorter ones is cached."""
 
 _TEXT_NODE, _CDATA, _COMMENT = 3, 4, 5
 
@@ -56,12 +62,16 @@ class NodeMasker:
         self._asks_tags = any(each.tag for each in selectors)
         self._asked = frozenset(each.attribute for each in selectors if each.attribute)
         self._classes = tuple({each.cls for each in selectors if each.cls})
-        self._blocked = lru_cache(maxsize=1024)(policy.blocks_input)
+        self._blocks = lru_cache(maxsize=1024)(policy.blocks_input)
 
     @property
     def walks_all(self) -> bool:
         """Whether every node must be examined, since all text is masked by default."""
         return self._base is not Flag.NONE
+
+    def _blocked(self, kind: str, autocomplete: str) -> bool:
+        """Returns whether the value of a field is removed; also if its attributes are longer than any valid ones."""
+        return len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete)
 
     def is_ordinary(self, flags: int) -> bool:
         """Returns whether a node with these flags need not be remembered."""
@@ -172,6 +182,7 @@ class NodeMasker:
         is_filled = flags & Flag.FIELD and plain.get("value") not in (None, "")
         if not hides and not is_chosen and not is_filled:
             return
+        counts.spend(ATTRIBUTES_WORK + 2 * len(plain))
         places = walk.members(row.attributes, row.attributes_end)
         if is_chosen:
             edits.put(places["selected"], b"false")

@@ -15,7 +15,8 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from services.audit.privacy.masking.strings import MASK, Counts, TextMasker, is_masked
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, KEY_WORK, MATCH_WORK, STRING_WORK, VALUE_WORK, Counts
+from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
 from services.audit.privacy.policy.policy import BodyMode, Policy
 from services.audit.privacy.rules.urls import RESOURCE_KEYS, is_url
 from services.audit.re2_patterns import compile_pattern
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 MAX_DEPTH = 64
 """Maximum depth of JSON, including JSON within strings, that is traversed; deeper values are masked as a whole."""
+
+MAX_CACHED_KEY = 64
+"""Maximum characters of a key with a cached result: keys are the visitor's, and stay as long as the process runs."""
 
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _FORM = re.compile(r"[\w.\[\]%+-]{1,128}=[^&\s]*(?:&[\w.\[\]%+-]{1,128}=[^&\s]*)*")
@@ -79,12 +83,13 @@ class PayloadMasker:
             known = (
                 plain in self._short or any(word in plain for word in self._long) or not self._short.isdisjoint(words)
             )
-            if len(self._denials) < 10_000:
+            if len(key) <= MAX_CACHED_KEY and len(self._denials) < 10_000:
                 self._denials[key] = known
         return known
 
     def _exchange(self, payload: dict[str, Any], field: str, counts: Counts) -> dict[str, Any]:
         """Masks a payload of the network plugin: its requests, and its other fields."""
+        counts.spend(VALUE_WORK * len(payload["requests"]))
         requests = [self._request(each, field, counts) for each in payload["requests"]]
         rest = iter(self._object({k: v for k, v in payload.items() if k != "requests"}, field, counts, 0).items())
         return dict(("requests", requests) if key == "requests" else next(rest) for key in payload)
@@ -92,6 +97,7 @@ class PayloadMasker:
     def _request(self, request: Any, field: str, counts: Counts) -> Any:
         if not isinstance(request, dict):
             return self._walk(request, field, counts, 0)
+        counts.spend(KEY_WORK * len(request))
         masked: dict[str, Any] = {}
         for key, value in request.items():
             name = self._name(key, masked, field, counts)
@@ -120,6 +126,7 @@ class PayloadMasker:
 
     def _headers(self, value: Any, field: str, counts: Counts) -> Any:
         """Masks headers; accepts {name: value}, [[name, value]] and [{name, value}]."""
+        counts.spend(KEY_WORK * len(value) if isinstance(value, dict | list) else VALUE_WORK)
         if isinstance(value, dict):
             headers: dict[str, Any] = {}
             for name, each in value.items():
@@ -155,10 +162,12 @@ class PayloadMasker:
         if isinstance(value, dict):
             return self._object(value, field, counts, depth)
         if isinstance(value, list):
+            counts.spend(VALUE_WORK * (len(value) + 1))
             return [self._walk(each, field, counts, depth + 1) for each in value]
         return value
 
     def _object(self, value: Mapping[str, Any], field: str, counts: Counts, depth: int) -> dict[str, Any]:
+        counts.spend(KEY_WORK * len(value) + VALUE_WORK)
         masked: dict[str, Any] = {}
         for key, each in value.items():
             name = self._name(key, masked, field, counts)
@@ -172,21 +181,27 @@ class PayloadMasker:
 
     def _string(self, value: str, key: str, field: str, counts: Counts, depth: int) -> str:
         """Masks a string; JSON or a form in it is decoded, and left unchanged if nothing is found."""
-        if depth <= MAX_DEPTH and value[:1] in {"{", "[", '"'} and len(value) > 2:
-            try:
-                inner = json.loads(value)
-            except (ValueError, RecursionError):
-                inner = None
+        if len(value) < 3:
+            return value  # too short for a rule, an assignment or a form
+        if depth <= MAX_DEPTH and value[:1] in {"{", "[", '"'}:
+            inner = _embedded(value, counts)
             if inner is not None:
                 masked = self._walk(inner, field, counts, depth + 1)
                 if masked == inner:
                     return value
                 return json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
-        if "=" in value and _FORM.fullmatch(value) is not None:
+        counts.spend(len(value) // BYTES_PER_WORK)
+        if "=" in value and self._is_form(value, counts):
             value = self._form(value, field, counts)
         elif self._any_word.search(value.encode()) is not None:
             value = self._assignments(value, field, counts)
         return self._text.mask(value, field, counts, key=key, resource=key in RESOURCE_KEYS and is_url(value))
+
+    @staticmethod
+    def _is_form(value: str, counts: Counts) -> bool:
+        """Returns whether a text is an urlencoded form; pays for its parameters, which matching keeps in memory."""
+        counts.spend(2 * MATCH_WORK * value.count("&"))
+        return _FORM.fullmatch(value) is not None
 
     def _form(self, value: str, field: str, counts: Counts) -> str:
         """Masks the denied parameters of an urlencoded form."""
@@ -205,6 +220,7 @@ class PayloadMasker:
         parts: list[bytes] = []
         at = 0
         for match in _ASSIGNMENT.finditer(body):
+            counts.spend(MATCH_WORK)
             _, (start, end), (first, last) = match
             if self.is_denied(body[start:end].decode()) and not is_masked(body[first:last].decode()):
                 counts["body_word", field] = counts.get(("body_word", field), 0) + 1
@@ -216,10 +232,7 @@ class PayloadMasker:
     def _mask_all(self, value: Any, rule: str, field: str, counts: Counts) -> Any:
         """Masks every value; keys and structure are kept if the value is valid JSON."""
         if isinstance(value, str):
-            try:
-                inner = json.loads(value)
-            except (ValueError, RecursionError):
-                inner = None
+            inner = _embedded(value, counts)
             if isinstance(inner, dict | list):
                 masked = self._leaves(inner, rule, field, counts, 0)
                 return value if masked == inner else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
@@ -228,6 +241,8 @@ class PayloadMasker:
     def _leaves(self, value: Any, rule: str, field: str, counts: Counts, depth: int) -> Any:
         if depth > MAX_DEPTH:
             return MASK
+        if isinstance(value, dict | list):
+            counts.spend(VALUE_WORK * (len(value) + 1))
         if isinstance(value, dict):
             return {
                 self._text.mask(key, field, counts): self._leaves(each, rule, field, counts, depth + 1)
@@ -247,6 +262,17 @@ class PayloadMasker:
 
 
 _ASSIGNMENT = compile_pattern(r"([A-Za-z][\w.-]{1,63})[\"']?\s{0,4}[:=]\s{0,4}[\"']?([^\s\"',;&{}\[\]()<>]+)")
+
+
+def _embedded(value: str, counts: Counts) -> Any:
+    """Returns the decoded JSON of a string; None if it is not JSON. Pays for its values before they are decoded."""
+    counts.spend(
+        STRING_WORK + VALUE_WORK * (value.count(",") + value.count("[") + value.count("{")) + len(value) // 256
+    )
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return None
 
 
 def decode_any(raw: bytes | msgspec.Raw) -> Any:

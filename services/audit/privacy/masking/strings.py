@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MATCH_WORK, MAX_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, URL_RULE, Finder
 from services.audit.privacy.rules.urls import UrlMasker, is_url
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 MASK = "***"
 """Replacement of a masked value of any length."""
-
-Counts: TypeAlias = dict[tuple[str, str], int]
-"""Number of matches by (rule, field class)."""
 
 _MAX_PASSES = 8
 _SHORT = 2048
@@ -57,10 +55,12 @@ class Known(NamedTuple):
     Attributes:
         masked: JSON of the masked string; None: no rule matched.
         counts: Number of matches per rule, with "" as the class of field.
+        work: Work of the search, paid with each use: a chunk must not cost less because of an earlier one.
     """
 
     masked: bytes | None
     counts: Counts
+    work: int = 0
 
 
 class _Rule:
@@ -78,11 +78,12 @@ class _Rule:
         self.edges = finder.edges
         self.place = 0
 
-    def find(self, text: bytes, start: int, end: int, found: list[Found]) -> None:
-        """Adds the verified matches between two offsets of UTF-8 text to `found`."""
+    def find(self, text: bytes, start: int, end: int, found: list[Found], counts: Counts) -> None:
+        """Adds the verified matches between two offsets of UTF-8 text to `found`; `counts` pays for the candidates."""
         text = text[start:end]
         search, length, at = self.pattern.search, len(text), 0
         while at <= length and (match := search(text, at)) is not None:
+            counts.spend(MATCH_WORK)
             first, last = match[0]
             at = last if first < last else last + 1
             first, last = match[self.group]
@@ -91,6 +92,7 @@ class _Rule:
             if self.check is None:
                 found.append((start + first, self.place, start + last))
                 continue
+            counts.spend(last - first)  # a check reads each character, in Python
             candidate = text[first:last].decode()
             is_ascii = candidate.isascii()
             for before, behind in self.check(candidate):
@@ -163,13 +165,14 @@ class TextMasker:
         """
         if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
             return text
+        counts.spend(STRING_WORK + len(text) // BYTES_PER_WORK)
         body = before = text.encode()
         if self._url_method is not Method.KEEP and b"=" in body:
             found: list[str] = []
             if key and is_url(text):
-                before = self._urls.mask(body, found, resource=resource)
+                before = self._urls.mask(body, found, counts.spend, resource=resource)
             else:
-                before = self._urls.mask_within(body, found, resource=resource)
+                before = self._urls.mask_within(body, found, counts.spend, resource=resource)
             if found:
                 counts[URL_RULE, field] = counts.get((URL_RULE, field), 0) + len(found)
         for _ in range(_MAX_PASSES):
@@ -184,7 +187,7 @@ class TextMasker:
         return text if before == body else before.decode()
 
     def mask_json(self, raw: bytes) -> Known | None:
-        """Returns the result of the rules for a JSON string; None: the result depends on its context.
+        """Returns the result of the rules for a JSON string; None: the result depends on its context, or it is long.
 
         Pages repeat the same strings, so results for short ones are cached: under a digest, never under the string.
         """
@@ -192,25 +195,35 @@ class TextMasker:
             return None
         return self._recall(raw, b"", "", resource=False)
 
-    def mask_json_at(self, raw: bytes, key: str, *, resource: bool) -> Known:
-        """Returns the result of the rules for a JSON string in its context: `key` and `resource` as in `mask`."""
+    def mask_json_at(self, raw: bytes, key: str, spent: Counts, *, resource: bool) -> Known:
+        """Returns the result of the rules for a JSON string in its context.
+
+        Args:
+            raw: The JSON string.
+            key: As in `mask`.
+            spent: Pays for the work in a long string; its counts stay unchanged.
+            resource: As in `mask`.
+        """
         if len(raw) > _MAX_KNOWN:
-            return self._judge(raw, key, resource=resource)
+            inside = Counts(spent.work)
+            known = self._judge(raw, key, inside, resource=resource)
+            spent.work = inside.work
+            return known
         return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
 
     def _recall(self, raw: bytes, place: bytes, key: str, *, resource: bool) -> Known:
         digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
         known = self._known.get(digest)
         if known is None:
-            known = self._judge(raw, key, resource=resource)
+            counts = Counts()
+            known = self._judge(raw, key, counts, resource=resource)._replace(work=MAX_WORK - counts.work)
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
             self._known[digest] = known
         return known
 
-    def _judge(self, raw: bytes, key: str, *, resource: bool) -> Known:
+    def _judge(self, raw: bytes, key: str, counts: Counts, *, resource: bool) -> Known:
         value = msgspec.json.decode(raw)
-        counts: Counts = {}
         masked = self.mask(value, "", counts, key=key, resource=resource)
         return Known(None if masked == value else msgspec.json.encode(masked), counts)
 
@@ -255,9 +268,9 @@ class TextMasker:
         """Appends the masked part to `out`; returns the number of its remaining bytes."""
         found: list[Found] = []
         for gate, rules in gates:
-            for first, last in _windows(gate, part, rules[0].reach):
+            for first, last in _windows(gate, part, rules[0].reach, counts):
                 for rule in rules:
-                    rule.find(part, first, last, found)
+                    rule.find(part, first, last, found, counts)
         if not found:
             out.append(part)
             return len(part)
@@ -275,12 +288,13 @@ class TextMasker:
         return value if self._is_kept(value) else self.replacement(URL_RULE, self._url_method, value)
 
 
-def _windows(gate: Pattern | None, part: bytes, reach: int) -> list[tuple[int, int]]:
+def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> list[tuple[int, int]]:
     """Returns the parts of a text that may contain candidates of a gate; the whole text if it is short."""
     if gate is None or not reach or len(part) < _SHORT:
         return [(0, len(part))] if part else []
     windows: list[tuple[int, int]] = []
     for match in gate.finditer(part):
+        counts.spend(GATE_WORK)
         start, end = match[0]
         first = max(0, start - reach)
         if windows and first <= windows[-1][1]:

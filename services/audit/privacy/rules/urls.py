@@ -33,6 +33,10 @@ _SECRET_NAME = re.compile(
 """Names of parameters that are masked in every URL."""
 
 
+_WORK = 8
+"""Work for a URL in a text, or for a parameter of a URL, in microseconds (masking/counts.py)."""
+
+
 def is_url(text: str) -> bool:
     """Returns whether the whole text is an address, absolute or relative, that may have parameters."""
     return ("?" in text or "#" in text) and _WHOLE_URL.match(text) is not None
@@ -51,11 +55,19 @@ class UrlMasker:
         self._kept = kept
         self._replace = replace
 
-    def mask(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
-        """Returns one URL with the parameters in query and fragment masked; adds their names to `found`."""
+    def mask(self, text: bytes, found: list[str], spend: Callable[[int], None], *, resource: bool) -> bytes:
+        """Returns one URL with the parameters in query and fragment masked.
+
+        Args:
+            text: The URL.
+            found: Receives the names of the masked parameters.
+            spend: Called with the work for a parameter before it is done (masking/counts.py).
+            resource: Whether it is the address of a resource loaded by the page.
+        """
         parts: list[bytes] = []
         at = 0
         for match in _PARAMETER.finditer(text):
+            spend(_WORK)
             _, (start, end), (first, last) = match
             name = text[start:end].decode()
             if _SECRET_NAME.search(name) is None and (resource or name.lower() in self._kept):
@@ -69,17 +81,21 @@ class UrlMasker:
         parts.append(text[at:])
         return b"".join(parts) if at else text
 
-    def mask_within(self, text: bytes, found: list[str], *, resource: bool) -> bytes:
-        """Returns a text with the parameters of its URLs masked, including those of a lone `?token=...`."""
+    def mask_within(self, text: bytes, found: list[str], spend: Callable[[int], None], *, resource: bool) -> bytes:
+        """Returns a text with the parameters of its URLs masked, including those of a lone `?token=...`.
+
+        The arguments are those of `mask`.
+        """
         parts: list[bytes] = []
         at = 0
         for match in _URL.finditer(text):
+            spend(_WORK)
             start, end = match[0]
             loads = resource or _RESOURCE_BEFORE.search(text[max(0, start - 32) : start]) is not None
             parts += (
-                self.mask(text[at:start], found, resource=True),
-                self.mask(text[start:end], found, resource=loads),
+                self.mask(text[at:start], found, spend, resource=True),
+                self.mask(text[start:end], found, spend, resource=loads),
             )
             at = end
-        parts.append(self.mask(text[at:], found, resource=True))
+        parts.append(self.mask(text[at:], found, spend, resource=True))
         return b"".join(parts)

@@ -65,11 +65,21 @@ def packed_length(length: int) -> bytes:
     return bytes(out)
 
 
-@lru_cache(maxsize=4096)
+MAX_CACHED_TEXT = 256
+"""Maximum characters of a text with a cached encoding: URLs are the visitor's, and repeat in each row of a page."""
+
+
 def packed_text(value: str) -> bytes:
     """Returns a String; lone surrogates become question marks."""
+    return _cached_text(value) if len(value) <= MAX_CACHED_TEXT else _text(value)
+
+
+def _text(value: str) -> bytes:
     data = value.encode("utf-8", "replace")
     return packed_length(len(data)) + data
+
+
+_cached_text = lru_cache(maxsize=4096)(_text)
 
 
 def _write_string(out: bytearray, value: str | bytes) -> None:

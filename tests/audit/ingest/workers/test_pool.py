@@ -51,11 +51,11 @@ def here(policy=POLICY) -> InlineProcessor:
 
 
 @asynccontextmanager
-async def pool(count: int = 2, policy: Callable = lambda: POLICY) -> AsyncIterator[WorkerPool]:
+async def pool(count: int = 2, policy: Callable = lambda: POLICY, **limits: float) -> AsyncIterator[WorkerPool]:
     """Workers of which at least one is ready."""
 
     def setup() -> WorkerSetup:
-        return WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000)
+        return WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000, **limits)
 
     async with workers(count, here(policy()), setup) as running_workers:
         await running_workers.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
@@ -78,6 +78,17 @@ def large_chunk() -> SentChunk:
     """A chunk with some tens of milliseconds of work."""
     words = [f"user{number}@example.org " * 5 for number in range(2_000)]
     return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}])
+
+
+def huge_chunk() -> SentChunk:
+    """A chunk with some seconds of work and tens of megabytes."""
+    words = [f"user{number}@example.org" for number in range(100_000)]
+    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}])
+
+
+def noisy_chunk() -> SentChunk:
+    """A chunk with more bytes than a worker gets at the same time."""
+    return a_chunk(1, [{"type": 9, "data": os.urandom(module.MAX_BYTES_AT_ONCE).hex()}])
 
 
 def is_running(process: psutil.Process) -> bool:
@@ -176,6 +187,105 @@ async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_take
         assert refused.value.fault is Fault.INVALID_PAYLOAD
         assert [one.row.seq for one in await asyncio.gather(*good)] == [1] * 20
         assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+
+
+async def test_a_chunk_that_takes_too_much_processor_time_is_rejected_at_once(monkeypatch):
+    monkeypatch.setattr(module, "RESTART_S", 0.05)
+    async with pool(1, chunk_cpu_s=0.05) as processes:
+        bad = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), huge_chunk(), BOUNDS))
+        good = [
+            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)
+        ]
+        with pytest.raises(BadPayload, match=r"more than chunk_cpu_s \(0.05\) seconds of processor time") as refused:
+            await bad
+        assert refused.value.fault is Fault.TOO_LARGE
+        assert [one.row.seq for one in await asyncio.gather(*good)] == [1] * 20
+        assert (processes.deaths, processes.overruns["cpu"]) == (1, 1), "no second worker was given to it"
+        await until(lambda: processes.ready_count == 1)
+        assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+
+
+async def test_only_the_chunk_in_process_is_rejected_when_a_worker_exceeds_its_time(monkeypatch):
+    """The others were given to the same worker, before it and after it."""
+    monkeypatch.setattr(module, "RESTART_S", 0.05)
+    async with pool(1, chunk_cpu_s=0.5) as processes:
+        chunks = [a_chunk(1), a_chunk(1), huge_chunk(), a_chunk(1), a_chunk(1)]
+        taken = await asyncio.gather(
+            *(processes.process_chunk(HEAD, WindowState(), chunk, BOUNDS) for chunk in chunks), return_exceptions=True
+        )
+        assert [isinstance(one, BadPayload) for one in taken] == [False, False, True, False, False]
+        assert processes.deaths == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not enforce the limit")
+async def test_a_chunk_that_needs_too_much_memory_is_rejected_and_the_worker_goes_on():
+    async with pool(1, memory_bytes=2**30) as processes:
+        pid = children()[0].pid
+        _, most = psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)
+        used = psutil.Process(pid).memory_full_info().data
+        psutil.Process(pid).rlimit(psutil.RLIMIT_DATA, (used + 2**24, most))
+        with pytest.raises(BadPayload, match="worker_memory_bytes") as refused:
+            await processes.process_chunk(HEAD, WindowState(), huge_chunk(), BOUNDS)
+        assert refused.value.fault is Fault.TOO_LARGE
+        assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+        assert (processes.overruns["memory"], processes.deaths) == (1, 0)
+        assert [each.pid for each in children()] == [pid]
+
+
+async def test_chunks_of_streams_that_have_ended_are_dropped(monkeypatch):
+    sent, send = [], WorkerPool._send
+    monkeypatch.setattr(WorkerPool, "_send", lambda *arguments: (sent.append(arguments[-1].sent), send(*arguments))[1])
+    async with pool(1) as processes:
+        [worker] = children()
+        worker.suspend()
+        sent.clear()
+        waiting = [
+            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)
+        ]
+        await until(lambda: processes.load() == 20)
+        for each in waiting[:-1]:
+            each.cancel()
+        await asyncio.gather(*waiting[:-1], return_exceptions=True)
+        worker.resume()
+        assert (await waiting[-1]).row.seq == 1
+        assert len(sent) == module.MAX_AT_ONCE + 1
+        assert processes.load() == 0
+
+
+async def test_a_project_with_many_chunks_does_not_delay_the_others():
+    other = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+    async with pool(1) as processes:
+        [worker] = children()
+        worker.suspend()
+        order = []
+
+        async def process(head, name):
+            await processes.process_chunk(head, WindowState(), a_chunk(1), BOUNDS)
+            order.append(name)
+
+        many = [asyncio.create_task(process(HEAD, "many")) for _ in range(50)]
+        await until(lambda: processes.load() == 50)
+        few = asyncio.create_task(process(other, "few"))
+        await until(lambda: processes.load() == 51)
+        worker.resume()
+        await asyncio.gather(*many, few)
+        assert order.index("few") <= 2 * module.MAX_AT_ONCE
+
+
+async def test_a_worker_with_a_large_chunk_gets_no_further_one():
+    async with pool(2) as processes:
+        for worker in children():
+            worker.suspend()
+        large = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), noisy_chunk(), BOUNDS))
+        await until(lambda: processes.load() == 0.5)
+        small = [
+            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(9)
+        ]
+        await until(lambda: processes.load() == 5)
+        assert sorted(len(link.waiting) for link in processes._links) == [1, module.MAX_AT_ONCE]
+        for worker in children():
+            worker.resume()
+        await asyncio.gather(large, *small)
 
 
 async def test_a_new_policy_holds_from_the_next_chunk_on():

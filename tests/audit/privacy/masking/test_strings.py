@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import recordings
 
+from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.masking.strings import TextMasker
 from services.audit.privacy.policy.parser import load_policy
@@ -29,7 +30,7 @@ SHOWN_ON_PURPOSE = (
 
 
 def found(text: str, key: str = "") -> set[str]:
-    counts: dict[tuple[str, str], int] = {}
+    counts = Counts()
     TEXT.mask(text, "text", counts, key=key)
     return {rule for rule, _ in counts}
 
@@ -105,7 +106,7 @@ def test_what_rules_leave(text):
 
 
 def test_resources_keep_their_parameters_but_for_secrets():
-    counts: dict[tuple[str, str], int] = {}
+    counts = Counts()
     image = TEXT.mask("/a.png?w=3&h=4&token=abc", "attribute", counts, key="src", resource=True)
     assert image == "/a.png?w=3&h=4&token=***"
     style = "a{background:url(https://a.example/b.png?w=3)}"
@@ -128,14 +129,14 @@ def test_the_scan_over_raw_json_misses_nothing_that_a_rule_finds(rule, number, a
     event = {"type": 3, "data": {"source": 0, "texts": [{"id": 1, "value": value}]}, "timestamp": 1_700_000_000_000}
     text = json.dumps([event], ensure_ascii=ascii_only).encode()
     masked = json.loads(MASKER.mask(MaskState(True), text).text)[0]["data"]["texts"][0]["value"]
-    assert masked == TEXT.mask(value, "text", {})
+    assert masked == TEXT.mask(value, "text", Counts())
     assert masked != value
 
 
 @given(st.text(alphabet="0123456789 -+.()@abcDE89:/?=*[]", max_size=80))
 def test_masking_a_string_twice_is_masking_it_once(text):
-    once = TEXT.mask(text, "text", {})
-    assert TEXT.mask(once, "text", {}) == once
+    once = TEXT.mask(text, "text", Counts())
+    assert TEXT.mask(once, "text", Counts()) == once
 
 
 def strings(value: Any) -> set[str]:

@@ -1,0 +1,103 @@
+"""The work that a chunk may cause: paid before it is done, and far above that of real recordings."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from support import recordings
+
+from services.audit.payload import BadPayload, Fault
+from services.audit.privacy.masking.counts import MAX_WORK, Counts
+from services.audit.privacy.masking.masker import Masker, MaskState
+from services.audit.privacy.policy.parser import load_policy
+
+KEY = b"k" * 32
+STRICT = Masker(load_policy({"preset": "strict"}, None, "test"), KEY)
+DEFAULT = Masker(load_policy({}, None, "test"), KEY)
+COUNT = 400_000
+
+
+def event(kind: int, data: bytes) -> bytes:
+    return b'[{"type":%d,"timestamp":1790000000000,"data":%b}]' % (kind, data)
+
+
+def custom(payload: bytes) -> bytes:
+    return event(5, b'{"tag":"x","payload":%b}' % payload)
+
+
+def plugin(name: bytes, payload: bytes) -> bytes:
+    return event(6, b'{"plugin":"rrweb/%b@1","payload":%b}' % (name, payload))
+
+
+def snapshot(nodes: bytes) -> bytes:
+    return event(2, b'{"node":{"type":0,"id":1,"childNodes":[%b]}}' % nodes)
+
+
+def mutation(name: bytes, changes: bytes) -> bytes:
+    return event(3, b'{"source":0,"adds":[],"removes":[],"%b":[%b]}' % (name, changes))
+
+
+def many(item: bytes, between: bytes = b",") -> bytes:
+    return between.join([item] * COUNT)
+
+
+def addresses(count: int) -> bytes:
+    return b",".join(b'{"type":3,"id":%d,"textContent":"u%d@example.org"}' % (each, each) for each in range(count))
+
+
+HOSTILE = {
+    "strings in a payload": custom(b"[%b]" % b",".join([b'""'] * 1_900_000)),
+    "keys": custom(b"{%b}" % b",".join(b'"k%d":1' % number for number in range(COUNT))),
+    "addresses in a payload": custom(b"[%b]" % many(b'"u@example.org"')),
+    "JSON in a string": custom(b'"[%b]"' % many(b"0,0,0,0,0,0,0,0")),
+    "assignments": custom(b'"%b"' % many(b"password: x1", b" ")),
+    "a form": custom(b'"%b"' % many(b"a=b", b"&")),
+    "URLs in a text": custom(b'"%b"' % many(b"//a?b=c", b" ")),
+    "console": plugin(b"console", b'{"level":"log","payload":[%b]}' % many(b'"\\"u@example.org\\""')),
+    "requests": plugin(b"network", b'{"requests":[%b]}' % many(b'{"name":"//a?b=c"}')),
+    "headers": plugin(b"network", b'{"requests":[{"requestHeaders":[%b]}]}' % many(b'["a","b"]')),
+    "text nodes": snapshot(
+        b",".join(b'{"type":3,"id":%d,"textContent":"u%d@example.org"}' % (n, n) for n in range(COUNT))
+    ),
+    "a text": snapshot(b'{"type":3,"id":2,"textContent":"%b"}' % many(b"u@example.org", b" ")),
+    "numbers in a text": snapshot(b'{"type":3,"id":2,"textContent":"%b"}' % many(b"4111111111111112", b" ")),
+    "attributes": mutation(b"attributes", b",".join([b'{"id":2,"attributes":{"value":"x"}}'] * 499_000)),
+    "unexpected data": event(3, b'{"source":"x","a":[%b]}' % b",".join([b'""'] * 1_900_000)),
+    "duplicate keys": event(5, b'{"tag":"x","tag":"y","payload":[%b]}' % b",".join([b'""'] * 1_900_000)),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_chunk_with_too_much_to_check_is_rejected(name):
+    with pytest.raises(BadPayload, match="send smaller chunks") as caught:
+        DEFAULT.mask(MaskState(), HOSTILE[name])
+    assert caught.value.fault is Fault.TOO_LARGE
+    assert "\n" not in str(caught.value)
+
+
+def test_more_nodes_than_the_limit_are_rejected_before_one_is_read():
+    with pytest.raises(BadPayload, match="more than 500,000 nodes"):
+        DEFAULT.mask(MaskState(), mutation(b"removes", b",".join([b'{"id":1}'] * 500_001)))
+
+
+def test_recordings_leave_ten_times_their_work_even_as_one_chunk_under_the_strictest_policy():
+    for path in recordings.paths():
+        masked = STRICT.mask(MaskState(), json.dumps(recordings.events(path)).encode())
+        used = MAX_WORK - masked.counts.work
+        assert 0 < used < MAX_WORK / 10, path
+
+
+def test_the_same_chunk_costs_the_same_whatever_was_masked_before():
+    text = snapshot(addresses(50))
+    masker = Masker(load_policy({}, None, "test"), KEY)
+    first, again = (masker.mask(MaskState(), text).counts.work for _ in range(2))
+    assert first == again < MAX_WORK
+
+
+def test_work_is_paid_before_it_is_done():
+    counts = Counts(10)
+    counts.spend(10)
+    with pytest.raises(BadPayload):
+        counts.spend(1)
+    assert counts == {}
