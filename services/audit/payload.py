@@ -30,8 +30,8 @@ MAX_INFLATION = 200
 """Maximum number of bytes of JSON per byte sent. Recordings have 2 to 12, a page of 100,000 equal elements has 17; gzip
 reaches 1,030."""
 
-INFLATION_FROM_BYTES = 1024 * 1024
-"""Smaller texts may inflate by any factor: they are cheap."""
+INFLATION_FROM_BYTES = 32 * 1024 * 1024
+"""Smaller texts may inflate by any factor, as a page of repeated text does; the number of parts bounds their cost."""
 
 COUNTED_FROM_BYTES = 1024 * 1024
 """Smaller texts cannot exceed the limits of parts (json_tape/counting.py), except with events that are not events."""

@@ -68,7 +68,10 @@ def test_a_bomb_costs_no_more_than_the_bound() -> None:
         (64_000, 8_000_000, None),
     ],
 )
-def test_a_text_may_have_only_so_many_times_the_bytes_that_are_sent(noise: int, zeros: int, fault: str | None) -> None:
+def test_a_large_text_may_have_a_limited_multiple_of_the_bytes_that_are_sent(
+    noise: int, zeros: int, fault: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.audit.payload.INFLATION_FROM_BYTES", 2**20)
     payload = gzip.compress(os.urandom(noise) + bytes(zeros), mtime=0)
     bounds = Bounds(2**23, 2**23)
     if fault is None:

@@ -47,9 +47,9 @@ class Counts(dict[tuple[str, str], int]):
 
     __slots__ = ("work",)
 
-    def __init__(self, work: int = MAX_WORK) -> None:
+    def __init__(self, work: int | None = None) -> None:
         super().__init__()
-        self.work = work
+        self.work = MAX_WORK if work is None else work
 
     def spend(self, work: int) -> None:
         """Takes work off the remaining work; called before the work is done.
