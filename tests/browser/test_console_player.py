@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import uuid
 
@@ -284,11 +285,12 @@ async def _in_rrweb(context, events):
     await page.set_content("<!doctype html><html><body></body></html>")
     await page.add_script_tag(path=RRWEB)
     await page.evaluate(
-        """(events) => {
+        """(text) => {
+          const events = JSON.parse(text);
           const replayer = new rrwebReplay.Replayer(events, { root: document.body, showWarning: false });
           replayer.pause(events.at(-1).timestamp - events[0].timestamp + 1);
         }""",
-        events,
+        json.dumps(events),  # as one text: Playwright checks each value of anything else
     )
     await page.evaluate("new Promise((done) => setTimeout(done, 1000))")
     return await page.frame_locator("iframe").locator("html").evaluate(LOOKS)
