@@ -109,7 +109,9 @@ class RandomChunks:
             case 1:
                 return source.random() < 0.5
             case 2:
-                return source.choice((0, -1, 1, 2, 3, 2**31, 2**53, 2**64, -(2**63), 1e308, 0.1, source.randint(0, 400)))
+                return source.choice(
+                    (0, -1, 1, 2, 3, 2**31, 2**53, 2**64, -(2**63), 1e308, 0.1, source.randint(0, 400))
+                )
             case 3 | 4 | 5:
                 return self._text()
             case 6:
