@@ -33,13 +33,16 @@ MIGRATIONS = (
 )
 
 
-async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True) -> list[Migration]:
+async def migrate(
+    engine: Engine, dialect: Dialect, *, may_rewrite: bool = True, through: int | None = None
+) -> list[Migration]:
     """Brings the database to the newest version; returns the applied steps.
 
     Args:
         engine: An open engine.
         dialect: The DDL features of the engine.
         may_rewrite: Whether there is space to apply a changed retention to stored rows; else the next start does it.
+        through: Number of the last step to apply, for rows of an older version; None: all steps.
 
     Raises:
         StorageError: If the engine refuses a statement, or the database is newer than this program.
@@ -50,14 +53,15 @@ async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True)
         f"ENGINE = {dialect.engine('ReplacingMergeTree', 'migrations')} PARTITION BY tuple() ORDER BY number"
     )
     applied = await applied_migrations(engine, dialect)
-    taken = [step for step in MIGRATIONS if step.number not in applied]
+    wanted = [step for step in MIGRATIONS if through is None or step.number <= through]
+    taken = [step for step in wanted if step.number not in applied]
     for step in taken:
         for statement in step.statements(dialect):
             await engine.execute(statement)
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
-    if dialect.modern and may_rewrite:
+    if dialect.modern and may_rewrite and len(wanted) == len(MIGRATIONS):
         await _set_ttl(engine, dialect)
     return taken
 
@@ -80,6 +84,6 @@ async def _set_ttl(engine: Engine, dialect: Dialect) -> None:
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
-    """Returns the numbers of the steps already applied to the database."""
+    """Returns the numbers of the steps already applied to the database, whose table of migrations exists."""
     rows = await engine.query(f"SELECT DISTINCT number FROM {dialect.local('migrations')}")
     return {number for (number,) in rows}
