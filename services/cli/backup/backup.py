@@ -91,7 +91,8 @@ class _Backup:
         has_secret = with_secret and self._copy_secret()
         rows: Counter[str] = Counter()
         for file in self._files:
-            rows[file.table] += file.rows
+            if file.path.startswith(f"{file.table}/"):  # others repeat rows of these
+                rows[file.table] += file.rows
         manifest = Manifest(
             **installation_of(self._settings),  # type: ignore[arg-type]
             schema=overview.schema,

@@ -21,7 +21,7 @@ class CopiedTable(msgspec.Struct, frozen=True):
 
     Attributes:
         columns: Names and types of its columns, in the order of the files.
-        rows: Number of rows in its files. A row that was stored twice may be in them twice.
+        rows: Number of its rows, without those that are in further files in a second form.
     """
 
     columns: tuple[tuple[str, str], ...]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import msgspec
 import typer
@@ -36,8 +36,6 @@ GROWTH = 2
 before they remove the old ones."""
 
 _STAGE = ".restoring"
-_LINKS_OF = "restored-from"
-"""File beside restored links until the database is there too, with the id of the backup."""
 
 
 def restore(
@@ -100,6 +98,18 @@ class _Copy(msgspec.Struct, frozen=True):
         return cls(directory, manifest, size)
 
 
+class _Loaded(NamedTuple):
+    """A database with all rows of a backup.
+
+    Attributes:
+        deleted: Project and id of the deleted sessions.
+        finish: Puts it into service.
+    """
+
+    deleted: set[tuple[str, UUID]]
+    finish: Callable[[], Awaitable[None]]
+
+
 class _Restore:
     """A restore of one backup into one installation."""
 
@@ -108,8 +118,6 @@ class _Restore:
         self._copy = copy
         self._newer = newer
         self._progress = progress
-        self._files = settings.data_dir / "redis"
-        self._staged_files = self._files.with_name(f"{self._files.name}{_STAGE}")
 
     async def run(self, *, with_links: bool) -> str:
         """Loads the backup; returns what was restored, in one line.
@@ -124,25 +132,27 @@ class _Restore:
                 f"the backup is of the environment {manifest.environment!r}, this one is "
                 f"{self._settings.environment!r}: leave out its share links with --without-links"
             )
-        if with_links and not self._settings.redis.url:
-            self._require_no_files()
+        if with_links:  # now, not after the rows
+            async with self._redis() as client:
+                await self._require_no_links(client)
         embedded = self._settings.clickhouse.engine == "chdb"
-        async with self._embedded() if embedded else self._server() as deleted:
-            links = await self._restore_links(deleted) if with_links else 0
-        if with_links and not self._settings.redis.url:
-            (self._files / _LINKS_OF).unlink(missing_ok=True)
+        links = 0
+        async with self._embedded() if embedded else self._server() as database:
+            if with_links:
+                async with self._redis() as client:
+                    links = await self._write_links(client, database.deleted)
+                    await database.finish()
+                    await client.delete(self._mark)
+            else:
+                await database.finish()
         self._restore_secret()
         self._tell_projects()
         counts = [f"{table.rows:,} {name}" for name, table in manifest.tables.items()]
         return f"restored {', '.join(counts)}, {links:,} keys of share links, as of {manifest.began}"
 
     @asynccontextmanager
-    async def _embedded(self) -> AsyncIterator[set[tuple[str, UUID]]]:
-        """Loads the rows into a new directory, which takes its place when the block ends without an error.
-
-        Yields:
-            Project and id of the deleted sessions.
-        """
+    async def _embedded(self) -> AsyncIterator[_Loaded]:
+        """Loads the rows into a new directory, which `finish` puts in its place."""
         place = self._settings.chdb_path
         stage = place.with_name(f"{place.name}{_STAGE}")
         if holder := chdb_holder(place):
@@ -157,16 +167,20 @@ class _Restore:
         try:
             async with open_database(self._settings.model_copy(update={"clickhouse": group})) as engine:
                 deleted = await self._load(engine)
-            os.sync()
-            yield deleted
-            shutil.rmtree(place, ignore_errors=True)  # it has no rows
-            stage.rename(place)
+
+            async def finish() -> None:
+                os.sync()
+                shutil.rmtree(place, ignore_errors=True)  # it has no rows
+                stage.rename(place)
+                os.sync()
+
+            yield _Loaded(deleted, finish)
         finally:
             shutil.rmtree(stage, ignore_errors=True)
 
     @asynccontextmanager
-    async def _server(self) -> AsyncIterator[set[tuple[str, UUID]]]:
-        """Loads the rows into the server's database, which is marked as incomplete until the block ends."""
+    async def _server(self) -> AsyncIterator[_Loaded]:
+        """Loads the rows into the server's database, which is marked as incomplete until `finish`."""
         from services.audit.app import dialect_for
         from services.audit.storage.backup.loading import begin_restore, end_restore
 
@@ -176,8 +190,7 @@ class _Restore:
             if (usage := await engine.disk_usage()) is not None:
                 self._require_space(usage.free_bytes, GROWTH * self._copy.size_bytes, engine.name)
             await begin_restore(engine, dialect, self._copy.manifest.copy_id)
-            yield await self._load(engine)
-            await end_restore(engine, dialect)
+            yield _Loaded(await self._load(engine), lambda: end_restore(engine, dialect))
 
     async def _require_empty(self, settings: Settings) -> None:
         from services.audit.storage.backup.loading import is_empty, unfinished_restore
@@ -229,44 +242,36 @@ class _Restore:
             self._progress.advance(path.stat().st_size)
             self._progress.tell(f"{file.path}: {file.rows:,} rows, {spoken_size(path.stat().st_size)}")
 
-    async def _restore_links(self, deleted: set[tuple[str, UUID]]) -> int:
-        if url := self._settings.redis.url:
-            async with connected(self._settings, url) as client:
-                return await self._write_links(client, deleted)
-        shutil.rmtree(self._staged_files, ignore_errors=True)
-        shutil.rmtree(self._files, ignore_errors=True)  # empty, or of an interrupted restore
-        try:
-            async with started(self._settings, self._staged_files) as client:
-                count = await self._write_links(client, deleted)
-            (self._staged_files / _LINKS_OF).write_text(self._copy.manifest.copy_id)
-            os.sync()
-            self._staged_files.rename(self._files)
-        finally:
-            shutil.rmtree(self._staged_files, ignore_errors=True)
-        return count
+    @asynccontextmanager
+    async def _redis(self) -> AsyncIterator[redis.asyncio.Redis]:
+        """Yields the Redis of the settings, or one on the files of `afterimage up`, which does not run."""
+        url = self._settings.redis.url
+        async with (
+            connected(self._settings, url) if url else started(self._settings, self._settings.data_dir / "redis")
+        ) as client:
+            yield client
 
-    async def _write_links(self, client: redis.asyncio.Redis, deleted: set[tuple[str, UUID]]) -> int:
-        from services.audit.storage.backup.block_file import read_blocks
+    @property
+    def _mark(self) -> str:
+        return f"{LinkKeys(self._settings).prefix}{RESTORING}"
 
-        keys = LinkKeys(self._settings)
-        mark, copy_id = f"{keys.prefix}{RESTORING}", self._copy.manifest.copy_id
-        if await client.get(mark) != copy_id.encode() and await has_links(client, keys):
+    async def _require_no_links(self, client: redis.asyncio.Redis) -> None:
+        is_same_restore = await client.get(self._mark) == self._copy.manifest.copy_id.encode()
+        if not is_same_restore and await has_links(client, LinkKeys(self._settings)):
             raise CommandError(
                 "Redis has share links already, newer than those of the backup: keep them with --without-links"
             )
-        await client.set(mark, copy_id, ex=RESTORING_TTL_S)
+
+    async def _write_links(self, client: redis.asyncio.Redis, deleted: Container[tuple[str, UUID]]) -> int:
+        from services.audit.storage.backup.block_file import read_blocks
+
+        await self._require_no_links(client)
+        await client.set(self._mark, self._copy.manifest.copy_id, ex=RESTORING_TTL_S)
         count = 0
         for block in read_blocks(self._copy.path / LINKS):
-            count += await write_links(client, keys, msgspec.msgpack.decode(block.data, type=list[SavedKey]), deleted)
-        await client.delete(mark)
+            saved = msgspec.msgpack.decode(block.data, type=list[SavedKey])
+            count += await write_links(client, LinkKeys(self._settings), saved, deleted)
         return count
-
-    def _require_no_files(self) -> None:
-        if not self._files.is_dir() or not any(self._files.iterdir()) or (self._files / _LINKS_OF).exists():
-            return
-        raise CommandError(
-            f"{self._files} has share links already: remove the directory, or keep it with --without-links"
-        )
 
     def _require_space(self, free_bytes: int, needed_bytes: int, place: str) -> None:
         if free_bytes < needed_bytes:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.audit.storage.engine.engine import Engine, Table
-from services.audit.storage.schema.dialect import Dialect
-from services.audit.storage.schema.tables import RETAINED, deletions_migration, recordings_migration
-from services.audit.storage.schema.tables_access import access_migration
+from services.audit.storage.engine.engine import Engine, StorageError, Table
+from services.audit.storage.schema.dialect import FSYNC, FSYNC_SETTINGS, Dialect
+from services.audit.storage.schema.tables import DELETIONS, RETAINED, deletions_migration, recordings_migration
+from services.audit.storage.schema.tables_access import ACCESS_EVENTS, access_migration
 from services.audit.storage.schema.tables_interactions import interactions_migration
 
 
@@ -45,8 +45,11 @@ async def migrate(
         through: Number of the last step to apply, for rows of an older version; None: all steps.
 
     Raises:
-        StorageError: If the engine refuses a statement, or the database is newer than this program.
+        StorageError: If the engine refuses a statement, or cannot sync inserts.
     """
+    if dialect.fsync and not dialect.modern:
+        major, minor = dialect.version
+        raise StorageError(f"clickhouse.fsync needs ClickHouse 21.8 or newer, and the server is {major}.{minor}")
     await engine.execute(
         f"CREATE TABLE IF NOT EXISTS {dialect.local('migrations')}{dialect.on_cluster} "
         "(number UInt32, name String, applied_ms Int64) "
@@ -63,6 +66,8 @@ async def migrate(
         await engine.insert(done, [row])
     if dialect.modern and may_rewrite and len(wanted) == len(MIGRATIONS):
         await _set_ttl(engine, dialect)
+    if dialect.modern and len(wanted) == len(MIGRATIONS):
+        await _set_fsync(engine, dialect)
     return taken
 
 
@@ -81,6 +86,22 @@ async def _set_ttl(engine: Engine, dialect: Dialect) -> None:
             await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} MODIFY TTL {wanted}")
         elif not wanted and " TTL " in created[table]:
             await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} REMOVE TTL")
+
+
+async def _set_fsync(engine: Engine, dialect: Dialect) -> None:
+    """Gives tables that exist already the setting `clickhouse.fsync`; it rewrites nothing."""
+    rows = await engine.query(
+        "SELECT name, create_table_query FROM system.tables "
+        "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    )
+    created = {name.decode(): query.decode() for name, query in rows}
+    for table in (dialect.local(table) for table in (*RETAINED, DELETIONS.name, ACCESS_EVENTS.name)):
+        has_fsync = f"{FSYNC} = 1" in created[table]
+        if dialect.fsync and not has_fsync:
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} MODIFY SETTING {FSYNC_SETTINGS}")
+        elif has_fsync and not dialect.fsync:
+            names = ", ".join(setting.partition(" ")[0] for setting in FSYNC_SETTINGS.split(", "))
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} RESET SETTING {names}")
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
