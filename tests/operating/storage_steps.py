@@ -1,4 +1,4 @@
-"""A program that stores, merges, deletes and migrates, and prints what it was promised: `storage_steps.py run|check`.
+"""A program that stores, merges, deletes and migrates, and prints each promise: `storage_steps.py run|check`.
 
 STEPS_ENGINE is the data directory of the embedded engine, or the address of a ClickHouse server.
 """

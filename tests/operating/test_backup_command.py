@@ -30,7 +30,7 @@ ENGINES = {"chdb": ("chdb", "chdb"), "server": ("server", "server"), "chdb-to-se
 
 @dataclass
 class Content:
-    """What readers see of the finished sessions of an installation."""
+    """The finished sessions of an installation as readers see them."""
 
     exports: dict[str, bytes]
     sessions: dict[str, object]

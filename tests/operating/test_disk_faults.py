@@ -119,7 +119,7 @@ async def test_a_power_cut_loses_nothing_that_was_acknowledged_with_fsync(tmp_pa
 
 @pytest.mark.chaos
 async def test_a_power_cut_loses_something_without_fsync(tmp_path, settings, mint):
-    """The same rounds without the setting: they notice what is lost."""
+    """The same rounds without the setting: they notice the loss."""
     choices = random.Random(20261129)
     with cuttable_disk(tmp_path / "disk") as disk:
         audit = AuditOnDisk(disk, settings, "chdb")

@@ -1,6 +1,6 @@
 """A disk that fails at once: an ext4 file system on a loop device, shut down by the ioctl that xfstests use.
 
-`cut` is a power cut: what the kernel has not written to the device is gone, including the journal's last transactions.
+`cut` is a power cut: data that the kernel has not written to the device is gone, including the journal's last transactions.
 `fail` is a device that answers every request with EIO from then on. After both, `mount_again` gives the file system as
 it is after a reboot.
 """
@@ -38,11 +38,11 @@ class CuttableDisk:
         self._image = image
 
     def cut(self) -> None:
-        """Cuts the power: only what was synced is still there, and everything fails until `mount_again`."""
+        """Cuts the power: only synced data is still there, and everything fails until `mount_again`."""
         self._shut_down(_FLUSH_NOTHING)
 
     def fail(self) -> None:
-        """Lets everything fail with EIO until `mount_again`; what was written before is kept."""
+        """Lets everything fail with EIO until `mount_again`; earlier writes are kept."""
         self._shut_down(_FLUSH_FIRST)
 
     def mount_again(self) -> None:

@@ -16,7 +16,7 @@ class FaultShim:
     """The compiled library.
 
     Args:
-        scratch: A directory outside of the one whose changes are counted.
+        scratch: A directory outside of the counted one.
     """
 
     def __init__(self, scratch: Path) -> None:
@@ -28,7 +28,7 @@ class FaultShim:
         subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", self._library, _SOURCE, "-ldl"], check=True)
 
     def environment(self, directory: Path, kind: str, at: int) -> dict[str, str]:
-        """Variables of a process whose change number `at` below `directory` is its last one ("kill") or fails ("eio").
+        """Variables of a process: its change number `at` below `directory` is its last one ("kill") or fails ("eio").
 
         0: none does, and they are counted.
         """

@@ -84,7 +84,7 @@ class DraftFile:
 def new_copy(directory: Path) -> Iterator[Draft]:
     """Yields the draft of a backup, which becomes `directory` when the block ends without an error.
 
-    It is a hidden directory beside `directory`, which is removed after an error. What a killed backup left there is
+    It is a hidden directory beside `directory`, which is removed after an error. Remains of a killed backup are
     removed by the next one.
 
     Raises:

@@ -22,7 +22,7 @@ STATEMENT_TIMEOUT_S = 3_600.0
 
 @asynccontextmanager
 async def open_source(settings: Settings) -> AsyncIterator[BackupSource]:
-    """Yields what the backup reads: the database, or the process that has the embedded one open.
+    """Yields the source of the rows: the database, or the process that has the embedded one open.
 
     Raises:
         CommandError: There is no database, or it cannot be read.

@@ -1,4 +1,4 @@
-"""The manifest of a backup: what it is a copy of, and what it contains."""
+"""The manifest of a backup: its origin and its contents."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class CopiedFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup contains.
+    """Contents of a backup.
 
     Attributes:
         format: Number of the format of the files.
@@ -96,7 +96,7 @@ def installation_of(settings: Settings) -> dict[str, object]:
 
 
 def read_manifest(directory: Path, newest_schema: int) -> Manifest:
-    """Returns the manifest of a backup whose checksums are right.
+    """Returns the manifest of a verified backup.
 
     Args:
         directory: The backup.

@@ -45,7 +45,7 @@ def restore(
     deletions: Annotated[
         list[Path] | None,
         typer.Option(
-            "--deletions", metavar="DIR", help="Newer backup, whose deletions are applied too. May be repeated."
+            "--deletions", metavar="DIR", help="Newer backup; its deletions are applied too. May be repeated."
         ),
     ] = None,
     without_links: Annotated[bool, typer.Option("--without-links", help="Leave out the share links.")] = False,
@@ -69,7 +69,7 @@ def restore(
 
 
 class _Copy(msgspec.Struct, frozen=True):
-    """A backup whose checksums are right.
+    """A verified backup.
 
     Attributes:
         path: Its directory.
@@ -120,7 +120,7 @@ class _Restore:
         self._progress = progress
 
     async def run(self, *, with_links: bool) -> str:
-        """Loads the backup; returns what was restored, in one line.
+        """Loads the backup; returns a summary in one line.
 
         Raises:
             CommandError: The installation is not empty, or something cannot be written.

@@ -110,7 +110,7 @@ async def write_links(
         client: The Redis.
         keys: The names of the keys there.
         saved: The keys.
-        deleted: Project and id of deleted sessions, whose links are left out.
+        deleted: Project and id of deleted sessions; their links are left out.
     """
     now_ms = time.time_ns() // 1_000_000
     count = 0

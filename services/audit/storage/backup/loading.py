@@ -43,7 +43,7 @@ async def is_empty(engine: Engine) -> bool:
 
 
 async def unfinished_restore(engine: Engine) -> str | None:
-    """Returns the name of the copy that an interrupted restore was loading; None: there was none."""
+    """Returns the name of the copy that an interrupted restore was loading; None: no restore was interrupted."""
     if not await _exists(engine, UNFINISHED):
         return None
     rows = await engine.query(f"SELECT copy FROM {UNFINISHED}")

@@ -1,8 +1,8 @@
 """The reads of a backup through the process that has the embedded engine open.
 
 chDB allows one process per data directory. While AuditService has it open, it answers the reads of a backup on a
-socket in that directory, for its own user and root only: whoever may read the directory's files. A connection is one
-request: a line of JSON, answered by frames.
+socket in that directory, for its own user and root only: both can read the directory's files anyway. A connection is
+one request: a line of JSON, answered by frames.
 """
 
 from __future__ import annotations
@@ -107,14 +107,14 @@ async def _send(writer: asyncio.StreamWriter, kind: int, data: bytes = b"", coun
 class SocketSource:
     """The reads of a backup through the process that has `directory` open.
 
-    Every call raises StorageError with what the engine reported, and OSError or EOFError when the process is gone.
+    Every call raises StorageError with the engine's report, and OSError or EOFError when the process is gone.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     async def overview(self) -> Overview:
-        """Returns what is known before the first read; see BackupSource."""
+        """Returns the state before the first read; see BackupSource."""
         return msgspec.json.decode(await self._answer(_Request()), type=Overview)
 
     async def days(self, stage: int) -> list[dt.date]:

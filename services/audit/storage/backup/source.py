@@ -1,4 +1,4 @@
-"""What a backup reads: an open engine, or one that another process has open (`reader_socket`)."""
+"""Source of a backup's rows: an open engine, or one that another process has open (`reader_socket`)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class BackupSource(Protocol):
     """The reads of a backup. All raise StorageError as the engine does."""
 
     async def overview(self) -> Overview:
-        """Returns what is known before the first read."""
+        """Returns the state before the first read."""
         ...
 
     async def days(self, stage: int) -> list[dt.date]:
@@ -52,7 +52,7 @@ class EngineSource:
         self._dialect = dialect
 
     async def overview(self) -> Overview:
-        """Returns what is known before the first read; see BackupSource."""
+        """Returns the state before the first read; see BackupSource."""
         tables = [self._dialect.local(table.name) for table in TABLES]
         [(size,)] = await self._engine.query(SIZE_SQL, {"tables": tables})
         migrations = {"name": self._dialect.local("migrations")}

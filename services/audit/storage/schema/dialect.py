@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 FSYNC = "fsync_after_insert"
 FSYNC_SETTINGS = f"{FSYNC} = 1, fsync_part_directory = 1"
-"""Settings of a table whose inserts wait for the disk, with the directories in which they appear."""
+"""Settings of a table: inserts wait for the disk, and so do the directories of their parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,6 @@ async def _set_fsync(engine: Engine, dialect: Dialect) -> None:
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:
-    """Returns the numbers of the steps already applied to the database, whose table of migrations exists."""
+    """Returns the numbers of the steps already applied to the database."""
     rows = await engine.query(f"SELECT DISTINCT number FROM {dialect.local('migrations')}")
     return {number for (number,) in rows}
