@@ -35,6 +35,9 @@ from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
 from services.audit.servicer import SERVICE, AuditServicer
 from services.audit.storage.access_event_store import AccessEventStore
+from services.audit.storage.backup.loading import require_finished_restore
+from services.audit.storage.backup.reader_socket import served_reads
+from services.audit.storage.backup.source import EngineSource
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.engine.engine import Engine, StorageError, StorageFull
 from services.audit.storage.free_space import FreeSpace
@@ -122,6 +125,7 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
         dialect = dialect_for(settings, engine.version)
         space = FreeSpace(engine.disk_usage, settings.storage.min_free_bytes)
         await space.refresh()
+        await require_finished_restore(engine)
         for step in await migrate(engine, dialect, may_rewrite=not space.is_low):
             _log.info("migrated", number=step.number, name=step.name)
         retention = Retention(dialect.retention_days, now_ms)
@@ -131,6 +135,7 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
         trail = AccessEventStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
         async with (
+            _served_backups(settings, engine, dialect),
             _taking_in(settings, policies, behaviour) as intake,
             _serving(
                 settings,
@@ -149,6 +154,16 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
             yield server
     finally:
         await engine.close()
+
+
+@asynccontextmanager
+async def _served_backups(settings: Settings, engine: Engine, dialect: Dialect) -> AsyncIterator[None]:
+    """Lets backups read the embedded engine while the block runs; they read a server themselves."""
+    if settings.clickhouse.engine != "chdb":
+        yield
+        return
+    async with served_reads(EngineSource(engine, dialect), settings.chdb_path):
+        yield
 
 
 @asynccontextmanager

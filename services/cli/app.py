@@ -72,6 +72,18 @@ def _add_migrate(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
 
 
+def _add_backup(app: typer.Typer) -> None:
+    from services.cli.backup.backup import backup
+
+    app.command("backup")(backup)
+
+
+def _add_restore(app: typer.Typer) -> None:
+    from services.cli.backup.restore import restore
+
+    app.command("restore")(restore)
+
+
 def _add_share(app: typer.Typer) -> None:
     from services.cli.share import share
 
@@ -106,6 +118,8 @@ _COMMANDS = {
     "token": _Command("Prints a token.", _add_token),
     "privacy": _Command("Tries the privacy policy and tests its rules.", _add_privacy),
     "migrate": _Command("Migrates the database to the newest version.", _add_migrate),
+    "backup": _Command("Copies the installation while it records.", _add_backup),
+    "restore": _Command("Loads a backup into an empty installation.", _add_restore),
     "doctor": _Command("Diagnoses the installation, one line per check.", _add_doctor),
     "config": _Command("Prints an afterimage.toml with every key.", _add_config),
 }

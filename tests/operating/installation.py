@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -77,6 +78,21 @@ class OperatedInstallation:
     def run(self, *words: object) -> str:
         """Runs a command of `afterimage`; returns its standard output."""
         return run_command(self.environment, *words)
+
+    def process(self, *words: object) -> subprocess.CompletedProcess[str]:
+        """Runs a command of `afterimage` as a process of its own."""
+        return subprocess.run(
+            [*_COMMAND, *map(str, words)],
+            env=os.environ | self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=PATIENCE_S * 2,
+        )
+
+    def shell(self, script: str) -> str:
+        """Runs shell commands in which `afterimage` is the command of this installation; returns their output."""
+        return shell(f'afterimage() {{ {shlex.join(_COMMAND)} "$@"; }}\n{script}', self.environment)
 
     def address(self, name: str) -> str:
         """Returns the address of a port, such as AUDIT__PORT."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -47,11 +48,12 @@ def executable() -> str:
 
 
 @contextmanager
-def server(data: Path | None = None) -> Iterator[str]:
+def server(data: Path | None = None, environment: dict[str, str] | None = None) -> Iterator[str]:
     """Runs a server; yields its DSN without a database.
 
     Args:
         data: Directory of its tables; None: a temporary one, as for its log, without which it serves no one.
+        environment: Variables in addition to those of this process.
     """
     program = executable()
     with tempfile.TemporaryDirectory(prefix="ai-clickhouse-") as directory:
@@ -62,7 +64,12 @@ def server(data: Path | None = None) -> Iterator[str]:
         )
         (root / "users.xml").write_text(USERS)
         with (root / "out").open("wb") as out:
-            process = subprocess.Popen([program, f"--config-file={root / 'config.xml'}"], stdout=out, stderr=out)
+            process = subprocess.Popen(
+                [program, f"--config-file={root / 'config.xml'}"],
+                stdout=out,
+                stderr=out,
+                env=os.environ | (environment or {}),
+            )
         try:
             _await_port(tcp, process, root)
             yield f"clickhouse://default@127.0.0.1:{tcp}"

@@ -53,7 +53,7 @@ class ClickHouseSettings(Group):
     fsync: bool = Field(
         default=False,
         description="Syncs an insert to disk before it is acknowledged, instead of leaving it to the kernel: "
-        "survives a power cut, costs throughput.",
+        "survives a power cut, and inserts take two to three times as long. ClickHouse servers: 21.8 or newer.",
     )
 
     @field_validator("url")

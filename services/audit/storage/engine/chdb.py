@@ -9,10 +9,11 @@ import queue
 import re
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 from urllib.parse import urlencode
@@ -23,6 +24,8 @@ from chdb.state.sqlitelike import Connection, connect
 from services.audit.storage.codecs.rowbinary import decode_rows, encode_rows
 from services.audit.storage.engine.damaged_files import set_aside
 from services.audit.storage.engine.engine import (
+    BLOCK_BYTES,
+    Block,
     DataDirectoryInUse,
     DiskUsage,
     Params,
@@ -46,6 +49,7 @@ SESSION_SETTINGS = {
     "mutations_sync": "2",
     "max_memory_usage": str(256 * 1024 * 1024),
     "log_queries": "0",
+    "preferred_block_size_bytes": str(BLOCK_BYTES),
 }
 """Settings of every connection; memory is bounded because the engine shares the service's process."""
 
@@ -130,6 +134,23 @@ class ChdbEngine:
     async def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """Returns a statement's rows; see Engine."""
         return await self._read(lambda c: decode_rows(_run(c, sql, params, "RowBinaryWithNamesAndTypes")))
+
+    async def blocks(
+        self,
+        sql: str,
+        types: Sequence[str],  # noqa: ARG002 - the engine knows them
+        params: Params | None = None,
+    ) -> AsyncGenerator[Block, None]:
+        """Yields a statement's rows; see Engine. It has a connection and a thread of its own."""
+        with ThreadPoolExecutor(1, "chdb-blocks") as thread:
+            on_thread = partial(asyncio.get_running_loop().run_in_executor, thread)
+            connection = await on_thread(self._connect_anew)
+            try:
+                stream = await on_thread(partial(_stream, connection, sql, params))
+                while (block := await on_thread(partial(_next_block, stream))) is not None:
+                    yield block
+            finally:
+                await asyncio.shield(on_thread(connection.close))
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
         """Runs a statement that returns no rows; see Engine."""
@@ -239,6 +260,24 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
         raise _storage_error(error) from error
     data: bytes = result.bytes() if result else b""
     return data
+
+
+def _stream(connection: Connection, sql: str, params: Params | None) -> Any:
+    bound = {name: _bound(value) for name, value in params.items()} if params else {}
+    try:
+        return connection.send_query(sql, "RowBinary", params=bound)
+    except RuntimeError as error:
+        raise _storage_error(error) from error
+
+
+def _next_block(stream: Any) -> Block | None:
+    """Returns the next rows of a streamed result; chDB formats each block of rows as a whole."""
+    try:
+        result = stream.fetch()
+    except RuntimeError as error:
+        raise _storage_error(error) from error
+    data = result.bytes() if result is not None else b""
+    return Block(result.rows_read(), data) if data else None
 
 
 def _is_settled(connection: Connection) -> bool:

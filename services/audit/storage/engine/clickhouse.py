@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from asynch.connection import Connection
 from asynch.errors import ClickHouseException, ServerException
 from asynch.proto.utils.escape import escape_param
 
+from services.audit.storage.codecs.rowbinary import encode_rows
 from services.audit.storage.engine.engine import (
+    BLOCK_BYTES,
+    Block,
     DiskUsage,
     Params,
     Row,
@@ -27,6 +30,12 @@ T = TypeVar("T")
 UNKNOWN_TABLE = 60
 UNLIMITED_BYTES = 1 << 62
 """Object storage reports at least this size."""
+
+STREAMED_ROWS = 8_192
+"""Maximum rows of a block that a server sends; it also ends a block at a megabyte of a table's data."""
+
+FETCHED_ROWS = 16
+"""Rows of a stream that are read before their size is looked at: a chunk has up to 4 MiB."""
 
 _PARAMETER = re.compile(r"\{(\w+):([^}]+)\}")
 
@@ -88,6 +97,28 @@ class ClickHouseEngine:
 
         return await self._on_connection(run)
 
+    async def blocks(self, sql: str, types: Sequence[str], params: Params | None = None) -> AsyncGenerator[Block, None]:
+        """Yields a statement's rows; see Engine. The timeout is one of each block."""
+        with _our_errors():
+            async with self._connection() as connection, connection.cursor() as cursor:
+                cursor.set_stream_results(True, STREAMED_ROWS)  # type: ignore[no-untyped-call]
+                async with asyncio.timeout(self._timeout_s):
+                    await cursor.execute(_bind(sql, params))
+                count, data = 0, bytearray()
+                while rows := await self._fetched(cursor):
+                    data += encode_rows(types, rows)
+                    count += len(rows)
+                    if len(data) >= BLOCK_BYTES:
+                        yield Block(count, bytes(data))
+                        count, data = 0, bytearray()
+                if count:
+                    yield Block(count, bytes(data))
+
+    async def _fetched(self, cursor: Any) -> list[Row]:
+        async with asyncio.timeout(self._timeout_s):
+            rows: list[Row] = await cursor.fetchmany(FETCHED_ROWS)
+            return rows
+
     async def execute(self, sql: str, params: Params | None = None) -> None:
         """Runs a statement that returns no rows; see Engine."""
 
@@ -129,14 +160,9 @@ class ClickHouseEngine:
             await self._idle.pop().close()
 
     async def _on_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        try:
+        with _our_errors():
             async with asyncio.timeout(self._timeout_s), self._connection() as connection:
                 return await work(connection)
-        except ServerException as error:
-            code = int(getattr(error, "code", 0) or 0)
-            raise storage_error(str(error), code) from error
-        except (OSError, EOFError, TimeoutError, ClickHouseException, asyncio.IncompleteReadError) as error:
-            raise StorageAway(f"{type(error).__name__}: {error}") from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
@@ -163,6 +189,18 @@ class ClickHouseEngine:
         await connection.connect()
         self._where = f"{connection.host}:{connection.port}"
         return connection
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    """Turns errors of the server and of the connection into StorageError and StorageAway."""
+    try:
+        yield
+    except ServerException as error:
+        code = int(getattr(error, "code", 0) or 0)
+        raise storage_error(str(error), code) from error
+    except (OSError, EOFError, TimeoutError, ClickHouseException, asyncio.IncompleteReadError) as error:
+        raise StorageAway(f"{type(error).__name__}: {error}") from error
 
 
 async def _drop(connection: Connection) -> None:

@@ -8,14 +8,17 @@ array type is the right operand of IN, and is never empty.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from services.runtime.errors import ResourceExhausted, Unavailable
 
 POINT_READ = " SETTINGS max_threads = 1"
 """Suffix of a statement that reads a few granules: a second thread would cost it more than it gains."""
+
+BLOCK_BYTES = 1 << 20
+"""Size of a block of rows that is read as a stream, unless a single row is larger."""
 
 Row = tuple[Any, ...]
 Params = Mapping[str, Any]
@@ -102,6 +105,13 @@ class DiskUsage:
     total_bytes: int
 
 
+class Block(NamedTuple):
+    """Some rows of a result, as RowBinary."""
+
+    row_count: int
+    data: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A table for inserts: its name, and its columns with ClickHouse's types."""
@@ -139,6 +149,19 @@ class Engine(Protocol):
         Raises:
             StorageAway: If the engine cannot be reached or is too slow.
             StorageError: If it refuses the statement.
+        """
+        ...
+
+    def blocks(self, sql: str, types: Sequence[str], params: Params | None = None) -> AsyncGenerator[Block, None]:
+        """Yields a statement's rows in blocks of about BLOCK_BYTES, however many rows there are.
+
+        Args:
+            sql: A SELECT.
+            types: ClickHouse names of the columns' types.
+            params: Values of the parameters.
+
+        Raises:
+            StorageError: As `query`, also after some blocks.
         """
         ...
 

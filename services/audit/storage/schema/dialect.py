@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+FSYNC = "fsync_after_insert"
+FSYNC_SETTINGS = f"{FSYNC} = 1, fsync_part_directory = 1"
+"""Settings of a table: inserts wait for the disk, and so do the directories of their parts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -68,7 +72,7 @@ class Dialect:
     def settings(self, granularity: int) -> str:
         """Returns the SETTINGS clause of a table; granularity is in rows."""
         extra = f", min_bytes_for_wide_part = {32 * 1024 * 1024}" if self.modern else ""
-        extra += ", fsync_after_insert = 1, fsync_part_directory = 1" if self.modern and self.fsync else ""
+        extra += f", {FSYNC_SETTINGS}" if self.modern and self.fsync else ""
         return f"SETTINGS index_granularity = {granularity}{extra}"
 
     def distributed(self, table: str, shard_by: str) -> list[str]:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.audit.storage.engine.engine import Engine, Table
-from services.audit.storage.schema.dialect import Dialect
-from services.audit.storage.schema.tables import RETAINED, deletions_migration, recordings_migration
-from services.audit.storage.schema.tables_access import access_migration
+from services.audit.storage.engine.engine import Engine, StorageError, Table
+from services.audit.storage.schema.dialect import FSYNC, FSYNC_SETTINGS, Dialect
+from services.audit.storage.schema.tables import DELETIONS, RETAINED, deletions_migration, recordings_migration
+from services.audit.storage.schema.tables_access import ACCESS_EVENTS, access_migration
 from services.audit.storage.schema.tables_interactions import interactions_migration
 
 
@@ -33,32 +33,41 @@ MIGRATIONS = (
 )
 
 
-async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True) -> list[Migration]:
+async def migrate(
+    engine: Engine, dialect: Dialect, *, may_rewrite: bool = True, through: int | None = None
+) -> list[Migration]:
     """Brings the database to the newest version; returns the applied steps.
 
     Args:
         engine: An open engine.
         dialect: The DDL features of the engine.
         may_rewrite: Whether there is space to apply a changed retention to stored rows; else the next start does it.
+        through: Number of the last step to apply, for rows of an older version; None: all steps.
 
     Raises:
-        StorageError: If the engine refuses a statement, or the database is newer than this program.
+        StorageError: If the engine refuses a statement, or cannot sync inserts.
     """
+    if dialect.fsync and not dialect.modern:
+        major, minor = dialect.version
+        raise StorageError(f"clickhouse.fsync needs ClickHouse 21.8 or newer, and the server is {major}.{minor}")
     await engine.execute(
         f"CREATE TABLE IF NOT EXISTS {dialect.local('migrations')}{dialect.on_cluster} "
         "(number UInt32, name String, applied_ms Int64) "
         f"ENGINE = {dialect.engine('ReplacingMergeTree', 'migrations')} PARTITION BY tuple() ORDER BY number"
     )
     applied = await applied_migrations(engine, dialect)
-    taken = [step for step in MIGRATIONS if step.number not in applied]
+    wanted = [step for step in MIGRATIONS if through is None or step.number <= through]
+    taken = [step for step in wanted if step.number not in applied]
     for step in taken:
         for statement in step.statements(dialect):
             await engine.execute(statement)
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
-    if dialect.modern and may_rewrite:
+    if dialect.modern and may_rewrite and len(wanted) == len(MIGRATIONS):
         await _set_ttl(engine, dialect)
+    if dialect.modern and len(wanted) == len(MIGRATIONS):
+        await _set_fsync(engine, dialect)
     return taken
 
 
@@ -77,6 +86,22 @@ async def _set_ttl(engine: Engine, dialect: Dialect) -> None:
             await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} MODIFY TTL {wanted}")
         elif not wanted and " TTL " in created[table]:
             await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} REMOVE TTL")
+
+
+async def _set_fsync(engine: Engine, dialect: Dialect) -> None:
+    """Gives tables that exist already the setting `clickhouse.fsync`; it rewrites nothing."""
+    rows = await engine.query(
+        "SELECT name, create_table_query FROM system.tables "
+        "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
+    )
+    created = {name.decode(): query.decode() for name, query in rows}
+    for table in (dialect.local(table) for table in (*RETAINED, DELETIONS.name, ACCESS_EVENTS.name)):
+        has_fsync = f"{FSYNC} = 1" in created[table]
+        if dialect.fsync and not has_fsync:
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} MODIFY SETTING {FSYNC_SETTINGS}")
+        elif has_fsync and not dialect.fsync:
+            names = ", ".join(setting.partition(" ")[0] for setting in FSYNC_SETTINGS.split(", "))
+            await engine.execute(f"ALTER TABLE {table}{dialect.on_cluster} RESET SETTING {names}")
 
 
 async def applied_migrations(engine: Engine, dialect: Dialect) -> set[int]:

@@ -1,0 +1,1 @@
+"""Reading the whole database for a backup, and loading it again."""

@@ -1,0 +1,92 @@
+"""kill -9, or one EIO, at each change of a file in inserts, merges, mutations and migrations: promises are kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+
+import pytest
+from support import clickhouse
+from support.fault_shim import FaultShim
+
+PROGRAM = Path(__file__).with_name("storage_steps.py")
+TESTS = PROGRAM.parents[1]
+
+Opening = Callable[[dict[str, str]], AbstractContextManager[str]]
+"""Yields the engine's place for STEPS_ENGINE; the variables are those of the process that has the files open."""
+
+
+def steps(command: str, engine: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    paths = os.pathsep.join(map(str, (TESTS, TESTS.parent, TESTS.parent / "gen")))
+    return subprocess.run(
+        [sys.executable, PROGRAM, command],
+        env=os.environ | {"PYTHONPATH": paths, "STEPS_ENGINE": engine} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def promises_of(opening: Opening, environment: dict[str, str], *, is_server: bool) -> str:
+    try:
+        with opening(environment if is_server else {}) as engine:
+            return steps("run", engine, {} if is_server else environment).stdout
+    except pytest.fail.Exception:  # the server did not get as far as its port
+        return ""
+
+
+def verify(promises: str, opening: Opening) -> None:
+    with opening({}) as engine:
+        done = steps("check", engine, {})
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    words = [line.split() for line in promises.splitlines()]
+    deleted = {session for kind, session, *_ in (line for line in words if len(line) > 1) if kind == "deleted"}
+    stored = [line[1:] for line in words if line[0] == "stored"]
+    for session, seq in stored:
+        if session not in deleted:
+            assert found["chunks"].get(f"{session} {seq}") == 1, (session, seq, promises)
+            assert found["totals"][session] >= int(seq)
+    assert [name for name in found["chunks"] if name.split()[0] in deleted] == []
+    assert set(found["chunks"].values()) == {1}
+
+
+def openings(engine: str, directory: Path) -> Opening:
+    if engine == "chdb":
+        return lambda _: nullcontext(str(directory))
+    return lambda environment: clickhouse.server(directory, environment)
+
+
+@pytest.mark.chaos
+@pytest.mark.campaign
+@pytest.mark.timeout(14_400)
+@pytest.mark.parametrize("kind", ["kill", "eio"])
+@pytest.mark.parametrize("engine", ["chdb", pytest.param("server", marks=pytest.mark.clickhouse)])
+def test_a_fault_at_any_change_of_a_file_breaks_no_promise(tmp_path, campaign_rounds, engine, kind):
+    shim = FaultShim(tmp_path)
+    calm = tmp_path / "calm"
+    promises = promises_of(openings(engine, calm), shim.environment(calm, kind, 0), is_server=engine == "server")
+    assert promises.splitlines()[-1] == "ended"
+    verify(promises, openings(engine, calm))
+    count = shim.count
+    assert count > 200, "the shim sees hardly any changes"
+    choices = random.Random(20261129)
+    cut_off = 0
+    for number in range(campaign_rounds(3, 150)):
+        directory = tmp_path / f"round{number}"
+        at = choices.randrange(1, count)
+        environment = shim.environment(directory, kind, at)
+        promises = promises_of(openings(engine, directory), environment, is_server=engine == "server")
+        cut_off += not promises.endswith("ended\n")
+        try:
+            verify(promises, openings(engine, directory))
+        except AssertionError as error:
+            error.add_note(f"after {kind} at change {at} of {count}")
+            raise
+    assert cut_off or kind == "eio"
