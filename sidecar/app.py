@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from services.runtime import redis_client
+from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
 from services.runtime.rpc.authorization import Authorizer
@@ -83,7 +85,9 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         attempts = Attempts(redis, redis_client.key(settings, "limits"))
-        verifier = TokenVerifier(settings)
+        revoked = RevokedTokens(redis, settings)
+        await stack.enter_async_context(_running(revoked))
+        verifier = TokenVerifier(settings, revoked=revoked)
         origins = Origins(settings)
         connections = Connections(
             total=own.max_connections,
@@ -139,6 +143,18 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
             yield Sidecar(port=port, url=f"{scheme}://{host}:{port}", registry=registry)
         finally:
             ops.is_stopping = True
+
+
+@asynccontextmanager
+async def _running(revoked: RevokedTokens) -> AsyncIterator[None]:
+    """Keeps the list of revoked tokens current while the block runs."""
+    # No TaskGroup: it would wrap exceptions of the block.
+    running = asyncio.create_task(revoked.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def _listen(stack: AsyncExitStack, runner: web.AppRunner, settings: SidecarSettings) -> int:

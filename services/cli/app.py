@@ -66,6 +66,12 @@ def _add_token(app: typer.Typer) -> None:
     app.command("token")(token)
 
 
+def _add_revoke(app: typer.Typer) -> None:
+    from services.cli.revoke import revoke
+
+    app.command("revoke")(revoke)
+
+
 def _add_migrate(app: typer.Typer) -> None:
     from services.cli.migrate import migrate
 
@@ -104,6 +110,7 @@ _COMMANDS = {
     "heatmap": _Command("Draws the heatmap of a page.", _add_heatmap),
     "share": _Command("Creates, lists and revokes expiring share links.", _add_share),
     "token": _Command("Prints a token.", _add_token),
+    "revoke": _Command("Ends a token, or all tokens of a subject, before they expire.", _add_revoke),
     "privacy": _Command("Tries the privacy policy and tests its rules.", _add_privacy),
     "migrate": _Command("Migrates the database to the newest version.", _add_migrate),
     "doctor": _Command("Diagnoses the installation, one line per check.", _add_doctor),

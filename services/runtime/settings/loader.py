@@ -156,7 +156,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
         if not (is_loopback(service.host) or settings.tls.cert_file or settings.tls.allow_plaintext):
             yield f"{name}.host: {service.host} is not loopback: set tls.cert_file, or tls.allow_plaintext"
     if not settings.is_development:
-        if settings.auth.secret is None and not settings.auth.has_jwks:
+        if not settings.auth.signing_secrets and not settings.auth.has_jwks:
             yield "auth.secret: needed (or auth.jwks_url, auth.jwks_file) outside development"
         if not settings.projects:
             yield "projects: none is configured"
