@@ -20,7 +20,6 @@ from services.runtime.metrics import new_registry
 from services.runtime.rpc.authorization import Authorizer
 from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
-from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured, server_log
 from sidecar.gate.gate import Gate
@@ -136,8 +135,6 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         port = await _listen(stack, runner, own)
         scheme = "http" if own.cert_file is None else "https"
         host = f"[{own.host}]" if ":" in own.host else own.host
-        if own.cert_file is None and not is_loopback(own.host) and not own.trusted_proxies:
-            _log.warning("plain text beyond loopback: set sidecar.cert_file, or sidecar.trusted_proxies for a proxy")
         _log.info("serving", address=f"{scheme}://{host}:{port}")
         try:
             yield Sidecar(port=port, url=f"{scheme}://{host}:{port}", registry=registry)

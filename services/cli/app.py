@@ -6,6 +6,7 @@ A command is imported when it is called: `afterimage --help` and `--version` loa
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -189,5 +190,6 @@ def _print_version(asked: bool) -> None:
 
 
 def main() -> None:
-    """Runs the command line; the entry point `afterimage`."""
+    """Runs the command line; the entry point `afterimage`. Its files are for its own user only: exports, the data."""
+    os.umask(0o077)
     make_app()()

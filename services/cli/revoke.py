@@ -41,7 +41,7 @@ def revoke(
         client = redis_client.connect(settings)
         if client is None:
             raise CommandError(
-                "revoked tokens are listed in Redis, and no redis.url is set: set it, or run this where `afterimage up` runs"
+                "no redis.url is set, where revoked tokens are listed: set it, or run this where `afterimage up` runs"
             )
         try:
             now = time.time()

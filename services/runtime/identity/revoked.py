@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import math
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -27,13 +27,31 @@ if TYPE_CHECKING:
 
     import redis.asyncio
 
-    from services.runtime.identity.tokens import Identity
     from services.runtime.settings import Settings
 
 _log = structlog.get_logger("afterimage.revoked")
 
 MAX_REVOKED = 100_000
 """Maximum number of tokens, and of subjects, on the list: every process holds them (some 10 MB)."""
+
+
+class RevocableToken(Protocol):
+    """A verified token, as far as it can be revoked: `Identity` has more."""
+
+    @property
+    def token_id(self) -> str:
+        """Its `jti`, or the hash of its content."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """Its subject."""
+        ...
+
+    @property
+    def issued_at(self) -> float | None:
+        """Its `iat` in seconds since 1970; None: not stated."""
+        ...
 
 
 class RevokedTokens:
@@ -58,10 +76,10 @@ class RevokedTokens:
         self._names = _Names(settings)
         self._tokens: frozenset[str] = frozenset()
         self._subjects: Mapping[str, float] = {}
-        self._open: set[tuple[Identity, asyncio.Timeout]] = set()
+        self._open: set[tuple[RevocableToken, asyncio.Timeout]] = set()
         self.is_known = False
 
-    def check(self, identity: Identity) -> None:
+    def check(self, token: RevocableToken) -> None:
         """Checks a valid token.
 
         Raises:
@@ -70,29 +88,29 @@ class RevokedTokens:
         """
         if self._is_required and not self.is_known:
             raise Unavailable("the list of revoked tokens cannot be read", reason="REVOCATIONS_UNAVAILABLE")
-        if self.is_revoked(identity):
+        if self.is_revoked(token):
             raise revoked_error()
 
-    def is_revoked(self, identity: Identity) -> bool:
+    def is_revoked(self, token: RevocableToken) -> bool:
         """Returns whether a token is on the list, or its subject with a time after its `iat`."""
-        if self._tokens and _hash(identity.token_id) in self._tokens:
+        if self._tokens and _hash(token.token_id) in self._tokens:
             return True
         if not self._subjects:
             return False
-        revoked_at = self._subjects.get(_hash(identity.subject))
-        return revoked_at is not None and (identity.issued_at is None or identity.issued_at <= revoked_at)
+        revoked_at = self._subjects.get(_hash(token.subject))
+        return revoked_at is not None and (token.issued_at is None or token.issued_at <= revoked_at)
 
     @contextmanager
-    def standing(self, identity: Identity, scope: asyncio.Timeout) -> Iterator[None]:
+    def standing(self, token: RevocableToken, scope: asyncio.Timeout) -> Iterator[None]:
         """Ends `scope` at once if the token is revoked while the block runs.
 
         Raises:
             Unauthenticated: TOKEN_REVOKED: it was revoked before the block.
         """
-        entry = (identity, scope)
+        entry = (token, scope)
         self._open.add(entry)  # before the check: one of the two sees a revocation in between
         try:
-            self.check(identity)
+            self.check(token)
             yield
         finally:
             self._open.discard(entry)
@@ -104,11 +122,17 @@ class RevokedTokens:
         async for _ in messages(self._client, self._names.channel):
             # Any message, and each new connection: the list is read as a whole.
             try:
-                await self._read(self._client)
+                await self.read()
             except Unavailable:
                 _log.warning("the list of revoked tokens cannot be read", is_known=self.is_known)
 
-    async def _read(self, client: redis.asyncio.Redis) -> None:
+    async def read(self) -> None:
+        """Reads the list, and ends what revoked tokens opened.
+
+        Raises:
+            Unavailable: Redis is not configured or does not answer.
+        """
+        client = required(self._client)
         with redis_errors():
             tokens: list[Any] = await client.zrange(self._names.tokens, 0, MAX_REVOKED - 1, desc=True)
             subjects: list[Any] = await client.zrange(
@@ -118,8 +142,8 @@ class RevokedTokens:
         self._subjects = {subject.decode(): float(at) for subject, at in subjects}
         self.is_known = True
         now = asyncio.get_running_loop().time()
-        for identity, scope in list(self._open):
-            if self.is_revoked(identity):
+        for token, scope in list(self._open):
+            if self.is_revoked(token):
                 scope.reschedule(now)
 
 
@@ -131,7 +155,7 @@ async def revoke_token(
     Args:
         client: The installation's Redis.
         settings: For the names of the keys and the maximum life of a token.
-        token_id: `Identity.token_id`, the token's `jti` if it has one.
+        token_id: the token's `jti` if it has one.
         expires_at: Its expiry in seconds since 1970; None: unknown, it is kept for the maximum life.
         now: The time in seconds since 1970.
 

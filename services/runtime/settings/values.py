@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -32,6 +32,22 @@ Origin = Annotated[
 ContentSource = Annotated[
     str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
 ]
+
+RiskName = Literal[
+    "http-jwks",
+    "any-issuer",
+    "weak-secret",
+    "plain-redis",
+    "plain-clickhouse",
+    "plain-sidecar",
+    "plain-links",
+    "any-proxy",
+    "public-metrics",
+    "root",
+    "readable-data",
+]
+RISK_NAMES: tuple[str, ...] = get_args(RiskName)
+"""What settings.risks finds: dangerous settings that an operator may accept."""
 
 
 def is_loopback(host: str) -> bool:
