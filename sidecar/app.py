@@ -17,18 +17,22 @@ from services.runtime import redis_client
 from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
+from services.runtime.plain_http import PlainRunner
 from services.runtime.rpc.authorization import Authorizer
 from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured, server_log
 from sidecar.gate.gate import Gate
+from sidecar.gate.hosts import Hosts
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
+from sidecar.gate.screen import screened
 from sidecar.health import HealthRoutes
 from sidecar.metrics import SidecarMetrics
 from sidecar.pages.cors import Cors
 from sidecar.pages.demo import Demo
+from sidecar.pages.headers import strict_transport
 from sidecar.pages.site import WEB, Site
 from sidecar.streams.websocket import WebSockets
 from sidecar.unary import record_http, token_exchange
@@ -107,7 +111,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         recording = RecordHttp(settings=own, door=door, upstreams=upstreams, max_body_bytes=largest)
         exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
 
-        app = web.Application(middlewares=[measured(metrics)])
+        app = web.Application(middlewares=[measured(metrics), screened(Hosts(settings), metrics)])
         sockets.add_routes(app.router, STREAMS)
         Connect(settings=own, door=door, upstreams=upstreams).add_routes(app.router, UNARY)
         ops.add_routes(app.router)
@@ -117,8 +121,10 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         if settings.has_demo:
             Demo(web_dir).add_routes(app.router)
         Cors(origins).set_up(app)
+        if own.cert_file is not None and own.hsts_max_age_s:
+            app.on_response_prepare.append(strict_transport(own.hsts_max_age_s))
 
-        runner = web.AppRunner(
+        runner = PlainRunner(
             app,
             handle_signals=False,
             logger=server_log(),

@@ -28,6 +28,7 @@ PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128
 Origin = Annotated[
     str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
 ]
+HostName = Annotated[str, StringConstraints(pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)$", max_length=253)]
 # A CSP source (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: scripts are never among them.
 ContentSource = Annotated[
     str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
