@@ -17,12 +17,12 @@ from services.runtime import redis_client
 from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
-from services.runtime.plain_http import PlainRunner
+from services.runtime.plain_http import PlainRunner, quiet_log
 from services.runtime.rpc.authorization import Authorizer
 from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings.loader import SettingsError
-from sidecar.gate.access_log import AccessLogger, measured, server_log
+from sidecar.gate.access_log import AccessLogger, measured
 from sidecar.gate.gate import Gate
 from sidecar.gate.hosts import Hosts
 from sidecar.gate.limits import Attempts, Connections
@@ -127,7 +127,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         runner = PlainRunner(
             app,
             handle_signals=False,
-            logger=server_log(),
+            logger=quiet_log("afterimage.sidecar.http"),
             access_log=logging.getLogger("afterimage.sidecar.access"),
             access_log_class=AccessLogger,
             # Also limits the time for the headers of a connection's first request.

@@ -5,16 +5,30 @@ A request that is not HTTP never reaches an application, so aiohttp answers it b
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from aiohttp import hdrs, web
+from aiohttp.http import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
 if TYPE_CHECKING:
     from aiohttp.web_server import Server
 
 SERVER = "afterimage"
+
+
+def quiet_log(name: str) -> logging.Logger:
+    """Returns a logger for aiohttp's server that drops malformed requests: their tracebacks quote the headers."""
+    logger = logging.getLogger(name)
+    logger.addFilter(_without_bad_requests)
+    return logger
+
+
+def _without_bad_requests(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, HttpProcessingError)
 
 
 class PlainRunner(web.AppRunner):

@@ -87,7 +87,7 @@ class BrowserConnection(web.WebSocketResponse):
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
         """Closes the socket; maps codes of aiohttp's parser to those of the contract."""
         verdict = close_codes.of_parser(code)
-        if verdict is None:
+        if verdict is None or self.closed:
             return await super().close(code=code, message=message, drain=drain)
         # After a parser error aiohttp closes at once, and further data of the peer would cause a TCP reset that
         # overtakes the close frame.
