@@ -21,4 +21,4 @@ def _allow_open_files() -> None:
 
 if __name__ == "__main__":
     _allow_open_files()
-    sys.exit(process.main(serve))
+    sys.exit(process.main(serve, name="sidecar"))

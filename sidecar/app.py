@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,21 +14,25 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from services.runtime import redis_client
+from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.metrics import new_registry
+from services.runtime.plain_http import PlainRunner, quiet_log
 from services.runtime.rpc.authorization import Authorizer
 from services.runtime.rpc.scopes import GRANT_METHODS
 from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
-from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
-from sidecar.gate.access_log import AccessLogger, measured, server_log
+from sidecar.gate.access_log import AccessLogger, measured
 from sidecar.gate.gate import Gate
+from sidecar.gate.hosts import Hosts
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
+from sidecar.gate.screen import screened
 from sidecar.health import HealthRoutes
 from sidecar.metrics import SidecarMetrics
 from sidecar.pages.cors import Cors
 from sidecar.pages.demo import Demo
+from sidecar.pages.headers import strict_transport
 from sidecar.pages.site import WEB, Site
 from sidecar.streams.websocket import WebSockets
 from sidecar.unary import record_http, token_exchange
@@ -83,7 +88,9 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         if redis is not None:
             stack.push_async_callback(redis.aclose)
         attempts = Attempts(redis, redis_client.key(settings, "limits"))
-        verifier = TokenVerifier(settings)
+        revoked = RevokedTokens(redis, settings)
+        await stack.enter_async_context(_running(revoked))
+        verifier = TokenVerifier(settings, revoked=revoked)
         origins = Origins(settings)
         connections = Connections(
             total=own.max_connections,
@@ -104,7 +111,7 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         recording = RecordHttp(settings=own, door=door, upstreams=upstreams, max_body_bytes=largest)
         exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
 
-        app = web.Application(middlewares=[measured(metrics)])
+        app = web.Application(middlewares=[measured(metrics), screened(Hosts(settings), metrics)])
         sockets.add_routes(app.router, STREAMS)
         Connect(settings=own, door=door, upstreams=upstreams).add_routes(app.router, UNARY)
         ops.add_routes(app.router)
@@ -114,11 +121,13 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         if settings.has_demo:
             Demo(web_dir).add_routes(app.router)
         Cors(origins).set_up(app)
+        if own.cert_file is not None and own.hsts_max_age_s:
+            app.on_response_prepare.append(strict_transport(own.hsts_max_age_s))
 
-        runner = web.AppRunner(
+        runner = PlainRunner(
             app,
             handle_signals=False,
-            logger=server_log(),
+            logger=quiet_log("afterimage.sidecar.http"),
             access_log=logging.getLogger("afterimage.sidecar.access"),
             access_log_class=AccessLogger,
             # Also limits the time for the headers of a connection's first request.
@@ -132,13 +141,23 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         port = await _listen(stack, runner, own)
         scheme = "http" if own.cert_file is None else "https"
         host = f"[{own.host}]" if ":" in own.host else own.host
-        if own.cert_file is None and not is_loopback(own.host) and not own.trusted_proxies:
-            _log.warning("plain text beyond loopback: set sidecar.cert_file, or sidecar.trusted_proxies for a proxy")
         _log.info("serving", address=f"{scheme}://{host}:{port}")
         try:
             yield Sidecar(port=port, url=f"{scheme}://{host}:{port}", registry=registry)
         finally:
             ops.is_stopping = True
+
+
+@asynccontextmanager
+async def _running(revoked: RevokedTokens) -> AsyncIterator[None]:
+    """Keeps the list of revoked tokens current while the block runs."""
+    # No TaskGroup: it would wrap exceptions of the block.
+    running = asyncio.create_task(revoked.run())
+    try:
+        yield
+    finally:
+        running.cancel()
+        await asyncio.wait([running])
 
 
 async def _listen(stack: AsyncExitStack, runner: web.AppRunner, settings: SidecarSettings) -> int:

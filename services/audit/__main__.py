@@ -27,4 +27,4 @@ def explain(error: BaseException) -> tuple[str, int] | None:
 
 
 if __name__ == "__main__":
-    sys.exit(process.main(serve, explain))
+    sys.exit(process.main(serve, explain, name="audit"))

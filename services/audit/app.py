@@ -50,6 +50,7 @@ from services.audit.storage.schema.migrations import migrate
 from services.audit.storage.session_queries import SessionQueries
 from services.runtime import redis_client
 from services.runtime.identity.peer import PeerReader
+from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.log import LogOptions
@@ -257,14 +258,22 @@ async def _serving(
         now_ms=now_ms,
         registry=registry,
     )
-    verifier = TokenVerifier(settings)
+    revoked = RevokedTokens(redis, settings)
+    verifier = TokenVerifier(settings, revoked=revoked)
 
     def reload() -> None:
         if reload_policies(policies, load_settings):
             intake.policies_changed()
 
     async with asyncio.TaskGroup() as tasks:
-        jobs = (committer.run(), trail.run(), revocations.run(), space.run(), _sweep(store, trail, space))
+        jobs = (
+            committer.run(),
+            trail.run(),
+            revocations.run(),
+            revoked.run(),
+            space.run(),
+            _sweep(store, trail, space),
+        )
         background = [tasks.create_task(job) for job in jobs]
         if fan_out is not None:
             background.append(tasks.create_task(fan_out.run()))

@@ -6,6 +6,7 @@ A command is imported when it is called: `afterimage --help` and `--version` loa
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,6 +67,12 @@ def _add_token(app: typer.Typer) -> None:
     app.command("token")(token)
 
 
+def _add_revoke(app: typer.Typer) -> None:
+    from services.cli.revoke import revoke
+
+    app.command("revoke")(revoke)
+
+
 def _add_migrate(app: typer.Typer) -> None:
     from services.cli.migrate import migrate
 
@@ -116,6 +123,7 @@ _COMMANDS = {
     "heatmap": _Command("Draws the heatmap of a page.", _add_heatmap),
     "share": _Command("Creates, lists and revokes expiring share links.", _add_share),
     "token": _Command("Prints a token.", _add_token),
+    "revoke": _Command("Ends a token, or all tokens of a subject, before they expire.", _add_revoke),
     "privacy": _Command("Tries the privacy policy and tests its rules.", _add_privacy),
     "migrate": _Command("Migrates the database to the newest version.", _add_migrate),
     "backup": _Command("Copies the installation while it records.", _add_backup),
@@ -196,5 +204,6 @@ def _print_version(asked: bool) -> None:
 
 
 def main() -> None:
-    """Runs the command line; the entry point `afterimage`."""
+    """Runs the command line; the entry point `afterimage`. Its files are for its own user only: exports, the data."""
+    os.umask(0o077)
     make_app()()

@@ -116,7 +116,7 @@ def token_source(settings: Settings, scopes: Sequence[Scope], project: str | Non
         return given.strip
     name = the_project(settings, project)
     path = settings.data_dir / "secret"
-    if settings.auth.secret is None and settings.is_development and not path.exists():
+    if not settings.auth.signing_secrets and settings.is_development and not path.exists():
         # Minting would create a secret that the servers do not know.
         raise CommandError(
             f"there is no secret in {path}: run this where `afterimage up` was started, or set AFTERIMAGE_DATA_DIR, "

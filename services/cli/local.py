@@ -1,4 +1,4 @@
-"""Defaults of this machine: the project, the user. Unlike `client`, imports no gRPC."""
+"""Defaults of this machine: the project, the user, the Redis. Unlike `client`, imports no gRPC."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import getpass
 import os
 
 from services.cli.command import CommandError
+from services.cli.instance_lock import find_running
 from services.runtime.settings.loader import Settings
 
 
@@ -31,3 +32,11 @@ def local_subject() -> str:
         return f"cli:{getpass.getuser()}"
     except (OSError, KeyError):  # a container's user may have no name
         return f"cli:{os.getuid()}"
+
+
+def with_running_redis(settings: Settings) -> Settings:
+    """Returns the settings, with the Redis of the `afterimage up` on their data directory if they name none."""
+    running = find_running(settings.data_dir)
+    if running is None or not running.redis or settings.redis.url:
+        return settings
+    return settings.model_copy(update={"redis": settings.redis.model_copy(update={"url": running.redis})})

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from typing import Annotated
 
 import typer
 
-from services.cli.command import CommandError, ProjectName, duration_s, invocation_of, telling_problems
+from services.cli.command import (
+    CommandError,
+    ProjectName,
+    complain,
+    duration_s,
+    invocation_of,
+    spoken_duration,
+    telling_problems,
+)
 from services.cli.local import local_subject, the_project
 from services.runtime.identity.tokens import Scope, TokenMinter
 
@@ -32,10 +41,16 @@ def token(
         holds_s = duration_s(ttl)
         if not holds_s:
             raise CommandError("--ttl: must be above 0")
-        minted = TokenMinter(settings).mint(
-            subject or local_subject(), the_project(settings, project), _scopes(scope), holds_s
-        )
+        token_id = secrets.token_hex(12)
+        minter = TokenMinter(settings, new_id=lambda: token_id)
+        if holds_s > minter.max_life_s:
+            raise CommandError(
+                f"--ttl: at most {spoken_duration(minter.max_life_s)} (auth.max_token_life_s); "
+                "programs that run longer get a new token in time"
+            )
+        minted = minter.mint(subject or local_subject(), the_project(settings, project), _scopes(scope), holds_s)
         sys.stdout.write(f"{minted}\n")
+        complain(f"token {token_id}, for {spoken_duration(holds_s)}; `afterimage revoke --jti {token_id}` ends it")
 
 
 def _scopes(words: list[str]) -> list[Scope]:

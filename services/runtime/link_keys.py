@@ -9,12 +9,11 @@ Redis Cluster is not supported; one Redis (or Valkey) with replicas is.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from services.runtime.redis_client import key, redis_errors
+from services.runtime.redis_client import key, messages, redis_errors
 from services.runtime.settings import Settings
 
 if TYPE_CHECKING:
@@ -132,21 +131,5 @@ async def revocations(client: redis.asyncio.Redis, keys: LinkKeys) -> AsyncItera
     None comes first, and after each loss of the connection: the subscriber then checks the links of its
     open streams. Reconnects indefinitely; stops when the iterator is closed.
     """
-    from redis.exceptions import RedisError
-
-    while True:
-        try:
-            async with client.pubsub() as channel:
-                await channel.subscribe(keys.revoked_channel)
-                while True:
-                    # Not `listen()`: the client's timeout would end it.
-                    message = await channel.get_message(timeout=0.5)
-                    if message is None:
-                        continue
-                    if message["type"] == "message":
-                        yield message["data"].decode()
-                    elif message["type"] == "subscribe":
-                        # The client reconnects and resubscribes silently; only this answer shows it.
-                        yield None
-        except (RedisError, OSError):
-            await asyncio.sleep(0.5)
+    async for message in messages(client, keys.revoked_channel):
+        yield message

@@ -46,13 +46,17 @@ async def serve_metrics(host: str, port: int, registry: CollectorRegistry) -> As
 
     from aiohttp import web  # importing it takes 0.1 s, which only this function needs
 
+    from services.runtime.plain_http import PlainRunner, quiet_log
+
     async def show(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         return web.Response(body=encode(registry), headers={"Content-Type": content_type})
 
     app = web.Application()
     app.router.add_get("/metrics", show)
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+    runner = PlainRunner(
+        app, access_log=None, handle_signals=False, shutdown_timeout=1.0, logger=quiet_log("afterimage.metrics")
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)

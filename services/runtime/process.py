@@ -12,10 +12,14 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
+import structlog
 import uvloop
 
 from services.runtime import log
 from services.runtime.settings.loader import Settings, SettingsError, load_settings
+from services.runtime.settings.risks import Process, machine_risks, risks_of
+
+_log = structlog.get_logger("afterimage.process")
 
 BAD_SETTINGS = 2
 """Exit status for errors that an operator must fix in the settings."""
@@ -24,16 +28,26 @@ Explain = Callable[[BaseException], tuple[str, int] | None]
 """Returns the message for an operator and the exit status of an error; None: a defect, which keeps its traceback."""
 
 
-def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], explain: Explain = lambda _: None) -> int:
+def main(
+    serve: Callable[[Settings], AbstractAsyncContextManager[object]],
+    explain: Explain = lambda _: None,
+    *,
+    name: Process = "every",
+) -> int:
     """Serves with the loaded settings until SIGTERM or SIGINT; returns the exit status.
+
+    Its files are for its own user only, whatever the umask was.
 
     Args:
         serve: Serves while its block runs.
         explain: Explains errors that are neither invalid settings nor defects.
+        name: The process: the risks in the settings that concern it are logged at the start.
     """
+    keep_files_private()
     try:
         settings = load_settings()
         log.configure(settings.log)
+        _warn_of_risks(settings, name)
 
         async def until_cancelled() -> None:
             async with serve(settings):
@@ -50,6 +64,17 @@ def main(serve: Callable[[Settings], AbstractAsyncContextManager[object]], expla
         sys.stderr.write(f"{found[0]}\n")
         return found[1]
     return 0
+
+
+def keep_files_private() -> None:
+    """Makes new files and directories of this process and of its children readable for its own user only."""
+    os.umask(0o077)
+
+
+def _warn_of_risks(settings: Settings, name: Process) -> None:
+    for risk in (*risks_of(settings), *machine_risks(settings)):
+        if risk.process in {name, "every"} and risk.name not in settings.accepted_risks:
+            _log.warning("risk", name=risk.name, setting=risk.setting, text=risk.text, fix=risk.fix)
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float = 20.0) -> None:

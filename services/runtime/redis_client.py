@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from services.runtime.errors import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     import redis.asyncio
     from redis.asyncio.connection import AbstractConnection
@@ -81,6 +81,31 @@ def required(client: redis.asyncio.Redis | None) -> redis.asyncio.Redis:
     if client is None:
         raise Unavailable("this needs Redis, and no redis.url is set", reason="REDIS_UNAVAILABLE", retry_after_s=30.0)
     return client
+
+
+async def messages(client: redis.asyncio.Redis, channel_name: str) -> AsyncIterator[str | None]:
+    """Yields each message published to a channel from now on, and None when messages may have been missed.
+
+    None comes first, and after each loss of the connection. Reconnects indefinitely; stops when the iterator is closed.
+    """
+    from redis.exceptions import RedisError
+
+    while True:
+        try:
+            async with client.pubsub() as channel:
+                await channel.subscribe(channel_name)
+                while True:
+                    # Not `listen()`: the client's timeout would end it.
+                    message = await channel.get_message(timeout=0.5)
+                    if message is None:
+                        continue
+                    if message["type"] == "message":
+                        yield message["data"].decode()
+                    elif message["type"] == "subscribe":
+                        # The client reconnects and resubscribes silently; only this answer shows it.
+                        yield None
+        except (RedisError, OSError):
+            await asyncio.sleep(0.5)
 
 
 @contextmanager

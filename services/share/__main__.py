@@ -10,4 +10,4 @@ from services.runtime import process
 from services.share.app import serve
 
 if __name__ == "__main__":
-    sys.exit(process.main(serve))
+    sys.exit(process.main(serve, name="share"))

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from services.runtime import redis_client, tls
 from services.runtime.identity.peer import PeerReader
+from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
 from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
@@ -44,8 +45,11 @@ async def serve(
     """
     share = settings.share
     registry = new_registry()
-    verifier = TokenVerifier(settings, now)
-    async with open_links(settings, registry, now=now, new_secret=new_secret) as links:
+    async with (
+        revoked_tokens(settings) as revoked,
+        open_links(settings, registry, now=now, new_secret=new_secret) as links,
+    ):
+        verifier = TokenVerifier(settings, now, revoked=revoked)
         servicer = ShareServicer(links, PeerReader(share), max_ttl_s=share.max_ttl_s, public_url=public_url(settings))
         async with (
             serve_metrics(share.metrics_host, share.metrics_port, registry),
@@ -60,6 +64,19 @@ async def serve(
             ) as server,
         ):
             yield server
+
+
+@asynccontextmanager
+async def revoked_tokens(settings: Settings) -> AsyncIterator[RevokedTokens]:
+    """Yields the list of revoked tokens, kept current."""
+    client = redis_client.connect(settings)
+    try:
+        revoked = RevokedTokens(client, settings)
+        async with _running(revoked):
+            yield revoked
+    finally:
+        if client is not None:
+            await client.aclose()
 
 
 @asynccontextmanager
@@ -112,9 +129,9 @@ def public_url(settings: Settings) -> str:
 
 
 @asynccontextmanager
-async def _running(trail: Trail) -> AsyncIterator[None]:
+async def _running(job: Trail | RevokedTokens) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as tasks:
-        running = tasks.create_task(trail.run())
+        running = tasks.create_task(job.run())
         try:
             yield
         finally:

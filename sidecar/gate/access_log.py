@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import time as clock
 from typing import TYPE_CHECKING
 
 import structlog
 from aiohttp import web
 from aiohttp.abc import AbstractAccessLogger
-from aiohttp.http import HttpProcessingError
 
 from sidecar.gate.gate import CALLER
 
@@ -24,18 +22,6 @@ UNMATCHED = "unmatched"
 ROUTE: web.RequestKey[str] = web.RequestKey("route", str)
 CLOSE_CODE: web.RequestKey[int] = web.RequestKey("close_code", int)
 _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
-
-
-def server_log() -> logging.Logger:
-    """Returns a logger for aiohttp's server that drops malformed requests: their tracebacks quote the headers."""
-    logger = logging.getLogger("afterimage.sidecar.http")
-    logger.addFilter(_without_bad_requests)
-    return logger
-
-
-def _without_bad_requests(record: logging.LogRecord) -> bool:
-    error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, HttpProcessingError)
 
 
 class AccessLogger(AbstractAccessLogger):

@@ -52,7 +52,6 @@ class Cors:
         origin = request.headers.get(hdrs.ORIGIN)
         varies = response.headers.get(hdrs.VARY)
         response.headers[hdrs.VARY] = f"{varies}, {hdrs.ORIGIN}" if varies else hdrs.ORIGIN
-        response.headers[hdrs.SERVER] = "afterimage"
         response.headers["X-Content-Type-Options"] = "nosniff"
         if origin is not None and self._origins.is_any(request, origin):
             response.headers[hdrs.ACCESS_CONTROL_ALLOW_ORIGIN] = origin

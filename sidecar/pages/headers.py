@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from aiohttp import hdrs
+
+from sidecar.gate.hosts import name_of
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from aiohttp import web
 
 _COMMON = {
     # The URL of a share page contains its token, and that of a player the id of a session.
@@ -102,6 +108,20 @@ def demo_headers() -> dict[str, str]:
         "Referrer-Policy": "same-origin",
         "X-Robots-Tag": "noindex, nofollow",
     }
+
+
+def strict_transport(max_age_s: int) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """Returns a hook that adds Strict-Transport-Security (RFC 6797) to responses over TLS.
+
+    Not for localhost: a browser would then refuse plain text to every other port of the machine as well.
+    """
+
+    async def add(request: web.Request, response: web.StreamResponse) -> None:
+        name = name_of(request.headers.get(hdrs.HOST, "")).lower()
+        if name != "localhost" and not name.endswith(".localhost"):
+            response.headers["Strict-Transport-Security"] = f"max-age={max_age_s}"
+
+    return add
 
 
 def _policy(directives: Mapping[str, Iterable[str]]) -> str:

@@ -31,7 +31,7 @@ CONSOLE_PATHS = (
 )
 SHARE_PATH = "/s/{token}"
 # Only plain names: the router would turn %2F in a name into a slash.
-ASSET_PATH = "/assets/{name:[A-Za-z0-9_][A-Za-z0-9_.-]*}"
+ASSET_PATH = "/assets/{name:[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}}"
 
 _RECORDER_MAX_AGE_S = 300
 _ASSET_MAX_AGE_S = 365 * 86_400
@@ -121,7 +121,11 @@ def file_response(path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
     Raises:
         HTTPNotFound: The file does not exist.
     """
-    if not path.is_file():
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):  # a name that no file can have: too long, or with a zero byte
+        is_file = False
+    if not is_file:
         raise web.HTTPNotFound
     response = web.FileResponse(path, headers=headers)
     if (known := _TYPES.get(path.suffix)) is not None:

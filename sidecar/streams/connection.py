@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from sidecar.streams.mask_check import MaskedReader
 from sidecar.wire import close_codes
 
 if TYPE_CHECKING:
+    from aiohttp._websocket.writer import WebSocketWriter
+
     from sidecar.wire.close_codes import Verdict
 
 _POLL_S = 0.05
@@ -56,6 +59,21 @@ class BrowserConnection(web.WebSocketResponse):
             # The transport's buffer is the queue of this socket: writes wait while it exceeds this limit.
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
 
+    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
+        """Puts the check for unmasked frames in front of aiohttp's reader, which accepts them.
+
+        aiohttp calls this when the upgrade is answered, before it reads a frame; a later place would miss frames that
+        came with the request.
+        """
+        http = request.protocol
+        early, http._message_tail = http._message_tail, b""  # noqa: SLF001 - there is no public hook in front of a frame
+        super()._post_start(request, protocol, writer)
+        if self._parser is None or self._reader is None:
+            raise RuntimeError("aiohttp has made no reader")
+        http._payload_parser = reader = MaskedReader(self._parser, self._reader.set_exception)  # noqa: SLF001
+        if early:
+            reader.feed_data(early)
+
     @property
     def is_lost(self) -> bool:
         """Whether the connection is gone."""
@@ -69,7 +87,7 @@ class BrowserConnection(web.WebSocketResponse):
     async def close(self, *, code: int = 1000, message: bytes = b"", drain: bool = True) -> bool:
         """Closes the socket; maps codes of aiohttp's parser to those of the contract."""
         verdict = close_codes.of_parser(code)
-        if verdict is None:
+        if verdict is None or self.closed:
             return await super().close(code=code, message=message, drain=drain)
         # After a parser error aiohttp closes at once, and further data of the peer would cause a TCP reset that
         # overtakes the close frame.

@@ -2,6 +2,7 @@
 
     1000  done                the stream is complete
     1001  going_away          this sidecar is shutting down; reconnect to another one
+    1002  unmasked            a frame is not masked, against RFC 6455 section 5.1; browsers always mask
     4400  bad_message         the frame is invalid; do not send it again
     4401  token_expired       get a new token, then reconnect
     4403  forbidden           the token does not allow the call
@@ -33,6 +34,7 @@ class CloseCode(IntEnum):
 
     DONE = 1000
     GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
     BAD_MESSAGE = 4400
     UNAUTHENTICATED = 4401
     FORBIDDEN = 4403
@@ -59,6 +61,7 @@ class Verdict:
 
 DONE = Verdict(CloseCode.DONE, "done")
 GOING_AWAY = Verdict(CloseCode.GOING_AWAY, "going_away")
+UNMASKED = Verdict(CloseCode.PROTOCOL_ERROR, "unmasked")
 BAD_MESSAGE = Verdict(CloseCode.BAD_MESSAGE, "bad_message")
 BAD_JSON = Verdict(CloseCode.BAD_MESSAGE, "bad_json")
 BAD_TEXT = Verdict(CloseCode.BAD_MESSAGE, "bad_utf8")
@@ -90,12 +93,13 @@ _OF_STATUS = {
     # The sidecar handles its own cancellations elsewhere; other calls are cancelled only by a service that is stopping.
     grpc.StatusCode.CANCELLED: UNAVAILABLE,
 }
-# Close codes of aiohttp's frame parser.
+# Close codes of aiohttp's frame parser, and of the check in front of it (streams/mask_check.py).
 _OF_PARSER = {
     WSCloseCode.MESSAGE_TOO_BIG: TOO_LARGE,
     WSCloseCode.INVALID_TEXT: BAD_TEXT,
     WSCloseCode.PROTOCOL_ERROR: BAD_FRAME,
     WSCloseCode.UNSUPPORTED_DATA: BAD_FRAME,
+    WSCloseCode.POLICY_VIOLATION: UNMASKED,
 }
 
 

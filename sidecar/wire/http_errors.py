@@ -1,7 +1,8 @@
 """HTTP error responses: all routes use the error JSON of the Connect protocol.
 
 https://connectrpc.com/docs/protocol#error-end-stream: `code`, `message`, and `details` with a type and the unpadded
-base64 of the message. The HTTP status is Connect's, except for 413 if a message or body is too large.
+base64 of the message. The HTTP status is Connect's, except for 413 if a message or body is too large, and 421 for the
+name of another host.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _HTTP_STATUS = {
 }
 _BY_NUMBER = {code.value[0]: names for code, names in _HTTP_STATUS.items()}
 _TOO_LARGE_STATUS = 413
+_MISDIRECTED_STATUS = 421
 
 
 def error_response(error: AfterimageError) -> web.Response:
@@ -55,8 +57,11 @@ def error_response(error: AfterimageError) -> web.Response:
 def status_response(status: status_pb2.Status) -> web.Response:
     """Returns the response for `status`, with its details."""
     code, http_status = _BY_NUMBER.get(status.code, ("unknown", 500))
-    if "TOO_LARGE" in (reason_of(status) or ""):
+    reason = reason_of(status) or ""
+    if "TOO_LARGE" in reason:
         http_status = _TOO_LARGE_STATUS
+    elif reason == "HOST_UNKNOWN":
+        http_status = _MISDIRECTED_STATUS
     body = {"code": code, "message": status.message, "details": [_detail(detail) for detail in status.details]}
     headers = {"Cache-Control": "no-store"}
     if (retry_after_s := _retry_after_s(status)) is not None:

@@ -13,6 +13,7 @@ import sys
 import urllib.request
 from pathlib import Path
 from unittest.mock import ANY
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -209,7 +210,7 @@ def test_ports(monkeypatch, port, expected):
 
 def test_outside_development_people_bring_their_own_token():
     projects = [{"id": "shop", "keys": ["pk_shop"], "origins": ["https://shop.example"]}]
-    settings = load_settings(environment="production", auth={"secret": "s" * 32}, projects=projects)
+    settings = load_settings(environment="production", auth={"secret": uuid4().hex * 2}, projects=projects)
     said = way_in(settings, "https://replay.example")
     assert "https://replay.example/\n" in said
     assert "identity provider" in said

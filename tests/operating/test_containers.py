@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
@@ -25,7 +26,7 @@ SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
 """schema/compose-spec.json of github.com/compose-spec/compose-spec (Apache 2.0), commit 170098ba."""
 
 SERVICES = ("audit", "share", "sidecar")
-SECRETS = {"AFTERIMAGE_AUTH__SECRET": "s" * 40, "CLICKHOUSE_PASSWORD": "secret"}
+SECRETS = {"AFTERIMAGE_AUTH__SECRET": secrets.token_hex(32), "CLICKHOUSE_PASSWORD": "secret"}
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,7 @@ class Raw:
     """A WebSocket client without manners: every byte is the test's own."""
 
     @classmethod
-    async def connect(cls, rig, path="/ws/record", scope="record", protocol="afterimage.v1"):
+    async def connect(cls, rig, path="/ws/record", scope="record", protocol="afterimage.v1", early=b""):
         self = cls()
         self.reader, self.writer = await asyncio.open_connection("127.0.0.1", rig.port)
         head = (
@@ -46,7 +46,7 @@ class Raw:
             f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\n"
             f"Sec-WebSocket-Protocol: {protocol}, bearer.{rig.token(scope)}\r\n\r\n"
         )
-        self.writer.write(head.encode())
+        self.writer.write(head.encode() + early)
         answer = await self.reader.readuntil(b"\r\n\r\n")
         assert b" 101 " in answer, answer
         return self

@@ -9,11 +9,11 @@ from afterimage_client.audit.v1 import ListPagesRequest
 
 from services.cli.client import token_source
 from services.cli.doctor.examination import Examination, Finding, note, ok, problem, skipped
+from services.cli.local import with_running_redis
 from services.runtime import redis_client
 from services.runtime.errors import InvalidArgument, Unavailable
 from services.runtime.identity.tokens import Scope
 from services.runtime.link_keys import LinkKeys
-from services.runtime.settings.loader import Settings
 from services.share.tokens import token_key
 from sidecar.probe import check_redis, check_socket
 
@@ -26,24 +26,15 @@ async def check_sidecar(about: Examination) -> list[Finding]:
     token = about.token or token_source(about.settings, [Scope.VIEW], project=about.project)()
     socket = url.replace("http", "ws", 1).rstrip("/") + "/ws/replay"
     advice = "docs/websocket.md has the routes, the refusals and the limits"
-    found = [*await check_socket(socket, token), await check_redis(_with_redis(about))]
+    found = [*await check_socket(socket, token), await check_redis(with_running_redis(about.settings))]
     return [
         ok(f"ws {one.name}", one.text) if one.is_good else problem(f"ws {one.name}", one.text, advice) for one in found
     ]
 
 
-def _with_redis(about: Examination) -> Settings:
-    """Returns the settings, with the Redis of `afterimage up` if they name none."""
-    settings = about.settings
-    if about.running and about.running.redis and not settings.redis.url:
-        with_url = settings.redis.model_copy(update={"url": about.running.redis})
-        return settings.model_copy(update={"redis": with_url})
-    return settings
-
-
 async def check_links(about: Examination) -> list[Finding]:
     """Checks why a share link does not open: Redis, key prefix, remaining time."""
-    settings = _with_redis(about)
+    settings = with_running_redis(about.settings)
     client = redis_client.connect(settings)
     if client is None and about.link:
         return [problem("share links", "no redis.url is set, which they need", "set redis.url, or use `afterimage up`")]

@@ -14,7 +14,14 @@ from rich.markup import escape
 from services.cli.client import audit_address
 from services.cli.command import Address, CommandError, ProjectName, invocation_of, run
 from services.cli.doctor.checks_audit import check_recorder, check_refusals, check_service
-from services.cli.doctor.checks_settings import check_key, check_origin, check_settings, check_token
+from services.cli.doctor.checks_settings import (
+    check_identity_provider,
+    check_key,
+    check_origin,
+    check_risks,
+    check_settings,
+    check_token,
+)
 from services.cli.doctor.checks_sidecar import check_heatmaps, check_links, check_sidecar
 from services.cli.doctor.checks_storage import check_disk, check_storage
 from services.cli.doctor.examination import Check, Examination, Finding, State, problem
@@ -25,8 +32,10 @@ from services.runtime.settings.loader import Settings, SettingsError
 
 CHECKS: tuple[Check, ...] = (
     check_settings,
+    check_risks,
     check_key,
     check_origin,
+    check_identity_provider,
     check_token,
     check_service,
     check_storage,

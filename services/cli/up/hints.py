@@ -50,7 +50,8 @@ def look_around(settings: Settings, sidecar: str, project: str, session_id: str,
 def _view_token(settings: Settings, project: str) -> str:
     """Returns a token; "": tokens come from an identity provider here."""
     try:
-        return TokenMinter(settings).mint(local_subject(), project, [Scope.VIEW], TOKEN_TTL_S)
+        minter = TokenMinter(settings)
+        return minter.mint(local_subject(), project, [Scope.VIEW], min(TOKEN_TTL_S, minter.max_life_s))
     except SettingsError:
         return ""
 
@@ -69,11 +70,13 @@ def way_in(settings: Settings, sidecar: str) -> str:
     if settings.is_development:
         try:
             scopes = [Scope.VIEW, Scope.SHARE, Scope.ADMIN]
-            token = TokenMinter(settings).mint(local_subject(), settings.projects[0].id, scopes, TOKEN_TTL_S)
+            minter = TokenMinter(settings)
+            ttl_s = min(TOKEN_TTL_S, minter.max_life_s)
+            token = minter.mint(local_subject(), settings.projects[0].id, scopes, ttl_s)
         except SettingsError:  # tokens come from an identity provider here, too
             pass
         else:
-            sign_in, what = f"{sidecar}/signin#token={token}", "the console, signed in for 12 hours"
+            sign_in, what = f"{sidecar}/signin#token={token}", f"the console, signed in for {ttl_s / 3_600:.0f} hours"
     lines = ["", "Open in a browser:", "", f"  {sign_in}", f"      {what}"]
     if settings.has_demo:
         lines += [f"  {sidecar}/demo/", "      a shop that records its visitors: watch yourself under Live"]

@@ -1,4 +1,4 @@
-"""The secret that signs tokens issued by Afterimage."""
+"""The secrets of the tokens issued by Afterimage: one signs; while it is being replaced, older ones still verify."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from services.runtime.settings import Settings
 
 
-def signing_secret(settings: Settings) -> bytes | None:
-    """Returns the HS256 secret, or None when only the keys of an identity provider are set.
+def signing_secrets(settings: Settings) -> tuple[bytes, ...]:
+    """Returns the HS256 secrets, the signing one first; none when only the keys of an identity provider are set.
 
     In development without either, one is created in data_dir/secret; processes that start at the same time
     get the same one.
@@ -24,10 +24,10 @@ def signing_secret(settings: Settings) -> bytes | None:
     Raises:
         SettingsError: The file cannot be created or read, or is too short for a secret.
     """
-    if settings.auth.secret is not None:
-        return settings.auth.secret.get_secret_value().encode()
+    if configured := settings.auth.signing_secrets:
+        return configured
     if settings.auth.has_jwks or not settings.is_development:
-        return None
+        return ()
     path = settings.data_dir / "secret"
     try:
         if not path.exists():
@@ -37,7 +37,12 @@ def signing_secret(settings: Settings) -> bytes | None:
         raise SettingsError(f"data_dir: cannot keep a secret in {path}: {error.strerror}") from error
     if len(secret) < MIN_SECRET_BYTES:
         raise SettingsError(f"data_dir: {path} is shorter than {MIN_SECRET_BYTES} bytes: delete it to get a new one")
-    return secret
+    return (secret,)
+
+
+def signing_secret(settings: Settings) -> bytes | None:
+    """Returns the secret that signs, or None. Raises SettingsError as `signing_secrets` does."""
+    return next(iter(signing_secrets(settings)), None)
 
 
 def _create(path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from services.runtime.errors import PermissionDenied, Unauthenticated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import asyncio
+    from collections.abc import Iterator, Mapping
 
     from services.runtime.identity.tokens import Identity, Scope, TokenVerifier
 
@@ -90,3 +92,17 @@ class Authorizer:
     def remaining_s(self, identity: Identity) -> float:
         """Returns the maximum remaining duration of a stream of this caller, in seconds."""
         return self._verifier.remaining_s(identity)
+
+    @contextmanager
+    def standing(self, identity: Identity, scope: asyncio.Timeout) -> Iterator[None]:
+        """Ends `scope` at once if the caller's token is revoked while the block runs.
+
+        Raises:
+            Unauthenticated: TOKEN_REVOKED: it was revoked before the block.
+        """
+        with self._verifier.standing(identity, scope):
+            yield
+
+    def ended(self, identity: Identity) -> Unauthenticated:
+        """Returns the error of a stream that ended with its caller's token."""
+        return self._verifier.ended(identity)

@@ -23,7 +23,6 @@ from services.runtime.errors import (
     AfterimageError,
     InvalidArgument,
     PermissionDenied,
-    Unauthenticated,
     Unimplemented,
 )
 from services.runtime.identity.tokens import acting_as
@@ -225,10 +224,11 @@ class _Call:
             deadline = asyncio.timeout(self._admission.remaining_s(identity))
             try:
                 async with deadline:
-                    return await body()
+                    with self._admission.standing(identity, deadline):
+                        return await body()
             except Exception as error:
                 if deadline.expired() and not isinstance(error, grpc.aio.AbortError):
-                    raise Unauthenticated("the token has expired", reason="TOKEN_EXPIRED") from error
+                    raise self._admission.ended(identity) from error
                 raise
 
     async def _report_denied(self, identity: Identity) -> None:

@@ -14,6 +14,7 @@ from services.runtime.settings.storage import ClickHouseSettings, RedisSettings,
 from services.runtime.settings.values import (
     DEVELOPMENT,
     MIN_SECRET_BYTES,
+    RISK_NAMES,
     Bytes,
     ContentSource,
     Group,
@@ -30,6 +31,7 @@ from services.runtime.settings.values import (
 __all__ = [
     "DEVELOPMENT",
     "MIN_SECRET_BYTES",
+    "RISK_NAMES",
     "AuditSettings",
     "AuthSettings",
     "Bytes",

@@ -19,6 +19,31 @@ _PLACEHOLDERS = ("replace", "changeme", "change-me", "change me", "at least 32 b
 
 _MAKE_ONE = "make one with `openssl rand -base64 48`"
 
+MAX_SECRETS = 4
+"""Maximum number of `auth.secrets`: a token that none of them signed costs one hash for each."""
+
+MAX_REPEATED_BYTES = 8
+"""Maximum length of the part that `repeats_itself` finds: such a secret is guessed as easily as its part."""
+
+DAY_S = 86_400.0
+MIN_TOKEN_LIFE_S = 3_600.0
+"""Minimum of `auth.max_token_life_s`: the longest life of a token that Afterimage needs for itself."""
+
+
+def _strong(secret: SecretStr) -> SecretStr:
+    """Returns a secret that is neither short nor from the documentation. Raises ValueError."""
+    text = secret.get_secret_value()
+    if any(word in text.casefold() for word in _PLACEHOLDERS):
+        raise ValueError(f"is a placeholder from the documentation: {_MAKE_ONE}")
+    if len(text.encode()) < MIN_SECRET_BYTES:
+        raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes: {_MAKE_ONE}")
+    return secret
+
+
+def repeats_itself(secret: bytes) -> bool:
+    """Returns whether a secret is a part of at most 8 bytes over and over, such as "aaaa..." or "secret-secret-..."."""
+    return any(secret[length:] == secret[:-length] for length in range(1, MAX_REPEATED_BYTES + 1))
+
 
 class AuthSettings(Group):
     """Authentication: how tokens (JWT) are signed and verified."""
@@ -29,10 +54,36 @@ class AuthSettings(Group):
         'tokens and share grants. "": in development one is created in data_dir/secret (unless JWKS is set); '
         "elsewhere this or JWKS must be set.",
     )
+    secrets: tuple[SecretStr, ...] = Field(
+        default=(),
+        max_length=MAX_SECRETS,
+        description="Secrets of HS256 tokens while one replaces another, instead of `secret`: the first one signs, all "
+        "of them verify. At most 4, each at least 32 bytes, all different. Empty: `secret` alone.",
+    )
+    max_token_life_s: float = Field(
+        default=7 * DAY_S,
+        ge=0,
+        allow_inf_nan=False,
+        description="Maximum life of a token in seconds, from its `iat` (without one: from now) to its `exp`, of any "
+        "issuer: longer ones are refused (TOKEN_LIFE_TOO_LONG). At least 3600; 0: no limit.",
+    )
+    require_revocations: bool = Field(
+        default=False,
+        description="Refuses all tokens (UNAVAILABLE) until the list of revoked tokens has been read from Redis once "
+        "after the start. false: until then revoked tokens are accepted. Once read, the list stays in force while "
+        "Redis is away.",
+    )
     jwks_url: str | None = Field(
         default=None,
         pattern=r"^https?://",
-        description='Address of the identity provider\'s key set, fetched on demand, cached for 5 minutes. "": none.',
+        description="Address of the identity provider's key set, fetched on demand and again after 5 minutes; known "
+        'keys are served meanwhile. Outside development https, or loopback. "": none.',
+    )
+    jwks_max_stale_s: float = Field(
+        default=DAY_S,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds for which the keys of jwks_url stay valid when they cannot be fetched again. 0: no limit.",
     )
     jwks_file: Path | None = Field(
         default=None, description='File with the identity provider\'s key set, read at start. "": none.'
@@ -41,7 +92,9 @@ class AuthSettings(Group):
         default=("RS256", "ES256", "EdDSA"), min_length=1, description="Algorithms accepted from the key set."
     )
     issuer: str | None = Field(
-        default=None, description='Issuer (`iss`) that tokens verified with the key set must carry. "": any.'
+        default=None,
+        description="Issuer (`iss`) that tokens verified with the key set must carry; needed outside development. "
+        '"": any.',
     )
     audience: str = Field(
         default="afterimage", min_length=1, description="Audience (`aud`) that every token must carry."
@@ -55,20 +108,41 @@ class AuthSettings(Group):
 
     @field_validator("secret")
     @classmethod
-    def _long_enough(cls, secret: SecretStr | None) -> SecretStr | None:
-        if secret is None:
-            return None
-        text = secret.get_secret_value()
-        if any(word in text.casefold() for word in _PLACEHOLDERS):
-            raise ValueError(f"is a placeholder from the documentation: {_MAKE_ONE}")
-        if len(text.encode()) < MIN_SECRET_BYTES:
-            raise ValueError(f"must be at least {MIN_SECRET_BYTES} bytes: {_MAKE_ONE}")
-        return secret
+    def _is_strong(cls, secret: SecretStr | None) -> SecretStr | None:
+        return secret if secret is None else _strong(secret)
+
+    @field_validator("secrets")
+    @classmethod
+    def _are_strong(cls, secrets: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for secret in secrets:
+            _strong(secret)
+        if len({secret.get_secret_value() for secret in secrets}) < len(secrets):
+            raise ValueError("holds a secret twice")
+        return secrets
+
+    @field_validator("max_token_life_s")
+    @classmethod
+    def _lets_an_hour_through(cls, seconds: float) -> float:
+        if 0 < seconds < MIN_TOKEN_LIFE_S:
+            raise ValueError("must be at least 3600, for the tokens of Afterimage's own processes and commands, or 0")
+        return seconds
 
     @field_validator("jwks_file")
     @classmethod
     def _is_there(cls, path: Path | None) -> Path | None:
         return existing(path)
+
+    @model_validator(mode="after")
+    def _one_way_to_name_secrets(self) -> AuthSettings:
+        if self.secret is not None and self.secrets:
+            raise ValueError("secret and secrets are both set: put the secret into secrets, the new one first")
+        return self
+
+    @property
+    def signing_secrets(self) -> tuple[bytes, ...]:
+        """The secrets of HS256 tokens: the first one signs, all of them verify. Empty: none is configured."""
+        named = (self.secret,) if self.secret is not None else self.secrets
+        return tuple(secret.get_secret_value().encode() for secret in named)
 
     @property
     def has_jwks(self) -> bool:

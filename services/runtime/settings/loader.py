@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import EnvSettingsSource, TomlConfigSettingsSource
 
 from services.runtime.settings import Settings, is_loopback
+from services.runtime.settings.risks import risks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -150,16 +151,30 @@ def _sentence(detail: ErrorDetails) -> str:
     return f"{where}: {text[:1].lower()}{text[1:]}{source}"
 
 
+def _too_long_lives(settings: Settings) -> Iterator[str]:
+    most_s = settings.auth.max_token_life_s
+    lives = (
+        ("sidecar.record_token_ttl_s", settings.sidecar.record_token_ttl_s),
+        ("share.grant_ttl_s", settings.share.grant_ttl_s),
+    )
+    for name, life_s in lives:
+        if most_s and life_s > most_s:
+            yield f"{name}: {life_s:g} is more than auth.max_token_life_s, {most_s:g}: such tokens would be refused"
+
+
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Yields the contradictions between groups."""
     for name, service in (("audit", settings.audit), ("share", settings.share)):
         if not (is_loopback(service.host) or settings.tls.cert_file or settings.tls.allow_plaintext):
             yield f"{name}.host: {service.host} is not loopback: set tls.cert_file, or tls.allow_plaintext"
     if not settings.is_development:
-        if settings.auth.secret is None and not settings.auth.has_jwks:
+        if not settings.auth.signing_secrets and not settings.auth.has_jwks:
             yield "auth.secret: needed (or auth.jwks_url, auth.jwks_file) outside development"
         if not settings.projects:
             yield "projects: none is configured"
+        refused = [risk for risk in risks_of(settings) if risk.is_refused and risk.name not in settings.accepted_risks]
+        yield from (risk.problem for risk in refused)
+    yield from _too_long_lives(settings)
     ids = [project.id for project in settings.projects]
     keys = [key for project in settings.projects for key in project.keys]
     yield from (f"projects: duplicate id {name}" for name in sorted({n for n in ids if ids.count(n) > 1}))

@@ -18,7 +18,7 @@ from services.runtime.settings.recording import IngestSettings, SessionSettings
 from services.runtime.settings.servers import AuditSettings, LogSettings, ShareSettings
 from services.runtime.settings.sidecar import SidecarSettings
 from services.runtime.settings.storage import ClickHouseSettings, RedisSettings, StorageSettings
-from services.runtime.settings.values import DEVELOPMENT
+from services.runtime.settings.values import DEVELOPMENT, RISK_NAMES, RiskName
 
 _DEMO = {"id": "demo", "name": "Demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]}
 
@@ -43,6 +43,11 @@ class Settings(BaseSettings):
     data_dir: Path = Field(
         default=Path(".data"),
         description="Directory of all files on disk; a relative path starts from the working directory.",
+    )
+    accepted_risks: tuple[RiskName, ...] = Field(
+        default=(),
+        description="Names of dangerous settings that are meant so, as the refusal or the warning at the start states: "
+        f"{', '.join(RISK_NAMES)}.",
     )
     projects: tuple[Project, ...] = Field(
         default=(), description='Recorded projects. Empty: in "development" the project "demo", elsewhere an error.'

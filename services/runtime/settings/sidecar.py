@@ -14,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from services.runtime.settings.values import Bytes, ContentSource, Group, Origin, Port, Seconds, existing
+from services.runtime.settings.values import Bytes, ContentSource, Group, HostName, Origin, Port, Seconds, existing
 
 
 class SidecarSettings(Group):
@@ -26,6 +26,18 @@ class SidecarSettings(Group):
         description="Address to listen on; other than loopback it requires cert_file, or a TLS proxy in front.",
     )
     port: Port = Field(default=8080, description="TCP port. 0: any free one.")
+    public_names: tuple[HostName, ...] = Field(
+        default=(),
+        description="Host names under which browsers reach the sidecar, besides IP addresses, localhost, names without "
+        "a dot, `host`, and the host of share.public_url; requests for others get 421. "
+        '"*.replay.example": all names below it; "*": any name. Empty: no others.',
+    )
+    hsts_max_age_s: int = Field(
+        default=365 * 86_400,
+        ge=0,
+        description="Seconds for which browsers shall use https only for this host name (Strict-Transport-Security), "
+        "sent with cert_file; not for localhost. 0: not sent.",
+    )
     cert_file: Path | None = Field(
         default=None, description='Certificate chain for browsers, PEM. "": plain text (for a TLS proxy in front).'
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -28,10 +28,27 @@ PublishableKey = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128
 Origin = Annotated[
     str, StringConstraints(pattern=r"^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:([0-9]{1,5}|\*))?$")
 ]
+HostName = Annotated[str, StringConstraints(pattern=r"^(\*|(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?)$", max_length=253)]
 # A CSP source (https://www.w3.org/TR/CSP3/#source-expression), without the keywords: scripts are never among them.
 ContentSource = Annotated[
     str, StringConstraints(pattern=r"^https?:(//(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:([0-9]{1,5}|\*))?)?$")
 ]
+
+RiskName = Literal[
+    "http-jwks",
+    "any-issuer",
+    "weak-secret",
+    "plain-redis",
+    "plain-clickhouse",
+    "plain-sidecar",
+    "plain-links",
+    "any-proxy",
+    "public-metrics",
+    "root",
+    "readable-data",
+]
+RISK_NAMES: tuple[str, ...] = get_args(RiskName)
+"""What settings.risks finds: dangerous settings that an operator may accept."""
 
 
 def is_loopback(host: str) -> bool:

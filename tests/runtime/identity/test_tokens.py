@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from support.clock import Clock
 
-from services.runtime.errors import Unauthenticated, Unavailable
+from services.runtime.errors import Unauthenticated
 from services.runtime.identity.tokens import Identity, Scope, TokenMinter, TokenVerifier, acting_as, current_identity
 from services.runtime.settings.loader import SettingsError, load_settings
 
@@ -252,56 +252,81 @@ def test_a_file_that_is_no_key_set_is_named(tmp_path):
             TokenVerifier(load_settings(data_dir=tmp_path, auth={"jwks_file": path}))
 
 
-@pytest.fixture
-async def key_server():
-    """An identity provider's address; counts requests and can be made to fail."""
-    from aiohttp import web
-
-    state = {"asked": 0, "status": 200}
-
-    async def answer(_request):
-        state["asked"] += 1
-        return web.json_response(jwks(), status=state["status"])
-
-    app = web.Application()
-    app.router.add_get("/keys", answer)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    state["url"] = f"http://127.0.0.1:{runner.addresses[0][1]}/keys"
-    yield state
-    await runner.cleanup()
-
-
-async def test_keys_are_fetched_once_and_strangers_do_not_cost_more(key_server, clock, tmp_path):
-    verifier = TokenVerifier(load_settings(data_dir=tmp_path, auth={"jwks_url": key_server["url"]}), clock)
-    for algorithm, key in KEYS.items():
-        assert (await verifier.verify(signed(key, algorithm, {"kid": f"key-{algorithm}"}))).subject == "me"
-    for number in range(20):
-        token = signed(KEYS["RS256"], "RS256", {"kid": f"made-up-{number}"})
-        assert await refusal(verifier, token) == "TOKEN_INVALID"
-    assert key_server["asked"] == 1
-
-
-async def test_a_provider_that_is_away_is_unavailable_and_left_alone_for_a_while(key_server, clock, tmp_path):
-    key_server["status"] = 500
-    verifier = TokenVerifier(load_settings(data_dir=tmp_path, auth={"jwks_url": key_server["url"]}), clock)
-    token = signed(KEYS["RS256"], "RS256", {"kid": "key-RS256"})
-    for _ in range(5):
-        with pytest.raises(Unavailable) as caught:
-            await verifier.verify(token)
-        assert caught.value.reason == "JWKS_UNAVAILABLE"
-    assert key_server["asked"] == 1
-    verifier._key_set._away_until = 0.0
-    key_server["status"] = 200
-    assert (await verifier.verify(token)).subject == "me"
-
-
 async def test_a_remembered_token_is_quick(hs, clock):
     verifier = TokenVerifier(hs, clock)
     token = signed()
     identity = await verifier.verify(token)
     assert all([await verifier.verify(token) is identity for _ in range(100)])
+
+
+NEW = "the-new-secret-that-is-long-enough!!"
+
+
+def rotating(tmp_path, *secrets):
+    return load_settings(data_dir=tmp_path, auth={"secrets": secrets}, projects=[{"id": "demo"}])
+
+
+async def test_while_a_secret_is_replaced_both_verify_and_the_first_signs(clock, tmp_path):
+    old, both, new = (rotating(tmp_path, *secrets) for secrets in ([SECRET], [NEW, SECRET], [NEW]))
+    of_old = TokenMinter(old, clock).mint("me", "demo", ["view"], 60)
+    of_both = TokenMinter(both, clock).mint("me", "demo", ["view"], 60)
+    assert (await TokenVerifier(both, clock).verify(of_old)).subject == "me"
+    assert (await TokenVerifier(both, clock).verify(of_both)).subject == "me"
+    assert (await TokenVerifier(new, clock).verify(of_both)).subject == "me"
+    assert await refusal(TokenVerifier(new, clock), of_old) == "TOKEN_INVALID"
+    assert await refusal(TokenVerifier(both, clock), signed("a-third-secret-that-is-long-enough!!")) == "TOKEN_INVALID"
+    assert await refusal(TokenVerifier(both, clock), signed(SECRET, aud="another")) == "TOKEN_INVALID"
+
+
+WEEK = 7 * 86_400
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({"iat": NOW, "exp": NOW + WEEK}, None),
+        ({"exp": NOW + WEEK}, None),
+        ({"iat": NOW, "exp": NOW + WEEK + 60}, "TOKEN_LIFE_TOO_LONG"),
+        ({"exp": NOW + WEEK + 60}, "TOKEN_LIFE_TOO_LONG"),
+        ({"iat": NOW - 2 * WEEK, "exp": NOW + 60}, "TOKEN_LIFE_TOO_LONG"),  # its last minute is as long a life
+        ({"iat": NOW + 60 * WEEK, "exp": NOW + 61 * WEEK}, "TOKEN_LIFE_TOO_LONG"),  # issued in the future
+        ({"iat": NOW, "exp": 10**15}, "TOKEN_LIFE_TOO_LONG"),
+        ({"iat": "yesterday"}, "TOKEN_INVALID"),
+    ],
+)
+async def test_a_token_lives_for_a_week_at_most(hs, clock, times, expected):
+    verifier, token = TokenVerifier(hs, clock), signed(**times)
+    if expected is None:
+        assert (await verifier.verify(token)).subject == "me"
+    else:
+        assert await refusal(verifier, token) == expected
+
+
+async def test_the_longest_life_holds_for_any_issuer_and_can_be_lifted(key_set, clock):
+    token = signed(KEYS["RS256"], "RS256", {"kid": "key-RS256"}, exp=NOW + 2 * WEEK)
+    assert await refusal(TokenVerifier(key_set, clock), token) == "TOKEN_LIFE_TOO_LONG"
+    unlimited = key_set.model_copy(update={"auth": key_set.auth.model_copy(update={"max_token_life_s": 0.0})})
+    assert (await TokenVerifier(unlimited, clock).verify(token)).subject == "me"
+
+
+async def test_every_token_made_here_has_an_id_to_revoke_it_by(hs, clock):
+    verifier, minter = TokenVerifier(hs, clock), TokenMinter(hs, clock)
+    ids = {(await verifier.verify(minter.mint("me", "demo", ["view"], 60))).token_id for _ in range(10)}
+    assert len(ids) == 10
+    nameless = await verifier.verify(signed())
+    assert nameless.token_id.startswith("sha256:")
+
+
+async def test_a_token_is_read_again_after_five_minutes(key_set, clock):
+    monotonic = Clock(0.0)
+    verifier = TokenVerifier(key_set, clock, monotonic=monotonic)
+    token = signed(KEYS["RS256"], "RS256", {"kid": "key-RS256"}, exp=NOW + 3600)
+    assert (await verifier.verify(token)).subject == "me"
+    verifier._key_set._keys = {}  # the provider has withdrawn its keys
+    monotonic.advance(299)
+    assert (await verifier.verify(token)).subject == "me"
+    monotonic.advance(2)
+    assert await refusal(verifier, token) == "TOKEN_INVALID"
 
 
 def test_the_current_identity_is_the_one_acting():

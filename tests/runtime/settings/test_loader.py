@@ -161,7 +161,7 @@ def test_the_readmes_production_sample_starts_with_a_secret_of_ones_own_only(tmp
 
 def test_outside_development_a_secret_and_projects_are_needed():
     assert len(problems(environment="production")) == 2
-    settings = load_settings(environment="production", auth={"secret": "s" * 32}, projects=[{"id": "shop"}])
+    settings = load_settings(environment="production", auth={"secret": uuid4().hex * 2}, projects=[{"id": "shop"}])
     assert settings.project("demo") is None
 
 
