@@ -844,12 +844,12 @@ class GetReplayStartResponse(betterproto.Message):
     next_time: datetime = betterproto.message_field(4)
     """
     Output only. The first start at or after the moment: the time of a full snapshot, or of the
-     Meta event that belongs to it. Unset if there is none.
+     Meta event that belongs to it. Unset if no full snapshot follows.
     """
 
     previous_time: datetime = betterproto.message_field(5)
     """
-    Output only. The last start before the moment. Unset if there is none.
+    Output only. The last start before the moment. Unset if no full snapshot precedes it.
     """
 
 

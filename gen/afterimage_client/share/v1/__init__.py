@@ -36,9 +36,8 @@ class ShareLinkState(betterproto.Enum):
 
     LOCKED = 2
     """
-    Too many wrong passcodes were entered: nobody can open it any more, not with the right passcode
-     either. Visitors who had entered the right passcode before keep their access until the link
-     ends or is revoked.
+    Too many wrong passcodes were entered: it can no longer be opened, not with the right passcode
+     either. Visitors with a grant keep their access until the link ends or is revoked.
     """
 
 

@@ -735,14 +735,14 @@ export type GetReplayStartResponse = Message<"afterimage.audit.v1.GetReplayStart
 
   /**
    * Output only. The first start at or after the moment: the time of a full snapshot, or of the
-   * Meta event that belongs to it. Unset if there is none.
+   * Meta event that belongs to it. Unset if no full snapshot follows.
    *
    * @generated from field: google.protobuf.Timestamp next_time = 4;
    */
   nextTime?: Timestamp | undefined;
 
   /**
-   * Output only. The last start before the moment. Unset if there is none.
+   * Output only. The last start before the moment. Unset if no full snapshot precedes it.
    *
    * @generated from field: google.protobuf.Timestamp previous_time = 5;
    */

@@ -167,9 +167,8 @@ export enum ShareLinkState {
   ACTIVE = 1,
 
   /**
-   * Too many wrong passcodes were entered: nobody can open it any more, not with the right passcode
-   * either. Visitors who had entered the right passcode before keep their access until the link
-   * ends or is revoked.
+   * Too many wrong passcodes were entered: it can no longer be opened, not with the right passcode
+   * either. Visitors with a grant keep their access until the link ends or is revoked.
    *
    * @generated from enum value: SHARE_LINK_STATE_LOCKED = 2;
    */
