@@ -247,6 +247,16 @@ class Times:
         """Returns whether an interval overlaps the range."""
         return (self.end_ms is None or first_ms <= self.end_ms) and (self.start_ms is None or last_ms >= self.start_ms)
 
+    def contains(self, first_ms: int, last_ms: int) -> bool:
+        """Returns whether an interval is entirely in the range."""
+        return self.holds(first_ms) and self.holds(last_ms)
+
+    def clamp(self, time_ms: int) -> int:
+        """Returns the moment of the range that is nearest to a given one."""
+        if self.end_ms is not None:
+            time_ms = min(time_ms, self.end_ms)
+        return time_ms if self.start_ms is None else max(time_ms, self.start_ms)
+
     def is_over(self, time_ms: int) -> bool:
         """Returns whether a moment is after the range."""
         return self.end_ms is not None and time_ms > self.end_ms

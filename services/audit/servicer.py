@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import grpc
@@ -22,8 +23,9 @@ from services.audit.ingest.stream import record
 from services.audit.live.watch import Watcher
 from services.audit.model import SessionKey
 from services.audit.privacy.registry import Policies
-from services.audit.replay.plan import marks_within, windows_within
+from services.audit.replay.plan import marks_within
 from services.audit.replay.replayer import Replayer
+from services.audit.replay.starts import find_starts
 from services.audit.replay.visibility import visible_to
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
@@ -125,15 +127,29 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         )
         if details is None:
             raise NotFound(f"session {key.session} was not found")
-        summary, windows = details.session, details.windows
-        times = visible.within(summary.first_ms)
+        times = visible.within(details.session.first_ms)
+        details = visible.details(details)
         return sessions.session_details(
-            visible.session(summary),
-            windows_within(windows, times),
+            details.session,
+            details.windows,
             marks_within(marks, times),
             {} if identity.session_id else leaks,
             MAX_PAGES_AND_MARKERS,
         )
+
+    async def GetReplayStart(self, request: pb.GetReplayStartRequest, context: Context) -> pb.GetReplayStartResponse:
+        """Finds the moments at which a replay can start without showing anything earlier."""
+        wanted = replays.wanted_start(request, current_identity().project)
+        session, index, first_ms = await asyncio.gather(
+            self._catalog.get_session(wanted.key),
+            self._playback.index(wanted.key),
+            self._playback.first_ms(wanted.key, wanted.as_of_ms),
+        )
+        if session is None:
+            raise NotFound(f"session {wanted.key.session} was not found")
+        origin_ms = session.first_ms if first_ms is None else first_ms
+        read = partial(self._playback.read, wanted.key)
+        return replays.start(session, origin_ms, await find_starts(index, read, origin_ms + wanted.offset_ms))
 
     # Bytes are an already serialised message, which the generated type does not cover.
     async def ReplaySession(  # type: ignore[override]
@@ -193,7 +209,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         found = await self._behaviour.interactions(key, kinds, times, page.limit, page.after)
         found, token = page.cut(found, lambda one: InteractionCursor(one.time_ms, one.window, one.number))
         return pb.ListInteractionsResponse(
-            interactions=[behaviour.interaction(key, summary.first_ms, one) for one in found],
+            interactions=[behaviour.interaction(key, visible.origin(summary.first_ms), one) for one in found],
             next_page_token=token,
         )
 

@@ -21,6 +21,7 @@ from afterimage_client.share.v1 import (
     RevokeShareLinkRequest,
     RevokeShareLinkResponse,
     ShareLink,
+    ShareLinkState,
 )
 from rich.console import Console
 from rich.table import Table
@@ -77,10 +78,15 @@ def create(
     ttl: Annotated[str, typer.Option(help="Lifetime of the link, such as 1h or 7d.")],
     max_views: Annotated[int | None, typer.Option(help="Maximum number of views. Default: unlimited.")] = None,
     passcode: Annotated[
-        bool, typer.Option("--passcode", help="Visitors must enter a passcode; prompted for, or read from a pipe.")
+        bool,
+        typer.Option(
+            "--passcode",
+            help="Visitors must enter a passcode of 6 characters or more; prompted for, or read from a pipe.",
+        ),
     ] = False,
     start: Annotated[
-        str | None, typer.Option("--from", help="Offset at which the shared part starts, such as 30s.")
+        str | None,
+        typer.Option("--from", help="Offset at which the shared part starts, moved to the next full snapshot."),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Offset at which the shared part ends.")] = None,
     label: Annotated[str, typer.Option(help="Note for the managers of links.")] = "",
@@ -107,7 +113,7 @@ def create(
             sys.stdout.write(made.to_json() + "\n")
         else:
             sys.stdout.write(f"{made.url}\n")
-            sys.stderr.write(f"link {made.share_link.share_link_id}, until {_moment(made.share_link)}\n")
+            sys.stderr.write(f"link {made.share_link.share_link_id}, until {_moment(made.share_link)}{_moved(made)}\n")
 
     run(main())
 
@@ -252,6 +258,15 @@ def _read_passcode() -> str:
     return passcode
 
 
+def _moved(made: CreateShareLinkResponse) -> str:
+    """Returns the place to which the server moved the link's start; "": it is where it was wanted."""
+    link = made.share_link
+    start, wanted = link.start_offset.total_seconds(), link.requested_start_offset.total_seconds()
+    if start == wanted:
+        return ""
+    return f", visible from {start:g} s, the first full snapshot after {wanted:g} s"
+
+
 def _moment(link: ShareLink) -> str:
     return f"{link.expire_time.astimezone():%Y-%m-%d %H:%M:%S}"
 
@@ -274,7 +289,7 @@ def _print_table(found: Sequence[ShareLink]) -> None:
             link.session_id,
             _moment(link),
             views,
-            "yes" if link.passcode_required else "no",
+            _passcode(link),
             _part(link),
             Text(link.created_by),
             Text(link.label),
@@ -283,6 +298,14 @@ def _print_table(found: Sequence[ShareLink]) -> None:
     if not console.is_terminal or console.width < _WIDTH:
         console = Console(file=sys.stdout, highlight=False, width=_WIDTH, soft_wrap=True)
     console.print(table)
+
+
+def _passcode(link: ShareLink) -> str:
+    """Returns whether the link has a passcode, with the number of wrong ones that were entered."""
+    if not link.passcode_required:
+        return "no"
+    wrong = f", {link.wrong_passcode_count:,} wrong" if link.wrong_passcode_count else ""
+    return f"{'locked' if link.state == ShareLinkState.LOCKED else 'yes'}{wrong}"
 
 
 def _part(link: ShareLink) -> str:

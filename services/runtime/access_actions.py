@@ -19,6 +19,7 @@ class AccessAction(IntEnum):
     SHARE_REDEEM = 9
     SHARE_REVOKE = 10
     TRAIL = 11
+    SHARE_LOCK = 12
 
 
 class AccessOutcome(IntEnum):

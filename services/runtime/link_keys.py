@@ -74,13 +74,9 @@ class LinkKeys:
         """Request rate of one address."""
         return f"{self.prefix}rate:{bucket}"
 
-    def attempts_at(self, link_id: str) -> str:
-        """Wrong passcodes for one link."""
-        return f"{self.prefix}attempts-at:{link_id}"
-
-    def attempts_by(self, bucket: str) -> str:
-        """Wrong passcodes from one address."""
-        return f"{self.prefix}attempts-by:{bucket}"
+    def wrong_by(self, link_id: str, bucket: str) -> str:
+        """Wrong passcodes for one link from one address."""
+        return f"{self.prefix}wrong-by:{link_id}:{bucket}"
 
 
 def creator_key(created_by: str) -> str:

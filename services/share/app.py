@@ -27,7 +27,7 @@ from services.share.links import Links
 from services.share.passcode import Passcodes
 from services.share.redis_batcher import RedisBatcher
 from services.share.servicer import SERVICE, ShareServicer
-from services.share.store import LinkStore
+from services.share.store import GuessLimit, LinkStore
 from services.share.tokens import NewSecret
 from services.share.trail import Trail
 
@@ -84,6 +84,7 @@ async def open_links(
     settings: Settings, registry: CollectorRegistry, *, now: Callable[[], float], new_secret: NewSecret
 ) -> AsyncIterator[Links]:
     """Yields the dependencies of ShareService, without its server."""
+    share = settings.share
 
     def now_ms() -> int:
         return round(now() * 1000)
@@ -106,12 +107,16 @@ async def open_links(
                 client,
                 pipeline,
                 LinkKeys(settings),
-                requests_per_minute=settings.share.requests_per_minute,
-                renewal_ttl_ms=round(settings.share.renewal_ttl_s * 1000),
+                requests_per_minute=share.requests_per_minute,
+                renewal_ttl_ms=round(share.renewal_ttl_s * 1000),
+                guesses_by_address=GuessLimit(
+                    share.max_wrong_passcodes_by_address, round(share.wrong_passcode_by_address_forgiven_s * 1000)
+                ),
+                guesses_at_link=GuessLimit(share.max_wrong_passcodes, round(share.wrong_passcode_forgiven_s * 1000)),
             ),
             audit=audit,
             trail=trail,
-            grants=Grants(minter, settings.share.grant_ttl_s, now),
+            grants=Grants(minter, share.grant_ttl_s, now),
             passcodes=passcodes,
             now_ms=now_ms,
             new_secret=new_secret,

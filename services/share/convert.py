@@ -122,6 +122,7 @@ def named(request: pb.CreateShareLinkRequest | pb.RevokeShareLinkRequest) -> tup
 
 def share_link(link: Link) -> share_link_pb2.ShareLink:
     """Returns a link as shown to its managers."""
+    part = link.part
     return share_link_pb2.ShareLink(
         share_link_id=link.link_id,
         session_id=link.session_id,
@@ -131,20 +132,31 @@ def share_link(link: Link) -> share_link_pb2.ShareLink:
         max_views=link.max_views,
         view_count=link.view_count,
         passcode_required=bool(link.passcode_hash),
-        start_offset=duration(link.span.start_ms),
-        end_offset=duration(link.span.end_ms),
+        start_offset=duration(part.span.start_ms),
+        end_offset=duration(part.span.end_ms),
         label=link.label,
+        start_time=_moment(part.origin_ms, part.span.start_ms),
+        end_time=_moment(part.origin_ms, part.span.end_ms),
+        requested_start_offset=duration(part.requested_start_ms),
+        state=share_link_pb2.SHARE_LINK_STATE_ACTIVE
+        if link.locked_ms is None
+        else share_link_pb2.SHARE_LINK_STATE_LOCKED,
+        wrong_passcode_count=link.wrong_passcodes,
     )
 
 
 def looked_up(link: Link) -> pb.GetShareLinkResponse:
     """Returns the information shown to visitors before they redeem."""
-    return pb.GetShareLinkResponse(passcode_required=bool(link.passcode_hash), expire_time=timestamp(link.expires_ms))
+    return pb.GetShareLinkResponse(
+        passcode_required=bool(link.passcode_hash),
+        expire_time=timestamp(link.expires_ms),
+        views_left=link.views_left,
+    )
 
 
 def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
     """Returns a grant."""
-    link = granted.link
+    link, span = granted.link, granted.link.part.span
     return pb.RedeemShareLinkResponse(
         grant_token=granted.token,
         grant_expire_time=timestamp(granted.expires_ms),
@@ -152,8 +164,8 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
         views_left=link.views_left,
         renewal_handle=granted.renewal_handle,
         session_id=link.session_id,
-        start_offset=duration(link.span.start_ms),
-        end_offset=duration(link.span.end_ms),
+        start_offset=duration(span.start_ms),
+        end_offset=duration(span.end_ms),
     )
 
 
@@ -167,11 +179,15 @@ def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> a
         subject=entry.subject,
         share_link_id=entry.link_id,
         session_id=entry.session_id,
-        rpc=f"/{SERVICE}/{entry.verb.title()}ShareLink",
+        rpc=f"/{SERVICE}/{entry.method}",
         address=entry.caller.address,
         user_agent=entry.caller.user_agent,
         detail=entry.detail[:_MAX_DETAIL_CHARS],
     )
+
+
+def _moment(origin_ms: int | None, offset_ms: int | None) -> Timestamp | None:
+    return None if origin_ms is None or offset_ms is None else timestamp(origin_ms + offset_ms)
 
 
 def _number(value: int) -> Any:

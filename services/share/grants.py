@@ -41,7 +41,8 @@ class Grants:
             scopes=[Scope.VIEW],
             ttl_s=ttl_s,
             session_id=link.session_id,
-            range_ms=(link.span.start_ms, link.span.end_ms),
+            range_ms=(link.part.span.start_ms, link.part.span.end_ms),
             link_id=link.link_id,
+            range_origin_ms=link.part.origin_ms,
         )
         return token, ends_s * 1000

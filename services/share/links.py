@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
+import structlog
+
 from services.runtime.access_actions import AccessAction, AccessOutcome
-from services.runtime.errors import NotFound, PermissionDenied, ResourceExhausted, Violations
+from services.runtime.errors import (
+    NotFound,
+    PermissionDenied,
+    ResourceExhausted,
+    Unavailable,
+)
 from services.runtime.identity.peer import Peer
 from services.runtime.identity.tokens import Identity
-from services.share.audit_client import AuditClient, SharedSession
+from services.share.audit_client import AuditClient
 from services.share.grants import Grants
 from services.share.model import (
     Act,
@@ -27,9 +35,12 @@ from services.share.model import (
     TrailEntry,
 )
 from services.share.passcode import Passcodes
+from services.share.ranges import fixed_span, fixed_span_of_old_link
 from services.share.store import LinkStore
 from services.share.tokens import Key, NewSecret, handle_key, new_handle, new_token, token_key
 from services.share.trail import Trail
+
+_log = structlog.get_logger("afterimage.share")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +64,7 @@ class Links:
         """Creates a link; returns it and its token, which is not stored.
 
         Raises:
-            InvalidArgument: The span is not inside the session.
+            InvalidArgument: The span is not inside the session, or no full snapshot begins it.
             NotFound: The session does not exist in the caller's project.
             Unavailable: Redis, AuditService or the trail is unavailable; no link is created.
         """
@@ -61,11 +72,11 @@ class Links:
             AccessAction.SHARE_CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject
         )
         try:
-            session = await self.audit.session(by.project, wanted.session_id)
+            session = await self.audit.session(by.project, wanted.session_id, _offset_of(wanted.span))
         except NotFound:
             self.trail.refused(entry, AccessOutcome.NOT_FOUND)
             raise
-        _check_span(wanted.span, session)
+        part = fixed_span(wanted.span, session)
         token = new_token(self.new_secret)
         key = token_key(token)
         passcode_hash = await self.passcodes.hash(wanted.passcode) if wanted.passcode else ""
@@ -78,7 +89,7 @@ class Links:
             created_ms=now_ms,
             # Whole seconds, like `exp` of the grants.
             expires_ms=math.ceil(now_ms / 1000 + wanted.ttl_s) * 1000,
-            span=wanted.span,
+            part=part,
             max_views=wanted.max_views,
             passcode_hash=passcode_hash,
             label=wanted.label,
@@ -113,7 +124,7 @@ class Links:
 
         Raises:
             InvalidArgument: The token is malformed.
-            NotFound: The link does not exist, has ended, or has no views left.
+            NotFound: The link does not exist, has ended, is locked, or has no views left.
             PermissionDenied: The passcode is missing or wrong.
             ResourceExhausted: The address exceeds its request rate, or too many passcodes were wrong.
         """
@@ -177,40 +188,71 @@ class Links:
         )
         if isinstance(answer, Limited):
             raise _too_fast(answer.wait_ms)
-        link = None if isinstance(answer, Gone) else answer.link
         origin = answer.origin if isinstance(answer, Gone) else Origin(answer.link.project, answer.link.session_id)
-        # Locked: the passcode was checked against a hash that has changed since.
-        minted = None if link is None or isinstance(answer, Locked) else self.grants.mint(link)
         if origin is not None:
             entry = replace(entry, project=origin.project, session_id=origin.session_id)
-        if link is None or minted is None:
+        if not isinstance(answer, Opened):  # Locked: the passcode was checked against a hash that has changed since
             self.trail.refused(entry, AccessOutcome.NOT_FOUND)
             raise _gone()
         try:
-            await self.trail.allowed(entry)
+            return await self._recorded(answer.link, handle, entry)
         except BaseException:
             if renewal:
-                await self.store.take_back(link.link_id, renewal)
+                await self.store.take_back(answer.link.link_id, renewal)
             raise
+
+    async def _recorded(self, opened: Link, handle: str, entry: TrailEntry) -> Grant:
+        """Returns a grant for a link, once it is in the trail."""
+        link = await self._with_fixed_part(opened)
+        minted = None if link is None else self.grants.mint(link)
+        if link is None or minted is None:
+            self.trail.refused(entry, AccessOutcome.NOT_FOUND)
+            raise _gone()
+        await self.trail.allowed(entry)
         return Grant(minted[0], minted[1], handle, link)
+
+    async def _with_fixed_part(self, link: Link) -> Link | None:
+        """Returns a link with a range that stays where it is; None: the link or its session has ended.
+
+        Links of older versions have offsets from the session's start. They are fixed at the first use, from the
+        session's start when the link was made: events recorded since then do not move them.
+        """
+        if not link.part.is_open:
+            return link
+        span = link.part.span
+        try:
+            session = await self.audit.session(link.project, link.session_id, span.start_ms or 0, link.created_ms)
+        except NotFound:
+            return None
+        part = await self.store.fix(link.link_id, fixed_span_of_old_link(span, session))
+        return None if part is None else replace(link, part=part)
 
     async def _check_passcode(self, link: Link, passcode: str, caller: Peer) -> None:
         entry = TrailEntry(
             AccessAction.SHARE_REDEEM, link.project, caller, link_id=link.link_id, session_id=link.session_id
         )
         if not passcode:
-            self.trail.refused(replace(entry, detail="without passcode"), AccessOutcome.DENIED)
+            self.trail.refused(replace(entry, detail="without passcode"), AccessOutcome.DENIED, "passcode_missing")
             raise PermissionDenied("this link needs a passcode", reason="PASSCODE_REQUIRED")
-        wait_ms = await self.store.attempt(link.link_id, caller.bucket, self.now_ms())
+        now_ms = self.now_ms()
+        wait_ms = await self.store.attempt(link.link_id, caller.bucket, now_ms)
         if wait_ms > 0:
-            self.trail.refused(replace(entry, detail="too many wrong passcodes"), AccessOutcome.DENIED)
+            self.trail.refused(
+                replace(entry, detail="too many wrong passcodes"), AccessOutcome.DENIED, "passcode_attempts"
+            )
             raise ResourceExhausted(
                 "too many wrong passcodes; try again later", reason="PASSCODE_ATTEMPTS", retry_after_s=wait_ms / 1000
             )
-        if not await self.passcodes.matches(link.passcode_hash, passcode):
-            self.trail.refused(replace(entry, detail="wrong passcode"), AccessOutcome.DENIED)
-            raise PermissionDenied("the passcode is wrong", reason="PASSCODE_WRONG")
-        await self.store.forgive(link.link_id, caller.bucket)
+        if await self.passcodes.matches(link.passcode_hash, passcode):
+            await self.store.right(link.link_id, caller.bucket, now_ms)
+            return
+        self.trail.refused(replace(entry, detail="wrong passcode"), AccessOutcome.DENIED, "passcode_wrong")
+        if count := await self.store.wrong(link.link_id, now_ms):
+            _log.warning("too many wrong passcodes have locked a share link", link=link.link_id, project=link.project)
+            entry = replace(entry, action=AccessAction.SHARE_LOCK, detail=f"{count} wrong passcodes")
+            with suppress(Unavailable):  # logged and counted; the link is locked in any case
+                await self.trail.allowed(entry)
+        raise PermissionDenied("the passcode is wrong", reason="PASSCODE_WRONG")
 
 
 def _gone() -> NotFound:
@@ -223,21 +265,15 @@ def _too_fast(wait_ms: int) -> ResourceExhausted:
     )
 
 
-def _check_span(span: Span, session: SharedSession) -> None:
-    problems = Violations()
-    seconds = session.duration_ms / 1000
-    if span.start_ms is not None and span.start_ms > session.duration_ms:
-        problems.add("start_offset", f"is past the session's end, {seconds:g} s")
-    if span.end_ms is not None and span.end_ms > session.duration_ms and not session.is_live:
-        problems.add("end_offset", f"is past the session's end, {seconds:g} s")
-    problems.raise_if_any()
+def _offset_of(span: Span) -> int | None:
+    return None if span == Span() else span.start_ms or 0
 
 
 def _detail(link: Link) -> str:
     """Returns a description of the link's limits."""
     words = [f"until {link.expires_ms // 1000}"]
-    if link.span != Span():
-        start, end = (link.span.start_ms or 0), link.span.end_ms
+    if link.part.span != Span():
+        start, end = (link.part.span.start_ms or 0), link.part.span.end_ms
         words.append(f"from {start / 1000:g} s to {'the end' if end is None else f'{end / 1000:g} s'}")
     if link.max_views is not None:
         words.append(f"{link.max_views} views")

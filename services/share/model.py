@@ -10,14 +10,15 @@ from services.runtime.identity.peer import Peer
 
 MIN_TTL_S = 60
 MAX_VIEWS = 1_000_000
-MIN_PASSCODE_CHARS = 4
+MIN_PASSCODE_CHARS = 6
+"""Of new passcodes; shorter ones of older versions remain valid. docs/adr/0016 has the odds of guessing one."""
 MAX_PASSCODE_CHARS = 128
 MAX_LABEL_CHARS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a session.
+    """A part of a session, as offsets from the session's start.
 
     Attributes:
         start_ms: Start of the span; None: the session's start.
@@ -26,6 +27,46 @@ class Span:
 
     start_ms: int | None = None
     end_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FixedSpan:
+    """A part of a session that stays where it is, also when the session's start moves.
+
+    Attributes:
+        span: The part, as offsets from `origin_ms`.
+        origin_ms: The session's start when the part was fixed, in milliseconds since 1970 UTC. None: the part is the
+            whole session, or the link is of an older version and has not been opened since.
+        requested_start_ms: Start of the part as its creator wished it, before it was moved to a full snapshot.
+    """
+
+    span: Span = Span()
+    origin_ms: int | None = None
+    requested_start_ms: int | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the part is still to be fixed: the link is of an older version."""
+        return self.origin_ms is None and self.span != Span()
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSession:
+    """The properties of a session that the ranges of links depend on.
+
+    Attributes:
+        start_ms: Time of the first event, in milliseconds since 1970 UTC.
+        duration_ms: Time from the first event to the latest.
+        is_live: Whether the session may still grow.
+        next_ms: Offset of the first full snapshot at or after the range's start; None: no snapshot follows.
+        previous_ms: Offset of the last full snapshot before it; None: no snapshot precedes it.
+    """
+
+    start_ms: int
+    duration_ms: int
+    is_live: bool
+    next_ms: int | None = None
+    previous_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +93,8 @@ class Link:
     Attributes:
         link_id: Identifies the link; grants no access.
         passcode_hash: argon2 in its usual text form; "": no passcode.
+        wrong_passcodes: Number of wrong passcodes that were entered.
+        locked_ms: Time at which too many of them locked the link; None: it is not locked.
     """
 
     link_id: str
@@ -60,11 +103,13 @@ class Link:
     created_by: str
     created_ms: int
     expires_ms: int
-    span: Span = Span()
+    part: FixedSpan = FixedSpan()
     max_views: int | None = None
     view_count: int = 0
     passcode_hash: str = ""
     label: str = ""
+    wrong_passcodes: int = 0
+    locked_ms: int | None = None
 
     @property
     def views_left(self) -> int | None:
@@ -128,7 +173,7 @@ class Locked:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The link does not exist, has ended, or has no views left. `origin` is for the trail only."""
+    """The link does not exist, has ended, is locked, or has no views left. `origin` is for the trail only."""
 
     origin: Origin | None
 
@@ -161,5 +206,11 @@ class TrailEntry:
 
     @property
     def verb(self) -> str:
-        """The action's name without SHARE_: CREATE, REDEEM or REVOKE."""
+        """The action's name without SHARE_: CREATE, REDEEM, REVOKE or LOCK."""
         return self.action.name.removeprefix("SHARE_")
+
+    @property
+    def method(self) -> str:
+        """The method of ShareService that acted."""
+        verb = AccessAction.SHARE_REDEEM.name if self.action is AccessAction.SHARE_LOCK else self.action.name
+        return f"{verb.removeprefix('SHARE_').title()}ShareLink"

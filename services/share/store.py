@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -13,20 +14,12 @@ from services.runtime.link_keys import LinkKeys, creator_key, end_link
 from services.runtime.redis_client import redis_errors, required
 from services.share.lua_scripts import creation, passcode_attempts, redemption
 from services.share.lua_scripts.link_fields import FIELDS
-from services.share.model import Act, Gone, Limited, Link, LinkCursor, Locked, Opened, Origin, Span
+from services.share.model import Act, FixedSpan, Gone, Limited, Link, LinkCursor, Locked, Opened, Origin, Span
 from services.share.redis_batcher import RedisBatcher
 from services.share.tokens import Key
 
 ORIGIN_KEPT_MS = 7 * 86_400_000
 """Time after a link's end during which the trail can still name the session of a visit."""
-
-ATTEMPTS_KEPT_MS = 86_400_000
-FREE_ATTEMPTS_AT_LINK = 20
-LONGEST_WAIT_AT_LINK_MS = 300_000
-FREE_ATTEMPTS_BY_ADDRESS = 5
-LONGEST_WAIT_BY_ADDRESS_MS = 900_000
-"""Wrong passcodes are free up to this number, then each doubles the wait, from 1 s on. An address has few; a link has
-more, so that one stranger cannot lock out its visitors at once, and 1,000 addresses get only 12 guesses per hour."""
 
 MAX_AT_ONCE = 64
 """Maximum number of commands in flight. The client opens a connection for each, with a maximum of 100: beyond that, it
@@ -38,6 +31,14 @@ _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder().decode
 
 
+@dataclass(frozen=True, slots=True)
+class GuessLimit:
+    """Limit of wrong passcodes: `most` at once, and one more each `forgiven_ms`."""
+
+    most: int
+    forgiven_ms: int
+
+
 class LinkStore:
     """Share links in Redis.
 
@@ -47,6 +48,8 @@ class LinkStore:
         keys: The names of the keys.
         requests_per_minute: Maximum request rate of an address. 0: no limit.
         renewal_ttl_ms: Lifetime of a renewal handle after its last use.
+        guesses_by_address: Wrong passcodes of one address for one link, after which it waits.
+        guesses_at_link: Wrong passcodes for one link in all, which lock it.
 
     Every method raises Unavailable (REDIS_UNAVAILABLE) when Redis is unavailable.
     """
@@ -59,12 +62,16 @@ class LinkStore:
         *,
         requests_per_minute: int,
         renewal_ttl_ms: int,
+        guesses_by_address: GuessLimit,
+        guesses_at_link: GuessLimit,
     ) -> None:
         self._maybe_client = client
         self._scripts = script_pipeline
         self._keys = keys
         self._interval_ms = -(-_MINUTE_MS // requests_per_minute) if requests_per_minute else 0
         self._renewal_ttl_ms = renewal_ttl_ms
+        self._by_address = guesses_by_address
+        self._at_link = guesses_at_link
         self._places = asyncio.Semaphore(MAX_AT_ONCE)
 
     @property
@@ -153,27 +160,35 @@ class LinkStore:
         )
 
     async def attempt(self, link_id: str, bucket: str, now_ms: int) -> int:
-        """Counts a passcode attempt; returns the required wait before the attempt, in milliseconds; 0: none."""
-        return int(
-            await self._scripts.run(
-                passcode_attempts.ATTEMPT,
-                [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)],
-                [
-                    now_ms,
-                    ATTEMPTS_KEPT_MS,
-                    FREE_ATTEMPTS_AT_LINK,
-                    LONGEST_WAIT_AT_LINK_MS,
-                    FREE_ATTEMPTS_BY_ADDRESS,
-                    LONGEST_WAIT_BY_ADDRESS_MS,
-                ],
-            )
-        )
+        """Counts a passcode as wrong; returns the required wait before it may be checked, in milliseconds; 0: none."""
+        address, link = self._by_address, self._at_link
+        limits = [address.most, address.forgiven_ms, link.most, link.forgiven_ms]
+        keys = [self._keys.link(link_id), self._keys.wrong_by(link_id, bucket)]
+        return int(await self._scripts.run(passcode_attempts.ATTEMPT, keys, [now_ms, *limits]))
 
-    async def forgive(self, link_id: str, bucket: str) -> None:
-        """Uncounts the last passcode attempt, which was correct."""
-        await self._scripts.run(
-            passcode_attempts.FORGIVE, [self._keys.attempts_at(link_id), self._keys.attempts_by(bucket)], []
-        )
+    async def right(self, link_id: str, bucket: str, now_ms: int) -> None:
+        """Uncounts the last passcode, which was right."""
+        keys = [self._keys.link(link_id), self._keys.wrong_by(link_id, bucket)]
+        intervals = [self._by_address.forgiven_ms, self._at_link.forgiven_ms]
+        await self._scripts.run(passcode_attempts.RIGHT, keys, [now_ms, *intervals])
+
+    async def wrong(self, link_id: str, now_ms: int) -> int:
+        """Notes that the last passcode was wrong; returns the number of wrong ones if this locked the link, else 0."""
+        limit = self._at_link
+        arguments = [now_ms, limit.most, limit.forgiven_ms]
+        return int(await self._scripts.run(passcode_attempts.WRONG, [self._keys.link(link_id)], arguments))
+
+    async def fix(self, link_id: str, part: FixedSpan) -> FixedSpan | None:
+        """Fixes the range of a link of an older version; returns its range, which another call may have fixed.
+
+        None: the link has ended.
+        """
+        arguments = [_text(value) for value in (part.origin_ms, part.span.start_ms, part.requested_start_ms)]
+        fixed = await self._scripts.run(creation.FIX, [self._keys.link(link_id)], arguments)
+        if not fixed:
+            return None
+        origin, start, requested = (_optional(value.decode()) for value in fixed)
+        return FixedSpan(Span(start, part.span.end_ms), origin, requested)
 
     async def get(self, project: str, link_id: str) -> Link | None:
         """Returns a link of a project."""
@@ -229,27 +244,36 @@ class LinkStore:
             with redis_errors():
                 rows = await pipeline.execute()
         return [
-            _link(link_id, [field.decode() for field in row]) if row[0] is not None else None
+            _link(link_id, [field and field.decode() for field in row]) if row[0] is not None else None
             for link_id, row in zip(ids, rows, strict=True)
         ]
 
 
 def _row(link: Link) -> tuple[str | int, ...]:
+    part = link.part
     return (
         link.project,
         link.session_id,
         link.created_by,
         link.created_ms,
         link.expires_ms,
-        *("" if value is None else value for value in (link.span.start_ms, link.span.end_ms, link.max_views)),
+        _text(part.span.start_ms),
+        _text(part.span.end_ms),
+        _text(link.max_views),
         link.view_count,
         link.passcode_hash,
         link.label,
+        _text(part.origin_ms),
+        _text(part.requested_start_ms),
+        link.wrong_passcodes,
+        _text(link.locked_ms),
     )
 
 
 def _link(link_id: str, row: Sequence[Any]) -> Link:
-    project, session, created_by, created, expires, start, end, max_views, views, passcode, label = row
+    """Returns the link of a row of FIELDS; a missing field is empty."""
+    project, session, created_by, created, expires, start, end, max_views, views, passcode, label, *later = row
+    origin, requested, wrong, locked = map(_optional, later)
     return Link(
         link_id=link_id,
         project=project,
@@ -257,16 +281,22 @@ def _link(link_id: str, row: Sequence[Any]) -> Link:
         created_by=created_by,
         created_ms=int(created),
         expires_ms=int(expires),
-        span=Span(_optional(start), _optional(end)),
+        part=FixedSpan(Span(_optional(start), _optional(end)), origin, requested),
         max_views=_optional(max_views),
         view_count=int(views),
         passcode_hash=passcode,
         label=label,
+        wrong_passcodes=wrong or 0,
+        locked_ms=locked,
     )
 
 
-def _optional(value: str) -> int | None:
+def _optional(value: str | bool | None) -> int | None:
     return int(value) if value else None
+
+
+def _text(value: int | None) -> str:
+    return "" if value is None else str(value)
 
 
 def _origin(value: str) -> Origin:

@@ -54,6 +54,9 @@ class Trail:
         self._senders = asyncio.TaskGroup()
         self._refusals: deque[tuple[str, access_event_pb2.AccessEvent]] = deque()
         self._acts = Counter("afterimage_share_acts", "Uses of links.", ["action", "outcome"], registry=registry)
+        self._refusal_counts = Counter(
+            "afterimage_share_refusals", "Refused uses of links, by reason.", ["reason"], registry=registry
+        )
         self._lost = Counter("afterimage_share_trail_lost", "Entries lost by the trail.", registry=registry)
 
     async def allowed(self, entry: TrailEntry) -> None:
@@ -74,9 +77,16 @@ class Trail:
                     reason="TRAIL_UNAVAILABLE",
                 ) from error
 
-    def refused(self, entry: TrailEntry, outcome: AccessOutcome) -> None:
-        """Queues an entry for the next batch."""
+    def refused(self, entry: TrailEntry, outcome: AccessOutcome, reason: str = "") -> None:
+        """Queues an entry for the next batch.
+
+        Args:
+            entry: The refused action.
+            outcome: Its outcome.
+            reason: Reason in the metric; "": the outcome.
+        """
         self._acts.labels(entry.verb.lower(), outcome.name.lower()).inc()
+        self._refusal_counts.labels(reason or outcome.name.lower()).inc()
         if len(self._refusals) >= MAX_WAITING:
             self._lost.inc()
         else:

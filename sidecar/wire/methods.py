@@ -98,6 +98,7 @@ RECORD = STREAMS[0].rpc
 UNARY = (
     _rpc(_AUDIT, "ListSessions"),
     _rpc(_AUDIT, "GetSession"),
+    _rpc(_AUDIT, "GetReplayStart"),
     _rpc(_AUDIT, "GetHeatmap"),
     _rpc(_AUDIT, "ListPages"),
     _rpc(_AUDIT, "ListInteractions"),

@@ -37,7 +37,8 @@ async def test_create_list_revoke(afterimage, share, audit):
     url = made.stdout.strip()
     token = url.rpartition("/s/")[2]
     got = await share.redeem(token)
-    assert (got.views_left, got.start_offset.seconds) == (2, 10)
+    assert (got.views_left, got.start_offset.seconds) == (2, 20)
+    assert "visible from 20 s, the first full snapshot after 10 s" in made.stderr
 
     listed = await afterimage("list", "--session", session)
     [link] = (await share.list()).share_links
@@ -58,7 +59,10 @@ async def test_a_passcode_comes_from_a_pipe(afterimage, share, audit):
         "create", await audit.record(), "--ttl", "1h", "--passcode", "--json", stdin="open sesame\n"
     )
     assert made.exit_code == 0, made.output
-    assert (await share.look(json.loads(made.stdout)["token"])).passcode_required
+    token = json.loads(made.stdout)["token"]
+    assert (await share.look(token)).passcode_required
+    await refusal(share.redeem(token, "open says me"))
+    assert "yes, 1 wrong" in (await afterimage("list")).stdout
 
 
 async def test_problems_are_one_sentence(afterimage, share, audit):

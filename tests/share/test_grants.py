@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
-import json
 
 import grpc
 import pytest
 from afterimage.audit.v1 import access_event_pb2
 from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.recording.v1 import session_pb2
 from google.protobuf import timestamp_pb2
-from support.share import AuditCalls, bearer, refusal, seconds
+from support.share import bearer, refusal, replay, seconds, ticks
 from support.wait import PATIENCE_S
 
 Code = grpc.StatusCode
 
 
-async def replay(audit: AuditCalls, token: str, session: str, **fields) -> list[pb.ReplaySessionResponse]:
-    call = audit.stub.ReplaySession(pb.ReplaySessionRequest(session_id=session, **fields), metadata=bearer(token))
-    return [part async for part in call]
-
-
-def ticks(parts: list[pb.ReplaySessionResponse]) -> list[int]:
-    """Returns the seconds of the session that a replay shows."""
-    found = []
-    for part in parts:
-        if part.HasField("chunk"):
-            events = json.loads(gzip.decompress(part.chunk.payload))
-            assert len(events) == part.chunk.event_count
-            found += [event["data"]["payload"] for event in events if event["type"] == 5]
-    return found
+def moment(message) -> float:
+    return message.seconds + message.nanos / 1e9
 
 
 async def grant(share, session, **fields):
@@ -83,8 +70,8 @@ async def _rest(call):
     ("span", "shown"),
     [
         ((None, 25), (0, 25)),
-        ((25, None), (20, 60)),  # from the full snapshot before it
-        ((25, 33), (20, 33)),
+        ((25, None), (40, 60)),  # from the full snapshot after it
+        ((25, 43), (40, 43)),
         ((20, 20.5), (20, 20)),
         ((0, 60), (0, 60)),
     ],
@@ -113,8 +100,14 @@ async def test_a_replay_stays_inside_the_range(share, audit, span, shown):
 
     got = await audit.stub.GetSession(pb.GetSessionRequest(session_id=session), metadata=bearer(token))
     shown_pages = {int(page.url.rpartition("/")[2]) for page in got.pages}
-    lowest, highest = span[0] or 0, 60 if span[1] is None else span[1]
-    assert shown_pages == {at for at in (0, 20, 40, 60) if lowest <= at <= highest}
+    assert shown_pages == {at for at in (0, 20, 40, 60) if first <= at <= last}
+    for session_shown in (got.session, parts[0].header.session):
+        assert session_shown.duration == seconds(span[1] or 60)
+        assert session_shown.totals == session_pb2.Totals()
+    for window in (*got.windows, *parts[0].header.windows):
+        started, ended = (moment(at) - moment(got.session.start_time) for at in (window.start_time, window.end_time))
+        assert (round(started), ended) == (first, span[1] or 60)
+        assert window.totals == session_pb2.Totals()
 
 
 async def test_a_followed_session_ends_with_the_range(share, audit):

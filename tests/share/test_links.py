@@ -29,14 +29,16 @@ async def test_a_link_is_made_looked_up_and_redeemed(share, audit):
 
     seen = await share.look(made.token)
     assert not seen.passcode_required
+    assert seen.views_left == 3
     assert seen.expire_time == link.expire_time
 
     got = await share.redeem(made.token)
     assert (got.session_id, got.views_left) == (session, 2)
-    assert (got.start_offset, got.end_offset) == (seconds(10), seconds(50))
+    assert (got.start_offset, got.end_offset) == (seconds(20), seconds(50))  # the snapshot after 10 s
     claims = jwt.decode(got.grant_token, SECRET, ["HS256"], audience="afterimage")
     assert claims["scope"] == "view"
-    assert (claims["session"], claims["range"], claims["link"]) == (session, [10_000, 50_000], link.share_link_id)
+    assert (claims["session"], claims["range"], claims["link"]) == (session, [20_000, 50_000], link.share_link_id)
+    assert claims["range_origin"] == round(clock(link.start_time) * 1000) - 20_000
     assert claims["exp"] == clock(got.grant_expire_time) <= clock(link.expire_time)
 
 
@@ -194,7 +196,7 @@ async def test_guesses_by_the_thousand_find_nothing(share, audit, campaign_round
         ({"max_views": 0}, "max_views"),
         ({"max_views": -1}, "max_views"),
         ({"max_views": 1_000_001}, "max_views"),
-        ({"passcode": "abc"}, "passcode"),
+        ({"passcode": "abcde"}, "passcode"),
         ({"passcode": "x" * 129}, "passcode"),
         ({"label": "x" * 201}, "label"),
         ({"start_offset": -1}, "start_offset"),

@@ -11,9 +11,9 @@ from services.runtime import redis_client
 from services.runtime.errors import Unavailable
 from services.runtime.link_keys import LinkKeys
 from services.share.lua_scripts import redemption
-from services.share.model import Act, Gone, Link, Opened, Span
+from services.share.model import Act, FixedSpan, Gone, Link, Opened
 from services.share.redis_batcher import RedisBatcher
-from services.share.store import LinkStore
+from services.share.store import GuessLimit, LinkStore
 from services.share.tokens import new_handle, token_key
 
 
@@ -32,7 +32,16 @@ async def pipeline(client):
 
 
 def store_of(client, pipeline, settings):
-    return LinkStore(client, pipeline, LinkKeys(settings), requests_per_minute=0, renewal_ttl_ms=60_000)
+    guesses = GuessLimit(10, 1_000)
+    return LinkStore(
+        client,
+        pipeline,
+        LinkKeys(settings),
+        requests_per_minute=0,
+        renewal_ttl_ms=60_000,
+        guesses_by_address=guesses,
+        guesses_at_link=guesses,
+    )
 
 
 async def new_link(store, max_views):
@@ -45,7 +54,7 @@ async def new_link(store, max_views):
         created_by="alice",
         created_ms=now_ms,
         expires_ms=now_ms + 60_000,
-        span=Span(),
+        part=FixedSpan(),
         max_views=max_views,
         passcode_hash="",
         label="",

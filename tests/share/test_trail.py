@@ -46,7 +46,7 @@ async def test_what_is_done_with_a_link_is_in_the_trail(share, audit):
     await refusal(share.redeem(made.token, "open sesame", **browser))
     events = await eventually(audit, 6, share_link_id=link)
     allowed = [entry for entry in said(events) if entry[1] == "ALLOWED"]
-    until = f"until {made.share_link.expire_time.seconds}, from 10 s to the end, 2 views, with passcode"
+    until = f"until {made.share_link.expire_time.seconds}, from 20 s to the end, 2 views, with passcode"
     assert allowed == [
         ("CreateShareLink", "ALLOWED", "alice", until),
         ("RedeemShareLink", "ALLOWED", "", ""),

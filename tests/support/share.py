@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import os
 import secrets
@@ -167,6 +168,38 @@ class AuditCalls:
         assert answers[-1].ack.through_seq > 0
         return session
 
+    async def record_earlier(self, session: str, seconds_earlier: int, project: str = "demo") -> None:
+        """Records another window, with one tick and a full snapshot, before the session's first event."""
+        details = await self.details(session, project)
+        at = details.session.start_time.ToMilliseconds() - seconds_earlier * 1000
+        window = str(uuid7(at))
+
+        async def requests():
+            yield audit_pb.RecordSessionRequest(start={"session_id": session, "window_id": window})
+            events = [
+                {"type": 4, "timestamp": at, "data": {"href": "https://x.example/early", "width": 80, "height": 60}},
+                {"type": 2, "timestamp": at, "data": {"node": {"type": 0, "childNodes": [], "id": 1}}},
+                {"type": 5, "timestamp": at, "data": {"tag": "tick", "payload": -seconds_earlier}},
+            ]
+            yield audit_pb.RecordSessionRequest(
+                chunk=chunk_pb2.Chunk(
+                    seq=1, encoding=enums_pb2.CHUNK_ENCODING_IDENTITY, payload=json.dumps(events).encode()
+                )
+            )
+            yield audit_pb.RecordSessionRequest(end={})
+
+        call = self.stub.RecordSession(requests(), metadata=bearer(self.mint("record", project=project)))
+        answers = [answer async for answer in call]
+        assert not [answer for answer in answers if answer.HasField("rejected")], answers
+        assert answers[-1].ack.through_seq > 0
+
+    async def details(self, session: str, project: str = "demo"):
+        """Returns the answer of GetSession to a viewer."""
+        return await self.stub.GetSession(
+            audit_pb.GetSessionRequest(session_id=session),
+            metadata=bearer(self.mint("view", project=project, subject="auditor")),
+        )
+
     async def trail(self, project: str = "demo", **fields: Any) -> list[Any]:
         """Returns the trail, oldest first, without the entries of reading it."""
         answer = await self.stub.ListAccessEvents(
@@ -174,6 +207,22 @@ class AuditCalls:
             metadata=bearer(self.mint("admin", project=project, subject="auditor")),
         )
         return [event for event in reversed(answer.access_events) if event.subject != "auditor"]
+
+
+async def replay(audit: AuditCalls, token: str, session: str, **fields) -> list[audit_pb.ReplaySessionResponse]:
+    call = audit.stub.ReplaySession(audit_pb.ReplaySessionRequest(session_id=session, **fields), metadata=bearer(token))
+    return [part async for part in call]
+
+
+def ticks(parts: list[audit_pb.ReplaySessionResponse]) -> list[int]:
+    """Returns the seconds of the session that a replay shows."""
+    found = []
+    for part in parts:
+        if part.HasField("chunk"):
+            events = json.loads(gzip.decompress(part.chunk.payload))
+            assert len(events) == part.chunk.event_count
+            found += [event["data"]["payload"] for event in events if event["type"] == 5]
+    return found
 
 
 class ShareCalls:

@@ -28,6 +28,7 @@ METHODS: Mapping[str, RecordedMethod | None] = MappingProxyType(
         "RecordSession": None,  # writes content, returns no content
         "ListSessions": RecordedMethod(AccessAction.LIST),
         "GetSession": RecordedMethod(AccessAction.GET),
+        "GetReplayStart": RecordedMethod(AccessAction.GET),
         "ReplaySession": RecordedMethod(AccessAction.REPLAY),  # WATCH with follow, EXPORT with for_export
         "WatchSessions": RecordedMethod(AccessAction.LIST),
         "GetHeatmap": RecordedMethod(AccessAction.HEATMAP),

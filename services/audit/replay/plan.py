@@ -1,21 +1,26 @@
 """The plan of a replay: the chunks that it needs, limited to the part that the viewer may see. Pure.
 
-A replay begins with the last full snapshot at or before the part's start: a page cannot be drawn without it, so the
-events between that snapshot and the start are sent too (docs: this cannot be avoided; to hide them, let the link begin
-at a later snapshot). Nothing after the part's end is sent: chunks are left out, and the last one is cut at the event.
+Nothing outside of the part is sent: chunks are left out, and those at its two ends are cut at the event. A page cannot
+be drawn before a full snapshot, so ShareService lets parts start with one (`starts`, docs/adr/0016); where a part does
+not, or a window has its first snapshot later, there is no picture until then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from services.audit.model import ChunkIndex, Mark, Times, WindowSummary
+from services.audit.model import ChunkIndex, Mark, Times
 from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrogates
-from services.audit.rrweb import BareEvent, EventType
+from services.audit.rrweb import BareEvent, EventType, IncrementalSource
 from services.audit.storage.chunk_reader import StoredPayload
+
+MOVES_MS = 1_000
+"""Positions of the pointer lie before the time of their event: by up to 500 ms, at which rrweb sends them (observer.ts,
+`mousemoveCallbackThreshold`), with a margin for a busy page."""
 
 _STORED = Bounds(max_bytes=2**31, max_inflated_bytes=2**31, max_inflation=0)  # the sizes were checked at ingest
 
@@ -62,8 +67,19 @@ def after_cursor(chunks: Sequence[ChunkIndex], positions: Mapping[UUID, int]) ->
 def replay_plan(
     chunks: Sequence[ChunkIndex], times: Times, from_ms: int | None, window: UUID | None
 ) -> list[ChunkIndex]:
-    """Returns the chunks of a replay from `from_ms` on within the part, in the order of play."""
-    return [chunk for chunk in plan(chunks, times.begin(from_ms), window) if not times.is_over(chunk.first_ms)]
+    """Returns the chunks of a replay from `from_ms` on within the part, in the order of play.
+
+    The chunks that remain are planned as if they were the session: their times are limited to the part, and a snapshot
+    outside of it does not count.
+    """
+    if times != Times():
+        chunks = [_limited(chunk, times) for chunk in chunks if times.touches(chunk.first_ms, chunk.last_ms)]
+    return plan(chunks, times.begin(from_ms), window)
+
+
+def _limited(chunk: ChunkIndex, times: Times) -> ChunkIndex:
+    chunk = chunk._replace(first_ms=times.clamp(chunk.first_ms), last_ms=times.clamp(chunk.last_ms))
+    return chunk if times.holds(chunk.snapshot_ms) else chunk._replace(snapshot_ms=0, snapshot_seq=0)
 
 
 def marks_within(marks: Iterable[tuple[UUID, int, Mark]], times: Times) -> list[tuple[UUID, int, Mark]]:
@@ -71,36 +87,88 @@ def marks_within(marks: Iterable[tuple[UUID, int, Mark]], times: Times) -> list[
     return [entry for entry in marks if times.holds(entry[2].time_ms)]
 
 
-def windows_within(windows: Iterable[WindowSummary], times: Times) -> list[WindowSummary]:
-    """Returns the windows that were open during the part."""
-    return [window for window in windows if times.touches(window.first_ms, window.last_ms)]
-
-
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 _event = msgspec.json.Decoder(BareEvent)
 
 
-def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
-    """Returns a chunk without its events after the part; None: no event remains.
+def is_cut(chunk: StoredPayload, times: Times) -> bool:
+    """Returns whether a chunk may hold something outside of the part."""
+    if times.end_ms is not None and chunk.last_ms > times.end_ms:
+        return True
+    return times.start_ms is not None and chunk.first_ms < times.start_ms + MOVES_MS
 
-    The remaining events keep their text. Takes about as long as scanning the JSON twice, and only for the chunk
-    that contains the part's end.
+
+def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
+    """Returns a chunk without its events outside of the part; None: no event remains.
+
+    The remaining events keep their text, except that of pointer positions before the part's start. Takes about as long
+    as scanning the JSON twice, and only for the chunks at the part's two ends.
     """
-    if not times.is_over(chunk.last_ms):
+    if not is_cut(chunk, times):
         return chunk
     kept: list[bytes] = []
-    last_ms = 0
+    times_ms: list[int] = []
     has_full_snapshot = False
-    for raw in _events(inflate(chunk.payload, _STORED)):
+    for raw in events_of(chunk):
         event = _event.decode(raw)
-        if not times.is_over(int(event.timestamp)):
-            kept.append(bytes(raw))
-            last_ms = max(last_ms, int(event.timestamp))
-            has_full_snapshot |= event.type == EventType.FULL_SNAPSHOT
+        time_ms = int(event.timestamp)
+        if not times.holds(time_ms):
+            continue
+        text = bytes(raw)
+        if event.type == EventType.INCREMENTAL_SNAPSHOT and times.start_ms is not None:
+            moved = _without_earlier_positions(text, event.timestamp, times.start_ms)
+            if moved is None:
+                continue
+            text = moved
+        kept.append(text)
+        times_ms.append(time_ms)
+        has_full_snapshot |= event.type == EventType.FULL_SNAPSHOT
     if not kept:
         return None
-    payload = deflate(b"[" + b",".join(kept) + b"]")
-    return chunk._replace(payload=payload, event_count=len(kept), last_ms=last_ms, has_full_snapshot=has_full_snapshot)
+    return chunk._replace(
+        payload=deflate(b"[" + b",".join(kept) + b"]"),
+        event_count=len(kept),
+        first_ms=min(times_ms),
+        last_ms=max(times_ms),
+        has_full_snapshot=has_full_snapshot,
+    )
+
+
+def events_of(chunk: StoredPayload) -> list[msgspec.Raw]:
+    """Returns the JSON text of each event of a chunk."""
+    return _events(inflate(chunk.payload, _STORED))
+
+
+class _Position(msgspec.Struct):
+    time_offset: float = msgspec.field(default=0.0, name="timeOffset")
+
+
+class _Moves(msgspec.Struct):
+    source: int = -1
+    positions: list[_Position] = []
+
+
+class _MoveEvent(msgspec.Struct):
+    data: _Moves
+
+
+_moves = msgspec.json.Decoder(_MoveEvent)
+_MOVES = frozenset({IncrementalSource.MOUSE_MOVE, IncrementalSource.TOUCH_MOVE, IncrementalSource.DRAG})
+
+
+def _without_earlier_positions(text: bytes, time_ms: float, start_ms: int) -> bytes | None:
+    """Returns an event without pointer positions before the part's start; None: no position remains."""
+    try:
+        found = _moves.decode(text).data
+    except msgspec.ValidationError:  # no moves, or none that a player could show
+        return text
+    if found.source not in _MOVES or all(time_ms + one.time_offset >= start_ms for one in found.positions):
+        return text
+    event: dict[str, Any] = msgspec.json.decode(text)
+    event["data"]["positions"] = [
+        one for one in event["data"]["positions"] if time_ms + one.get("timeOffset", 0) >= start_ms
+    ]
+    return msgspec.json.encode(event) if event["data"]["positions"] else None
 
 
 def _events(text: bytes) -> list[msgspec.Raw]:

@@ -16,7 +16,7 @@ from uuid import UUID
 from services.audit.live.hub import LiveChunk, LiveHub, Tail
 from services.audit.live.single_flight import SingleFlight
 from services.audit.model import ChunkIndex, SessionKey, SessionStatus, SessionSummary, Times, WindowSummary
-from services.audit.replay.plan import after_cursor, cut, replay_plan, windows_within
+from services.audit.replay.plan import after_cursor, cut, is_cut, replay_plan
 from services.audit.replay.visibility import EVERYTHING, Visible
 from services.audit.storage.chunk_reader import ChunkReader, StoredPayload
 from services.audit.storage.session_queries import SessionDetails, SessionQueries
@@ -135,18 +135,19 @@ class Replayer:
         details, index = await self._openings.get(wanted.key)
         if details is None:
             raise NotFound(f"session {wanted.key.session} was not found")
-        session, windows = details.session, details.windows
-        if wanted.window is not None and wanted.window not in {window.window for window in windows}:
+        times = wanted.visible.within(details.session.first_ms)
+        origin_ms = wanted.visible.origin(details.session.first_ms)
+        details = wanted.visible.details(details)
+        if wanted.window is not None and wanted.window not in {window.window for window in details.windows}:
             raise NotFound(f"window {wanted.window} was not found in the session")
-        times = wanted.visible.within(session.first_ms)
         if wanted.positions is None:
-            from_ms = wanted.from_ms if wanted.offset_ms is None else session.first_ms + wanted.offset_ms
+            from_ms = wanted.from_ms if wanted.offset_ms is None else origin_ms + wanted.offset_ms
             chunks = replay_plan(index, times, from_ms, wanted.window)
         else:
             chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
         # Read ahead while the access trail stores its entry, which must precede the header.
         async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
-            yield Header(wanted.visible.session(session), windows_within(windows, times), chunks)
+            yield Header(details.session, details.windows, chunks)
             async for payload in payloads:
                 sent[payload.window] = payload.seq
                 if shown := await _shown(payload, times):
@@ -253,4 +254,4 @@ class Replayer:
 
 async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:
     """Returns a chunk limited to the part that the viewer may see; it is cut in a thread."""
-    return await asyncio.to_thread(cut, payload, times) if times.is_over(payload.last_ms) else payload
+    return await asyncio.to_thread(cut, payload, times) if is_cut(payload, times) else payload

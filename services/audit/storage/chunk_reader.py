@@ -77,6 +77,22 @@ class ChunkReader:
         """Returns the session's chunks without payloads, in the order of play."""
         return (await self.contents(key)).chunks
 
+    async def first_ms(self, key: SessionKey, stored_before_ms: int | None) -> int | None:
+        """Returns the time of the session's first event among the chunks stored by then; None: there is no such chunk.
+
+        Args:
+            key: The session.
+            stored_before_ms: Milliseconds since 1970 by the server's clock; None: all chunks.
+        """
+        condition, params = self._of_session(key)
+        if stored_before_ms is not None:
+            condition += " AND stored_ms <= {stored_before:Int64}"
+            params |= {"stored_before": stored_before_ms}
+        [(count, first_ms)] = await self._engine.query(
+            f"SELECT count(), min(first_ms) FROM chunks WHERE {condition}", params
+        )
+        return first_ms if count else None
+
     async def marks(self, key: SessionKey) -> list[tuple[UUID, int, Mark]]:
         """Returns the session's marks with their window and seq, by time."""
         condition, params = self._of_session(key)
@@ -103,9 +119,10 @@ class ChunkReader:
 
     def payloads(self, key: SessionKey, chunks: Sequence[ChunkIndex]) -> Payloads:
         """Returns the chunks with their payloads, in the given order; begins to read at once."""
-        return Payloads(lambda batch: self._read(key, batch), _batches(chunks))
+        return Payloads(lambda batch: self.read(key, batch), _batches(chunks))
 
-    async def _read(self, key: SessionKey, batch: Sequence[ChunkIndex]) -> list[StoredPayload]:
+    async def read(self, key: SessionKey, batch: Sequence[ChunkIndex]) -> list[StoredPayload]:
+        """Returns the chunks with their payloads, in the given order, by one statement for each window."""
         condition, params = self._of_session(key)
         found: dict[tuple[UUID, int], StoredPayload] = {}
         for window in dict.fromkeys(chunk.window for chunk in batch):

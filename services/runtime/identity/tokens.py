@@ -1,8 +1,9 @@
 """Caller identity: verifies and mints tokens (JWT), and keeps the caller's identity for the rest of the call.
 
 Claims: `sub`, `project`, `scope` (words), `exp`, `aud`; a grant for one session also `session`, `range`
-([start, end] in ms from the session's start, either null) and `link`. The algorithm in a token's header picks the
-key and never the other way round: HS256 goes with the secret only, the asymmetric ones with the key set only.
+([start, end] in ms, either null), `range_origin` (the time from which they count, in ms since 1970; without it the
+session's first event, which moves when earlier events are recorded) and `link`. The algorithm in a token's header
+picks the key and never the other way round: HS256 goes with the secret only, the asymmetric ones with the key set only.
 The scope `internal` counts only in tokens signed with the secret, and the sidecar refuses them. While one secret
 replaces another there are several: the first signs, all of them verify.
 """
@@ -70,6 +71,8 @@ class Identity:
         session_id: Of a grant: the only session it opens. None: not a grant.
         range_start_ms: Of a grant: start of the range, as an offset into the session. None: the session's start.
         range_end_ms: Of a grant: end of the range. None: the session's end.
+        range_origin_ms: Of a grant: the time that the range counts from, in milliseconds since 1970. None: the
+            session's first event.
         link_id: Of a grant: the redeemed share link.
         token_id: The name under which the token can be revoked: its `jti`, else "sha256:" and the hash of what its
             signature covers.
@@ -84,6 +87,7 @@ class Identity:
     range_start_ms: int | None = None
     range_end_ms: int | None = None
     link_id: str | None = None
+    range_origin_ms: int | None = None
     # Of the token, not of the caller: two tokens of one caller make equal identities.
     token_id: str = field(default="", compare=False)
     issued_at: float | None = field(default=None, compare=False)
@@ -244,7 +248,8 @@ class TokenVerifier:
             raise _invalid("its scope is not a string")
         session_id, link_id = _text(claims, "session"), _text(claims, "link")
         start_ms, end_ms = _range_ms(claims.get("range"))
-        if session_id is None and (start_ms is not None or end_ms is not None):
+        origin_ms = _time_ms(claims, "range_origin")
+        if session_id is None and (start_ms, end_ms, origin_ms) != (None, None, None):
             raise _invalid("its range names no session")
         return Identity(
             subject=claims["sub"],
@@ -256,6 +261,7 @@ class TokenVerifier:
             range_start_ms=start_ms,
             range_end_ms=end_ms,
             link_id=link_id,
+            range_origin_ms=origin_ms,
             token_id=_text(claims, "jti") or content_id(token),
             issued_at=issued_at,
         )
@@ -311,6 +317,7 @@ class TokenMinter:
         session_id: str | None = None,
         range_ms: tuple[int | None, int | None] | None = None,
         link_id: str | None = None,
+        range_origin_ms: int | None = None,
     ) -> str:
         """Returns a token that is valid for `ttl_s` seconds.
 
@@ -322,14 +329,15 @@ class TokenMinter:
             session_id: The only session it opens; None: not a grant.
             range_ms: Of a grant: start and end as offsets into the session; None in either position: open.
             link_id: Of a grant: its share link.
+            range_origin_ms: Of a grant: the time that the range counts from; None: the session's first event.
 
         Raises:
             ValueError: A scope that does not exist, a `ttl_s` of 0 or less, or a range without a session.
         """
         if not ttl_s > 0:
             raise ValueError("ttl_s must be above 0")
-        if range_ms is not None and session_id is None:
-            raise ValueError("range_ms needs session_id")
+        if (range_ms is not None or range_origin_ms is not None) and session_id is None:
+            raise ValueError("range_ms and range_origin_ms need session_id")
         now = self._now()
         claims: dict[str, Any] = {
             "sub": subject,
@@ -344,6 +352,8 @@ class TokenMinter:
             claims["session"] = session_id
         if range_ms is not None:
             claims["range"] = list(range_ms)
+        if range_origin_ms is not None:
+            claims["range_origin"] = range_origin_ms
         if link_id is not None:
             claims["link"] = link_id
         return jwt.encode(claims, self._secret, algorithm="HS256")
@@ -382,6 +392,13 @@ def _text(claims: Mapping[str, Any], claim: str) -> str | None:
     if value is None or (isinstance(value, str) and value):
         return value
     raise _invalid(f"its {claim} is not a name")
+
+
+def _time_ms(claims: Mapping[str, Any], claim: str) -> int | None:
+    value = claims.get(claim)
+    if value is None or (type(value) is int and value >= 0):
+        return value
+    raise _invalid(f"its {claim} is not a time in milliseconds")
 
 
 def _range_ms(value: Any) -> tuple[int | None, int | None]:

@@ -24,6 +24,7 @@ SCOPES: Mapping[str, frozenset[Scope] | None] = MappingProxyType(
         f"/{AUDIT}/RecordSession": frozenset({Scope.RECORD, Scope.ADMIN}),
         f"/{AUDIT}/ListSessions": _VIEW,
         f"/{AUDIT}/GetSession": _VIEW,
+        f"/{AUDIT}/GetReplayStart": _VIEW,
         f"/{AUDIT}/ReplaySession": _VIEW,
         f"/{AUDIT}/WatchSessions": _VIEW,
         f"/{AUDIT}/GetHeatmap": _VIEW,

@@ -92,6 +92,31 @@ class ShareSettings(ServiceSettings):
         description="Maximum number of links per minute that one address (IPv6: one /64) may look up or redeem. "
         "0: no limit.",
     )
+    max_wrong_passcodes: int = Field(
+        default=200,
+        ge=1,
+        description="Number of wrong passcodes, from all addresses together, that lock a link: it can no longer be "
+        "opened, and its creator sees why.",
+    )
+    wrong_passcode_forgiven_s: float = Field(
+        default=300.0,
+        ge=1,
+        le=86400,
+        description="Seconds after which one wrong passcode no longer counts towards max_wrong_passcodes. At the "
+        "default, 12 wrong passcodes per hour never lock a link.",
+    )
+    max_wrong_passcodes_by_address: int = Field(
+        default=10,
+        ge=1,
+        description="Number of wrong passcodes from one address (IPv6: one /64) for one link, after which it waits.",
+    )
+    wrong_passcode_by_address_forgiven_s: float = Field(
+        default=120.0,
+        ge=1,
+        le=86400,
+        description="Seconds after which one wrong passcode of an address no longer counts: its longest wait. At the "
+        "default, it takes 30 per hour to keep other visitors with the same address waiting.",
+    )
 
 
 class LogSettings(Group):

@@ -1,4 +1,4 @@
-"""The script that stores a new link."""
+"""The scripts that store a new link, and the range of one of an older version."""
 
 from __future__ import annotations
 
@@ -17,4 +17,14 @@ for place = 3, #KEYS do
     redis.call('ZADD', KEYS[place], ARGV[2], ARGV[1])
     if redis.call('PTTL', KEYS[place]) < ttl then redis.call('PEXPIRE', KEYS[place], ttl) end
 end
+"""
+
+FIX = """
+-- KEYS: link. ARGV: origin, start ('': none), requested start ('': none). The first caller's range remains.
+-- Returns origin, start and requested start; nothing if the link has ended.
+if redis.call('EXISTS', KEYS[1]) == 0 then return {} end
+if (redis.call('HGET', KEYS[1], 'origin') or '') == '' then
+    redis.call('HSET', KEYS[1], 'origin', ARGV[1], 'start', ARGV[2], 'requested_start', ARGV[3])
+end
+return redis.call('HMGET', KEYS[1], 'origin', 'start', 'requested_start')
 """

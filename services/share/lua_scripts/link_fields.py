@@ -14,5 +14,10 @@ FIELDS = (
     "views",
     "passcode",
     "label",
+    "origin",
+    "requested_start",
+    "wrong",
+    "locked",
 )
-"""Fields of a link's hash contained in answers, in this order. Two more exist: `digest` and `creator_key`."""
+"""Fields of a link's hash contained in answers, in this order. Links of older versions lack those after `label`. More
+exist: `digest`, `creator_key`, and `wrong_due` (see `passcode_attempts`)."""

@@ -13,6 +13,7 @@ _PASSCODE = FIELDS.index("passcode") + 1
 _EXPIRES = FIELDS.index("expires") + 1
 _MAX_VIEWS = FIELDS.index("max_views") + 1
 _VIEWS = FIELDS.index("views") + 1
+_LOCKED = FIELDS.index("locked") + 1
 
 OPEN = f"""
 -- KEYS: link, origin, renewal, rate. ARGV: MessagePack of act, digest of the token, now_ms, matched passcode
@@ -40,7 +41,8 @@ if not digest or not known or tonumber(link[{_EXPIRES}]) <= now then return cmsg
 local counted = act == 'redeem' and redis.call('EXISTS', KEYS[3]) == 1
 local left = counted or link[{_MAX_VIEWS}] == '' or tonumber(link[{_VIEWS}]) < tonumber(link[{_MAX_VIEWS}])
 if act ~= 'renew' then
-    if not left then return cmsgpack.pack({{'gone', origin}}) end
+    local locked = link[{_LOCKED}] and link[{_LOCKED}] ~= ''
+    if not left or locked then return cmsgpack.pack({{'gone', origin}}) end
     if act == 'redeem' and link[{_PASSCODE}] ~= '' and link[{_PASSCODE}] ~= matched then
         return cmsgpack.pack({{'locked', unpack(link)}})
     end

@@ -23,6 +23,7 @@ class AccessAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCESS_ACTION_SHARE_REDEEM: _ClassVar[AccessAction]
     ACCESS_ACTION_SHARE_REVOKE: _ClassVar[AccessAction]
     ACCESS_ACTION_TRAIL: _ClassVar[AccessAction]
+    ACCESS_ACTION_SHARE_LOCK: _ClassVar[AccessAction]
 
 class AccessOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -43,6 +44,7 @@ ACCESS_ACTION_SHARE_CREATE: AccessAction
 ACCESS_ACTION_SHARE_REDEEM: AccessAction
 ACCESS_ACTION_SHARE_REVOKE: AccessAction
 ACCESS_ACTION_TRAIL: AccessAction
+ACCESS_ACTION_SHARE_LOCK: AccessAction
 ACCESS_OUTCOME_UNSPECIFIED: AccessOutcome
 ACCESS_OUTCOME_ALLOWED: AccessOutcome
 ACCESS_OUTCOME_DENIED: AccessOutcome

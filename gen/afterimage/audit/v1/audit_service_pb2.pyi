@@ -231,6 +231,30 @@ class GetSessionResponse(_message.Message):
     masked_counts: _containers.RepeatedCompositeFieldContainer[MaskedCount]
     def __init__(self, session: _Optional[_Union[_session_pb2.Session, _Mapping]] = ..., windows: _Optional[_Iterable[_Union[_session_pb2.Window, _Mapping]]] = ..., pages: _Optional[_Iterable[_Union[_session_pb2.PageView, _Mapping]]] = ..., markers: _Optional[_Iterable[_Union[_interaction_pb2.Interaction, _Mapping]]] = ..., masked_counts: _Optional[_Iterable[_Union[MaskedCount, _Mapping]]] = ...) -> None: ...
 
+class GetReplayStartRequest(_message.Message):
+    __slots__ = ("session_id", "offset", "as_of_time")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_TIME_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    offset: _duration_pb2.Duration
+    as_of_time: _timestamp_pb2.Timestamp
+    def __init__(self, session_id: _Optional[str] = ..., offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., as_of_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class GetReplayStartResponse(_message.Message):
+    __slots__ = ("session_start_time", "session_duration", "session_status", "next_time", "previous_time")
+    SESSION_START_TIME_FIELD_NUMBER: _ClassVar[int]
+    SESSION_DURATION_FIELD_NUMBER: _ClassVar[int]
+    SESSION_STATUS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_TIME_FIELD_NUMBER: _ClassVar[int]
+    PREVIOUS_TIME_FIELD_NUMBER: _ClassVar[int]
+    session_start_time: _timestamp_pb2.Timestamp
+    session_duration: _duration_pb2.Duration
+    session_status: _enums_pb2.SessionStatus
+    next_time: _timestamp_pb2.Timestamp
+    previous_time: _timestamp_pb2.Timestamp
+    def __init__(self, session_start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., session_status: _Optional[_Union[_enums_pb2.SessionStatus, str]] = ..., next_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., previous_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class MaskedCount(_message.Message):
     __slots__ = ("rule", "field_class", "count")
     RULE_FIELD_NUMBER: _ClassVar[int]

@@ -54,6 +54,11 @@ class AuditServiceStub:
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionRequest.SerializeToString,
                 response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionResponse.FromString,
                 _registered_method=True)
+        self.GetReplayStart = channel.unary_unary(
+                '/afterimage.audit.v1.AuditService/GetReplayStart',
+                request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartRequest.SerializeToString,
+                response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartResponse.FromString,
+                _registered_method=True)
         self.ReplaySession = channel.unary_stream(
                 '/afterimage.audit.v1.AuditService/ReplaySession',
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ReplaySessionRequest.SerializeToString,
@@ -130,6 +135,14 @@ class AuditServiceServicer:
 
     def GetSession(self, request, context):
         """Gets one session with its windows, pages and timeline markers. Scope: `view`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReplayStart(self, request, context):
+        """Finds the moments around a given one at which a replay can start without showing anything
+        earlier: those of full snapshots. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -219,6 +232,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.GetSession,
                     request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionRequest.FromString,
                     response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionResponse.SerializeToString,
+            ),
+            'GetReplayStart': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReplayStart,
+                    request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartRequest.FromString,
+                    response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartResponse.SerializeToString,
             ),
             'ReplaySession': grpc.unary_stream_rpc_method_handler(
                     servicer.ReplaySession,
@@ -352,6 +370,33 @@ class AuditService:
             '/afterimage.audit.v1.AuditService/GetSession',
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionRequest.SerializeToString,
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetSessionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReplayStart(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/afterimage.audit.v1.AuditService/GetReplayStart',
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartRequest.SerializeToString,
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetReplayStartResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,6 +50,10 @@ class AuditServiceStub:
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
     GetSession: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetSessionRequest, _audit_service_pb2.GetSessionResponse]
     """Gets one session with its windows, pages and timeline markers. Scope: `view`."""
+    GetReplayStart: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetReplayStartRequest, _audit_service_pb2.GetReplayStartResponse]
+    """Finds the moments around a given one at which a replay can start without showing anything
+    earlier: those of full snapshots. Scope: `view`.
+    """
     ReplaySession: _grpc.UnaryStreamMultiCallable[_audit_service_pb2.ReplaySessionRequest, _audit_service_pb2.ReplaySessionResponse]
     """Streams a session's stored chunks, starting at a time or a cursor, and with `follow` also its
     live chunks, without gaps or duplicates between the two. Scope: `view`.
@@ -98,6 +102,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
     GetSession: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetSessionRequest, _audit_service_pb2.GetSessionResponse]  # type: ignore[assignment]
     """Gets one session with its windows, pages and timeline markers. Scope: `view`."""
+    GetReplayStart: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetReplayStartRequest, _audit_service_pb2.GetReplayStartResponse]  # type: ignore[assignment]
+    """Finds the moments around a given one at which a replay can start without showing anything
+    earlier: those of full snapshots. Scope: `view`.
+    """
     ReplaySession: _aio.UnaryStreamMultiCallable[_audit_service_pb2.ReplaySessionRequest, _audit_service_pb2.ReplaySessionResponse]  # type: ignore[assignment]
     """Streams a session's stored chunks, starting at a time or a cursor, and with `follow` also its
     live chunks, without gaps or duplicates between the two. Scope: `view`.
@@ -161,6 +169,16 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetSessionResponse, _abc.Awaitable[_audit_service_pb2.GetSessionResponse]]:
         """Gets one session with its windows, pages and timeline markers. Scope: `view`."""
+
+    @_abc_1.abstractmethod
+    def GetReplayStart(
+        self,
+        request: _audit_service_pb2.GetReplayStartRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.GetReplayStartResponse, _abc.Awaitable[_audit_service_pb2.GetReplayStartResponse]]:
+        """Finds the moments around a given one at which a replay can start without showing anything
+        earlier: those of full snapshots. Scope: `view`.
+        """
 
     @_abc_1.abstractmethod
     def ReplaySession(

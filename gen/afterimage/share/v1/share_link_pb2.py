@@ -26,13 +26,15 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$afterimage/share/v1/share_link.proto\x12\x13\x61\x66terimage.share.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf1\x03\n\tShareLink\x12\"\n\rshare_link_id\x18\x01 \x01(\tR\x0bshareLinkId\x12\x1d\n\nsession_id\x18\x02 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12 \n\tmax_views\x18\x06 \x01(\x03H\x00R\x08maxViews\x88\x01\x01\x12\x1d\n\nview_count\x18\x07 \x01(\x03R\tviewCount\x12+\n\x11passcode_required\x18\x08 \x01(\x08R\x10passcodeRequired\x12<\n\x0cstart_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12\x14\n\x05label\x18\x0b \x01(\tR\x05labelB\x0c\n\n_max_viewsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$afterimage/share/v1/share_link.proto\x12\x13\x61\x66terimage.share.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x06\n\tShareLink\x12\"\n\rshare_link_id\x18\x01 \x01(\tR\x0bshareLinkId\x12\x1d\n\nsession_id\x18\x02 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x03 \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12;\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12 \n\tmax_views\x18\x06 \x01(\x03H\x00R\x08maxViews\x88\x01\x01\x12\x1d\n\nview_count\x18\x07 \x01(\x03R\tviewCount\x12+\n\x11passcode_required\x18\x08 \x01(\x08R\x10passcodeRequired\x12<\n\x0cstart_offset\x18\t \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\n \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12\x14\n\x05label\x18\x0b \x01(\tR\x05label\x12\x39\n\nstart_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12O\n\x16requested_start_offset\x18\x0e \x01(\x0b\x32\x19.google.protobuf.DurationR\x14requestedStartOffset\x12\x39\n\x05state\x18\x0f \x01(\x0e\x32#.afterimage.share.v1.ShareLinkStateR\x05state\x12\x30\n\x14wrong_passcode_count\x18\x10 \x01(\x03R\x12wrongPasscodeCountB\x0c\n\n_max_views*l\n\x0eShareLinkState\x12 \n\x1cSHARE_LINK_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17SHARE_LINK_STATE_ACTIVE\x10\x01\x12\x1b\n\x17SHARE_LINK_STATE_LOCKED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.share.v1.share_link_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SHARELINKSTATE']._serialized_start=930
+  _globals['_SHARELINKSTATE']._serialized_end=1038
   _globals['_SHARELINK']._serialized_start=127
-  _globals['_SHARELINK']._serialized_end=624
+  _globals['_SHARELINK']._serialized_end=928
 # @@protoc_insertion_point(module_scope)

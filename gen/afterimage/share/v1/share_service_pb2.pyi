@@ -66,12 +66,14 @@ class GetShareLinkRequest(_message.Message):
     def __init__(self, token: _Optional[str] = ...) -> None: ...
 
 class GetShareLinkResponse(_message.Message):
-    __slots__ = ("passcode_required", "expire_time")
+    __slots__ = ("passcode_required", "expire_time", "views_left")
     PASSCODE_REQUIRED_FIELD_NUMBER: _ClassVar[int]
     EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    VIEWS_LEFT_FIELD_NUMBER: _ClassVar[int]
     passcode_required: bool
     expire_time: _timestamp_pb2.Timestamp
-    def __init__(self, passcode_required: _Optional[bool] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    views_left: int
+    def __init__(self, passcode_required: _Optional[bool] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., views_left: _Optional[int] = ...) -> None: ...
 
 class RedeemShareLinkRequest(_message.Message):
     __slots__ = ("token", "passcode", "renewal_handle")

@@ -94,9 +94,10 @@ class ShareServiceServicer:
         """Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
         credential.
 
-        Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
-        revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
-        repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
+        Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired, revoked
+        or locked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+        repeated wrong passcodes from one address RESOURCE_EXHAUSTED with RetryInfo. Too many wrong
+        passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

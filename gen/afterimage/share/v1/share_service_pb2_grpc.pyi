@@ -47,9 +47,10 @@ class ShareServiceStub:
     """Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
     credential.
 
-    Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
-    revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
-    repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
+    Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired, revoked
+    or locked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+    repeated wrong passcodes from one address RESOURCE_EXHAUSTED with RetryInfo. Too many wrong
+    passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
     """
     RevokeShareLink: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _share_service_pb2.RevokeShareLinkResponse]
     """Revokes a link and ends the streams that were opened with it. Scope: `share`."""
@@ -73,9 +74,10 @@ class ShareServiceAsyncStub(ShareServiceStub):
     """Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
     credential.
 
-    Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
-    revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
-    repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
+    Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired, revoked
+    or locked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+    repeated wrong passcodes from one address RESOURCE_EXHAUSTED with RetryInfo. Too many wrong
+    passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
     """
     RevokeShareLink: _aio.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _share_service_pb2.RevokeShareLinkResponse]  # type: ignore[assignment]
     """Revokes a link and ends the streams that were opened with it. Scope: `share`."""
@@ -120,9 +122,10 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
         """Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
         credential.
 
-        Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
-        revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
-        repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
+        Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired, revoked
+        or locked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+        repeated wrong passcodes from one address RESOURCE_EXHAUSTED with RetryInfo. Too many wrong
+        passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
         """
 
     @_abc_1.abstractmethod

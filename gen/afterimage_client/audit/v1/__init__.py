@@ -72,6 +72,9 @@ class AccessAction(betterproto.Enum):
     TRAIL = 11
     """Read the access trail."""
 
+    SHARE_LOCK = 12
+    """Locked a share link, because of too many wrong passcodes."""
+
 
 class AccessOutcome(betterproto.Enum):
     """Result of an access."""
@@ -801,6 +804,56 @@ class GetSessionResponse(betterproto.Message):
 
 
 @dataclass(eq=False, repr=False)
+class GetReplayStartRequest(betterproto.Message):
+    """Request for `GetReplayStart`."""
+
+    session_id: str = betterproto.string_field(1)
+    """
+    Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+     is unknown.
+    """
+
+    offset: timedelta = betterproto.message_field(2)
+    """
+    Optional. The moment, from the session's start. Default: 0. Returns INVALID_ARGUMENT if it is
+     negative.
+    """
+
+    as_of_time: datetime = betterproto.message_field(3)
+    """
+    Optional. Takes the session's start from the chunks that were stored at this time: events that
+     were recorded later but are of an earlier time do not move it. Default: now.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class GetReplayStartResponse(betterproto.Message):
+    """Response for `GetReplayStart`."""
+
+    session_start_time: datetime = betterproto.message_field(1)
+    """
+    Output only. Start of the session: the time that `offset` is counted from.
+    """
+
+    session_duration: timedelta = betterproto.message_field(2)
+    """Output only. Time from the session's start to its latest event."""
+
+    session_status: "__recording_v1__.SessionStatus" = betterproto.enum_field(3)
+    """Output only. Session lifecycle state."""
+
+    next_time: datetime = betterproto.message_field(4)
+    """
+    Output only. The first start at or after the moment: the time of a full snapshot, or of the
+     Meta event that belongs to it. Unset if no full snapshot follows.
+    """
+
+    previous_time: datetime = betterproto.message_field(5)
+    """
+    Output only. The last start before the moment. Unset if no full snapshot precedes it.
+    """
+
+
+@dataclass(eq=False, repr=False)
 class MaskedCount(betterproto.Message):
     """Number of values that one rule masked in one field class."""
 
@@ -1372,6 +1425,23 @@ class AuditServiceStub(betterproto.ServiceStub):
             metadata=metadata,
         )
 
+    async def get_replay_start(
+        self,
+        get_replay_start_request: "GetReplayStartRequest",
+        *,
+        timeout: Optional[float] = None,
+        deadline: Optional["Deadline"] = None,
+        metadata: Optional["MetadataLike"] = None
+    ) -> "GetReplayStartResponse":
+        return await self._unary_unary(
+            "/afterimage.audit.v1.AuditService/GetReplayStart",
+            get_replay_start_request,
+            GetReplayStartResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def replay_session(
         self,
         replay_session_request: "ReplaySessionRequest",
@@ -1546,6 +1616,11 @@ class AuditServiceBase(ServiceBase):
     ) -> "GetSessionResponse":
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
+    async def get_replay_start(
+        self, get_replay_start_request: "GetReplayStartRequest"
+    ) -> "GetReplayStartResponse":
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
     async def replay_session(
         self, replay_session_request: "ReplaySessionRequest"
     ) -> AsyncIterator[ReplaySessionResponse]:
@@ -1616,6 +1691,14 @@ class AuditServiceBase(ServiceBase):
     ) -> None:
         request = await stream.recv_message()
         response = await self.get_session(request)
+        await stream.send_message(response)
+
+    async def __rpc_get_replay_start(
+        self,
+        stream: "grpclib.server.Stream[GetReplayStartRequest, GetReplayStartResponse]",
+    ) -> None:
+        request = await stream.recv_message()
+        response = await self.get_replay_start(request)
         await stream.send_message(response)
 
     async def __rpc_replay_session(
@@ -1713,6 +1796,12 @@ class AuditServiceBase(ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 GetSessionRequest,
                 GetSessionResponse,
+            ),
+            "/afterimage.audit.v1.AuditService/GetReplayStart": grpclib.const.Handler(
+                self.__rpc_get_replay_start,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                GetReplayStartRequest,
+                GetReplayStartResponse,
             ),
             "/afterimage.audit.v1.AuditService/ReplaySession": grpclib.const.Handler(
                 self.__rpc_replay_session,

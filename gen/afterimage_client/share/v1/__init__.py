@@ -25,6 +25,22 @@ if TYPE_CHECKING:
     from grpclib.metadata import Deadline
 
 
+class ShareLinkState(betterproto.Enum):
+    """State of a share link that has not ended."""
+
+    UNSPECIFIED = 0
+    """Unknown to this version."""
+
+    ACTIVE = 1
+    """Visitors can open it, unless its views are used up."""
+
+    LOCKED = 2
+    """
+    Too many wrong passcodes were entered: it can no longer be opened, not with the right passcode
+     either. Visitors with a grant keep their access until the link ends or is revoked.
+    """
+
+
 @dataclass(eq=False, repr=False)
 class ShareLink(betterproto.Message):
     """
@@ -59,14 +75,45 @@ class ShareLink(betterproto.Message):
 
     start_offset: timedelta = betterproto.message_field(9)
     """
-    Output only. Start of the shared range. Unset means the session's start.
+    Output only. Start of the shared range, from the session's start when the link was created: the
+     first full snapshot at or after `requested_start_offset`. Nothing earlier is visible. Unset
+     means the session's start.
     """
 
     end_offset: timedelta = betterproto.message_field(10)
-    """Output only. End of the shared range. Unset means the session's end."""
+    """
+    Output only. End of the shared range, from the session's start when the link was created. Unset
+     means the session's end.
+    """
 
     label: str = betterproto.string_field(11)
     """Output only. Note of the creator, hidden from the link's visitors."""
+
+    start_time: datetime = betterproto.message_field(12)
+    """
+    Output only. Time of `start_offset`: from then on the session is visible. It was fixed when the
+     link was created and does not change when the session's start does. Unset means the session's
+     start, or a link of an older version that has not been opened since.
+    """
+
+    end_time: datetime = betterproto.message_field(13)
+    """
+    Output only. Time of `end_offset`, fixed in the same way. Unset means the session's end, or a
+     link of an older version that has not been opened since.
+    """
+
+    requested_start_offset: timedelta = betterproto.message_field(14)
+    """
+    Output only. `start_offset` of the request that created the link. Unset if it had none.
+    """
+
+    state: "ShareLinkState" = betterproto.enum_field(15)
+    """
+    Output only. State of the link. A link that has ended is not returned.
+    """
+
+    wrong_passcode_count: int = betterproto.int64_field(16)
+    """Output only. Number of wrong passcodes that visitors have entered."""
 
 
 @dataclass(eq=False, repr=False)
@@ -93,14 +140,17 @@ class CreateShareLinkRequest(betterproto.Message):
 
     passcode: str = betterproto.string_field(4)
     """
-    Optional. Passcode that visitors must enter, 4 to 128 characters, case-sensitive. Default: no
+    Optional. Passcode that visitors must enter, 6 to 128 characters, case-sensitive. Default: no
      passcode. Returns INVALID_ARGUMENT if its length is out of range.
     """
 
     start_offset: timedelta = betterproto.message_field(5)
     """
-    Optional. Start of the shared range, from the session's start. Default: the session's start.
-     Returns INVALID_ARGUMENT if it is negative or after the session's end.
+    Optional. Start of the shared range, from the session's start. Default: the session's start. It
+     is moved to the first full snapshot at or after it, so that nothing earlier has to be sent: see
+     `ShareLink.start_offset` for the result. Returns INVALID_ARGUMENT if it is negative or after the
+     session's end, or if no full snapshot lies between it and the end of the range, except in a live
+     session, where the next snapshot may still come.
     """
 
     end_offset: timedelta = betterproto.message_field(6)
@@ -190,6 +240,13 @@ class GetShareLinkResponse(betterproto.Message):
     expire_time: datetime = betterproto.message_field(2)
     """Output only. Time of expiry of the link."""
 
+    views_left: Optional[int] = betterproto.int64_field(3, optional=True)
+    """
+    Output only. Number of redemptions left. Unset means unlimited. Where it is set, a page that
+     opens links should redeem only when the visitor asks for it, since programs that read messages
+     open the addresses in them.
+    """
+
 
 @dataclass(eq=False, repr=False)
 class RedeemShareLinkRequest(betterproto.Message):
@@ -237,11 +294,14 @@ class RedeemShareLinkResponse(betterproto.Message):
 
     start_offset: timedelta = betterproto.message_field(7)
     """
-    Output only. Start of the shared range. Unset means the session's start.
+    Output only. Start of the shared range, from the session's start as the grant shows it. Nothing
+     earlier is visible. Unset means the session's start.
     """
 
     end_offset: timedelta = betterproto.message_field(8)
-    """Output only. End of the shared range. Unset means the session's end."""
+    """
+    Output only. End of the shared range, counted in the same way. Unset means the session's end.
+    """
 
 
 @dataclass(eq=False, repr=False)

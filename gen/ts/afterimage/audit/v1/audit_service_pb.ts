@@ -30,7 +30,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/audit/v1/audit_service.proto.
  */
 export const file_afterimage_audit_v1_audit_service: GenFile = /*@__PURE__*/
-  fileDesc("CidhZnRlcmltYWdlL2F1ZGl0L3YxL2F1ZGl0X3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiugEKFFJlY29yZFNlc3Npb25SZXF1ZXN0EjQKBXN0YXJ0GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydEgAEi8KBWNodW5rGAIgASgLMh4uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQ2h1bmtIABIwCgNlbmQYAyABKAsyIS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGluZ0VuZEgAQgkKB21lc3NhZ2UisgQKDlJlY29yZGluZ1N0YXJ0EhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEhUKDXJlY29yZGVyX25hbWUYAyABKAkSGAoQcmVjb3JkZXJfdmVyc2lvbhgEIAEoCRIQCghhY3Rvcl9pZBgFIAEoCRI2CgphY3Rvcl90eXBlGAYgASgOMiIuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQWN0b3JUeXBlEjgKC2RldmljZV90eXBlGAcgASgOMiMuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuRGV2aWNlVHlwZRISCgp1c2VyX2FnZW50GAggASgJEi8KCHZpZXdwb3J0GAkgASgLMh0uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2l6ZRItCgZzY3JlZW4YCiABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhAKCGxhbmd1YWdlGAsgASgJEhEKCWZpcnN0X3VybBgMIAEoCRI7CgR0YWdzGA0gAygLMi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydC5UYWdzRW50cnkSEAoIaW1wb3J0ZWQYDiABKAgSLwoLY2xpZW50X3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiAKDFJlY29yZGluZ0VuZBIQCghsYXN0X3NlcRgBIAEoAyL7AQoVUmVjb3JkU2Vzc2lvblJlc3BvbnNlEjQKBXJlYWR5GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdSZWFkeUgAEjAKA2FjaxgCIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkaW5nQWNrSAASNwoHY29tbWFuZBgDIAEoCzIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkZXJDb21tYW5kSAASNgoIcmVqZWN0ZWQYBCABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLkNodW5rUmVqZWN0ZWRIAEIJCgdtZXNzYWdlIsQBCg5SZWNvcmRpbmdSZWFkeRIQCghuZXh0X3NlcRgBIAEoAxI6Cg5wcml2YWN5X3BvbGljeRgCIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeRIzCgZsaW1pdHMYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGVyTGltaXRzEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKTAQoOUmVjb3JkZXJMaW1pdHMSFwoPbWF4X2NodW5rX2J5dGVzGAEgASgDEhoKEm1heF9pbmZsYXRlZF9ieXRlcxgCIAEoAxIZChFtYXhfdW5hY2tlZF9ieXRlcxgDIAEoAxIxCg5mbHVzaF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIjCgxSZWNvcmRpbmdBY2sSEwoLdGhyb3VnaF9zZXEYASABKAMiygEKD1JlY29yZGVyQ29tbWFuZBIzCg5mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEkMKEnRha2VfZnVsbF9zbmFwc2hvdBgCIAEoCzIlLmFmdGVyaW1hZ2UuYXVkaXQudjEuVGFrZUZ1bGxTbmFwc2hvdEgAEjIKBHN0b3AYAyABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLlN0b3BSZWNvcmRpbmdIAEIJCgdjb21tYW5kIhIKEFRha2VGdWxsU25hcHNob3QiHwoNU3RvcFJlY29yZGluZxIOCgZyZWFzb24YASABKAkihAEKDUNodW5rUmVqZWN0ZWQSCwoDc2VxGAEgASgDEjEKBnJlYXNvbhgCIAEoDjIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVqZWN0UmVhc29uEg8KB21lc3NhZ2UYAyABKAkSFAoMZXhwZWN0ZWRfc2VxGAQgASgDEgwKBGNvZGUYBSABKAUiogEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoGZmlsdGVyGAMgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjAKBW9yZGVyGAQgASgOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uT3JkZXIiYwoUTGlzdFNlc3Npb25zUmVzcG9uc2USMgoIc2Vzc2lvbnMYASADKAsyIC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIpsCChJHZXRTZXNzaW9uUmVzcG9uc2USMQoHc2Vzc2lvbhgBIAEoCzIgLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb24SMAoHd2luZG93cxgCIAMoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLldpbmRvdxIwCgVwYWdlcxgDIAMoCzIhLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlBhZ2VWaWV3EjUKB21hcmtlcnMYBCADKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbhI3Cg1tYXNrZWRfY291bnRzGAUgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5NYXNrZWRDb3VudCI/CgtNYXNrZWRDb3VudBIMCgRydWxlGAEgASgJEhMKC2ZpZWxkX2NsYXNzGAIgASgJEg0KBWNvdW50GAMgASgDIoECChRSZXBsYXlTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEjAKC2Zyb21fb2Zmc2V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASLwoJZnJvbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEjMKBmN1cnNvchgEIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5Q3Vyc29ySAASDgoGZm9sbG93GAUgASgIEhEKCXdpbmRvd19pZBgGIAEoCRISCgpmb3JfZXhwb3J0GAcgASgIQgYKBGZyb20iRgoMUmVwbGF5Q3Vyc29yEjYKCXBvc2l0aW9ucxgBIAMoCzIjLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2luZG93UG9zaXRpb24iMAoOV2luZG93UG9zaXRpb24SEQoJd2luZG93X2lkGAEgASgJEgsKA3NlcRgCIAEoAyLxAQoVUmVwbGF5U2Vzc2lvblJlc3BvbnNlEjMKBmhlYWRlchgBIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5SGVhZGVySAASNQoFY2h1bmsYAiABKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TdG9yZWRDaHVua0gAEjIKCWxpdmVfZWRnZRgDIAEoCzIdLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGl2ZUVkZ2VIABItCgNlbmQYBCABKAsyHi5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlcGxheUVuZEgAQgkKB21lc3NhZ2UizgEKDFJlcGxheUhlYWRlchIxCgdzZXNzaW9uGAEgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbhIwCgd3aW5kb3dzGAIgAygLMh8uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuV2luZG93Ei0KCWZyb21fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2h1bmtfY291bnQYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoAyI7CghMaXZlRWRnZRIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQQoJUmVwbGF5RW5kEjQKBnJlYXNvbhgBIAEoDjIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5RW5kUmVhc29uIkoKFFdhdGNoU2Vzc2lvbnNSZXF1ZXN0EjIKBmZpbHRlchgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuU2Vzc2lvbkZpbHRlciLJAQoVV2F0Y2hTZXNzaW9uc1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uc1NuYXBzaG90SAASMgoGdXBzZXJ0GAIgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbkgAEjYKB3JlbW92YWwYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlNlc3Npb25SZW1vdmFsSABCCQoHbWVzc2FnZSJGChBTZXNzaW9uc1NuYXBzaG90EjIKCHNlc3Npb25zGAEgAygLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbiJcCg5TZXNzaW9uUmVtb3ZhbBISCgpzZXNzaW9uX2lkGAEgASgJEjYKBnN0YXR1cxgCIAEoDjImLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb25TdGF0dXMi5QMKEUdldEhlYXRtYXBSZXF1ZXN0EgwKBHBhZ2UYASABKAkSLgoEa2luZBgCIAEoDjIgLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcEtpbmQSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKDGRldmljZV90eXBlcxgFIAMoDjIjLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkRldmljZVR5cGUSNwoLYWN0b3JfdHlwZXMYBiADKA4yIi5hZnRlcmltYWdlLnJlY29yZGluZy52MS5BY3RvclR5cGUSGgoSbWluX3ZpZXdwb3J0X3dpZHRoGAcgASgFEhoKEm1heF92aWV3cG9ydF93aWR0aBgIIAEoBRISCgpyZXNvbHV0aW9uGAkgASgFEhIKCm1heF9wb2ludHMYCiABKAUSFgoJc21vb3RoaW5nGAsgASgBSACIAQESIQoUbm9ybWFsaXNlX3BlcmNlbnRpbGUYDCABKAFIAYgBAUIMCgpfc21vb3RoaW5nQhcKFV9ub3JtYWxpc2VfcGVyY2VudGlsZSKbAgoSR2V0SGVhdG1hcFJlc3BvbnNlEjEKBnBvaW50cxgBIAMoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcFBvaW50EhQKDHNhbXBsZV9jb3VudBgCIAEoAxIVCg1zZXNzaW9uX2NvdW50GAMgASgDEjAKCXBhZ2Vfc2l6ZRgEIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSLwoIdmlld3BvcnQYBSABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhIKCnJlc29sdXRpb24YBiABKAUSFwoPZXN0aW1hdGVkX2NvdW50GAcgASgDEhUKDWNsYW1wZWRfY291bnQYCCABKAMiqQEKEExpc3RQYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEAoIY29udGFpbnMYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl0KEUxpc3RQYWdlc1Jlc3BvbnNlEi8KBXBhZ2VzGAEgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5QYWdlU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijQEKF0xpc3RJbnRlcmFjdGlvbnNSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSNwoFa2luZHMYAiADKA4yKC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbktpbmQSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkibwoYTGlzdEludGVyYWN0aW9uc1Jlc3BvbnNlEjoKDGludGVyYWN0aW9ucxgBIAMoCzIkLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkludGVyYWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI+ChVEZWxldGVTZXNzaW9uc1JlcXVlc3QSEwoLc2Vzc2lvbl9pZHMYASADKAkSEAoIYWN0b3JfaWQYAiABKAkivQEKFkRlbGV0ZVNlc3Npb25zUmVzcG9uc2USFQoNc2Vzc2lvbl9jb3VudBgBIAEoAxITCgtjaHVua19jb3VudBgCIAEoAxIZChFpbnRlcmFjdGlvbl9jb3VudBgDIAEoAxIYChBzaGFyZV9saW5rX2NvdW50GAQgASgDEhEKCW5vdF9mb3VuZBgFIAMoCRIvCgtkZWxldGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijgIKF0xpc3RBY2Nlc3NFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIVCg1zaGFyZV9saW5rX2lkGAUgASgJEi4KCnN0YXJ0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgdhY3Rpb25zGAggAygOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5BY2Nlc3NBY3Rpb24ibAoYTGlzdEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChlSZWNvcmRBY2Nlc3NFdmVudHNSZXF1ZXN0EjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50IhwKGlJlY29yZEFjY2Vzc0V2ZW50c1Jlc3BvbnNlIhkKF0dldFByaXZhY3lQb2xpY3lSZXF1ZXN0IlYKGEdldFByaXZhY3lQb2xpY3lSZXNwb25zZRI6Cg5wcml2YWN5X3BvbGljeRgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeSqkAQoMUmVqZWN0UmVhc29uEh0KGVJFSkVDVF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUpFQ1RfUkVBU09OX0dBUBABEhsKF1JFSkVDVF9SRUFTT05fVE9PX0xBUkdFEAISIQodUkVKRUNUX1JFQVNPTl9JTlZBTElEX1BBWUxPQUQQAxIeChpSRUpFQ1RfUkVBU09OX0lOVkFMSURfVElNRRAEKt0BCgxTZXNzaW9uT3JkZXISHQoZU0VTU0lPTl9PUkRFUl9VTlNQRUNJRklFRBAAEh4KGlNFU1NJT05fT1JERVJfTkVXRVNUX0ZJUlNUEAESHgoaU0VTU0lPTl9PUkRFUl9PTERFU1RfRklSU1QQAhIfChtTRVNTSU9OX09SREVSX0xPTkdFU1RfRklSU1QQAxIjCh9TRVNTSU9OX09SREVSX01PU1RfRVJST1JTX0ZJUlNUEAQSKAokU0VTU0lPTl9PUkRFUl9NT1NUX1JBR0VfQ0xJQ0tTX0ZJUlNUEAUqmAEKD1JlcGxheUVuZFJlYXNvbhIhCh1SRVBMQVlfRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGlJFUExBWV9FTkRfUkVBU09OX0NPTVBMRVRFEAESIwofUkVQTEFZX0VORF9SRUFTT05fU0VTU0lPTl9FTkRFRBACEh0KGVJFUExBWV9FTkRfUkVBU09OX0RFTEVURUQQAzKCCgoMQXVkaXRTZXJ2aWNlEmoKDVJlY29yZFNlc3Npb24SKS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZFNlc3Npb25SZXF1ZXN0GiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRTZXNzaW9uUmVzcG9uc2UoATABEmMKDExpc3RTZXNzaW9ucxIoLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVxdWVzdBopLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USXQoKR2V0U2Vzc2lvbhImLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0U2Vzc2lvblJlcXVlc3QaJy5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFNlc3Npb25SZXNwb25zZRJoCg1SZXBsYXlTZXNzaW9uEikuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZXBsYXlTZXNzaW9uUmVxdWVzdBoqLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5U2Vzc2lvblJlc3BvbnNlMAESaAoNV2F0Y2hTZXNzaW9ucxIpLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2F0Y2hTZXNzaW9uc1JlcXVlc3QaKi5hZnRlcmltYWdlLmF1ZGl0LnYxLldhdGNoU2Vzc2lvbnNSZXNwb25zZTABEl0KCkdldEhlYXRtYXASJi5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldEhlYXRtYXBSZXF1ZXN0GicuYWZ0ZXJpbWFnZS5hdWRpdC52MS5HZXRIZWF0bWFwUmVzcG9uc2USWgoJTGlzdFBhZ2VzEiUuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0UGFnZXNSZXF1ZXN0GiYuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0UGFnZXNSZXNwb25zZRJvChBMaXN0SW50ZXJhY3Rpb25zEiwuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0SW50ZXJhY3Rpb25zUmVxdWVzdBotLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdEludGVyYWN0aW9uc1Jlc3BvbnNlEmkKDkRlbGV0ZVNlc3Npb25zEiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5EZWxldGVTZXNzaW9uc1JlcXVlc3QaKy5hZnRlcmltYWdlLmF1ZGl0LnYxLkRlbGV0ZVNlc3Npb25zUmVzcG9uc2USbwoQTGlzdEFjY2Vzc0V2ZW50cxIsLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdEFjY2Vzc0V2ZW50c1JlcXVlc3QaLS5hZnRlcmltYWdlLmF1ZGl0LnYxLkxpc3RBY2Nlc3NFdmVudHNSZXNwb25zZRJ1ChJSZWNvcmRBY2Nlc3NFdmVudHMSLi5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZEFjY2Vzc0V2ZW50c1JlcXVlc3QaLy5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEm8KEEdldFByaXZhY3lQb2xpY3kSLC5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFByaXZhY3lQb2xpY3lSZXF1ZXN0Gi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5HZXRQcml2YWN5UG9saWN5UmVzcG9uc2ViBnByb3RvMw", [file_afterimage_audit_v1_access_event, file_afterimage_audit_v1_heatmap, file_afterimage_audit_v1_privacy_policy, file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_chunk, file_afterimage_recording_v1_enums, file_afterimage_recording_v1_interaction, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CidhZnRlcmltYWdlL2F1ZGl0L3YxL2F1ZGl0X3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiugEKFFJlY29yZFNlc3Npb25SZXF1ZXN0EjQKBXN0YXJ0GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydEgAEi8KBWNodW5rGAIgASgLMh4uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQ2h1bmtIABIwCgNlbmQYAyABKAsyIS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGluZ0VuZEgAQgkKB21lc3NhZ2UisgQKDlJlY29yZGluZ1N0YXJ0EhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEhUKDXJlY29yZGVyX25hbWUYAyABKAkSGAoQcmVjb3JkZXJfdmVyc2lvbhgEIAEoCRIQCghhY3Rvcl9pZBgFIAEoCRI2CgphY3Rvcl90eXBlGAYgASgOMiIuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuQWN0b3JUeXBlEjgKC2RldmljZV90eXBlGAcgASgOMiMuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuRGV2aWNlVHlwZRISCgp1c2VyX2FnZW50GAggASgJEi8KCHZpZXdwb3J0GAkgASgLMh0uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2l6ZRItCgZzY3JlZW4YCiABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhAKCGxhbmd1YWdlGAsgASgJEhEKCWZpcnN0X3VybBgMIAEoCRI7CgR0YWdzGA0gAygLMi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdTdGFydC5UYWdzRW50cnkSEAoIaW1wb3J0ZWQYDiABKAgSLwoLY2xpZW50X3RpbWUYDyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wGisKCVRhZ3NFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIiAKDFJlY29yZGluZ0VuZBIQCghsYXN0X3NlcRgBIAEoAyL7AQoVUmVjb3JkU2Vzc2lvblJlc3BvbnNlEjQKBXJlYWR5GAEgASgLMiMuYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRpbmdSZWFkeUgAEjAKA2FjaxgCIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkaW5nQWNrSAASNwoHY29tbWFuZBgDIAEoCzIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkZXJDb21tYW5kSAASNgoIcmVqZWN0ZWQYBCABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLkNodW5rUmVqZWN0ZWRIAEIJCgdtZXNzYWdlIsQBCg5SZWNvcmRpbmdSZWFkeRIQCghuZXh0X3NlcRgBIAEoAxI6Cg5wcml2YWN5X3BvbGljeRgCIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeRIzCgZsaW1pdHMYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZGVyTGltaXRzEi8KC3NlcnZlcl90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKTAQoOUmVjb3JkZXJMaW1pdHMSFwoPbWF4X2NodW5rX2J5dGVzGAEgASgDEhoKEm1heF9pbmZsYXRlZF9ieXRlcxgCIAEoAxIZChFtYXhfdW5hY2tlZF9ieXRlcxgDIAEoAxIxCg5mbHVzaF9pbnRlcnZhbBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIjCgxSZWNvcmRpbmdBY2sSEwoLdGhyb3VnaF9zZXEYASABKAMiygEKD1JlY29yZGVyQ29tbWFuZBIzCg5mbHVzaF9pbnRlcnZhbBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkgAEkMKEnRha2VfZnVsbF9zbmFwc2hvdBgCIAEoCzIlLmFmdGVyaW1hZ2UuYXVkaXQudjEuVGFrZUZ1bGxTbmFwc2hvdEgAEjIKBHN0b3AYAyABKAsyIi5hZnRlcmltYWdlLmF1ZGl0LnYxLlN0b3BSZWNvcmRpbmdIAEIJCgdjb21tYW5kIhIKEFRha2VGdWxsU25hcHNob3QiHwoNU3RvcFJlY29yZGluZxIOCgZyZWFzb24YASABKAkihAEKDUNodW5rUmVqZWN0ZWQSCwoDc2VxGAEgASgDEjEKBnJlYXNvbhgCIAEoDjIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVqZWN0UmVhc29uEg8KB21lc3NhZ2UYAyABKAkSFAoMZXhwZWN0ZWRfc2VxGAQgASgDEgwKBGNvZGUYBSABKAUiogEKE0xpc3RTZXNzaW9uc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSMgoGZmlsdGVyGAMgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjAKBW9yZGVyGAQgASgOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uT3JkZXIiYwoUTGlzdFNlc3Npb25zUmVzcG9uc2USMgoIc2Vzc2lvbnMYASADKAsyIC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TZXNzaW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSInChFHZXRTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJIpsCChJHZXRTZXNzaW9uUmVzcG9uc2USMQoHc2Vzc2lvbhgBIAEoCzIgLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb24SMAoHd2luZG93cxgCIAMoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLldpbmRvdxIwCgVwYWdlcxgDIAMoCzIhLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlBhZ2VWaWV3EjUKB21hcmtlcnMYBCADKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbhI3Cg1tYXNrZWRfY291bnRzGAUgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5NYXNrZWRDb3VudCKGAQoVR2V0UmVwbGF5U3RhcnRSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSKQoGb2Zmc2V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi4KCmFzX29mX3RpbWUYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIqcCChZHZXRSZXBsYXlTdGFydFJlc3BvbnNlEjYKEnNlc3Npb25fc3RhcnRfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASMwoQc2Vzc2lvbl9kdXJhdGlvbhgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI+Cg5zZXNzaW9uX3N0YXR1cxgDIAEoDjImLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb25TdGF0dXMSLQoJbmV4dF90aW1lGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIxCg1wcmV2aW91c190aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI/CgtNYXNrZWRDb3VudBIMCgRydWxlGAEgASgJEhMKC2ZpZWxkX2NsYXNzGAIgASgJEg0KBWNvdW50GAMgASgDIoECChRSZXBsYXlTZXNzaW9uUmVxdWVzdBISCgpzZXNzaW9uX2lkGAEgASgJEjAKC2Zyb21fb2Zmc2V0GAIgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uSAASLwoJZnJvbV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcEgAEjMKBmN1cnNvchgEIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5Q3Vyc29ySAASDgoGZm9sbG93GAUgASgIEhEKCXdpbmRvd19pZBgGIAEoCRISCgpmb3JfZXhwb3J0GAcgASgIQgYKBGZyb20iRgoMUmVwbGF5Q3Vyc29yEjYKCXBvc2l0aW9ucxgBIAMoCzIjLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2luZG93UG9zaXRpb24iMAoOV2luZG93UG9zaXRpb24SEQoJd2luZG93X2lkGAEgASgJEgsKA3NlcRgCIAEoAyLxAQoVUmVwbGF5U2Vzc2lvblJlc3BvbnNlEjMKBmhlYWRlchgBIAEoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5SGVhZGVySAASNQoFY2h1bmsYAiABKAsyJC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TdG9yZWRDaHVua0gAEjIKCWxpdmVfZWRnZRgDIAEoCzIdLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGl2ZUVkZ2VIABItCgNlbmQYBCABKAsyHi5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlcGxheUVuZEgAQgkKB21lc3NhZ2UizgEKDFJlcGxheUhlYWRlchIxCgdzZXNzaW9uGAEgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbhIwCgd3aW5kb3dzGAIgAygLMh8uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuV2luZG93Ei0KCWZyb21fdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEwoLY2h1bmtfY291bnQYBCABKAMSFQoNcGF5bG9hZF9ieXRlcxgFIAEoAyI7CghMaXZlRWRnZRIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiQQoJUmVwbGF5RW5kEjQKBnJlYXNvbhgBIAEoDjIkLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVwbGF5RW5kUmVhc29uIkoKFFdhdGNoU2Vzc2lvbnNSZXF1ZXN0EjIKBmZpbHRlchgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuU2Vzc2lvbkZpbHRlciLJAQoVV2F0Y2hTZXNzaW9uc1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uc1NuYXBzaG90SAASMgoGdXBzZXJ0GAIgASgLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbkgAEjYKB3JlbW92YWwYAyABKAsyIy5hZnRlcmltYWdlLmF1ZGl0LnYxLlNlc3Npb25SZW1vdmFsSABCCQoHbWVzc2FnZSJGChBTZXNzaW9uc1NuYXBzaG90EjIKCHNlc3Npb25zGAEgAygLMiAuYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuU2Vzc2lvbiJcCg5TZXNzaW9uUmVtb3ZhbBISCgpzZXNzaW9uX2lkGAEgASgJEjYKBnN0YXR1cxgCIAEoDjImLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNlc3Npb25TdGF0dXMi5QMKEUdldEhlYXRtYXBSZXF1ZXN0EgwKBHBhZ2UYASABKAkSLgoEa2luZBgCIAEoDjIgLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcEtpbmQSLgoKc3RhcnRfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKDGRldmljZV90eXBlcxgFIAMoDjIjLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkRldmljZVR5cGUSNwoLYWN0b3JfdHlwZXMYBiADKA4yIi5hZnRlcmltYWdlLnJlY29yZGluZy52MS5BY3RvclR5cGUSGgoSbWluX3ZpZXdwb3J0X3dpZHRoGAcgASgFEhoKEm1heF92aWV3cG9ydF93aWR0aBgIIAEoBRISCgpyZXNvbHV0aW9uGAkgASgFEhIKCm1heF9wb2ludHMYCiABKAUSFgoJc21vb3RoaW5nGAsgASgBSACIAQESIQoUbm9ybWFsaXNlX3BlcmNlbnRpbGUYDCABKAFIAYgBAUIMCgpfc21vb3RoaW5nQhcKFV9ub3JtYWxpc2VfcGVyY2VudGlsZSKbAgoSR2V0SGVhdG1hcFJlc3BvbnNlEjEKBnBvaW50cxgBIAMoCzIhLmFmdGVyaW1hZ2UuYXVkaXQudjEuSGVhdG1hcFBvaW50EhQKDHNhbXBsZV9jb3VudBgCIAEoAxIVCg1zZXNzaW9uX2NvdW50GAMgASgDEjAKCXBhZ2Vfc2l6ZRgEIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSLwoIdmlld3BvcnQYBSABKAsyHS5hZnRlcmltYWdlLnJlY29yZGluZy52MS5TaXplEhIKCnJlc29sdXRpb24YBiABKAUSFwoPZXN0aW1hdGVkX2NvdW50GAcgASgDEhUKDWNsYW1wZWRfY291bnQYCCABKAMiqQEKEExpc3RQYWdlc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgFEhIKCnBhZ2VfdG9rZW4YAiABKAkSEAoIY29udGFpbnMYAyABKAkSLgoKc3RhcnRfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIl0KEUxpc3RQYWdlc1Jlc3BvbnNlEi8KBXBhZ2VzGAEgAygLMiAuYWZ0ZXJpbWFnZS5hdWRpdC52MS5QYWdlU3VtbWFyeRIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAkijQEKF0xpc3RJbnRlcmFjdGlvbnNSZXF1ZXN0EhIKCnNlc3Npb25faWQYASABKAkSNwoFa2luZHMYAiADKA4yKC5hZnRlcmltYWdlLnJlY29yZGluZy52MS5JbnRlcmFjdGlvbktpbmQSEQoJcGFnZV9zaXplGAMgASgFEhIKCnBhZ2VfdG9rZW4YBCABKAkibwoYTGlzdEludGVyYWN0aW9uc1Jlc3BvbnNlEjoKDGludGVyYWN0aW9ucxgBIAMoCzIkLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLkludGVyYWN0aW9uEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSI+ChVEZWxldGVTZXNzaW9uc1JlcXVlc3QSEwoLc2Vzc2lvbl9pZHMYASADKAkSEAoIYWN0b3JfaWQYAiABKAkivQEKFkRlbGV0ZVNlc3Npb25zUmVzcG9uc2USFQoNc2Vzc2lvbl9jb3VudBgBIAEoAxITCgtjaHVua19jb3VudBgCIAEoAxIZChFpbnRlcmFjdGlvbl9jb3VudBgDIAEoAxIYChBzaGFyZV9saW5rX2NvdW50GAQgASgDEhEKCW5vdF9mb3VuZBgFIAMoCRIvCgtkZWxldGVfdGltZRgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAijgIKF0xpc3RBY2Nlc3NFdmVudHNSZXF1ZXN0EhEKCXBhZ2Vfc2l6ZRgBIAEoBRISCgpwYWdlX3Rva2VuGAIgASgJEhIKCnNlc3Npb25faWQYAyABKAkSDwoHc3ViamVjdBgEIAEoCRIVCg1zaGFyZV9saW5rX2lkGAUgASgJEi4KCnN0YXJ0X3RpbWUYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiwKCGVuZF90aW1lGAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIyCgdhY3Rpb25zGAggAygOMiEuYWZ0ZXJpbWFnZS5hdWRpdC52MS5BY2Nlc3NBY3Rpb24ibAoYTGlzdEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJUChlSZWNvcmRBY2Nlc3NFdmVudHNSZXF1ZXN0EjcKDWFjY2Vzc19ldmVudHMYASADKAsyIC5hZnRlcmltYWdlLmF1ZGl0LnYxLkFjY2Vzc0V2ZW50IhwKGlJlY29yZEFjY2Vzc0V2ZW50c1Jlc3BvbnNlIhkKF0dldFByaXZhY3lQb2xpY3lSZXF1ZXN0IlYKGEdldFByaXZhY3lQb2xpY3lSZXNwb25zZRI6Cg5wcml2YWN5X3BvbGljeRgBIAEoCzIiLmFmdGVyaW1hZ2UuYXVkaXQudjEuUHJpdmFjeVBvbGljeSqkAQoMUmVqZWN0UmVhc29uEh0KGVJFSkVDVF9SRUFTT05fVU5TUEVDSUZJRUQQABIVChFSRUpFQ1RfUkVBU09OX0dBUBABEhsKF1JFSkVDVF9SRUFTT05fVE9PX0xBUkdFEAISIQodUkVKRUNUX1JFQVNPTl9JTlZBTElEX1BBWUxPQUQQAxIeChpSRUpFQ1RfUkVBU09OX0lOVkFMSURfVElNRRAEKt0BCgxTZXNzaW9uT3JkZXISHQoZU0VTU0lPTl9PUkRFUl9VTlNQRUNJRklFRBAAEh4KGlNFU1NJT05fT1JERVJfTkVXRVNUX0ZJUlNUEAESHgoaU0VTU0lPTl9PUkRFUl9PTERFU1RfRklSU1QQAhIfChtTRVNTSU9OX09SREVSX0xPTkdFU1RfRklSU1QQAxIjCh9TRVNTSU9OX09SREVSX01PU1RfRVJST1JTX0ZJUlNUEAQSKAokU0VTU0lPTl9PUkRFUl9NT1NUX1JBR0VfQ0xJQ0tTX0ZJUlNUEAUqmAEKD1JlcGxheUVuZFJlYXNvbhIhCh1SRVBMQVlfRU5EX1JFQVNPTl9VTlNQRUNJRklFRBAAEh4KGlJFUExBWV9FTkRfUkVBU09OX0NPTVBMRVRFEAESIwofUkVQTEFZX0VORF9SRUFTT05fU0VTU0lPTl9FTkRFRBACEh0KGVJFUExBWV9FTkRfUkVBU09OX0RFTEVURUQQAzLtCgoMQXVkaXRTZXJ2aWNlEmoKDVJlY29yZFNlc3Npb24SKS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlY29yZFNlc3Npb25SZXF1ZXN0GiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZWNvcmRTZXNzaW9uUmVzcG9uc2UoATABEmMKDExpc3RTZXNzaW9ucxIoLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVxdWVzdBopLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdFNlc3Npb25zUmVzcG9uc2USXQoKR2V0U2Vzc2lvbhImLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0U2Vzc2lvblJlcXVlc3QaJy5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFNlc3Npb25SZXNwb25zZRJpCg5HZXRSZXBsYXlTdGFydBIqLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0UmVwbGF5U3RhcnRSZXF1ZXN0GisuYWZ0ZXJpbWFnZS5hdWRpdC52MS5HZXRSZXBsYXlTdGFydFJlc3BvbnNlEmgKDVJlcGxheVNlc3Npb24SKS5hZnRlcmltYWdlLmF1ZGl0LnYxLlJlcGxheVNlc3Npb25SZXF1ZXN0GiouYWZ0ZXJpbWFnZS5hdWRpdC52MS5SZXBsYXlTZXNzaW9uUmVzcG9uc2UwARJoCg1XYXRjaFNlc3Npb25zEikuYWZ0ZXJpbWFnZS5hdWRpdC52MS5XYXRjaFNlc3Npb25zUmVxdWVzdBoqLmFmdGVyaW1hZ2UuYXVkaXQudjEuV2F0Y2hTZXNzaW9uc1Jlc3BvbnNlMAESXQoKR2V0SGVhdG1hcBImLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0SGVhdG1hcFJlcXVlc3QaJy5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldEhlYXRtYXBSZXNwb25zZRJaCglMaXN0UGFnZXMSJS5hZnRlcmltYWdlLmF1ZGl0LnYxLkxpc3RQYWdlc1JlcXVlc3QaJi5hZnRlcmltYWdlLmF1ZGl0LnYxLkxpc3RQYWdlc1Jlc3BvbnNlEm8KEExpc3RJbnRlcmFjdGlvbnMSLC5hZnRlcmltYWdlLmF1ZGl0LnYxLkxpc3RJbnRlcmFjdGlvbnNSZXF1ZXN0Gi0uYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0SW50ZXJhY3Rpb25zUmVzcG9uc2USaQoORGVsZXRlU2Vzc2lvbnMSKi5hZnRlcmltYWdlLmF1ZGl0LnYxLkRlbGV0ZVNlc3Npb25zUmVxdWVzdBorLmFmdGVyaW1hZ2UuYXVkaXQudjEuRGVsZXRlU2Vzc2lvbnNSZXNwb25zZRJvChBMaXN0QWNjZXNzRXZlbnRzEiwuYWZ0ZXJpbWFnZS5hdWRpdC52MS5MaXN0QWNjZXNzRXZlbnRzUmVxdWVzdBotLmFmdGVyaW1hZ2UuYXVkaXQudjEuTGlzdEFjY2Vzc0V2ZW50c1Jlc3BvbnNlEnUKElJlY29yZEFjY2Vzc0V2ZW50cxIuLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkQWNjZXNzRXZlbnRzUmVxdWVzdBovLmFmdGVyaW1hZ2UuYXVkaXQudjEuUmVjb3JkQWNjZXNzRXZlbnRzUmVzcG9uc2USbwoQR2V0UHJpdmFjeVBvbGljeRIsLmFmdGVyaW1hZ2UuYXVkaXQudjEuR2V0UHJpdmFjeVBvbGljeVJlcXVlc3QaLS5hZnRlcmltYWdlLmF1ZGl0LnYxLkdldFByaXZhY3lQb2xpY3lSZXNwb25zZWIGcHJvdG8z", [file_afterimage_audit_v1_access_event, file_afterimage_audit_v1_heatmap, file_afterimage_audit_v1_privacy_policy, file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_chunk, file_afterimage_recording_v1_enums, file_afterimage_recording_v1_interaction, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request for `RecordSession`: one message of a recorder.
@@ -669,6 +669,94 @@ export const GetSessionResponseSchema: GenMessage<GetSessionResponse> = /*@__PUR
   messageDesc(file_afterimage_audit_v1_audit_service, 14);
 
 /**
+ * Request for `GetReplayStart`.
+ *
+ * @generated from message afterimage.audit.v1.GetReplayStartRequest
+ */
+export type GetReplayStartRequest = Message<"afterimage.audit.v1.GetReplayStartRequest"> & {
+  /**
+   * Required. UUIDv7 of the session. Returns INVALID_ARGUMENT if it is malformed, NOT_FOUND if it
+   * is unknown.
+   *
+   * @generated from field: string session_id = 1;
+   */
+  sessionId: string;
+
+  /**
+   * Optional. The moment, from the session's start. Default: 0. Returns INVALID_ARGUMENT if it is
+   * negative.
+   *
+   * @generated from field: google.protobuf.Duration offset = 2;
+   */
+  offset?: Duration | undefined;
+
+  /**
+   * Optional. Takes the session's start from the chunks that were stored at this time: events that
+   * were recorded later but are of an earlier time do not move it. Default: now.
+   *
+   * @generated from field: google.protobuf.Timestamp as_of_time = 3;
+   */
+  asOfTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message afterimage.audit.v1.GetReplayStartRequest.
+ * Use `create(GetReplayStartRequestSchema)` to create a new message.
+ */
+export const GetReplayStartRequestSchema: GenMessage<GetReplayStartRequest> = /*@__PURE__*/
+  messageDesc(file_afterimage_audit_v1_audit_service, 15);
+
+/**
+ * Response for `GetReplayStart`.
+ *
+ * @generated from message afterimage.audit.v1.GetReplayStartResponse
+ */
+export type GetReplayStartResponse = Message<"afterimage.audit.v1.GetReplayStartResponse"> & {
+  /**
+   * Output only. Start of the session: the time that `offset` is counted from.
+   *
+   * @generated from field: google.protobuf.Timestamp session_start_time = 1;
+   */
+  sessionStartTime?: Timestamp | undefined;
+
+  /**
+   * Output only. Time from the session's start to its latest event.
+   *
+   * @generated from field: google.protobuf.Duration session_duration = 2;
+   */
+  sessionDuration?: Duration | undefined;
+
+  /**
+   * Output only. Session lifecycle state.
+   *
+   * @generated from field: afterimage.recording.v1.SessionStatus session_status = 3;
+   */
+  sessionStatus: SessionStatus;
+
+  /**
+   * Output only. The first start at or after the moment: the time of a full snapshot, or of the
+   * Meta event that belongs to it. Unset if no full snapshot follows.
+   *
+   * @generated from field: google.protobuf.Timestamp next_time = 4;
+   */
+  nextTime?: Timestamp | undefined;
+
+  /**
+   * Output only. The last start before the moment. Unset if no full snapshot precedes it.
+   *
+   * @generated from field: google.protobuf.Timestamp previous_time = 5;
+   */
+  previousTime?: Timestamp | undefined;
+};
+
+/**
+ * Describes the message afterimage.audit.v1.GetReplayStartResponse.
+ * Use `create(GetReplayStartResponseSchema)` to create a new message.
+ */
+export const GetReplayStartResponseSchema: GenMessage<GetReplayStartResponse> = /*@__PURE__*/
+  messageDesc(file_afterimage_audit_v1_audit_service, 16);
+
+/**
  * Number of values that one rule masked in one field class.
  *
  * @generated from message afterimage.audit.v1.MaskedCount
@@ -702,7 +790,7 @@ export type MaskedCount = Message<"afterimage.audit.v1.MaskedCount"> & {
  * Use `create(MaskedCountSchema)` to create a new message.
  */
 export const MaskedCountSchema: GenMessage<MaskedCount> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 15);
+  messageDesc(file_afterimage_audit_v1_audit_service, 17);
 
 /**
  * Request for `ReplaySession`.
@@ -779,7 +867,7 @@ export type ReplaySessionRequest = Message<"afterimage.audit.v1.ReplaySessionReq
  * Use `create(ReplaySessionRequestSchema)` to create a new message.
  */
 export const ReplaySessionRequestSchema: GenMessage<ReplaySessionRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 16);
+  messageDesc(file_afterimage_audit_v1_audit_service, 18);
 
 /**
  * Position of a viewer in a session.
@@ -801,7 +889,7 @@ export type ReplayCursor = Message<"afterimage.audit.v1.ReplayCursor"> & {
  * Use `create(ReplayCursorSchema)` to create a new message.
  */
 export const ReplayCursorSchema: GenMessage<ReplayCursor> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 17);
+  messageDesc(file_afterimage_audit_v1_audit_service, 19);
 
 /**
  * Position of a viewer in a window.
@@ -830,7 +918,7 @@ export type WindowPosition = Message<"afterimage.audit.v1.WindowPosition"> & {
  * Use `create(WindowPositionSchema)` to create a new message.
  */
 export const WindowPositionSchema: GenMessage<WindowPosition> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 18);
+  messageDesc(file_afterimage_audit_v1_audit_service, 20);
 
 /**
  * Response for `ReplaySession`: one message of a replay.
@@ -883,7 +971,7 @@ export type ReplaySessionResponse = Message<"afterimage.audit.v1.ReplaySessionRe
  * Use `create(ReplaySessionResponseSchema)` to create a new message.
  */
 export const ReplaySessionResponseSchema: GenMessage<ReplaySessionResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 19);
+  messageDesc(file_afterimage_audit_v1_audit_service, 21);
 
 /**
  * First message of a replay.
@@ -932,7 +1020,7 @@ export type ReplayHeader = Message<"afterimage.audit.v1.ReplayHeader"> & {
  * Use `create(ReplayHeaderSchema)` to create a new message.
  */
 export const ReplayHeaderSchema: GenMessage<ReplayHeader> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 20);
+  messageDesc(file_afterimage_audit_v1_audit_service, 22);
 
 /**
  * Boundary between stored and live chunks: all stored chunks have been sent.
@@ -953,7 +1041,7 @@ export type LiveEdge = Message<"afterimage.audit.v1.LiveEdge"> & {
  * Use `create(LiveEdgeSchema)` to create a new message.
  */
 export const LiveEdgeSchema: GenMessage<LiveEdge> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 21);
+  messageDesc(file_afterimage_audit_v1_audit_service, 23);
 
 /**
  * Last message of a replay.
@@ -974,7 +1062,7 @@ export type ReplayEnd = Message<"afterimage.audit.v1.ReplayEnd"> & {
  * Use `create(ReplayEndSchema)` to create a new message.
  */
 export const ReplayEndSchema: GenMessage<ReplayEnd> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 22);
+  messageDesc(file_afterimage_audit_v1_audit_service, 24);
 
 /**
  * Request for `WatchSessions`.
@@ -996,7 +1084,7 @@ export type WatchSessionsRequest = Message<"afterimage.audit.v1.WatchSessionsReq
  * Use `create(WatchSessionsRequestSchema)` to create a new message.
  */
 export const WatchSessionsRequestSchema: GenMessage<WatchSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 23);
+  messageDesc(file_afterimage_audit_v1_audit_service, 25);
 
 /**
  * Response for `WatchSessions`: one message about live sessions.
@@ -1041,7 +1129,7 @@ export type WatchSessionsResponse = Message<"afterimage.audit.v1.WatchSessionsRe
  * Use `create(WatchSessionsResponseSchema)` to create a new message.
  */
 export const WatchSessionsResponseSchema: GenMessage<WatchSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 24);
+  messageDesc(file_afterimage_audit_v1_audit_service, 26);
 
 /**
  * All live sessions.
@@ -1062,7 +1150,7 @@ export type SessionsSnapshot = Message<"afterimage.audit.v1.SessionsSnapshot"> &
  * Use `create(SessionsSnapshotSchema)` to create a new message.
  */
 export const SessionsSnapshotSchema: GenMessage<SessionsSnapshot> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 25);
+  messageDesc(file_afterimage_audit_v1_audit_service, 27);
 
 /**
  * Session that is no longer live.
@@ -1090,7 +1178,7 @@ export type SessionRemoval = Message<"afterimage.audit.v1.SessionRemoval"> & {
  * Use `create(SessionRemovalSchema)` to create a new message.
  */
 export const SessionRemovalSchema: GenMessage<SessionRemoval> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 26);
+  messageDesc(file_afterimage_audit_v1_audit_service, 28);
 
 /**
  * Request for `GetHeatmap`.
@@ -1197,7 +1285,7 @@ export type GetHeatmapRequest = Message<"afterimage.audit.v1.GetHeatmapRequest">
  * Use `create(GetHeatmapRequestSchema)` to create a new message.
  */
 export const GetHeatmapRequestSchema: GenMessage<GetHeatmapRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 27);
+  messageDesc(file_afterimage_audit_v1_audit_service, 29);
 
 /**
  * Response for `GetHeatmap`.
@@ -1268,7 +1356,7 @@ export type GetHeatmapResponse = Message<"afterimage.audit.v1.GetHeatmapResponse
  * Use `create(GetHeatmapResponseSchema)` to create a new message.
  */
 export const GetHeatmapResponseSchema: GenMessage<GetHeatmapResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 28);
+  messageDesc(file_afterimage_audit_v1_audit_service, 30);
 
 /**
  * Request for `ListPages`.
@@ -1321,7 +1409,7 @@ export type ListPagesRequest = Message<"afterimage.audit.v1.ListPagesRequest"> &
  * Use `create(ListPagesRequestSchema)` to create a new message.
  */
 export const ListPagesRequestSchema: GenMessage<ListPagesRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 29);
+  messageDesc(file_afterimage_audit_v1_audit_service, 31);
 
 /**
  * Response for `ListPages`.
@@ -1349,7 +1437,7 @@ export type ListPagesResponse = Message<"afterimage.audit.v1.ListPagesResponse">
  * Use `create(ListPagesResponseSchema)` to create a new message.
  */
 export const ListPagesResponseSchema: GenMessage<ListPagesResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 30);
+  messageDesc(file_afterimage_audit_v1_audit_service, 32);
 
 /**
  * Request for `ListInteractions`.
@@ -1394,7 +1482,7 @@ export type ListInteractionsRequest = Message<"afterimage.audit.v1.ListInteracti
  * Use `create(ListInteractionsRequestSchema)` to create a new message.
  */
 export const ListInteractionsRequestSchema: GenMessage<ListInteractionsRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 31);
+  messageDesc(file_afterimage_audit_v1_audit_service, 33);
 
 /**
  * Response for `ListInteractions`.
@@ -1422,7 +1510,7 @@ export type ListInteractionsResponse = Message<"afterimage.audit.v1.ListInteract
  * Use `create(ListInteractionsResponseSchema)` to create a new message.
  */
 export const ListInteractionsResponseSchema: GenMessage<ListInteractionsResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 32);
+  messageDesc(file_afterimage_audit_v1_audit_service, 34);
 
 /**
  * Request for `DeleteSessions`.
@@ -1452,7 +1540,7 @@ export type DeleteSessionsRequest = Message<"afterimage.audit.v1.DeleteSessionsR
  * Use `create(DeleteSessionsRequestSchema)` to create a new message.
  */
 export const DeleteSessionsRequestSchema: GenMessage<DeleteSessionsRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 33);
+  messageDesc(file_afterimage_audit_v1_audit_service, 35);
 
 /**
  * Response for `DeleteSessions`.
@@ -1508,7 +1596,7 @@ export type DeleteSessionsResponse = Message<"afterimage.audit.v1.DeleteSessions
  * Use `create(DeleteSessionsResponseSchema)` to create a new message.
  */
 export const DeleteSessionsResponseSchema: GenMessage<DeleteSessionsResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 34);
+  messageDesc(file_afterimage_audit_v1_audit_service, 36);
 
 /**
  * Request for `ListAccessEvents`.
@@ -1581,7 +1669,7 @@ export type ListAccessEventsRequest = Message<"afterimage.audit.v1.ListAccessEve
  * Use `create(ListAccessEventsRequestSchema)` to create a new message.
  */
 export const ListAccessEventsRequestSchema: GenMessage<ListAccessEventsRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 35);
+  messageDesc(file_afterimage_audit_v1_audit_service, 37);
 
 /**
  * Response for `ListAccessEvents`.
@@ -1609,7 +1697,7 @@ export type ListAccessEventsResponse = Message<"afterimage.audit.v1.ListAccessEv
  * Use `create(ListAccessEventsResponseSchema)` to create a new message.
  */
 export const ListAccessEventsResponseSchema: GenMessage<ListAccessEventsResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 36);
+  messageDesc(file_afterimage_audit_v1_audit_service, 38);
 
 /**
  * Request for `RecordAccessEvents`, with events of the token's project. Repeated events have no
@@ -1634,7 +1722,7 @@ export type RecordAccessEventsRequest = Message<"afterimage.audit.v1.RecordAcces
  * Use `create(RecordAccessEventsRequestSchema)` to create a new message.
  */
 export const RecordAccessEventsRequestSchema: GenMessage<RecordAccessEventsRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 37);
+  messageDesc(file_afterimage_audit_v1_audit_service, 39);
 
 /**
  * Response for `RecordAccessEvents`: the events are stored.
@@ -1649,7 +1737,7 @@ export type RecordAccessEventsResponse = Message<"afterimage.audit.v1.RecordAcce
  * Use `create(RecordAccessEventsResponseSchema)` to create a new message.
  */
 export const RecordAccessEventsResponseSchema: GenMessage<RecordAccessEventsResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 38);
+  messageDesc(file_afterimage_audit_v1_audit_service, 40);
 
 /**
  * Request for `GetPrivacyPolicy`.
@@ -1664,7 +1752,7 @@ export type GetPrivacyPolicyRequest = Message<"afterimage.audit.v1.GetPrivacyPol
  * Use `create(GetPrivacyPolicyRequestSchema)` to create a new message.
  */
 export const GetPrivacyPolicyRequestSchema: GenMessage<GetPrivacyPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 39);
+  messageDesc(file_afterimage_audit_v1_audit_service, 41);
 
 /**
  * Response for `GetPrivacyPolicy`.
@@ -1685,7 +1773,7 @@ export type GetPrivacyPolicyResponse = Message<"afterimage.audit.v1.GetPrivacyPo
  * Use `create(GetPrivacyPolicyResponseSchema)` to create a new message.
  */
 export const GetPrivacyPolicyResponseSchema: GenMessage<GetPrivacyPolicyResponse> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_audit_service, 40);
+  messageDesc(file_afterimage_audit_v1_audit_service, 42);
 
 /**
  * Reason for the rejection of a chunk.
@@ -1876,6 +1964,17 @@ export const AuditService: GenService<{
     methodKind: "unary";
     input: typeof GetSessionRequestSchema;
     output: typeof GetSessionResponseSchema;
+  },
+  /**
+   * Finds the moments around a given one at which a replay can start without showing anything
+   * earlier: those of full snapshots. Scope: `view`.
+   *
+   * @generated from rpc afterimage.audit.v1.AuditService.GetReplayStart
+   */
+  getReplayStart: {
+    methodKind: "unary";
+    input: typeof GetReplayStartRequestSchema;
+    output: typeof GetReplayStartResponseSchema;
   },
   /**
    * Streams a session's stored chunks, starting at a time or a cursor, and with `follow` also its

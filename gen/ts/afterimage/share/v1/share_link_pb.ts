@@ -2,8 +2,8 @@
 // @generated from file afterimage/share/v1/share_link.proto (package afterimage.share.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/share/v1/share_link.proto.
  */
 export const file_afterimage_share_v1_share_link: GenFile = /*@__PURE__*/
-  fileDesc("CiRhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX2xpbmsucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi8AIKCVNoYXJlTGluaxIVCg1zaGFyZV9saW5rX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSEgoKY3JlYXRlZF9ieRgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCW1heF92aWV3cxgGIAEoA0gAiAEBEhIKCnZpZXdfY291bnQYByABKAMSGQoRcGFzc2NvZGVfcmVxdWlyZWQYCCABKAgSLwoMc3RhcnRfb2Zmc2V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYCyABKAlCDAoKX21heF92aWV3c2IGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX2xpbmsucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi2wQKCVNoYXJlTGluaxIVCg1zaGFyZV9saW5rX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSEgoKY3JlYXRlZF9ieRgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCW1heF92aWV3cxgGIAEoA0gAiAEBEhIKCnZpZXdfY291bnQYByABKAMSGQoRcGFzc2NvZGVfcmVxdWlyZWQYCCABKAgSLwoMc3RhcnRfb2Zmc2V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYCyABKAkSLgoKc3RhcnRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKFnJlcXVlc3RlZF9zdGFydF9vZmZzZXQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoFc3RhdGUYDyABKA4yIy5hZnRlcmltYWdlLnNoYXJlLnYxLlNoYXJlTGlua1N0YXRlEhwKFHdyb25nX3Bhc3Njb2RlX2NvdW50GBAgASgDQgwKCl9tYXhfdmlld3MqbAoOU2hhcmVMaW5rU3RhdGUSIAocU0hBUkVfTElOS19TVEFURV9VTlNQRUNJRklFRBAAEhsKF1NIQVJFX0xJTktfU1RBVEVfQUNUSVZFEAESGwoXU0hBUkVfTElOS19TVEFURV9MT0NLRUQQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Share link as shown to callers with the scope `share`. Never contains the link's token.
@@ -77,14 +77,17 @@ export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
   passcodeRequired: boolean;
 
   /**
-   * Output only. Start of the shared range. Unset means the session's start.
+   * Output only. Start of the shared range, from the session's start when the link was created: the
+   * first full snapshot at or after `requested_start_offset`. Nothing earlier is visible. Unset
+   * means the session's start.
    *
    * @generated from field: google.protobuf.Duration start_offset = 9;
    */
   startOffset?: Duration | undefined;
 
   /**
-   * Output only. End of the shared range. Unset means the session's end.
+   * Output only. End of the shared range, from the session's start when the link was created. Unset
+   * means the session's end.
    *
    * @generated from field: google.protobuf.Duration end_offset = 10;
    */
@@ -96,6 +99,44 @@ export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
    * @generated from field: string label = 11;
    */
   label: string;
+
+  /**
+   * Output only. Time of `start_offset`: from then on the session is visible. It was fixed when the
+   * link was created and does not change when the session's start does. Unset means the session's
+   * start, or a link of an older version that has not been opened since.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 12;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Output only. Time of `end_offset`, fixed in the same way. Unset means the session's end, or a
+   * link of an older version that has not been opened since.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 13;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Output only. `start_offset` of the request that created the link. Unset if it had none.
+   *
+   * @generated from field: google.protobuf.Duration requested_start_offset = 14;
+   */
+  requestedStartOffset?: Duration | undefined;
+
+  /**
+   * Output only. State of the link. A link that has ended is not returned.
+   *
+   * @generated from field: afterimage.share.v1.ShareLinkState state = 15;
+   */
+  state: ShareLinkState;
+
+  /**
+   * Output only. Number of wrong passcodes that visitors have entered.
+   *
+   * @generated from field: int64 wrong_passcode_count = 16;
+   */
+  wrongPasscodeCount: bigint;
 };
 
 /**
@@ -104,4 +145,39 @@ export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
  */
 export const ShareLinkSchema: GenMessage<ShareLink> = /*@__PURE__*/
   messageDesc(file_afterimage_share_v1_share_link, 0);
+
+/**
+ * State of a share link that has not ended.
+ *
+ * @generated from enum afterimage.share.v1.ShareLinkState
+ */
+export enum ShareLinkState {
+  /**
+   * Unknown to this version.
+   *
+   * @generated from enum value: SHARE_LINK_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Visitors can open it, unless its views are used up.
+   *
+   * @generated from enum value: SHARE_LINK_STATE_ACTIVE = 1;
+   */
+  ACTIVE = 1,
+
+  /**
+   * Too many wrong passcodes were entered: it can no longer be opened, not with the right passcode
+   * either. Visitors with a grant keep their access until the link ends or is revoked.
+   *
+   * @generated from enum value: SHARE_LINK_STATE_LOCKED = 2;
+   */
+  LOCKED = 2,
+}
+
+/**
+ * Describes the enum afterimage.share.v1.ShareLinkState.
+ */
+export const ShareLinkStateSchema: GenEnum<ShareLinkState> = /*@__PURE__*/
+  enumDesc(file_afterimage_share_v1_share_link, 0);
 

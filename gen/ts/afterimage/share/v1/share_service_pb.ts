@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/share/v1/share_service.proto.
  */
 export const file_afterimage_share_v1_share_service: GenFile = /*@__PURE__*/
-  fileDesc("CidhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi+wEKFkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoJbWF4X3ZpZXdzGAMgASgDSACIAQESEAoIcGFzc2NvZGUYBCABKAkSLwoMc3RhcnRfb2Zmc2V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYByABKAlCDAoKX21heF92aWV3cyJpChdDcmVhdGVTaGFyZUxpbmtSZXNwb25zZRIyCgpzaGFyZV9saW5rGAEgASgLMh4uYWZ0ZXJpbWFnZS5zaGFyZS52MS5TaGFyZUxpbmsSDQoFdG9rZW4YAiABKAkSCwoDdXJsGAMgASgJImYKFUxpc3RTaGFyZUxpbmtzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkiZgoWTGlzdFNoYXJlTGlua3NSZXNwb25zZRIzCgtzaGFyZV9saW5rcxgBIAMoCzIeLmFmdGVyaW1hZ2Uuc2hhcmUudjEuU2hhcmVMaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChNHZXRTaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJImIKFEdldFNoYXJlTGlua1Jlc3BvbnNlEhkKEXBhc3Njb2RlX3JlcXVpcmVkGAEgASgIEi8KC2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJRChZSZWRlZW1TaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJEhAKCHBhc3Njb2RlGAIgASgJEhYKDnJlbmV3YWxfaGFuZGxlGAMgASgJIs8CChdSZWRlZW1TaGFyZUxpbmtSZXNwb25zZRITCgtncmFudF90b2tlbhgBIAEoCRI1ChFncmFudF9leHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASNAoQbGlua19leHBpcmVfdGltZRgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKdmlld3NfbGVmdBgEIAEoA0gAiAEBEhYKDnJlbmV3YWxfaGFuZGxlGAUgASgJEhIKCnNlc3Npb25faWQYBiABKAkSLwoMc3RhcnRfb2Zmc2V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CDQoLX3ZpZXdzX2xlZnQiLwoWUmV2b2tlU2hhcmVMaW5rUmVxdWVzdBIVCg1zaGFyZV9saW5rX2lkGAEgASgJIkoKF1Jldm9rZVNoYXJlTGlua1Jlc3BvbnNlEi8KC3Jldm9rZV90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcDKoBAoMU2hhcmVTZXJ2aWNlEmwKD0NyZWF0ZVNoYXJlTGluaxIrLmFmdGVyaW1hZ2Uuc2hhcmUudjEuQ3JlYXRlU2hhcmVMaW5rUmVxdWVzdBosLmFmdGVyaW1hZ2Uuc2hhcmUudjEuQ3JlYXRlU2hhcmVMaW5rUmVzcG9uc2USaQoOTGlzdFNoYXJlTGlua3MSKi5hZnRlcmltYWdlLnNoYXJlLnYxLkxpc3RTaGFyZUxpbmtzUmVxdWVzdBorLmFmdGVyaW1hZ2Uuc2hhcmUudjEuTGlzdFNoYXJlTGlua3NSZXNwb25zZRJjCgxHZXRTaGFyZUxpbmsSKC5hZnRlcmltYWdlLnNoYXJlLnYxLkdldFNoYXJlTGlua1JlcXVlc3QaKS5hZnRlcmltYWdlLnNoYXJlLnYxLkdldFNoYXJlTGlua1Jlc3BvbnNlEmwKD1JlZGVlbVNoYXJlTGluaxIrLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmVkZWVtU2hhcmVMaW5rUmVxdWVzdBosLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmVkZWVtU2hhcmVMaW5rUmVzcG9uc2USbAoPUmV2b2tlU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZXZva2VTaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZXZva2VTaGFyZUxpbmtSZXNwb25zZWIGcHJvdG8z", [file_afterimage_share_v1_share_link, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CidhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi+wEKFkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoJbWF4X3ZpZXdzGAMgASgDSACIAQESEAoIcGFzc2NvZGUYBCABKAkSLwoMc3RhcnRfb2Zmc2V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYByABKAlCDAoKX21heF92aWV3cyJpChdDcmVhdGVTaGFyZUxpbmtSZXNwb25zZRIyCgpzaGFyZV9saW5rGAEgASgLMh4uYWZ0ZXJpbWFnZS5zaGFyZS52MS5TaGFyZUxpbmsSDQoFdG9rZW4YAiABKAkSCwoDdXJsGAMgASgJImYKFUxpc3RTaGFyZUxpbmtzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkiZgoWTGlzdFNoYXJlTGlua3NSZXNwb25zZRIzCgtzaGFyZV9saW5rcxgBIAMoCzIeLmFmdGVyaW1hZ2Uuc2hhcmUudjEuU2hhcmVMaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChNHZXRTaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIooBChRHZXRTaGFyZUxpbmtSZXNwb25zZRIZChFwYXNzY29kZV9yZXF1aXJlZBgBIAEoCBIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKdmlld3NfbGVmdBgDIAEoA0gAiAEBQg0KC192aWV3c19sZWZ0IlEKFlJlZGVlbVNoYXJlTGlua1JlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcGFzc2NvZGUYAiABKAkSFgoOcmVuZXdhbF9oYW5kbGUYAyABKAkizwIKF1JlZGVlbVNoYXJlTGlua1Jlc3BvbnNlEhMKC2dyYW50X3Rva2VuGAEgASgJEjUKEWdyYW50X2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsaW5rX2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgp2aWV3c19sZWZ0GAQgASgDSACIAQESFgoOcmVuZXdhbF9oYW5kbGUYBSABKAkSEgoKc2Vzc2lvbl9pZBgGIAEoCRIvCgxzdGFydF9vZmZzZXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINCgtfdmlld3NfbGVmdCIvChZSZXZva2VTaGFyZUxpbmtSZXF1ZXN0EhUKDXNoYXJlX2xpbmtfaWQYASABKAkiSgoXUmV2b2tlU2hhcmVMaW5rUmVzcG9uc2USLwoLcmV2b2tlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMqgECgxTaGFyZVNlcnZpY2USbAoPQ3JlYXRlU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5DcmVhdGVTaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5DcmVhdGVTaGFyZUxpbmtSZXNwb25zZRJpCg5MaXN0U2hhcmVMaW5rcxIqLmFmdGVyaW1hZ2Uuc2hhcmUudjEuTGlzdFNoYXJlTGlua3NSZXF1ZXN0GisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5MaXN0U2hhcmVMaW5rc1Jlc3BvbnNlEmMKDEdldFNoYXJlTGluaxIoLmFmdGVyaW1hZ2Uuc2hhcmUudjEuR2V0U2hhcmVMaW5rUmVxdWVzdBopLmFmdGVyaW1hZ2Uuc2hhcmUudjEuR2V0U2hhcmVMaW5rUmVzcG9uc2USbAoPUmVkZWVtU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZWRlZW1TaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZWRlZW1TaGFyZUxpbmtSZXNwb25zZRJsCg9SZXZva2VTaGFyZUxpbmsSKy5hZnRlcmltYWdlLnNoYXJlLnYxLlJldm9rZVNoYXJlTGlua1JlcXVlc3QaLC5hZnRlcmltYWdlLnNoYXJlLnYxLlJldm9rZVNoYXJlTGlua1Jlc3BvbnNlYgZwcm90bzM", [file_afterimage_share_v1_share_link, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request for `CreateShareLink`.
@@ -49,7 +49,7 @@ export type CreateShareLinkRequest = Message<"afterimage.share.v1.CreateShareLin
   maxViews?: bigint | undefined;
 
   /**
-   * Optional. Passcode that visitors must enter, 4 to 128 characters, case-sensitive. Default: no
+   * Optional. Passcode that visitors must enter, 6 to 128 characters, case-sensitive. Default: no
    * passcode. Returns INVALID_ARGUMENT if its length is out of range.
    *
    * @generated from field: string passcode = 4;
@@ -57,8 +57,11 @@ export type CreateShareLinkRequest = Message<"afterimage.share.v1.CreateShareLin
   passcode: string;
 
   /**
-   * Optional. Start of the shared range, from the session's start. Default: the session's start.
-   * Returns INVALID_ARGUMENT if it is negative or after the session's end.
+   * Optional. Start of the shared range, from the session's start. Default: the session's start. It
+   * is moved to the first full snapshot at or after it, so that nothing earlier has to be sent: see
+   * `ShareLink.start_offset` for the result. Returns INVALID_ARGUMENT if it is negative or after the
+   * session's end, or if no full snapshot lies between it and the end of the range, except in a live
+   * session, where the next snapshot may still come.
    *
    * @generated from field: google.protobuf.Duration start_offset = 5;
    */
@@ -237,6 +240,15 @@ export type GetShareLinkResponse = Message<"afterimage.share.v1.GetShareLinkResp
    * @generated from field: google.protobuf.Timestamp expire_time = 2;
    */
   expireTime?: Timestamp | undefined;
+
+  /**
+   * Output only. Number of redemptions left. Unset means unlimited. Where it is set, a page that
+   * opens links should redeem only when the visitor asks for it, since programs that read messages
+   * open the addresses in them.
+   *
+   * @generated from field: optional int64 views_left = 3;
+   */
+  viewsLeft?: bigint | undefined;
 };
 
 /**
@@ -332,14 +344,15 @@ export type RedeemShareLinkResponse = Message<"afterimage.share.v1.RedeemShareLi
   sessionId: string;
 
   /**
-   * Output only. Start of the shared range. Unset means the session's start.
+   * Output only. Start of the shared range, from the session's start as the grant shows it. Nothing
+   * earlier is visible. Unset means the session's start.
    *
    * @generated from field: google.protobuf.Duration start_offset = 7;
    */
   startOffset?: Duration | undefined;
 
   /**
-   * Output only. End of the shared range. Unset means the session's end.
+   * Output only. End of the shared range, counted in the same way. Unset means the session's end.
    *
    * @generated from field: google.protobuf.Duration end_offset = 8;
    */
@@ -437,9 +450,10 @@ export const ShareService: GenService<{
    * Exchanges a link's token for a short-lived grant to watch. Scope: none; the link's token is the
    * credential.
    *
-   * Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired or
-   * revoked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
-   * repeated wrong passcodes RESOURCE_EXHAUSTED with RetryInfo.
+   * Returns NOT_FOUND, with the same message in all cases, if the token is unknown, expired, revoked
+   * or locked, or has no views left. Returns PERMISSION_DENIED for a wrong passcode, and after
+   * repeated wrong passcodes from one address RESOURCE_EXHAUSTED with RetryInfo. Too many wrong
+   * passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
    *
    * @generated from rpc afterimage.share.v1.ShareService.RedeemShareLink
    */

@@ -2,7 +2,7 @@ import { useRef, useState } from "react";
 import type { ShareLink } from "@contract/share/v1/share_link_pb";
 import { Button } from "../ui/Button";
 import { Field } from "../ui/Field";
-import { linkFacts } from "./facts";
+import { linkFacts, movedLabel } from "./facts";
 import styles from "./NewLink.module.css";
 
 interface NewLinkProps {
@@ -27,6 +27,8 @@ export function NewLink({ url, link, onAnother }: NewLinkProps) {
       setSaid("Your browser does not allow copying: the link is selected, press Ctrl+C.");
     }
   };
+
+  const moved = link === undefined ? undefined : movedLabel(link);
 
   return (
     <section className={styles.made} aria-label="New link">
@@ -54,6 +56,7 @@ export function NewLink({ url, link, onAnother }: NewLinkProps) {
       </Field>
       <p role="status">{said}</p>
       {link === undefined ? null : <p className={styles.facts}>{linkFacts(link, Date.now()).join(" · ")}</p>}
+      {moved === undefined ? null : <p>{moved}</p>}
       <div>
         <Button onClick={onAnother}>Make another</Button>
       </div>

@@ -9,6 +9,7 @@ import { type Draft, EMPTY_DRAFT, type Field as Name, FIELD_OF, type Problems, r
 import { LIFETIME_UNITS, LIFETIMES, type LifetimeUnit } from "./lifetime";
 import styles from "./NewLinkForm.module.css";
 import { offsetText } from "./offset";
+import { StartHint } from "./StartHint";
 
 interface NewLinkFormProps {
   sessionId: string;
@@ -141,7 +142,19 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
       ) : (
         <span className={styles.filler} />
       )}
-      <Field label="Show from" problem={problems.start} hint="Such as 1:23. Empty: the start.">
+      <Field
+        label="Show from"
+        problem={problems.start}
+        hint={
+          <StartHint
+            sessionId={sessionId}
+            text={draft.start}
+            onChoose={(start) => {
+              change({ start }, "start");
+            }}
+          />
+        }
+      >
         {moment("start")}
       </Field>
       <Field label="Show up to" problem={problems.end} hint="Empty: the end.">
@@ -150,7 +163,11 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
       <Field label="Most views" problem={problems.maxViews} hint="Empty: no limit.">
         {text("maxViews", { inputMode: "numeric" })}
       </Field>
-      <Field label="Passcode" problem={problems.passcode} hint="At least 4 characters. Empty: no passcode.">
+      <Field
+        label="Passcode"
+        problem={problems.passcode}
+        hint="At least 6 characters, letters and digits. Empty: no passcode."
+      >
         {text("passcode")}
       </Field>
       <div className={styles.wide}>

@@ -8,7 +8,7 @@ import { date } from "../format/time";
 import { Button } from "../ui/Button";
 import { ErrorNotice } from "../ui/ErrorNotice";
 import { Skeleton } from "../ui/Loading";
-import { linkFacts } from "./facts";
+import { linkFacts, lockedLabel } from "./facts";
 import styles from "./ShareLinks.module.css";
 
 interface ShareLinksProps {
@@ -51,6 +51,7 @@ function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => voi
   const [step, setStep] = useState<"shown" | "asked" | "busy">("shown");
   const [problem, setProblem] = useState<string>();
   const made = link.createTime === undefined ? "" : date(timestampMs(link.createTime));
+  const locked = lockedLabel(link);
   const name = link.label === "" ? `Link of ${made}` : link.label;
 
   const revoke = async (): Promise<void> => {
@@ -73,6 +74,7 @@ function ListedLink({ link, onRevoked }: { link: ShareLink; onRevoked: () => voi
         <span>
           made by {link.createdBy}, {made}
         </span>
+        {locked === undefined ? null : <span className={styles.problem}>{locked}</span>}
         {problem === undefined ? null : (
           <span className={styles.problem} role="alert">
             {problem}

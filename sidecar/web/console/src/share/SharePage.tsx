@@ -10,6 +10,7 @@ import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { HandleStore } from "./grant";
 import { PasscodeForm } from "./PasscodeForm";
+import { ReadyToWatch } from "./ReadyToWatch";
 import { SharedPlayer } from "./SharedPlayer";
 import styles from "./SharePage.module.css";
 import { ShareVisit } from "./ShareVisit";
@@ -43,7 +44,7 @@ function Visited({ token }: { token: string }) {
   const look = useCallback(() => void share.look(), [share]);
 
   useEffect(() => {
-    void share.open();
+    const stop = whenShown(() => void share.open());
     const lookAgain = () => {
       if (document.visibilityState === "visible") {
         look();
@@ -52,6 +53,7 @@ function Visited({ token }: { token: string }) {
     document.addEventListener("visibilitychange", lookAgain);
     window.addEventListener("online", lookAgain);
     return () => {
+      stop();
       document.removeEventListener("visibilitychange", lookAgain);
       window.removeEventListener("online", lookAgain);
       share.close();
@@ -63,6 +65,8 @@ function Visited({ token }: { token: string }) {
       return <Spinner label="Opening the link" />;
     case "passcode":
       return <PasscodeForm {...visit} onEnter={(passcode) => void share.enter(passcode)} />;
+    case "ready":
+      return <ReadyToWatch {...visit} onWatch={() => void share.watch()} />;
     case "watching":
       return (
         <ApiContext value={api}>
@@ -121,6 +125,18 @@ function Failed({ problem, waitUntilMs, onRetry }: FailedProps) {
       <p>The link itself is valid, and no view was used up.</p>
     </EmptyState>
   );
+}
+
+/** Calls `act` when the page is shown: a browser may prepare the page before the visitor wants it. Returns how to stop. */
+function whenShown(act: () => void): () => void {
+  if ((document as { prerendering?: boolean }).prerendering !== true) {
+    act();
+    return () => undefined;
+  }
+  document.addEventListener("prerenderingchange", act, { once: true });
+  return () => {
+    document.removeEventListener("prerenderingchange", act);
+  };
 }
 
 /** Returns the tab's storage; undefined where the browser forbids it. */

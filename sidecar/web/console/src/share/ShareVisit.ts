@@ -58,7 +58,10 @@ export class ShareVisit {
     };
   };
 
-  /** Opens the link: with the handle stored in the tab, else anew. */
+  /**
+   * Opens the link: with the handle stored in the tab, else anew. A link with limited views, or with a passcode, is only
+   * looked up: `watch` or `enter` opens it.
+   */
   async open(): Promise<void> {
     this.#abort = new AbortController();
     this.#tell({ type: "open" });
@@ -70,9 +73,23 @@ export class ShareVisit {
       const found = await this.#share.getShareLink({ token: this.#token }, { signal });
       if (found.passcodeRequired) {
         this.#tell({ type: "passcodeNeeded" });
+      } else if (found.viewsLeft !== undefined) {
+        this.#tell({
+          type: "clickNeeded",
+          viewsLeft: Number(found.viewsLeft),
+          linkEndsMs: found.expireTime === undefined ? Infinity : timestampMs(found.expireTime),
+        });
       } else {
         this.#granted(await this.#share.redeemShareLink({ token: this.#token }, { signal }));
       }
+    });
+  }
+
+  /** Opens a link with limited views, at the cost of one. */
+  async watch(): Promise<void> {
+    this.#tell({ type: "clicked" });
+    await this.#attempt(async (signal) => {
+      this.#granted(await this.#share.redeemShareLink({ token: this.#token }, { signal }));
     });
   }
 

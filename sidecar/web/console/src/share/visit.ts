@@ -7,6 +7,11 @@ export type Visit =
   | { readonly at: "opening" }
   /** It needs a passcode. `problem`: the problem with the previous one; `waitUntilMs`: time of the next attempt. */
   | { readonly at: "passcode"; readonly problem?: string; readonly waitUntilMs?: number; readonly busy: boolean }
+  /**
+   * Its views are limited, and opening it uses one up: it waits for a click, since programs that read messages open the
+   * addresses in them. `linkEndsMs`: end of the link, in milliseconds since 1970.
+   */
+  | { readonly at: "ready"; readonly viewsLeft: number; readonly linkEndsMs: number; readonly busy: boolean }
   /** It is open. `warning`: renewing does not succeed at present. */
   | { readonly at: "watching"; readonly grant: Grant; readonly warning?: string }
   /** There is no such link, or no longer. `wasOpen`: it ended during the visit. */
@@ -21,6 +26,8 @@ export type VisitEvent =
   | { readonly type: "open" }
   | { readonly type: "passcodeNeeded"; readonly problem?: string; readonly waitUntilMs?: number }
   | { readonly type: "passcodeSent" }
+  | { readonly type: "clickNeeded"; readonly viewsLeft: number; readonly linkEndsMs: number }
+  | { readonly type: "clicked" }
   | { readonly type: "granted"; readonly grant: Grant }
   | { readonly type: "stands" }
   | { readonly type: "gone" }
@@ -39,6 +46,10 @@ export function after(visit: Visit, event: VisitEvent): Visit {
       return { at: "passcode", busy: false, ...said(event) };
     case "passcodeSent":
       return { at: "passcode", busy: true };
+    case "clickNeeded":
+      return { at: "ready", busy: false, viewsLeft: event.viewsLeft, linkEndsMs: event.linkEndsMs };
+    case "clicked":
+      return visit.at === "ready" ? { ...visit, busy: true } : visit;
     case "granted":
       return { at: "watching", grant: event.grant };
     case "stands":

@@ -26,7 +26,11 @@ class Link {
       service(ShareService, {
         getShareLink: ({ token }) => {
           this.#check(token === "token" && this.#hasViews());
-          return create(GetShareLinkResponseSchema, { passcodeRequired: this.passcode !== "" });
+          return create(GetShareLinkResponseSchema, {
+            passcodeRequired: this.passcode !== "",
+            expireTime: timestampFromMs(Date.now() + 3_600_000),
+            ...(this.maxViews === undefined ? {} : { viewsLeft: BigInt(this.maxViews - this.views) }),
+          });
         },
         redeemShareLink: (request) => this.#redeem(request),
       });
@@ -134,9 +138,41 @@ it("ends at once after a requested look", async () => {
   expect(visit.visit).toEqual({ at: "ended", wasOpen: true });
 });
 
+it("waits for a click before it uses up a view, but not for a reload", async () => {
+  link.maxViews = 2;
+  await visitor().open();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(visit.visit).toMatchObject({ at: "ready", viewsLeft: 2, busy: false });
+  expect(link.views).toBe(0);
+  await visit.watch();
+  expect(visit.visit).toMatchObject({ at: "watching", grant: { viewsLeft: 1 } });
+  visit.close();
+  await visitor().open();
+  expect(visit.visit.at).toBe("watching");
+  expect(link.views).toBe(1);
+});
+
+it("reports a view that another visitor has used up before the click", async () => {
+  link.maxViews = 1;
+  await visitor().open();
+  link.views = 1;
+  await visit.watch();
+  expect(visit.visit).toEqual({ at: "ended", wasOpen: false });
+});
+
+it("asks for the passcode of a link with limited views, and opens it then", async () => {
+  link.maxViews = 1;
+  link.passcode = "correct";
+  await visitor().open();
+  expect(visit.visit).toEqual({ at: "passcode", busy: false });
+  await visit.enter("correct");
+  expect(visit.visit.at).toBe("watching");
+});
+
 it("continues where the last view is its own, and still detects the end", async () => {
   link.maxViews = 1;
   await visitor().open();
+  await visit.watch();
   await vi.advanceTimersByTimeAsync(31_000);
   expect(visit.visit.at).toBe("watching");
   link.stands = false;

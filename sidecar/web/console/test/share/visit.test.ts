@@ -33,6 +33,13 @@ it("a wrong passcode is reported, and the next one can be tried", () => {
   });
 });
 
+it("a link with limited views waits for a click", () => {
+  const ready = visit({ type: "clickNeeded", viewsLeft: 1, linkEndsMs: 9 });
+  expect(ready).toEqual({ at: "ready", viewsLeft: 1, linkEndsMs: 9, busy: false });
+  expect(after(ready, { type: "clicked" })).toEqual({ at: "ready", viewsLeft: 1, linkEndsMs: 9, busy: true });
+  expect(visit({ type: "clicked" })).toEqual(OPENING);
+});
+
 it("a link that ends during the visit is distinguished from one that never existed", () => {
   expect(visit({ type: "gone" })).toEqual({ at: "ended", wasOpen: false });
   expect(visit({ type: "granted", grant: GRANT }, { type: "gone" })).toEqual({ at: "ended", wasOpen: true });
