@@ -15,7 +15,7 @@ import grpc
 import structlog
 from aiohttp import WSMsgType
 
-from sidecar.gate.limits import TokenBucket
+from services.runtime.token_bucket import TokenBucket
 from sidecar.streams.ack_lag import AckLag
 from sidecar.wire import close_codes, frames
 from sidecar.wire.close_codes import Verdict
