@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from sidecar.streams.frame_meter import FrameMeter
 from sidecar.wire import close_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiohttp.http_websocket import WebSocketWriter
+
+    from services.runtime.token_bucket import TokenBucket
+    from sidecar.gate.held_bytes import Held
     from sidecar.wire.close_codes import Verdict
 
 _POLL_S = 0.05
@@ -27,10 +35,22 @@ class BrowserConnection(web.WebSocketResponse):
         max_frame_bytes: Maximum size of a message with all of its fragments.
         outgoing_bytes: Number of unsent bytes above which a write waits for the peer.
         close_timeout_s: Timeout of the closing handshake, in seconds.
+        held: Counts the bytes of messages that have not been passed on.
+        fragments: Rate of small fragments.
+
+    Attributes:
+        on_excess: Called with the verdict when the socket sends more than its limits.
     """
 
     def __init__(
-        self, *, protocols: tuple[str, ...], max_frame_bytes: int, outgoing_bytes: int, close_timeout_s: float
+        self,
+        *,
+        protocols: tuple[str, ...],
+        max_frame_bytes: int,
+        outgoing_bytes: int,
+        close_timeout_s: float,
+        held: Held,
+        fragments: TokenBucket,
     ) -> None:
         super().__init__(
             timeout=close_timeout_s,
@@ -43,6 +63,11 @@ class BrowserConnection(web.WebSocketResponse):
         self._outgoing_bytes = outgoing_bytes
         self._close_timeout_s = close_timeout_s
         self._transport: asyncio.Transport | None = None
+        self._held = held
+        self._fragments = fragments
+        self._meter: FrameMeter | None = None
+        self.on_excess: Callable[[Verdict], None] = lambda _: self.abort()
+        held.on_excess = lambda: self.on_excess(close_codes.NO_ROOM)
 
     async def open(self, request: web.Request) -> None:
         """Answers the upgrade request.
@@ -55,6 +80,36 @@ class BrowserConnection(web.WebSocketResponse):
         if transport is not None:
             # The transport's buffer is the queue of this socket: writes wait while it exceeds this limit.
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
+
+    def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
+        """Puts the meter before aiohttp's parser, before the parser is given what has arrived with the request."""
+        connection = request.protocol
+        tail, connection._message_tail = connection._message_tail, b""  # noqa: SLF001 - it has no public hook
+        super()._post_start(request, protocol, writer)
+        self._meter = connection._payload_parser = FrameMeter(  # noqa: SLF001
+            connection._payload_parser,  # noqa: SLF001
+            self._held,
+            self._fragments,
+            asyncio.get_running_loop().time,
+            lambda: self.on_excess(close_codes.FRAGMENTS),
+        )
+        if tail:
+            self._meter.feed_data(tail)
+
+    @property
+    def unfinished_since(self) -> float:
+        """Time of the event loop at which an unfinished message began; infinity: there is none."""
+        return math.inf if self._meter is None else self._meter.since
+
+    def delay_unfinished(self, until: float) -> None:
+        """Counts the time of an unfinished message from `until` on: the peer was not read before."""
+        if self._meter is not None and self._meter.since < math.inf:
+            self._meter.since = max(self._meter.since, until)
+
+    def passed_on(self) -> None:
+        """Notes that the oldest message was passed on."""
+        if self._meter is not None:
+            self._meter.passed_on()
 
     @property
     def is_lost(self) -> bool:

@@ -4,8 +4,8 @@ The workers start with the first chunk. Chunks wait in a queue in which projects
 turns; each goes to the least busy worker, together with its window's state, and is returned as a row. Chunks of streams
 that have ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
 
-Chunks from an address whose chunks have lately been slow wait in a second queue. Nothing waits behind them: each has a
-worker for itself, one address has at most half of the workers, and all of them together leave a worker to the others.
+Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
+for itself, one address has at most half of the workers, and all of them together leave a worker to the others.
 
 A worker that dies is replaced and its chunks are given to others; a chunk that repeatedly kills workers is refused, at
 once if it took too much processor time: one bad chunk cannot stop the rest.
@@ -76,7 +76,7 @@ SLOW_PAUSE = 3.0
 worker then."""
 
 MAX_SLOW_ADDRESSES = 10_000
-"""Maximum number of addresses whose slow chunks are remembered."""
+"""Maximum number of addresses with remembered costs."""
 
 RETRY_S = 5.0
 """Pause before a failed start is retried."""
@@ -302,7 +302,7 @@ class WorkerPool:
         return who in self._costs and self._expected_s(who, time.monotonic()) >= SLOW_S
 
     def _next_slow(self) -> _Job | None:
-        """Takes the slow chunk that may begin now; None: there is none."""
+        """Takes the slow chunk that may begin now; None: no such chunk."""
         if not len(self._slow_queue) or (len(self._queue) and time.monotonic() < self._slow_from):
             return None
         running = Counter(link.slow.sender.address for link in self._links if link.slow is not None)
@@ -436,7 +436,7 @@ def _job(head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sende
 
 
 def _who(sender: Sender) -> str:
-    """Returns what the cost of chunks is remembered by: an attacker gets any number of subjects, not of addresses."""
+    """Returns the key of remembered costs: an attacker gets any number of subjects, not of addresses."""
     return sender.address or f"subject {sender.subject}"
 
 
