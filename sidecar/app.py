@@ -24,6 +24,7 @@ from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured
 from sidecar.gate.gate import Gate
+from sidecar.gate.held_bytes import HeldBytes
 from sidecar.gate.hosts import Hosts
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
@@ -100,20 +101,25 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         )
         door = Gate(own, Authorizer(verifier, scopes(), GRANT_METHODS), origins, attempts, connections, metrics)
         largest = settings.ingest.max_chunk_bytes + MESSAGE_OVERHEAD_BYTES
+        held_bytes = HeldBytes(own.max_held_bytes)
+        metrics.held_bytes.set_function(lambda: held_bytes.total)
         sockets = WebSockets(
             settings=own,
             door=door,
             upstreams=upstreams,
             metrics=metrics,
+            held_bytes=held_bytes,
             max_chunk_frame_bytes=largest,
         )
         ops = HealthRoutes(settings=own, upstreams=upstreams, registry=registry, metrics=metrics, attempts=attempts)
-        recording = RecordHttp(settings=own, door=door, upstreams=upstreams, max_body_bytes=largest)
+        recording = RecordHttp(
+            settings=own, door=door, upstreams=upstreams, held_bytes=held_bytes, max_body_bytes=largest
+        )
         exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
 
         app = web.Application(middlewares=[measured(metrics), screened(Hosts(settings), metrics)])
         sockets.add_routes(app.router, STREAMS)
-        Connect(settings=own, door=door, upstreams=upstreams).add_routes(app.router, UNARY)
+        Connect(settings=own, door=door, upstreams=upstreams, held_bytes=held_bytes).add_routes(app.router, UNARY)
         ops.add_routes(app.router)
         app.router.add_post(record_http.PATH, recording.handle)
         app.router.add_post(token_exchange.PATH, exchange.handle)

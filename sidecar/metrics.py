@@ -55,6 +55,17 @@ class SidecarMetrics:
             ["route", "reason"],
             registry=registry,
         )
+        self.excess = Counter(
+            "afterimage_sidecar_excess",
+            "Number of sockets closed because of unfinished messages: their fragments, their time, their bytes in all.",
+            ["reason"],
+            registry=registry,
+        )
+        self.held_bytes = Gauge(
+            "afterimage_sidecar_held_bytes",
+            "Bytes of messages and bodies that are incomplete, or not passed on yet.",
+            registry=registry,
+        )
         self.requests = Counter(
             "afterimage_sidecar_requests", "Number of completed HTTP requests.", ["route", "status"], registry=registry
         )

@@ -23,6 +23,7 @@ from services.audit.domain_settings import behaviour_rules, policies_in_force, r
 from services.audit.heatmap_cache import HeatmapCache
 from services.audit.ingest.batch_writer import BatchWriter
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
+from services.audit.ingest.quotas import Quotas
 from services.audit.ingest.recording import Recordings
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.user_agent import recognise
@@ -60,6 +61,7 @@ from services.runtime.rpc.scopes import GRANT_METHODS, RECORDING, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
+from services.runtime.shared_counters import SharedCounters
 
 _log = structlog.get_logger("afterimage.audit")
 
@@ -216,11 +218,14 @@ async def _serving(
         max_batch_rows=settings.ingest.max_batch_rows,
         load=intake.load,
     )
-    recordings = Recordings(intake, store, committer, hub, space)
+    redis = redis_client.connect(settings)
+    counters = SharedCounters(redis, redis_client.key(settings, "quota"))
+    quotas = Quotas(settings.quotas, counters, now_ms)
+    recordings = Recordings(intake, store, committer, hub, space, quotas=quotas)
     space.on_low = recordings.no_space
     catalog = SessionQueries(engine, retention, idle_timeout_ms, now_ms)
     playback = ChunkReader(engine, retention)
-    redis = redis_client.connect(settings)
+    callers = PeerReader(settings.audit)
     revocations = Revocations(redis, LinkKeys(settings))
     fan_out = None
     if redis is not None and not alone:
@@ -245,15 +250,16 @@ async def _serving(
             settings.audit.heatmap_cache_s,
         ),
         trail=trail,
+        callers=callers,
         now_ms=now_ms,
     )
-    AuditMetrics(registry, committer, recordings, hub, intake, space)
+    AuditMetrics(registry, committer, recordings, hub, intake, space, quotas)
     access = AccessInterceptor(
         service=SERVICE,
         asked=asked,
         store=trail,
         revocations=revocations,
-        callers=PeerReader(settings.audit),
+        callers=callers,
         required=settings.audit.require_access_trail,
         now_ms=now_ms,
         registry=registry,
@@ -262,8 +268,9 @@ async def _serving(
     verifier = TokenVerifier(settings, revoked=revoked)
 
     def reload() -> None:
-        if reload_policies(policies, load_settings):
+        if (fresh := reload_policies(policies, load_settings)) is not None:
             intake.policies_changed()
+            quotas.limits = fresh.quotas
 
     async with asyncio.TaskGroup() as tasks:
         jobs = (
@@ -272,6 +279,7 @@ async def _serving(
             revocations.run(),
             revoked.run(),
             space.run(),
+            counters.run(),
             _sweep(store, trail, space),
         )
         background = [tasks.create_task(job) for job in jobs]
@@ -312,7 +320,7 @@ async def _serving(
 
 @contextmanager
 def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
-    """Reloads the policies on SIGHUP while the block runs; only the main thread can handle signals."""
+    """Reloads the policies and quotas on SIGHUP while the block runs; only the main thread can handle signals."""
     loop = asyncio.get_running_loop()
     try:
         loop.add_signal_handler(signal.SIGHUP, reload)

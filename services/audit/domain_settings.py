@@ -69,15 +69,20 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
     return {project: in_force(project, policy) for project, policy in policies.items()}
 
 
-def reload_policies(policies: Policies, read_settings: Callable[[], Settings]) -> bool:
-    """Reloads the policies; an invalid one leaves all as they were. Returns whether the new ones are in force."""
+def reload_policies(policies: Policies, read_settings: Callable[[], Settings]) -> Settings | None:
+    """Reloads the policies; an invalid setting leaves all as they were.
+
+    Returns:
+        The settings of which the policies are in force now; None: they were not reloaded.
+    """
     try:
-        fresh = policies_in_force(read_settings())
+        settings = read_settings()
+        fresh = policies_in_force(settings)
     except SettingsError as error:
         _log.error("the privacy policies were not reloaded, the old ones stay in force", problems=error.problems)
-        return False
+        return None
     policies.replace(fresh)
-    return True
+    return settings
 
 
 def behaviour_rules(pages: PageSettings) -> BehaviourRules:

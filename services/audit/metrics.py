@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from services.audit.ingest.batch_writer import BatchWriter
 from services.audit.ingest.process_chunk import ChunkProcessor
+from services.audit.ingest.quotas import Quotas
 from services.audit.ingest.recording import Recordings
 from services.audit.ingest.workers.pool import WorkerPool
 from services.audit.live.hub import LiveHub
@@ -27,12 +28,14 @@ class AuditMetrics(Collector):
         hub: LiveHub,
         intake: ChunkProcessor,
         space: FreeSpace,
+        quotas: Quotas,
     ) -> None:
         self._committer = committer
         self._recordings = recordings
         self._hub = hub
         self._intake = intake
         self._space = space
+        self._quotas = quotas
         registry.register(self)
 
     def collect(self) -> Iterator[Metric]:
@@ -49,6 +52,12 @@ class AuditMetrics(Collector):
         for reason, count in self._recordings.counts.rejected.items():
             rejected.add_metric([reason.name.lower()], count)
         yield rejected
+        refused = CounterMetricFamily(
+            "afterimage_quota_refusals", "Streams of recorders ended or not begun because of a quota.", labels=["quota"]
+        )
+        for quota, count in self._quotas.refused.items():
+            refused.add_metric([quota], count)
+        yield refused
         masked = CounterMetricFamily(
             "afterimage_values_masked",
             "Values masked by the server after browsers had sent them unmasked.",
@@ -74,6 +83,14 @@ class AuditMetrics(Collector):
             for limit, count in self._intake.overruns.items():
                 overruns.add_metric([limit], count)
             yield overruns
+            yield CounterMetricFamily(
+                "afterimage_chunks_slow", "Chunks that took 0.25 s of processor time or more.", self._intake.slow
+            )
+            yield CounterMetricFamily(
+                "afterimage_chunks_dropped",
+                "Chunks that were not processed because their streams had ended.",
+                self._intake.dropped,
+            )
         yield GaugeMetricFamily("afterimage_followers", "Viewers following a live session.", self._hub.follower_count)
         yield GaugeMetricFamily(
             "afterimage_storage_failing_seconds",

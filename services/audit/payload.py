@@ -52,11 +52,17 @@ class Fault(Enum):
 
 
 class BadPayload(Exception):  # noqa: N818 - named after the payload, as in the contract
-    """A payload that cannot be stored. `str()` is one sentence for the sender."""
+    """A payload that cannot be stored. `str()` is one sentence for the sender.
 
-    def __init__(self, fault: Fault, message: str) -> None:
+    Attributes:
+        fault: The reason.
+        cpu_s: Processor time that the payload has cost, in seconds; set where it is measured.
+    """
+
+    def __init__(self, fault: Fault, message: str, cpu_s: float = 0.0) -> None:
         super().__init__(message)
         self.fault = fault
+        self.cpu_s = cpu_s
 
 
 @dataclass(frozen=True, slots=True)

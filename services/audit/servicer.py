@@ -18,6 +18,7 @@ from services.audit.convert import access, behaviour, recordings, replays, sessi
 from services.audit.deletion import Deletion
 from services.audit.heatmap_cache import HeatmapCache
 from services.audit.ingest.recording import Message, Recordings
+from services.audit.ingest.sender import Sender
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.stream import record
 from services.audit.live.watch import Watcher
@@ -33,6 +34,7 @@ from services.audit.storage.interaction_queries import InteractionCursor, Intera
 from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import SessionCursor, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
+from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import current_identity
 from services.runtime.rpc.paging import PageQuery, PageSizes
 
@@ -63,6 +65,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         behaviour: InteractionQueries,
         heatmaps: HeatmapCache,
         trail: AccessEventStore,
+        callers: PeerReader,
         now_ms: NowMs,
     ) -> None:
         self._admission = admission
@@ -76,6 +79,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self._behaviour = behaviour
         self._heatmaps = heatmaps
         self._trail = trail
+        self._callers = callers
         self._now_ms = now_ms
 
     # A coroutine that writes, which grpc.aio supports; the generated type only covers generators.
@@ -92,7 +96,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         identity = current_identity()
         self._admission.check_scope(identity, imported=first.start.imported)
         admitted = self._admission.admit(recordings.start_request(first.start, identity.project))
-        recording = await self._recordings.open(admitted.head, admitted.rules)
+        sender = Sender(identity.subject, self._callers.read(context).bucket)
+        recording = await self._recordings.open(admitted.head, admitted.rules, sender)
 
         async def send(message: Message) -> None:
             await context.write(recordings.to_recorder(message))

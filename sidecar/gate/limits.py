@@ -14,6 +14,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 
 from services.runtime.errors import ResourceExhausted
+from services.runtime.token_bucket import TokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,36 +27,7 @@ _WINDOW_S = 60.0
 _REDIS_PAUSE_S = 5.0  # with Redis unavailable, one timeout per pause instead of one per connection
 _REFUSED_PAUSE_S = 2.0  # a refused caller is refused again without a query to Redis
 _MEMORY_ENTRIES = 50_000
-_BURST_S = 5.0
 _T = TypeVar("_T")
-
-
-class TokenBucket:
-    """Admits `rate` per second on average, with bursts of five seconds' worth. A rate of 0 means no limit."""
-
-    __slots__ = ("_at", "_burst", "_level", "_rate")
-
-    def __init__(self, rate: float, now: float, burst: float | None = None) -> None:
-        self._rate = rate
-        self._burst = rate * _BURST_S if burst is None else burst
-        self._level = self._burst
-        self._at = now
-
-    def take(self, amount: float, now: float) -> bool:
-        """Returns whether `amount` may pass at the time `now`, and counts it if so."""
-        if not self._rate:
-            return True
-        level = min(self._burst, self._level + (now - self._at) * self._rate)
-        self._at = now
-        if level < amount:
-            self._level = level
-            return False
-        self._level = level - amount
-        return True
-
-    def wait_s(self, amount: float) -> float:
-        """Returns the time until `amount` may pass, in seconds."""
-        return max(0.0, (amount - self._level) / self._rate) if self._rate else 0.0
 
 
 class Attempts:

@@ -15,7 +15,7 @@ import grpc
 import structlog
 from aiohttp import WSMsgType
 
-from sidecar.gate.limits import TokenBucket
+from services.runtime.token_bucket import TokenBucket
 from sidecar.streams.ack_lag import AckLag
 from sidecar.wire import close_codes, frames
 from sidecar.wire.close_codes import Verdict
@@ -71,6 +71,8 @@ class Bridge:
         self._settings = settings
         self._traffic = metrics.traffic[route.path]
         self._clock = asyncio.get_running_loop().time
+        self._excess = metrics.excess
+        socket.on_excess = self._exceeded
         now = self._clock()
         rate = settings.bytes_per_s
         self._messages = TokenBucket(settings.messages_per_s, now)
@@ -115,6 +117,10 @@ class Bridge:
             if self._deadline is not None:
                 self._deadline.reschedule(self._clock())
 
+    def _exceeded(self, verdict: Verdict) -> None:
+        self._excess.labels(verdict.word).inc()
+        self.end(verdict)
+
     async def check(self, now: float, late_s: float = 0.0) -> None:
         """Checks the peer, periodically: pings a silent one, and ends the bridge if it is dead or does not read.
 
@@ -125,6 +131,11 @@ class Bridge:
         """
         settings = self._settings
         self._progress_at = min(now, self._progress_at + late_s)
+        # While the service does not read, neither are frames read.
+        is_unread = self._forwarding_since < math.inf
+        self._socket.delay_unfinished(now if is_unread else min(now, self._socket.unfinished_since + late_s))
+        if now - self._socket.unfinished_since > settings.body_timeout_s and self._verdict is None:
+            self._exceeded(close_codes.UNFINISHED)
         if self._pinged_at < math.inf:
             self._pinged_at = min(now, self._pinged_at + late_s)
         if self._forwarding_since < math.inf:
@@ -190,6 +201,7 @@ class Bridge:
                     raise BadFrame(close_codes.BINARY_FRAME if self._is_json else close_codes.TEXT_FRAME)
                 data = await self._transcoded(frame.data, now) if self._is_json else self._checked(frame.data, now)
                 await self._forward(data, now)
+                self._socket.passed_on()
 
     async def _pong(self, data: bytes) -> None:
         try:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import struct
 from typing import TYPE_CHECKING
 
 from aiohttp import WSMsgType, web
 
+from sidecar.streams.frame_meter import FrameMeter
 from sidecar.streams.mask_check import MaskedReader
 from sidecar.wire import close_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from aiohttp._websocket.writer import WebSocketWriter
 
+    from services.runtime.token_bucket import TokenBucket
+    from sidecar.gate.held_bytes import Held
     from sidecar.wire.close_codes import Verdict
 
 _POLL_S = 0.05
@@ -30,10 +36,22 @@ class BrowserConnection(web.WebSocketResponse):
         max_frame_bytes: Maximum size of a message with all of its fragments.
         outgoing_bytes: Number of unsent bytes above which a write waits for the peer.
         close_timeout_s: Timeout of the closing handshake, in seconds.
+        held: Counts the bytes of messages that have not been passed on.
+        fragments: Rate of small fragments.
+
+    Attributes:
+        on_excess: Called with the verdict when the socket sends more than its limits.
     """
 
     def __init__(
-        self, *, protocols: tuple[str, ...], max_frame_bytes: int, outgoing_bytes: int, close_timeout_s: float
+        self,
+        *,
+        protocols: tuple[str, ...],
+        max_frame_bytes: int,
+        outgoing_bytes: int,
+        close_timeout_s: float,
+        held: Held,
+        fragments: TokenBucket,
     ) -> None:
         super().__init__(
             timeout=close_timeout_s,
@@ -46,6 +64,11 @@ class BrowserConnection(web.WebSocketResponse):
         self._outgoing_bytes = outgoing_bytes
         self._close_timeout_s = close_timeout_s
         self._transport: asyncio.Transport | None = None
+        self._held = held
+        self._fragments = fragments
+        self._meter: FrameMeter | None = None
+        self.on_excess: Callable[[Verdict], None] = lambda _: self.abort()
+        held.on_excess = lambda: self.on_excess(close_codes.NO_ROOM)
 
     async def open(self, request: web.Request) -> None:
         """Answers the upgrade request.
@@ -60,7 +83,7 @@ class BrowserConnection(web.WebSocketResponse):
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        """Puts the check for unmasked frames in front of aiohttp's reader, which accepts them.
+        """Puts the meter and the check for unmasked frames in front of aiohttp's reader.
 
         aiohttp calls this when the upgrade is answered, before it reads a frame; a later place would miss frames that
         came with the request.
@@ -70,9 +93,30 @@ class BrowserConnection(web.WebSocketResponse):
         super()._post_start(request, protocol, writer)
         if self._parser is None or self._reader is None:
             raise RuntimeError("aiohttp has made no reader")
-        http._payload_parser = reader = MaskedReader(self._parser, self._reader.set_exception)  # noqa: SLF001
+        self._meter = http._payload_parser = FrameMeter(  # noqa: SLF001
+            MaskedReader(self._parser, self._reader.set_exception),
+            self._held,
+            self._fragments,
+            asyncio.get_running_loop().time,
+            lambda: self.on_excess(close_codes.FRAGMENTS),
+        )
         if early:
-            reader.feed_data(early)
+            self._meter.feed_data(early)
+
+    @property
+    def unfinished_since(self) -> float:
+        """Time of the event loop at which an unfinished message began; infinity: there is none."""
+        return math.inf if self._meter is None else self._meter.since
+
+    def delay_unfinished(self, until: float) -> None:
+        """Counts the time of an unfinished message from `until` on: the peer was not read before."""
+        if self._meter is not None and self._meter.since < math.inf:
+            self._meter.since = max(self._meter.since, until)
+
+    def passed_on(self) -> None:
+        """Notes that the oldest message was passed on."""
+        if self._meter is not None:
+            self._meter.passed_on()
 
     @property
     def is_lost(self) -> bool:

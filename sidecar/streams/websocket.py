@@ -10,7 +10,9 @@ import structlog
 from aiohttp import web
 
 from services.runtime.errors import AfterimageError, InvalidArgument
+from services.runtime.token_bucket import TokenBucket
 from sidecar.gate.access_log import CLOSE_CODE
+from sidecar.gate.client_address import limit_key
 from sidecar.gate.gate import Quota
 from sidecar.streams.bridge import Bridge
 from sidecar.streams.connection import BrowserConnection
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from services.runtime.settings import SidecarSettings
-    from sidecar.gate.gate import Gate
+    from sidecar.gate.gate import Caller, Gate
+    from sidecar.gate.held_bytes import Held, HeldBytes
     from sidecar.metrics import SidecarMetrics
     from sidecar.upstreams import Upstreams
     from sidecar.wire.methods import StreamRoute
@@ -44,12 +47,14 @@ class WebSockets:
         door: Gate,
         upstreams: Upstreams,
         metrics: SidecarMetrics,
+        held_bytes: HeldBytes,
         max_chunk_frame_bytes: int,
     ) -> None:
         self._settings = settings
         self._door = door
         self._upstreams = upstreams
         self._metrics = metrics
+        self._held_bytes = held_bytes
         self._max_chunk_frame_bytes = max_chunk_frame_bytes
         self._open: set[Bridge] = set()
         self._is_stopping = False
@@ -97,29 +102,37 @@ class WebSockets:
                 largest = self._max_chunk_frame_bytes if stream.is_recording else self._settings.max_request_bytes
                 # Base64 increases the size of payloads by a third.
                 largest = largest if not is_json else largest * 4 // 3 + 1024
-                socket = BrowserConnection(
-                    protocols=(BINARY, JSON),
-                    max_frame_bytes=largest,
-                    outgoing_bytes=self._settings.outgoing_bytes,
-                    close_timeout_s=self._settings.close_timeout_s,
-                )
-                await socket.open(request)
-                bridge = Bridge(
-                    socket=socket,
-                    route=stream,
-                    is_json=is_json,
-                    channel=self._upstreams.channel(stream.rpc.service),
-                    caller=caller,
-                    remaining_s=self._door.remaining_s(caller),
-                    max_frame_bytes=largest,
-                    settings=self._settings,
-                    metrics=self._metrics,
-                )
-                request[CLOSE_CODE] = await self._run(bridge, stream)
-                return socket
+                with self._held_bytes.holder(limit_key(caller.address)) as held:
+                    return await self._connect(request, stream, caller, held, is_json=is_json, largest=largest)
         except AfterimageError as error:
             self._door.refused(stream.path, error)
             return error_response(error)
+
+    async def _connect(
+        self, request: web.Request, stream: StreamRoute, caller: Caller, held: Held, *, is_json: bool, largest: int
+    ) -> web.StreamResponse:
+        socket = BrowserConnection(
+            protocols=(BINARY, JSON),
+            max_frame_bytes=largest,
+            outgoing_bytes=self._settings.outgoing_bytes,
+            close_timeout_s=self._settings.close_timeout_s,
+            held=held,
+            fragments=TokenBucket(self._settings.messages_per_s, asyncio.get_running_loop().time()),
+        )
+        await socket.open(request)
+        bridge = Bridge(
+            socket=socket,
+            route=stream,
+            is_json=is_json,
+            channel=self._upstreams.channel(stream.rpc.service),
+            caller=caller,
+            remaining_s=self._door.remaining_s(caller),
+            max_frame_bytes=largest,
+            settings=self._settings,
+            metrics=self._metrics,
+        )
+        request[CLOSE_CODE] = await self._run(bridge, stream)
+        return socket
 
     async def _run(self, bridge: Bridge, stream: StreamRoute) -> int:
         path = stream.path

@@ -16,6 +16,7 @@ from aiohttp import web
 from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument, Unimplemented
+from sidecar.gate.client_address import limit_key
 from sidecar.gate.gate import Quota
 from sidecar.wire import frames
 from sidecar.wire.body import Body
@@ -26,6 +27,7 @@ from sidecar.wire.http_errors import error_response, status_response
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
+    from sidecar.gate.held_bytes import HeldBytes
     from sidecar.upstreams import Upstreams
     from sidecar.wire.methods import Rpc
 
@@ -39,8 +41,9 @@ _GZIP_FROM_BYTES = 2048
 class Connect:
     """Handles the unary RPCs of the route table."""
 
-    def __init__(self, *, settings: SidecarSettings, door: Gate, upstreams: Upstreams) -> None:
+    def __init__(self, *, settings: SidecarSettings, door: Gate, upstreams: Upstreams, held_bytes: HeldBytes) -> None:
         self._settings = settings
+        self._held_bytes = held_bytes
         self._door = door
         self._upstreams = upstreams
         self._quota = Quota("request", settings.requests_per_minute_per_address)
@@ -65,8 +68,14 @@ class Connect:
             return error_response(error)
         try:
             timeout_s = self._timeout_s(request)
-            body = Body(request, max_bytes=self._settings.max_request_bytes, timeout_s=self._settings.body_timeout_s)
-            message = await _message(rpc, await body.rest(), is_json=is_json)
+            with self._held_bytes.request(limit_key(caller.address)) as held:
+                body = Body(
+                    request,
+                    max_bytes=self._settings.max_request_bytes,
+                    timeout_s=self._settings.body_timeout_s,
+                    held=held,
+                )
+                message = await _message(rpc, await body.rest(), is_json=is_json)
         except AfterimageError as error:
             return error_response(error)
         answer = await self._called(rpc, message, caller, timeout_s)

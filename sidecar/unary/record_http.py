@@ -20,6 +20,7 @@ from google.protobuf import json_format
 from google.rpc import code_pb2, status_pb2
 
 from services.runtime.errors import AfterimageError, InvalidArgument
+from sidecar.gate.client_address import client_address, limit_key
 from sidecar.gate.gate import Quota
 from sidecar.wire import delimited, frames
 from sidecar.wire.body import Body
@@ -31,6 +32,7 @@ from sidecar.wire.methods import RECORD
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
+    from sidecar.gate.held_bytes import Held, HeldBytes
     from sidecar.upstreams import Upstreams
 
 PATH = "/record"
@@ -49,8 +51,10 @@ class RecordHttp:
         settings: SidecarSettings,
         door: Gate,
         upstreams: Upstreams,
+        held_bytes: HeldBytes,
         max_body_bytes: int,
     ) -> None:
+        self._held_bytes = held_bytes
         self._settings = settings
         self._door = door
         self._upstreams = upstreams
@@ -59,15 +63,10 @@ class RecordHttp:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Returns the service's messages, length-delimited or (Accept: application/json) as JSON."""
-        body = Body(request, max_bytes=self._max_body_bytes, timeout_s=self._settings.body_timeout_s)
-
-        async def preamble() -> str:
-            line = await body.line(PREAMBLE, _MAX_PREAMBLE_BYTES)
-            return (line or b"").decode("ascii", "replace").strip()
-
+        address = client_address(request, self._settings.trusted_proxies)
         try:
-            async with self._door.connected(request, RECORD, self._quota, preamble, is_recording=True) as caller:
-                answers = await self._recorded(_messages(await body.rest()), caller)
+            with self._held_bytes.request(limit_key(address)) as held:
+                answers = await self._answers(request, held)
         except AfterimageError as error:
             self._door.refused(PATH, error)
             return error_response(error)
@@ -77,6 +76,16 @@ class RecordHttp:
             shown = [json_format.MessageToDict(RECORD.response_type.FromString(answer)) for answer in answers]
             return web.Response(body=json_bytes({"responses": shown}), content_type="application/json")
         return web.Response(body=delimited.join(answers), content_type=DELIMITED)
+
+    async def _answers(self, request: web.Request, held: Held) -> list[bytes] | status_pb2.Status:
+        body = Body(request, max_bytes=self._max_body_bytes, timeout_s=self._settings.body_timeout_s, held=held)
+
+        async def preamble() -> str:
+            line = await body.line(PREAMBLE, _MAX_PREAMBLE_BYTES)
+            return (line or b"").decode("ascii", "replace").strip()
+
+        async with self._door.connected(request, RECORD, self._quota, preamble, is_recording=True) as caller:
+            return await self._recorded(_messages(await body.rest()), caller)
 
     async def _recorded(self, messages: list[bytes], caller: Caller) -> list[bytes] | status_pb2.Status:
         channel = self._upstreams.channel(RECORD.service)

@@ -12,6 +12,8 @@ from services.runtime.errors import InvalidArgument, ResourceExhausted
 if TYPE_CHECKING:
     from aiohttp import web
 
+    from sidecar.gate.held_bytes import Held
+
 
 class Body:
     """Reads the body of a request on demand.
@@ -20,9 +22,11 @@ class Body:
         request: The request.
         max_bytes: Maximum size of the body.
         timeout_s: Timeout for the whole body, in seconds.
+        held: Counts the bytes that have arrived; None: a small body.
     """
 
-    def __init__(self, request: web.BaseRequest, *, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, request: web.BaseRequest, *, max_bytes: int, timeout_s: float, held: Held | None = None) -> None:
+        self._held = held
         self._request = request
         self._max_bytes = max_bytes
         self._deadline = asyncio.get_running_loop().time() + timeout_s
@@ -67,6 +71,10 @@ class Body:
             raise InvalidArgument.of(
                 "body", "did not arrive completely within the timeout", reason="BODY_INCOMPLETE"
             ) from None
+        if self._held is not None:
+            self._held.add(len(chunk))
+            if self._held.is_dropped:
+                await asyncio.sleep(0)  # raises: this task was cancelled
         self._read += chunk
         return bool(chunk)
 

@@ -13,11 +13,13 @@
     4500  internal            internal error; reconnect
     4503  unavailable         a service is unavailable; reconnect
 
-The reason text of the close frame is the word: ErrorInfo's reason in lower case, if the service returned one.
+The reason text of the close frame is the word: ErrorInfo's reason in lower case, if the service returned one. After a
+quota's word follows its delay: "quota_exceeded; retry_after_s=1800".
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -52,11 +54,14 @@ class Verdict:
 
     code: CloseCode
     word: str
+    retry_after_s: int = 0
+    """Delay that the close frame asks for; 0: the client's own backoff."""
 
     @property
     def message(self) -> bytes:
-        """The word as the close frame carries it."""
-        return self.word.encode("ascii", "replace")[:_MAX_WORD_BYTES]
+        """The word as the close frame carries it, and the delay."""
+        delay = f"; retry_after_s={self.retry_after_s}" if self.retry_after_s else ""
+        return (self.word + delay).encode("ascii", "replace")[:_MAX_WORD_BYTES]
 
 
 DONE = Verdict(CloseCode.DONE, "done")
@@ -73,8 +78,14 @@ EXPIRED = Verdict(CloseCode.UNAUTHENTICATED, "token_expired")
 TOO_LARGE = Verdict(CloseCode.TOO_LARGE, "too_large")
 RATE_LIMITED = Verdict(CloseCode.RATE_LIMITED, "rate_limited")
 SLOW = Verdict(CloseCode.RATE_LIMITED, "slow")
+FRAGMENTS = Verdict(CloseCode.RATE_LIMITED, "fragments")
+UNFINISHED = Verdict(CloseCode.RATE_LIMITED, "unfinished")
+NO_ROOM = Verdict(CloseCode.RATE_LIMITED, "no_room")
 INTERNAL = Verdict(CloseCode.INTERNAL, "internal")
 UNAVAILABLE = Verdict(CloseCode.UNAVAILABLE, "unavailable")
+
+_WITH_DELAY = frozenset({"QUOTA_EXCEEDED"})
+"""Reasons with a delay longer than a client's own backoff, which the close frame has to tell."""
 
 _OF_STATUS = {
     grpc.StatusCode.OK: DONE,
@@ -103,12 +114,13 @@ _OF_PARSER = {
 }
 
 
-def of_status(code: grpc.StatusCode, reason: str | None = None) -> Verdict:
+def of_status(code: grpc.StatusCode, reason: str | None = None, retry_after_s: float | None = None) -> Verdict:
     """Returns the verdict for a stream that ended with `code`.
 
     Args:
         code: The gRPC status code.
         reason: ErrorInfo's reason, UPPER_SNAKE; None for a status without one.
+        retry_after_s: RetryInfo's delay; None for a status without one.
     """
     verdict = _OF_STATUS.get(code, INTERNAL)
     if reason is None or code is grpc.StatusCode.OK:
@@ -117,7 +129,8 @@ def of_status(code: grpc.StatusCode, reason: str | None = None) -> Verdict:
         return Verdict(CloseCode.TOO_LARGE, reason.lower())
     if code is grpc.StatusCode.ABORTED and reason != "SUPERSEDED":
         return Verdict(CloseCode.UNAVAILABLE, reason.lower())
-    return Verdict(verdict.code, reason.lower())
+    delay_s = math.ceil(retry_after_s or 0) if reason in _WITH_DELAY else 0
+    return Verdict(verdict.code, reason.lower(), delay_s)
 
 
 def of_parser(code: int) -> Verdict | None:
@@ -128,7 +141,7 @@ def of_parser(code: int) -> Verdict | None:
 def of_error(error: grpc.aio.AioRpcError) -> Verdict:
     """Returns the verdict for a stream that failed with `error`."""
     status = status_of(error)
-    return of_status(error.code(), reason_of(status))
+    return of_status(error.code(), reason_of(status), retry_after_s_of(status))
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
@@ -150,4 +163,13 @@ def reason_of(status: status_pb2.Status) -> str | None:
     for detail in status.details:
         if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
             return str(info.reason) or None
+    return None
+
+
+def retry_after_s_of(status: status_pb2.Status) -> float | None:
+    """Returns RetryInfo's delay in seconds, or None without one."""
+    info = error_details_pb2.RetryInfo()
+    for detail in status.details:
+        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
+            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
     return None

@@ -16,7 +16,7 @@ from google.protobuf import json_format
 from google.rpc import error_details_pb2, status_pb2
 
 from services.runtime.rpc.status import to_status
-from sidecar.wire.close_codes import reason_of
+from sidecar.wire.close_codes import reason_of, retry_after_s_of
 from sidecar.wire.frames import encode_value, json_bytes
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def status_response(status: status_pb2.Status) -> web.Response:
         http_status = _MISDIRECTED_STATUS
     body = {"code": code, "message": status.message, "details": [_detail(detail) for detail in status.details]}
     headers = {"Cache-Control": "no-store"}
-    if (retry_after_s := _retry_after_s(status)) is not None:
+    if (retry_after_s := retry_after_s_of(status)) is not None:
         headers["Retry-After"] = str(math.ceil(retry_after_s))
     if http_status == 401:
         headers["WWW-Authenticate"] = "Bearer"
@@ -80,14 +80,6 @@ def _detail(detail: AnyMessage) -> dict[str, Any]:
         # The protocol reserves `debug` for the human-readable form, which curl shows.
         shown["debug"] = json_format.MessageToDict(message_type.FromString(detail.value))
     return shown
-
-
-def _retry_after_s(status: status_pb2.Status) -> float | None:
-    info = error_details_pb2.RetryInfo()
-    for detail in status.details:
-        if detail.Is(info.DESCRIPTOR) and detail.Unpack(info):
-            return float(info.retry_delay.seconds + info.retry_delay.nanos / 1e9)
-    return None
 
 
 _READABLE = {

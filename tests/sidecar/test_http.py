@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import re
 import ssl
 import subprocess
 import time
@@ -261,6 +262,39 @@ async def test_a_full_disk_is_reported_and_recorders_are_asked_to_come_back(sett
             await ws.send_bytes(recorder.start())
             message = await ws.receive(PATIENCE_S)
             assert (message.data, message.extra) == (4429, "storage_full")
+
+
+async def test_a_used_up_quota_has_its_delay_by_post_and_by_websocket(settings, tmp_path):
+    quotas = {
+        "AFTERIMAGE_QUOTAS__BYTES_PER_DAY_PER_ADDRESS": "300",
+        "AFTERIMAGE_QUOTAS__SESSIONS_PER_MINUTE_PER_PROJECT": "0",
+        "AFTERIMAGE_QUOTAS__WINDOWS_PER_SESSION": "1",
+    }
+    async with (
+        audit_process(tmp_path / "audit", **quotas) as process,
+        in_front_of(process, settings, trusted_proxies=["127.0.0.1/32"]) as rig,
+    ):
+        first, second = WindowMessages(), WindowMessages()
+        one = {"X-Forwarded-For": "198.51.100.1"}
+        body = delimited.join([first.start(), first.chunk(1), first.chunk(2), first.chunk(3)])
+        status, headers, answer = await rig.post("/record", scopes=["record"], data=body, headers=one)
+        assert status == 429, answer
+        assert 1 <= int(headers["Retry-After"]) <= 3600
+        assert b"QUOTA_EXCEEDED" in answer
+        assert b"bytes_per_day_per_address" in answer
+        async with rig.socket("/ws/record", "record", headers={"X-Forwarded-For": "198.51.100.1"}) as ws:
+            await ws.send_bytes(first.start())
+            for seq in (1, 2, 3):
+                await ws.send_bytes(first.chunk(seq))
+            while not isinstance((message := await ws.receive(PATIENCE_S)).data, int):
+                pass
+            assert message.data == 4429
+            assert re.fullmatch(r"quota_exceeded; retry_after_s=\d+", message.extra)
+        async with rig.socket("/ws/record", "record", headers={"X-Forwarded-For": "203.0.113.1"}) as ws:
+            await ws.send_bytes(second.start())
+            await ws.receive(PATIENCE_S)
+            await ws.send_bytes(second.chunk(1))
+            assert (await ws.receive(PATIENCE_S)).type is aiohttp.WSMsgType.BINARY, "another address has its own"
 
 
 async def test_not_ready_without_audit(settings):

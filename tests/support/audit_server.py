@@ -177,10 +177,13 @@ def long_story(start: int, *, count: int = 40, every: int = 10, step_ms: int = 1
 class StreamRecorder:
     """A recorder's stream of one window. `async with` sends the start and reads `ready`."""
 
-    def __init__(self, audit: AuditServer, session: str, window: str, token: str, **start: Any) -> None:
+    def __init__(
+        self, audit: AuditServer, session: str, window: str, token: str, address: str = "", **start: Any
+    ) -> None:
         self.session = session
         self.window = window
-        self.call = audit.stub.RecordSession(metadata=[("authorization", f"Bearer {token}")])
+        forwarded = [("x-forwarded-for", address)] if address else []  # as a sidecar reports it
+        self.call = audit.stub.RecordSession(metadata=[("authorization", f"Bearer {token}"), *forwarded])
         self.ready: pb.RecordingReady | None = None
         self.error: RpcProblem | None = None
         self.acked = 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
+from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
 from services.audit.privacy.masking.masker import Masker
@@ -122,8 +124,15 @@ def process_chunk(
 class ChunkProcessor(Protocol):
     """Processes chunks."""
 
-    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
-        """Returns a chunk as stored; see `process_chunk`."""
+    async def process_chunk(
+        self,
+        head: WindowHead,
+        state: Folded,
+        sent: SentChunk,
+        bounds: Bounds,
+        sender: Sender = Sender(),  # noqa: B008 - frozen
+    ) -> ProcessedChunk:
+        """Returns a chunk as stored; see `process_chunk`. Senders take turns."""
         ...
 
     def policies_changed(self) -> None:
@@ -148,13 +157,20 @@ class InlineProcessor:
         self._masker = masker
         self._behaviour = behaviour
 
-    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
+    async def process_chunk(
+        self,
+        head: WindowHead,
+        state: Folded,
+        sent: SentChunk,
+        bounds: Bounds,
+        sender: Sender = Sender(),  # noqa: ARG002, B008 - chunks wait in their streams; frozen
+    ) -> ProcessedChunk:
         """Returns a chunk as stored; see `process_chunk`."""
         folded = read_state(state) if isinstance(state, bytes) else state
         arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
         if len(sent.payload) > OFF_LOOP_BYTES:
-            return await asyncio.to_thread(process_chunk, *arguments)
-        return process_chunk(*arguments)
+            return await asyncio.to_thread(_timed, *arguments)
+        return _timed(*arguments)
 
     def policies_changed(self) -> None:
         """Does nothing: the masker is looked up for each chunk."""
@@ -162,3 +178,13 @@ class InlineProcessor:
     def load(self) -> float:
         """Returns 0.0: chunks wait in their streams, where they are not counted."""
         return 0.0
+
+
+def _timed(*arguments: Any) -> ProcessedChunk:
+    """Calls `process_chunk`; an error has the processor time that the chunk has cost."""
+    begun_s = time.thread_time()
+    try:
+        return process_chunk(*arguments)
+    except BadPayload as bad:
+        bad.cpu_s = time.thread_time() - begun_s
+        raise

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
@@ -21,6 +22,8 @@ from services.audit.ingest.acks import Ack, Acks
 from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
 from services.audit.ingest.detect import ended
 from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
+from services.audit.ingest.quotas import Account, Charge, Quotas
+from services.audit.ingest.sender import Sender
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
@@ -118,9 +121,13 @@ class Recording:
         space: FreeSpace,
         counts: RecordingCounts,
         opened_us: int,
+        sender: Sender,
+        account: Account | None,
     ) -> None:
         self.head = head
         self.opened_us = opened_us
+        self._sender = sender
+        self._account = account
         self.next_seq = 1
         """Seq of the next expected chunk; chunks on their way to storage count as received."""
         self._rules = rules
@@ -165,6 +172,7 @@ class Recording:
         Raises:
             InvalidArgument: If the seq is not positive, or too many chunks in a row were rejected.
             StorageFull: There is no space for new chunks; accepted ones are still stored.
+            ResourceExhausted: A quota has no room for it, or too much of the sender was rejected (ingest/quotas.py).
         """
         if not 0 < sent.seq <= MAX_SEQ:
             raise InvalidArgument.of("chunk.seq", f"must be from 1 to {MAX_SEQ}, not {sent.seq}")
@@ -176,19 +184,22 @@ class Recording:
             self._reject(sent.seq, RejectReason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
             return
         self._space.require()
-        while self._acks.is_full:
-            self._progress.clear()
-            await self._progress.wait()
         try:
-            chunk = await self._take_in(sent)
+            with self._charged(sent) as charge:
+                while self._acks.is_full:
+                    self._progress.clear()
+                    await self._progress.wait()
+                chunk = await self._take_in(sent)
+                charge.size_bytes = len(chunk.payload)
+                self._rejected_in_a_row = self._gaps_in_a_row = 0
+                head = None if self._head_stored else self.head
+                self._head_stored = True
+                self.next_seq = chunk.seq + 1
+                await self._submit(BatchEntry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
         except BadPayload as error:
+            if self._account is not None:
+                self._account.rejected(len(sent.payload), error.cpu_s)
             self._reject(sent.seq, RejectReason[error.fault.name], str(error))
-            return
-        self._rejected_in_a_row = self._gaps_in_a_row = 0
-        head = None if self._head_stored else self.head
-        self._head_stored = True
-        self.next_seq = chunk.seq + 1
-        await self._submit(BatchEntry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
 
     async def end(self, last_seq: int) -> None:
         """Marks the window as ended once all accepted chunks are durable.
@@ -297,12 +308,20 @@ class Recording:
         return row
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
-        taken = await self._intake.process_chunk(self.head, self._state, sent, self._rules.bounds)
+        taken = await self._intake.process_chunk(self.head, self._state, sent, self._rules.bounds, self._sender)
+        if self._account is not None:
+            self._account.check_time(taken.row.last_ms)
         self._state = taken.state
         self._order_ms = taken.row.order_ms
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
+
+    def _charged(self, sent: SentChunk) -> AbstractContextManager[Charge]:
+        """Counts a chunk with the quotas while the block runs, and takes it back if the block fails."""
+        if self._account is None:
+            return nullcontext(Charge(0))
+        return self._account.charged(len(sent.payload), begins_window=self.next_seq == 1)
 
     def _reject(self, seq: int, reason: RejectReason, message: str) -> None:
         self._counts.rejected[reason] += 1
@@ -356,8 +375,10 @@ class Recordings:
         hub: LiveHub,
         space: FreeSpace,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        quotas: Quotas | None = None,
     ) -> None:
         self._now_us = now_us
+        self._quotas = quotas
         self._intake = intake
         self._store = store
         self._committer = committer
@@ -374,18 +395,22 @@ class Recordings:
         """Number of windows that are being recorded."""
         return len(self._open)
 
-    async def open(self, head: WindowHead, rules: IngestRules) -> Recording:
+    async def open(self, head: WindowHead, rules: IngestRules, sender: Sender = Sender()) -> Recording:  # noqa: B008 - frozen
         """Returns the window's recording, ready to take the next chunk; an older stream of it ends.
 
         Raises:
             FailedPrecondition: If the session was deleted.
             Aborted: If a still newer stream was opened meanwhile.
             StorageFull: There is no space for new chunks.
+            ResourceExhausted: A quota of the project, the sender or the session is used up.
             Unavailable: If the older stream's chunks cannot be stored in time.
             StorageError: As raised by the engine.
         """
         self._space.require()
         key = head.key
+        account = None
+        if self._quotas is not None:
+            account = await self._quotas.account(key.session_key, sender, is_limited=not head.imported)
         recording = Recording(
             head,
             rules,
@@ -396,6 +421,8 @@ class Recordings:
             self._space,
             self.counts,
             self._now_us(),
+            sender,
+            account,
         )
         older = self._open.get(key)
         self._open[key] = recording

@@ -6,6 +6,7 @@ Every field states its meaning, its unit, and the meaning of 0 or ""; they gener
 
 from services.runtime.settings.identity import AuthSettings, TlsSettings
 from services.runtime.settings.projects import PageFold, PageSettings, Project
+from services.runtime.settings.quotas import QuotaSettings
 from services.runtime.settings.recording import IngestSettings, SessionSettings
 from services.runtime.settings.root import Settings
 from services.runtime.settings.servers import AuditSettings, LogSettings, ServiceSettings, ShareSettings
@@ -47,6 +48,7 @@ __all__ = [
     "Port",
     "Project",
     "PublishableKey",
+    "QuotaSettings",
     "RedisSettings",
     "Seconds",
     "ServiceSettings",

@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from services.runtime.settings.identity import AuthSettings, TlsSettings
 from services.runtime.settings.projects import PageSettings, Project
+from services.runtime.settings.quotas import QuotaSettings
 from services.runtime.settings.recording import IngestSettings, SessionSettings
 from services.runtime.settings.servers import AuditSettings, LogSettings, ShareSettings
 from services.runtime.settings.sidecar import SidecarSettings
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     storage: StorageSettings = StorageSettings()
     ingest: IngestSettings = IngestSettings()
+    quotas: QuotaSettings = QuotaSettings()
     session: SessionSettings = SessionSettings()
     pages: PageSettings = PageSettings()
     log: LogSettings = LogSettings()

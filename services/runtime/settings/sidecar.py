@@ -80,7 +80,9 @@ class SidecarSettings(Group):
         default=15.0,
         description="Seconds for a request's headers to arrive, and maximum idle time of a kept-alive connection.",
     )
-    body_timeout_s: Seconds = Field(default=30.0, description="Seconds for a request's body to arrive.")
+    body_timeout_s: Seconds = Field(
+        default=30.0, description="Seconds for a request's body, or a socket's message, to arrive."
+    )
     request_timeout_s: Seconds = Field(
         default=30.0, description="Timeout of a unary upstream call in seconds; a caller may not exceed it."
     )
@@ -101,6 +103,12 @@ class SidecarSettings(Group):
         default=5.0, description="Seconds for AuditService to store data sent by a recorder that disconnected."
     )
     stop_timeout_s: Seconds = Field(default=8.0, description="Seconds for open sockets and requests when stopping.")
+    max_held_bytes: int = Field(
+        default=256 * 1024**2,
+        ge=0,
+        description="Maximum bytes of messages and bodies that this process holds, because they are incomplete or not "
+        "passed on yet. Beyond it, the address with the most of them loses its largest one. 0: no limit.",
+    )
     max_connections: int = Field(
         default=10_000, ge=0, description="Maximum number of open sockets per process. 0: no limit."
     )

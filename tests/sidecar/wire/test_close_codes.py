@@ -35,6 +35,13 @@ def test_of_status(code, reason, expected):
     assert (verdict.code, verdict.word) == expected
 
 
+def test_the_close_frame_of_a_quota_has_its_delay():
+    assert of_status(CODE.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", 59.2).message == b"quota_exceeded; retry_after_s=60"
+    assert of_status(CODE.RESOURCE_EXHAUSTED, "SESSION_FULL", 3600.0).message == b"session_full"
+    assert of_status(CODE.RESOURCE_EXHAUSTED, "STORAGE_FULL", 30.0).message == b"storage_full"
+    assert of_status(CODE.UNAVAILABLE, "SERVER_STOPPING", 1.0).message == b"server_stopping"
+
+
 def test_every_status_has_a_verdict():
     for code in CODE:
         assert 1000 <= of_status(code).code <= 4503

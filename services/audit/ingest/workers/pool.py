@@ -1,8 +1,11 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
-The workers start with the first chunk. Chunks wait in a queue in which projects, then windows, take turns; each goes to
-the least busy worker, together with its window's state, and is returned as a row. Chunks of streams that have ended
-meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+The workers start with the first chunk. Chunks wait in a queue in which projects, addresses, subjects and windows take
+turns; each goes to the least busy worker, together with its window's state, and is returned as a row. Chunks of streams
+that have ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+
+Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
+for itself, one address has at most half of the workers, and all of them together leave a worker to the others.
 
 A worker that dies is replaced and its chunks are given to others; a chunk that repeatedly kills workers is refused, at
 once if it took too much processor time: one bad chunk cannot stop the rest.
@@ -19,8 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import cast
@@ -28,6 +31,7 @@ from typing import cast
 import structlog
 
 from services.audit.ingest.process_chunk import Folded, InlineProcessor, ProcessedChunk, SentChunk
+from services.audit.ingest.sender import Sender
 from services.audit.ingest.workers.protocol import (
     FrameKind,
     Frames,
@@ -60,9 +64,24 @@ MAX_TRIES = 3
 RESTART_S = 1.0
 """Pause before a worker that died within this time of its start is replaced."""
 
+SLOW_S = 0.25
+"""Processor time from which a chunk is slow. Chunks of the real recordings take up to 0.05 s, the slowest that the
+limits of a chunk allow some 3 s."""
+
+SLOW_HALF_LIFE_S = 30.0
+"""Time in which the cost that is expected of an address, its slowest chunk's, is halved."""
+
+SLOW_PAUSE = 3.0
+"""While other chunks wait, a slow one is followed by a pause of this many times its time: slow ones get a quarter of a
+worker then."""
+
+MAX_SLOW_ADDRESSES = 10_000
+"""Maximum number of addresses with remembered costs."""
+
 RETRY_S = 5.0
 """Pause before a failed start is retried."""
 
+_UNKNOWN = Sender()
 STOP_S = 5.0
 """Maximum time that a worker may take to end before it is killed."""
 
@@ -95,7 +114,13 @@ class _Job:
     state: Folded
     sent: SentChunk
     bounds: Bounds
+    sender: Sender
     answer: asyncio.Future[WorkerAnswer]
+
+    @property
+    def place(self) -> tuple[str, Hashable]:
+        """The project and the window, which take turns."""
+        return self.head.key.project, (self.head.key.session, self.head.key.window)
 
 
 class _Link(asyncio.Protocol):
@@ -110,6 +135,8 @@ class _Link(asyncio.Protocol):
         self.ready = False
         self.waiting: dict[int, _Job] = {}
         self.waiting_bytes = 0
+        self.slow: _Job | None = None
+        """The slow chunk that it has, alone."""
         self.progress: Progress | None = None
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The process's exit status."""
@@ -125,12 +152,16 @@ class _Link(asyncio.Protocol):
             answer = decode_answer(body)
             job = self.waiting.pop(answer.number)
             self.waiting_bytes -= len(job.sent.payload)
+            if job is self.slow:
+                self.slow = None
+            self._pool.cost(job.sender, answer.cpu_s)
             if not job.answer.done():
                 job.answer.set_result(answer)
         self._pool.dispatch()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - however it came
         self.ready = False
+        self.slow = None
         waiting, self.waiting = self.waiting, {}
         for number, job in waiting.items():
             if not job.answer.done():
@@ -143,7 +174,8 @@ class _Link(asyncio.Protocol):
 
     def has_room(self) -> bool:
         """Returns whether the worker should get a further chunk now."""
-        return self.ready and len(self.waiting) < MAX_AT_ONCE and self.waiting_bytes <= MAX_BYTES_AT_ONCE
+        is_free = self.slow is None and len(self.waiting) < MAX_AT_ONCE and self.waiting_bytes <= MAX_BYTES_AT_ONCE
+        return self.ready and is_free
 
     def close(self) -> None:
         if self._transport is not None:
@@ -156,6 +188,8 @@ class WorkerPool:
     Attributes:
         deaths: Number of workers that died since the start.
         overruns: Number of chunks rejected because they exceeded a limit of their worker: "cpu" or "memory".
+        slow: Number of chunks that took SLOW_S or more.
+        dropped: Number of chunks that were not processed because their streams had ended.
     """
 
     def __init__(self, count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> None:
@@ -168,18 +202,26 @@ class WorkerPool:
         self._is_started = self._is_closing = False
         self._last_number = 0
         self._queue: Turns[_Job] = Turns()
+        self._slow_queue: Turns[_Job] = Turns()
+        self._costs: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        """Time in seconds of an address's slowest chunk, and when it was, by address (or subject)."""
+        self._slow_from = 0.0
+        """Time before which no slow chunk begins while others wait."""
         self._suspects = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         """Tasks that start workers."""
         self.deaths = 0
         self.overruns: Counter[str] = Counter(cpu=0, memory=0)
+        self.slow = self.dropped = 0
 
     @property
     def ready_count(self) -> int:
         """Number of workers that are ready to process chunks."""
         return sum(link.ready for link in self._links)
 
-    async def process_chunk(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> ProcessedChunk:
+    async def process_chunk(
+        self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender = _UNKNOWN
+    ) -> ProcessedChunk:
         """Returns a chunk as stored; see `process_chunk.process_chunk`. Its state is in stored form.
 
         Raises:
@@ -190,12 +232,14 @@ class WorkerPool:
             self._is_started = True
             for _ in range(self._count):
                 self._in_background(self._start_one())
-        if self._least_busy() is None:
-            return await self._here.process_chunk(head, state, sent, bounds)
+        # Chunks that are known to be slow would stop this process.
+        if self._least_busy() is None and not self._is_slow(sender):
+            return await self._here.process_chunk(head, state, sent, bounds, sender)
+        job = _job(head, state, sent, bounds, sender)
         try:
-            return self._taken(await self._wait(head, state, sent, bounds))
+            return self._taken(await self._wait(job))
         except _Died as died:
-            await self._check_time(died, head, sent)
+            await self._check_time(died, job)
         for _ in range(MAX_TRIES - 1):
             # Suspect chunks are retried one at a time, which identifies the one that kills workers.
             async with self._suspects:
@@ -203,10 +247,11 @@ class WorkerPool:
                 while link is None:
                     await asyncio.sleep(RESTART_S / 10)
                     link = self._least_busy()
+                job = _job(head, state, sent, bounds, sender)
                 try:
-                    return self._taken(await self._ask(link, _job(head, state, sent, bounds)))
+                    return self._taken(await self._ask(link, job))
                 except _Died as died:
-                    await self._check_time(died, head, sent)
+                    await self._check_time(died, job)
         _log.error("a chunk was refused: workers die with it", session=str(head.key.session), seq=sent.seq)
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"payload: the worker that processed it died, {MAX_TRIES} times in a row"
@@ -220,16 +265,51 @@ class WorkerPool:
 
     def load(self) -> float:
         """Returns the average number of chunks per worker, including the one in process and those in the queue."""
-        return (len(self._queue) + sum(len(link.waiting) for link in self._links)) / self._count
+        waiting = len(self._queue) + len(self._slow_queue)
+        return (waiting + sum(len(link.waiting) for link in self._links)) / self._count
 
     def dispatch(self) -> None:
         """Gives chunks to the workers that have room for more."""
         while links := [link for link in self._links if link.has_room()]:
-            job = self._queue.take()
+            link = min(links, key=lambda link: len(link.waiting))
+            if slow := self._next_slow():
+                link.slow = slow
+            job = slow or self._queue.take()
             if job is None:
                 return
-            if not job.answer.done():  # else its stream has ended
-                self._send(min(links, key=lambda link: len(link.waiting)), job)
+            self._send(link, job)
+
+    def cost(self, sender: Sender, cpu_s: float) -> None:
+        """Notes the processor time of a chunk."""
+        if cpu_s < SLOW_S:
+            return
+        self.slow += 1
+        now = time.monotonic()
+        self._slow_from = now + SLOW_PAUSE * cpu_s
+        who = _who(sender)
+        self._costs[who] = max(cpu_s, self._expected_s(who, now)), now
+        self._costs.move_to_end(who)
+        if len(self._costs) > MAX_SLOW_ADDRESSES:
+            self._costs.popitem(last=False)
+
+    def _expected_s(self, who: str, now: float) -> float:
+        cost_s, at = self._costs.get(who, (0.0, now))
+        return float(cost_s * 0.5 ** ((now - at) / SLOW_HALF_LIFE_S))
+
+    def _is_slow(self, sender: Sender) -> bool:
+        """Returns whether the sender's next chunk is expected to be slow."""
+        who = _who(sender)
+        return who in self._costs and self._expected_s(who, time.monotonic()) >= SLOW_S
+
+    def _next_slow(self) -> _Job | None:
+        """Takes the slow chunk that may begin now; None: no such chunk."""
+        if not len(self._slow_queue) or (len(self._queue) and time.monotonic() < self._slow_from):
+            return None
+        running = Counter(link.slow.sender.address for link in self._links if link.slow is not None)
+        if running.total() >= max(1, self._count - 1):
+            return None
+        most = max(1, self._count // 2)
+        return self._slow_queue.take({address for address, number in running.items() if number >= most})
 
     def lost(self, link: _Link) -> None:
         """Replaces a worker that is gone."""
@@ -301,12 +381,16 @@ class WorkerPool:
         ready = [link for link in self._links if link.ready]
         return min(ready, key=lambda link: len(link.waiting)) if ready else None
 
-    async def _wait(self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> WorkerAnswer:
+    async def _wait(self, job: _Job) -> WorkerAnswer:
         """Returns the answer of the worker that gets the chunk when its turn has come."""
-        job = _job(head, state, sent, bounds)
-        self._queue.put(head.key.project, (head.key.session, head.key.window), job)
+        queue = self._slow_queue if self._is_slow(job.sender) else self._queue
+        queue.put(*job.place, job, job.sender)
         self.dispatch()
-        return await job.answer
+        try:
+            return await job.answer
+        except asyncio.CancelledError:
+            self.dropped += queue.discard(*job.place, job, job.sender)
+            raise
 
     async def _ask(self, link: _Link, job: _Job) -> WorkerAnswer:
         self._send(link, job)
@@ -322,7 +406,7 @@ class WorkerPool:
         )
         link.send(frame(FrameKind.JOB, encode(asked)))
 
-    async def _check_time(self, died: _Died, head: WindowHead, sent: SentChunk) -> None:
+    async def _check_time(self, died: _Died, job: _Job) -> None:
         """Rejects a chunk with which a worker exceeded its processor time.
 
         Raises:
@@ -333,10 +417,12 @@ class WorkerPool:
             return
         self.overruns["cpu"] += 1
         limit_s = self._setup().chunk_cpu_s
-        _log.error("a chunk was refused: it takes too long", session=str(head.key.session), seq=sent.seq)
+        self.cost(job.sender, limit_s)
+        _log.error("a chunk was refused: it takes too long", session=str(job.head.key.session), seq=job.sent.seq)
         raise BadPayload(
             Fault.TOO_LARGE,
             f"payload: takes more than chunk_cpu_s ({limit_s:g}) seconds of processor time; send smaller chunks",
+            cpu_s=limit_s,
         )
 
     def _taken(self, answer: WorkerAnswer) -> ProcessedChunk:
@@ -345,13 +431,18 @@ class WorkerPool:
         return _taken(answer)
 
 
-def _job(head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds) -> _Job:
-    return _Job(head, state, sent, bounds, asyncio.get_running_loop().create_future())
+def _job(head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender) -> _Job:
+    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future())
+
+
+def _who(sender: Sender) -> str:
+    """Returns the key of remembered costs: an attacker gets any number of subjects, not of addresses."""
+    return sender.address or f"subject {sender.subject}"
 
 
 def _taken(answer: WorkerAnswer) -> ProcessedChunk:
     if answer.fault is not None:
-        raise BadPayload(answer.fault, answer.message)
+        raise BadPayload(answer.fault, answer.message, answer.cpu_s)
     if answer.row is None:
         raise RuntimeError("a worker could not process a chunk")
     masked = {(rule, field): count for rule, field, count in answer.masked}

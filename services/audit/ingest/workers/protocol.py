@@ -79,6 +79,8 @@ class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     message: str = ""
     is_over_memory: bool = False
     """Whether the fault is the limit of memory."""
+    cpu_s: float = 0.0
+    """Processor time of the job, in seconds."""
 
 
 class Progress:

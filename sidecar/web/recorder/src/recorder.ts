@@ -42,6 +42,8 @@ const HTTP_FLUSH_MS = 3_000;
 const FULL_CHARS = 256 * 1024;
 const LEAST_FULL_CHARS = 16 * 1024;
 const CHECK_MS = 15_000;
+/** A session that is full sooner after another one was full ends the recording of the page. */
+const SHORTEST_SESSION_MS = 60_000;
 const ACTIVITY_MS = 1_000;
 const WAKING = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"] as const;
 
@@ -69,6 +71,7 @@ export class Recorder {
   readonly #finishing = new Set<WindowUpload>();
   #intervalMs = DEFAULT_LIMITS.flushIntervalMs;
   #activityMs = 0;
+  #replacedMs = -SHORTEST_SESSION_MS;
   #droppedEvents = 0;
   #clockSkewMs = 0;
 
@@ -247,6 +250,9 @@ export class Recorder {
           if (this.#window === window) {
             this.#stopForSession();
           }
+        },
+        onFull: () => {
+          this.#replaceSession(window);
         },
         onFailed: () => {
           if (this.#window === window) {
@@ -498,6 +504,29 @@ export class Recorder {
     }
     if (policy !== undefined) {
       this.#record(policy, true);
+    }
+  }
+
+  /** The installation stores no more of this session: continues with another one. */
+  #replaceSession(full: WindowUpload): void {
+    if (this.#window !== full) {
+      return; // it has ended, and its last events are lost
+    }
+    const nowMs = Date.now();
+    this.#notices.report("session_full", "the session is larger or longer than the installation allows: a new one begins");
+    if (nowMs - this.#replacedMs < SHORTEST_SESSION_MS) {
+      this.#end("stopped");
+      return;
+    }
+    this.#replacedMs = nowMs;
+    this.#buffer.flush();
+    this.#packQueue.finishNow();
+    const { entries } = full.queue;
+    this.#renew();
+    if (entries.length > 0) {
+      const loss = lossOf("session_full", entries);
+      this.#lost(loss);
+      this.#window?.queue.push(droppedEntry(loss));
     }
   }
 

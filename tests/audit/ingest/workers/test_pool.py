@@ -24,6 +24,7 @@ from support.wait import PATIENCE_S
 
 from services.audit.domain_settings import behaviour_rules
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, InlineProcessor, ProcessedChunk, SentChunk
+from services.audit.ingest.sender import Sender
 from services.audit.ingest.workers import pool as module
 from services.audit.ingest.workers.pool import MAX_TRIES, WorkerPool, default_count, workers
 from services.audit.ingest.workers.protocol import WorkerSetup
@@ -246,6 +247,7 @@ async def test_chunks_of_streams_that_have_ended_are_dropped(monkeypatch):
         for each in waiting[:-1]:
             each.cancel()
         await asyncio.gather(*waiting[:-1], return_exceptions=True)
+        assert (processes.load(), processes.dropped) == (module.MAX_AT_ONCE + 1, 19 - module.MAX_AT_ONCE)
         worker.resume()
         assert (await waiting[-1]).row.seq == 1
         assert len(sent) == module.MAX_AT_ONCE + 1
@@ -270,6 +272,75 @@ async def test_a_project_with_many_chunks_does_not_delay_the_others():
         worker.resume()
         await asyncio.gather(*many, few)
         assert order.index("few") <= 2 * module.MAX_AT_ONCE
+
+
+def slow_chunk() -> SentChunk:
+    words = [f"user{number}@example.org" for number in range(15_000)]
+    return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}])
+
+
+async def test_nothing_waits_behind_the_slow_chunks_of_an_address(monkeypatch):
+    """They have one worker of two, with any number of streams and tokens; the other is for everyone else."""
+    monkeypatch.setattr(module, "SLOW_S", 0.02)
+    slow_ones = [Sender(f"s{number}", "198.51.100.1") for number in range(8)]
+    other = Sender("visitor", "198.51.100.2")
+    async with pool(2) as processes:
+
+        async def process(sent, sender):
+            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+            return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+
+        await process(slow_chunk(), slow_ones[0])  # nothing is known of an address before its first
+        assert processes.slow == 1
+        waiting = [asyncio.create_task(process(slow_chunk(), sender)) for sender in slow_ones]
+        await until(lambda: any(link.slow for link in processes._links))
+        for _ in range(20):
+            await process(a_chunk(1), other)
+            running = [link for link in processes._links if link.slow]
+            assert all(len(link.waiting) == 1 for link in running), "it is alone"
+            assert len(running) <= 1
+        assert sum(one.done() for one in waiting) < len(waiting)
+        await asyncio.gather(*waiting)
+        assert processes.load() == 0
+        monkeypatch.setattr(module, "SLOW_HALF_LIFE_S", 1e-9)
+        assert not processes._is_slow(slow_ones[0]), "it is forgotten with time"
+
+
+async def test_while_others_wait_slow_chunks_pause(monkeypatch):
+    monkeypatch.setattr(module, "SLOW_S", 0.02)
+    monkeypatch.setattr(module, "SLOW_PAUSE", 1e9)
+    slow = Sender("s", "198.51.100.1")
+    async with pool(1) as processes:
+        await processes.process_chunk(HEAD, WindowState(), slow_chunk(), BOUNDS, slow)
+        [worker] = children()
+        worker.suspend()
+        order = []
+
+        async def process(sent, sender, name):
+            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+            await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+            order.append(name)
+
+        tasks = [asyncio.create_task(process(a_chunk(1), Sender(), "first"))]
+        await until(lambda: processes.load() == 1)
+        tasks += [asyncio.create_task(process(a_chunk(1), Sender(), "other")) for _ in range(20)]
+        tasks.append(asyncio.create_task(process(slow_chunk(), slow, "slow")))
+        await until(lambda: processes.load() == 22)
+        worker.resume()
+        await asyncio.gather(*tasks)
+        # Those that had been given to the worker come first in any case.
+        assert order.index("slow") >= 21 - module.MAX_AT_ONCE, "it waits until the queue of the others is empty"
+
+
+async def test_a_rejected_chunk_has_its_processor_time():
+    async with pool(1) as processes:
+        bad = replace(slow_chunk(), event_count=7)
+        with pytest.raises(BadPayload) as refused:
+            await processes.process_chunk(HEAD, WindowState(), bad, BOUNDS)
+        assert refused.value.cpu_s > 0
+    with pytest.raises(BadPayload) as refused:
+        await here().process_chunk(HEAD, WindowState(), bad, BOUNDS)
+    assert refused.value.cpu_s > 0
 
 
 async def test_a_worker_with_a_large_chunk_gets_no_further_one():

@@ -24,6 +24,8 @@ export interface UploaderEvents {
   readonly onContested: () => void;
   /** Recording has ended for the session: the installation refuses its chunks, also after a reload. */
   readonly onStopped: () => void;
+  /** The installation stores no more of this session; the upload has ended. */
+  readonly onFull: () => void;
   /** Recording has ended for this page: no retry would help. */
   readonly onFailed: () => void;
   /** Called with the number of events dropped. */
@@ -45,6 +47,9 @@ export interface UploaderParts {
 /** Maximum number of takeovers of the window by other connections per minute; the page's own beacon is one. */
 const MAX_SUPERSEDED = 3;
 const MINUTE_MS = 60_000;
+/** Reasons of the installation: the session is full; another quota is used up. */
+const FULL = "session_full";
+const QUOTA = "quota_exceeded";
 /** Number of diagnoses of a missing upgrade after which the recorder falls back to POST. */
 const NO_UPGRADES = 2;
 
@@ -183,6 +188,7 @@ export class Uploader {
     const events: TransportEvents = {
       onReady: boundary.wrap(this.#ready),
       onAck: boundary.wrap((throughSeq: number) => {
+        notices.clear(QUOTA);
         // Only an ack proves success: a server that sends `ready` and then fails must not be retried twice per second.
         this.#backoff.reset();
         this.#delivery.acked(throughSeq);
@@ -269,6 +275,9 @@ export class Uploader {
         }
         this.#retryLater();
         break;
+      case CloseCode.RATE_LIMITED:
+        this.#limited(closing);
+        break;
       default:
         if (closing.code === CloseCode.BROKEN && !closing.wasOpen) {
           await this.#look();
@@ -349,6 +358,21 @@ export class Uploader {
     }
   }
 
+  /** A quota is used up: of this session, or of the project, the address or the sender for some time. */
+  #limited({ word, retryAfterMs }: Closing): void {
+    const { notices, events, endpoint } = this.#parts;
+    if (word === FULL) {
+      this.close();
+      events.onFull();
+      return;
+    }
+    if (word === QUOTA) {
+      const minutes = Math.max(1, Math.round((retryAfterMs ?? 0) / MINUTE_MS));
+      notices.report(QUOTA, `a quota of ${endpoint} is used up: events are kept, and sent after ${minutes} min`);
+    }
+    this.#retryLater(retryAfterMs);
+  }
+
   #supersede(): void {
     const nowMs = this.#parts.now();
     this.#superseded = [...this.#superseded.filter((time) => time > nowMs - MINUTE_MS), nowMs];
@@ -365,7 +389,8 @@ export class Uploader {
       return;
     }
     this.#cancelRetry();
-    const waitMs = Math.max(this.#backoff.next(), leastMs);
+    // Added, so that recorders with the same delay do not come back at the same moment.
+    const waitMs = leastMs + this.#backoff.next();
     this.#retry = setTimeout(() => {
       this.#retry = undefined;
       this.connect();

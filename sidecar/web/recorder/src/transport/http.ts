@@ -95,7 +95,8 @@ export class HttpTransport implements Transport {
       });
       if (!response.ok) {
         const retryAfterMs = retryAfter(response);
-        this.#over(CODES[response.status] ?? CloseCode.INTERNAL, `http_${response.status}`, retryAfterMs);
+        const word = (await reasonOf(response)) ?? `http_${response.status}`;
+        this.#over(CODES[response.status] ?? CloseCode.INTERNAL, word, retryAfterMs);
         return;
       }
       this.#read(undelimited(new Uint8Array(await response.arrayBuffer())));
@@ -168,4 +169,15 @@ export function recordBody(token: string, start: Uint8Array, messages: readonly 
 export function retryAfter(response: Response): number | undefined {
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
+}
+
+/** Returns the reason in the body of an error of the installation (Connect's error JSON) as a word. */
+async function reasonOf(response: Response): Promise<string | undefined> {
+  try {
+    const body = (await response.json()) as { details?: { debug?: { reason?: unknown } }[] };
+    const reason = body.details?.map(({ debug }) => debug?.reason).find((each) => typeof each === "string");
+    return typeof reason === "string" ? reason.toLowerCase() : undefined;
+  } catch {
+    return undefined; // of a proxy
+  }
 }

@@ -29,6 +29,13 @@ export interface Closing {
   readonly retryAfterMs?: number;
 }
 
+/** Returns the word of a close frame's reason, and the delay that it asks for: "quota_exceeded; retry_after_s=60". */
+export function readReason(reason: string): Pick<Closing, "word" | "retryAfterMs"> {
+  const [word = "", ...rest] = reason.split("; ");
+  const seconds = Number(/^retry_after_s=(\d{1,6})$/.exec(rest.join("; "))?.[1] ?? NaN);
+  return { word, ...(seconds > 0 ? { retryAfterMs: seconds * 1000 } : {}) };
+}
+
 /** Callbacks of a transport; `onClosed` is the last. */
 export interface TransportEvents {
   readonly onReady: (ready: RecordingReady) => void;

@@ -2,7 +2,7 @@
 import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Entry } from "../wire/entry";
 import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
-import { CloseCode, type Closing, dispatch, type Transport, type TransportEvents } from "./transport";
+import { CloseCode, type Closing, dispatch, readReason, type Transport, type TransportEvents } from "./transport";
 
 /** Timeout of a connection attempt: some proxies swallow the upgrade. */
 const OPEN_TIMEOUT_MS = 15_000;
@@ -39,7 +39,7 @@ export class WebSocketTransport implements Transport {
       this.#take(message.data);
     });
     this.#socket.onclose = boundary.wrap((close: CloseEvent) => {
-      this.#over({ code: close.code, word: close.reason, wasOpen: this.#isOpen, wasReady: this.#isReady });
+      this.#over({ code: close.code, ...readReason(close.reason), wasOpen: this.#isOpen, wasReady: this.#isReady });
     });
     this.#timer = setTimeout(
       boundary.wrap(() => {

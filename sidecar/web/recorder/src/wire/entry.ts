@@ -35,6 +35,8 @@ export type LossReason =
   | "policy_changed"
   /** Another tab recorded under the same window. */
   | "window_taken"
+  /** The installation stores no more of the session. */
+  | "session_full"
   /** It could not be written as JSON. */
   | "unreadable";
 

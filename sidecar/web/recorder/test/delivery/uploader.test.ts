@@ -128,6 +128,7 @@ beforeEach(() => {
         onCommand: tell("command"),
         onContested: tell("contested"),
         onStopped: tell("stopped"),
+        onFull: tell("full"),
         onFailed: tell("failed"),
         onDropped: tell("dropped"),
       },
@@ -262,6 +263,31 @@ test.each([
   expect(told.at(-1)).toBe(what);
   expect(sockets).toHaveLength(1);
   expect(notices.all.some(({ code }) => code === "refused")).toBe(what === "failed");
+});
+
+test("over a quota it keeps its chunks, and sends them after the delay that it was given", async () => {
+  uploader.push(packed(1, 1));
+  (await connected()).drop(CloseCode.RATE_LIMITED, "quota_exceeded; retry_after_s=1800");
+  await vi.advanceTimersByTimeAsync(1_800_000);
+  expect(sockets).toHaveLength(1);
+  expect(notices.all.map(({ code }) => code)).toEqual(["quota_exceeded"]);
+  await vi.advanceTimersByTimeAsync(250);
+  expect(sockets).toHaveLength(2);
+  const socket = opened(1);
+  expect(socket.seqs).toEqual([1]);
+  socket.answer({ case: "ack", value: { throughSeq: 1n } });
+  expect(notices.all).toEqual([]);
+  expect(told).not.toContain("failed");
+});
+
+test("a session that is full ends the upload, and is reported", async () => {
+  uploader.push(packed(1, 1));
+  (await connected()).drop(CloseCode.RATE_LIMITED, "session_full");
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  expect(told.at(-1)).toBe("full");
+  expect(uploader.isOver).toBe(true);
+  expect(sockets).toHaveLength(1);
+  expect(queue.entries).toHaveLength(1);
 });
 
 test("a window that is taken over once is taken back; repeatedly, it is abandoned", async () => {

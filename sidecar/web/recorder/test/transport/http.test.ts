@@ -2,7 +2,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { ErrorBoundary } from "../../src/support/errorBoundary";
 import { Notices } from "../../src/support/status";
 import { HttpTransport } from "../../src/transport/http";
-import { CloseCode, type Closing } from "../../src/transport/transport";
+import { CloseCode, type Closing, readReason } from "../../src/transport/transport";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -43,4 +43,22 @@ test("a status is reported as a close code, with the delay of a retry", async ()
     { code: CloseCode.RATE_LIMITED, word: "http_429", wasOpen: true, wasReady: false, retryAfterMs: 3000 },
     1,
   ]);
+});
+
+test("the reason in the body of an error is its word", async () => {
+  const body = JSON.stringify({ code: "resource_exhausted", details: [{ debug: { reason: "SESSION_FULL" } }] });
+  const full = (): Response => new Response(body, { status: 429, headers: { "Retry-After": "3600" } });
+  const [closing] = await closingOf(full);
+  expect(closing).toMatchObject({ code: CloseCode.RATE_LIMITED, word: "session_full", retryAfterMs: 3_600_000 });
+});
+
+test.each([
+  ["quota_exceeded; retry_after_s=60", { word: "quota_exceeded", retryAfterMs: 60_000 }],
+  ["slow", { word: "slow" }],
+  ["", { word: "" }],
+  ["x; retry_after_s=-1", { word: "x" }],
+  ["x; retry_after_s=1e9", { word: "x" }],
+  ["x; retry_after_s=99999999", { word: "x" }],
+])("the reason of a close frame: %s", (reason, expected) => {
+  expect(readReason(reason)).toEqual(expected);
 });

@@ -1,0 +1,18 @@
+"""Who sends a chunk: what turns, quotas and budgets are counted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A recorder's token and its place in the network.
+
+    Attributes:
+        subject: Subject of the token, unique within its project.
+        address: Address of the visitor (IPv6: the /64), as reported by a trusted sidecar; "": unknown.
+    """
+
+    subject: str = ""
+    address: str = ""
