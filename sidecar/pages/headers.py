@@ -59,7 +59,8 @@ def console_headers() -> dict[str, str]:
         "img-src": ["'self'", "data:", "blob:"],
         "font-src": ["'self'"],
         "connect-src": ["'self'"],
-        "frame-src": ["'self'"],
+        # The replay's document replaces itself by a data: document, which has an opaque origin (player_headers).
+        "frame-src": ["'self'", "data:"],
         "frame-ancestors": ["'none'"],
         "form-action": ["'none'"],
         "base-uri": ["'none'"],
@@ -71,7 +72,8 @@ def console_headers() -> dict[str, str]:
 def player_headers(sources: Iterable[str]) -> dict[str, str]:
     """Returns the headers of the document in which recordings are replayed.
 
-    The replay's own frame inherits this policy. Recorded pages may have inline styles and load files from `sources`
+    It replaces itself by a copy with a data: URL, whose opaque origin reaches nothing of the console's. That copy, and
+    the frame in it that shows the recorded page, inherit this policy. Recorded pages may have inline styles and load files from `sources`
     (`sidecar.replay_sources`), but may not run scripts, submit forms or open connections.
     """
     allowed = list(sources)

@@ -103,6 +103,8 @@ class Site:
             {
                 hdrs.CACHE_CONTROL: f"public, max-age={_ASSET_MAX_AGE_S}, immutable",
                 "Cross-Origin-Resource-Policy": "same-origin",
+                # The replay's document has an opaque origin; the files are the same for everyone and need no token.
+                hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*",
             },
         )
 

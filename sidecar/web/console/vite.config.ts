@@ -1,7 +1,7 @@
 // Two documents: the console, and the frame that replays run in, which has a Content-Security-Policy of its own.
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vite";
+import { defaultAllowedOrigins, defineConfig } from "vite";
 import { compressed } from "../compressed.ts";
 import { contract } from "../contract.ts";
 
@@ -19,10 +19,16 @@ export default defineConfig({
     // light-dark() and CSS nesting are used as they are.
     target: ["chrome123", "firefox128", "safari17.5"],
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: {
+      polyfill: false,
+      // The replay's document has no origin that the addresses of the files could be relative to.
+      resolveDependencies: (_file, files, { hostId }) => (hostId.includes("player-") ? [] : files),
+    },
     rolldownOptions: { input: { index: folder("index.html"), player: folder("player.html") } },
   },
   server: {
+    // The replay's document has an opaque origin.
+    cors: { origin: [defaultAllowedOrigins, "null"] },
     proxy: {
       "^/(ws|afterimage\\.|token|record|recorder\\.js|demo)": { target: installation, ws: true, changeOrigin: false },
     },

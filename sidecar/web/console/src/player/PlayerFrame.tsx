@@ -1,12 +1,19 @@
 import { useEffect, useRef } from "react";
 import styles from "./PlayerFrame.module.css";
-import { type Command, CONNECT, type Report } from "./protocol";
+import { type Command, CONNECT, READY, type Report } from "./protocol";
+import { readReport } from "./readReport";
+
+/** Permissions of /player.html, which only replaces itself by a document with its own origin (frame/ownOrigin.ts). */
+const OPENING = "allow-scripts allow-same-origin";
+
+/** Permissions of every document that replaces that one in turn. */
+const OPENED = "allow-scripts";
 
 /** The way to the document that replays. */
 export interface FrameLink {
   /** Carried out after all earlier messages. Payloads of chunks are transferred: pass a copy if they are kept. */
   send: (command: Command) => void;
-  /** Takes the reports from now on; there is one listener. */
+  /** Takes the reports from now on; there is one listener. Messages that are not reports are ignored. */
   listen: (listener: (report: Report) => void) => void;
 }
 
@@ -19,9 +26,9 @@ interface PlayerFrameProps {
 }
 
 /**
- * The document in which recordings are shown, in a frame with its own Content-Security-Policy. It shows nothing until
- * it gets a command (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's Replayer puts
- * in a sandbox without scripts, forms, popups or navigation.
+ * The document in which recordings are shown, in a frame with its own origin and Content-Security-Policy. It shows
+ * nothing until it gets a command (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's
+ * Replayer puts in a sandbox without scripts, forms, popups or navigation.
  */
 export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
   const frame = useRef<HTMLIFrameElement>(null);
@@ -34,11 +41,27 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
       return undefined;
     }
     let port: MessagePort | null = null;
-    const connect = (): void => {
+    const open = (): void => {
+      element.setAttribute("sandbox", OPENING);
+      element.src = "/player.html";
+    };
+    const connect = (event: MessageEvent): void => {
+      // A document of this origin is not the one that replays.
+      if (event.source !== element.contentWindow || event.origin !== "null" || event.data !== READY) {
+        return;
+      }
       port?.close();
+      port = null;
+      if (element.getAttribute("sandbox") === OPENED) {
+        // It was loaded again, as by the browser's menu, and now shares its origin with no frame.
+        open();
+        return;
+      }
+      element.setAttribute("sandbox", OPENED);
       const channel = new MessageChannel();
       port = channel.port1;
-      element.contentWindow?.postMessage(CONNECT, location.origin, [channel.port2]);
+      // An opaque origin has no name to address it by.
+      element.contentWindow?.postMessage(CONNECT, "*", [channel.port2]);
       connected.current(linkOf(channel.port1));
     };
     // A recorded dialog takes the focus when it opens; the keyboard stays with the player.
@@ -48,12 +71,11 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
       }
     };
     window.addEventListener("blur", keepFocus);
-    element.addEventListener("load", connect);
-    // Set only now: its load event cannot be missed.
-    element.src = "/player.html";
+    window.addEventListener("message", connect);
+    open();
     return () => {
       window.removeEventListener("blur", keepFocus);
-      element.removeEventListener("load", connect);
+      window.removeEventListener("message", connect);
       port?.close();
     };
   }, []);
@@ -67,8 +89,11 @@ function linkOf(port: MessagePort): FrameLink {
       port.postMessage(command, payloads(command));
     },
     listen(listener) {
-      port.onmessage = (event: MessageEvent<Report>) => {
-        listener(event.data);
+      port.onmessage = (event: MessageEvent<unknown>) => {
+        const report = readReport(event.data);
+        if (report !== null) {
+          listener(report);
+        }
       };
     },
   };

@@ -43,6 +43,9 @@ export type Command =
   /** Shows nothing. */
   | { type: "clear" };
 
+/** Longest text of a report, in characters: longer ones end in an ellipsis. */
+export const LONGEST_TEXT = 2_000;
+
 /** A message on the console of the recorded page. */
 export interface ConsoleRow {
   timeMs: number;
@@ -89,6 +92,9 @@ export type Report =
   | { type: "facts"; stage: number; facts: ChunkFacts }
   /** A chunk, or a stage, that cannot be shown. */
   | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
+
+/** The frame's first message to the console's window: it has its own origin and waits for the port. */
+export const READY = "afterimage.ready";
 
 /** The console's first message to the frame's window, with the port. */
 export const CONNECT = "afterimage.connect";

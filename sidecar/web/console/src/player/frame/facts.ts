@@ -1,9 +1,6 @@
 // Data of rrweb events besides pictures: console messages, requests, and times of the visitor's actions.
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
-import type { ChunkFacts, ConsoleRow, NetworkRow } from "../protocol";
-
-/** Longest text kept of a message or an address, in characters. */
-const LONGEST = 2_000;
+import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow } from "../protocol";
 
 /** Returns the facts of a chunk's events; fields in an unexpected format are read as empty. */
 export function readFacts(
@@ -84,7 +81,7 @@ function requests(windowId: string, timeMs: number, payload: Readonly<Record<str
       // Requests are reported when they have ended; their own clock counts from the page's load.
       timeMs: number(request.timestamp) || timeMs,
       windowId,
-      method: text(request.method) || "GET",
+      method: cut(text(request.method)) || "GET",
       url: cut(text(request.name) || text(request.url)),
       status: number(request.status) || number(request.responseStatus),
       durationMs,
@@ -107,6 +104,7 @@ function text(value: unknown): string {
   return value === undefined || value === null ? "" : JSON.stringify(value);
 }
 
-function cut(words: string): string {
-  return words.length > LONGEST ? `${words.slice(0, LONGEST)} …` : words;
+/** Returns a text of at most LONGEST_TEXT characters. */
+export function cut(words: string): string {
+  return words.length > LONGEST_TEXT ? `${words.slice(0, LONGEST_TEXT - 2)} …` : words;
 }

@@ -2,7 +2,7 @@
 // commands are carried out first, so that a seek never waits for chunks that it does not need.
 import { EventType, type eventWithTime } from "@rrweb/types";
 import type { Command, FrameChunk, Layout, Report } from "../protocol";
-import { readFacts } from "./facts";
+import { cut, readFacts } from "./facts";
 import { inflate } from "./inflate";
 import { Stage } from "./stage";
 
@@ -58,7 +58,7 @@ export class FrameController {
       try {
         await this.#perform(command);
       } catch (error) {
-        this.#tell({ type: "fault", fault: "unreadable", message: String(error) });
+        this.#tell({ type: "fault", fault: "unreadable", message: cut(String(error)) });
       }
     }
     this.#isBusy = false;
@@ -131,7 +131,7 @@ export class FrameController {
       command.chunks.map((chunk) =>
         this.#read(chunk, command.stage).catch((error: unknown) => {
           // The other chunks may still give a picture.
-          this.#tell({ type: "fault", fault: "unreadable", message: String(error) });
+          this.#tell({ type: "fault", fault: "unreadable", message: cut(String(error)) });
           return [];
         }),
       ),

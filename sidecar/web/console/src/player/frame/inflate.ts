@@ -53,5 +53,5 @@ function isEvent(value: unknown): value is eventWithTime {
     return false;
   }
   const { type, timestamp } = value as Record<string, unknown>;
-  return typeof type === "number" && typeof timestamp === "number";
+  return typeof type === "number" && Number.isFinite(timestamp);
 }

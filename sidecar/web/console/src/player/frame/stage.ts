@@ -1,6 +1,8 @@
 // One rrweb Replayer, showing one window of a session from a full snapshot on.
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
+import { labelFrames } from "./frameLabels";
+import { guard } from "./guard";
 
 /** A Replayer ends with its last event. This end is never reached: events are added as they are loaded. */
 const NEVER_MS = 10 * 365 * 86_400_000;
@@ -16,6 +18,7 @@ export class Stage {
    * @param onSize Called with the visitor's viewport, now and on each change.
    */
   constructor(events: eventWithTime[], speed: number, onSize: (width: number, height: number) => void) {
+    guard(window);
     this.element = document.createElement("div");
     this.element.className = "stage";
     // Only a picture: the Tab key skips the recorded controls.
@@ -27,7 +30,7 @@ export class Stage {
       data: { tag: "afterimage.end", payload: {} },
       timestamp: this.#firstMs + NEVER_MS,
     };
-    this.#replayer = new Replayer([...events, end], {
+    this.#replayer = new Replayer([...labelFrames(events), end], {
       root: this.element,
       speed,
       showWarning: false,
@@ -67,7 +70,7 @@ export class Stage {
 
   /** Adds events; those before its beginning can no longer be shown. */
   append(events: readonly eventWithTime[]): void {
-    for (const event of events) {
+    for (const event of labelFrames(events)) {
       if (event.timestamp >= this.#firstMs) {
         this.#replayer.addEvent(event);
       }

@@ -1,0 +1,85 @@
+// Attributes by which a rebuilt page would reach another machine although the document's Content-Security-Policy refuses
+// the load. Chromium connects to the host of a frame before it asks the policy, and to those of preconnect and
+// dns-prefetch without asking it (tests/browser/test_no_connections.py).
+//
+// They are refused where the Replayer sets them, and not taken out of its events: it sets an attribute of a node by its
+// id, and which element has an id at that moment is decided by the times of all events, also of those to come.
+
+/** Elements that show another document, and attributes that name it. */
+const FRAMES = new Set(["iframe", "frame", "fencedframe", "portal", "webview", "object", "embed", "applet"]);
+const FRAME_SOURCES = new Set(["src", "srcdoc", "data", "code", "codebase", "archive", "classid"]);
+
+/** Kinds of <link> that load nothing, or are subject to the policy: `style-src`. */
+const RELS = new Set([
+  "stylesheet",
+  "alternate",
+  "author",
+  "help",
+  "license",
+  "me",
+  "nofollow",
+  "noopener",
+  "noreferrer",
+]);
+
+type Realm = Window & typeof globalThis;
+
+const guarded = new WeakSet<Realm>();
+
+/**
+ * Makes elements of a window, and of all frames in it, refuse such attributes. Must come before rrweb's Replayer: it
+ * creates elements in its own window and in those of the frames that it builds.
+ */
+export function guard(realm: Realm): void {
+  if (guarded.has(realm)) {
+    return;
+  }
+  guarded.add(realm);
+  const element = realm.Element.prototype;
+  const { setAttribute, setAttributeNS } = Object.getOwnPropertyDescriptors(element);
+  element.setAttribute = function (this: Element, name: unknown, value: unknown) {
+    const allowed = allowedValue(this, String(name), String(value));
+    if (allowed !== null) {
+      setAttribute.value?.call(this, String(name), allowed);
+    }
+  };
+  element.setAttributeNS = function (this: Element, namespace, name: unknown, value: unknown) {
+    const allowed = allowedValue(this, String(name).replace(/^.*:/, ""), String(value));
+    if (allowed !== null) {
+      setAttributeNS.value?.call(this, namespace, String(name), allowed);
+    }
+  };
+  // The Replayer takes the document of a frame before it creates elements in it.
+  const frame = realm.HTMLIFrameElement.prototype;
+  const contentDocument = Object.getOwnPropertyDescriptor(frame, "contentDocument");
+  Object.defineProperty(frame, "contentDocument", {
+    ...contentDocument,
+    get(this: HTMLIFrameElement) {
+      const inner = contentDocument?.get?.call(this) as Document | null;
+      const window = inner?.defaultView ?? null;
+      if (window !== null) {
+        guard(window);
+      }
+      return inner;
+    },
+  });
+}
+
+/** Returns the value that an attribute of an element may have; null: it must not be set. */
+export function allowedValue(element: Element, name: string, value: string): string | null {
+  const attribute = name.toLowerCase();
+  const tag = element.localName.toLowerCase();
+  if (FRAMES.has(tag) && FRAME_SOURCES.has(attribute)) {
+    return null;
+  }
+  if (tag === "meta" && attribute === "http-equiv") {
+    return null;
+  }
+  if (tag === "link" && attribute === "rel") {
+    return value
+      .split(/\s+/)
+      .filter((rel) => RELS.has(rel.toLowerCase()))
+      .join(" ");
+  }
+  return value;
+}

@@ -1,0 +1,111 @@
+// Reports of the frame are untrusted: it holds what a recorded page brought with it.
+import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow, type Report } from "./protocol";
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const LEVELS: readonly unknown[] = ["log", "info", "warn", "error", "debug"] satisfies ConsoleRow["level"][];
+
+/** Returns a message of the frame as a report with the fields of its kind and no others; null if it is not a report. */
+export function readReport(message: unknown): Report | null {
+  if (!isFields(message)) {
+    return null;
+  }
+  switch (message.type) {
+    case "ready":
+      return { type: "ready" };
+    case "shown":
+    case "time":
+      return isNumber(message.order) && isNumber(message.atMs)
+        ? { type: message.type, order: message.order, atMs: message.atMs }
+        : null;
+    case "size":
+      return isLength(message.width) && isLength(message.height)
+        ? { type: "size", width: message.width, height: message.height }
+        : null;
+    case "facts": {
+      const facts = readFacts(message.facts);
+      return isNumber(message.stage) && facts !== null ? { type: "facts", stage: message.stage, facts } : null;
+    }
+    case "fault":
+      return (message.fault === "no-snapshot" || message.fault === "unreadable") && isText(message.message)
+        ? { type: "fault", fault: message.fault, message: message.message }
+        : null;
+    default:
+      return null;
+  }
+}
+
+function readFacts(facts: unknown): ChunkFacts | null {
+  if (!isFields(facts)) {
+    return null;
+  }
+  const { windowId, seq, rawBytes, activeMs } = facts;
+  const consoleRows = readAll(facts.consoleRows, readConsoleRow);
+  const networkRows = readAll(facts.networkRows, readNetworkRow);
+  return isText(windowId) &&
+    isNumber(seq) &&
+    isNumber(rawBytes) &&
+    areNumbers(activeMs) &&
+    consoleRows !== null &&
+    networkRows !== null
+    ? { windowId, seq, rawBytes, activeMs, consoleRows, networkRows }
+    : null;
+}
+
+function readConsoleRow(row: Fields): ConsoleRow | null {
+  const { timeMs, windowId, level, text, source } = row;
+  return isNumber(timeMs) && isText(windowId) && isLevel(level) && isText(text) && isText(source)
+    ? { timeMs, windowId, level, text, source }
+    : null;
+}
+
+function readNetworkRow(row: Fields): NetworkRow | null {
+  const { timeMs, windowId, method, url, status, durationMs } = row;
+  return isNumber(timeMs) &&
+    isText(windowId) &&
+    isText(method) &&
+    isText(url) &&
+    isNumber(status) &&
+    isNumber(durationMs)
+    ? { timeMs, windowId, method, url, status, durationMs }
+    : null;
+}
+
+function readAll<T>(rows: unknown, read: (row: Fields) => T | null): T[] | null {
+  if (!Array.isArray(rows)) {
+    return null;
+  }
+  const values: T[] = [];
+  for (const row of rows as readonly unknown[]) {
+    const value = isFields(row) ? read(row) : null;
+    if (value === null) {
+      return null;
+    }
+    values.push(value);
+  }
+  return values;
+}
+
+function areNumbers(values: unknown): values is number[] {
+  return Array.isArray(values) && values.every(isNumber);
+}
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === "object" && value !== null;
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function isLength(value: unknown): value is number {
+  return isNumber(value) && value >= 0;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value.length <= LONGEST_TEXT;
+}
+
+function isLevel(value: unknown): value is ConsoleRow["level"] {
+  return LEVELS.includes(value);
+}

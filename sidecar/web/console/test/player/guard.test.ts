@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { allowedValue } from "../../src/player/frame/guard";
+
+const FRAMES = ["iframe", "frame", "fencedframe", "portal", "webview", "object", "embed", "applet"];
+
+describe("allowedValue", () => {
+  it.each(FRAMES)("names no document for <%s>", (tag) => {
+    const element = document.createElement(tag);
+    for (const name of ["src", "SRC", "srcdoc", "data", "code", "codebase", "archive", "classid"]) {
+      expect(allowedValue(element, name, "https://pay.example/")).toBeNull();
+    }
+    expect(allowedValue(element, "width", "300")).toBe("300");
+  });
+
+  it("finds a frame whose name is written in capitals or that is in another namespace", () => {
+    for (const namespace of ["http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg"]) {
+      expect(allowedValue(document.createElementNS(namespace, "IFRAME"), "src", "https://pay.example/")).toBeNull();
+    }
+  });
+
+  it.each([
+    ["stylesheet", "stylesheet"],
+    ["alternate stylesheet", "alternate stylesheet"],
+    ["preconnect", ""],
+    ["dns-prefetch", ""],
+    ["noreferrer PRECONNECT", "noreferrer"],
+    ["stylesheet\npreconnect\tprefetch", "stylesheet"],
+    ["icon manifest preload modulepreload prerender", ""],
+  ])("lets a <link> of the kind %j be %j", (rel, allowed) => {
+    expect(allowedValue(document.createElement("link"), "rel", rel)).toBe(allowed);
+  });
+
+  it("lets <meta> give no orders to the browser", () => {
+    expect(allowedValue(document.createElement("meta"), "http-equiv", "refresh")).toBeNull();
+    expect(allowedValue(document.createElement("meta"), "name", "viewport")).toBe("viewport");
+  });
+
+  it("leaves everything else as it is", () => {
+    expect(allowedValue(document.createElement("img"), "src", "https://shop.example/a.png")).toBe(
+      "https://shop.example/a.png",
+    );
+    expect(allowedValue(document.createElement("a"), "rel", "next")).toBe("next");
+  });
+});
