@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import re2
 from stdnum import luhn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,50 @@ def _iban(number: int) -> str:
     account = f"37040044{number:010d}"
     check = 98 - int(account + "131400") % 97  # ISO 13616: DE is 1314, check digits 00
     return f"DE{check:02d}{account}"
+
+
+def _zone(number: int) -> str:
+    """Returns the line of a passport with its number, birth and expiry, each with its check digit."""
+
+    def checked(field: str) -> str:
+        values = [0 if each == "<" else int(each, 36) for each in field]
+        return f"{field}{sum(value * (7, 3, 1)[place % 3] for place, value in enumerate(values)) % 10}"
+
+    return f"{checked(f'CAN{number:06d}')}UTO{checked('740812')}F{checked('310415')}<<<<<<<<<<<<<<04"
+
+
+def _groups(text: str, *sizes: int) -> list[str]:
+    return [text[sum(sizes[:place]) : sum(sizes[: place + 1])] for place in range(len(sizes))]
+
+
+def _wide(text: str) -> str:
+    return "".join(chr(ord(each) + 0xFEE0) if "!" <= each <= "~" else each for each in text)
+
+
+DISGUISES: dict[str, tuple[str, Callable[[str], str]]] = {
+    "card, spaced dashes": ("payment_card", lambda value: " - ".join(_groups(value, 4, 4, 4, 4))),
+    "card, two spaces": ("payment_card", lambda value: "  ".join(_groups(value, 4, 4, 4, 4))),
+    "card, dots": ("payment_card", lambda value: ".".join(_groups(value, 4, 4, 4, 4))),
+    "card, percent": ("payment_card", lambda value: "%20".join(_groups(value, 4, 4, 4, 4))),
+    "card, entities": ("payment_card", lambda value: "&nbsp;".join(_groups(value, 4, 4, 4, 4))),
+    "card, wide": ("payment_card", _wide),
+    "card, Arabic digits": (
+        "payment_card",
+        lambda value: value.translate({ord("0") + digit: 0x660 + digit for digit in range(10)}),
+    ),
+    "card, zero width": ("payment_card", lambda value: "\u200b".join(_groups(value, 4, 4, 4, 4))),
+    "IBAN, slashes": ("iban", lambda value: "/".join(_groups(value, 4, 4, 4, 4, 4, 2))),
+    "SSN, em dashes": ("us_ssn", lambda value: value.replace("-", "\u2014")),
+    "SSN, plus": ("us_ssn", lambda value: value.replace("-", "+")),
+    "identity number, spaces": ("national_id", lambda value: value.replace("-", "\u2003\u2003")),
+    "phone, no-break spaces": ("phone", lambda value: "\u00a0\u00a0".join(_groups(value, 3, 3, 3, 3))),
+    "phone, percent": ("phone", lambda value: value.replace("+", "%2B")),
+    "address, entity": ("email", lambda value: value.replace("@", "&#64;")),
+    "address, double percent": ("email", lambda value: value.replace("@", "%2540")),
+    "address, quoted-printable": ("email", lambda value: value.replace("@", "=40")),
+    "address, wide at": ("email", lambda value: value.replace("@", "\uff20")),
+}
+"""Values as rules must find them, too: the rule, and how its value is written."""
 
 
 def value_of(rule: str, number: int) -> str:  # noqa: PLR0911 - one for each rule
@@ -51,6 +99,10 @@ def value_of(rule: str, number: int) -> str:  # noqa: PLR0911 - one for each rul
             return f"sk_live_canary{number:06d}abcdef"
         case "ip_address":
             return f"203.0.{113 + number // 250}.{1 + number % 250}"
+        case "mac_address":
+            return f"02:ca:{number // 256:02x}:{number % 256:02x}:5a:{number % 250:02X}"
+        case "mrz":
+            return _zone(number)
         case "url_credentials":
             return f"https://user{number}:pw{number}canary@host.example/"
         case "url_query":
@@ -68,18 +120,28 @@ RULES = (
     "jwt",
     "api_key",
     "ip_address",
+    "mac_address",
+    "mrz",
     "url_credentials",
     "url_query",
 )
 
 
+_DISGUISES_PER_TEXT = 4
+
+
 class _Planter:
     def __init__(self) -> None:
         self.canaries: list[Canary] = []
+        self._disguises = 0
 
     def text(self, field: str) -> str:
-        """Returns running text with a canary of every rule."""
+        """Returns running text with a canary of every rule, and some in disguise: all of them in every few texts."""
         words = [self._one(rule, field) for rule in RULES]
+        names = list(DISGUISES)
+        for _ in range(_DISGUISES_PER_TEXT):
+            words.append(self._disguised(names[self._disguises % len(names)], field))
+            self._disguises += 1
         return "so " + " and ".join(words) + " end"
 
     def url(self, field: str) -> str:
@@ -90,6 +152,12 @@ class _Planter:
         """Returns a value that no rule matches: its field alone must cause its removal."""
         value = f"plainsecret{len(self.canaries):05d}"
         self.canaries.append(Canary("field", field, value))
+        return value
+
+    def _disguised(self, name: str, field: str) -> str:
+        rule, write = DISGUISES[name]
+        value = write(value_of(rule, len(self.canaries)))
+        self.canaries.append(Canary(name, field, value))
         return value
 
     def _one(self, rule: str, field: str) -> str:
@@ -248,7 +316,10 @@ def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
 def _forms(data: bytes) -> set[str]:
     """The text as it is, and without the escapes of JSON and of URLs."""
     written = data.decode("utf-8", "replace")
-    return {written, written.replace("\\/", "/").replace("\\u0040", "@").replace("%40", "@")}
+    read = (
+        re.sub(r"\\+u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), written) if "\\u" in written else written
+    )
+    return {written, read.replace("\\/", "/"), read.replace("\\/", "/").replace("%40", "@")}
 
 
 def _incremental(source: int, **data: Any) -> dict[str, Any]:

@@ -27,7 +27,6 @@ from services.audit.privacy.masking.nodes import FIELD_TAGS, WATCHED_ATTRIBUTES,
 from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, encode_any
 from services.audit.privacy.masking.string_context import LAYOUT_KEYS, place_of
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
-from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.candidates import Scanner
 from services.audit.rrweb import NOTHING, EventType
 
@@ -86,9 +85,7 @@ class Masker:
         self.rules = TextMasker(policy, hash_key)
         self.nodes = NodeMasker(policy)
         self.payloads = PayloadMasker(policy, self.rules)
-        self.scanner = Scanner(
-            [rule.pattern for rule in policy.rules if rule.custom and rule.method is not Method.KEEP]
-        )
+        self.scanner = Scanner(policy.scanned_patterns)
         self.walker = Walker(
             tags=FIELD_TAGS,
             watched=WATCHED_ATTRIBUTES,

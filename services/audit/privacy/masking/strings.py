@@ -18,8 +18,10 @@ import msgspec
 
 from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MATCH_WORK, MAX_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
-from services.audit.privacy.rules.builtin import BUILT_IN, URL_RULE, Finder
-from services.audit.privacy.rules.urls import UrlMasker, is_url
+from services.audit.privacy.rules.builtin import BUILT_IN, Finder
+from services.audit.privacy.rules.digit_groups import REACH, continues
+from services.audit.privacy.rules.plain_text import is_plain, plain_forms
+from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE, UrlMasker, is_path, is_url
 from services.audit.re2_patterns import PatternSet, compile_pattern
 
 if TYPE_CHECKING:
@@ -64,7 +66,20 @@ class Known(NamedTuple):
 
 
 class _Rule:
-    __slots__ = ("check", "edges", "gate", "group", "method", "name", "pattern", "place", "reach", "source")
+    __slots__ = (
+        "alone",
+        "check",
+        "edges",
+        "gate",
+        "group",
+        "method",
+        "name",
+        "pattern",
+        "place",
+        "reach",
+        "source",
+        "work",
+    )
 
     def __init__(self, name: str, method: Method, finder: Finder, *, custom: bool) -> None:
         self.name = name
@@ -76,6 +91,8 @@ class _Rule:
         self.group = 1 if self.pattern.groups and not custom else 0
         self.check = finder.check
         self.edges = finder.edges
+        self.alone = finder.alone
+        self.work = finder.work
         self.place = 0
 
     def find(self, text: bytes, start: int, end: int, found: list[Found], counts: Counts) -> None:
@@ -89,10 +106,12 @@ class _Rule:
             first, last = match[self.group]
             if first >= last or (self.edges and _touches(text, first, last)):
                 continue
+            if self.alone and continues(text[max(0, first - REACH) : last + REACH], min(first, REACH), last - first):
+                continue
             if self.check is None:
                 found.append((start + first, self.place, start + last))
                 continue
-            counts.spend(last - first)  # a check reads each character, in Python
+            counts.spend(self.work + last - first)  # a check reads each character, in Python
             candidate = text[first:last].decode()
             is_ascii = candidate.isascii()
             for before, behind in self.check(candidate):
@@ -120,12 +139,12 @@ class TextMasker:
     def __init__(self, policy: Policy, hash_key: bytes) -> None:
         self._key = hash_key
         self._rules: list[_Rule] = []
-        self._url_method = Method.KEEP
+        self._url_methods = {URL_RULE: Method.KEEP, PATH_RULE: Method.KEEP}
         for rule in policy.rules:
             if rule.method is Method.KEEP:
                 continue
-            if rule.name == URL_RULE:
-                self._url_method = rule.method
+            if rule.name in self._url_methods:
+                self._url_methods[rule.name] = rule.method
                 continue
             finders = (Finder(rule.pattern, edges=False, gate=""),) if rule.custom else policy.finders(rule.name)
             self._rules += [_Rule(rule.name, rule.method, finder, custom=rule.custom) for finder in finders]
@@ -138,10 +157,14 @@ class TextMasker:
         self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
         self._known: dict[bytes, Known] = {}
         self._salt = secrets.token_bytes(32)
-        names = sorted({rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word"})
+        names = sorted(
+            {rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, PATH_RULE, "selector", "header", "body_word"}
+        )
         self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{_MEDIA}")
         kept = frozenset(name.lower() for name in policy.kept_query_parameters)
-        self._urls = UrlMasker(kept, self._replace_parameter)
+        self._masks_urls = self._url_methods[URL_RULE] is not Method.KEEP
+        self._masks_paths = self._url_methods[PATH_RULE] is not Method.KEEP
+        self._urls = UrlMasker(kept, self._replace_part, parameters=self._masks_urls, paths=self._masks_paths)
         self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST
 
     def replacement(self, rule: str, method: Method, value: str) -> str:
@@ -167,14 +190,14 @@ class TextMasker:
             return text
         counts.spend(STRING_WORK + len(text) // BYTES_PER_WORK)
         body = before = text.encode()
-        if self._url_method is not Method.KEEP and b"=" in body:
+        if (self._masks_urls and b"=" in body) or (self._masks_paths and b"/" in body):
             found: list[str] = []
-            if key and is_url(text):
+            if key and (is_url(text, key) or (self._masks_paths and is_path(text))):
                 before = self._urls.mask(body, found, counts.spend, resource=resource)
             else:
                 before = self._urls.mask_within(body, found, counts.spend, resource=resource)
-            if found:
-                counts[URL_RULE, field] = counts.get((URL_RULE, field), 0) + len(found)
+            for rule in found:
+                counts[rule, field] = counts.get((rule, field), 0) + 1
         for _ in range(_MAX_PASSES):
             after, left = self._once(before, field, counts)
             if after == before:
@@ -191,8 +214,8 @@ class TextMasker:
 
         Pages repeat the same strings, so results for short ones are cached: under a digest, never under the string.
         """
-        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw:  # only parameters of URLs depend on the context
-            return None
+        if len(raw) > _MAX_KNOWN or b"=" in raw or rb"\u" in raw or (self._masks_paths and b"/" in raw):
+            return None  # only parts of URLs depend on the context
         return self._recall(raw, b"", "", resource=False)
 
     def mask_json_at(self, raw: bytes, key: str, spent: Counts, *, resource: bool) -> Known:
@@ -236,19 +259,20 @@ class TextMasker:
     def _once(self, body: bytes, field: str, counts: Counts) -> tuple[bytes, int]:
         """Returns a text after one pass, and the number of its bytes outside masks."""
         gates = self._open_gates(body)
-        if not gates or not body:
+        plain = is_plain(body)
+        if (not gates and plain) or not body:
             return body, len(body)
         parts: list[bytes] = []
         if not (b"*" in body or b"[" in body or b"data:" in body):
-            left = self._mask_part(body, gates, field, counts, parts)
+            left = self._mask_part(body, gates, plain, field, counts, parts)
             return b"".join(parts), left
         left = at = 0
         for kept in self._keep.finditer(body):
             start, end = kept[0]
-            left += self._mask_part(body[at:start], gates, field, counts, parts)
+            left += self._mask_part(body[at:start], gates, plain, field, counts, parts)
             parts.append(body[start:end])
             at = end
-        left += self._mask_part(body[at:], gates, field, counts, parts)
+        left += self._mask_part(body[at:], gates, plain, field, counts, parts)
         return b"".join(parts), left
 
     def _open_gates(self, body: bytes) -> list[_Gate]:
@@ -264,18 +288,20 @@ class TextMasker:
                 gates.append((None, rules))
         return gates
 
-    def _mask_part(self, part: bytes, gates: list[_Gate], field: str, counts: Counts, out: list[bytes]) -> int:
+    def _mask_part(
+        self, part: bytes, gates: list[_Gate], plain: bool, field: str, counts: Counts, out: list[bytes]
+    ) -> int:
         """Appends the masked part to `out`; returns the number of its remaining bytes."""
-        found: list[Found] = []
-        for gate, rules in gates:
-            for first, last in _windows(gate, part, rules[0].reach, counts):
-                for rule in rules:
-                    rule.find(part, first, last, found, counts)
+        found = self._search(part, gates, counts)
+        for read in () if plain else plain_forms(part, counts.spend):
+            for start, place, end in self._search(read.text, self._open_gates(read.text), counts):
+                first, last = read.span(start, end)
+                found.append((first, place, last))
         if not found:
             out.append(part)
             return len(part)
         at, left = 0, len(part)
-        for start, place, end in _merged(sorted(found), self._rules) if len(found) > 1 else found:
+        for start, place, end in _merged(sorted(set(found)), self._rules) if len(found) > 1 else found:
             rule = self._rules[place]
             counts[rule.name, field] = counts.get((rule.name, field), 0) + 1
             out += (part[at:start], self.replacement(rule.name, rule.method, part[start:end].decode()).encode())
@@ -284,8 +310,18 @@ class TextMasker:
         out.append(part[at:])
         return left
 
-    def _replace_parameter(self, value: str) -> str:
-        return value if self._is_kept(value) else self.replacement(URL_RULE, self._url_method, value)
+    @staticmethod
+    def _search(part: bytes, gates: list[_Gate], counts: Counts) -> list[Found]:
+        """Returns the verified matches of the rules behind gates, in no order."""
+        found: list[Found] = []
+        for gate, rules in gates:
+            for first, last in _windows(gate, part, rules[0].reach, counts):
+                for rule in rules:
+                    rule.find(part, first, last, found, counts)
+        return found
+
+    def _replace_part(self, rule: str, value: str) -> str:
+        return value if self._is_kept(value) else self.replacement(rule, self._url_methods[rule], value)
 
 
 def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> list[tuple[int, int]]:

@@ -23,6 +23,7 @@ from services.audit.privacy.policy.policy import (
 from services.audit.privacy.policy.selectors import Selector, parse_selector
 from services.audit.privacy.rules.builtin import RULES
 from services.audit.privacy.rules.national_ids import COUNTRIES
+from services.audit.privacy.rules.phones import is_country
 from services.audit.re2_patterns import compile_pattern
 
 PRESETS = ("default", "strict", "keep_all")
@@ -84,8 +85,8 @@ class _PolicyReader:
                 case "blocked_inputs" | "kept_inputs" | "denied_headers" | "denied_words" | "kept_query_parameters":
                     added = [word.lower() for word in self._words(value, table, key)]
                     changes[key] = tuple(dict.fromkeys((*getattr(policy, key), *added)))
-                case "national_ids":
-                    changes[key] = self._countries(value, table)
+                case "national_ids" | "phone_countries":
+                    changes[key] = self._countries(value, table, key)
                 case "selectors":
                     changes |= self._selectors(policy, value, f"{table}.selectors")
                 case "rules":
@@ -121,13 +122,13 @@ class _PolicyReader:
             return []
         return list(value)
 
-    def _countries(self, value: object, table: str) -> tuple[str, ...]:
-        words = [word.lower() for word in self._words(value, table, "national_ids")]
+    def _countries(self, value: object, table: str, key: str) -> tuple[str, ...]:
+        words = [word.lower() for word in self._words(value, table, key)]
         for word in words:
-            if word not in COUNTRIES:
-                self.problem(
-                    table, "national_ids", f"{word!r} is unknown; expected one of {', '.join(sorted(COUNTRIES))}"
-                )
+            if key == "national_ids" and word not in COUNTRIES:
+                self.problem(table, key, f"{word!r} is unknown; expected one of {', '.join(sorted(COUNTRIES))}")
+            elif key == "phone_countries" and not is_country(word):
+                self.problem(table, key, f"{word!r} is not a country; expected codes of ISO 3166 such as se")
         return tuple(sorted(set(words)))
 
     def _selectors(self, policy: Policy, value: object, table: str) -> dict[str, tuple[Selector, ...]]:

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from services.audit.privacy.policy.selectors import Selector
-from services.audit.privacy.rules.builtin import BUILT_IN, Finder
-from services.audit.privacy.rules.national_ids import NATIONAL_IDS, USUAL_COUNTRIES
+from services.audit.privacy.rules.builtin import BUILT_IN, NATIONAL_FINDERS, Finder, phone_finder
+from services.audit.privacy.rules.national_ids import USUAL_COUNTRIES
+from services.audit.privacy.rules.phones import GATE as PHONE_GATE
+from services.audit.privacy.rules.urls import PATH_HINT, PATH_RULE
 
 
 class Method(Enum):
@@ -169,9 +171,12 @@ _METHODS = {
     "iban": Method.BLOCK,
     "us_ssn": Method.BLOCK,
     "national_id": Method.BLOCK,
+    "mrz": Method.BLOCK,
     "phone": Method.MASK,
+    "mac_address": Method.MASK,
     "ip_address": Method.MASK,
     "url_query": Method.MASK,
+    "url_path": Method.KEEP,
 }
 
 
@@ -191,6 +196,7 @@ class Policy(msgspec.Struct, frozen=True):
         blocked_inputs: Types and autocomplete tokens of fields that always lose their value.
         kept_inputs: Types of fields that keep their value, except for matches of rules.
         national_ids: Countries with identity numbers that the rule national_id detects.
+        phone_countries: Countries in which the rule phone detects numbers as they are written there.
         denied_headers: HTTP headers that are never stored; `*auth*` matches any name with "auth".
         denied_words: Keys in bodies and in console objects with values that are never stored.
         kept_query_parameters: Parameters of URLs that keep their values.
@@ -218,6 +224,7 @@ class Policy(msgspec.Struct, frozen=True):
     request_bodies: BodyMode
     response_bodies: BodyMode
     console: BodyMode
+    phone_countries: tuple[str, ...] = ()
     version: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -231,14 +238,25 @@ class Policy(msgspec.Struct, frozen=True):
         """Whether nothing is masked."""
         return self.text_mode is TextMode.KEEP_ALL
 
+    @property
+    def scanned_patterns(self) -> list[str]:
+        """RE2 patterns of strings that rules may match and the prefilter does not see."""
+        used = [rule for rule in self.rules if rule.method is not Method.KEEP]
+        patterns = [rule.pattern for rule in used if rule.custom]
+        if any(rule.name == PATH_RULE for rule in used):
+            patterns.append(PATH_HINT)
+        if self.phone_countries and any(rule.name == "phone" for rule in used):
+            patterns.append(PHONE_GATE)
+        return patterns
+
     def finders(self, rule: str) -> tuple[Finder, ...]:
         """Returns the patterns and checks of a built-in rule under this policy."""
         finders = BUILT_IN.get(rule, ())
+        if rule == "phone" and self.phone_countries:
+            return (*finders, phone_finder(self.phone_countries))
         if rule != "national_id":
             return finders
-        return tuple(
-            finder for finder, each in zip(finders, NATIONAL_IDS, strict=True) if each.country in self.national_ids
-        )
+        return tuple(finder for country, finder in NATIONAL_FINDERS if country in self.national_ids)
 
     def blocks_input(self, kind: str, autocomplete: str) -> bool:
         """Returns whether the value of a field with this type and this autocomplete attribute is removed."""
@@ -268,13 +286,22 @@ class Policy(msgspec.Struct, frozen=True):
                 {
                     "name": rule.name,
                     "method": rule.method,
-                    "pattern": rule.pattern or "|".join(f"(?:{each.pattern})" for each in self.finders(rule.name)),
+                    "pattern": rule.pattern or self._pattern_of(rule.name),
                 }
                 for rule in self.rules
             ],
             "denied_headers": list(self.denied_headers),
             "kept_query_parameters": list(self.kept_query_parameters),
         }
+
+    def _pattern_of(self, rule: str) -> str:
+        """Returns a built-in rule's pattern; "" for rules that are nothing without their checks.
+
+        A recorder that does not know a rule applies its pattern, as it does with those of custom rules.
+        """
+        if rule in {"mrz", "mac_address"}:
+            return ""
+        return "|".join(f"(?:{each.pattern})" for each in self.finders(rule))
 
     def _masks_type(self, kind: str) -> bool:
         return self.blocks_input(kind, "") or (self.inputs is BodyMode.MASK and kind not in self.kept_inputs)

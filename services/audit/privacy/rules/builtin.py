@@ -14,11 +14,21 @@ import binascii
 import ipaddress
 import re
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from stdnum import iban, luhn
 
+from services.audit.privacy.rules.api_keys import KEY_SHAPES, PRIVATE_KEY, PRIVATE_KEY_HINTS
+from services.audit.privacy.rules.digit_groups import SEPARATOR, grouped, joined
 from services.audit.privacy.rules.national_ids import NATIONAL_IDS, NationalId
+from services.audit.privacy.rules.phones import GATE as PHONE_GATE
+from services.audit.privacy.rules.phones import PATTERN as PHONE
+from services.audit.privacy.rules.phones import WORK as PHONE_WORK
+from services.audit.privacy.rules.phones import phone_check
+from services.audit.privacy.rules.travel_documents import MRZ, is_mrz
+from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -36,11 +46,41 @@ which cannot occur inside a string, since its quotes are escaped and an opening 
 DOTTED_HINT = r"\d\.\d{1,4}\.\d"
 """Groups of digits separated by dots; JSON numbers have at most one dot."""
 
+_BETWEEN = (
+    *(rf" {{0,3}}{each} {{0,3}}" for each in (r"\.", "_", ":")),
+    r"(?:%[0-9A-Fa-f]{2}){1,4}",
+    r"&[A-Za-z]{2,8};",
+    r"\\\\[nrt]",
+)
+"""Separators that end the digits of DIGITS_HINT: kinds of which one stands between all groups of a number."""
+
+GROUPS_HINT = "|".join(
+    [rf"[^%0-9A-Fa-f][0-9]{{2,}}{each}[0-9]{{2,}}{each}[0-9]{{3}}" for each in _BETWEEN]
+    + [rf"[^%0-9A-Fa-f][0-9]{{4,}}{each}[0-9]{{4}}" for each in _BETWEEN[3:]]
+)
+"""Groups of digits with separators that DIGITS_HINT does not cover."""
+
+ENCODED_HINT = (
+    r"&#[0-9xX]|&(?:commat|period|plus|colon|hyphen|dash|lowbar|sol|num|percnt);|&lt;&lt;|%3[0-9]|%25[0-9A-Fa-f]{2}"
+    r"|[0-9]%2[Ee][0-9]|%3[Aa][0-9A-Fa-f]{1,4}%3[Aa]|\\\\(?:u[0-9A-Fa-f{]|x[0-9A-Fa-f]{2})"
+    r"|[0-9]=(?:20|2[BDEF]|0[9AD]|A0|C2|E2)|[0-9A-Za-z]=40[A-Za-z]|[0-9A-Za-z]=(?:\\r)?\\n"
+)
+"""An encoded character in a place where it may belong to something that a rule looks for (plain_text.py)."""
+
 URL_HINT = r"[?#&;][^\s\"?#&;={}<>():,]+="
 """A parameter of a URL."""
 
 ESCAPE_HINT = r"\\u00[2-7][0-9a-fA-F]"
 """An escaped printable character, which a rule may look for."""
+
+MAC_HINT = r"(?:[0-9A-Fa-f]{2}-){3}[0-9A-Fa-f]{2}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}"
+"""Pairs or fours of hexadecimal digits with dashes or dots; those with colons look like IPv6 addresses."""
+
+MRZ_HINT = r"[0-9]{7}[MFXmfx<][0-9]{7}|[A-Z]<<[A-Z]"
+"""Dates of birth and expiry with check digits, or names, as in a machine-readable zone."""
+
+
+_DIGITS = r"\d(?:[^0-9A-Za-z\".:,;{}\[\]%=_#]*\d){8}|\d\.\d{1,4}\.\d"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +94,18 @@ class Finder:
         edges: Whether an adjacent letter or digit excludes a match.
         gate: RE2 pattern that matches in every string with a candidate; shared by many rules and searched once.
         reach: Maximum bytes by which a candidate extends beyond a match of the gate; 0: no limit.
+        alone: Whether a further group of digits after the same separator excludes a match (digit_groups.py).
+        work: Work for the check of a candidate besides that for its length (masking/counts.py).
     """
 
     pattern: str
     check: Callable[[str], Spans] | None = None
     hints: tuple[str, ...] = (DIGITS_HINT, DOTTED_HINT)
     edges: bool = True
-    gate: str = r"\d(?:[^0-9A-Za-z\".:,;{}\[\]%=_#]*\d){8}|\d\.\d{1,4}\.\d"
+    gate: str = _DIGITS
     reach: int = 96
+    alone: bool = False
+    work: int = 0
 
 
 def _whole(candidate: str, good: bool) -> Spans:
@@ -130,8 +174,11 @@ def _phone(candidate: str) -> Spans:
 
 
 def _national_phone(candidate: str) -> Spans:
-    digits = sum(map(str.isdigit, candidate))
-    return _whole(candidate, 9 <= digits <= 12 and not _DATE.match(candidate))
+    """Excludes lists such as the hours of a calendar, "08 09 10 11 12": pairs of digits in steps of one size."""
+    groups = re.findall("[0-9]+", candidate)
+    steps = {int(right) - int(left) for left, right in pairwise(groups)}
+    good = 9 <= sum(map(len, groups)) <= 12 and not _DATE.match(candidate)
+    return _whole(candidate, good and not (len(groups) > 2 and len(steps) == 1))
 
 
 _CARD_NUMBER = re.compile(
@@ -185,8 +232,11 @@ def _iban(candidate: str) -> Spans:
 
 def _us_ssn(candidate: str) -> Spans:
     """Excludes ranges never issued by the Social Security Administration (RM 10201.035). Specimens count as real."""
-    area, group, serial = re.split(r"[- ]", candidate)
-    return _whole(candidate, area not in {"000", "666"} and area[0] != "9" and group != "00" and serial != "0000")
+    return _whole(candidate, _is_ssn(candidate.replace("-", "").replace(" ", "")))
+
+
+def _is_ssn(digits: str) -> bool:
+    return digits[:3] not in {"000", "666"} and digits[0] != "9" and digits[3:5] != "00" and digits[5:] != "0000"
 
 
 def _basic(candidate: str) -> Spans:
@@ -210,36 +260,39 @@ def _ip(candidate: str) -> Spans:
     return _whole(candidate, not (address.is_loopback or address.is_unspecified or address.is_multicast))
 
 
+def _mrz(candidate: str) -> Spans:
+    return _whole(candidate, is_mrz(candidate))
+
+
+def _mac(candidate: str) -> Spans:
+    """Excludes the addresses of no and of every device, and fours of digits with dots, such as versions."""
+    digits = re.sub("[^0-9A-Fa-f]", "", candidate)
+    return _whole(
+        candidate, len(set(digits.lower()) - set("0f")) > 0 and ("." not in candidate or not digits.isdigit())
+    )
+
+
 def _national_finder(each: NationalId) -> Finder:
     def check(candidate: str) -> Spans:
         return _whole(candidate, each.is_valid(candidate))
 
     if each.hint:
-        return Finder(each.pattern, check, (each.hint,), gate=_LETTERED)
+        return Finder(each.pattern, check, (each.hint, DOTTED_HINT), gate=_LETTERED)
     return Finder(each.pattern, check)
 
 
-_KEY_SHAPES = {
-    r"(?:sk|rk|pk|tok)_(?:live|test)_[0-9A-Za-z_]{6,}": r"k_(?:live|test)_",
-    r"whsec_[0-9A-Za-z+/=]{16,}": r"whsec_",
-    r"gh[pousr]_[0-9A-Za-z]{20,}": r"gh[pousr]_[0-9A-Za-z]",
-    r"github_pat_[0-9A-Za-z_]{20,}": r"github_pat_",
-    r"glpat-[0-9A-Za-z_-]{16,}": r"glpat-",
-    r"(?:AKIA|ASIA)[0-9A-Z]{16}": r"A[KS]IA[0-9A-Z]{3}",
-    r"xox[abeoprs]-[0-9A-Za-z-]{8,}": r"xox[abeoprs]-",
-    r"xapp-[0-9A-Za-z-]{8,}": r"xapp-",
-    r"AIza[0-9A-Za-z_-]{30,}": r"AIza",
-    r"ya29\.[0-9A-Za-z_-]{16,}": r"ya29\.",
-    r"\bsk-(?:proj-|ant-|svcacct-)?[0-9A-Za-z_-]{20,}": r"sk-(?:proj-|ant-|svcacct-|[0-9A-Za-z]{8})",
-    r"SG\.[0-9A-Za-z_-]{16,}\.[0-9A-Za-z_-]{16,}": r"SG\.[0-9A-Za-z_-]",
-    r"npm_[0-9A-Za-z]{30,}": r"npm_[0-9A-Za-z]",
-    r"pypi-[0-9A-Za-z_-]{30,}": r"pypi-[0-9A-Za-z]",
-    r"hf_[0-9A-Za-z]{30,}": r"hf_[0-9A-Za-z]{4}",
-    r"dop_v1_[0-9a-f]{40,}": r"dop_v1_",
-    r"shp(?:at|ca|pa|ss)_[0-9A-Fa-f]{20,}": r"shp(?:at|ca|pa|ss)_",
-}
-"""Hint of each pattern. Prefixes that the issuers document for secret scanning: Stripe, GitHub, GitLab, AWS, Slack,
-Google, OpenAI, SendGrid, npm, PyPI, Hugging Face, DigitalOcean, Shopify."""
+def _grouped_finder(pattern: str, check: Callable[[str], Spans], *, alone: bool = True) -> Finder:
+    return Finder(pattern, check, (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT), gate=_GROUPS, alone=alone)
+
+
+def _national_finders() -> Iterator[tuple[str, Finder]]:
+    """Yields each country's finders, with its code."""
+    for each in NATIONAL_IDS:
+        yield each.country, _national_finder(each)
+        if each.groups:
+            pattern = joined(*each.groups)
+            yield each.country, _grouped_finder(pattern, grouped(each.is_valid, refused=each.refused))
+
 
 _AT_HINT = r"[^\s\"{};,(/](?:@|%40)[^\s\"@.,:;(){}<>]+[.:/\"]"
 """An at sign within text, except those of CSS (`}@media (`). It covers credentials in URLs too."""
@@ -248,9 +301,9 @@ _EMAIL_LOCAL = r"[\pL\pN._%+'-]"
 _JWT = r"eyJ[0-9A-Za-z_-]{8,}(?:\.[0-9A-Za-z_-]*){1,4}"
 _BEARER = r"[Bb](?:earer|EARER)[\s%+\\]"
 _BASIC = r"[Bb](?:asic|ASIC)[\s\\]"
-_PRIVATE_KEY = r"-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
 _V6 = r"(?i:[0-9a-f]{1,4}:[0-9a-f]{0,4}:[0-9a-f]{0,4}(?::[0-9a-f]{0,4})+)"
 _V6_HINT = r"[0-9A-Fa-f]:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f]"
+_PAIR, _FOUR = "[0-9A-Fa-f]{2}", "[0-9A-Fa-f]{4}"
 _COUNTRY = (
     "AD|AE|AL|AT|AZ|BA|BE|BG|BH|BI|BR|BY|CH|CR|CY|CZ|DE|DJ|DK|DO|EE|EG|ES|FI|FK|FO|FR|GB|GE|GI|GL|GR|GT|HN|HR|HU|IE|"
     "IL|IQ|IS|IT|JO|KW|KZ|LB|LC|LI|LT|LU|LV|LY|MC|MD|ME|MK|MN|MR|MT|MU|NI|NL|NO|OM|PK|PL|PS|PT|QA|RO|RS|RU|SA|SC|SD|"
@@ -258,29 +311,37 @@ _COUNTRY = (
 )
 """Countries of the SWIFT IBAN registry."""
 
-_IBAN = rf"(?:{_COUNTRY}|{_COUNTRY.lower()})\d{{2}}(?:{_GAP}?[0-9A-Za-z]){{11,34}}"
+_IBAN_WORK = 100
+"""Work for a candidate, of which each length has to be tried."""
+
+_IBAN_GAP = r"[ \t\r\n./_+*~|:\x{a0}\x{2007}\x{2009}\x{202f}\x{2010}-\x{2013}-]{0,4}"
+_IBAN = rf"(?:{_COUNTRY}|{_COUNTRY.lower()})\d{{2}}(?:{_IBAN_GAP}[0-9A-Za-z]){{11,34}}"
 
 _AT = "@|%40"
-_LETTERED = r"\d{2}[A-Za-z]\d{2}[A-Za-z]|\d(?:[ -]?\d){5}"
-_KEYS = "|".join((*_KEY_SHAPES.values(), "eyJ", "(?i:bearer|basic)", "PRIVATE KEY-----"))
+_LETTERED = r"\d{2}[A-Za-z]\d{2}[A-Za-z]|\d(?:[ .-]?\d){5}"
+_GROUPS = rf"\d{{2}}{SEPARATOR}\d{{2}}[0-9]*{SEPARATOR}\d{{2}}|\d{{6}}{SEPARATOR}\d{{4}}"
+_KEYS = "|".join((*KEY_SHAPES.values(), *PRIVATE_KEY_HINTS, "eyJ", "(?i:bearer|basic)"))
+
+
+@cache
+def phone_finder(countries: tuple[str, ...]) -> Finder:
+    """Returns the finder of phone numbers as they are written within countries."""
+    return Finder(PHONE, phone_check(countries), (), gate=PHONE_GATE, work=PHONE_WORK * len(countries))
+
+
+NATIONAL_FINDERS = tuple(_national_finders())
+"""The finders of national_id, each with the code of its country."""
 
 BUILT_IN: dict[str, tuple[Finder, ...]] = {
     "url_credentials": (Finder(r"//([^/?#@\s\"'<>]+)@", hints=(_AT_HINT,), edges=False, gate=_AT, reach=1024),),
     "jwt": (Finder(_JWT, hints=(r"eyJ[0-9A-Za-z_-]",), edges=False, gate=_KEYS, reach=0),),
     "api_key": (
-        Finder("|".join(_KEY_SHAPES), hints=tuple(_KEY_SHAPES.values()), edges=False, gate=_KEYS, reach=0),
+        Finder("|".join(KEY_SHAPES), hints=tuple(KEY_SHAPES.values()), edges=False, gate=_KEYS, reach=0),
         Finder(
             r"(?i:bearer)(?:\s|%20|\+)+([0-9A-Za-z._~+/=-]{8,})", _bearer, (_BEARER,), edges=False, gate=_KEYS, reach=0
         ),
         Finder(r"(?i:basic)\s+([0-9A-Za-z+/=]{8,})", _basic, (_BASIC,), edges=False, gate=_KEYS, reach=0),
-        Finder(
-            _PRIVATE_KEY + r"[^-]*(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?",
-            None,
-            (r"PRIVATE KEY-----",),
-            edges=False,
-            gate=_KEYS,
-            reach=0,
-        ),
+        Finder(PRIVATE_KEY, None, PRIVATE_KEY_HINTS, edges=False, gate=_KEYS, reach=0),
     ),
     "email": (
         Finder(
@@ -292,16 +353,46 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
             reach=1024,
         ),
     ),
-    "payment_card": (Finder(rf"\d(?:{_GAP}?\d){{12,}}", _cards),),
-    "iban": (Finder(_IBAN, _iban),),
-    "us_ssn": (Finder(r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}", _us_ssn),),
-    "national_id": tuple(_national_finder(each) for each in NATIONAL_IDS),
+    "payment_card": (
+        Finder(rf"\d(?:{_GAP}?\d){{12,}}", _cards),
+        _grouped_finder(joined(*[r"\d{4}"] * 4), grouped(is_card), alone=False),
+        _grouped_finder(joined(*[r"\d{4}"] * 4, r"\d{3}"), grouped(is_card), alone=False),
+        _grouped_finder(joined(r"\d{4}", r"\d{6}", r"\d{4,5}"), grouped(is_card), alone=False),
+    ),
+    "iban": (
+        Finder(_IBAN, _iban, (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT), gate=rf"{_DIGITS}|{_GROUPS}", work=_IBAN_WORK),
+    ),
+    "us_ssn": (
+        Finder(r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}", _us_ssn),
+        _grouped_finder(joined(r"\d{3}", r"\d{2}", r"\d{4}"), grouped(_is_ssn)),
+    ),
+    "national_id": tuple(finder for _, finder in NATIONAL_FINDERS),
     "phone": (
-        Finder(r"\+[1-9](?:[ .\-/()\x{a0}\x{2007}\x{2009}\x{202f}\x{2010}-\x{2013}]{0,3}\d){7,16}", _phone),
-        Finder(r"00[1-9]\d{0,2}(?:[ /()\x{a0}-]{1,2}\d{2,8}){2,6}", _phone),
-        Finder(r"(?:1[ .-])?(?:\([2-9]\d{2}\)[ .-]{0,2}[2-9]\d{2}[ .-]|[2-9]\d{2}[.-][2-9]\d{2}[.-])\d{4}"),
-        Finder(r"0[1-9]\d{0,3}[-/ ]\d{2,8}(?:[ -]?\d{2,4}){0,4}", _national_phone),
+        Finder(
+            r"\+[1-9](?:[ .\-/()_|\t\r\n\x{a0}\x{2007}\x{2009}\x{202f}\x{2010}-\x{2013}]{0,4}\d){7,16}",
+            _phone,
+            (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT),
+            gate=rf"{_DIGITS}|{_GROUPS}",
+        ),
+        Finder(r"00[1-9]\d{0,2}(?:[ /()\t\r\n\x{a0}-]{1,4}\d{2,8}){2,6}", _phone),
+        Finder(
+            r"(?:1 ?[ ./-] ?)?(?:\([2-9]\d{2}\)[ ./-]{0,3}[2-9]\d{2} ?[ ./-] ?"
+            r"|[2-9]\d{2} ?[./-] ?[2-9]\d{2} ?[./-] ?)\d{4}"
+        ),
+        Finder(r"0[1-9]\d{0,3}[ \t\r\n/-]{1,3}\d{2,8}(?:[ \t\r\n/-]{0,3}\d{2,4}){0,4}", _national_phone),
+        Finder(r"0[1-9](?:\.\d{2}){4}", _national_phone, alone=True),
         Finder(r"tel:([+0-9][0-9().-]{5,20})", None, (r"tel:[+0-9]",), gate="tel:"),
+    ),
+    "mrz": (Finder(MRZ, _mrz, (MRZ_HINT, ENCODED_HINT), gate=MRZ_HINT, reach=160),),
+    "mac_address": (
+        Finder(
+            rf"{_PAIR}(?:(?:-{_PAIR}){{5}}(?:(?:-{_PAIR}){{2}})?|(?::{_PAIR}){{5}}(?:(?::{_PAIR}){{2}})?)",
+            _mac,
+            (MAC_HINT, _V6_HINT),
+            gate=rf"{MAC_HINT}|{_V6_HINT}",
+            alone=True,
+        ),
+        Finder(rf"{_FOUR}\.{_FOUR}\.{_FOUR}", _mac, (MAC_HINT,), gate=MAC_HINT, alone=True),
     ),
     "ip_address": (
         Finder(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\.\d+)*", _ip, (DOTTED_HINT,), gate=r"\d\.\d{1,3}\.\d{1,3}\.\d"),
@@ -310,7 +401,4 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
 }
 """The rules by name, in the order in which they are tried: of two rules that match the same text, the first applies."""
 
-URL_RULE = "url_query"
-"""The rule for parameters of URLs, without a pattern; see urls.py."""
-
-RULES = (*BUILT_IN, URL_RULE)
+RULES = (*BUILT_IN, URL_RULE, PATH_RULE)

@@ -97,7 +97,7 @@ def test_what_rules_find(rule, text):
         "123e4567-e89b-12d3-a456-426614174000",
         "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "000-12-3456 666-12-3456 900-12-3456 123-00-4567 123-45-0000",
-        "12:34:56 std::vector::begin 00:1B:44:11:3A:B7",
+        "12:34:56 std::vector::begin",
         "price 1 234 567 890 kr, 555-0100",
     ],
 )

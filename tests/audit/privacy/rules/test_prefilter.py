@@ -20,12 +20,13 @@ from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.strings import TextMasker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.privacy.rules import prefilter
-from services.audit.privacy.rules.builtin import _KEY_SHAPES, BUILT_IN, ESCAPE_HINT, URL_HINT
+from services.audit.privacy.rules.api_keys import KEY_SHAPES
+from services.audit.privacy.rules.builtin import BUILT_IN, ENCODED_HINT, ESCAPE_HINT, URL_HINT
 from services.audit.privacy.rules.national_ids import NATIONAL_IDS
 from services.audit.re2_patterns import compile_scan
 
 HINTS = {hint for finders in BUILT_IN.values() for finder in finders for hint in finder.hints}
-HINTS |= {each.hint for each in NATIONAL_IDS if each.hint} | {URL_HINT, ESCAPE_HINT}
+HINTS |= {each.hint for each in NATIONAL_IDS if each.hint} | {URL_HINT, ESCAPE_HINT, ENCODED_HINT}
 ALL_HINTS = compile_scan("|".join(f"(?:{hint})" for hint in sorted(HINTS)))
 EACH_HINT = {hint: compile_scan(hint) for hint in HINTS}
 TEXT = TextMasker(load_policy({}, None, "test"), b"k" * 32)
@@ -54,7 +55,10 @@ PIECES = [
     "k_test_", "whsec_", "ghp_a", "gho_", "github_pat_", "glpat-", "AKIA", "ASIA0AB", "xoxb-", "xapp-",
     "AIza", "ya29.", "sk-", "sk-proj-", "sk-ant-", "SG.", "SG.a", "npm_a", "pypi-a", "hf_abcd", "dop_v1_",
     "shpat_", "shpss_", "shpca_", "PRIVATE KEY-----", "1.23.4", "fe:80", "a:b:c:d", "12a34", "850718",
-    "user", "example.org",
+    "user", "example.org", "%20", "%2D", "%25", "%3A", "%34", "&nbsp;", "&#64;", "&#x40;", "&commat;", "&lt;&lt;",
+    "\\u0040", "\\x40", "\\n", "=40", "=20", "=\n", "\u200b", "\u2003", "\u2014", "\uff14", "\uff20", "\u0664", "\u096b",
+    "00-1B-44-", "1b44.", "M", "F", "<", "<<", "1234567", "12:", "123_", "12.", "KEY----", "KEY BLOCK----", "hvs.",
+    "dt0c01.", "dapi", "dapie", "tskey-", "sntrys_", "glrt-", "r8_", "hcaik_", "cfut_", "abcdefgh",
 ]  # fmt: skip
 
 
@@ -85,7 +89,7 @@ def matches(pattern: str) -> st.SearchStrategy[str]:
 
 @pytest.mark.campaign
 @settings(max_examples=examples(400, 1000), deadline=None)
-@given(pieces(3), st.sampled_from(sorted(_KEY_SHAPES)) | st.sampled_from(sorted(HINTS)), pieces(3), st.data())
+@given(pieces(3), st.sampled_from(sorted(KEY_SHAPES)) | st.sampled_from(sorted(HINTS)), pieces(3), st.data())
 def test_every_hint_is_seen_between_anything(before, pattern, behind, data):
     text = before + data.draw(matches(pattern)) + behind
     raw = as_json(text)

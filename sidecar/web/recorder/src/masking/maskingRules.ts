@@ -9,27 +9,38 @@ interface Finder {
   /** Cheap prefilter: a text without it has no match. */
   readonly hint: RegExp;
   readonly pattern: RegExp;
-  readonly isReal?: (match: string) => boolean;
+  /** Returns the length of the part of a match, from its start, that is real; 0: none. Absent: the whole match. */
+  readonly realLength?: (match: string) => number;
 }
+
+/** What may stand between groups of digits: spaces and dashes of every kind, invisible characters, other signs. */
+const GAP = String.raw`(?:[\s\p{Zs}\p{Pd}\p{Cf}\u2212.+/_|:*~]|%20|%2D|&nbsp;){0,8}`;
+const AT = "@|%40|%2540|&#64;|&#x40;|&commat;|\uff20";
 
 /** Built-in rules applied in the page. Their patterns take linear time for texts of pages. */
 const FINDERS: Readonly<Record<string, Finder>> = {
   url_credentials: { hint: /:\/\//, pattern: /(?<=\/\/)[^\s/:@]{1,256}:[^\s/:@]{1,256}(?=@)/g },
   jwt: { hint: /eyJ/, pattern: /\beyJ[\w-]{8,}\.[\w-]+(?:\.[\w-]+)?/g },
   api_key: {
-    hint: /sk_|rk_|gh[opusr]_|AKIA|xox|AIza/,
-    pattern: /\b(?:[sr]k_(?:live|test)_\w{8,}|gh[opusr]_\w{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35})/g,
+    hint: /[sr]k_|gh[opusr]_|glpat-|AKIA|xox|AIza|sntry|dckr_|glsa_|tskey-|cf(?:k|ut|at)_|PRIVATE KEY/,
+    pattern:
+      /\b(?:[sr]k_(?:live|test)_\w{8,}|gh[opusr]_\w{20,}|glpat-[\w-]{16,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{35}|sntry[suai]_[\w+/=-]{20,}|dckr_[po]at_[\w-]{12,}|glsa_\w{20,}|tskey-[a-z]+-[\w-]{12,}|cf(?:k|ut|at)_[\w-]{40,})|-----?(?: ?)BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)? ?----(?:[^-]|-(?!--))*(?:-----?(?: ?)END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)? ?-----?)?/g,
   },
   email: {
-    hint: /@|%40/,
-    pattern: /[\w.+-]{1,64}(?:@|%40)(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b/gi,
-    isReal: (match) => !/@\d+x?\./.test(match), // logo@2x.png
+    hint: new RegExp(AT),
+    pattern: new RegExp(String.raw`[\w.+-]{1,64}(?:${AT})(?:[a-z0-9-]{1,63}\.){1,8}[a-z]{2,24}\b`, "gi"),
+    realLength: (match) => (/@\d+x?\./.test(match) ? 0 : match.length), // logo@2x.png
   },
-  payment_card: { hint: /\d{4}/, pattern: /(?<![\w.])[2-6](?:[ -]?\d){12,18}(?!\w|\.\w)/g, isReal: isCard },
+  payment_card: {
+    hint: /\d{3}|[\uff10-\uff19]{3}/,
+    pattern: new RegExp(String.raw`(?<![\w.])[2-6\uff12-\uff16](?:${GAP}[\d\uff10-\uff19]){12,18}(?!\w|\.\w)`, "gu"),
+    realLength: cardLength,
+  },
   iban: {
     hint: /[A-Z]{2}\d{2}/,
-    pattern: /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b/g,
-    isReal: isIban,
+    pattern:
+      /\b[A-Z]{2}\d{2}(?:[\s\u00a0\u2000-\u200b\u2010-\u2015\u2212./_-]{0,4}[A-Z0-9]{4}){2,7}(?:[\s\u00a0\u2000-\u200b\u2010-\u2015\u2212./_-]{0,4}[A-Z0-9]{1,3})?\b/g,
+    realLength: (match) => (isIban(match) ? match.length : 0),
   },
 };
 
@@ -78,47 +89,65 @@ export class MaskingRules {
       if (masked.length > maxChars || !finder.hint.test(masked)) {
         continue;
       }
-      const { isReal } = finder;
-      masked = masked.replace(finder.pattern, (match) => (isReal === undefined || isReal(match) ? replacement : match));
+      const { realLength } = finder;
+      masked = masked.replace(finder.pattern, (match) => {
+        const length = realLength === undefined ? match.length : realLength(match);
+        return length === 0 ? match : replacement + match.slice(length);
+      });
     }
     return masked;
   }
 
-  /** Returns a URL with values of parameters that are not kept, and all matches of the rules, replaced. */
+  /**
+   * Returns a URL with values of parameters that are not kept, and all matches of the rules, replaced. A parameter ends
+   * where the URL standard ends it: at `&`, at `#` and at the end of the URL, whatever characters it has.
+   */
   url(url: string): string {
-    const hash = url.indexOf("#");
-    const mark = url.indexOf("?");
-    const end = hash < 0 ? url.length : hash;
-    if (!this.#masksQuery || (mark < 0 && hash < 0)) {
+    if (!this.#masksQuery || !/[?#;]/.test(url)) {
       return this.text(url);
     }
-    const path = url.slice(0, mark >= 0 && mark < end ? mark : end);
-    const query = mark >= 0 && mark < end ? `?${this.#parameters(url.slice(mark + 1, end))}` : "";
-    return this.text(path + query + this.#fragment(url.slice(end)));
+    const [, path = "", query = "", fragment = ""] = /^([^?#]*)(\?[^#]*)?(#[^]*)?$/.exec(url) ?? [];
+    return this.text(
+      path.replace(/;([^;=/]+)=([^;/]+)/g, (part, name: string, value: string) => this.#part(part, name, value)) +
+        query.slice(0, 1) +
+        query
+          .slice(1)
+          .replace(/([^&=]*)=([^&]+)/g, (part, name: string, value: string) => this.#part(part, name, value)) +
+        fragment.replace(/(?<=[?&#;])([^?&#;=]*)=([^?&#]+)/g, (part, name: string, value: string) =>
+          this.#part(part, name, value),
+        ),
+    );
   }
 
-  #fragment(fragment: string): string {
-    const mark = fragment.indexOf("?") + 1 || (/^#[^/]*=/.test(fragment) ? 1 : 0);
-    return mark === 0 ? fragment : fragment.slice(0, mark) + this.#parameters(fragment.slice(mark));
-  }
-
-  #parameters(query: string): string {
-    return query
-      .split("&")
-      .map((part) => {
-        const equals = part.indexOf("=");
-        if (equals < 0) {
-          return part;
-        }
-        const name = part.slice(0, equals);
-        return this.#keptParameters.has(name.toLowerCase()) ? part : `${name}=${MASK}`;
-      })
-      .join("&");
+  /** Returns a parameter, masked unless the policy keeps its name and its value has no parameters of its own. */
+  #part(part: string, name: string, value: string): string {
+    const plain = decoded(name).replace(/^amp;/, "").toLowerCase();
+    const kept = this.#keptParameters.has(plain) && !SECRET_NAME.test(plain) && !decoded(value).includes("=");
+    return kept ? part : part.slice(0, part.length - value.length) + MASK;
   }
 }
 
+/** Names of parameters that are masked even if the policy keeps them. */
+const SECRET_NAME =
+  /token|secret|passw|auth|api[_-]?key|access[_-]?key|session|credential|signature|\bsig\b|\bjwt\b|\botp\b|\bcode\b|e-?mail|phone|\bssn\b/i;
+
+/** Returns a name or a value without percent-encoding of any usual depth; unchanged if it is malformed. */
+function decoded(text: string): string {
+  let plain = text;
+  try {
+    for (let depth = 0; depth < 3 && plain.includes("%"); depth += 1) {
+      plain = decodeURIComponent(plain);
+    }
+  } catch {
+    // Malformed: read as it is.
+  }
+  return plain;
+}
+
 /** Built-in rules that only the server applies: without their checks they would mask order numbers and dates, too. */
-const BUILT_IN_ELSEWHERE: ReadonlySet<string> = new Set(["us_ssn", "national_id", "phone", "ip_address", "url_query"]);
+const BUILT_IN_ELSEWHERE: ReadonlySet<string> = new Set([
+  ...["us_ssn", "national_id", "mrz", "phone", "mac_address", "ip_address", "url_query", "url_path"],
+]);
 
 /** A hash needs the installation's key, which no page has: such texts are sent unchanged; the server hashes them. */
 function replacementOf(rule: PrivacyRule): string | undefined {
@@ -156,10 +185,46 @@ export function toJavaScript(re2: string): RegExp | undefined {
   }
 }
 
-/** Luhn's check (ISO/IEC 7812-1). */
-function isCard(match: string): boolean {
-  const digits = match.replace(/\D/g, "");
-  if (digits.length < 13 || digits.length > 19) {
+/** Issuer ranges of ISO/IEC 7812, as on the server. */
+const CARD_NUMBER =
+  /^(?:4\d{12}(?:\d{3}){0,2}|(?:5[1-5]|2[2-7])\d{14}|3[47]\d{13}|3[068]\d{12}(?:\d{2})?|6(?:011|5\d\d|4[4-9]\d)\d{12}(?:\d{3})?|35\d{14}|62\d{14,17}|(?:50|5[6-9]|6[37])\d{11,17})$/;
+const CARD_GROUPS = /^(?:4,4,4,4(?:,3)?|4,6,[45])$/;
+
+/** Returns the length of the card number with which a match begins, at the end of one of its groups; 0: none. */
+function cardLength(match: string): number {
+  const groups = [...match.matchAll(/(?:%20|%2D|&nbsp;|[^\d\uff10-\uff19])*([\d\uff10-\uff19]+)/gu)];
+  let digits = "";
+  let found = 0;
+  const sizes: number[] = [];
+  const kinds = new Set<string>();
+  for (const group of groups) {
+    const [whole, plain = ""] = group;
+    digits += plain.normalize("NFKC");
+    sizes.push(plain.length);
+    if (sizes.length > 1) {
+      kinds.add(kindOf(whole.slice(0, whole.length - plain.length)));
+    }
+    const usual = [...kinds].every((kind) => kind === "" || kind === " " || kind === "-");
+    if ((usual || (kinds.size === 1 && CARD_GROUPS.test(sizes.join(",")))) && isCard(digits)) {
+      found = group.index + whole.length;
+    }
+  }
+  return found;
+}
+
+/** Returns what a gap between digits is read as: "" for nothing, a space, a dash, or the signs that it has. */
+function kindOf(gap: string): string {
+  const signs = gap
+    .replace(/%20|&nbsp;/g, " ")
+    .replace(/%2D|\p{Pd}|\u2212/gu, "-")
+    .replace(/\p{Cf}/gu, "");
+  const rest = [...new Set(signs.replace(/[\s\p{Zs}+]/gu, ""))].join("");
+  return rest !== "" ? rest : signs === "" ? "" : " ";
+}
+
+/** Issuer's range and Luhn's check (ISO/IEC 7812-1). */
+function isCard(digits: string): boolean {
+  if (!CARD_NUMBER.test(digits)) {
     return false;
   }
   let sum = 0;
@@ -173,7 +238,7 @@ function isCard(match: string): boolean {
 
 /** Mod 97 (ISO 13616-1). */
 function isIban(match: string): boolean {
-  const text = match.replace(/ /g, "");
+  const text = match.replace(/[^A-Z0-9]/g, "");
   if (text.length < 15 || text.length > 34) {
     return false;
   }

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { create } from "@bufbuild/protobuf";
 import { MaskMethod, PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
 import { describe, expect, test } from "vitest";
@@ -16,6 +17,16 @@ const USUAL = rules({
   payment_card: MaskMethod.BLOCK,
   iban: MaskMethod.BLOCK,
   url_query: MaskMethod.MASK,
+});
+
+/** Cases that the server's rules are tested with, too (tests/audit/privacy/rules/test_browser_cases.py). */
+const SHARED = JSON.parse(
+  readFileSync(new URL("../../../../../tests/audit/privacy/rules/browser_cases.json", import.meta.url), "utf8"),
+) as { cases: { kind: "text" | "url"; text: string; masked: string }[] };
+
+test.each(SHARED.cases)("agrees with the server: $text", ({ kind, text, masked }) => {
+  expect(USUAL[kind](text)).toBe(masked);
+  expect(USUAL[kind](masked)).toBe(masked);
 });
 
 test.each([
