@@ -107,7 +107,9 @@ def main(command: str) -> int:
         sys.stdout.writelines(f"  {line}\n" for line in audit.known)
     status = status_of(audits)
     if status == NOT_ASKED:
-        sys.stdout.write("Nothing is said about what was not audited: try again where the databases can be reached.\n")
+        sys.stdout.write(
+            "Packages that were not audited may be vulnerable: try again with a connection to the databases.\n"
+        )
     return status
 
 

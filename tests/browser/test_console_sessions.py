@@ -39,12 +39,12 @@ async def test_a_token_in_the_fragment_leaves_the_address(installation, page):
 
 async def test_a_link_signs_nobody_in_without_a_click(installation, page):
     await page.goto(installation.sign_in_url(subject="mallory"))
-    asked = "This link signs you in as mallory in project demo. Continue only if you know who made it."
+    asked = "This link signs you in as mallory in project demo. Continue only if you know its maker."
     await expect(page.get_by_role("status")).to_have_text(asked)
     assert await page.evaluate("sessionStorage.length") == 0
     assert "token" not in page.url
     await page.goto(f"{installation.url}/live")
-    await page.wait_for_url("**/signin**")  # still nobody
+    await page.wait_for_url("**/signin**")  # still signed out
 
 
 async def test_a_link_opened_on_the_sign_in_page_itself_signs_in(installation, page):

@@ -71,8 +71,8 @@ class Identity:
         range_start_ms: Of a grant: start of the range, as an offset into the session. None: the session's start.
         range_end_ms: Of a grant: end of the range. None: the session's end.
         link_id: Of a grant: the redeemed share link.
-        token_id: The name under which the token can be revoked: its `jti`, else "sha256:" and the hash of what its
-            signature covers.
+        token_id: The name under which the token can be revoked: its `jti`, else "sha256:" and the hash of its
+            header and claims.
         issued_at: `iat`, in seconds since 1970; None: the token does not state it.
     """
 
@@ -350,7 +350,7 @@ class TokenMinter:
 
 
 def content_id(token: str) -> str:
-    """Returns the name of a token without a `jti`: the hash of its header and claims, whatever the signature."""
+    """Returns the name of a token without a `jti`: the hash of its header and claims, without the signature."""
     return "sha256:" + hashlib.sha256(token.rpartition(".")[0].encode(errors="replace")).hexdigest()
 
 

@@ -13,7 +13,7 @@ import { tokenFault } from "./tokenFault";
 
 /**
  * Reads a token from its field or from `/signin#token=...`, checks it with the server, and signs in. A link signs in
- * with a click only: otherwise anyone could sign a visitor in to an account of their own, and see what they do there.
+ * with a click only: otherwise a stranger's link could sign a user in to the stranger's account unseen.
  */
 export function SignInPage() {
   useTitle("Sign in");
@@ -60,7 +60,7 @@ export function SignInPage() {
     } else if (present !== null && present.expiresMs > Date.now()) {
       setConfirmation(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
     } else {
-      setConfirmation(`This link signs you in as ${nameOf(next)}. Continue only if you know who made it.`);
+      setConfirmation(`This link signs you in as ${nameOf(next)}. Continue only if you know its maker.`);
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- for each fragment once
   }, [location.hash]);

@@ -31,7 +31,7 @@ describe("cdataAsText", () => {
     expect(converted(added(section(3), inside(section(4))))).toEqual(added(text(3), inside(text(4))));
   });
 
-  it("leaves other events alone, whatever is in them", () => {
+  it("leaves other events alone, with any content", () => {
     const odd = [
       { type: 4, timestamp: 1, data: { href: "https://shop.example/", width: 1, height: 1 } },
       { type: 2, timestamp: 1, data: null },
