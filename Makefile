@@ -28,7 +28,7 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "npm is not installed"; e
 	|| echo "node does not run here")
 
 .PHONY: help run web test collected loaded campaign test-web format format-web lint lint-protos lint-web typecheck \
-	typecheck-web bench screenshots gen check-gen lock
+	typecheck-web bench screenshots gen check-gen lock audit
 
 help: ## Lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -155,6 +155,15 @@ lock: $(BIN)/afterimage ## Resolves pyproject.toml into requirements/*.txt (UPGR
 		pyproject.toml requirements/build.in; }; \
 	set -x; compile $(UPGRADE) --output-file requirements/run.txt; \
 	compile --extra dev --constraint requirements/run.txt $(UPGRADE) --output-file requirements/dev.txt
+
+# Installed apart from the locked packages, which it looks up.
+PIP_AUDIT := pip-audit==2.10.1
+
+audit: ## Looks up the locked packages in PyPI's and npm's databases of vulnerabilities; fails where it cannot ask them
+	@test -d $(VENV)/audit || $(PYTHON) -m venv $(VENV)/audit
+	@$(VENV)/audit/bin/python -m pip install --quiet --disable-pip-version-check $(PIP_AUDIT) \
+		|| echo "pip-audit cannot be installed (reason above)"
+	@$(VENV)/audit/bin/python requirements/audit.py $(abspath $(VENV))/audit/bin/pip-audit
 
 # Not `npm ci`: it refuses a lock file without buf's builds for platforms that the configured registry lacks.
 # This installs the locked versions too, checks their hashes, and writes neither file.

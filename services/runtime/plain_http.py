@@ -1,4 +1,4 @@
-"""HTTP servers whose answers name no software: neither aiohttp's version nor the texts of its parser.
+"""HTTP servers with answers that name no software: neither aiohttp's version nor the texts of its parser.
 
 A request that is not HTTP never reaches an application, so aiohttp answers it by itself, with its name and version.
 """

@@ -36,7 +36,7 @@ def main(
 ) -> int:
     """Serves with the loaded settings until SIGTERM or SIGINT; returns the exit status.
 
-    Its files are for its own user only, whatever the umask was.
+    Its files are for its own user only, with any umask.
 
     Args:
         serve: Serves while its block runs.

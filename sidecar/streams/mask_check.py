@@ -1,7 +1,7 @@
 """Finds unmasked frames of a client: RFC 6455 section 5.1 requires a server to close the connection of such a client.
 
 aiohttp's reader accepts them. A client that does not mask is not a browser, and its bytes on the wire may be chosen to
-look like another protocol to a proxy in between, which is what masks are for (section 10.3).
+look like another protocol to a proxy in between; masks prevent that (section 10.3).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MaskCheck:
         self._skip = 0  # bytes of the mask and the payload that are still to come
 
     def unmasked_at(self, data: bytes) -> int | None:
-        """Returns the offset at which the header of an unmasked frame begins; None: there is none in `data`.
+        """Returns the offset at which the header of an unmasked frame begins; None: `data` has no such frame.
 
         A header may be spread over several calls; the offset is then 0.
         """
@@ -50,7 +50,7 @@ class MaskCheck:
         return None
 
     def _read_header(self, data: bytes, place: int) -> int:
-        """Takes what belongs to the header; returns the number of bytes. A whole header sets what is to skip."""
+        """Takes the bytes of the header; returns their number. A whole header sets the number of bytes to skip."""
         header = self._header
         before = len(header)
         header += data[place : place + 2 - before] if before < 2 else b""
@@ -86,7 +86,7 @@ class MaskedReader:
         self._reader.feed_eof()
 
     def feed_data(self, data: bytes) -> tuple[bool, bytes]:
-        """Passes data on; returns whether the connection must be closed, and what was not read, as aiohttp's reader."""
+        """Passes data on; returns whether the connection must be closed, and unread bytes, as aiohttp's reader does."""
         if self._is_over:
             return True, b""
         found = self._check.unmasked_at(data)

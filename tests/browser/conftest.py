@@ -14,7 +14,7 @@ from playwright.async_api import expect
 from support import web
 
 from .chromium import PATIENCE_MS, Guard, launched
-from .installation import installed
+from .installation import follow_sign_in, installed
 from .network import network_to
 from .sites import served
 
@@ -83,7 +83,7 @@ async def sign_in(installation):
 
     async def enter(page, path="/", *scopes, url=None, **claims):
         base = url or installation.url
-        await page.goto(installation.sign_in_url(*scopes, url=base, **claims))
+        await follow_sign_in(page, installation.sign_in_url(*scopes, url=base, **claims))
         await page.wait_for_url(lambda address: "/signin" not in address)
         if path != "/":
             await page.goto(f"{base}{path}")

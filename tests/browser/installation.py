@@ -29,6 +29,18 @@ PROJECTS = [
 """Timeout for expected events; tests do not measure by it, it only ends a broken run."""
 
 
+_ANSWERED = """!location.pathname.startsWith("/signin") || document.querySelector("[role=alert]")
+    || document.querySelector("form button[type=submit]")?.disabled === false"""
+
+
+async def follow_sign_in(page, url):
+    """Opens a sign-in link and confirms it; the account that is signed in already needs no confirmation."""
+    await page.goto(url)
+    await page.wait_for_function(_ANSWERED)
+    if "/signin" in page.url and not await page.get_by_role("alert").count():
+        await page.get_by_role("button", name="Sign in").click()
+
+
 class BrowserInstallation:
     """An installation that runs.
 
@@ -54,7 +66,7 @@ class BrowserInstallation:
         return self._minter.mint(subject, project, scopes or EVERYTHING, ttl_s, **claims)
 
     def sign_in_url(self, *scopes, url=None, **claims):
-        """Returns the address that signs a tab in."""
+        """Returns the address that signs a tab in, with a click (`follow_sign_in`)."""
         return f"{url or self.url}/signin#token={self.token(*scopes, **claims)}"
 
     async def record(self, *chunks, session=None, window=None, finish=True, **start):

@@ -244,6 +244,23 @@ async def test_a_session_of_one_event(installation, page, sign_in):
     await expect(page.get_by_role("heading", name="There is no picture in this recording")).to_be_visible()
 
 
+async def test_cdata_in_an_html_page_is_text(installation, page, sign_in):
+    """A CDATA section cannot be made in an HTML document: rrweb's Replayer would stop at it."""
+    start, section = now_ms() - 10_000, {"type": 4, "id": 12, "textContent": "a section, 1 < 2"}
+    body = [element(10, "p", {}, text(11, "before")), element(13, "p", {}, section)]
+    adds = [{"parentId": 4, "nextId": None, "node": {"type": 4, "id": 20, "textContent": "one more"}}]
+    mutation = {"source": 0, "adds": adds, "removes": [], "texts": [], "attributes": []}
+    events = [*opened(start, body=body), {"type": 3, "timestamp": start + 500, "data": mutation}, click(start + 1_000)]
+    session = await installation.record(events)
+    await sign_in(page, f"/sessions/{session}")
+    player = PlayerPage(page)
+    await player.until_ready()
+    await player.pause()
+    await page.keyboard.press("End")
+    await expect(player.recorded.get_by_text("a section, 1 < 2")).to_be_visible()
+    await expect(player.recorded.get_by_text("one more")).to_be_visible()
+
+
 async def test_no_such_session(installation, page, sign_in, guard):
     guard.allow("404|400")
     await sign_in(page, f"/sessions/{uuid7(now_ms())}")

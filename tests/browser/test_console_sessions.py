@@ -6,6 +6,7 @@ import pytest
 from audit.service import gather_bounded
 from playwright.async_api import expect
 
+from .installation import follow_sign_in
 from .rrweb_events import click, now_ms, opened, rage
 
 
@@ -24,6 +25,8 @@ async def test_signing_in_by_hand(installation, page):
 async def test_a_token_in_the_fragment_leaves_the_address(installation, page):
     token = installation.token()
     await page.goto(f"{installation.url}/signin#token={token}")
+    await page.wait_for_url(f"{installation.url}/signin")
+    await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"{installation.url}/")
     await page.go_back()
     addresses = await page.evaluate("[location.href, document.referrer, history.length]")
@@ -34,23 +37,40 @@ async def test_a_token_in_the_fragment_leaves_the_address(installation, page):
     await other.wait_for_url("**/signin")
 
 
+async def test_a_link_signs_nobody_in_without_a_click(installation, page):
+    await page.goto(installation.sign_in_url(subject="mallory"))
+    asked = "This link signs you in as mallory in project demo. Continue only if you know its maker."
+    await expect(page.get_by_role("status")).to_have_text(asked)
+    assert await page.evaluate("sessionStorage.length") == 0
+    assert "token" not in page.url
+    await page.goto(f"{installation.url}/live")
+    await page.wait_for_url("**/signin**")  # still signed out
+
+
 async def test_a_link_opened_on_the_sign_in_page_itself_signs_in(installation, page):
     await page.goto(f"{installation.url}/signin")
     await expect(page.get_by_label("Token")).to_be_visible()
     await page.goto(installation.sign_in_url(subject="ana"))  # only the fragment differs: nothing is loaded
+    await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"{installation.url}/")
     await expect(page.get_by_text("ana", exact=True)).to_be_visible()
 
 
-async def test_a_link_does_not_change_unseen_who_is_signed_in(installation, page):
-    await page.goto(installation.sign_in_url(subject="ana"))
-    await page.wait_for_url(f"{installation.url}/")
+async def test_a_link_does_not_change_unseen_who_is_signed_in(installation, page, sign_in):
+    await sign_in(page, subject="ana")
     await page.goto(installation.sign_in_url(subject="mallory"))
     await expect(page.get_by_role("status")).to_contain_text("You are signed in as ana in project demo")
     assert "token" not in page.url
     await page.get_by_role("button", name="Sign in").click()
     await page.wait_for_url(f"{installation.url}/")
     await expect(page.get_by_text("mallory", exact=True)).to_be_visible()
+
+
+async def test_a_link_renews_the_account_that_is_signed_in(installation, page, sign_in):
+    await sign_in(page, subject="ana")
+    await page.goto(installation.sign_in_url(subject="ana"))
+    await page.wait_for_url(f"{installation.url}/")
+    await expect(page.get_by_text("ana", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize(
@@ -72,7 +92,7 @@ async def test_a_token_that_does_not_hold_is_told_why(token, words, installation
 
 async def test_a_token_that_may_not_look(installation, page, guard):
     guard.allow("403")
-    await page.goto(installation.sign_in_url("share"))
+    await follow_sign_in(page, installation.sign_in_url("share"))
     await expect(page.get_by_role("alert")).to_contain_text("scope view")
 
 

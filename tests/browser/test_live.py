@@ -8,6 +8,7 @@ from support.wait import opened_before_expiry
 
 from services.runtime.uuid7 import uuid7
 
+from .installation import follow_sign_in
 from .rrweb_events import click, now_ms, opened, rage
 
 BROKEN = r"WebSocket connection to|ERR_|Failed to load resource"
@@ -157,7 +158,7 @@ async def test_a_token_that_ends_asks_to_sign_in_again(installation, page, guard
     async def is_open(ttl_s):
         await page.goto("about:blank")
         token = installation.token(ttl_s=ttl_s)
-        await page.goto(f"{installation.url}/signin?next=%2Flive#token={token}")
+        await follow_sign_in(page, f"{installation.url}/signin?next=%2Flive#token={token}")
         # It may have expired before the page has looked at it, or before the socket was open.
         known = page.locator('[data-connection="live"], [data-connection="refused"], [role=alert]').first
         kind = await known.get_attribute("data-connection")

@@ -1,4 +1,4 @@
-"""What the sidecar's answers give away, and what they promise: no software, no 500 for odd paths, HSTS over TLS."""
+"""The sidecar's answers name no software and keep to TLS: no version, no 500 for odd paths, HSTS over TLS."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Unmasked frames of a client end its connection (RFC 6455 section 5.1), whatever the way in which they arrive."""
+"""Unmasked frames of a client end its connection (RFC 6455 section 5.1), in any division of the bytes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_the_first_unmasked_frame_is_found_for_any_division_of_the_bytes(before,
     for cut in sorted({min(cut, len(whole)) for cut in cuts} | {len(whole)}):
         found = check.unmasked_at(whole[place:cut])
         if found is not None:
-            # The header's second byte tells; its first may have come in the piece before.
+            # The second byte of the header decides; the first may have come in the piece before.
             assert has_unmasked
             assert place + found in {len(stream), len(stream) + 1}
             return

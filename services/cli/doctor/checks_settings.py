@@ -30,7 +30,7 @@ async def check_settings(about: Examination, /) -> list[Finding]:
 
 
 async def check_risks(about: Examination, /) -> list[Finding]:
-    """Reports dangerous settings, and who may read the data directory."""
+    """Reports dangerous settings, and a data directory that other users may read."""
     settings = about.settings
     found = []
     for risk in (*risks_of(settings), *machine_risks(settings)):

@@ -26,7 +26,7 @@ _log = structlog.get_logger("afterimage.jwks")
 FRESH_S = 300.0
 """Age at which a fetched set is fetched again, with the next use of one of its keys."""
 MIN_INTERVAL_S = 30.0
-"""Minimum time between two fetches after one that succeeded: unknown key ids are free for anybody to make up."""
+"""Minimum time between two fetches after one that succeeded: unknown key ids cost a stranger nothing."""
 RETRY_AFTER_S = 5.0
 """Time between two fetches after one that failed."""
 FETCH_TIMEOUT_S = 5.0

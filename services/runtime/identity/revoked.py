@@ -127,7 +127,7 @@ class RevokedTokens:
                 _log.warning("the list of revoked tokens cannot be read", is_known=self.is_known)
 
     async def read(self) -> None:
-        """Reads the list, and ends what revoked tokens opened.
+        """Reads the list, and ends the streams of revoked tokens.
 
         Raises:
             Unavailable: Redis is not configured or does not answer.

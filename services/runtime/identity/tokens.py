@@ -74,8 +74,8 @@ class Identity:
         range_origin_ms: Of a grant: the time that the range counts from, in milliseconds since 1970. None: the
             session's first event.
         link_id: Of a grant: the redeemed share link.
-        token_id: The name under which the token can be revoked: its `jti`, else "sha256:" and the hash of what its
-            signature covers.
+        token_id: The name under which the token can be revoked: its `jti`, else "sha256:" and the hash of its
+            header and claims.
         issued_at: `iat`, in seconds since 1970; None: the token does not state it.
     """
 
@@ -360,7 +360,7 @@ class TokenMinter:
 
 
 def content_id(token: str) -> str:
-    """Returns the name of a token without a `jti`: the hash of its header and claims, whatever the signature."""
+    """Returns the name of a token without a `jti`: the hash of its header and claims, without the signature."""
     return "sha256:" + hashlib.sha256(token.rpartition(".")[0].encode(errors="replace")).hexdigest()
 
 

@@ -39,7 +39,7 @@ class Risk:
         process: The process that logs it.
         setting: The setting.
         text: The danger, in one sentence.
-        fix: What to do instead.
+        fix: The remedy.
         is_refused: Whether it prevents the start outside development.
     """
 
@@ -60,7 +60,7 @@ def risks_of(settings: Settings) -> Iterator[Risk]:
     """Yields the risks in the settings, accepted or not."""
     auth, tls, sidecar = settings.auth, settings.tls, settings.sidecar
     if auth.jwks_url is not None and _is_plain(auth.jwks_url, "http"):
-        text = "keys come in plain text, and who changes them on the way signs in as anybody"
+        text = "keys come in plain text: changed on the way, they sign in a stranger as any user"
         yield Risk("http-jwks", "audit", "auth.jwks_url", text, "use https://", is_refused=True)
     if auth.has_jwks and auth.issuer is None:
         text = "any token that the provider signs for the audience is accepted, also of another tenant"
@@ -101,7 +101,7 @@ def machine_risks(settings: Settings) -> Iterator[Risk]:
 
 
 def open_mode(directory: Path) -> int | None:
-    """Returns the mode of a directory that others than its owner may use; None: nobody else may, or it is not there."""
+    """Returns the mode of a directory that others than its owner may use; None: no others may, or it does not exist."""
     try:
         mode = stat.S_IMODE(directory.stat().st_mode)
     except OSError:
@@ -116,8 +116,8 @@ def _network_risks(settings: Settings) -> Iterator[Risk]:
         ("share", "share.trusted_peers", settings.share.trusted_peers),
     )
     for process, setting, networks in trusted:
-        if _is_everybody(networks):
-            text = "anybody may claim any address, so limits per address and the access trail mean nothing"
+        if _is_too_wide(networks):
+            text = "any client may claim any address, so limits per address and the access trail mean nothing"
             yield Risk("any-proxy", process, setting, text, "name the proxies' networks", is_refused=True)
     text = "the metrics are open to other machines"
     services: tuple[tuple[Process, str, int], ...] = (
@@ -128,7 +128,7 @@ def _network_risks(settings: Settings) -> Iterator[Risk]:
         if port >= 0 and not is_loopback(host):
             fix = "keep its port from strangers (a firewall, a network of its own)"
             yield Risk("public-metrics", process, f"{process}.metrics_host", text, fix, is_refused=False)
-    if _is_everybody(settings.sidecar.metrics_networks):
+    if _is_too_wide(settings.sidecar.metrics_networks):
         fix = "name the network of Prometheus"
         yield Risk("public-metrics", "sidecar", "sidecar.metrics_networks", text, fix, is_refused=False)
 
@@ -148,10 +148,10 @@ def _clickhouse_url(settings: Settings) -> str:
     return house.url.get_secret_value() if house.engine == "server" and house.url is not None else ""
 
 
-def _is_everybody(networks: Sequence[Network]) -> bool:
+def _is_too_wide(networks: Sequence[Network]) -> bool:
     """Returns whether the networks of one family together are larger than private networks can be."""
     for version, prefix in _MIN_PREFIX.items():
-        # By size, not by prefix: 0.0.0.0/1 and 128.0.0.0/1 are everybody, too.
+        # By size, not by prefix: 0.0.0.0/1 and 128.0.0.0/1 are all addresses, too.
         own = ipaddress.collapse_addresses(one for one in networks if one.version == version)  # type: ignore[type-var]
         if sum(one.num_addresses for one in own) > _MOST_NETWORKS * 2 ** ((32 if version == 4 else 128) - prefix):
             return True

@@ -48,7 +48,7 @@ RiskName = Literal[
     "readable-data",
 ]
 RISK_NAMES: tuple[str, ...] = get_args(RiskName)
-"""What settings.risks finds: dangerous settings that an operator may accept."""
+"""Dangerous settings that settings.risks finds and an operator may accept."""
 
 
 def is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Revoked tokens are refused in all processes, and what they opened ends."""
+"""Revoked tokens are refused in all processes, and their streams end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the sidecar: a page whose own name leads here (DNS rebinding) is refused."""
+"""Names of the sidecar: a page with a name of its own that leads here (DNS rebinding) is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tokens in addresses are refused on every route, in whatever form they are there."""
+"""Tokens in addresses are refused on every route, in every form."""
 
 from __future__ import annotations
 

@@ -11,7 +11,10 @@ import { Button } from "../ui/Button";
 import styles from "./SignInPage.module.css";
 import { tokenFault } from "./tokenFault";
 
-/** Reads a token from its field or from `/signin#token=...`, checks it with the server, and signs in. */
+/**
+ * Reads a token from its field or from `/signin#token=...`, checks it with the server, and signs in. A link signs in
+ * with a click only: otherwise a stranger's link could sign a user in to the stranger's account unseen.
+ */
 export function SignInPage() {
   useTitle("Sign in");
   const [query] = useSearchParams();
@@ -19,7 +22,7 @@ export function SignInPage() {
   const navigate = useNavigate();
   const [token, setToken] = useState("");
   const [fault, setFault] = useState<string | null>(null);
-  const [otherAccount, setOtherAccount] = useState<string | null>(null);
+  const [confirmation, setConfirmation] = useState<string | null>(null);
   const [isAsking, setIsAsking] = useState(false);
 
   const signIn = async (text: string): Promise<void> => {
@@ -41,8 +44,8 @@ export function SignInPage() {
     await navigate(pathAfterSignIn(query.get("next")), { replace: true });
   };
 
-  // A token in the fragment signs in by itself, and leaves the address bar and the history at once. It may also come
-  // while this page is open: a browser does not load an address again of which only the fragment differs.
+  // A token in the fragment leaves the address bar and the history at once. It may also come while this page is open: a
+  // browser does not load an address again of which only the fragment differs.
   useEffect(() => {
     const given = new URLSearchParams(location.hash.slice(1)).get("token");
     if (given === null) {
@@ -51,13 +54,13 @@ export function SignInPage() {
     void navigate({ pathname: location.pathname, search: location.search }, { replace: true });
     const present = storedIdentity();
     const next = readIdentity(given);
-    const isSomebodyElse = present?.subject !== next?.subject || present?.project !== next?.project;
-    if (present !== null && present.expiresMs > Date.now() && isSomebodyElse) {
-      // A link may come from anyone. It must not replace the signed-in identity without confirmation.
-      setToken(given);
-      setOtherAccount(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
+    setToken(given);
+    if (next === null || (present?.subject === next.subject && present.project === next.project)) {
+      void signIn(given); // not a token, which is reported; or the account that is signed in already
+    } else if (present !== null && present.expiresMs > Date.now()) {
+      setConfirmation(`You are signed in as ${nameOf(present)}. This link is for ${nameOf(next)}: sign in to change.`);
     } else {
-      void signIn(given);
+      setConfirmation(`This link signs you in as ${nameOf(next)}. Continue only if you know its maker.`);
     }
     // eslint-disable-next-line react-hooks/exhaustive-deps -- for each fragment once
   }, [location.hash]);
@@ -80,9 +83,9 @@ export function SignInPage() {
             Your token has expired. Sign in with a new one; you will return to the same page.
           </p>
         ) : null}
-        {otherAccount === null ? null : (
+        {confirmation === null ? null : (
           <p className={styles.reason} role="status">
-            {otherAccount}
+            {confirmation}
           </p>
         )}
         <label className={styles.field}>
@@ -116,7 +119,7 @@ export function SignInPage() {
         </Button>
         <div id="token-help" className={styles.help}>
           <p>
-            On your own machine, <code>make run</code> prints a link that signs you in; <code>afterimage token</code>{" "}
+            On your own machine, <code>make run</code> prints a link to sign in with; <code>afterimage token</code>{" "}
             makes a token:
           </p>
           <pre>.venv/bin/afterimage token --scope view --scope share</pre>
@@ -130,8 +133,8 @@ export function SignInPage() {
   );
 }
 
-function nameOf(identity: Identity | null): string {
-  return identity === null ? "an unreadable identity" : `${identity.subject} in project ${identity.project}`;
+function nameOf(identity: Identity): string {
+  return `${identity.subject} in project ${identity.project}`;
 }
 
 function refusal(problem: Problem): string {

@@ -1,5 +1,6 @@
 import type { eventWithTime } from "@rrweb/types";
 import type { FrameChunk } from "../protocol";
+import { cdataAsText } from "./cdata";
 
 /** A chunk's events. */
 export interface Inflated {
@@ -19,7 +20,9 @@ export async function inflate(chunk: FrameChunk): Promise<Inflated> {
   if (!Array.isArray(events)) {
     throw new TypeError("a chunk is not an array of events");
   }
-  return { events: events.filter(isEvent), rawBytes };
+  const found = events.filter(isEvent);
+  cdataAsText(found);
+  return { events: found, rawBytes };
 }
 
 // Written and read by hand: a Blob's stream would go through the browser's own process, which is slow.
