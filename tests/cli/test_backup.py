@@ -1,4 +1,4 @@
-"""`afterimage backup` and `restore`: what they refuse, and what is there after a kill or on a full disk."""
+"""`afterimage backup` and `restore`: refusals, and the state after a kill or on a full disk."""
 
 from __future__ import annotations
 
