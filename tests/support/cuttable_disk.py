@@ -1,8 +1,8 @@
 """A disk that fails at once: an ext4 file system on a loop device, shut down by the ioctl that xfstests use.
 
-`cut` is a power cut: data that the kernel has not written to the device is gone, including the journal's last transactions.
-`fail` is a device that answers every request with EIO from then on. After both, `mount_again` gives the file system as
-it is after a reboot.
+`cut` is a power cut: data that the kernel has not written to the device is gone, including the journal's last
+transactions. `fail` is a device that answers every request with EIO from then on. After both, `mount_again` gives the
+file system as it is after a reboot.
 """
 
 from __future__ import annotations

@@ -83,8 +83,9 @@ async def served_reads(source: BackupSource, directory: Path) -> AsyncIterator[N
 
 
 async def _answer(source: BackupSource, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    request = msgspec.json.decode(await reader.readuntil(b"\n"), type=_Request)
+    line = await reader.readuntil(b"\n")
     try:
+        request = msgspec.json.decode(line, type=_Request)
         if request.day is not None:
             async with aclosing(source.blocks(request.read, request.day)) as blocks:
                 async for block in blocks:
@@ -96,6 +97,8 @@ async def _answer(source: BackupSource, reader: asyncio.StreamReader, writer: as
         await _send(writer, _END)
     except StorageError as error:
         await _send(writer, _FAILURE, msgspec.json.encode(_Failure(error.detail, error.number)))
+    except (msgspec.DecodeError, LookupError):
+        await _send(writer, _FAILURE, msgspec.json.encode(_Failure("AuditService is of another version", 0)))
 
 
 async def _send(writer: asyncio.StreamWriter, kind: int, data: bytes = b"", count: int = 0) -> None:
