@@ -76,6 +76,10 @@ class Scenes:
         await page.goto(await self._link(passcode="swordfish"))
         await page.get_by_label("Passcode").wait_for()
 
+    async def share_ready(self, page):
+        await page.goto(await self._link(max_views=1))
+        await page.get_by_role("button", name="Watch").wait_for()
+
     async def share_expired(self, page):
         await page.goto(f"{self._installation.url}/s/{'A' * 43}")
         await page.get_by_role("heading", name="This link has expired").wait_for()
@@ -112,6 +116,7 @@ SCENES = (
     "share_form",
     "share",
     "share_passcode",
+    "share_ready",
     "share_expired",
     "sign_in",
 )

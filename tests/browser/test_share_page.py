@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import time
 
 import grpc
 import pytest
 import pytest_asyncio
+from afterimage.audit.v1.audit_service_pb2 import ReplaySessionResponse
 from afterimage.share.v1 import share_service_pb2 as pb
 from audit import behaviour_events as rrweb
 from google.protobuf.duration_pb2 import Duration
+
+from services.runtime.settings.servers import ShareSettings
 
 from .chromium import PATIENCE_MS
 
 WORDS = "Nothing but a shared page"
 SECONDS = 20
+TYPED = "typed and deleted"
+SNAPSHOT_S = 8
+"""Time of the second full snapshot."""
 ACTOR = "visitor 4711"
 
 
 def recording(start_ms):
-    """Events of a page with WORDS on it."""
+    """Events of a page with WORDS on it, with TYPED after them from 2 s to 4 s, and with two full snapshots."""
     text = {"type": 3, "textContent": WORDS, "id": 21}
     body = rrweb.element(20, "body", {"type": 2, "tagName": "h1", "attributes": {}, "childNodes": [text], "id": 22})
+    again = SNAPSHOT_S * 1000
     events = [
         rrweb.meta(0, href="https://share.example/basket", width=800, height=600),
         rrweb.snapshot(10, rrweb.document(body)),
+        _text(2000, f"{WORDS} {TYPED}"),
+        _text(4000, WORDS),
+        rrweb.meta(again, href="https://share.example/basket", width=800, height=600),
+        rrweb.snapshot(again + 40, rrweb.document(body)),
         *(rrweb.move(second * 1000, (0, 100 + second, 200), node=22) for second in range(1, SECONDS + 1)),
     ]
+    events.sort(key=lambda event: event["timestamp"])
     return [{**event, "timestamp": event["timestamp"] - rrweb.T0 + start_ms} for event in events]
+
+
+def _text(at, value):
+    mutation = {"source": 0, "texts": [{"id": 21, "value": value}], "attributes": [], "removes": [], "adds": []}
+    return {"type": 3, "timestamp": rrweb.T0 + at, "data": mutation}
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -109,14 +127,50 @@ async def test_the_dialog_shows_only_part_of_a_session(page, sign_in, new_contex
     dialog = page.get_by_role("dialog")
     await dialog.get_by_role("button", name="Current time as start").click()
     assert re.fullmatch(r"0:\d\d(\.\d)?", await dialog.get_by_label("Show from").input_value())
-    await dialog.get_by_label("Show from").fill("0:05")
+    await dialog.get_by_label("Show from").fill("0:01")
+    await dialog.get_by_text("Visible from 0:08, the next full snapshot of the page").wait_for()
     await dialog.get_by_label("Show up to").fill("12 s")
     await dialog.get_by_role("button", name="Make the link").click()
     url = await dialog.get_by_label("The link").input_value()
+    await dialog.get_by_text("It shows the session from 0:08, not 0:01").wait_for()
+
     stranger = await (await new_context()).new_page()
+    received = []
+
+    def keep(frame):
+        received.append(frame)
+
+    stranger.on("websocket", lambda socket: socket.on("framereceived", keep))
     await stranger.goto(url)
     await plays(stranger)
-    await stranger.get_by_text("The part from 0:05 to 0:12").wait_for()
+    await stranger.get_by_text("The part from 0:08 to 0:12").wait_for()
+    shown = b"".join(_inflated(frame) for frame in received if isinstance(frame, bytes))
+    assert WORDS.encode() in shown
+    assert TYPED.encode() not in shown
+
+
+def _inflated(frame):
+    """Returns the events in a frame of a replay; b"": it has none."""
+    part = ReplaySessionResponse.FromString(frame)
+    return gzip.decompress(part.chunk.payload) if part.HasField("chunk") else b""
+
+
+async def test_the_dialog_offers_the_snapshot_before_where_none_follows(page, sign_in, session, guard):
+    guard.allow("400 ")
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    field = dialog.get_by_label("Show from")
+    await field.fill("0:15")
+    await dialog.get_by_text("No full snapshot of the page follows").wait_for()
+    await dialog.get_by_role("button", name="Make the link").click()
+    await dialog.get_by_text("It has no full snapshot of the page at or after it").wait_for()
+    await field.fill("0:16")
+    await dialog.get_by_role("button", name="Start at 0:08").click()
+    assert await field.input_value() == "0:08"
+    await dialog.get_by_text("Visible from 0:08").wait_for()
+    await dialog.get_by_role("button", name="Make the link").click()
+    await dialog.get_by_label("The link").wait_for()
 
 
 async def test_what_the_server_refuses_is_said_at_its_field(page, sign_in, session, guard):
@@ -126,13 +180,13 @@ async def test_what_the_server_refuses_is_said_at_its_field(page, sign_in, sessi
     dialog = page.get_by_role("dialog")
     await dialog.get_by_label("Ends after").select_option("Another time …")
     await dialog.get_by_label("How long").fill("400")
-    await dialog.get_by_label("Passcode").fill("abc")
+    await dialog.get_by_label("Passcode").fill("abcde")
     await dialog.get_by_label("Most views").fill("0")
     await dialog.get_by_label("Label").fill("x" * 201)
     await dialog.get_by_role("button", name="Make the link").click()
     for label, words in {
         "How long": "from 60 s to",
-        "Passcode": "4 to 128 characters",
+        "Passcode": "6 to 128 characters",
         "Most views": "from 1 to",
         "Label": "200 characters",
     }.items():
@@ -190,7 +244,7 @@ async def test_too_many_wrong_passcodes_make_wait(page, make, guard):
     await page.goto(url)
     field, button = page.get_by_label("Passcode"), page.get_by_role("button", name="Watch")
     waits = page.get_by_text(re.compile(r"Too many wrong passcodes.*Try again in \d+ (s|min)"))
-    for guess in range(8):
+    for guess in range(ShareSettings().max_wrong_passcodes_by_address + 2):
         await field.fill(f"guess {guess}")
         await button.click()
         await page.get_by_text(re.compile("This passcode is wrong|Too many wrong passcodes")).first.wait_for()
@@ -205,12 +259,58 @@ async def test_a_reload_is_no_view_and_the_last_view_is_the_last(page, new_conte
     guard.allow("404 ")
     _made, url = await make(max_views=1)
     await page.goto(url)
+    await page.get_by_role("button", name="Watch").click()
     await plays(page)
     await page.reload()
     await plays(page)
     other = await (await new_context()).new_page()
     await other.goto(url)
     await other.get_by_role("heading", name="This link has expired").wait_for()
+
+
+async def test_only_a_click_uses_up_a_view(page, new_context, make, installation, session):
+    """Mail scanners get the address, and some of them run its scripts; they do not click."""
+    made, url = await make(max_views=1)
+    scanner = await new_context()
+    for method in ("HEAD", "GET"):
+        answer = await scanner.request.fetch(url, method=method)
+        assert answer.ok
+    for _ in range(2):
+        opened = await scanner.new_page()
+        await opened.goto(url)
+        await opened.get_by_text("The link can be opened once").wait_for()
+        await opened.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await opened.close()
+    request = pb.ListShareLinksRequest(session_id=session)
+    listed = (await installation.share.ListShareLinks(request, metadata=installation.metadata)).share_links
+    assert [link.view_count for link in listed if link.share_link_id == made.share_link.share_link_id] == [0]
+    await page.goto(url)
+    await page.get_by_role("button", name="Watch").click()
+    await plays(page)
+
+
+async def test_a_link_without_a_limit_opens_at_once(page, make):
+    """As it always did, also in pages that embed it."""
+    _made, url = await make()
+    await page.goto(url)
+    await plays(page)
+    assert await page.get_by_role("button", name="Watch").count() == 0
+
+
+async def test_the_dialog_tells_that_a_link_is_locked(page, sign_in, make, installation, session):
+    made, _url = await make(passcode="swordfish", label="Guessed at")
+    redeem = installation.share.RedeemShareLink
+    most = ShareSettings().max_wrong_passcodes
+    for number in range(most):
+        address = f"198.51.{number // 250}.{number % 250}"
+        with pytest.raises(grpc.aio.AioRpcError, match="PERMISSION_DENIED"):
+            await redeem(
+                pb.RedeemShareLinkRequest(token=made.token, passcode="wrong"),
+                metadata=(("x-forwarded-for", address),),
+            )
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    await page.get_by_role("dialog").get_by_text(f"Locked after {most} wrong passcodes").wait_for()
 
 
 async def test_a_link_revoked_while_open_stops_the_player(page, make, installation, guard):
