@@ -72,9 +72,9 @@ def console_headers() -> dict[str, str]:
 def player_headers(sources: Iterable[str]) -> dict[str, str]:
     """Returns the headers of the document in which recordings are replayed.
 
-    It replaces itself by a copy with a data: URL, whose opaque origin reaches nothing of the console's. That copy, and
-    the frame in it that shows the recorded page, inherit this policy. Recorded pages may have inline styles and load files from `sources`
-    (`sidecar.replay_sources`), but may not run scripts, submit forms or open connections.
+    It replaces itself by a copy with a data: URL: its opaque origin reaches nothing of the console's. That copy, and
+    the frame in it that shows the recorded page, inherit this policy. Recorded pages may have inline styles and load
+    files from `sources` (`sidecar.replay_sources`), but may not run scripts, submit forms or open connections.
     """
     allowed = list(sources)
     policy = {

@@ -31,9 +31,14 @@ ARGUMENTS = [
 ]
 
 
-def executable():
+FULL_NAMES = NAMES[1:]
+"""Those that people use: the headless shell has no code for some of a browser's connections."""
+
+
+def executable(names=NAMES):
     """The browser's path; without one the test is skipped, loudly, and fails in CI."""
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
+    found = os.environ.get("CHROMIUM") if names is NAMES else None
+    found = found or next(filter(None, map(shutil.which, names)), None)
     if found is None:
         missing("no Chromium on PATH (apt-get install chromium): browsers are NOT tested")
     return found
@@ -49,6 +54,35 @@ async def launched():
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def launched_as_people_do(profile, *arguments):
+    """Yields a context of a full Chromium with a profile of its own, which connects in advance like anyone's browser.
+
+    Neither the headless shell nor a private window does, and Playwright's usual contexts are one of these.
+
+    Args:
+        profile: Directory for the profile.
+        arguments: Further arguments, with --host-resolver-rules among them.
+    """
+    path = executable(FULL_NAMES)
+    left_out = "--disable-background-networking"
+    usual = [one for one in ARGUMENTS if one != left_out and not one.startswith("--host-resolver-rules")]
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=path,
+            args=[*usual, *arguments],
+            ignore_default_args=[left_out],
+            timeout=PATIENCE_MS,
+            viewport={"width": 1280, "height": 800},
+        )
+        context.set_default_timeout(PATIENCE_MS)
+        try:
+            yield context
+        finally:
+            await context.close()
 
 
 class Guard:

@@ -14,7 +14,7 @@ from html import escape
 
 from support.wait import PATIENCE_S
 
-from .rrweb_events import element, text
+from .rrweb_events import click, element, opened, text
 
 DOMAIN = "reach.test"
 _HOST = re.compile(rb"([a-z0-9-]+)\.reach\.test")
@@ -154,6 +154,7 @@ def elements(where, first):
         *[node("link", {"rel": name, "href": to(f"link-{name}"), **more}) for name, more in RELS.items()],
         node("link", {"rel": "preload", "as": "image", "imagesrcset": f"{to('imagesrcset')} 1x"}),
         node("meta", {"http-equiv": "Link", "content": f"<{to('meta-link')}>; rel=preconnect"}),
+        node("meta", {"http-equiv": "X-DNS-Prefetch-Control", "content": "on"}),
         node("meta", {"http-equiv": "refresh", "content": f"0; url={to('refresh')}"}),
         node("script", {"src": to("script")}),
         node("script", {"type": "speculationrules"}, words(_speculation(to("speculation-text")))),
@@ -176,7 +177,11 @@ def elements(where, first):
         ),
         node("bgsound", {"src": to("bgsound")}),
         node("canvas", {"rr_dataURL": to("canvas"), "width": "9", "height": "9"}),
-        node("table", {"background": to("table-background")}, node("tbody", {}, node("tr", {}, node("td", {"background": to("td-background")})))),
+        node(
+            "table",
+            {"background": to("table-background")},
+            node("tbody", {}, node("tr", {}, node("td", {"background": to("td-background")}))),
+        ),
         node("a", {"href": to("a"), "ping": to("ping"), "id": f"{where}-a"}, words("a link")),
         node("a", {"href": to("a-top"), "target": "_top", "id": f"{where}-a-top"}, words("a link")),
         node("map", {}, node("area", {"href": to("area"), "shape": "default", "ping": to("area-ping")})),
@@ -302,12 +307,81 @@ def later(at_ms, where, targets):
             styles=[{"styleId": 1, "rules": [{"rule": f"p {{ background: url({to('adopted')}) }}", "index": 0}]}],
         ),
         change(
-            210, 9, id=targets["canvas"], type=0,
+            210,
+            9,
+            id=targets["canvas"],
+            type=0,
             commands=[{"property": "drawImage", "args": [{"rr_type": "HTMLImageElement", "src": to("draw")}, 0, 0]}],
         ),
         change(220, 7, type=0, id=targets["video"], currentTime=0),
-        change(230, 0, adds=[], removes=[], attributes=[], texts=[{"id": targets["style-text"], "value": _sheet(to, "sheet")}]),
+        change(
+            230,
+            0,
+            adds=[],
+            removes=[],
+            attributes=[],
+            texts=[{"id": targets["style-text"], "value": _sheet(to, "sheet")}],
+        ),
     ]
+
+
+def recording(at_ms, url="https://shop.example/reach"):
+    """Events of a page that reaches out in its snapshot, in additions and in changes.
+
+    Its last element has the id "end"; it is there when all else is, and its text is "Everything" after all changes.
+    """
+    targets = {"iframe": 900, "object": 901, "embed": 902, "link": 903, "img": 904, "video": 905, "div": 906}
+    changed = [element(number, tag) for tag, number in targets.items()]
+    changed += [
+        element(907, "style", {"_cssText": "p { color: red }"}),
+        {**element(908, "image"), "isSVG": True},
+        element(909, "canvas"),
+        element(910, "style", {}, text(911, "p { color: blue }")),
+        element(920, "p", {"id": "end"}, text(921, "Something")),
+    ]
+    targets |= {"style": 907, "svg": 908, "canvas": 909, "style-text": 911}
+    meta, snapshot = opened(at_ms, url, [*elements("full", 100), *changed])
+    root = snapshot["data"]["node"]["childNodes"][0]
+    root["attributes"]["manifest"] = address("full-html-manifest")
+    root["childNodes"][1]["attributes"]["background"] = address("full-body-background")
+    inner = {"type": 0, "id": 800, "childNodes": [_framed(801)]}
+    return [
+        meta,
+        snapshot,
+        _mutation(at_ms + 50, adds=_added(elements("added", 300), 4)),
+        # A frame with a recorded document, which is rebuilt in a window of its own.
+        _mutation(at_ms + 60, adds=[{"parentId": 4, "nextId": None, "node": element(799, "iframe")}]),
+        _mutation(at_ms + 70, adds=[{"parentId": 799, "nextId": None, "node": inner}]),
+        *later(at_ms + 100, "later", targets),
+        _mutation(at_ms + 400, texts=[{"id": 921, "value": "Everything"}]),
+        click(at_ms + 1_000),
+        {"type": 3, "timestamp": at_ms + 3_000, "data": {"source": 3, "id": 1, "x": 0, "y": 0}},
+    ]
+
+
+def _framed(first):
+    """A recorded document of a frame."""
+    reaching = [
+        element(first + 3, "iframe", {"src": address("framed-iframe")}),
+        element(first + 4, "link", {"rel": "preconnect", "href": address("framed-link")}),
+        element(first + 5, "img", {"src": address("framed-img")}),
+        element(first + 6, "a", {"href": address("framed-a"), "id": "framed"}, text(first + 7, "a link")),
+    ]
+    return element(first, "html", {}, element(first + 1, "head"), element(first + 2, "body", {}, *reaching))
+
+
+def _mutation(at_ms, **changes):
+    nothing = {"adds": [], "removes": [], "texts": [], "attributes": []}
+    return {"type": 3, "timestamp": at_ms, "data": {"source": 0, **nothing, **changes}}
+
+
+def _added(nodes, parent):
+    """The nodes as additions of a mutation, each without its children, which follow it."""
+    adds = []
+    for node in nodes:
+        own = {**node, "childNodes": []} if "childNodes" in node else node
+        adds += [{"parentId": parent, "nextId": None, "node": own}, *_added(node.get("childNodes", []), node["id"])]
+    return adds
 
 
 def _speculation(url):

@@ -89,6 +89,125 @@ async def test_the_replay_is_shut_in(installation, elsewhere, page, guard, sign_
     assert await recorded.owner.evaluate("fetch('/healthz').then(() => 'asked', () => 'stopped')") == "stopped"
 
 
+PLANTED = """
+;globalThis.stolen = (async () => {
+  const home = new URL(import.meta.url).origin;
+  const tries = {
+    origin: () => self.origin,
+    cookies: () => document.cookie,
+    storage: () => localStorage.length,
+    token: () => sessionStorage.getItem("afterimage.token"),
+    database: () => new Promise((done, fail) => {
+      const request = indexedDB.open("console");
+      request.onsuccess = () => done("opened");
+      request.onerror = () => fail(new Error("refused"));
+    }),
+    caches: () => caches.keys(),
+    parent: () => parent.document.title,
+    top: () => top.sessionStorage.length,
+    window: () => open(home)?.document.title ?? Promise.reject(new Error("no window")),
+    frame: async () => {
+      const frame = document.body.appendChild(document.createElement("iframe"));
+      await new Promise((done) => {
+        frame.onload = done;
+        frame.contentWindow.location.replace(home);
+        setTimeout(done, 1000);
+      });
+      try {
+        return frame.contentWindow.sessionStorage.length;
+      } finally {
+        frame.remove();
+      }
+    },
+    answer: async () => (await fetch(`${home}/healthz?planted`, { credentials: "include" })).text(),
+    request: async () => (await fetch(`${home}/healthz?blind`, { mode: "no-cors", credentials: "include" })).type,
+  };
+  const found = {};
+  for (const [name, attempt] of Object.entries(tries)) {
+    try {
+      found[name] = await attempt();
+    } catch (error) {
+      found[name] = "refused";
+    }
+  }
+  return found;
+})();
+"""
+"""A script that gets into the replay's document, as through a hole in the rebuild, and takes all it can."""
+
+
+@pytest.mark.parametrize("without_policy", [False, True])
+async def test_a_script_in_the_replay_reaches_nothing_of_the_console(
+    without_policy, installation, elsewhere, new_context, guard, sign_in
+):
+    """Its own origin holds it, also where no policy does."""
+    guard.allow(".")
+    context = await new_context(bypass_csp=without_policy)
+    await context.add_cookies([{"name": "secret", "value": "of-the-console", "url": installation.url}])
+    sent = []
+    context.on("request", lambda request: sent.append(request))  # noqa: PLW0108 - it looks at signatures
+
+    async def plant(route):
+        answer = await route.fetch()
+        await route.fulfill(response=answer, body=await answer.text() + PLANTED)
+
+    await context.route("**/assets/frameController-*.js", plant)
+    page = await context.new_page()
+    session = await _recorded(installation, elsewhere)
+    await sign_in(page, f"/sessions/{session}")
+    player = (await _recorded_page(page)).owner.parent_frame
+    found = await player.evaluate("globalThis.stolen")
+    blind = found.pop("request")
+    assert blind == ("opaque" if without_policy else "refused")
+    assert found.pop("origin") == "null"
+    assert found == dict.fromkeys(found, "refused")
+    assert len(found) == 9
+    # The request of which it cannot see the answer has no cookie; those of the console have.
+    cookies = {request.url.partition("?")[2]: (await request.all_headers()).get("cookie") for request in sent}
+    assert cookies.get("blind") is None
+    assert cookies[""] == "secret=of-the-console"
+    # In the console itself all of it would be there.
+    assert await page.evaluate("sessionStorage.getItem('afterimage.token')")
+    assert "secret" in await page.evaluate("document.cookie")
+
+
+async def test_the_replay_cannot_return_to_the_origin_of_the_console(installation, elsewhere, page, guard, sign_in):
+    guard.allow(".")
+    session = await _recorded(installation, elsewhere)
+    await sign_in(page, f"/sessions/{session}")
+    player = (await _recorded_page(page)).owner.parent_frame
+    element = await player.frame_element()
+    assert await element.get_attribute("sandbox") == "allow-scripts"
+    await player.evaluate("(home) => { location.href = `${home}/player.html?back`; }", installation.url)
+
+    async def is_back():
+        return [frame for frame in page.frames if frame.url.endswith("?back")]
+
+    (back,) = await installation.until(is_back, "it has navigated")
+    assert await back.evaluate("self.origin") == "null"
+    assert (
+        await back.evaluate("(() => { try { return parent.document.title } catch { return 'refused' } })()")
+        == "refused"
+    )
+
+
+async def test_a_replay_that_is_loaded_again_works_again(installation, elsewhere, page, guard, sign_in):
+    """As by the browser's menu for frames."""
+    guard.allow(".")
+    session = await _recorded(installation, elsewhere)
+    await sign_in(page, f"/sessions/{session}")
+    player = (await _recorded_page(page)).owner.parent_frame
+    await player.evaluate("globalThis.isOld = true; location.reload()")
+
+    async def is_new():
+        frames = [frame for frame in page.frames if frame.url.endswith("/player.html")]
+        return frames and not await frames[0].evaluate("globalThis.isOld") and frames[0].child_frames
+
+    await installation.until(is_new, "it was loaded again")
+    recorded = await _recorded_page(page)
+    await expect(recorded.locator("#submit")).to_have_count(1)
+
+
 async def _recorded(installation, elsewhere):
     at_ms = now_ms() - 10_000
     page = opened(at_ms, f"{elsewhere.url}/", hostile.nodes(elsewhere.url))

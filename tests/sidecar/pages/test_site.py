@@ -58,6 +58,7 @@ async def test_every_address_of_the_console_is_its_document(settings, web_dir, p
         assert rules["default-src"] == ["'none'"]
         assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == ["'self'"]
         assert rules["frame-ancestors"] == rules["form-action"] == rules["base-uri"] == ["'none'"]
+        assert rules["frame-src"] == ["'self'", "data:"]
         assert "unsafe" not in headers["Content-Security-Policy"]
         assert headers["Referrer-Policy"] == "no-referrer"
         assert headers["X-Content-Type-Options"] == "nosniff"
@@ -114,6 +115,16 @@ async def test_assets_are_kept_for_ever_and_come_compressed(settings, web_dir):
         assert "Content-Encoding" not in headers
         assert text == "console.log('console')"
         assert (await get(rig, "/assets/index-5f2c.css"))[1]["Content-Type"] == "text/css"
+
+
+async def test_the_replay_s_document_may_read_assets_from_its_opaque_origin(settings, web_dir):
+    async with rigged(settings, web_dir=web_dir) as rig:
+        _, headers, _ = await get(rig, "/assets/index-5f2c.js", headers={"Origin": "null"})
+        assert headers["Access-Control-Allow-Origin"] == "*"
+        assert "Access-Control-Allow-Credentials" not in headers
+        for path in ("/", "/player.html", "/s/a-token", "/healthz"):
+            _, headers, _ = await get(rig, path, headers={"Origin": "null"})
+            assert "Access-Control-Allow-Origin" not in headers
 
 
 @pytest.mark.parametrize(

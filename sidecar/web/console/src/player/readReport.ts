@@ -1,4 +1,4 @@
-// Reports of the frame are untrusted: it holds what a recorded page brought with it.
+// Reports of the frame are untrusted: it holds a recorded page.
 import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow, type Report } from "./protocol";
 
 type Fields = Readonly<Record<string, unknown>>;

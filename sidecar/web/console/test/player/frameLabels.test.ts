@@ -60,7 +60,7 @@ describe("labelFrames", () => {
     expect(style).not.toContain("b.example");
   });
 
-  it("passes over nodes and events that are not what they should be", () => {
+  it("passes over malformed nodes and events", () => {
     const odd = [
       { type: EventType.FullSnapshot, timestamp: 1 },
       { type: EventType.FullSnapshot, timestamp: 1, data: { node: { tagName: "iframe", attributes: null } } },

@@ -12,7 +12,7 @@ describe("allowedValue", () => {
     expect(allowedValue(element, "width", "300")).toBe("300");
   });
 
-  it("finds a frame whose name is written in capitals or that is in another namespace", () => {
+  it("finds a frame with its name in capitals or in another namespace", () => {
     for (const namespace of ["http://www.w3.org/1999/xhtml", "http://www.w3.org/2000/svg"]) {
       expect(allowedValue(document.createElementNS(namespace, "IFRAME"), "src", "https://pay.example/")).toBeNull();
     }
@@ -25,13 +25,21 @@ describe("allowedValue", () => {
     ["dns-prefetch", ""],
     ["noreferrer PRECONNECT", "noreferrer"],
     ["stylesheet\npreconnect\tprefetch", "stylesheet"],
-    ["icon manifest preload modulepreload prerender", ""],
+    ["preload modulepreload prefetch prerender", ""],
+    ["shortcut icon", "shortcut icon"],
   ])("lets a <link> of the kind %j be %j", (rel, allowed) => {
     expect(allowedValue(document.createElement("link"), "rel", rel)).toBe(allowed);
   });
 
-  it("lets <meta> give no orders to the browser", () => {
-    expect(allowedValue(document.createElement("meta"), "http-equiv", "refresh")).toBeNull();
+  it.each(["refresh", " Refresh", "x-dns-prefetch-control", "Link", "Content-Security-Policy"])(
+    "lets <meta> not give the order %j",
+    (order) => {
+      expect(allowedValue(document.createElement("meta"), "http-equiv", order)).toBeNull();
+    },
+  );
+
+  it("lets <meta> describe the page", () => {
+    expect(allowedValue(document.createElement("meta"), "http-equiv", "Content-Type")).toBe("Content-Type");
     expect(allowedValue(document.createElement("meta"), "name", "viewport")).toBe("viewport");
   });
 

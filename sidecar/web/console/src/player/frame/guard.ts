@@ -9,10 +9,16 @@
 const FRAMES = new Set(["iframe", "frame", "fencedframe", "portal", "webview", "object", "embed", "applet"]);
 const FRAME_SOURCES = new Set(["src", "srcdoc", "data", "code", "codebase", "archive", "classid"]);
 
-/** Kinds of <link> that load nothing, or are subject to the policy: `style-src`. */
+/** Kinds of <link> that load nothing, or nothing from inside a frame, or are subject to the policy. */
 const RELS = new Set([
   "stylesheet",
   "alternate",
+  "icon",
+  "shortcut",
+  "apple-touch-icon",
+  "mask-icon",
+  "manifest",
+  "canonical",
   "author",
   "help",
   "license",
@@ -21,6 +27,9 @@ const RELS = new Set([
   "noopener",
   "noreferrer",
 ]);
+
+/** Orders of <meta> that change nothing or only texts; others are "refresh" and "x-dns-prefetch-control". */
+const ORDERS = new Set(["content-type", "content-language", "x-ua-compatible", "default-style"]);
 
 type Realm = Window & typeof globalThis;
 
@@ -73,7 +82,7 @@ export function allowedValue(element: Element, name: string, value: string): str
     return null;
   }
   if (tag === "meta" && attribute === "http-equiv") {
-    return null;
+    return ORDERS.has(value.trim().toLowerCase()) ? value : null;
   }
   if (tag === "link" && attribute === "rel") {
     return value

@@ -1,4 +1,4 @@
-// An origin of its own for this document: whatever runs here reaches no token, cookie, storage or document of the
+// An origin of its own for this document: a script in it would reach no token, cookie, storage or document of the
 // console's origin.
 //
 // `sandbox="allow-scripts"` alone would give it one, but would give each frame in it another one, and the Replayer
