@@ -61,7 +61,7 @@ PRIVATE_KEY = (
     r"(?:(?s:.*?)-----END[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----|[^-]*)"
     r"|----[ +]BEGIN[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----"
     r"(?:(?s:.*?)----[ +]END[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----|(?s:.*))"
-    r"|PuTTY-User-Key-File-\d:(?s:.*?)(?:Private-MAC: ?[0-9a-f]+|\z)"
+    r"|PuTTY-User-Key-File-\d:(?s:.*?)(?:Private-MAC:(?:[ +]|%20)?[0-9a-f]+|\z)"
     r"|AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}"
 )
 """Private keys: PEM (RFC 7468) and OpenSSH, PGP (RFC 9580 6.2), SSH2 (as RFC 4716 writes public keys), PuTTY, age."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.audit.re2_patterns import compile_pattern
 
@@ -70,19 +70,39 @@ def phone_check(countries: tuple[str, ...]) -> Callable[[str], Iterable[tuple[in
     return check
 
 
+class _Country(NamedTuple):
+    """Patterns of a country.
+
+    Attributes:
+        code: Digits after `+`.
+        prefix: Digits before a number that is dialled within the country; None: none.
+        numbers: Numbers without prefix.
+        bare: For each usual form: its first digits, the whole number, and whether it is written without the prefix.
+    """
+
+    code: str
+    prefix: re.Pattern[str] | None
+    numbers: Pattern
+    bare: tuple[tuple[re.Pattern[str], re.Pattern[str], bool], ...]
+
+
 def _is_number(country: str, digits: str, international: bool) -> bool:
-    code, prefix, needs_prefix, numbers = _country(country)
+    known = _country(country)
     if international:
-        return digits.startswith(code) and numbers.search(digits.removeprefix(code).encode()) is not None
-    match = prefix.match(digits) if prefix is not None else None
-    if match is not None and match.end() and numbers.search(digits[match.end() :].encode()) is not None:
+        return digits.startswith(known.code) and _matches(known, digits.removeprefix(known.code))
+    match = known.prefix.match(digits) if known.prefix is not None else None
+    if match is not None and match.end() and _matches(known, digits[match.end() :]):
         return True
-    return not needs_prefix and numbers.search(digits.encode()) is not None
+    is_bare = next((bare for first, whole, bare in known.bare if first.match(digits) and whole.fullmatch(digits)), True)
+    return is_bare and _matches(known, digits)
+
+
+def _matches(country: _Country, digits: str) -> bool:
+    return country.numbers.search(digits.encode()) is not None
 
 
 @cache
-def _country(country: str) -> tuple[str, re.Pattern[str] | None, bool, Pattern]:
-    """Returns a country's code, the prefix of calls within it, whether that is needed, and the pattern of the rest."""
+def _country(country: str) -> _Country:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
     metadata = PhoneMetadata.metadata_for_region(country.upper())
@@ -90,10 +110,18 @@ def _country(country: str) -> tuple[str, re.Pattern[str] | None, bool, Pattern]:
     kinds = [getattr(PhoneMetadata.metadata_for_region(each), kind) for each in regions for kind in _KINDS]
     patterns = {kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern}
     prefix = metadata.national_prefix_for_parsing
-    formats = [each.national_prefix_formatting_rule for each in metadata.number_format]
-    return (
+    return _Country(
         str(metadata.country_code),
         re.compile(prefix) if prefix else None,
-        metadata.national_prefix == "0" and all(formats),
         compile_pattern(f"^(?:{'|'.join(sorted(patterns))})$"),
+        tuple(
+            (
+                re.compile((each.leading_digits_pattern or [""])[-1]),
+                re.compile(each.pattern),
+                not each.national_prefix_formatting_rule
+                or each.national_prefix_optional_when_formatting
+                or (metadata.national_prefix or "") not in each.national_prefix_formatting_rule.replace("\\1", ""),
+            )
+            for each in metadata.number_format
+        ),
     )

@@ -107,7 +107,7 @@ _LOOKS_QUOTED = compile_pattern(
 """Signs of quoted-printable (RFC 2045): a soft line break, an at sign, two escapes, or one between digits."""
 
 _GAP = re.compile(rb"(?<=[0-9])(?:[ \t-\r+\-]{2,8}|[\t-\r]|(?<=[0-9]{2})\+(?=[0-9]{2}))(?=[0-9])")
-"""What stands between two digits and is read as one separator; a plus stands for a space, as in forms."""
+"""Characters between two digits that are read as one separator; a plus stands for a space, as in forms."""
 
 _NEGATIVE = re.compile(rb"\s+-")
 """Two numbers, the second of which is negative."""
@@ -236,7 +236,7 @@ def _join(plain: PlainText, spend: Callable[[int], None]) -> bool:
 
 
 def _decoded(token: bytes) -> bytes | None:
-    """Returns the decoded form of an encoded character; None: it is none."""
+    """Returns the decoded form of an encoded character; None: it is not an encoded character."""
     first = token[0]
     if first >= 0x80:
         return PLAIN_CHARACTERS[token]

@@ -3,7 +3,7 @@
 A page's address may contain search terms and session ids. Parameters of pages and requests are therefore masked
 unless the policy keeps them. Images, fonts and stylesheets would not load without their parameters: only those with
 a telling name (`token`, `signature`) are masked. A parameter ends where the URL standard (WHATWG) ends it: at `&`, at
-`#` and at the end of the URL, whatever characters it has.
+`#` and at the end of the URL, and may have any other character.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ URL_KEYS = RESOURCE_KEYS | {"href", "action", "formaction", "cite", "ping", "url
 """Attributes and fields that have a URL as a whole, even one with spaces and quotation marks."""
 
 _INSIDE = r"(?:[^\s\"<>`\\]|\\+/|\\[^\s\"'<>`\\nrtbfu/])*"
-"""Characters of a URL in running text. A backslash is part of it, but not where it escapes what follows the URL."""
+"""Characters of a URL in running text. A backslash is one, except as an escape of the character after the URL."""
 
 _URL = compile_pattern(rf"(?:/|\\+/){{2}}{_INSIDE}[?#;]{_INSIDE}")
 _URL_OR_PATH = compile_pattern(rf"(?:/|\\+/){{2}}[^\s\"<>`\\]{_INSIDE}")

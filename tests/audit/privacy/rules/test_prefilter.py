@@ -56,9 +56,9 @@ PIECES = [
     "AIza", "ya29.", "sk-", "sk-proj-", "sk-ant-", "SG.", "SG.a", "npm_a", "pypi-a", "hf_abcd", "dop_v1_",
     "shpat_", "shpss_", "shpca_", "PRIVATE KEY-----", "1.23.4", "fe:80", "a:b:c:d", "12a34", "850718",
     "user", "example.org", "%20", "%2D", "%25", "%3A", "%34", "&nbsp;", "&#64;", "&#x40;", "&commat;", "&lt;&lt;",
-    "\\u0040", "\\x40", "\\n", "=40", "=20", "=\n", "\u200b", "\u2003", "\u2014", "\uff14", "\uff20", "\u0664", "\u096b",
-    "00-1B-44-", "1b44.", "M", "F", "<", "<<", "1234567", "12:", "123_", "12.", "KEY----", "KEY BLOCK----", "hvs.",
-    "dt0c01.", "dapi", "dapie", "tskey-", "sntrys_", "glrt-", "r8_", "hcaik_", "cfut_", "abcdefgh",
+    "\\u0040", "\\x40", "\\n", "=40", "=20", "=\n", "\u200b", "\u2003", "\u2014", "\uff14", "\uff20", "\u0664",
+    "\u096b", "00-1B-44-", "1b44.", "M", "F", "<", "<<", "1234567", "12:", "123_", "12.", "KEY----", "KEY BLOCK----",
+    "hvs.", "dt0c01.", "dapi", "dapie", "tskey-", "sntrys_", "glrt-", "r8_", "hcaik_", "cfut_", "abcdefgh",
 ]  # fmt: skip
 
 

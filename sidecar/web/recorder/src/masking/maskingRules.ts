@@ -13,7 +13,7 @@ interface Finder {
   readonly realLength?: (match: string) => number;
 }
 
-/** What may stand between groups of digits: spaces and dashes of every kind, invisible characters, other signs. */
+/** Characters between groups of digits: spaces and dashes of every kind, invisible characters, other signs. */
 const GAP = String.raw`(?:[\s\p{Zs}\p{Pd}\p{Cf}\u2212.+/_|:*~]|%20|%2D|&nbsp;){0,8}`;
 const AT = "@|%40|%2540|&#64;|&#x40;|&commat;|\uff20";
 
@@ -100,7 +100,7 @@ export class MaskingRules {
 
   /**
    * Returns a URL with values of parameters that are not kept, and all matches of the rules, replaced. A parameter ends
-   * where the URL standard ends it: at `&`, at `#` and at the end of the URL, whatever characters it has.
+   * where the URL standard ends it: at `&`, at `#` and at the end of the URL.
    */
   url(url: string): string {
     if (!this.#masksQuery || !/[?#;]/.test(url)) {
@@ -212,7 +212,7 @@ function cardLength(match: string): number {
   return found;
 }
 
-/** Returns what a gap between digits is read as: "" for nothing, a space, a dash, or the signs that it has. */
+/** Returns the kind of a gap between digits: "" for invisible ones, a space, a dash, or the gap's signs. */
 function kindOf(gap: string): string {
   const signs = gap
     .replace(/%20|&nbsp;/g, " ")
