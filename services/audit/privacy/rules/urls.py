@@ -55,6 +55,10 @@ class UrlMasker:
         self._kept = kept
         self._replace = replace
 
+    def replacing(self, replace: Callable[[str], str]) -> UrlMasker:
+        """Returns a masker with the same settings and another replacement."""
+        return UrlMasker(self._kept, replace)
+
     def mask(self, text: bytes, found: list[str], spend: Callable[[int], None], *, resource: bool) -> bytes:
         """Returns one URL with the parameters in query and fragment masked.
 
