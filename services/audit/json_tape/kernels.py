@@ -152,11 +152,7 @@ def _has_word(t, i, end, words, places, whole):
                     while k < length and t[i + k] | 32 == words[place + k]:
                         k += 1
                     if k == length and (
-                        not whole
-                        or i + k == end
-                        or t[i + k] == 0x20
-                        or t[i + k] >= 0x80
-                        or t[i + k] == _BACKSLASH
+                        not whole or i + k == end or t[i + k] == 0x20 or t[i + k] >= 0x80 or t[i + k] == _BACKSLASH
                     ):
                         return True
         i += 1

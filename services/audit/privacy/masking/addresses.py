@@ -18,8 +18,10 @@ PSEUDONYM = "masked-"
 """Beginning of a pseudonym, which 16 letters from a to p follow."""
 
 ADDRESS_ATTRIBUTES = frozenset(
-    ["href", "xlink:href", "src", "action", "formaction", "poster", "background", "cite", "data", "ping", "manifest"]
-    + ["longdesc", "rr_src", "usemap", "codebase", "classid", "profile", "icon", "lowsrc", "dynsrc"]
+    """
+    href xlink:href src action formaction poster background cite data ping manifest longdesc rr_src usemap
+    codebase classid profile icon lowsrc dynsrc
+    """.split()
 )
 """Attributes with one address."""
 

@@ -36,9 +36,10 @@ _INHERITED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.REMOVE | Flag.OPEN | Flag
 _TREATED = Flag.KEEP | Flag.MASK | Flag.BLOCK | Flag.EDITED
 _HIDING = Flag.MASK | Flag.BLOCK | Flag.EDITED
 INLINE_TAGS = frozenset(
-    ["a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "data", "del", "dfn", "em", "font", "i", "ins"]
-    + ["kbd", "label", "mark", "nobr", "q", "s", "samp", "small", "span", "strike", "strong", "sub", "sup", "time"]
-    + ["tt", "u", "var", "wbr"]
+    """
+    a abbr acronym b bdi bdo big cite code data del dfn em font i ins kbd label mark nobr q s samp small span
+    strike strong sub sup time tt u var wbr
+    """.split()
 )
 """Elements that stand within a text."""
 _STARRED_ONCE = "data-rr-is-password"
@@ -146,7 +147,7 @@ class NodeMasker:
             and (
                 became & (Flag.REMOVE | Flag.OPEN | Flag.EDITED)
                 or not known.SURE_VALUES.isdisjoint(plain)
-                or _text(plain.get("role")).strip().lower() == "slider"
+                or _is_slider(plain)
             )
         )
         self._attributes(row, "", plain, became | (Flag.FIELD if is_field else 0), walk, edits, counts)
@@ -185,7 +186,6 @@ class NodeMasker:
         return its & ~Flag.FIELD  # not remembered: values of unknown fields are masked
 
     def _field(self, tag: str, plain: dict[str, object]) -> int:
-        edited = Flag.EDITED if self._masks_inputs and plain and _is_editable(plain) else 0
         match tag:
             case "select":
                 return Flag.FIELD | (Flag.SELECT if self._masks_inputs else 0)
@@ -193,12 +193,16 @@ class NodeMasker:
                 return Flag.FIELD | (Flag.REMOVE if tag == "textarea" and self._blocked(plain) else 0)
             case "input":
                 return self._input(plain)
-        if not plain:
-            return 0
+            case _:
+                return self._component(tag, plain) if plain else 0
+
+    def _component(self, tag: str, plain: dict[str, object]) -> int:
+        """Returns the flags of an element that is no form field of HTML, but may be one of a library."""
+        found = Flag.EDITED | Flag.FIELD if self._masks_inputs and _is_editable(plain) else 0
         if self._blocked(plain):
-            return edited | Flag.FIELD | Flag.REMOVE
-        if edited or _text(plain.get("role")).strip().lower() == "slider":
-            return edited | Flag.FIELD
+            return found | Flag.FIELD | Flag.REMOVE
+        if found or _is_slider(plain):
+            return found | Flag.FIELD
         if known.SURE_VALUES.isdisjoint(plain) or (tag in known.NUMBER_TAGS and _is_number(plain.get("value"))):
             return 0
         is_open = _text(plain.get("type")).strip().lower() in self._policy.kept_inputs
@@ -253,13 +257,9 @@ class NodeMasker:
                 if name not in done:
                     self._hide(tag, name, place, plain, flags, walk, edits, counts)
             return
-        for name in styles:
-            self._apply_rules(places[name], plain[name], edits, counts)
-        for name in embedded:
-            text = _text(plain[name])
-            masked = None if name in done else self._payloads.mask_embedded(text, "attribute", counts)
-            if masked is not None and masked != text:
-                edits.put(places[name], msgspec.json.encode(masked))
+        for name in (*styles, *embedded):
+            if name not in done:
+                self._apply_rules(places[name], plain[name], edits, counts)
 
     @staticmethod
     def _values(tag: str, plain: dict[str, object]) -> tuple[str, ...]:
@@ -340,8 +340,13 @@ class NodeMasker:
             edits.put(place, msgspec.json.encode(masked))
 
     def _apply_rules(self, place: Span, value: object, edits: Edits, counts: Counts) -> None:
-        """Applies the rules to a style change of an element that keeps its text."""
-        masked = self._payloads.apply_rules(value, "style", counts)
+        """Applies rules and denied words to JSON in an attribute, or to a style change."""
+        if isinstance(value, str):
+            masked: object = self._payloads.mask_embedded(value, "attribute", counts)
+            if masked is None:
+                return  # no JSON
+        else:
+            masked = self._payloads.apply_rules(value, "style", counts)
         if masked == value:
             edits.cover(place)
         else:
@@ -403,6 +408,10 @@ def _is_editable(plain: dict[str, object]) -> bool:
         editable = editable.strip().lower() in {"", "true", "plaintext-only"}
     roles = _text(plain.get("role")).lower().split()
     return editable is True or not known.ROLES.isdisjoint(roles)
+
+
+def _is_slider(plain: dict[str, object]) -> bool:
+    return _text(plain.get("role")).strip().lower() == "slider"
 
 
 def _is_number(value: object) -> bool:

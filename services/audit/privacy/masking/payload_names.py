@@ -14,19 +14,25 @@ MAX_NAME = 64
 """Maximum characters of a name with a meaning; names are the visitor's, and short ones are cached."""
 
 HEADERS: Final = frozenset(
-    ["headers", "header", "httpheaders", "rawheaders", "cookies", "trailers", "requestheaders", "reqheaders"]
-    + ["responseheaders", "resheaders", "requestcookies", "responsecookies", "allheaders", "responseheadersraw"]
+    """
+    headers header httpheaders rawheaders cookies trailers requestheaders reqheaders responseheaders resheaders
+    requestcookies responsecookies allheaders responseheadersraw
+    """.split()
 )
 REQUEST_BODIES: Final = frozenset(
-    ["requestbody", "reqbody", "requestdata", "reqdata", "requestpayload", "requesttext", "requestparams", "postdata"]
-    + ["postbody", "postparams", "postpayload", "formdata", "formbody", "formvalues", "formfields", "variables"]
-    + ["graphqlvariables", "bodyparams", "bodytext", "rawbody", "rawpostdata", "bodystring", "multipart", "httpbody"]
+    """
+    requestbody reqbody requestdata reqdata requestpayload requesttext requestparams postdata postbody
+    postparams postpayload formdata formbody formvalues formfields variables graphqlvariables bodyparams
+    bodytext rawbody rawpostdata bodystring multipart httpbody
+    """.split()
 )
 """Names of request bodies, whatever is around them."""
 
 RESPONSE_BODIES: Final = frozenset(
-    ["responsebody", "resbody", "responsedata", "resdata", "responsepayload", "responsetext", "responsejson"]
-    + ["responsexml", "responsestring", "rawresponse"]
+    """
+    responsebody resbody responsedata resdata responsepayload responsetext responsejson responsexml
+    responsestring rawresponse
+    """.split()
 )
 BODIES: Final = frozenset({"body", "payload"})
 """Names of the body of the request or of the response that they are in; in other objects, of a request."""
@@ -37,7 +43,9 @@ INNER_BODIES: Final = frozenset({"data", "content", "text", "json", "form", "par
 REQUESTS: Final = frozenset({"request", "req", "requestinfo", "requestinit"})
 RESPONSES: Final = frozenset({"response", "res", "resp", "responseinfo"})
 PARAMETERS: Final = frozenset(
-    ["querystring", "queryparams", "queryparameters", "searchparams", "urlparams", "urlparameters", "queryarguments"]
+    """
+    querystring queryparams queryparameters searchparams urlparams urlparameters queryarguments
+    """.split()
 )
 NAMES_OF_VALUES: Final = ("name", "key", "field", "header", "label", "id")
 """Keys of the name in a pair such as {name: "password", value: "secret"}."""
@@ -45,25 +53,29 @@ NAMES_OF_VALUES: Final = ("name", "key", "field", "header", "label", "id")
 VALUES: Final = ("value", "val", "values")
 
 KNOWN_NUMBERS: Final = frozenset(
-    ["status", "statuscode", "responsestatus", "starttime", "endtime", "duration", "timestamp", "starttimestamp"]
-    + ["endtimestamp", "timeorigin", "time", "transfersize", "encodedbodysize", "decodedbodysize", "size"]
-    + ["requestbodysize", "responsebodysize", "width", "height", "x", "y", "top", "left", "nodeid", "depth"]
+    """
+    status statuscode responsestatus starttime endtime duration timestamp starttimestamp endtimestamp timeorigin
+    time transfersize encodedbodysize decodedbodysize size requestbodysize responsebodysize width height x y top
+    left nodeid depth
+    """.split()
 )
 """Keys of numbers that are not personal data: states, times and sizes."""
 
 KNOWN_WORDS: Final = frozenset(
-    ["get", "head", "post", "put", "patch", "delete", "options", "connect", "trace", "log", "info", "debug", "warn"]
-    + ["warning", "error", "assert", "dir", "table", "group", "count", "xmlhttprequest", "xhr", "fetch", "beacon"]
-    + ["script", "link", "css", "img", "image", "iframe", "font", "audio", "video", "navigation", "resource", "other"]
-    + ["http/1.0", "http/1.1", "h2", "h3", "default", "console", "ui.click", "ui.input", "ui.focus", "ui.blur"]
-    + ["resource.fetch", "resource.xhr", "resource.script", "resource.css", "resource.img", "resource.link"]
-    + ["resource.other", "navigation.navigate", "navigation.push", "navigation.reload", "true", "false", "null"]
+    """
+    get head post put patch delete options connect trace log info debug warn warning error assert dir table
+    group count xmlhttprequest xhr fetch beacon script link css img image iframe font audio video navigation
+    resource other http/1.0 http/1.1 h2 h3 default console ui.click ui.input ui.focus ui.blur resource.fetch
+    resource.xhr resource.script resource.css resource.img resource.link resource.other navigation.navigate
+    navigation.push navigation.reload true false null
+    """.split()
 )
 """Words of recorders that are not personal data, in lower case."""
 
 URL_NAMES: Final = frozenset(
-    ["href", "url", "uri", "to", "from", "path", "pathname", "route", "location", "referrer", "referer", "name"]
-    + ["description", "page", "endpoint", "src"]
+    """
+    href url uri to from path pathname route location referrer referer name description page endpoint src
+    """.split()
 )
 """Keys of values that may be a path without a host."""
 

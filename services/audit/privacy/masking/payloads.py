@@ -176,24 +176,22 @@ class PayloadMasker:
         if not isinstance(value, list):
             return self._walk(value, field, counts, depth)
         if len(value) % 2 == 0 and all(isinstance(each, str) for each in value) and ":" not in "".join(value[::2]):
-            masked = list(value)
-            for place in range(0, len(value), 2):
-                masked[place] = self._text.mask(value[place], field, counts)
-                masked[place + 1] = self._header(value[place], value[place + 1], field, counts)
-            return masked
-        masked = []
-        for each in value:
-            if isinstance(each, list) and len(each) == 2 and isinstance(each[0], str):
-                name = self._text.mask(each[0], field, counts)
-                masked.append([name, self._header(each[0], each[1], field, counts)])
-            elif isinstance(each, dict) and isinstance(each.get("name"), str) and "value" in each:
-                value = self._header(each["name"], each["value"], field, counts)
-                masked.append(self._walk(each | {"value": value}, field, counts, depth))
-            elif isinstance(each, str):
-                masked.append(self._header_lines(each, field, counts, depth))
-            else:
-                masked.append(self._walk(each, field, counts, depth + 1))
-        return masked
+            pairs = zip(value[::2], value[1::2], strict=True)
+            return [text for pair in pairs for text in self._header_pair(list(pair), field, counts)]
+        return [self._header_entry(each, field, counts, depth) for each in value]
+
+    def _header_entry(self, entry: Any, field: str, counts: Counts, depth: int) -> Any:
+        """Masks an element of a list of headers."""
+        if isinstance(entry, str):
+            return self._header_lines(entry, field, counts, depth)
+        if isinstance(entry, list) and len(entry) == 2 and isinstance(entry[0], str):
+            return self._header_pair(entry, field, counts)
+        if isinstance(entry, dict) and isinstance(entry.get("name"), str) and "value" in entry:
+            entry = entry | {"value": self._header(entry["name"], entry["value"], field, counts)}
+        return self._walk(entry, field, counts, depth + 1)
+
+    def _header_pair(self, pair: list[Any], field: str, counts: Counts) -> list[Any]:
+        return [self._text.mask(pair[0], field, counts), self._header(pair[0], pair[1], field, counts)]
 
     def _header_lines(self, value: str, field: str, counts: Counts, depth: int) -> str:
         """Masks headers as in HTTP: a line each, as XMLHttpRequest gives them; or as JSON."""
@@ -231,15 +229,16 @@ class PayloadMasker:
         if not isinstance(value, list):
             return self._walk(value, field, counts, depth + 1)
         counts.spend(KEY_WORK * len(value))
-        masked = []
-        for each in value:
-            name = next((each[key] for key in names.NAMES_OF_VALUES if key in each), "") if isinstance(each, dict) else ""
-            if isinstance(each, dict) and str(name).lower() not in self._kept_parameters:
-                each = each | {
-                    key: self._mask_all(each[key], URL_RULE, field, counts) for key in names.VALUES if key in each
-                }
-            masked.append(self._walk(each, field, counts, depth + 1))
-        return masked
+        return [self._parameter(each, field, counts, depth) for each in value]
+
+    def _parameter(self, entry: Any, field: str, counts: Counts, depth: int) -> Any:
+        """Masks an element of a list of parameters."""
+        if isinstance(entry, dict):
+            name = next((entry[key] for key in names.NAMES_OF_VALUES if key in entry), "")
+            if str(name).lower() not in self._kept_parameters:
+                values = {key: entry[key] for key in names.VALUES if key in entry}
+                entry = entry | {key: self._mask_all(each, URL_RULE, field, counts) for key, each in values.items()}
+        return self._walk(entry, field, counts, depth + 1)
 
     def _header(self, name: str, value: Any, field: str, counts: Counts) -> Any:
         name = name.strip().lower()
@@ -263,7 +262,9 @@ class PayloadMasker:
             return [self._walk(each, field, counts, depth + 1, part) for each in value]
         return value
 
-    def _object(self, value: Mapping[str, Any], field: str, counts: Counts, depth: int, part: str = "") -> dict[str, Any]:
+    def _object(
+        self, value: Mapping[str, Any], field: str, counts: Counts, depth: int, part: str = ""
+    ) -> dict[str, Any]:
         """Masks an object.
 
         Args:

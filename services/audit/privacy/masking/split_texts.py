@@ -64,7 +64,8 @@ def mask_joined(walk: Walk, edits: Edits, rules: TextMasker, counts: Counts) -> 
             for pieces in _readable(walk, joined, covers):
                 _search(pieces, rules, counts, masks)
     for row, whole, spans in masks.values():
-        text, at, parts = whole, 0, []
+        text, at = whole, 0
+        parts: list[str] = []
         for start, end, instead in sorted(spans):
             if start >= at:
                 parts += (text[at:start], instead)
@@ -86,7 +87,7 @@ def _orders(walk: Walk, nodes: list[tuple[int, int]]) -> list[list[tuple[int, in
             roots[-1].append((place, part))
         else:
             return [nodes]
-    if len(roots) < 2:  # noqa: PLR2004 - nothing to reverse
+    if len(roots) < 2:
         return [nodes]
     return [nodes, [each for root in reversed(roots) for each in root]]
 
@@ -120,9 +121,11 @@ def _search(
     text = "".join(piece.text for piece in pieces)
     for rule, start, end, instead in rules.find(text, counts):
         parts = [each for each in pieces if each.start < end and each.start + len(each.text) > start and each.text]
-        if len(parts) < 2 or (rule not in _SURE_RULES and not _are_siblings(parts)):  # noqa: PLR2004 - in one node
+        if len(parts) < 2 or (rule not in _SURE_RULES and not _are_siblings(parts)):
             continue
-        if rule not in _OPEN_ENDED and any(found[0] == rule for each in parts for found in rules.find(each.text, counts)):
+        if rule not in _OPEN_ENDED and any(
+            found[0] == rule for each in parts for found in rules.find(each.text, counts)
+        ):
             continue  # a whole match beside a label
         counts[rule, "text"] = counts.get((rule, "text"), 0) + 1
         for each in parts:

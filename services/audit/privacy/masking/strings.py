@@ -140,8 +140,12 @@ class TextMasker:
         self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
         self._known: dict[bytes, Known] = {}
         self._salt = secrets.token_bytes(32)
-        names = sorted({rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word", "actor_id"})
-        self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{PSEUDONYM}[a-p]{{16}}|{_MEDIA}")
+        names = sorted(
+            {rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, "selector", "header", "body_word", "actor_id"}
+        )
+        self._keep = compile_pattern(
+            rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{PSEUDONYM}[a-p]{{16}}|{_MEDIA}"
+        )
         self._kept_parameters = frozenset(name.lower() for name in policy.kept_query_parameters)
         self._urls = UrlMasker(self._kept_parameters, self._replace_parameter)
         self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST

@@ -24,8 +24,10 @@ _TOKEN = re.compile(
 _ATTRIBUTE = re.compile(r"\[\s*(?:[\w-]*\|)?([\w-]+)\s*[~|^$*]?=?\s*\Z")
 _ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{1,6})\s?|(.))", re.DOTALL)
 _KEPT_STRINGS = frozenset(
-    ["font-family", "font", "src", "grid-template-areas", "grid-template", "grid", "font-feature-settings"]
-    + ["font-variation-settings", "syntax", "format", "unicode-range"]
+    """
+    font-family font src grid-template-areas grid-template grid font-feature-settings font-variation-settings
+    syntax format unicode-range
+    """.split()
 )
 """Properties with strings that are names of fonts and of parts of the layout."""
 
@@ -135,5 +137,9 @@ def _string(text: str) -> str:
 def _url(text: str, pseudonym: Pseudonym) -> str:
     inner = text[4:].removesuffix(")").strip().strip("\"'")
     if inner.lower().startswith("data:") or not inner:
-        return text if inner.lower().startswith(("data:image/", "data:font/", "data:")) and ";base64," in inner else "url()"
+        return (
+            text
+            if inner.lower().startswith(("data:image/", "data:font/", "data:")) and ";base64," in inner
+            else "url()"
+        )
     return f'url("{hide_path(_unescaped(inner), pseudonym, frozenset())}")'.replace("\n", "")

@@ -88,7 +88,9 @@ def hide_unknown(walk: Walk, covers: Sequence[Span], masker: Masker, counts: Cou
         if key == "property":
             property_ = value[:64]
         if string.key < 0 and walk.text[string.end : string.end + 8].lstrip()[:1] == b":":
-            hidden = MASK if re.search(r"\s|[^\x00-\x7f]", value) else value  # a key: attributes and programs have words
+            hidden = (
+                MASK if re.search(r"\s|[^\x00-\x7f]", value) else value
+            )  # a key: attributes and programs have words
         else:
             hidden = _hidden(string, key, value, property_, walk, masker, counts)
         if hidden != value:
@@ -103,7 +105,7 @@ def _uncovered(walk: Walk, covers: Sequence[Span]) -> npt.NDArray[np.int64]:
     ends = np.array([end for _, end in covers] or [0], np.int64)
     before = starts.searchsorted(strings[:, 0], "right") - 1
     is_covered = (before >= 0) & (strings[:, 0] < ends[before])
-    strings = strings[~is_covered & (strings[:, 5] < 0) & (strings[:, 1] - strings[:, 0] > 2)]  # noqa: PLR2004 - ""
+    strings = strings[~is_covered & (strings[:, 5] < 0) & (strings[:, 1] - strings[:, 0] > 2)]
     if not len(strings):
         return strings
     kinds = walk.events[strings[:, 2]] if len(walk.events) else walk.events
@@ -114,12 +116,11 @@ def _uncovered(walk: Walk, covers: Sequence[Span]) -> npt.NDArray[np.int64]:
     marks = walk.marks
     is_key = (strings[:, 3] < 0) & (marks[np.minimum(strings[:, 1], len(marks) - 1)] == _COLON)
     is_tag = (strings[:, 4] - strings[:, 3] == len("tagName")) & (marks[strings[:, 3]] == ord("t"))
-    return strings[~(is_tree & (is_key | is_tag))]
+    found: npt.NDArray[np.int64] = strings[~(is_tree & (is_key | is_tag))]
+    return found
 
 
-def _hidden(
-    string: StringRow, key: str, value: str, property_: str, walk: Walk, masker: Masker, counts: Counts
-) -> str:
+def _hidden(string: StringRow, key: str, value: str, property_: str, walk: Walk, masker: Masker, counts: Counts) -> str:
     """Returns the replacement of a value; the rules are applied later."""
     kind, source = walk.kind_of(string.event) if string.event >= 0 else (-1, -1)
     if kind == EventType.INCREMENTAL_SNAPSHOT:

@@ -80,10 +80,9 @@ class _PolicyReader:
                     pass
                 case "text_mode":
                     changes[key] = self._enum(TextMode, value, table, key) or policy.text_mode
-                case "inputs" | "request_bodies" | "response_bodies" | "console" | "payloads":
-                    changes[key] = self._enum(BodyMode, value, table, key) or getattr(policy, key)
-                case "actor_id":
-                    changes[key] = self._enum(ActorIdMode, value, table, key) or policy.actor_id
+                case "inputs" | "request_bodies" | "response_bodies" | "console" | "payloads" | "actor_id":
+                    kind = ActorIdMode if key == "actor_id" else BodyMode
+                    changes[key] = self._enum(kind, value, table, key) or getattr(policy, key)
                 case "blocked_inputs" | "kept_inputs" | "denied_headers" | "denied_words" | "kept_query_parameters":
                     added = [word.lower() for word in self._words(value, table, key)]
                     changes[key] = tuple(dict.fromkeys((*getattr(policy, key), *added)))
