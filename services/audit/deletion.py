@@ -47,7 +47,7 @@ class Deletion:
         self._hub = hub
 
     async def delete(self, project: str, sessions: Sequence[UUID], actor_ids: Sequence[str] = ()) -> Receipt:
-        """Deletes the sessions, or all sessions of the actor, whose id may be stored in any of these forms.
+        """Deletes the sessions, or all sessions of the actor with an id in any of these forms.
 
         Active recorders are stopped first and their pending chunks stored, so that no chunk arrives after
         the deletion. Viewers are notified last, when there is nothing left to read.

@@ -331,7 +331,7 @@ def _elements(planter: _Planter, where: str, ids: Any, nodes: dict[str, int]) ->
 
 
 def _structures(planter: _Planter, where: str, ids: Any) -> list[dict[str, Any]]:
-    """Returns elements whose structure alone tells that they hold personal data."""
+    """Returns elements that hold personal data by their structure alone."""
 
     def hide(field: str) -> str:
         return planter.secret(f"{where}.{field}")
@@ -484,7 +484,7 @@ def _requests(planter: _Planter) -> list[dict[str, Any]]:
 
 
 def _everything(planter: _Planter, where: str, ids: Any) -> list[dict[str, Any]]:
-    """Returns elements with secrets that no rule and no mark tells of."""
+    """Returns elements with secrets that no rule and no mark finds."""
 
     def hide(field: str) -> str:
         return planter.secret(f"{where}.{field}")

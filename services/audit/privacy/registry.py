@@ -19,7 +19,7 @@ class InForce:
     """A policy in force, with its masker.
 
     Attributes:
-        is_keyed: Whether the key is a secret that stays, so that hashes may stand for what they are made of.
+        is_keyed: Whether the key is a secret that stays, so that hashes may stand for values.
     """
 
     policy: Policy

@@ -1,4 +1,4 @@
-"""What a recorder says at the start: masked before it is stored, and still found by the visitor's id."""
+"""A recorder's start is masked before it is stored, and still found by the visitor's id."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ async def exported(audit: AuditServer, session: str) -> bytes:
 
 
 def start_with(canaries: list[Canary]) -> dict[str, Any]:
-    """Returns what a recorder says at the start, with canaries in every text."""
+    """Returns a recorder's start, with canaries in every text."""
     email, card, jwt, phone = (
         next(each.value for each in canaries if each.rule == rule) for rule in ("email", "payment_card", "jwt", "phone")
     )

@@ -32,7 +32,7 @@ KIND_ATTRIBUTES: Final = (
 """Attributes with the type of a field."""
 
 ROLES: Final = frozenset({"textbox", "searchbox", "combobox", "spinbutton"})
-"""Roles of elements whose text is what a visitor entered (WAI-ARIA 1.2)."""
+"""Roles of elements with text that a visitor entered (WAI-ARIA 1.2)."""
 
 VALUE_ROLES: Final = ROLES | {"slider"}
 
@@ -86,7 +86,7 @@ _KEPT_ON_COMPONENTS = frozenset(
     rr_scrollLeft open checked selected
     """.split()
 )
-"""The same for web components, whose other attributes mean what their authors want."""
+"""The same for web components, which may use other attributes for anything."""
 
 _WORDS = frozenset(
     """

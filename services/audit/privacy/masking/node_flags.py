@@ -36,7 +36,7 @@ class Flag:
     SELECT: Final = 128
     """A list of options: the selection is hidden."""
     EDITED: Final = 256
-    """Part of an editable region: its text is what the visitor entered."""
+    """Part of an editable region: the visitor entered its text."""
 
 
 Run = tuple[int, int, int]

@@ -54,7 +54,7 @@ WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
 """Attributes of an ordinary element with relevant changes, besides those used by selectors."""
 
 FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
-"""Attributes that make an element a field, whatever their value."""
+"""Attributes that make an element a field with any value."""
 
 KIND_ATTRIBUTES = frozenset({*known.KIND_ATTRIBUTES, "autocomplete", "role"})
 """Attributes that make it one by their value."""

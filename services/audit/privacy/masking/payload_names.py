@@ -26,7 +26,7 @@ REQUEST_BODIES: Final = frozenset(
     bodytext rawbody rawpostdata bodystring multipart httpbody
     """.split()
 )
-"""Names of request bodies, whatever is around them."""
+"""Names of request bodies in any object."""
 
 RESPONSE_BODIES: Final = frozenset(
     """

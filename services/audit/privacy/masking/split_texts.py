@@ -1,8 +1,8 @@
 """Personal data that extends over several text nodes, such as `4111 1111 <b>1111 1111</b>`.
 
 Frameworks split texts at every variable, and pages mark parts of them. The texts that a reader sees as one
-(json_tape) are joined, searched, and masked in each node. Across elements only rules count that verify what they
-find: figures in neighbouring cells of a grid look like a phone number.
+(json_tape) are joined, searched, and masked in each node. Across elements only rules with a sure form
+count: figures in neighbouring cells of a grid look like a phone number.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def mask_joined(walk: Walk, edits: Edits, rules: TextMasker, counts: Counts) -> 
 
     Args:
         walk: The chunk.
-        edits: The replacements so far: masked texts are not joined.
+        edits: The replacements until now: masked texts are not joined.
         rules: The rules.
         counts: Receives the counts.
     """

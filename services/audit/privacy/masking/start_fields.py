@@ -1,7 +1,7 @@
-"""Masking of what a recorder says about itself and its visitor at the start of a recording.
+"""Masking of the description of a recorder and its visitor at the start of a recording.
 
-The visitor's id is what sessions are found and deleted by, so it is never replaced by a mask that others may have too:
-it is stored as it is, or as a hash under the installation's key, and whoever asks for an id gives it as the site
+Sessions are found and deleted by the visitor's id, so it is never replaced by a mask that others may have too:
+it is stored as it is, or as a hash under the installation's key, and a request for an id gives it as the site
 knows it.
 """
 

@@ -1,6 +1,6 @@
 """Strings in places that are not known to be free of text: hidden if the policy masks all text.
 
-Elements, fields and payloads are masked by their own rules before. Of what is left, only known fields of rrweb's events
+Elements, fields and payloads are masked by their own rules before. Of the rest, only known fields of rrweb's events
 stay; CSS loses its text, addresses lose their paths, and everything else is replaced: unknown types and sources of
 events, unknown fields of known ones, and array elements.
 """
@@ -99,7 +99,7 @@ def hide_unknown(walk: Walk, covers: Sequence[Span], masker: Masker, counts: Cou
 
 
 def _uncovered(walk: Walk, covers: Sequence[Span]) -> npt.NDArray[np.int64]:
-    """Returns the strings outside of what is masked, of attributes, of tags, and of the names of attributes."""
+    """Returns the strings without masked ones, attributes, tags, and names of attributes."""
     strings = walk.strings
     starts = np.array([start for start, _ in covers] or [len(walk.text) + 1], np.int64)
     ends = np.array([end for _, end in covers] or [0], np.int64)

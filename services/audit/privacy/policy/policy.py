@@ -47,7 +47,7 @@ class ActorIdMode(Enum):
 
     PLAIN = "plain"
     RULES = "rules"
-    """Matches of rules are replaced by their hash, whatever the method of the rule."""
+    """Matches of rules are replaced by their hash, also if the rule has another method."""
     HASH = "hash"
 
 

@@ -114,7 +114,7 @@ def test_what_lays_a_page_out_is_untouched(path, preset):
 
 
 def plain(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Returns what lays a page out without names and addresses, and with CSS as it is written by hand."""
+    """Returns the layout without names and addresses, and with CSS as it is written by hand."""
     return [
         (name, re.sub(r"url\([^)]*\)|[\"'].*?[\"']", "", its) if name == "style" and isinstance(its, str) else its)
         for name, its in found

@@ -1,4 +1,4 @@
-"""What the structure of a page or a payload tells: fields, attributes, bodies, texts in parts, and unknown places."""
+"""Personal data by structure: fields, attributes, bodies, texts in parts, and unknown places."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ import { type AppliedPolicy, maskOf } from "./policy";
 
 /** Attributes with readable text. */
 const TEXT_ATTRIBUTES = ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "content", "srcdoc"];
-/** Attributes that repeat what a visitor entered, on elements of any kind. */
+/** Attributes that repeat the text that a visitor entered, on elements of any kind. */
 const VALUE_ATTRIBUTES = ["value", "aria-valuetext"];
 /** Elements with a value that is a number or a constant of the page. */
 const UNTYPED = /^(?:li|progress|meter|option|button|select|param|data)$/i;

@@ -72,7 +72,7 @@ export class AppliedPolicy {
   masksText(element: Element): boolean {
     const { maskTextSelector, unmaskTextSelector, textMode } = this.#policy;
     if (this.#masksType("text") && closest(element, EDITABLE) !== null) {
-      return true; // what a visitor entered, as in a field
+      return true; // a visitor entered it, as in a field
     }
     const masked = closest(element, maskTextSelector === "" ? MASK_CLASS : `${MASK_CLASS}, ${maskTextSelector}`);
     const unmasked = unmaskTextSelector === "" ? null : closest(element, unmaskTextSelector);
@@ -116,7 +116,7 @@ export class AppliedPolicy {
 }
 
 const MASK_CLASS = '[class~="rr-mask" i]';
-/** Elements whose text is what a visitor entered. */
+/** Elements with text that a visitor entered. */
 const EDITABLE = [
   '[contenteditable=""], [contenteditable="true" i], [contenteditable="plaintext-only" i]',
   ...["textbox", "searchbox", "combobox", "spinbutton"].map((role) => `[role~="${role}" i]`),
