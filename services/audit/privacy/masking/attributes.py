@@ -108,8 +108,8 @@ _NUMBERS = frozenset(
 )
 _IS_WORDS = re.compile(r"[\w./+:-]{0,40}(?:\s+[\w./+:-]{1,40}){0,3}\s*", re.ASCII)
 _IS_NUMBERS = re.compile(
-    r"(?:[\d\s.,;()%+-]|[eE](?=[\d+-])|[mMlLhHvVcCsSqQtTaAzZ]|px|em|rem|vw|vh|pt|deg|indefinite|auto|none|"
-    r"matrix|translate|scale|rotate|skew[XY])*"
+    r"(?:matrix|translate|scale|rotate|skew[XY]|indefinite|auto|none|deg|px|r?em|vw|vh|pt|[\d\s.,;()%+-]|[eE](?=[\d+-])"
+    r"|[mMlLhHvVcCsSqQtTaAzZ])*+"
 )
 
 REFERENCES: Final = frozenset(

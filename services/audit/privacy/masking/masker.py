@@ -134,7 +134,7 @@ class Masker:
         if self.policy.keeps_all:
             return href
         masked = self.rules.mask(href, field, counts, key="href")
-        return self.rules.hide_path(masked) if self.policy.masks_all and masked else masked
+        return self.rules.hide_path(masked, counts) if self.policy.masks_all and masked else masked
 
 
 class _Chunk:
@@ -468,7 +468,8 @@ class _Chunk:
 
     def _hide_unknown(self) -> None:
         """Masks strings in places that are not known to be safe; only if all text is masked."""
-        hidden = hide_unknown(self._walk, self._edits.covers(), self._masker, self._counts)
+        rules, nodes = self._masker.rules, self._masker.nodes
+        hidden = hide_unknown(self._walk, self._edits.covers(), rules, nodes, self._counts)
         for string, value in hidden:
             self._edits.put((string.start, string.end), value)
             is_tree = self._walk.kind_of(string.event)[0] == EventType.FULL_SNAPSHOT

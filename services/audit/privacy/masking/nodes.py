@@ -15,7 +15,7 @@ import msgspec
 from services.audit.json_tape.tape import Look
 from services.audit.privacy.masking import attributes as known
 from services.audit.privacy.masking.addresses import ADDRESS_ATTRIBUTES, is_pseudonym
-from services.audit.privacy.masking.counts import ATTRIBUTES_WORK, BYTES_PER_WORK
+from services.audit.privacy.masking.counts import ATTRIBUTES_WORK, BYTES_PER_WORK, MATCH_WORK
 from services.audit.privacy.masking.node_flags import Flag
 from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.masking.stylesheets import hide_text
@@ -291,6 +291,7 @@ class NodeMasker:
             self._restyle(place, value, edits, counts)
             return
         elif isinstance(value, str) and name in known.REFERENCES and not (tag == "meta" and name == "name"):
+            counts.spend(MATCH_WORK * (value.count(" ") + 1))
             masked = " ".join(each if is_pseudonym(each) else self._rules.pseudonym(each) for each in value.split())
             self._replace(place, value, masked, count, edits, counts)
             return
@@ -305,7 +306,7 @@ class NodeMasker:
             return
         elif isinstance(value, str) and not blocks and name in ADDRESS_ATTRIBUTES:
             if not (value.startswith("data:") and self._rules.is_kept(value)):
-                masked = self._rules.hide_path(self._rules.mask(value, "attribute", counts, key="href"))
+                masked = self._rules.hide_path(self._rules.mask(value, "attribute", counts, key="href"), counts)
                 self._replace(place, value, masked, count, edits, counts)
             return
         self._put(walk, place, value, _EMPTY if blocks else _MASKED, count, edits, counts)
@@ -354,7 +355,10 @@ class NodeMasker:
 
     def hide_css(self, css: str, counts: Counts, *, inline: bool = False) -> str:
         """Returns CSS without its text, with the rules applied to the rest."""
-        counts.spend(len(css) // BYTES_PER_WORK)
+        counts.spend(len(css) // BYTES_PER_WORK + css.count(";") + 2 * (css.count("}") + css.count("{")))
+        counts.spend(
+            3 * (css.count("#") + css.count("=") + css.count("(") + css.count("/*")) + css.count('"') + css.count("'")
+        )
         hidden = hide_text(css, self._rules.pseudonym, known.KEPT_IN_SELECTORS, is_declarations=inline)
         if hidden != css:
             counts["text_mode", "style"] = counts.get(("text_mode", "style"), 0) + 1

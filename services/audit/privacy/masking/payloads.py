@@ -195,7 +195,7 @@ class PayloadMasker:
 
     def _header_lines(self, value: str, field: str, counts: Counts, depth: int) -> str:
         """Masks headers as in HTTP: a line each, as XMLHttpRequest gives them; or as JSON."""
-        counts.spend(MATCH_WORK * value.count(":"))
+        counts.spend(MATCH_WORK * value.count(":") + STRING_WORK * (value.count("\n") + value.count("\r")))
         inner = _embedded(value, counts) if value.lstrip()[:1] in {"{", "["} and depth <= MAX_DEPTH else None
         if isinstance(inner, dict | list):
             masked = self._headers(inner, field, counts, depth + 1)
@@ -347,7 +347,7 @@ class PayloadMasker:
             return value if masked == inner else json.dumps(masked, ensure_ascii=False, separators=(",", ":"))
         is_path = value.startswith("/") and names.bare(key) in names.URL_NAMES
         if (is_path or value.startswith(("https://", "http://"))) and not re.search(r"\s", value):
-            masked = self._text.hide_path(self._text.mask(value, field, counts, key="href"))
+            masked = self._text.hide_path(self._text.mask(value, field, counts, key="href"), counts)
             if masked != value:
                 counts[rule, field] = counts.get((rule, field), 0) + 1
             return masked

@@ -7,13 +7,13 @@ count: figures in neighbouring cells of a grid look like a phone number.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from services.audit.json_tape.tape import Part, TapeKind
-from services.audit.privacy.masking.counts import NODE_WORK, STRING_WORK
+from services.audit.privacy.masking.counts import BYTES_PER_WORK, NODE_WORK, STRING_WORK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +118,14 @@ def _search(
     masks: dict[int, tuple[Row, str, list[tuple[int, int, str]]]],
 ) -> None:
     """Adds the parts of the matches that extend over several pieces to `masks`, by the start of the node's text."""
-    text = "".join(piece.text for piece in pieces)
+    text, starts = "".join(piece.text for piece in pieces), [piece.start for piece in pieces]
+    counts.spend(len(text) // BYTES_PER_WORK)
     for rule, start, end, instead in rules.find(text, counts):
-        parts = [each for each in pieces if each.start < end and each.start + len(each.text) > start and each.text]
+        touched = pieces[bisect_right(starts, start) - 1 : bisect_left(starts, end)]
+        parts = [each for each in touched if each.text]
         if len(parts) < 2 or (rule not in _SURE_RULES and not _are_siblings(parts)):
             continue
+        counts.spend(STRING_WORK * len(parts))
         if rule not in _OPEN_ENDED and any(
             found[0] == rule for each in parts for found in rules.find(each.text, counts)
         ):

@@ -162,8 +162,9 @@ class TextMasker:
         """Returns a name that is the same for equal values, and may be an id, a class or a part of a path."""
         return PSEUDONYM + self._digest("pseudonym", value)
 
-    def hide_path(self, address: str) -> str:
-        """Returns an address of which only the host and the kept parameters are readable."""
+    def hide_path(self, address: str, counts: Counts) -> str:
+        """Returns an address of which only the host and the kept parameters are readable; `counts` pays for it."""
+        counts.spend(STRING_WORK + 2 * (address.count("&") + address.count(";")))
         return hide_path(address, self.pseudonym, self._kept_parameters)
 
     def _digest(self, rule: str, value: str) -> str:

@@ -36,7 +36,7 @@ _PLAIN_VALUE = re.compile(
     r"clamp|env|translate[xyz]?|scale[xyz]?|rotate[xyz]?|cubic-bezier|matrix)(?=\s*[(,)])"
     r"|(?:none|auto|inherit|initial|unset|normal|transparent|currentcolor|block|inline|flex|grid|hidden|visible|solid|"
     r"dashed|dotted|left|right|top|bottom|center|start|end|bold|black|white|red|green|blue|gr[ae]y|yellow|orange|"
-    r"ease|linear|ease-in|ease-out|ease-in-out|important|!important)\b|\"\*\*\*\"|\*\*\*|\"\"|'')*\Z",
+    r"ease|linear|ease-in|ease-out|ease-in-out|important|!important)\b|\"\*\*\*\"|\*\*\*|\"\"|'')*+\Z",
     re.IGNORECASE,
 )
 """Values of custom properties that are lengths, colours and the like."""
@@ -136,10 +136,6 @@ def _string(text: str) -> str:
 
 def _url(text: str, pseudonym: Pseudonym) -> str:
     inner = text[4:].removesuffix(")").strip().strip("\"'")
-    if inner.lower().startswith("data:") or not inner:
-        return (
-            text
-            if inner.lower().startswith(("data:image/", "data:font/", "data:")) and ";base64," in inner
-            else "url()"
-        )
-    return f'url("{hide_path(_unescaped(inner), pseudonym, frozenset())}")'.replace("\n", "")
+    if inner.lower().startswith("data:"):
+        return text if ";base64," in inner else "url()"
+    return f'url("{hide_path(_unescaped(inner), pseudonym, frozenset())}")'.replace("\n", "") if inner else text

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from services.audit.json_tape.tape import Walk
     from services.audit.privacy.masking.counts import Counts
     from services.audit.privacy.masking.edits import Span
-    from services.audit.privacy.masking.masker import Masker
+    from services.audit.privacy.masking.nodes import NodeMasker
+    from services.audit.privacy.masking.strings import TextMasker
 
 _TREE = frozenset({"tagName", "compatMode", "publicId", "systemId", "textContent", "value", "name"})
 _KEPT_OF_TYPES: dict[int, frozenset[str]] = {
@@ -59,20 +60,25 @@ _CANVAS_VALUE = re.compile(
     r"|bottom|hanging|alphabetic|ideographic|nonzero|evenodd|low|medium|high|repeat|repeat-[xy]|no-repeat|ltr|rtl"
     r"|inherit|none|auto|normal|transparent|black|white|red|green|blue|gr[ae]y|image/(?:png|jpeg|webp)"
     r"|(?:(?:normal|italic|oblique|bold|bolder|lighter|small-caps|\d{3}) )*\d[\d.]*(?:px|pt|em|rem)(?:/\S+)? "
-    r"(?:(?:\"[\w ]+\"|[\w-]+)(?:, *)?){1,6}"
+    r"(?:\"[\w ]+\"|[\w-]+)(?:, *(?:\"[\w ]+\"|[\w-]+)){0,5}"
 )
 """Arguments of drawing that are colours, fonts, and modes."""
+
+_MAX_CANVAS_VALUE = 128
 
 _COLON = 0x3A
 
 
-def hide_unknown(walk: Walk, covers: Sequence[Span], masker: Masker, counts: Counts) -> list[tuple[StringRow, bytes]]:
+def hide_unknown(
+    walk: Walk, covers: Sequence[Span], rules: TextMasker, nodes: NodeMasker, counts: Counts
+) -> list[tuple[StringRow, bytes]]:
     """Returns the strings to replace, with their replacements as JSON.
 
     Args:
         walk: The chunk, with all strings listed.
         covers: The spans that are masked already.
-        masker: The masker.
+        rules: The rules.
+        nodes: Masks CSS.
         counts: Receives the counts.
     """
     strings = _uncovered(walk, covers)
@@ -92,7 +98,7 @@ def hide_unknown(walk: Walk, covers: Sequence[Span], masker: Masker, counts: Cou
                 MASK if re.search(r"\s|[^\x00-\x7f]", value) else value
             )  # a key: attributes and programs have words
         else:
-            hidden = _hidden(string, key, value, property_, walk, masker, counts)
+            hidden = _hidden(string, key, value, property_, walk, rules, nodes, counts)
         if hidden != value:
             found.append((string, msgspec.json.encode(hidden)))
     return found
@@ -120,7 +126,16 @@ def _uncovered(walk: Walk, covers: Sequence[Span]) -> npt.NDArray[np.int64]:
     return found
 
 
-def _hidden(string: StringRow, key: str, value: str, property_: str, walk: Walk, masker: Masker, counts: Counts) -> str:
+def _hidden(
+    string: StringRow,
+    key: str,
+    value: str,
+    property_: str,
+    walk: Walk,
+    rules: TextMasker,
+    nodes: NodeMasker,
+    counts: Counts,
+) -> str:
     """Returns the replacement of a value; the rules are applied later."""
     kind, source = walk.kind_of(string.event) if string.event >= 0 else (-1, -1)
     if kind == EventType.INCREMENTAL_SNAPSHOT:
@@ -129,13 +144,13 @@ def _hidden(string: StringRow, key: str, value: str, property_: str, walk: Walk,
         kept = _KEPT_OF_TYPES.get(kind, frozenset())
     if key in kept and _is_known(kind, source, key, value):
         if key in _CSS:
-            return masker.nodes.hide_css(value, counts)
+            return nodes.hide_css(value, counts)
         if key == "value" and source == IncrementalSource.STYLE_DECLARATION:
-            return masker.nodes.hide_css(f"{property_}:{value}", counts, inline=True)[len(property_) + 1 :]
+            return nodes.hide_css(f"{property_}:{value}", counts, inline=True)[len(property_) + 1 :]
         if key in {"href", "src"}:
-            return masker.url(value, counts, place_of(string, walk).field)
+            return rules.hide_path(rules.mask(value, place_of(string, walk).field, counts, key="href"), counts)
         return value
-    if is_masked(value) or masker.rules.is_kept(value) or (key == "level" and value.lower() in KNOWN_WORDS):
+    if is_masked(value) or rules.is_kept(value) or (key == "level" and value.lower() in KNOWN_WORDS):
         return value
     what = "text_mode", place_of(string, walk).field
     counts[what] = counts.get(what, 0) + 1
@@ -145,7 +160,7 @@ def _hidden(string: StringRow, key: str, value: str, property_: str, walk: Walk,
 def _is_known(kind: int, source: int, key: str, value: str) -> bool:
     """Returns whether the value of a known field has the form that it should have."""
     if kind == EventType.INCREMENTAL_SNAPSHOT and source == IncrementalSource.CANVAS_MUTATION:
-        return bool(key) or _CANVAS_VALUE.fullmatch(value) is not None
+        return bool(key) or (len(value) <= _MAX_CANVAS_VALUE and _CANVAS_VALUE.fullmatch(value) is not None)
     if key == "name" and source != IncrementalSource.CUSTOM_ELEMENT:
         return value.lower() in _DOCTYPE_NAMES
     if key == "compatMode":
