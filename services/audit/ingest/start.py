@@ -13,7 +13,7 @@ from services.audit.live.hub import LiveHub
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
 from services.audit.privacy.masking.counts import Counts
-from services.audit.privacy.masking.start_fields import mask_head
+from services.audit.privacy.masking.start_fields import MAX_USER_AGENT, mask_head
 from services.audit.privacy.policy.policy import Policy
 from services.audit.privacy.registry import Policies
 from services.audit.storage.retention import NowMs, day_of
@@ -51,7 +51,7 @@ class StartRequest:
 
     def head(self, kept_from: date) -> WindowHead:
         """Returns the head of the window, completed from the user agent."""
-        found = recognise(self.user_agent)
+        found = recognise(self.user_agent[:MAX_USER_AGENT])
         return WindowHead(
             key=self.key,
             kept_from=kept_from,

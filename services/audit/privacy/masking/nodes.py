@@ -94,8 +94,8 @@ class NodeMasker:
         if _STARRED_ONCE in plain:
             return True
         autocomplete = _text(plain.get("autocomplete"))
-        for name in known.KIND_ATTRIBUTES:
-            kind = _text(plain.get(name)).strip()
+        kinds = [_text(plain[name]).strip() for name in known.KIND_ATTRIBUTES if name in plain]
+        for kind in kinds or ("",):
             if len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete):
                 return True
         return False
