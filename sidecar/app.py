@@ -24,7 +24,6 @@ from services.runtime.rpc.server import MESSAGE_OVERHEAD_BYTES
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured
 from sidecar.gate.gate import Gate
-from sidecar.gate.held_bytes import HeldBytes
 from sidecar.gate.hosts import Hosts
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
@@ -41,6 +40,7 @@ from sidecar.unary.connect_rpc import Connect
 from sidecar.unary.record_http import RecordHttp
 from sidecar.unary.token_exchange import TokenExchange
 from sidecar.upstreams import Upstreams
+from sidecar.wire.held_bytes import HeldBytes
 from sidecar.wire.methods import STREAMS, UNARY, scopes
 
 if TYPE_CHECKING:

@@ -46,8 +46,8 @@ class Deletion:
         self._recordings = recordings
         self._hub = hub
 
-    async def delete(self, project: str, sessions: Sequence[UUID], actor_id: str = "") -> Receipt:
-        """Deletes the sessions, or all sessions of the actor.
+    async def delete(self, project: str, sessions: Sequence[UUID], actor_ids: Sequence[str] = ()) -> Receipt:
+        """Deletes the sessions, or all sessions of the actor with an id in any of these forms.
 
         Active recorders are stopped first and their pending chunks stored, so that no chunk arrives after
         the deletion. Viewers are notified last, when there is nothing left to read.
@@ -56,7 +56,7 @@ class Deletion:
             StorageFull: There is no space to rewrite the data without the sessions; nothing was deleted.
         """
         self._space.require("and deleting a session rewrites data: make room, or shorten retention_days")
-        asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, actor_id)
+        asked = list(dict.fromkeys(sessions)) or await self._store.sessions_of_actor(project, *actor_ids)
         deleted = chunks = interactions = links = 0
         not_found: list[UUID] = []
         for begin in range(0, len(asked), BATCH):

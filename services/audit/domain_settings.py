@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
-from services.audit.privacy.policy.policy import Method, Policy, PolicyError, PolicyProblem
+from services.audit.privacy.policy.policy import ActorIdMode, Method, Policy, PolicyError, PolicyProblem
 from services.audit.privacy.registry import InForce, Policies
 from services.runtime.identity.signing_secret import signing_secret
 from services.runtime.settings import PageSettings, Settings
@@ -51,20 +52,25 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
     Raises:
         SettingsError: All errors in any of the policies.
     """
-    secret = signing_secret(settings)
+    secret, random = signing_secret(settings), secrets.token_bytes(32)
     policies = read_policies(settings)
     if secret is None:
         problems = [
             f'projects.{project}: privacy: the method "hash" needs auth.secret, which keys it'
             for project, policy in policies.items()
             if any(rule.method is Method.HASH for rule in policy.rules)
+        ] + [
+            f'projects.{project}: privacy.actor_id: "hash" needs auth.secret, which keys it'
+            for project, policy in policies.items()
+            if policy.actor_id is ActorIdMode.HASH and not policy.masks_all
         ]
         if problems:
             raise SettingsError(*problems)
 
     def in_force(project: str, policy: Policy) -> InForce:
-        key = hmac.digest(secret or b"", b"afterimage privacy hash " + project.encode(), hashlib.sha256)
-        return InForce(policy, Masker(policy, key), key)
+        # Without a secret nothing is found again by its hash; pseudonyms hold as long as the process runs.
+        key = hmac.digest(secret or random, b"afterimage privacy hash " + project.encode(), hashlib.sha256)
+        return InForce(policy, Masker(policy, key), key, is_keyed=secret is not None)
 
     return {project: in_force(project, policy) for project, policy in policies.items()}
 

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
+from afterimage.audit.v1.session_filter_pb2 import SessionFilter as SessionFilterMessage
 
 from services.audit.access_events import TrailPosition
 from services.audit.convert import access, behaviour, recordings, replays, sessions, values
@@ -32,7 +33,7 @@ from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.interaction_queries import InteractionCursor, InteractionQueries, PageCursor
 from services.audit.storage.retention import NowMs
-from services.audit.storage.session_queries import SessionCursor, SessionQueries
+from services.audit.storage.session_queries import SessionCursor, SessionFilter, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.tokens import current_identity
@@ -96,6 +97,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         identity = current_identity()
         self._admission.check_scope(identity, imported=first.start.imported)
         admitted = self._admission.admit(recordings.start_request(first.start, identity.project))
+        self._recordings.counts.masked.update(admitted.masked)
         sender = Sender(identity.subject, self._callers.read(context).bucket)
         recording = await self._recordings.open(admitted.head, admitted.rules, sender)
 
@@ -114,7 +116,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
     async def ListSessions(self, request: pb.ListSessionsRequest, context: Context) -> pb.ListSessionsResponse:
         """Lists sessions."""
         project = current_identity().project
-        wanted, order = sessions.session_filter(request.filter), sessions.order(request.order)
+        wanted, order = self._filter(request.filter, project), sessions.order(request.order)
         fields = request.filter.SerializeToString(deterministic=True)
         page = PageQuery(request, PAGE_SIZES, SessionCursor, project.encode(), fields, bytes([order]))
         listed = await self._catalog.list_sessions(project, wanted, order, page.limit, page.after)
@@ -172,15 +174,18 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self, request: pb.WatchSessionsRequest, context: Context
     ) -> AsyncIterator[pb.WatchSessionsResponse]:
         """Streams the live sessions."""
-        wanted = sessions.session_filter(request.filter)
-        async with aclosing(self._watcher.watch(current_identity().project, wanted)) as changes:
+        project = current_identity().project
+        wanted = self._filter(request.filter, project)
+        async with aclosing(self._watcher.watch(project, wanted)) as changes:
             async for change in changes:
                 yield sessions.watch_change(change)
 
     async def DeleteSessions(self, request: pb.DeleteSessionsRequest, context: Context) -> pb.DeleteSessionsResponse:
         """Deletes sessions."""
         asked = sessions.sessions_to_delete(request)
-        receipt = await self._deletion.delete(current_identity().project, asked.sessions, asked.actor_id)
+        project = current_identity().project
+        actors = self._policies.actor_ids(project, asked.actor_id)
+        receipt = await self._deletion.delete(project, asked.sessions, actors)
         return sessions.receipt(receipt, self._now_ms())
 
     async def GetHeatmap(self, request: pb.GetHeatmapRequest, context: Context) -> pb.GetHeatmapResponse:
@@ -243,3 +248,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         """Gets the policy in force."""
         policy = self._policies.of(current_identity().project).policy
         return pb.GetPrivacyPolicyResponse(privacy_policy=recordings.privacy_policy(policy))
+
+    def _filter(self, message: SessionFilterMessage, project: str) -> SessionFilter:
+        """Returns a filter of sessions; an actor's id is given as the site knows it, and may be stored as a hash."""
+        wanted = sessions.session_filter(message)
+        return replace(wanted, actor_ids=self._policies.actor_ids(project, wanted.actor_id))

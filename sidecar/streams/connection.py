@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from aiohttp._websocket.writer import WebSocketWriter
 
     from services.runtime.token_bucket import TokenBucket
-    from sidecar.gate.held_bytes import Held
     from sidecar.wire.close_codes import Verdict
+    from sidecar.wire.held_bytes import Held
 
 _POLL_S = 0.05
 _LINGER_S = 1.0

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from services.runtime.token_bucket import TokenBucket
-    from sidecar.gate.held_bytes import Held
+    from sidecar.wire.held_bytes import Held
 
 SMALL_FRAGMENT_BYTES = 4096
 """Fragments of fewer bytes count as messages. Browsers split large messages into larger ones."""

@@ -180,12 +180,15 @@ def has_page(events: list[dict[str, Any]]) -> bool:
     return html is not None and bool(html["childNodes"])
 
 
-def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[dict[str, Any]], list[Canary]]:
+def plant(
+    events: list[dict[str, Any]], first_id: int = 900_000, *, everywhere: bool = False
+) -> tuple[list[dict[str, Any]], list[Canary]]:
     """Returns a copy of the events with canaries in every field class, and the planted canaries.
 
     Args:
         events: A recording with a full snapshot.
         first_id: Id of the first planted node.
+        everywhere: Whether to plant also where only a policy that masks all text looks.
     """
     events = copy.deepcopy(events)
     planter = _Planter()
@@ -200,6 +203,9 @@ def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[d
         for name in ("text", "password", "field", "area", "area_text", "box", "canvas", "secret", "hidden_text")
     }
     body["childNodes"] += _elements(planter, "snapshot", ids, nodes)
+    body["childNodes"] += _structures(planter, "snapshot", ids)
+    if everywhere:
+        body["childNodes"] += _everything(planter, "snapshot", ids)
     planted: list[dict[str, Any]] = [
         {"type": 4, "data": {"href": planter.url("meta.href"), "width": 800, "height": 600}},
         _incremental(
@@ -223,7 +229,11 @@ def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[d
             removes=[],
             adds=[
                 {"parentId": nodes["box"], "nextId": None, "node": node}
-                for node in _elements(planter, "added", ids, {key: next(ids) for key in nodes})
+                for node in (
+                    *_elements(planter, "added", ids, {key: next(ids) for key in nodes}),
+                    *_structures(planter, "added", ids),
+                    *(_everything(planter, "added", ids) if everywhere else ()),
+                )
             ]
             + [
                 {
@@ -287,6 +297,9 @@ def plant(events: list[dict[str, Any]], first_id: int = 900_000) -> tuple[list[d
         {"type": 42, "data": {"odd": planter.text("unknown.type")}},
         {"type": 3, "data": {"source": 1, "positions": [], "extra": planter.text("move.extra")}},
     ]
+    planted += _requests(planter)
+    if everywhere:
+        planted += _unknown(planter)
     for index, event in enumerate(planted):
         event["timestamp"] = time + index
     events[at + 1 : at + 1] = planted
@@ -385,6 +398,294 @@ def _elements(planter: _Planter, where: str, ids: Any, nodes: dict[str, int]) ->
             _element("img", next(ids), {"src": hide("blocked.src"), "alt": hide("blocked.alt")}),
             text(hide("blocked.text")),
         ),
+    ]
+
+
+def _structures(planter: _Planter, where: str, ids: Any) -> list[dict[str, Any]]:
+    """Returns elements that hold personal data by their structure alone."""
+
+    def hide(field: str) -> str:
+        return planter.secret(f"{where}.{field}")
+
+    def text(value: str) -> dict[str, Any]:
+        return {"type": 3, "textContent": value, "id": next(ids)}
+
+    def element(tag: str, attributes: dict[str, Any], *children: dict[str, Any]) -> dict[str, Any]:
+        return _element(tag, next(ids), attributes, *children)
+
+    def halves(rule: str) -> tuple[str, str]:
+        value = value_of(rule, len(planter.canaries))
+        first, second = value[: len(value) // 2], value[len(value) // 2 :]
+        planter.canaries.append(Canary(rule, f"{where}.split", second))
+        return first, second
+
+    cut, marked, deep = halves("payment_card"), halves("iban"), halves("jwt")
+    label = hide("aria-label")
+    return [
+        element("sl-input", {"value": hide("component.value"), "type": "text"}),
+        element("ion-input", {"type": "password", "value": hide("component.password")}, text(hide("component.text"))),
+        element("div", {"data-type": "password"}, text(hide("data-type"))),
+        element("div", {"role": "slider", "aria-valuetext": label, "aria-label": f"Name: {label}"}),
+        element("div", {"contenteditable": "true"}, element("p", {}, text(hide("editable")))),
+        element("div", {"role": "textbox"}, element("b", {"title": hide("textbox.title")}, text(hide("textbox")))),
+        element("x-card", {"class": value_class(planter, where), "type": planter.text(f"{where}.component.type")}),
+        element("x-chart", {"values": planter.text(f"{where}.component.values")}),
+        element("div", {"data-props": json.dumps({"user": [{"password": hide("data.json")}]})}),
+        element(
+            "div", {"props": json.dumps({"api_key": hide("attribute.json"), "said": planter.text(f"{where}.json")})}
+        ),
+        element("p", {}, text(cut[0]), text(cut[1])),
+        element("p", {}, text(marked[0]), element("b", {}, text(marked[1]))),
+        element(
+            "p", {}, element("i", {}, text(deep[0])), {"type": 5, "textContent": "", "id": next(ids)}, text(deep[1])
+        ),
+        element("div", {"data-afterimage": " MASK "}, text(hide("mark"))),
+        element("div", {"class": "a\tRR-Mask\n"}, text(hide("mark.class"))),
+        element("div", {"data-afterimage": "x Block"}, text(hide("mark.block"))),
+        element("div", {"data-afterimage": "mask"}, *_attributes(hide, element)),
+    ]
+
+
+def value_class(planter: _Planter, where: str) -> str:
+    """Returns a class of a web component that is an address."""
+    value = value_of("email", len(planter.canaries))
+    planter.canaries.append(Canary("email", f"{where}.component.class", value))
+    return value
+
+
+def _attributes(hide: Any, element: Any) -> list[dict[str, Any]]:
+    """Returns elements with a secret in every kind of attribute."""
+    return [
+        element("a", {"href": f"https://h.example/{hide('href')}/x?{hide('query')}#{hide('fragment')}"}),
+        element(
+            "a", {"href": f"mailto:{hide('mailto')}", "id": hide("id"), "name": hide("name"), "target": hide("target")}
+        ),
+        element(
+            "img", {"src": f"/pictures/{hide('src')}.png", "srcset": hide("srcset"), "usemap": "#" + hide("usemap")}
+        ),
+        element("div", {"style": f"background:url(/{hide('style.url')}.png);--x:{hide('style.property')};width:1px"}),
+        element("div", {"style": f"content:'{hide('style.content')}'", "onclick": hide("onclick"), "x": hide("x")}),
+        element("div", {"aria-labelledby": hide("labelledby"), "aria-label": hide("label"), "data-x": hide("data")}),
+        element("div", {"itemprop": hide("itemprop"), "role": "a " * 9 + hide("role"), "width": hide("width")}),
+        element("x-user", {"user": hide("component"), "type": hide("component.type"), "fill": hide("component.fill")}),
+        element("style", {"data-n": hide("style.attribute")}, {"type": 3, "textContent": "b{}", "id": 1_999_000}),
+    ]
+
+
+def _requests(planter: _Planter) -> list[dict[str, Any]]:
+    """Returns requests as other recorders, error trackers and pages write them."""
+    hide = planter.secret
+
+    def custom(tag: str, payload: Any) -> dict[str, Any]:
+        return {"type": 5, "data": {"tag": tag, "payload": payload}}
+
+    lines = f"accept: */*\r\nset-cookie: {hide('lines.cookie')}\r\nAuthorization: {hide('lines.authorization')}\r\n"
+    return [
+        custom(
+            "api",
+            {
+                "url": "/a",
+                "method": "POST",
+                "data": {"name": hide("axios.data")},
+                "params": {"q": hide("axios.params")},
+            },
+        ),
+        custom(
+            "api", {"body": hide("body"), "postData": {"text": hide("postData"), "params": [{"value": hide("params")}]}}
+        ),
+        custom(
+            "api",
+            {
+                "payload": {"a": [hide("payload")]},
+                "form_data": [["name", hide("form_data")]],
+                "request-body": hide("dashes"),
+            },
+        ),
+        custom("graphql", {"operationName": "Login", "variables": {"input": {"mail": hide("variables")}}}),
+        custom("api", {"response": {"headers": lines, "body": json.dumps({"token": hide("response.token")})}}),
+        custom(
+            "api",
+            {
+                "requestHeaders": ["Cookie", hide("raw.cookie"), "Accept", "x"],
+                "cookies": [{"name": "sid_token", "value": hide("cookies")}],
+            },
+        ),
+        custom(
+            "api", {"request": json.dumps({"headers": {"X-Api-Key": hide("json.headers")}, "body": hide("json.body")})}
+        ),
+        custom(
+            "api",
+            {
+                "queryString": [{"name": "user", "value": hide("queryString")}],
+                "fields": [{"name": "password", "value": hide("pair")}],
+            },
+        ),
+        custom(
+            "performanceSpan",
+            {
+                "op": "resource.fetch",
+                "description": planter.url("span.description"),
+                "data": {
+                    "method": "POST",
+                    "statusCode": 200,
+                    "request": {"headers": {"cookie": hide("span.cookie")}, "body": {"a": hide("span.body")}},
+                },
+            },
+        ),
+        custom(
+            "breadcrumb",
+            {
+                "category": "ui.input",
+                "data": {"node": {"tagName": "input", "attributes": {"value": hide("breadcrumb.value")}}},
+            },
+        ),
+        custom(
+            "breadcrumb",
+            {
+                "category": "fetch",
+                "data": {"url": planter.url("breadcrumb.url"), "request": {"body": hide("breadcrumb.body")}},
+            },
+        ),
+        {
+            "type": 6,
+            "data": {"plugin": "openreplay/network", "payload": {"request": json.dumps({"body": hide("plugin.body")})}},
+        },
+        _incremental(11, level="log", payload=[json.dumps({"password": hide("log.password")})], trace=[]),
+    ]
+
+
+def _everything(planter: _Planter, where: str, ids: Any) -> list[dict[str, Any]]:
+    """Returns elements with secrets that no rule and no mark finds."""
+
+    def hide(field: str) -> str:
+        return planter.secret(f"{where}.{field}")
+
+    def element(tag: str, attributes: dict[str, Any], *children: dict[str, Any]) -> dict[str, Any]:
+        return _element(tag, next(ids), attributes, *children)
+
+    def text(value: str) -> dict[str, Any]:
+        return {"type": 3, "textContent": value, "id": next(ids)}
+
+    css = (
+        f'/* {hide("css.comment")} */ #{hide("css.id")} > [title="{hide("css.attribute")}"]::before '
+        f"{{ content: '{hide('css.content')}'; background: url('/{hide('css.url')}.png') }}"
+    )
+    return [
+        *_attributes(hide, element),
+        element("title", {}, text(hide("title"))),
+        element(
+            "script",
+            {"type": "application/json", "src": "/" + hide("script.src")},
+            text(json.dumps({"a": hide("script")})),
+        ),
+        element("style", {}, text(css)),
+        element("link", {"rel": "stylesheet", "_cssText": f'a::after{{content:"{hide("css.text")}"}}'}),
+        {"type": 3, "textContent": hide("text"), "id": next(ids), "note": hide("unknown.field")},
+        {"type": 77, "textContent": hide("unknown.node"), "id": next(ids)},
+        {"type": 1, "name": "html", "publicId": hide("publicId"), "systemId": "", "id": next(ids)},
+    ]
+
+
+def _unknown(planter: _Planter) -> list[dict[str, Any]]:
+    """Returns events with secrets in every field that a policy which masks all text hides."""
+    hide = planter.secret
+    headers = {"x-note": hide("strict.header")}
+    return [
+        {
+            "type": 4,
+            "data": {
+                "href": f"https://h.example/{hide('strict.path')}#/{hide('strict.route')}",
+                "title": hide("strict.title"),
+            },
+        },
+        {
+            "type": 5,
+            "data": {
+                "tag": "note",
+                "payload": {
+                    "said": hide("strict.custom"),
+                    "n": [hide("strict.list")],
+                    hide("strict key with") + " words": 1,
+                },
+            },
+        },
+        {"type": 5, "data": {"tag": "note", "payload": hide("strict.string"), "extra": hide("strict.extra")}},
+        {
+            "type": 6,
+            "data": {"plugin": "someone/else@3", "payload": {"url": f"https://h.example/{hide('strict.plugin')}"}},
+        },
+        {
+            "type": 6,
+            "data": {
+                "plugin": "rrweb/network@1",
+                "payload": {
+                    "requests": [{"name": f"https://h.example/{hide('strict.request')}", "responseHeaders": headers}]
+                },
+            },
+        },
+        {
+            "type": 6,
+            "data": {
+                "plugin": "rrweb/console@1",
+                "payload": {
+                    "level": "log",
+                    "trace": [hide("strict.trace")],
+                    "payload": [json.dumps(hide("strict.console"))],
+                },
+            },
+        },
+        {"type": 42, "data": {"a": hide("strict.type"), "b": [{"c": hide("strict.inner")}]}},
+        {"type": 3, "data": {"source": 99, "note": hide("strict.source")}},
+        {"type": 3, "data": {"source": 2, "type": 2, "id": 1, "x": 1, "y": 1, "note": hide("strict.click")}},
+        {
+            "type": 3,
+            "data": {
+                "source": 8,
+                "id": 7,
+                "adds": [{"rule": f"a::before{{content:'{hide('strict.rule')}'}}", "index": 0}],
+            },
+        },
+        {
+            "type": 3,
+            "data": {
+                "source": 13,
+                "id": 7,
+                "set": {"property": "content", "value": f"'{hide('strict.value')}'"},
+                "index": [0],
+            },
+        },
+        {
+            "type": 3,
+            "data": {
+                "source": 15,
+                "id": 7,
+                "styles": [{"styleId": 1, "rules": [{"rule": f"b{{--x:'{hide('strict.adopted')}'}}"}]}],
+            },
+        },
+        {
+            "type": 3,
+            "data": {"source": 9, "id": 7, "type": 0, "property": "fillText", "args": [hide("strict.canvas"), 1]},
+        },
+        {
+            "type": 3,
+            "data": {
+                "source": 0,
+                "texts": [],
+                "removes": [],
+                "adds": [],
+                "attributes": [
+                    {
+                        "id": 1,
+                        "attributes": {
+                            "style": {"--y": hide("strict.style"), "width": "1px"},
+                            "id": hide("strict.id"),
+                            "href": "/" + hide("strict.href"),
+                        },
+                    }
+                ],
+            },
+        },
+        {"type": 3, "data": {"source": 6, "id": 1, "x": 0, "y": 0}, "note": hide("strict.event")},
     ]
 
 

@@ -31,6 +31,15 @@ CANARIES = {
     "added email": "canary.added@example.com",
     "comment": "canary-comment",
     "spa": "canary-spa",
+    "component": "canary-component-value",
+    "component password": "canary-component-password",
+    "editor": "canary-editor",
+    "textbox": "canary-textbox",
+    "value in words": "canary-valuetext",
+    "repeated value": "canary-repeated",
+    "careless mark": "canary-careless",
+    "careless class": "canary-shouted",
+    "data of masked": "canary-data",
     "token": "eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOiIxMjM0NTYifQ.c2lnbmF0dXJl",
 }
 
@@ -43,6 +52,12 @@ BODY = """
 <div data-afterimage="block" title="canary-blocked-title">canary-blocked</div>
 <p title="write to canary.title@example.com">canary.email@example.com pays with 4111 1111 1111 1111</p>
 <p id="later"></p><a href="/?next=canary-link">on</a><p>eyJhbGciOiJIUzI1NiJ9.eyJjYW5hcnkiOiIxMjM0NTYifQ.c2lnbmF0dXJl</p>
+<sl-input value="canary-component-value"></sl-input>
+<ion-input type="password" value="canary-component-password"></ion-input>
+<div contenteditable><p>canary-editor</p></div><div role="TextBox">canary-textbox</div>
+<div role="slider" aria-valuetext="canary-valuetext"></div>
+<input value="canary-repeated" aria-label="Name: canary-repeated">
+<p data-afterimage=" MASK " data-name="canary-data">canary-careless</p><p class="x RR-Mask">canary-shouted</p>
 <p>plain text stays</p>
 """
 

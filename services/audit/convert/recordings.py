@@ -19,6 +19,8 @@ from services.runtime.errors import FailedPrecondition, InvalidArgument, Violati
 
 MAX_TAGS = 32
 MAX_TEXT = 256
+MAX_UNMASKED = 65_536
+"""Maximum characters masked of a URL and a user agent, which are cut further once they are masked."""
 _PIXELS = 65_535
 _REJECT_CODES = {1: 9, 2: 8, 3: 3, 4: 3}
 """gRPC code per RejectReason: FAILED_PRECONDITION, RESOURCE_EXHAUSTED, INVALID_ARGUMENT, INVALID_ARGUMENT."""
@@ -56,11 +58,11 @@ def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
         actor_id=start.actor_id,
         actor_type=enums.actor_type.from_storage(start.actor_type),
         device_type=enums.device_type.from_storage(start.device_type),
-        user_agent=start.user_agent[:1024],
+        user_agent=start.user_agent[:MAX_UNMASKED],
         language=start.language,
         viewport=_size(start.viewport),
         screen=_size(start.screen),
-        first_url=start.first_url[:2048],
+        first_url=start.first_url[:MAX_UNMASKED],
         recorder_name=start.recorder_name,
         recorder_version=start.recorder_version,
         tags=dict(start.tags),

@@ -12,6 +12,8 @@ from services.audit.ingest.user_agent import recognise
 from services.audit.live.hub import LiveHub
 from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
+from services.audit.privacy.masking.counts import Counts
+from services.audit.privacy.masking.start_fields import MAX_USER_AGENT, mask_head
 from services.audit.privacy.policy.policy import Policy
 from services.audit.privacy.registry import Policies
 from services.audit.storage.retention import NowMs, day_of
@@ -25,7 +27,7 @@ _ANONYMOUS, _USER, _BOT = 1, 2, 4
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """A recorder's description of itself and its visitor, each field within its bounds.
+    """A recorder's description of itself and its visitor, each field within its bounds, before it is masked.
 
     Attributes:
         actor_type: 0: derive it from the user agent and `actor_id`.
@@ -49,7 +51,7 @@ class StartRequest:
 
     def head(self, kept_from: date) -> WindowHead:
         """Returns the head of the window, completed from the user agent."""
-        found = recognise(self.user_agent)
+        found = recognise(self.user_agent[:MAX_USER_AGENT])
         return WindowHead(
             key=self.key,
             kept_from=kept_from,
@@ -77,6 +79,8 @@ class AdmittedStart:
     head: WindowHead
     rules: IngestRules
     policy: Policy
+    masked: Counts
+    """Number of masked values in the head, by rule and class of field."""
 
 
 class RecordingStarter:
@@ -144,7 +148,8 @@ class RecordingStarter:
             self._behaviour,
         )
         in_force = self._policies.of(project)
-        return AdmittedStart(replace(head, first_url=in_force.masker.url(head.first_url)), rules, in_force.policy)
+        head, masked = mask_head(head, in_force.masker, is_keyed=in_force.is_keyed)
+        return AdmittedStart(head, rules, in_force.policy, masked)
 
     def _check_time(self, project: str, start_ms: int, now_ms: int) -> None:
         ahead_s = (start_ms - now_ms) / 1000

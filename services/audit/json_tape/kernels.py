@@ -26,12 +26,13 @@ REMOVE, NODE, TEXT, CHANGE = range(4)
 SNAPSHOT, INPUT, CANVAS, PAYLOAD, WHOLE, ODD = range(4, 10)
 
 IS_ODD, BAD_LISTS, BAD_BASIC, BAD_NODE, IS_OBJECT, HAS_DATA = 1, 2, 4, 8, 16, 32
-LOOK_TAG, LOOK_SELECT, LOOK_CHANGE = 1, 2, 4
+LOOK_TAG, LOOK_SELECT, LOOK_CHANGE, LOOK_JSON, LOOK_INLINE = 1, 2, 4, 8, 16
 
 # Numbers of names, and their bits (key_table.py).
 N_TYPE, N_DATA, N_SOURCE, N_ID, N_NODE, N_ADDS, N_REMOVES, N_TEXTS, N_ATTRIBUTES = range(1, 10)
 N_PARENT, N_TAG, N_TEXT_CONTENT, N_CHILDREN, N_VALUE, N_TEXT, N_PLUGIN, N_PAYLOAD = range(10, 18)
 B_QUIET, B_WATCHED, B_ASKED, B_CLASS, B_TAG, B_ASKED_TAG = 256, 512, 1024, 2048, 4096, 8192
+B_FIELD, B_KIND, B_INLINE = 32768, 65536, 131072
 
 ABSENT = -(2**63)
 
@@ -42,7 +43,19 @@ _ADDS, _CHILDREN, _TEXTS, _CHANGES, _REMOVES = range(11, 16)
 _STRING, _OBJECT, _ARRAY, _INT, _NULL, _OTHER_VALUE = range(6)
 
 _FULL_SNAPSHOT, _INCREMENTAL, _CUSTOM, _PLUGIN_EVENT = 2, 3, 5, 6
-_MUTATION, _INPUT_SOURCE, _CANVAS_SOURCE = 0, 5, 9
+_MUTATION, _INPUT_SOURCE, _CANVAS_SOURCE, _LOG_SOURCE = 0, 5, 9, 11
+_TEXT_NODE, _COMMENT_NODE = 3, 5
+
+_LONG_KIND = 128
+"""Length in bytes beyond which the kind of a field is examined in any case."""
+
+_EDGE_BYTES = 512
+"""Of longer texts only this many bytes at each end are joined with neighbouring texts."""
+_WHOLE, _HEAD, _TAIL = range(3)
+"""Part of a text that is joined with neighbouring texts."""
+_MOST_INLINE = 64
+_LEAST_DIGITS, _LEAST_DOTS = 9, 3
+"""Fewest digits, and fewest dots next to digits, in a number or an IP address that a rule matches."""
 
 _QUOTE, _BACKSLASH, _COLON, _COMMA = 0x22, 0x5C, 0x3A, 0x2C
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = 0x7B, 0x7D, 0x5B, 0x5D
@@ -112,8 +125,17 @@ def find_name(t, i, n, names, folds):
 
 
 @compiled()
-def _has_class(t, i, end, words, places):
-    """Returns whether a string of classes may contain one of the words."""
+def _has_word(t, i, end, words, places, whole):
+    """Returns whether a list of words may contain one of the given words, in upper or lower case.
+
+    Args:
+        t: The text.
+        i: Start of the list.
+        end: End of the list.
+        words: The given words, one after the other, each byte with bit 5 set (lower case).
+        places: Start of each given word, and the end of the last.
+        whole: Whether whole words are compared; else the given words are beginnings.
+    """
     fresh = True
     while i < end:
         c = t[i]
@@ -125,14 +147,44 @@ def _has_class(t, i, end, words, places):
             fresh = False
             for which in range(len(places) - 1):
                 place, length = places[which], places[which + 1] - places[which]
-                if words[place] == c and i + length <= end:
+                if words[place] == c | 32 and i + length <= end:
                     k = 1
-                    while k < length and t[i + k] == words[place + k]:
+                    while k < length and t[i + k] | 32 == words[place + k]:
                         k += 1
-                    if k == length and (i + k == end or t[i + k] == 0x20 or t[i + k] >= 0x80 or t[i + k] == _BACKSLASH):
+                    if k == length and (
+                        not whole or i + k == end or t[i + k] == 0x20 or t[i + k] >= 0x80 or t[i + k] == _BACKSLASH
+                    ):
                         return True
         i += 1
     return False
+
+
+@compiled()
+def _may_be_json(t, i, end):
+    r"""Returns whether a string begins like a JSON object or list, after spaces, `\n` and `\t`."""
+    while i < end:
+        c = t[i]
+        if c == _OPEN_OBJECT or c == _OPEN_ARRAY:
+            return True
+        if c == _BACKSLASH and i + 1 < end and (t[i + 1] == 0x6E or t[i + 1] == 0x74 or t[i + 1] == 0x72):
+            i += 1
+        elif c == _BACKSLASH:
+            return i + 1 < end and t[i + 1] == 0x75
+        elif c != 0x20:
+            return False
+        i += 1
+    return False
+
+
+@compiled()
+def _is_plain_tag(t, start, end):
+    """Returns whether the tag at an offset is known, and is not that of a custom element, which has a dash."""
+    if start < 0:
+        return False
+    for k in range(start, end):
+        if t[k] == 0x2D or t[k] == _BACKSLASH:
+            return False
+    return True
 
 
 @compiled()
@@ -197,6 +249,8 @@ def _new_string(strings, place, start, end, event, key, key_end, row):
 def walk(t, names, tags, words, word_places, events, rows, strings, stack, every):
     """Fills `events`, `rows` and `strings`.
 
+    `words` has the classes, and behind an empty word the beginnings of kinds of fields.
+
     Returns:
         A status, and the numbers of filled rows of `events`, `rows` and `strings`. The status is 0, or 1 if `rows`,
         2 if `strings`, 3 if `stack` or 4 if `events` is too small.
@@ -208,9 +262,13 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
     number = bits = 0
     key = key_end = -1
     is_object = False
-    is_add = trusted = False
+    is_add = trusted = has_layout = False
     add_row, add_parent = -1, ABSENT
     event = -1
+    n_classes = 0
+    while n_classes + 1 < len(word_places) and word_places[n_classes] < word_places[n_classes + 1]:
+        n_classes += 1
+    classes, kinds = word_places[: n_classes + 1], word_places[n_classes + 1 :]
     while i < n:
         c = t[i]
         while (c == 0x20 or c == 0x0A or c == 0x0D or c == 0x09) and i + 1 < n:
@@ -228,6 +286,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     rows[row, R_LOOK] |= LOOK_SELECT | LOOK_CHANGE
                 elif bits & B_WATCHED:
                     rows[row, R_LOOK] |= LOOK_CHANGE
+                if bits & B_FIELD:
+                    rows[row, R_LOOK] |= LOOK_TAG
             else:
                 if seen & (1 << number) & -2 or (escapes and _hides(t, first + 1, i)):
                     events[event, E_STATUS] |= IS_ODD
@@ -253,8 +313,12 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
         if c == _QUOTE:
             i, escapes = _quiet(t, i + 1, n)
             if context == _ATTRS:
-                if bits & B_CLASS and len(words) and _has_class(t, first + 1, i, words, word_places):
+                if bits & B_CLASS and n_classes and _has_word(t, first + 1, i, words, classes, True):
                     rows[row, R_LOOK] |= LOOK_SELECT | LOOK_CHANGE
+                elif bits & B_KIND and (i - first > _LONG_KIND or _has_word(t, first + 1, i, words, kinds, False)):
+                    rows[row, R_LOOK] |= LOOK_TAG
+                elif not bits & (B_QUIET | B_CLASS) and i - first > 2 and _may_be_json(t, first + 1, i):
+                    rows[row, R_LOOK] |= LOOK_JSON
             elif context == _NODE and number == N_TAG:
                 _, escapes, look = find_name(t, first + 1, n, tags, True)
                 if escapes:
@@ -263,7 +327,12 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     rows[row, R_LOOK] |= LOOK_TAG
                 if look & B_ASKED_TAG:
                     rows[row, R_LOOK] |= LOOK_SELECT
-            if every or not (trusted and bits & B_QUIET and (context == _ATTRS or context == _NODE)):
+                if look & B_INLINE:
+                    rows[row, R_LOOK] |= LOOK_INLINE
+            is_quiet = trusted and (
+                (context == _ATTRS and has_layout and bits & B_QUIET != 0) or (context == _NODE and number == N_TAG)
+            )
+            if every or not is_quiet:
                 if n_strings == len(strings):
                     return 2, n_events, n_rows, n_strings
                 _new_string(strings, n_strings, first, i + 1, event, key, key_end, row if context == _ATTRS else -1)
@@ -317,6 +386,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                 elif context == _NODE or context == _CHANGE:
                     if number == N_ATTRIBUTES:
                         inner = _ATTRS
+                        # The tag of a changed element is unknown here.
+                        has_layout = context == _CHANGE or _is_plain_tag(t, rows[row, R_TAG], rows[row, R_TAG_END])
                 elif context == _TEXTS:
                     inner, made = _TEXT, TEXT
                 elif context == _CHANGES:
@@ -531,6 +602,8 @@ def _task(events, event):
         return NODE
     if source == _INPUT_SOURCE:
         return INPUT
+    if source == _LOG_SOURCE:
+        return PAYLOAD if events[event, E_PAYLOAD] >= 0 else -1
     return CANVAS if source == _CANVAS_SOURCE else -1
 
 
@@ -566,7 +639,7 @@ def choose(events, rows, event, task, place, runs, every, marks, out):
                     if rows[at, R_KIND] == kind:
                         look = rows[at, R_LOOK]
                         if kind == NODE:
-                            chosen = every or look & (LOOK_TAG | LOOK_SELECT) != 0
+                            chosen = every or look & (LOOK_TAG | LOOK_SELECT | LOOK_JSON) != 0
                             if not chosen and is_tree:
                                 # A duplicate id belongs to the last node that has it.
                                 chosen = marks[rows[at, R_ID] & (len(marks) - 1)] != 0
@@ -592,6 +665,114 @@ def choose(events, rows, event, task, place, runs, every, marks, out):
         if what == SNAPSHOT or what == ODD:
             break
     return count, event
+
+
+@compiled()
+def _signs_of_text(t, i, end):
+    """Returns the number of digits, of dots next to digits, and of signs of other personal data in a part of a text."""
+    digits = dots = others = 0
+    while i < end:
+        c = t[i]
+        if 0x30 <= c <= 0x39:
+            digits += 1
+        elif c == 0x2E:
+            if i + 1 >= end or (0x30 <= t[i + 1] <= 0x39) or t[i + 1] == _QUOTE:
+                dots += 1
+        elif (
+            c == 0x40
+            or c == 0x25
+            or c == 0x5F
+            or (c == 0x4A and t[i - 1] == 0x79)
+            or (c == 0x2D and t[i - 1] == 0x2D)
+            or (c == _BACKSLASH and i + 1 < end and t[i + 1] == 0x75)
+        ):
+            others += 1
+        i += 1
+    return digits, dots, others
+
+
+@compiled()
+def _is_string(t, place):
+    """Returns whether there is a string at an offset; -1: no."""
+    return place >= 0 and t[place] == _QUOTE
+
+
+@compiled()
+def _end_of_block(rows, at):
+    """Returns the end of the nearest ancestor of a node that is not inline, or of its `_MOST_INLINE`th ancestor."""
+    up = rows[at, R_UP]
+    for _ in range(_MOST_INLINE):
+        if rows[up, R_UP] < 0 or not rows[up, R_LOOK] & LOOK_INLINE:
+            break
+        up = rows[up, R_UP]
+    return rows[up, R_END]
+
+
+@compiled(types.int64(_READ_ONLY, _TABLE, _TABLE, _TABLE))
+def join(t, events, rows, out):
+    """Fills `out` with the text nodes that a reader sees as one text, and that may have personal data together.
+
+    Those are texts of one element, with or without comments and inline elements between them, added texts of one
+    parent, and changed texts with consecutive ids. A row of `out` is (number of the joined text, row, part): of a long
+    text the first part ends one joined text, and the last part begins the next.
+
+    Returns:
+        The number of filled rows of `out`, which needs two rows for each of `rows`.
+    """
+    count = base = number = 0
+    for event in range(len(events)):
+        task = _task(events, event)
+        at, last = events[event, E_ROWS], events[event, E_ROWS_END]
+        if (task != SNAPSHOT and task != NODE) or last - at < 2:
+            continue
+        digits = dots = others = 0
+        block_end, parent, previous = 0, ABSENT, ABSENT
+        while at <= last:
+            kind = rows[at, R_KIND] if at < last else REMOVE
+            is_text = is_inline = False
+            if kind == NODE:
+                is_text = rows[at, R_TYPE] == _TEXT_NODE and _is_string(t, rows[at, R_TEXT])
+                is_inline = rows[at, R_TYPE] == _COMMENT_NODE or rows[at, R_LOOK] & LOOK_INLINE != 0
+                goes_on = (is_text or is_inline) and at < block_end
+                if rows[at, R_UP] < 0:
+                    goes_on = goes_on and rows[at, R_PARENT] == parent and parent != ABSENT
+                    parent = rows[at, R_PARENT]
+                previous = ABSENT
+            else:
+                is_text = kind == TEXT and _is_string(t, rows[at, R_TEXT])
+                goes_on = is_text and previous != ABSENT and rows[at, R_ID] == previous + 1
+                previous = rows[at, R_ID] if is_text else ABSENT
+                block_end = 0
+            if not goes_on:
+                if count - base > 1 and (digits >= _LEAST_DIGITS or dots >= _LEAST_DOTS or others > 0):
+                    number += 1
+                    base = count
+                count = base
+                digits = dots = others = 0
+                if kind == NODE:
+                    if not is_text and not is_inline:
+                        block_end = rows[at, R_END]
+                    elif rows[at, R_UP] < 0:
+                        block_end = last
+                    else:
+                        block_end = _end_of_block(rows, at)
+            if is_text:
+                start, end = rows[at, R_TEXT] + 1, rows[at, R_TEXT_END] - 1
+                is_long = end - start > 2 * _EDGE_BYTES
+                out[count, 0], out[count, 1], out[count, 2] = number, at, _HEAD if is_long else _WHOLE
+                count += 1
+                found = _signs_of_text(t, start, start + _EDGE_BYTES if is_long else end)
+                digits, dots, others = digits + found[0], dots + found[1], others + found[2]
+                if is_long:
+                    if count - base > 1 and (digits >= _LEAST_DIGITS or dots >= _LEAST_DOTS or others > 0):
+                        number += 1
+                        base = count
+                    count = base
+                    out[count, 0], out[count, 1], out[count, 2] = number, at, _TAIL
+                    count += 1
+                    digits, dots, others = _signs_of_text(t, end - _EDGE_BYTES, end)
+            at += 1
+    return count
 
 
 @compiled(types.int64(_READ_ONLY, types.int64, types.int64, _TABLE))

@@ -49,6 +49,12 @@ class NameBit:
     ASKED_TAG: Final = 8192
     """As a tag: a selector uses it."""
     COMMON: Final = 16384
+    FIELD: Final = 32768
+    """As an attribute: the element may hold a value that a visitor entered."""
+    KIND: Final = 65536
+    """As an attribute: the element may be such a field if its value begins with one of the given words."""
+    INLINE: Final = 131072
+    """As a tag: the element's text and the text around it are read as one."""
 
 
 _WORDS, _WORD_BYTES = 3, 8

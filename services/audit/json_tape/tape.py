@@ -51,7 +51,7 @@ class Task(TapeKind):
     INPUT: Final = 5
     CANVAS: Final = 6
     PAYLOAD: Final = 7
-    """A Custom or Plugin event."""
+    """A Custom or Plugin event, or a console message of rrweb 1."""
     WHOLE: Final = 8
     """An event with `data` of unexpected types, such as strings instead of numbers or lists."""
     ODD: Final = 9
@@ -62,8 +62,23 @@ class Look:
     """Reasons for which a node or a change of attributes may be relevant."""
 
     TAG: Final = 1
+    """Tag or attributes of a form field."""
     SELECT: Final = 2
     CHANGE: Final = 4
+    JSON: Final = 8
+    """An attribute that may be JSON."""
+    INLINE: Final = 16
+    """An inline element; not a reason by itself."""
+
+
+class Part:
+    """Part of a text that is joined with neighbouring texts; of a long text only the ends are."""
+
+    WHOLE: Final = 0
+    HEAD: Final = 1
+    TAIL: Final = 2
+    EDGE_BYTES: Final = 512
+    """Length of the ends, in bytes of JSON; the texts are more than twice as long."""
 
 
 class EventRow(NamedTuple):
@@ -211,6 +226,18 @@ class Walk:
         )
         return self._room[:count].tolist(), following
 
+    def joined(self) -> list[list[tuple[int, int]]]:
+        """Returns the texts that rules may match across nodes: each as (row, part of the node's text) of its nodes."""
+        room: Table = np.empty((2 * len(self._rows) + 2, 3), np.int64)
+        found: list[list[tuple[int, int]]] = []
+        last = -1
+        for number, place, part in room[: self._compiled.join(self.marks, self.events, self._rows, room)].tolist():
+            if number != last:
+                found.append([])
+                last = number
+            found[-1].append((place, part))
+        return found
+
     def members(self, start: int, end: int) -> dict[str, tuple[int, int]]:
         """Returns the spans of the values in a JSON object, by key; of duplicate keys the last one counts."""
         room: Table = np.empty((64, 4), np.int64)
@@ -218,6 +245,11 @@ class Walk:
             room = np.empty((8 * len(room), 4), np.int64)
         text = self.text
         return {_decoded(text[key:key_end]): (first, last) for key, key_end, first, last in room[:count].tolist()}
+
+
+def _folded(words: Collection[str]) -> list[bytes]:
+    """Returns the words for `kernels._has_word`."""
+    return sorted({bytes(byte | 32 for byte in each.encode()) for each in words if each})
 
 
 class TooManyRows(Exception):  # noqa: N818 - named after the state of the chunk
@@ -236,6 +268,10 @@ class Walker:
         asked: Iterable[str] = (),
         asked_tags: Iterable[str] = (),
         classes: Collection[str] = (),
+        fields: Iterable[str] = (),
+        kinds: Iterable[str] = (),
+        kind_words: Collection[str] = (),
+        inline: Iterable[str] = (),
     ) -> None:
         """Loads the compiled kernels, or compiles them: this takes a few seconds, once per machine.
 
@@ -246,6 +282,10 @@ class Walker:
             asked: Attributes used by selectors.
             asked_tags: Tags used by selectors, in lower case.
             classes: Classes used by selectors.
+            fields: Attributes that only elements with a value have.
+            kinds: Attributes that show by one of `kind_words` that an element has a value.
+            kind_words: Beginnings of such words, in lower case.
+            inline: Tags of inline elements, in lower case.
         """
         from services.audit.json_tape import kernels
 
@@ -254,15 +294,18 @@ class Walker:
         for given, bit in (
             *((COMMON, NameBit.COMMON), (watched, NameBit.WATCHED), (quiet, NameBit.QUIET), (asked, NameBit.ASKED)),
             (("class",), NameBit.CLASS),
+            (fields, NameBit.FIELD),
+            (kinds, NameBit.KIND),
         ):
             for name in given:
                 names[name] = names.get(name, 0) | bit
         self._names = table(names)
         its = dict.fromkeys(tags, NameBit.TAG)
-        for tag in asked_tags:
-            its[tag] = its.get(tag, 0) | NameBit.ASKED_TAG
+        for given, bit in ((asked_tags, NameBit.ASKED_TAG), (inline, NameBit.INLINE)):
+            for tag in given:
+                its[tag] = its.get(tag, 0) | bit
         self._tags = table(its, folds=True)
-        words = sorted({each.encode() for each in classes})
+        words = [*_folded(classes), b"", *_folded(kind_words)]
         self._words = np.frombuffer(bytearray(b"".join(words)), np.uint8)
         self._word_places = np.cumsum([0, *map(len, words)], dtype=np.int64)
 

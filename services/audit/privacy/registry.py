@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from services.audit.privacy.masking.masker import Masker
+from services.audit.privacy.masking.start_fields import actor_ids
 from services.audit.privacy.policy.policy import Policy
 
 _log = structlog.get_logger("afterimage.policies")
@@ -15,11 +16,16 @@ _log = structlog.get_logger("afterimage.policies")
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """A policy in force, with its masker."""
+    """A policy in force, with its masker.
+
+    Attributes:
+        is_keyed: Whether the key is a secret that stays, so that hashes may stand for values.
+    """
 
     policy: Policy
     masker: Masker
     hash_key: bytes = field(repr=False)
+    is_keyed: bool = True
 
 
 class Policies:
@@ -38,6 +44,11 @@ class Policies:
     def of(self, project: str) -> InForce:
         """Returns the policy in force for a project."""
         return self._in_force[project]
+
+    def actor_ids(self, project: str, actor_id: str) -> tuple[str, ...]:
+        """Returns the forms in which a visitor's id may be stored; see `start_fields.actor_ids`."""
+        one = self._in_force[project]
+        return actor_ids(actor_id, one.masker, is_keyed=one.is_keyed)
 
     def all(self) -> dict[str, InForce]:
         """Returns the policies in force, by project."""

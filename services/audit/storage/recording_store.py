@@ -107,11 +107,17 @@ class RecordingStore:
         )
         return bool(rows)
 
-    async def sessions_of_actor(self, project: str, actor_id: str) -> list[UUID]:
-        """Returns all sessions of one actor, including those past their retention."""
+    async def sessions_of_actor(self, project: str, *actor_ids: str) -> list[UUID]:
+        """Returns all sessions of one actor, including those past their retention.
+
+        Args:
+            project: The project.
+            actor_ids: The forms in which the actor's id may be stored.
+        """
         rows = await self._engine.query(
-            "SELECT DISTINCT session FROM windows WHERE project = {project:String} AND actor_id = {actor:String}",
-            {"project": project, "actor": actor_id},
+            "SELECT DISTINCT session FROM windows "
+            "WHERE project = {project:String} AND actor_id IN {actors:Array(String)}",
+            {"project": project, "actors": list(actor_ids)},
         )
         return [session for (session,) in rows]
 

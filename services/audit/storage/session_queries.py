@@ -63,6 +63,9 @@ class SessionFilter:
     start_ms: int | None = None
     end_ms: int | None = None
     actor_id: str = ""
+    """As the site knows it."""
+    actor_ids: tuple[str, ...] = ()
+    """The forms in which it may be stored; empty: only as it is."""
     actor_types: tuple[int, ...] = ()
     device_types: tuple[int, ...] = ()
     statuses: tuple[int, ...] = ()
@@ -249,8 +252,8 @@ class SessionQueries:
             conditions.append("start_ms <= {high:Int64}")
             params["high"] = high
         if wanted.actor_id:
-            conditions.append("actor_id = {actor:String}")
-            params["actor"] = wanted.actor_id
+            conditions.append("actor_id IN {actors:Array(String)}")
+            params["actors"] = list(wanted.actor_ids or (wanted.actor_id,))
         if wanted.actor_types:
             conditions.append("actor_type IN {actor_types:Array(UInt8)}")
             params["actor_types"] = list(wanted.actor_types)

@@ -18,7 +18,7 @@ from support.wait import PATIENCE_S
 
 from services.audit.json_tape import kernels, key_table, tape
 from services.audit.json_tape.counting import count_parts
-from services.audit.json_tape.tape import ABSENT, EventRow, Look, Row, StringRow, TapeKind, Task, Walk, Walker
+from services.audit.json_tape.tape import ABSENT, EventRow, Look, Part, Row, StringRow, TapeKind, Task, Walk, Walker
 from services.audit.payload import decode_chunk
 
 WALKER = Walker(
@@ -28,6 +28,10 @@ WALKER = Walker(
     asked=["data-mask", "an-attribute-with-a-name-beyond-24-bytes"],
     asked_tags=["blockquote"],
     classes=["secret", "rr-mask"],
+    fields=["contenteditable"],
+    kinds=["role"],
+    kind_words=["textbox", "cc-"],
+    inline=["b"],
 )
 STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 NO_NODES = np.zeros((0, 3), np.int64)
@@ -83,9 +87,12 @@ def test_columns_and_numbers_are_the_same_in_what_is_compiled():
         for name, number in vars(group).items():
             if name.isupper():
                 assert getattr(kernels, name) == number
-    assert (kernels.LOOK_TAG, kernels.LOOK_SELECT, kernels.LOOK_CHANGE) == (Look.TAG, Look.SELECT, Look.CHANGE)
+    for group, prefix in ((Look, "LOOK_"), (Part, "_")):
+        for name, number in vars(group).items():
+            if name.isupper():
+                assert getattr(kernels, prefix + name) == number
     assert kernels.ABSENT == ABSENT
-    for name in ("QUIET", "WATCHED", "ASKED", "CLASS", "TAG", "ASKED_TAG"):
+    for name in ("QUIET", "WATCHED", "ASKED", "CLASS", "TAG", "ASKED_TAG", "FIELD", "KIND", "INLINE"):
         assert getattr(kernels, f"B_{name}") == getattr(key_table.NameBit, name)
     numbers = {
         "parentId": "PARENT",
@@ -427,3 +434,32 @@ def test_names_that_are_nearly_alike_are_told_from_each_other(some):
 def test_who_masks_nothing_does_not_load_the_compiler():
     code = "import sys, services.cli.app, services.audit.privacy.masking.masker; assert 'numba' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=PATIENCE_S)
+
+
+def joined(*nodes: dict[str, Any]) -> list[list[str]]:
+    """Returns the texts that are joined in a snapshot with these children of its root."""
+    root = {"type": 2, "tagName": "p", "attributes": {}, "childNodes": list(nodes), "id": 1}
+    text = json.dumps([{"type": 2, "data": {"node": root}, "timestamp": 1}], separators=(",", ":")).encode()
+    walk = walked(text)
+    rows = [[walk.row(place) for place, _ in each] for each in walk.joined()]
+    return [[json.loads(text[row.text : row.text_end]) for row in each] for each in rows]
+
+
+def test_texts_are_joined_within_a_block_only():
+    texts = [{"type": 3, "textContent": f"{number}@", "id": 10 + number} for number in range(5)]
+    inline = {"type": 2, "tagName": "b", "attributes": {}, "childNodes": [texts[1]], "id": 2}
+    block = {"type": 2, "tagName": "div", "attributes": {}, "childNodes": [texts[2], texts[3]], "id": 3}
+    assert joined(texts[0], inline, {"type": 5, "textContent": "", "id": 4}, texts[2]) == [["0@", "1@", "2@"]]
+    assert joined(texts[0], block, texts[4]) == [["2@", "3@"]]
+    assert joined(texts[0], inline, block, inline, texts[4]) == [["0@", "1@"], ["2@", "3@"], ["1@", "4@"]]
+    assert joined(texts[0]) == []
+    long = {"type": 3, "textContent": "@" + "x" * 2_000, "id": 5}
+    assert joined(texts[0], long, texts[1]) == [["0@", long["textContent"]], [long["textContent"], "1@"]]
+
+
+def test_elements_with_a_value_are_found():
+    for attributes in ({"contenteditable": True}, {"role": "a TextBox"}, {"role": "cc-x"}, {"role": "x" * 200}):
+        for look, its in ((Look.TAG, attributes), (0, {"title": "textbox"})):
+            node = {"type": 2, "tagName": "div", "attributes": its, "childNodes": [], "id": 1}
+            walk = walked(json.dumps([{"type": 2, "data": {"node": node}, "timestamp": 1}]).encode())
+            assert walk.row(0).look == look

@@ -147,13 +147,35 @@ async def exported(audit: AuditServer, session: str) -> bytes:
     return out
 
 
+def start_with(canaries: list[Canary]) -> dict[str, Any]:
+    """Returns a recorder's start, with canaries in every text."""
+    email, card, jwt, phone = (
+        next(each.value for each in canaries if each.rule == rule) for rule in ("email", "payment_card", "jwt", "phone")
+    )
+    secret = next(each.value for each in canaries if each.rule == "field")
+    return {
+        "first_url": f"https://user0:pw0canary@host.example/{'a' * 2_100}/{card}?token=canaryquery10",
+        "actor_id": email,
+        "user_agent": f"Mozilla/5.0 ({email}) {'x' * 1_000} {card}",
+        "language": email[:35],
+        "recorder_name": f"by {phone}",
+        "recorder_version": phone,
+        "tags": {
+            "token": secret,
+            "who": email,
+            "card": f"c {card}",
+            phone: "x",
+            "json": json.dumps({"a": jwt, "pin": secret}),
+        },
+    }
+
+
 async def record_and_watch(audit: AuditServer, events: list[dict[str, Any]], needles: Search, name: str) -> str:
     """Records the events while a viewer follows; checks each frame. Returns the session."""
     session = new_session(round(min(event["timestamp"] for event in events)))
     chunks = [events[begin : begin + EVENTS_PER_CHUNK] for begin in range(0, len(events), EVENTS_PER_CHUNK)]
     assert needles.found_in(b"".join(json.dumps(chunk).encode() for chunk in chunks)), "nothing was planted"
-    url = "https://user0:pw0canary@host.example/?token=canaryquery10"
-    async with audit.recorder(session, first_url=url) as recorder:
+    async with audit.recorder(session, **start_with(needles.canaries)) as recorder:
         await recorder.send(1, chunks[0])
         await recorder.ack(1)
         async with audit.view(session, follow=True) as viewer:

@@ -20,13 +20,23 @@ from msgspec import Raw
 from services.audit.json_tape.counting import count_parts
 from services.audit.json_tape.tape import ABSENT, StringRow, Task, TooManyRows, Walker
 from services.audit.payload import BadPayload, Decoded, Fault, decode, decode_chunk
+from services.audit.privacy.masking.attributes import LAYOUT_ATTRIBUTES
 from services.audit.privacy.masking.counts import LISTED_WORK, NODE_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.edits import Edits
 from services.audit.privacy.masking.node_flags import MAX_NODES, Flag, MaskState, compact, expand
-from services.audit.privacy.masking.nodes import FIELD_TAGS, WATCHED_ATTRIBUTES, NodeMasker
+from services.audit.privacy.masking.nodes import (
+    FIELD_ATTRIBUTES,
+    FIELD_TAGS,
+    INLINE_TAGS,
+    KIND_ATTRIBUTES,
+    WATCHED_ATTRIBUTES,
+    NodeMasker,
+)
 from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, encode_any
-from services.audit.privacy.masking.string_context import LAYOUT_KEYS, place_of
+from services.audit.privacy.masking.split_texts import mask_joined
+from services.audit.privacy.masking.string_context import place_of
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
+from services.audit.privacy.masking.unknown_strings import hide_unknown
 from services.audit.privacy.rules.candidates import Scanner
 from services.audit.rrweb import NOTHING, EventType
 
@@ -83,16 +93,20 @@ class Masker:
         self.opens_all = opens_all
         self.policy = policy
         self.rules = TextMasker(policy, hash_key)
-        self.nodes = NodeMasker(policy)
         self.payloads = PayloadMasker(policy, self.rules)
+        self.nodes = NodeMasker(policy, self.rules, self.payloads)
         self.scanner = Scanner(policy.scanned_patterns)
         self.walker = Walker(
             tags=FIELD_TAGS,
             watched=WATCHED_ATTRIBUTES,
-            quiet=LAYOUT_KEYS,
+            quiet=LAYOUT_ATTRIBUTES,
             asked={each.attribute for each in policy.selectors if each.attribute},
             asked_tags={each.tag for each in policy.selectors if each.tag},
             classes={each.cls for each in policy.selectors if each.cls},
+            fields=FIELD_ATTRIBUTES,
+            kinds=KIND_ATTRIBUTES,
+            kind_words=self.nodes.kind_words(),
+            inline=INLINE_TAGS,
         )
 
     def mask(self, state: MaskState, text: bytes, decoded: Decoded | None = None) -> Masked:
@@ -112,9 +126,12 @@ class Masker:
             return Masked(text, state, Counts(), decoded.events)
         return _Chunk(self, state, text, decoded).run()
 
-    def url(self, href: str) -> str:
+    def url(self, href: str, counts: Counts, field: str) -> str:
         """Returns a page's URL, masked as in a Meta event."""
-        return href if self.policy.keeps_all else self.rules.mask(href, "meta_href", Counts(), key="href")
+        if self.policy.keeps_all:
+            return href
+        masked = self.rules.mask(href, field, counts, key="href")
+        return self.rules.hide_path(masked, counts) if self.policy.masks_all and masked else masked
 
 
 class _Chunk:
@@ -141,7 +158,9 @@ class _Chunk:
         self._default = self._unknown()
         try:
             self._walk = masker.walker.walk(
-                self._text, len(self._events), every=masker.scanner.lists_all or masker.opens_all
+                self._text,
+                len(self._events),
+                every=masker.scanner.lists_all or masker.opens_all or masker.policy.masks_all,
             )
         except TooManyRows as error:
             raise BadPayload(Fault.TOO_LARGE, f"payload: {error}; send smaller chunks") from None
@@ -149,6 +168,9 @@ class _Chunk:
     def run(self) -> Masked:
         """Returns the masked chunk."""
         self._look_at_events()
+        if self._masker.policy.masks_all:
+            self._hide_unknown()
+        self._join_texts()
         self._judge_strings()
         made = self._edits.made()
         text, events = self._original, self._events
@@ -389,7 +411,12 @@ class _Chunk:
     def _canvas(self, row: EventRow) -> None:
         """Masks text drawn on a masked or blocked canvas."""
         flags = self._default if row.id == ABSENT else self._flags.get(row.id, self._default)
-        if not flags & (Flag.MASK | Flag.BLOCK) or not self._seen:
+        is_masked_as_a_whole = flags & (Flag.MASK | Flag.BLOCK)
+        if self._masker.policy.masks_all:
+            if not is_masked_as_a_whole:  # else as strings in unknown places
+                self._apply_rules(row)
+            return
+        if not is_masked_as_a_whole or not self._seen:
             return
         decoded = self._value(row.data, row.data_end)
         changed = False
@@ -402,12 +429,24 @@ class _Chunk:
                 args[0], changed = MASK, True
                 self._counts["text_mode", "canvas"] = self._counts.get(("text_mode", "canvas"), 0) + 1
         if changed:
-            masked = self._masker.payloads.mask("", decoded, "canvas", self._counts)
+            masked = self._masker.payloads.apply_rules(decoded, "canvas", self._counts)
             self._edits.put((row.data, row.data_end), encode_any(masked))
+
+    def _apply_rules(self, row: EventRow) -> None:
+        """Applies the rules to an event's data, and keeps the rest."""
+        place, decoded = (row.data, row.data_end), self._value(row.data, row.data_end)
+        masked = self._masker.payloads.apply_rules(decoded, "canvas", self._counts)
+        if masked == decoded:
+            self._edits.cover(place)
+        else:
+            self._edits.put(place, encode_any(masked))
 
     def _payload(self, event: int, row: EventRow) -> None:
         plugin = "" if row.plugin < 0 else str(msgspec.json.decode(self._text[row.plugin : row.plugin_end]))
-        field = "custom" if row.type == EventType.CUSTOM else _plugin_field(plugin)
+        if row.type == EventType.PLUGIN:
+            field = _plugin_field(plugin)
+        else:
+            field = "custom" if row.type == EventType.CUSTOM else "console"  # a console message of rrweb 1
         place = row.payload, row.payload_end
         try:
             payload = self._value(row.payload, row.payload_end)
@@ -423,6 +462,21 @@ class _Chunk:
             self._stale.add(event)
 
     # Strings
+
+    def _hide_unknown(self) -> None:
+        """Masks strings in places that are not known to be safe; only if all text is masked."""
+        rules, nodes = self._masker.rules, self._masker.nodes
+        hidden = hide_unknown(self._walk, self._edits.covers(), rules, nodes, self._counts)
+        for string, value in hidden:
+            self._edits.put((string.start, string.end), value)
+            is_tree = self._walk.kind_of(string.event)[0] == EventType.FULL_SNAPSHOT
+            (self._trees if is_tree else self._stale).add(string.event)
+
+    def _join_texts(self) -> None:
+        """Masks matches of rules that extend over several text nodes."""
+        for row, value in mask_joined(self._walk, self._edits, self._masker.rules, self._counts):
+            self._edits.put((row.text, row.text_end), value)
+            self._trees.add(row.event)
 
     def _judge_strings(self) -> None:
         strings = self._masker.scanner.choose(self._walk, every=self._masker.opens_all)

@@ -32,9 +32,11 @@ class Flag:
     OPEN: Final = 32
     """A form field with its value kept, except for matches of rules."""
     STYLE: Final = 64
-    """Style or script: its content is not text of the page."""
+    """Style: its content is CSS."""
     SELECT: Final = 128
     """A list of options: the selection is hidden."""
+    EDITED: Final = 256
+    """Part of an editable region: the visitor entered its text."""
 
 
 Run = tuple[int, int, int]

@@ -5,48 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from services.audit.json_tape.tape import ABSENT, StringRow, Walk
+from services.audit.privacy.masking.attributes import (
+    ANIMATION_ATTRIBUTES,
+    ANIMATION_TAGS,
+    LAYOUT_ATTRIBUTES,
+    is_component,
+)
 from services.audit.privacy.rules.urls import RESOURCE_KEYS, RESOURCE_TAGS
 from services.audit.rrweb import EventType, IncrementalSource
 
 _INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
-
-LAYOUT_KEYS = frozenset(
-    [
-        "class",
-        "d",
-        "points",
-        "transform",
-        "gradientTransform",
-        "patternTransform",
-        "viewBox",
-        "width",
-        "height",
-        "tagName",
-        "type",
-        "rel",
-        "sizes",
-        "media",
-        "rr_width",
-        "rr_height",
-        "rr_scrollTop",
-        "rr_scrollLeft",
-        "offset",
-        "x",
-        "y",
-        "x1",
-        "x2",
-        "y1",
-        "y2",
-        "cx",
-        "cy",
-        "r",
-        "rx",
-        "ry",
-        "keyTimes",
-        "values",
-    ]
-)
-"""Attributes that define the page's layout: never changed by rules."""
 
 _STYLE_KEYS = frozenset({"_cssText", "style", "rule", "replace", "cssText", "replaceSync"})
 _SOURCE_FIELDS: dict[int, str] = {
@@ -96,7 +64,7 @@ def place_of(string: StringRow, walk: Walk) -> StringContext:
     kind, source = walk.kind_of(string.event)
     is_node = kind == EventType.FULL_SNAPSHOT or (kind == _INCREMENTAL and source == IncrementalSource.MUTATION)
     field = _node_field(key) if is_node else _field(kind, source)
-    if is_node and key in LAYOUT_KEYS:
+    if is_node and _is_layout(string, key, walk):
         return StringContext("attribute", key, is_layout=True, is_node=True)
     resource = field in {"style", "asset"} or key in RESOURCE_KEYS
     if key == "href" and string.row >= 0 and is_node:
@@ -104,6 +72,15 @@ def place_of(string: StringRow, walk: Walk) -> StringContext:
     return StringContext(
         field, "" if key in _NODE_KEYS or field in {"style", "canvas"} else key, False, resource, is_node
     )
+
+
+def _is_layout(string: StringRow, key: str, walk: Walk) -> bool:
+    """Returns whether a string of a node defines the layout, and must not be changed."""
+    if string.row < 0:
+        return key == "tagName" or (key in LAYOUT_ATTRIBUTES and key != "class")  # of a style that changes
+    if key in LAYOUT_ATTRIBUTES:
+        return not is_component(walk.tag_of(string.row))
+    return key in ANIMATION_ATTRIBUTES and walk.tag_of(string.row).lower() in ANIMATION_TAGS
 
 
 def _node_field(key: str) -> str:

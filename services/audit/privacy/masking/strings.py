@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import msgspec
 
+from services.audit.privacy.masking.addresses import PSEUDONYM, hide_path
 from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MATCH_WORK, MAX_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, Finder
@@ -25,7 +26,7 @@ from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE, UrlMasker, is
 from services.audit.re2_patterns import PatternSet, compile_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from services.audit.privacy.policy.policy import Policy
     from services.audit.re2_patterns import Pattern
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 MASK = "***"
 """Replacement of a masked value of any length."""
 
+_PSEUDONYM = PSEUDONYM.encode()
 _MAX_PASSES = 8
 _SHORT = 2048
 """Texts shorter than this many bytes are searched as a whole."""
@@ -158,13 +160,18 @@ class TextMasker:
         self._known: dict[bytes, Known] = {}
         self._salt = secrets.token_bytes(32)
         names = sorted(
-            {rule.name for rule in policy.rules} | {*BUILT_IN, URL_RULE, PATH_RULE, "selector", "header", "body_word"}
+            {rule.name for rule in policy.rules}
+            | {*BUILT_IN, URL_RULE, PATH_RULE, "selector", "header", "body_word", "actor_id"}
         )
-        self._keep = compile_pattern(rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{_MEDIA}")
-        kept = frozenset(name.lower() for name in policy.kept_query_parameters)
+        self._keep = compile_pattern(
+            rf"\*{{3,}}|\[(?:{'|'.join(names)})(?::[a-p]{{16}})?\]|{PSEUDONYM}[a-p]{{16}}|{_MEDIA}"
+        )
+        self._kept_parameters = frozenset(name.lower() for name in policy.kept_query_parameters)
         self._masks_urls = self._url_methods[URL_RULE] is not Method.KEEP
         self._masks_paths = self._url_methods[PATH_RULE] is not Method.KEEP
-        self._urls = UrlMasker(kept, self._replace_part, parameters=self._masks_urls, paths=self._masks_paths)
+        self._urls = UrlMasker(
+            self._kept_parameters, self._replace_part, parameters=self._masks_urls, paths=self._masks_paths
+        )
         self._settled = 0 if any(rule.custom for rule in policy.rules) else _SHORTEST
 
     def replacement(self, rule: str, method: Method, value: str) -> str:
@@ -173,10 +180,32 @@ class TextMasker:
             return MASK
         if method is Method.BLOCK:
             return f"[{rule}]"
-        digest = hmac.digest(self._key, rule.encode() + b"\0" + value.encode(), hashlib.sha256)[:8]
-        return f"[{rule}:{''.join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))}]"
+        return f"[{rule}:{self._digest(rule, value)}]"
 
-    def mask(self, text: str, field: str, counts: Counts, *, key: str = "", resource: bool = False) -> str:
+    def pseudonym(self, value: str) -> str:
+        """Returns a name that is the same for equal values, and may be an id, a class or a part of a path."""
+        return PSEUDONYM + self._digest("pseudonym", value)
+
+    def hide_path(self, address: str, counts: Counts) -> str:
+        """Returns an address of which only the host and the kept parameters are readable; `counts` pays for it."""
+        counts.spend(STRING_WORK + 2 * (address.count("&") + address.count(";")))
+        return hide_path(address, self.pseudonym, self._kept_parameters)
+
+    def _digest(self, rule: str, value: str) -> str:
+        """Returns 64 bits of a keyed hash as letters from a to p."""
+        digest = hmac.digest(self._key, rule.encode() + b"\0" + value.encode(), hashlib.sha256)[:8]
+        return "".join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))
+
+    def mask(
+        self,
+        text: str,
+        field: str,
+        counts: Counts,
+        *,
+        key: str = "",
+        resource: bool = False,
+        method: Method | None = None,
+    ) -> str:
         """Returns the text with all matches of rules masked; the same object if there are no matches.
 
         Args:
@@ -185,21 +214,25 @@ class TextMasker:
             counts: Receives the counts.
             key: The attribute or field that contains the text; "": running text, in which only absolute URLs count.
             resource: Whether the text is the address of a resource loaded by the page.
+            method: Method of all rules, instead of their own.
         """
-        if len(text) < 3 or (text.startswith("data:") and self._is_kept(text)):
+        if len(text) < 3 or (text.startswith("data:") and self.is_kept(text)):
             return text
         counts.spend(STRING_WORK + len(text) // BYTES_PER_WORK)
         body = before = text.encode()
         if (self._masks_urls and b"=" in body) or (self._masks_paths and b"/" in body):
             found: list[str] = []
+            urls = self._urls
+            if method is not None:
+                urls = urls.replacing(lambda rule, value: self._replaced(rule, value, method))
             if key and (is_url(text, key) or (self._masks_paths and is_path(text))):
-                before = self._urls.mask(body, found, counts.spend, resource=resource)
+                before = urls.mask(body, found, counts.spend, resource=resource)
             else:
-                before = self._urls.mask_within(body, found, counts.spend, resource=resource)
+                before = urls.mask_within(body, found, counts.spend, resource=resource)
             for rule in found:
                 counts[rule, field] = counts.get((rule, field), 0) + 1
         for _ in range(_MAX_PASSES):
-            after, left = self._once(before, field, counts)
+            after, left = self._once(before, field, counts, method)
             if after == before:
                 break
             before = after
@@ -250,29 +283,29 @@ class TextMasker:
         masked = self.mask(value, "", counts, key=key, resource=resource)
         return Known(None if masked == value else msgspec.json.encode(masked), counts)
 
-    def _is_kept(self, text: str) -> bool:
+    def is_kept(self, text: str) -> bool:
         """Returns whether the whole text is a mask, or an embedded image, font, video or audio file."""
         body = text.encode()
         match = self._keep.search(body)
         return match is not None and match[0] == (0, len(body))
 
-    def _once(self, body: bytes, field: str, counts: Counts) -> tuple[bytes, int]:
+    def _once(self, body: bytes, field: str, counts: Counts, method: Method | None) -> tuple[bytes, int]:
         """Returns a text after one pass, and the number of its bytes outside masks."""
         gates = self._open_gates(body)
         plain = is_plain(body)
         if (not gates and plain) or not body:
             return body, len(body)
         parts: list[bytes] = []
-        if not (b"*" in body or b"[" in body or b"data:" in body):
-            left = self._mask_part(body, gates, plain, field, counts, parts)
+        if not (b"*" in body or b"[" in body or b"data:" in body or _PSEUDONYM in body):
+            left = self._mask_part(body, gates, plain, field, counts, parts, method)
             return b"".join(parts), left
         left = at = 0
         for kept in self._keep.finditer(body):
             start, end = kept[0]
-            left += self._mask_part(body[at:start], gates, plain, field, counts, parts)
+            left += self._mask_part(body[at:start], gates, plain, field, counts, parts, method)
             parts.append(body[start:end])
             at = end
-        left += self._mask_part(body[at:], gates, plain, field, counts, parts)
+        left += self._mask_part(body[at:], gates, plain, field, counts, parts, method)
         return b"".join(parts), left
 
     def _open_gates(self, body: bytes) -> list[_Gate]:
@@ -288,23 +321,41 @@ class TextMasker:
                 gates.append((None, rules))
         return gates
 
-    def _mask_part(
-        self, part: bytes, gates: list[_Gate], plain: bool, field: str, counts: Counts, out: list[bytes]
-    ) -> int:
-        """Appends the masked part to `out`; returns the number of its remaining bytes."""
+    def find(self, text: str, counts: Counts) -> Iterator[tuple[str, int, int, str]]:
+        """Yields the matches of rules in a text that has no masks: rule, start and end in characters, replacement."""
+        body = text.encode()
+        for start, place, end in self._found(body, self._open_gates(body), is_plain(body), counts):
+            rule = self._rules[place]
+            before, inside = body[:start].decode(), body[start:end].decode()
+            instead = self.replacement(rule.name, rule.method, inside)
+            yield rule.name, len(before), len(before) + len(inside), instead
+
+    def _found(self, part: bytes, gates: list[_Gate], plain: bool, counts: Counts) -> Iterable[Found]:
+        """Returns the matches of rules in a text and in what it encodes, in order and without overlaps."""
         found = self._search(part, gates, counts)
         for read in () if plain else plain_forms(part, counts.spend):
             for start, place, end in self._search(read.text, self._open_gates(read.text), counts):
                 first, last = read.span(start, end)
                 found.append((first, place, last))
-        if not found:
-            out.append(part)
-            return len(part)
+        return _merged(sorted(set(found)), self._rules) if len(found) > 1 else found
+
+    def _mask_part(
+        self,
+        part: bytes,
+        gates: list[_Gate],
+        plain: bool,
+        field: str,
+        counts: Counts,
+        out: list[bytes],
+        method: Method | None,
+    ) -> int:
+        """Appends the masked part to `out`; returns the number of its remaining bytes."""
         at, left = 0, len(part)
-        for start, place, end in _merged(sorted(set(found)), self._rules) if len(found) > 1 else found:
+        for start, place, end in self._found(part, gates, plain, counts):
             rule = self._rules[place]
             counts[rule.name, field] = counts.get((rule.name, field), 0) + 1
-            out += (part[at:start], self.replacement(rule.name, rule.method, part[start:end].decode()).encode())
+            instead = self.replacement(rule.name, method or rule.method, part[start:end].decode())
+            out += (part[at:start], instead.encode())
             at = end
             left -= end - start
         out.append(part[at:])
@@ -321,7 +372,10 @@ class TextMasker:
         return found
 
     def _replace_part(self, rule: str, value: str) -> str:
-        return value if self._is_kept(value) else self.replacement(rule, self._url_methods[rule], value)
+        return self._replaced(rule, value, self._url_methods[rule])
+
+    def _replaced(self, rule: str, value: str, method: Method) -> str:
+        return value if self.is_kept(value) else self.replacement(rule, method, value)
 
 
 def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> list[tuple[int, int]]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from services.audit.privacy.policy.policy import (
+    ActorIdMode,
     BodyMode,
     Method,
     Policy,
@@ -28,7 +29,7 @@ from services.audit.re2_patterns import compile_pattern
 
 PRESETS = ("default", "strict", "keep_all")
 _RULE_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
-_RESERVED = frozenset({"selector", "text_mode", "input", "header", "body_word", "body", "malformed"})
+_RESERVED = frozenset({"selector", "text_mode", "input", "header", "body_word", "body", "malformed", "actor_id"})
 
 E = TypeVar("E", bound=Enum)
 
@@ -80,8 +81,9 @@ class _PolicyReader:
                     pass
                 case "text_mode":
                     changes[key] = self._enum(TextMode, value, table, key) or policy.text_mode
-                case "inputs" | "request_bodies" | "response_bodies" | "console":
-                    changes[key] = self._enum(BodyMode, value, table, key) or getattr(policy, key)
+                case "inputs" | "request_bodies" | "response_bodies" | "console" | "payloads" | "actor_id":
+                    kind = ActorIdMode if key == "actor_id" else BodyMode
+                    changes[key] = self._enum(kind, value, table, key) or getattr(policy, key)
                 case "blocked_inputs" | "kept_inputs" | "denied_headers" | "denied_words" | "kept_query_parameters":
                     added = [word.lower() for word in self._words(value, table, key)]
                     changes[key] = tuple(dict.fromkeys((*getattr(policy, key), *added)))

@@ -44,6 +44,15 @@ class BodyMode(Enum):
     PATTERNS = "patterns"
 
 
+class ActorIdMode(Enum):
+    """Form in which the visitor's id is stored."""
+
+    PLAIN = "plain"
+    RULES = "rules"
+    """Matches of rules are replaced by their hash, also if the rule has another method."""
+    HASH = "hash"
+
+
 class Rule(msgspec.Struct, frozen=True):
     """A named rule with its method; a custom rule has a pattern, and examples for `privacy test`."""
 
@@ -203,6 +212,8 @@ class Policy(msgspec.Struct, frozen=True):
         request_bodies: Whether all values in request bodies are masked, since they repeat form fields.
         response_bodies: Whether all values in response bodies are masked.
         console: Whether all values in console messages are masked.
+        payloads: Whether all values in Custom events and in payloads of other plugins are masked.
+        actor_id: Form in which the visitor's id is stored.
         version: 16 hexadecimal digits, a hash of the policy.
         warnings: Risks of this policy, for the operator.
     """
@@ -225,6 +236,8 @@ class Policy(msgspec.Struct, frozen=True):
     response_bodies: BodyMode
     console: BodyMode
     phone_countries: tuple[str, ...] = ()
+    payloads: BodyMode = BodyMode.PATTERNS
+    actor_id: ActorIdMode = ActorIdMode.RULES
     version: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -248,6 +261,10 @@ class Policy(msgspec.Struct, frozen=True):
         if self.phone_countries and any(rule.name == "phone" for rule in used):
             patterns.append(PHONE_GATE)
         return patterns
+
+    def masks_all(self) -> bool:
+        """Whether all text is masked that no selector keeps, and everything else that may be text."""
+        return self.text_mode is TextMode.ALL
 
     def finders(self, rule: str) -> tuple[Finder, ...]:
         """Returns the patterns and checks of a built-in rule under this policy."""
@@ -356,17 +373,17 @@ def preset(name: str) -> Policy:
     bodies = BodyMode.MASK if strict else BodyMode.PATTERNS
 
     def marked(kind: str, *more: Selector) -> tuple[Selector, ...]:
-        return (*more, Selector(f'[data-afterimage="{kind}"]', attribute="data-afterimage", value=kind))
+        return (*more, Selector(f'[data-afterimage="{kind}"]', attribute="data-afterimage", value=kind, is_mark=True))
 
     return seal(
         Policy(
             preset=name,
             text_mode=TextMode.ALL if strict else TextMode.KEEP_ALL if keeps else TextMode.PATTERNS,
             rules=tuple(Rule(rule, Method.KEEP if keeps else method) for rule, method in _METHODS.items()),
-            block=() if keeps else marked("block", Selector(".rr-block", cls="rr-block")),
-            mask=() if keeps else marked("mask", Selector(".rr-mask", cls="rr-mask")),
+            block=() if keeps else marked("block", Selector(".rr-block", cls="rr-block", is_mark=True)),
+            mask=() if keeps else marked("mask", Selector(".rr-mask", cls="rr-mask", is_mark=True)),
             unmask=() if keeps else marked("unmask"),
-            ignore=() if keeps else marked("ignore", Selector(".rr-ignore", cls="rr-ignore")),
+            ignore=() if keeps else marked("ignore", Selector(".rr-ignore", cls="rr-ignore", is_mark=True)),
             inputs=BodyMode.PATTERNS if keeps else BodyMode.MASK,
             blocked_inputs=() if keeps else BLOCKED_INPUTS,
             kept_inputs=(),
@@ -377,5 +394,7 @@ def preset(name: str) -> Policy:
             request_bodies=BodyMode.PATTERNS if keeps else BodyMode.MASK,
             response_bodies=bodies,
             console=bodies,
+            payloads=bodies,
+            actor_id=ActorIdMode.HASH if strict else ActorIdMode.PLAIN if keeps else ActorIdMode.RULES,
         )
     )

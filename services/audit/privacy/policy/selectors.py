@@ -24,18 +24,26 @@ FORMS = "tag, .class, #id, [attribute], [attribute=value] and tag.class"
 
 
 class Selector(msgspec.Struct, frozen=True):
-    """One simple selector. Fields that are "" (value: None) match anything."""
+    """One simple selector. Fields that are "" (value: None) match anything.
+
+    A mark (`is_mark`) is one of the built-in selectors: its class or value matches as one of several words, in upper or
+    lower case, since a mark that is written carelessly must not reveal anything.
+    """
 
     text: str
     tag: str = ""
     cls: str = ""
     attribute: str = ""
     value: str | None = None
+    is_mark: bool = False
 
     def matches(self, tag: str, attributes: Mapping[str, object]) -> bool:
         """Returns whether an element with this tag (lower case) and these attributes matches."""
         if self.tag and self.tag != tag:
             return False
+        if self.is_mark:
+            words = attributes.get("class" if self.cls else self.attribute)
+            return isinstance(words, str) and (self.cls or self.value) in words.lower().split()
         if self.cls:
             classes = attributes.get("class")
             if not isinstance(classes, str) or self.cls not in classes.split():

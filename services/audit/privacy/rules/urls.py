@@ -186,6 +186,10 @@ class UrlMasker:
         self.masks_paths = paths
         self._url = _URL_OR_PATH if paths else _URL
 
+    def replacing(self, replace: Callable[[str, str], str]) -> UrlMasker:
+        """Returns a masker with the same settings and another replacement."""
+        return UrlMasker(self._kept, replace, parameters=self._masks_parameters, paths=self.masks_paths)
+
     def mask(self, text: bytes, found: list[str], spend: Callable[[int], None], *, resource: bool) -> bytes:
         """Returns one URL with the parameters in path, query and fragment masked.
 

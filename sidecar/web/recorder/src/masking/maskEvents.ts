@@ -5,6 +5,12 @@ import { type AppliedPolicy, maskOf } from "./policy";
 
 /** Attributes with readable text. */
 const TEXT_ATTRIBUTES = ["title", "alt", "placeholder", "label", "aria-label", "aria-description", "content", "srcdoc"];
+/** Attributes that repeat the text that a visitor entered, on elements of any kind. */
+const VALUE_ATTRIBUTES = ["value", "aria-valuetext"];
+/** Elements with a value that is a number or a constant of the page. */
+const UNTYPED = /^(?:li|progress|meter|option|button|select|param|data)$/i;
+/** Fewest characters of a value that is looked for in other attributes of its element. */
+const LEAST_REPEATED = 3;
 const URL_ATTRIBUTES = ["href", "action", "formaction", "cite", "ping"];
 
 type Attributes = Record<string, unknown>;
@@ -85,30 +91,37 @@ export class EventMasker {
         attributes[name] = rules.url(value);
       }
     }
-    for (const name of TEXT_ATTRIBUTES) {
-      const value = attributes[name];
-      if (typeof value === "string" && value !== "") {
-        attributes[name] = this.#isMasked(id) ? maskOf(value) : rules.text(value);
-      }
-    }
+    const element = this.#find(id);
+    const secret = element instanceof Element ? this.#maskedValue(element) : undefined;
     for (const name in attributes) {
-      if (!name.startsWith("data-")) {
+      const value = attributes[name];
+      const isText = TEXT_ATTRIBUTES.includes(name) || name.startsWith("aria-value");
+      if (typeof value !== "string" || value === "" || !(isText || name.startsWith("data-"))) {
         continue;
       }
-      const value = attributes[name];
-      if (typeof value === "string") {
-        attributes[name] = rules.text(value);
-      }
+      const isKept = name.startsWith("data-rr") || name === "data-afterimage";
+      const hides = (!isKept && this.#isMasked(id)) || (secret !== undefined && value.includes(secret));
+      attributes[name] = hides ? maskOf(value) : rules.text(value);
     }
     // rrweb masks the property; where the field was emptied since, the attribute of the page's source is still there.
-    if (typeof attributes["value"] === "string" && attributes["value"] !== "" && attributes["value"] !== MASK) {
-      const element = this.#find(id);
+    for (const name of VALUE_ATTRIBUTES) {
+      const value = attributes[name];
+      if (typeof value !== "string" || value === "" || value === MASK) {
+        continue;
+      }
       if (element === null) {
-        attributes["value"] = MASK;
-      } else if (element instanceof Element && /^(?:input|textarea)$/i.test(element.tagName)) {
-        attributes["value"] = this.#policy.input(attributes["value"], element);
+        attributes[name] = MASK;
+      } else if (element instanceof Element && !(name === "value" && UNTYPED.test(element.tagName))) {
+        attributes[name] = this.#policy.input(value, element);
       }
     }
+  }
+
+  /** Returns the value of a field that the policy masks, since labels for screen readers may repeat it. */
+  #maskedValue(element: Element): string | undefined {
+    const value = (element as HTMLInputElement).value as unknown;
+    const isLong = typeof value === "string" && value.length >= LEAST_REPEATED && !UNTYPED.test(element.tagName);
+    return isLong && this.#policy.input(value, element) !== value ? value : undefined;
   }
 
   /** An element removed before its event is serialized may have been masked, so it is masked. */

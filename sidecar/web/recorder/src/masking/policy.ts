@@ -33,7 +33,13 @@ export class AppliedPolicy {
   readonly #inputTypes: ReadonlySet<string>;
 
   constructor(policy: PrivacyPolicy) {
-    this.#policy = policy;
+    this.#policy = {
+      ...policy,
+      blockSelector: tolerant(policy.blockSelector),
+      maskTextSelector: tolerant(policy.maskTextSelector),
+      unmaskTextSelector: tolerant(policy.unmaskTextSelector),
+      ignoreSelector: tolerant(policy.ignoreSelector),
+    };
     this.version = policy.version;
     this.keepsAll = policy.textMode === TextMode.KEEP_ALL;
     this.rules = new MaskingRules(policy);
@@ -65,6 +71,9 @@ export class AppliedPolicy {
   /** Whether the text of an element is masked as a whole. */
   masksText(element: Element): boolean {
     const { maskTextSelector, unmaskTextSelector, textMode } = this.#policy;
+    if (this.#masksType("text") && closest(element, EDITABLE) !== null) {
+      return true; // a visitor entered it, as in a field
+    }
     const masked = closest(element, maskTextSelector === "" ? MASK_CLASS : `${MASK_CLASS}, ${maskTextSelector}`);
     const unmasked = unmaskTextSelector === "" ? null : closest(element, unmaskTextSelector);
     if (unmasked === null) {
@@ -88,7 +97,12 @@ export class AppliedPolicy {
   }
 
   get #maskTextSelector(): string {
-    return this.#policy.textMode === TextMode.ALL ? "*" : this.#policy.maskTextSelector;
+    const { textMode, maskTextSelector } = this.#policy;
+    if (textMode === TextMode.ALL) {
+      return "*";
+    }
+    const editable = this.#masksType("text") ? EDITABLE : "";
+    return maskTextSelector === "" || editable === "" ? maskTextSelector + editable : `${maskTextSelector}, ${editable}`;
   }
 
   #masksType(type: string): boolean {
@@ -101,7 +115,12 @@ export class AppliedPolicy {
   }
 }
 
-const MASK_CLASS = ".rr-mask";
+const MASK_CLASS = '[class~="rr-mask" i]';
+/** Elements with text that a visitor entered. */
+const EDITABLE = [
+  '[contenteditable=""], [contenteditable="true" i], [contenteditable="plaintext-only" i]',
+  ...["textbox", "searchbox", "combobox", "spinbutton"].map((role) => `[role~="${role}" i]`),
+].join(", ");
 const KNOWN_INPUTS = new Set([
   ...["color", "date", "datetime-local", "email", "month", "number", "range", "search", "tel", "text", "time"],
   ...["url", "week", "textarea", "select", "password"],
@@ -111,6 +130,10 @@ const EVERY_INPUT = { input: true, textarea: true };
 
 function typeOf(element: Element): string {
   const tag = element.tagName.toLowerCase();
+  const declared = element.getAttribute(tag === "input" ? "data-type" : "type") ?? element.getAttribute("data-type") ?? "";
+  if (BLOCKED_INPUT.test(declared.trim().toLowerCase())) {
+    return declared.trim().toLowerCase();
+  }
   if (tag !== "input") {
     return tag;
   }
@@ -119,6 +142,13 @@ function typeOf(element: Element): string {
     return "password";
   }
   return (element as HTMLInputElement).type.toLowerCase();
+}
+
+/** Returns the policy's selectors with its own marks in any case and among other words, as the server reads them. */
+function tolerant(selectors: string): string {
+  return selectors
+    .replace(/\[data-afterimage="(\w+)"\]/g, '[data-afterimage~="$1" i]')
+    .replace(/(^|, )\.(rr-(?:block|mask|ignore))(?=,|$)/g, '$1[class~="$2" i]');
 }
 
 function closest(element: Element, selector: string): Element | null {
