@@ -9,9 +9,14 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from services.audit.storage.engine.engine import Engine, Table
+from services.audit.storage.engine.engine import Engine, StorageError, Table
 from services.audit.storage.schema.dialect import Dialect
-from services.audit.storage.schema.tables import RETAINED, deletions_migration, recordings_migration
+from services.audit.storage.schema.tables import (
+    RETAINED,
+    deletions_migration,
+    recordings_migration,
+    session_secrets_migration,
+)
 from services.audit.storage.schema.tables_access import access_migration
 from services.audit.storage.schema.tables_interactions import interactions_migration
 
@@ -30,7 +35,11 @@ MIGRATIONS = (
     Migration(2, "deletions", deletions_migration),
     Migration(3, "access trail", access_migration),
     Migration(4, "interactions", interactions_migration),
+    Migration(5, "session secrets", session_secrets_migration),
 )
+
+COLUMN_EXISTS = 44
+"""Error of servers without ADD COLUMN IF NOT EXISTS for a column that exists (ClickHouse 18.16: ILLEGAL_COLUMN)."""
 
 
 async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True) -> list[Migration]:
@@ -53,13 +62,21 @@ async def migrate(engine: Engine, dialect: Dialect, *, may_rewrite: bool = True)
     taken = [step for step in MIGRATIONS if step.number not in applied]
     for step in taken:
         for statement in step.statements(dialect):
-            await engine.execute(statement)
+            await _run(engine, statement)
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
     if dialect.modern and may_rewrite:
         await _set_ttl(engine, dialect)
     return taken
+
+
+async def _run(engine: Engine, statement: str) -> None:
+    try:
+        await engine.execute(statement)
+    except StorageError as error:
+        if not (" ADD COLUMN " in statement and error.number == COLUMN_EXISTS):
+            raise
 
 
 async def _set_ttl(engine: Engine, dialect: Dialect) -> None:
