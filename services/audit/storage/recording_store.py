@@ -11,9 +11,9 @@ import msgspec
 
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
-from services.audit.storage.codecs.head_rows import head_row, newest_heads
 from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.head_rows import head_row, newest_heads
 from services.audit.storage.retention import NowMs, Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, SESSIONS, TOTALS_STATE, WINDOWS

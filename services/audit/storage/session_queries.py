@@ -27,8 +27,8 @@ from services.audit.model import (
     WindowSummary,
     total,
 )
-from services.audit.storage.codecs.head_rows import SHOWN_COLUMNS, newest_heads, read_head
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.head_rows import SHOWN_COLUMNS, newest_heads, read_head
 from services.audit.storage.retention import NowMs, Retention
 from services.runtime.uuid7 import uuid7_ms
 

@@ -94,8 +94,8 @@ export class HttpTransport implements Transport {
         signal: abort.signal,
       });
       if (!response.ok) {
-        const retryAfterMs = retryAfter(response);
-        this.#over(CODES[response.status] ?? CloseCode.INTERNAL, `http_${response.status}`, retryAfterMs);
+        const word = (await reasonOf(response)) ?? `http_${response.status}`;
+        this.#over(CODES[response.status] ?? CloseCode.INTERNAL, word, retryAfter(response));
         return;
       }
       this.#read(undelimited(new Uint8Array(await response.arrayBuffer())));
@@ -162,6 +162,18 @@ export class HttpTransport implements Transport {
 /** Returns the body of a POST /record, with the token as its first line. */
 export function recordBody(token: string, start: Uint8Array, messages: readonly Uint8Array[]): Blob {
   return new Blob([`Bearer ${token}\n`, ...delimited([start, ...messages])], { type: "text/plain" });
+}
+
+/** Returns the reason in an error of the installation, in lower case as in a close frame; undefined: there is none. */
+async function reasonOf(response: Response): Promise<string | undefined> {
+  const error = (await response.json().catch(() => null)) as ErrorBody | null;
+  const reason = error?.details?.[0]?.debug?.reason;
+  return typeof reason === "string" ? reason.toLowerCase() : undefined;
+}
+
+/** The parts of Connect's error JSON that are read; another server's may have anything. */
+interface ErrorBody {
+  readonly details?: readonly ({ readonly debug?: { readonly reason?: unknown } | null } | null)[] | null;
 }
 
 /** Returns Retry-After in milliseconds; undefined: the header is missing. */

@@ -35,6 +35,8 @@ export type LossReason =
   | "policy_changed"
   /** Another tab recorded under the same window. */
   | "window_taken"
+  /** Its window had ended, or the installation refused its session. */
+  | "window_refused"
   /** It could not be written as JSON. */
   | "unreadable";
 
