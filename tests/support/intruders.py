@@ -1,4 +1,4 @@
-"""Streams of a holder of a record token who knows the ids of another visitor's session."""
+"""Streams by a holder of a record token, with the ids of another visitor's session."""
 
 from __future__ import annotations
 

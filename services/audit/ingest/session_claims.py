@@ -1,4 +1,4 @@
-"""Ownership of sessions: who may record into one, and what later streams may change (docs/adr/0013).
+"""Ownership of sessions: which streams may record into one, and the parts that later ones may change (docs/adr/0013).
 
 A session belongs to the secret of its first stream. Project keys are public and session ids are not secret (viewers and
 share links have them), so a record token and an id alone must not reach another visitor's session.

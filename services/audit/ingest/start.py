@@ -32,7 +32,7 @@ class StartRequest:
         actor_type: 0: derive it from the user agent and `actor_id`.
         device_type: 0: derive it from the user agent.
         imported: Whether the recording was made elsewhere, at another time.
-        session_secret: Proof that streams of a session are the same visitor's; empty: the recorder has none.
+        session_secret: Proof that streams of a session are the same visitor's; empty: not sent.
     """
 
     key: WindowKey

@@ -164,7 +164,7 @@ export function recordBody(token: string, start: Uint8Array, messages: readonly 
   return new Blob([`Bearer ${token}\n`, ...delimited([start, ...messages])], { type: "text/plain" });
 }
 
-/** Returns the reason in an error of the installation, in lower case as in a close frame; undefined: there is none. */
+/** Returns the reason in an error of the installation, in lower case as in a close frame; undefined: it has no reason. */
 async function reasonOf(response: Response): Promise<string | undefined> {
   const error = (await response.json().catch(() => null)) as ErrorBody | null;
   const reason = error?.details?.[0]?.debug?.reason;

@@ -273,11 +273,11 @@ test.each([
   [CloseCode.BAD_MESSAGE, "window_ended", "window ended"],
   [CloseCode.FORBIDDEN, "session_secret_wrong", "disowned"],
   [CloseCode.FORBIDDEN, "session_secret_missing", "disowned"],
-])("%d %s: it ends without a notice, and the recorder goes on elsewhere", async (code, word, what) => {
+])("%d %s: it ends without a notice, and the recorder goes on elsewhere", async (code, word, event) => {
   uploader.push(packed(1, 1));
   (await connected()).drop(code, word);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(told.at(-1)).toBe(what);
+  expect(told.at(-1)).toBe(event);
   expect(sockets).toHaveLength(1);
   expect(uploader.isOver).toBe(true);
   expect(notices.all).toEqual([]);
@@ -293,7 +293,7 @@ test("start has the session's secret, on each connection", async () => {
   expect(secrets).toEqual(["the secret", "the secret"]);
 });
 
-test("the report of a chunk whose times are refused has a time of the session", async () => {
+test("a chunk that is refused for its times is reported at a time of the session", async () => {
   uploader.push(packed(1, 7));
   const socket = await connected();
   socket.reject(1, 1, RejectReason.INVALID_TIME);
