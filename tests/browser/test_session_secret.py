@@ -59,10 +59,12 @@ async def test_a_page_whose_window_has_ended_goes_on_in_another_window(installat
     session = await recording(installation, page)
     await settled(installation, page)
     window, secret = (await status(page))["windowId"], await secret_of(page)
-    # As another page of the tab does, whose recorder was stopped while this one was in the back/forward cache.
+    # Another page of the tab ends the window while this one is in the back/forward cache.
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))")
     ending = {"token": installation.token("record"), "session_secret": secret}
     assert await refusal(installation.audit, session, window, [{"end": {}}], **ending) is None
     before = (await window_of(installation, session)).events
+    await page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))")
 
     async def has_moved():
         await page.click("button")
