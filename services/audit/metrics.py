@@ -58,6 +58,16 @@ class AuditMetrics(Collector):
         for quota, count in self._quotas.refused.items():
             refused.add_metric([quota], count)
         yield refused
+            "afterimage_recordings_refused", "Streams that may not record into their session.", labels=["reason"]
+        )
+        for why, count in self._recordings.counts.refused.items():
+            refused.add_metric([why.lower()], count)
+        yield refused
+        yield CounterMetricFamily(
+            "afterimage_recordings_without_secret",
+            "Streams that recorded without a session secret, imports aside.",
+            self._recordings.counts.without_secret,
+        )
         masked = CounterMetricFamily(
             "afterimage_values_masked",
             "Values masked by the server after browsers had sent them unmasked.",

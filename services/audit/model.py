@@ -120,6 +120,10 @@ class WindowHead:
     tags: dict[str, str] = field(default_factory=dict)
     imported: bool = False
     ended: bool = False
+    secret_hash: bytes = field(default=b"", repr=False)
+    """SHA-256 of the session's secret; empty: the stream that began the window sent none."""
+    begun_ms: int = 0
+    """Start of the window's first stream, by the server's clock; 0: the window was stored before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)

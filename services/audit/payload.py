@@ -208,10 +208,12 @@ def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds
     if not events or bounds.min_timestamp_ms <= first_ms <= last_ms <= bounds.max_timestamp_ms:
         return
     for index, event in enumerate(events):
-        if event.timestamp < bounds.min_timestamp_ms:
-            why = f"is before {bounds.min_timestamp_ms}: timestamps are milliseconds since 1970, not seconds"
+        if event.timestamp < min(bounds.min_timestamp_ms, MIN_TIMESTAMP_MS):
+            why = f"is before {MIN_TIMESTAMP_MS}: timestamps are milliseconds since 1970, not seconds"
+        elif event.timestamp < bounds.min_timestamp_ms:
+            why = f"is before {bounds.min_timestamp_ms}, the earliest in a session of this id"
         elif event.timestamp > bounds.max_timestamp_ms:
-            why = f"is after {bounds.max_timestamp_ms}, the latest that is accepted"
+            why = f"is after {bounds.max_timestamp_ms}, the latest in a session of this id"
         else:
             continue
         raise BadPayload(Fault.INVALID_TIME, f"payload: event {index}: timestamp {event.timestamp:.0f} {why}")

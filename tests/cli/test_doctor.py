@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 
+import grpc
 import pytest
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from afterimage.audit.v1 import audit_service_pb2_grpc
 from support.ports import free_port
 
 from services.cli.command import CommandError
@@ -14,6 +18,7 @@ from services.cli.doctor.checks_storage import check_disk
 from services.cli.doctor.doctor import CHECKS, findings_of
 from services.cli.doctor.examination import Examination, State
 from services.runtime.settings.loader import load_settings
+from services.runtime.uuid7 import uuid7
 
 from .commands import SECRET, audit_process, run
 from .crafted import event
@@ -26,6 +31,22 @@ def states(answer):
 
 def line_of(answer, name):
     return next(line for line in answer.lines if line[9:].startswith(name))
+
+
+def record_into(audit, session, **start):
+    """Records a chunk into a session; ends well, or with PERMISSION_DENIED."""
+    text = b'[{"type":5,"timestamp":%d,"data":{}}]' % round(time.time() * 1000)
+    messages = [
+        pb.RecordSessionRequest(start={"session_id": session, "window_id": str(uuid.uuid4()), **start}),
+        pb.RecordSessionRequest(chunk={"seq": 1, "encoding": 1, "payload": text}),
+    ]
+    token = audit.run("token", "--scope", "record").out.strip()
+    with grpc.insecure_channel(f"127.0.0.1:{audit.environment['AFTERIMAGE_AUDIT__PORT']}") as channel:
+        stub = audit_service_pb2_grpc.AuditServiceStub(channel)
+        try:
+            list(stub.RecordSession(iter(messages), metadata=[("authorization", f"Bearer {token}")]))
+        except grpc.RpcError as error:
+            assert error.code() is grpc.StatusCode.PERMISSION_DENIED  # noqa: PT017 - or none at all
 
 
 def examination(audit, monkeypatch, **changes):
@@ -162,12 +183,19 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
             assert own.run("import", path).status == 1
         token = run("token", "--scope", "record", AFTERIMAGE_AUTH__SECRET="x" * 32).out.strip()
         own.run("doctor", AFTERIMAGE_TOKEN=token)
+        assert line_of(own.run("doctor"), "secrets").split()[0] == "ok"
+        session = str(uuid7(round(time.time() * 1000)))
+        record_into(own, session)
+        record_into(own, session, session_secret="captured-0123456789abcdef")
         answer = own.run("doctor")
         assert answer.status == 0
+        assert "1 streams recorded without a session secret" in line_of(answer, "secrets")
+        assert "ingest.require_session_secret" in line_of(answer, "secrets")
+        assert "session_secret_wrong 1 since the start -> " in line_of(answer, "sessions refused")
         assert "too_large 1 since the start -> too_large: raise ingest.max_chunk_bytes" in line_of(
             answer, "chunks refused"
         )
-        assert "UNAUTHENTICATED 1 since the start -> " in line_of(answer, "streams refused")
+        assert "UNAUTHENTICATED 1, PERMISSION_DENIED 1 since the start -> " in line_of(answer, "streams refused")
     # AuditService has ended: doctor opens the engine itself.
     answer = own.run("doctor")
     assert states(answer) | {"storage": "ok", "migrations": "ok", "writable": "ok", "audit": "problem"} == states(

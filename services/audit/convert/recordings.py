@@ -21,6 +21,9 @@ MAX_TAGS = 32
 MAX_TEXT = 256
 MAX_UNMASKED = 65_536
 """Maximum characters masked of a URL and a user agent, which are cut further once they are masked."""
+MIN_SECRET, MAX_SECRET = 22, 128
+"""Characters of a session's secret: 128 random bits take 22 in base64."""
+
 _PIXELS = 65_535
 _REJECT_CODES = {1: 9, 2: 8, 3: 3, 4: 3}
 """gRPC code per RejectReason: FAILED_PRECONDITION, RESOURCE_EXHAUSTED, INVALID_ARGUMENT, INVALID_ARGUMENT."""
@@ -47,6 +50,11 @@ def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
     ):
         if len(text) > most:
             problems.add(f"start.{field}", f"must not be longer than {most} characters, has {len(text)}")
+    if start.session_secret and not MIN_SECRET <= len(start.session_secret) <= MAX_SECRET:
+        problems.add(
+            "start.session_secret",
+            f"must have {MIN_SECRET} to {MAX_SECRET} characters, has {len(start.session_secret)}",
+        )
     if len(start.tags) > MAX_TAGS:
         problems.add("start.tags", f"must not have more than {MAX_TAGS} entries, has {len(start.tags)}")
     for name, value in start.tags.items():
@@ -67,6 +75,7 @@ def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
         recorder_version=start.recorder_version,
         tags=dict(start.tags),
         imported=start.imported,
+        session_secret=start.session_secret,
     )
 
 

@@ -24,6 +24,7 @@ from services.audit.ingest.detect import ended
 from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
 from services.audit.ingest.quotas import Account, Charge, Quotas
 from services.audit.ingest.sender import Sender
+from services.audit.ingest.session_claims import SessionClaims, continued
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, SessionKey, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
@@ -31,7 +32,14 @@ from services.audit.storage.engine.engine import StorageFull
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.window_state import WindowState, read_state
-from services.runtime.errors import Aborted, AfterimageError, FailedPrecondition, InvalidArgument, Unavailable
+from services.runtime.errors import (
+    Aborted,
+    AfterimageError,
+    FailedPrecondition,
+    InvalidArgument,
+    PermissionDenied,
+    Unavailable,
+)
 
 _log = structlog.get_logger("afterimage.recording")
 
@@ -96,12 +104,18 @@ class IngestRules:
     watched_flush_interval_s: float
     behaviour: BehaviourRules | None = field(default_factory=BehaviourRules)
     """None disables interaction detection."""
+    require_secret: bool = False
+    """Whether a stream must bring a session secret; imports need none."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RecordingCounts:
     """Totals over all recordings of this server since its start."""
 
+    without_secret: int = 0
+    """Streams that recorded without a session secret, imports aside."""
+    refused: Counter[str] = field(default_factory=Counter)
+    """Streams that may not record into their session or window, by the error's reason."""
     rejected: Counter[RejectReason] = field(default_factory=Counter)
     masked: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By rule and field class."""
@@ -140,6 +154,8 @@ class Recording:
         self._state: Folded = WindowState()
         self._order_ms = 0
         self._head_stored = False
+        self._has_ended = False
+        """The window had ended before this stream."""
         self._acks = Acks(rules.max_unacked_bytes)
         self._pending = 0
         self._rejected_in_a_row = 0
@@ -157,6 +173,17 @@ class Recording:
         """The window."""
         return self.head.key
 
+    @property
+    def secret_hash(self) -> bytes:
+        """Hash of the session's secret."""
+        return self.head.secret_hash
+
+    def describe(self, sent: WindowHead, stored: WindowHead | None, first: WindowHead) -> None:
+        """Sets the window's head: the stored one, with the changes that the stream may make (`continued`)."""
+        self.head = continued(sent, stored, first)
+        self._head_stored = stored == self.head
+        self._has_ended = stored is not None and stored.ended
+
     def resume(self, seq: int, state: WindowState) -> None:
         """Resumes after the last stored chunk."""
         self._state = state
@@ -171,6 +198,7 @@ class Recording:
 
         Raises:
             InvalidArgument: If the seq is not positive, or too many chunks in a row were rejected.
+            FailedPrecondition: The window has ended (WINDOW_ENDED).
             StorageFull: There is no space for new chunks; accepted ones are still stored.
             ResourceExhausted: A quota has no room for it, or too much of the sender was rejected (ingest/quotas.py).
         """
@@ -183,6 +211,12 @@ class Recording:
         if sent.seq > self.next_seq:
             self._reject(sent.seq, RejectReason.GAP, f"seq: {self.next_seq} is expected, {sent.seq} leaves a gap")
             return
+        if self._has_ended:
+            self._counts.refused["WINDOW_ENDED"] += 1
+            raise FailedPrecondition(
+                f"chunk.seq: the window has ended with chunk {self.next_seq - 1}; record into another window",
+                reason="WINDOW_ENDED",
+            )
         self._space.require()
         try:
             with self._charged(sent) as charge:
@@ -215,7 +249,7 @@ class Recording:
                 f"end.last_seq: {last_seq} is not stored, the last stored chunk is {self.next_seq - 1}",
                 reason="CHUNKS_MISSING",
             )
-        if self.next_seq > 1:
+        if self.next_seq > 1 and not self._has_ended:
             self.head = replace(self.head, ended=True)
             await self._submit(BatchEntry(self._ended, await self._end_row(), self.head, again=True), 0)
         await self.drained()
@@ -281,6 +315,11 @@ class Recording:
     def superseded(self) -> None:
         """Ends the stream: a newer one records the window."""
         self.break_off(Aborted("a newer stream records this window", reason="SUPERSEDED"))
+
+    def taken(self) -> None:
+        """Ends the stream: on another server, one with another secret began this session before it."""
+        self._counts.refused["SESSION_SECRET_WRONG"] += 1
+        self.break_off(PermissionDenied("another recorder began this session earlier", reason="SESSION_SECRET_WRONG"))
 
     def stop(self, reason: str) -> None:
         """Sends the recorder the command to stop, and ends the stream."""
@@ -385,6 +424,7 @@ class Recordings:
         self._hub = hub
         self._space = space
         self._closing: set[asyncio.Task[None]] = set()
+        self._claims = SessionClaims(store.heads)
         self._open: dict[WindowKey, Recording] = {}
         self._unfinished: set[Recording] = set()
         """Open recordings, and superseded ones with chunks still on their way to storage."""
@@ -399,6 +439,8 @@ class Recordings:
         """Returns the window's recording, ready to take the next chunk; an older stream of it ends.
 
         Raises:
+            PermissionDenied: Another secret began the session (SESSION_SECRET_WRONG), or none was sent and one is
+                required (SESSION_SECRET_MISSING). Nothing has changed then.
             FailedPrecondition: If the session was deleted.
             Aborted: If a still newer stream was opened meanwhile.
             StorageFull: There is no space for new chunks.
@@ -407,10 +449,21 @@ class Recordings:
             StorageError: As raised by the engine.
         """
         self._space.require()
+        self._check_has_secret(head, rules)
         key = head.key
+        claim = self._claims.enter(key.session_key)
         account = None
-        if self._quotas is not None:
-            account = await self._quotas.account(key.session_key, sender, is_limited=not head.imported)
+        try:
+            stored = await self._claims.admit(claim, head)
+            if self._quotas is not None:
+                account = await self._quotas.account(key.session_key, sender, is_limited=not head.imported)
+        except PermissionDenied as error:
+            self.counts.refused[error.reason] += 1
+            self._claims.leave(key.session_key)
+            raise
+        except BaseException:
+            self._claims.leave(key.session_key)
+            raise
         recording = Recording(
             head,
             rules,
@@ -431,14 +484,21 @@ class Recordings:
             if older is not None:
                 older.superseded()
                 await _drained(older)
+                stored = None  # it may have stored the window's head, or its end
             await self._check_not_deleted(key.session_key)
+            if stored is None:
+                stored = await self._store.heads(key.session_key)
+            of_window = next((one for one in stored if one.key == key), None)
+            recording.describe(head, of_window, claim.first or head)
             if point := await self._store.resume_point(key):
-                recording.head = replace(head, kept_from=point.kept_from)
+                recording.head = replace(recording.head, kept_from=point.kept_from)
                 recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
             recording.raise_if_broken()
         except BaseException:
             self._forget(recording)
             raise
+        if not (head.secret_hash or head.imported):
+            self.counts.without_secret += 1
         return recording
 
     async def close(self, recording: Recording) -> None:
@@ -463,6 +523,14 @@ class Recordings:
         for recording in list(self._open.values()):
             recording.no_space()
 
+    def _check_has_secret(self, head: WindowHead, rules: IngestRules) -> None:
+        if rules.require_secret and not head.secret_hash and not head.imported:
+            self.counts.refused["SESSION_SECRET_MISSING"] += 1
+            raise PermissionDenied(
+                "start.session_secret: is required here (ingest.require_session_secret)",
+                reason="SESSION_SECRET_MISSING",
+            )
+
     async def _check_not_deleted(self, key: SessionKey) -> None:
         if await self._store.is_deleted(key):
             raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
@@ -472,7 +540,9 @@ class Recordings:
         return [recording for recording in self._unfinished if recording.key.session_key == session]
 
     def _forget(self, recording: Recording) -> None:
-        self._unfinished.discard(recording)
+        if recording in self._unfinished:
+            self._unfinished.remove(recording)
+            self._claims.leave(recording.key.session_key)
         if self._open.get(recording.key) is recording:
             del self._open[recording.key]
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.ingest.recording import IngestRules
+from services.audit.ingest.session_claims import hash_secret
 from services.audit.ingest.user_agent import recognise
 from services.audit.live.hub import LiveHub
 from services.audit.model import WindowHead, WindowKey
-from services.audit.payload import MAX_TIMESTAMP_MS, Bounds
+from services.audit.payload import MAX_TIMESTAMP_MS, MIN_TIMESTAMP_MS, Bounds
 from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.start_fields import MAX_USER_AGENT, mask_head
 from services.audit.privacy.policy.policy import Policy
@@ -33,6 +34,7 @@ class StartRequest:
         actor_type: 0: derive it from the user agent and `actor_id`.
         device_type: 0: derive it from the user agent.
         imported: Whether the recording was made elsewhere, at another time.
+        session_secret: Proof that streams of a session are the same visitor's; empty: not sent.
     """
 
     key: WindowKey
@@ -48,9 +50,10 @@ class StartRequest:
     recorder_version: str
     tags: Mapping[str, str]
     imported: bool
+    session_secret: str = field(default="", repr=False)
 
-    def head(self, kept_from: date) -> WindowHead:
-        """Returns the head of the window, completed from the user agent."""
+    def head(self, kept_from: date, now_ms: int) -> WindowHead:
+        """Returns the head of a window that begins now, completed from the user agent."""
         found = recognise(self.user_agent[:MAX_USER_AGENT])
         return WindowHead(
             key=self.key,
@@ -69,6 +72,8 @@ class StartRequest:
             recorder_version=self.recorder_version,
             tags=dict(self.tags),
             imported=self.imported,
+            secret_hash=hash_secret(self.session_secret),
+            begun_ms=now_ms,
         )
 
 
@@ -135,17 +140,25 @@ class RecordingStarter:
             max_timestamp_ms=now_ms + round(limits.max_future_s * 1000),
         )
         if start.imported:
-            head = start.head(max(day_of(now_ms), day_of(start_ms)))
+            head = start.head(max(day_of(now_ms), day_of(start_ms)), now_ms)
             bounds = replace(bounds, min_timestamp_ms=0, max_timestamp_ms=MAX_TIMESTAMP_MS)
         else:
             self._check_time(project, start_ms, now_ms)
-            head = start.head(day_of(start_ms))
+            head = start.head(day_of(start_ms), now_ms)
+            bounds = replace(
+                bounds,
+                min_timestamp_ms=max(MIN_TIMESTAMP_MS, start_ms - round(limits.max_before_start_s * 1000)),
+                max_timestamp_ms=min(
+                    bounds.max_timestamp_ms, start_ms + round(self._settings.session.max_length_s * 1000)
+                ),
+            )
         rules = IngestRules(
             bounds,
             limits.max_unacked_bytes,
             limits.flush_interval_s,
             limits.watched_flush_interval_s,
             self._behaviour,
+            require_secret=limits.require_session_secret,
         )
         in_force = self._policies.of(project)
         head, masked = mask_head(head, in_force.masker, is_keyed=in_force.is_keyed)

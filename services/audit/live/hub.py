@@ -9,6 +9,7 @@ repeat a chunk.
 from __future__ import annotations
 
 import asyncio
+import hmac
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ class ConnectedRecorder(Protocol):
     opened_us: int
     """Start of its stream, in microseconds of Unix time."""
 
+    @property
+    def secret_hash(self) -> bytes:
+        """Hash of its session's secret; empty: it sent none."""
+        ...
+
     def set_watched(self, watched: bool) -> None:
         """The first viewer has begun to watch, or the last one has left."""
         ...
@@ -42,6 +48,10 @@ class ConnectedRecorder(Protocol):
 
     def superseded(self) -> None:
         """Another server records the window now."""
+        ...
+
+    def taken(self) -> None:
+        """Another server records the session with another secret, and began earlier."""
         ...
 
     def server_stops(self) -> None:
@@ -60,8 +70,8 @@ class PeerServers(Protocol):
         """The session was deleted here."""
         ...
 
-    def opened(self, window: WindowKey, opened_us: int) -> None:
-        """A stream of this server, begun at `opened_us`, records the window."""
+    def opened(self, window: WindowKey, opened_us: int, secret_hash: bytes) -> None:
+        """A stream of this server, begun at `opened_us`, records the window with this hash of a session secret."""
         ...
 
     def interest(self) -> None:
@@ -223,14 +233,26 @@ class LiveHub:
             recorder.stop("the session was deleted")
         self._touch(key)
 
-    def opened_elsewhere(self, window: WindowKey, opened_us: int) -> None:
+    def opened_elsewhere(self, window: WindowKey, opened_us: int, secret_hash: bytes | None = None) -> None:
         """Another server records the window: a stream here ends if it is the older one.
 
         It may be the newer one: a notice can arrive after the recorder has moved here from the server that sent it.
+        With another secret it ends no stream: both servers admitted a first stream of the session before anything of
+        it was stored, and the later one of the two is not of its visitor.
+
+        Args:
+            window: The window.
+            opened_us: Start of the stream, in microseconds of Unix time.
+            secret_hash: Hash of its session's secret; None: sent by a server that does not know secrets yet.
         """
-        recorder = self._recorders.get(window.session_key, {}).get(window)
-        if recorder is not None and recorder.opened_us <= opened_us:
-            recorder.superseded()
+        for key, recorder in list(self._recorders.get(window.session_key, {}).items()):
+            if secret_hash is None or hmac.compare_digest(recorder.secret_hash, secret_hash):
+                if key == window and recorder.opened_us <= opened_us:
+                    recorder.superseded()
+            elif (recorder.opened_us, recorder.secret_hash) > (opened_us, secret_hash):
+                recorder.taken()
+            elif self.elsewhere is not None:
+                self.elsewhere.opened(key, recorder.opened_us, recorder.secret_hash)  # the other server ends its own
 
     def watched_elsewhere(self, key: SessionKey, *, watched: bool) -> None:
         """The session has got its first follower on another server, or lost its last one."""
@@ -282,7 +304,7 @@ class LiveHub:
         if self.is_followed(key):
             recorder.set_watched(True)
         if self.elsewhere is not None:
-            self.elsewhere.opened(window, recorder.opened_us)
+            self.elsewhere.opened(window, recorder.opened_us, recorder.secret_hash)
         self._touch(key)
         try:
             yield

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,8 @@ class FanOutNotice(msgspec.Struct, omit_defaults=True):
     deleted: list[tuple[str, UUID]] = []
     opened: list[tuple[str, UUID, UUID, int]] = []
     """Windows (project, session, window) recorded by a stream of this server, and its start (Unix time in us)."""
+    secrets: list[bytes] = []
+    """Hash of the session's secret of each of them; servers that do not know secrets send none."""
     follows: list[tuple[str, UUID]] = []
     watches: list[str] = []
 
@@ -82,9 +85,10 @@ class RedisFanOut(PeerServers):
         self._pending.deleted.append((key.project, key.session))
         self._news.set()
 
-    def opened(self, window: WindowKey, opened_us: int) -> None:
-        """A stream of this server, begun at `opened_us`, records the window."""
+    def opened(self, window: WindowKey, opened_us: int, secret_hash: bytes) -> None:
+        """A stream of this server, begun at `opened_us`, records the window with this hash of a session secret."""
         self._pending.opened.append((window.project, window.session, window.window, opened_us))
+        self._pending.secrets.append(secret_hash)
         self._news.set()
 
     def interest(self) -> None:
@@ -166,5 +170,7 @@ class RedisFanOut(PeerServers):
             self._hub.changed_elsewhere(SessionKey(project, session))
         for project, session in notice.deleted:
             self._hub.deleted_elsewhere(SessionKey(project, session))
-        for project, session, window, opened_us in notice.opened:
-            self._hub.opened_elsewhere(WindowKey(project, session, window), opened_us)
+        for (project, session, window, opened_us), secret_hash in zip_longest(
+            notice.opened, notice.secrets[: len(notice.opened)]
+        ):
+            self._hub.opened_elsewhere(WindowKey(project, session, window), opened_us, secret_hash)

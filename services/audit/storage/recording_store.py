@@ -12,7 +12,8 @@ import msgspec
 from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.rowbinary import unpacked_when_asked
-from services.audit.storage.engine.engine import Engine, Row
+from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.head_rows import head_row, newest_heads
 from services.audit.storage.retention import NowMs, Retention, day_of
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, SESSIONS, TOTALS_STATE, WINDOWS
@@ -52,7 +53,7 @@ class RecordingStore:
             await self._insert(heads, chunks, self._now_ms())
 
     async def _insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow], stored_ms: int) -> None:
-        if begun := [_head_row(head, stored_ms) for head in heads if not head.ended]:
+        if begun := [_row(head, stored_ms) for head in heads if not head.ended]:
             await self._engine.insert(WINDOWS, begun)
         # Before the chunks: after a kill in between, the chunks are sent again and produce the same rows.
         if found := b"".join([chunk.interactions for chunk in chunks]):
@@ -60,7 +61,7 @@ class RecordingStore:
         if chunks:
             await self._engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
         # Last, and with a later time: a reader that finds a window ended finds all of its chunks too.
-        if ended := [_head_row(head, stored_ms + 1) for head in heads if head.ended]:
+        if ended := [_row(head, stored_ms + 1) for head in heads if head.ended]:
             await self._engine.insert(WINDOWS, ended)
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
@@ -98,6 +99,16 @@ class RecordingStore:
             read_marks(marks),
             *rest,
         )
+
+    async def heads(self, key: SessionKey) -> list[WindowHead]:
+        """Returns the newest stored head of each window of a session, with the hash of its secret, the newest first."""
+        columns = tuple(name for name, _ in WINDOWS.columns)
+        rows = await self._engine.query(
+            f"SELECT {', '.join(columns)} FROM windows PREWHERE project = {{project:String}} "
+            f"AND start_ms = {{start:Int64}} AND session = {{session:UUID}}{POINT_READ}",
+            {"project": key.project, "start": key.start_ms, "session": key.session},
+        )
+        return newest_heads(rows, columns)
 
     async def is_deleted(self, key: SessionKey) -> bool:
         """Returns whether the session was deleted, so that its recorder must be refused."""
@@ -249,34 +260,8 @@ def _sessions_params(project: str, sessions: Sequence[UUID]) -> dict[str, object
     }
 
 
-def _head_row(head: WindowHead, stored_ms: int) -> Row:
-    key = head.key
-    start_ms = key.session_key.start_ms
-    return (
-        key.project,
-        day_of(start_ms),
-        start_ms,
-        key.session,
-        key.window,
-        head.kept_from,
-        head.actor_id,
-        head.actor_type,
-        head.device_type,
-        head.browser,
-        head.system,
-        head.user_agent,
-        head.language,
-        head.viewport,
-        head.screen,
-        head.first_url,
-        head.recorder_name,
-        head.recorder_version,
-        tuple(head.tags),
-        tuple(head.tags.values()),
-        int(head.imported),
-        int(head.ended),
-        stored_ms,
-    )
+def _row(head: WindowHead, stored_ms: int) -> Row:
+    return head_row(head, day_of(head.key.session_key.start_ms), stored_ms)
 
 
 _decode_marks = msgspec.json.Decoder(tuple[Mark, ...])

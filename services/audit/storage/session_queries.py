@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from operator import attrgetter
 from uuid import UUID
 
 from services.audit.model import (
@@ -27,16 +28,15 @@ from services.audit.model import (
     total,
 )
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
+from services.audit.storage.head_rows import SHOWN_COLUMNS, newest_heads, read_head
 from services.audit.storage.retention import NowMs, Retention
-from services.audit.storage.schema.tables import WINDOWS
 from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
 WALK_MOST = 200_000
 
 
-_HEAD_COLUMNS = ", ".join(name for name, _ in WINDOWS.columns)
-_UPDATED_MS = [name for name, _ in WINDOWS.columns].index("updated_ms")
+_HEAD_COLUMNS = ", ".join(SHOWN_COLUMNS)
 
 
 class SessionOrder(IntEnum):
@@ -184,11 +184,7 @@ class SessionQueries:
             f"AND start_ms = {{start:Int64}} AND session = {{session:UUID}}{POINT_READ}",
             {"project": key.project, "start": key.start_ms, "session": key.session},
         )
-        newest: dict[UUID, WindowHead] = {}
-        for row in sorted(rows, key=lambda row: row[_UPDATED_MS], reverse=True):
-            head = _head(row)
-            newest.setdefault(head.key.window, head)
-        return list(newest.values())
+        return newest_heads(rows)
 
     async def get_sessions(
         self, project: str, sessions: Sequence[UUID], wanted: SessionFilter | None = None
@@ -353,9 +349,8 @@ class SessionQueries:
     def _summary(self, project: str, row: Row, heads: Sequence[WindowHead]) -> SessionSummary:
         _, _, session, first_ms, last_ms, stored_ms, counted, window_count = row
         key = SessionKey(project, session)
-        head = (
-            heads[0] if heads else WindowHead(WindowKey(project, session, session), self._retention.kept_since(project))
-        )
+        unknown = WindowHead(WindowKey(project, session, session), self._retention.kept_since(project))
+        head = _head_of_session(heads) if heads else unknown
         if heads and all(one.ended for one in heads):
             status = SessionStatus.ENDED
         elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
@@ -372,35 +367,18 @@ class SessionQueries:
             "ORDER BY updated_ms DESC LIMIT 1 BY session, window",
             {"project": project, "sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]},
         )
-        return [_head(row) for row in rows]
+        return [read_head(row) for row in rows]
+
+
+def _head_of_session(heads: Sequence[WindowHead]) -> WindowHead:
+    """Returns the head of a session's first window with the newest visitor and tags.
+
+    Args:
+        heads: The heads of its windows, the newest first.
+    """
+    first, newest = min(heads, key=attrgetter("begun_ms")), heads[0]
+    return replace(first, actor_id=newest.actor_id, actor_type=newest.actor_type, tags=newest.tags)
 
 
 def _full(totals: Totals) -> Totals:
     return tuple(int(total(totals, place)) for place in Total)
-
-
-def _text(value: bytes) -> str:
-    return value.decode(errors="replace")
-
-
-def _head(row: Row) -> WindowHead:
-    value = dict(zip((name for name, _ in WINDOWS.columns), row, strict=True))
-    return WindowHead(
-        key=WindowKey(_text(value["project"]), value["session"], value["window"]),
-        kept_from=value["kept_from"],
-        actor_id=_text(value["actor_id"]),
-        actor_type=value["actor_type"],
-        device_type=value["device_type"],
-        browser=_text(value["browser"]),
-        system=_text(value["system"]),
-        user_agent=_text(value["user_agent"]),
-        language=_text(value["language"]),
-        viewport=(value["viewport"][0], value["viewport"][1]),
-        screen=(value["screen"][0], value["screen"][1]),
-        first_url=_text(value["first_url"]),
-        recorder_name=_text(value["recorder_name"]),
-        recorder_version=_text(value["recorder_version"]),
-        tags=dict(zip(map(_text, value["tag_names"]), map(_text, value["tag_values"]), strict=True)),
-        imported=bool(value["imported"]),
-        ended=bool(value["ended"]),
-    )

@@ -30,16 +30,22 @@ _REASONS = {
     "gap": "chunks were missing in between; recorders send them again, so this is harmless unless it keeps growing",
     "too_large": "raise ingest.max_chunk_bytes, or have recorders send more often",
     "invalid_payload": "the recorder sends something other than a gzip JSON array of rrweb events: check its version",
-    "invalid_time": "timestamps are not in milliseconds, or the visitor's clock is more than a day ahead",
+    "invalid_time": "timestamps are not in milliseconds, or far from the session's start: a device's clock was set "
+    "(ingest.max_before_start_s, session.max_length_s)",
 }
 _STATUSES = {
     "UNAUTHENTICATED": "recorders send no token, or an invalid one: see token and key",
-    "PERMISSION_DENIED": "recorders send a token without the scope record",
+    "PERMISSION_DENIED": "recorders send a token without the scope record, or not the session's secret",
     "INVALID_ARGUMENT": "recorders send invalid requests; AuditService's log names the field",
-    "FAILED_PRECONDITION": "chunks arrived before start, or for a deleted session",
+    "FAILED_PRECONDITION": "chunks arrived before start, for a deleted session, or for a window that has ended",
     "RESOURCE_EXHAUSTED": "the disk is almost full: see disk",
     "UNAVAILABLE": "the storage did not answer: see storage",
     "INTERNAL": "a defect, or the storage refused a statement: AuditService's log has it by request id",
+}
+_OWNERS = {
+    "session_secret_wrong": "another visitor, or a program, tried to record into an existing session",
+    "session_secret_missing": "older recorders, or other programs, send none: see ingest.require_session_secret",
+    "window_ended": "a page went on after its end; recorders then take another window",
 }
 _HARMLESS = {"gap"}
 
@@ -107,15 +113,31 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
         *findings,
         *_refusals("chunks refused", counts.rejects, _REASONS),
         *_refusals("streams refused", counts.streams, _STATUSES),
+        *_refusals("sessions refused", counts.owners, _OWNERS),
+        _secrets(counts.without_secret),
     ]
+
+
+def _secrets(without: float) -> Finding:
+    if not without:
+        return ok("secrets", "no recorder went without a session secret since the start")
+    return note(
+        "secrets",
+        f"{without:,.0f} streams recorded without a session secret since the start, into sessions that any holder of a "
+        "key can write to",
+        "update these recorders (recorder_name and recorder_version of their sessions tell which), then set "
+        "ingest.require_session_secret = true",
+    )
 
 
 @dataclass(slots=True)
 class _Counts:
-    """Counts in the metrics: refused chunks by reason, recorders' streams by final status."""
+    """Counts in the metrics: refused chunks by reason, recorders' streams by final status, refused owners by reason."""
 
     rejects: dict[str, float]
     streams: dict[str, float]
+    owners: dict[str, float]
+    without_secret: float = 0.0
     inserts: float = 0.0
     failing_s: float = 0.0
     is_full: bool = False
@@ -132,7 +154,7 @@ def _refusals(what: str, counts: dict[str, float], advice: dict[str, str]) -> li
 
 
 async def _counts(url: str) -> _Counts:
-    found = _Counts({}, {})
+    found = _Counts({}, {}, {})
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session, session.get(url) as answer:
         answer.raise_for_status()
@@ -144,6 +166,10 @@ async def _counts(url: str) -> _Counts:
                     found.rejects[sample.labels["reason"]] = sample.value
                 case "afterimage_rpc_total" if sample.labels["method"].endswith("/RecordSession"):
                     found.streams[sample.labels["code"]] = sample.value
+                case "afterimage_recordings_refused_total":
+                    found.owners[sample.labels["reason"]] = sample.value
+                case "afterimage_recordings_without_secret_total":
+                    found.without_secret = sample.value
                 case "afterimage_inserts_total":
                     found.inserts = sample.value
                 case "afterimage_storage_failing_seconds":
@@ -166,7 +192,12 @@ async def _knock(answers: AsyncIterator[object]) -> RecordingReady:
 
 async def _first_message(now_s: float) -> AsyncIterator[RecordSessionRequest]:
     session, window = _uuid7(now_s), _uuid7(now_s)
-    start = RecordingStart(session_id=str(session), window_id=str(window), recorder_name="afterimage doctor")
+    start = RecordingStart(
+        session_id=str(session),
+        window_id=str(window),
+        recorder_name="afterimage doctor",
+        session_secret=secrets.token_hex(),
+    )
     yield RecordSessionRequest(start=start)
 
 

@@ -60,6 +60,19 @@ class IngestSettings(Group):
         ge=0,
         description="Maximum seconds by which a session's start may be ahead of the server's clock. 0: none.",
     )
+    max_before_start_s: float = Field(
+        default=3600.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Maximum seconds by which an event may be older than its session's start, as when a device's clock "
+        "is set back during the session. Earlier events are rejected; imports are exempt. 0: none.",
+    )
+    require_session_secret: bool = Field(
+        default=False,
+        description="Refuses recorders that send no session secret (older ones, or other programs). A "
+        "session without one is open to every stream that knows its id and sends none (docs/adr/0013). Imports need "
+        "none.",
+    )
 
 
 class SessionSettings(Group):
@@ -67,4 +80,9 @@ class SessionSettings(Group):
 
     idle_timeout_s: Seconds = Field(
         default=1800.0, description="Seconds without data after which a session without an end is TIMED_OUT."
+    )
+    max_length_s: Seconds = Field(
+        default=604800.0,
+        description="Maximum seconds from a session's start, the time in its id, to its last event: later events are "
+        "rejected; imports are exempt. Recorders end a session after 24 hours, and a device may sleep meanwhile.",
     )

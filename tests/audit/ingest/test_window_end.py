@@ -6,15 +6,18 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.recording.v1 import enums_pb2
 from support.audit_server import (
     AuditServer,
     click,
+    is_one_sentence,
     move,
     new_session,
     start_of,
     story,
 )
+from support.intruders import SECRET
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -71,15 +74,57 @@ async def test_an_end_without_last_seq_or_without_chunks_is_accepted(audit):
     assert (await audit.session(session)).session.status == ENDED
 
 
-async def test_a_window_that_goes_on_after_its_end_is_live_again(audit):
+@pytest.mark.parametrize("start", [{}, {"session_secret": SECRET}], ids=["without a secret", "with its secret"])
+async def test_a_window_that_has_ended_takes_no_more_chunks(audit, start):
     session, window = new_session(), str(uuid4())
-    await audit.record(session, story(session, 2), window)
-    assert (await audit.session(session)).session.status == ENDED
-    async with audit.recorder(session, window) as recorder:
+    chunks = story(session, 2)
+    await audit.record(session, chunks, window, **start)
+    async with audit.recorder(session, window, **start) as recorder:
         assert recorder.ready.next_seq == 3
         await recorder.send(3, [move(start_of(session) + 5_000)])
-        await recorder.ack(3)
-        assert (await audit.session(session)).session.status == LIVE
+        error = await recorder.ended(half_close=False)
+    assert (error.code, error.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "WINDOW_ENDED")
+    is_one_sentence(error)
+    got = await audit.session(session)
+    assert (got.session.status, [one.ended for one in got.windows]) == (ENDED, [True])
+    assert (await audit.replay(session)).events == [event for chunk in chunks for event in chunk]
+
+
+async def test_what_an_ended_window_has_may_be_sent_again(audit):
+    """By a beacon, by a recorder that did not hear how its end went, or by an import of a known file."""
+    session, window = new_session(), str(uuid4())
+    chunks = story(session, 2)
+    await audit.record(session, chunks, window, session_secret=SECRET)
+    async with audit.recorder(session, window, session_secret=SECRET, actor_id="late") as again:
+        for seq, events in enumerate(chunks, 1):
+            await again.send(seq, events)
+        await again.ack(2)
+        assert await again.end(2) is None
+    got = await audit.session(session)
+    assert (got.session.status, got.session.actor_id, got.session.totals.chunk_count) == (ENDED, "", 2)
+
+
+async def test_a_stream_that_supersedes_an_ending_one_finds_the_window_ended(audit):
+    for _ in range(10):
+        session, window = new_session(), str(uuid4())
+        async with audit.recorder(session, window) as ending:
+            await ending.send(1, [move(start_of(session))])
+            await ending.write(end=pb.RecordingEnd(last_seq=1))
+            async with audit.recorder(session, window) as newer:
+                over = await ending.ended(half_close=False)
+                await newer.send(newer.ready.next_seq, [move(start_of(session) + 1)])
+                error = await newer.ended()
+        # Superseded before its end was read, the first stream ended nothing.
+        assert (error.reason if error else "") == ("" if over else "WINDOW_ENDED")
+        assert (await audit.session(session)).session.status == (LIVE if over else ENDED)
+
+
+async def test_the_visitor_may_open_another_window_in_an_ended_session(audit):
+    session = new_session()
+    await audit.record(session, story(session, 2), session_secret=SECRET)
+    await audit.record(session, story(session, 2), end=False, session_secret=SECRET)
+    got = await audit.session(session)
+    assert (got.session.status, sorted(one.ended for one in got.windows)) == (LIVE, [False, True])
 
 
 async def test_a_session_has_ended_when_all_its_windows_have(audit):

@@ -15,6 +15,8 @@ import pytest
 import redis.asyncio
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from audit.service import AuditCaller, chunk, client, end, start, uuid7
+from support.audit_server import problem
+from support.intruders import INTRUDERS, SECRET, is_secret_wrong
 from support.wait import PATIENCE_S
 
 from services.audit.app import serve
@@ -57,9 +59,9 @@ async def pair(
         yield first, second
 
 
-async def open_recorder(on: AuditCaller, session: uuid.UUID, window: uuid.UUID):
+async def open_recorder(on: AuditCaller, session: uuid.UUID, window: uuid.UUID, **fields: str):
     call = on.stub.RecordSession(metadata=on.metadata)
-    await call.write(start(session, window))
+    await call.write(start(session, window, **fields))
     return call, (await call.read()).ready
 
 
@@ -133,6 +135,31 @@ async def test_a_newer_stream_on_another_server_supersedes(pair) -> None:
     assert caught.value.code() is grpc.StatusCode.ABORTED
     await newer.write(chunk(2, [event(1, begin)]))
     assert (await newer.read()).ack.through_seq == 2
+
+
+@pytest.mark.parametrize("same_window", [True, False])
+async def test_a_session_of_which_nothing_is_stored_stays_with_the_earlier_secret(pair, same_window) -> None:
+    """The other server cannot know of it yet, so it admits the stream, and ends it when it hears of the earlier one."""
+    first, second = pair
+    begin = round(time.time() * 1000)
+    session, window = uuid7(begin), uuid.uuid4()
+    visitor, _ = await open_recorder(first, session, window, session_secret=SECRET)
+    other = window if same_window else uuid.uuid4()
+    intruder, _ = await open_recorder(second, session, other, **INTRUDERS["with another secret"])
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await asyncio.wait_for(intruder.read(), PATIENCE_S)
+    is_secret_wrong(problem(caught.value))
+    await visitor.write(chunk(1, [event(0, begin)]))
+    assert (await visitor.read()).ack.through_seq == 1
+    # Once something is stored, the other server refuses by itself, and the visitor may move there.
+    for fields in INTRUDERS.values():
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await open_recorder(second, session, other, **fields)
+        is_secret_wrong(problem(caught.value))
+    moved, ready = await open_recorder(second, session, window, session_secret=SECRET)
+    assert ready.next_seq == 2
+    await moved.write(chunk(2, [event(1, begin)]))
+    assert (await moved.read()).ack.through_seq == 2
 
 
 async def test_a_late_notice_of_the_older_stream_does_not_end_the_newer_one(pair, redis_url) -> None:

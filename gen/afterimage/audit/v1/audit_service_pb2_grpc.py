@@ -121,6 +121,11 @@ class AuditServiceServicer:
         the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
         cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
         (reason SUPERSEDED).
+
+        A session belongs to the secret that its first stream sent (`session_secret`). Streams with
+        another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
+        window that has ended takes no more chunks: one with a new seq ends the stream with
+        FAILED_PRECONDITION (reason WINDOW_ENDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,6 +45,11 @@ class AuditServiceStub:
     the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
     cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
     (reason SUPERSEDED).
+
+    A session belongs to the secret that its first stream sent (`session_secret`). Streams with
+    another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
+    window that has ended takes no more chunks: one with a new seq ends the stream with
+    FAILED_PRECONDITION (reason WINDOW_ENDED).
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListSessionsRequest, _audit_service_pb2.ListSessionsResponse]
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
@@ -97,6 +102,11 @@ class AuditServiceAsyncStub(AuditServiceStub):
     the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
     cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
     (reason SUPERSEDED).
+
+    A session belongs to the secret that its first stream sent (`session_secret`). Streams with
+    another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
+    window that has ended takes no more chunks: one with a new seq ends the stream with
+    FAILED_PRECONDITION (reason WINDOW_ENDED).
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListSessionsRequest, _audit_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
@@ -152,6 +162,11 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         the seq of the next expected chunk, and with `ack` when chunks are durable. Acks are
         cumulative. If a second stream is opened for the same window, the older one ends with ABORTED
         (reason SUPERSEDED).
+
+        A session belongs to the secret that its first stream sent (`session_secret`). Streams with
+        another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
+        window that has ended takes no more chunks: one with a new seq ends the stream with
+        FAILED_PRECONDITION (reason WINDOW_ENDED).
         """
 
     @_abc_1.abstractmethod

@@ -187,7 +187,10 @@ class RejectReason(betterproto.Enum):
     """
 
     INVALID_TIME = 4
-    """A timestamp is not in milliseconds or is out of range."""
+    """
+    A timestamp is not in milliseconds, or is too far from the session's start, which is the time in
+     its id.
+    """
 
 
 class SessionOrder(betterproto.Enum):
@@ -522,7 +525,8 @@ class RecordingStart(betterproto.Message):
     actor_id: str = betterproto.string_field(5)
     """
     Optional. Id of the visitor, assigned by the recorded site. At most 256 characters; returns
-     INVALID_ARGUMENT if it is longer.
+     INVALID_ARGUMENT if it is longer. A later stream with the session's secret may change it; in a
+     session without a secret, the first stream's applies.
     """
 
     actor_type: "__recording_v1__.ActorType" = betterproto.enum_field(6)
@@ -557,7 +561,8 @@ class RecordingStart(betterproto.Message):
     )
     """
     Optional. Tags of the session: at most 32 entries with keys of 1 to 64 characters and values of
-     at most 256 characters. Returns INVALID_ARGUMENT if a limit is exceeded.
+     at most 256 characters. Returns INVALID_ARGUMENT if a limit is exceeded. May change as
+     `actor_id` may.
     """
 
     imported: bool = betterproto.bool_field(14)
@@ -570,6 +575,16 @@ class RecordingStart(betterproto.Message):
     """
     Optional. The recorder's clock when it sent this message. `ready` has the server's clock, which
      shows the skew.
+    """
+
+    session_secret: str = betterproto.string_field(16)
+    """
+    Optional. Random text that the recorder makes once per session, with at least 128 bits of
+     randomness, and sends with each stream of the session: proof that the streams are the same
+     visitor's. 22 to 128 characters; returns INVALID_ARGUMENT otherwise. The server keeps only its
+     SHA-256. Default: none; the session then stays open to streams without one, or, if the
+     installation requires one, the stream ends with PERMISSION_DENIED (SESSION_SECRET_MISSING).
+     Imports need none.
     """
 
 

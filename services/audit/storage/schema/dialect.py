@@ -58,6 +58,11 @@ class Dialect:
         """Clause that runs a statement on all servers of the cluster."""
         return f" ON CLUSTER {self.cluster}" if self.cluster else ""
 
+    def add_column(self, table: str, definition: str) -> str:
+        """Returns the statement that adds a column; old servers refuse it where the column exists."""
+        unless = "IF NOT EXISTS " if self.modern else ""
+        return f"ALTER TABLE {table}{self.on_cluster} ADD COLUMN {unless}{definition}"
+
     def local(self, table: str) -> str:
         """Returns the name of the table that holds the rows; on a cluster the Distributed table reads from it."""
         return f"{table}_local" if self.cluster else table

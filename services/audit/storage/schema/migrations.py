@@ -11,7 +11,13 @@ from dataclasses import dataclass
 
 from services.audit.storage.engine.engine import Engine, StorageError, Table
 from services.audit.storage.schema.dialect import FSYNC, FSYNC_SETTINGS, Dialect
-from services.audit.storage.schema.tables import DELETIONS, RETAINED, deletions_migration, recordings_migration
+from services.audit.storage.schema.tables import (
+    DELETIONS,
+    RETAINED,
+    deletions_migration,
+    recordings_migration,
+    session_secrets_migration,
+)
 from services.audit.storage.schema.tables_access import ACCESS_EVENTS, access_migration
 from services.audit.storage.schema.tables_interactions import interactions_migration
 
@@ -30,7 +36,11 @@ MIGRATIONS = (
     Migration(2, "deletions", deletions_migration),
     Migration(3, "access trail", access_migration),
     Migration(4, "interactions", interactions_migration),
+    Migration(5, "session secrets", session_secrets_migration),
 )
+
+COLUMN_EXISTS = 44
+"""Error of servers without ADD COLUMN IF NOT EXISTS for a column that exists (ClickHouse 18.16: ILLEGAL_COLUMN)."""
 
 
 async def migrate(
@@ -60,7 +70,7 @@ async def migrate(
     taken = [step for step in wanted if step.number not in applied]
     for step in taken:
         for statement in step.statements(dialect):
-            await engine.execute(statement)
+            await _run(engine, statement)
         row = (step.number, step.name, time.time_ns() // 1_000_000)
         done = Table(dialect.local("migrations"), (("number", "UInt32"), ("name", "String"), ("applied_ms", "Int64")))
         await engine.insert(done, [row])
@@ -69,6 +79,14 @@ async def migrate(
     if dialect.modern and len(wanted) == len(MIGRATIONS):
         await _set_fsync(engine, dialect)
     return taken
+
+
+async def _run(engine: Engine, statement: str) -> None:
+    try:
+        await engine.execute(statement)
+    except StorageError as error:
+        if not (" ADD COLUMN " in statement and error.number == COLUMN_EXISTS):
+            raise
 
 
 async def _set_ttl(engine: Engine, dialect: Dialect) -> None:

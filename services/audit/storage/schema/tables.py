@@ -34,6 +34,8 @@ WINDOWS = Table(
         ("imported", "UInt8"),
         ("ended", "UInt8"),
         ("updated_ms", "Int64"),
+        ("secret_hash", "String"),
+        ("begun_ms", "Int64"),
     ),
 )
 
@@ -128,6 +130,17 @@ def recordings_migration(dialect: Dialect) -> list[str]:
         *_table(dialect, "sessions", sessions, sessions_engine, f"{newest_first}, kept_from", 1024),
         f"CREATE MATERIALIZED VIEW IF NOT EXISTS sessions_from_chunks{dialect.on_cluster} "
         f"TO {dialect.local('sessions')} AS " + TOTALS_STATE.format(source=dialect.local("chunks")),
+    ]
+
+
+def session_secrets_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the columns of a session's secret to a table of windows made without them."""
+    tables = dict.fromkeys((dialect.local("windows"), "windows"))  # the Distributed table has columns of its own
+    return [
+        dialect.add_column(table, f"{name} {kind}")
+        for table in tables
+        for name, kind in WINDOWS.columns
+        if name in {"secret_hash", "begun_ms"}
     ]
 
 

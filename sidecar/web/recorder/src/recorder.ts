@@ -29,9 +29,9 @@ import {
 import { ErrorBoundary } from "./support/errorBoundary";
 import { type KeyValueStore, openStore } from "./support/keyValueStore";
 import type { Notices, RecorderState, RecorderStatus } from "./support/status";
-import { uuid4, uuid7 } from "./support/uuid";
+import { newSecret, uuid4, uuid7 } from "./support/uuid";
 import { TokenSource } from "./transport/token";
-import { CONFIRMED, type Entry, type Loss } from "./wire/entry";
+import { CONFIRMED, type Entry, type Loss, type LossReason } from "./wire/entry";
 import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire/messages";
 
 /** Shortest flush interval, also if a server requests less: a shorter one makes no visible difference. */
@@ -45,6 +45,9 @@ const CHECK_MS = 15_000;
 /** A session that is full sooner after another one was full ends the recording of the page. */
 const SHORTEST_SESSION_MS = 60_000;
 const ACTIVITY_MS = 1_000;
+/** Maximum number of windows and sessions per minute that this page leaves because the installation refuses them. */
+const MAX_REFUSED = 3;
+const MINUTE_MS = 60_000;
 const WAKING = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"] as const;
 
 /** Records this page from `start` on. */
@@ -73,6 +76,7 @@ export class Recorder {
   #activityMs = 0;
   #replacedMs = -SHORTEST_SESSION_MS;
   #droppedEvents = 0;
+  #refusedMs: number[] = [];
   #clockSkewMs = 0;
 
   constructor(options: ResolvedOptions, notices: Notices) {
@@ -171,7 +175,7 @@ export class Recorder {
       );
     }
     const rules = { idleMs, maxMs, sampleRate };
-    const clockAndIds = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4 };
+    const clockAndIds = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4, newSecret };
     this.#tracker = new SessionTracker(this.#shared, this.#tab, isFramed(), rules, clockAndIds);
     if (this.#actorId !== undefined) {
       this.#tracker.identify(this.#actorId);
@@ -211,7 +215,8 @@ export class Recorder {
       return undefined;
     }
     const { session, windowId } = tracker;
-    const fields: StartFields = { sessionId: session.id, windowId, actorId: session.actorId, tags };
+    const { id, actorId, secret } = session;
+    const fields: StartFields = { sessionId: id, windowId, actorId, secret, tags };
     const queue = new SendQueue(maxQueueBytes);
     // A frame is a new window on each load: nothing was saved for it, and saved chunks belong to its siblings.
     const left = isFirst && !isFramed() ? takeUnsent(this.#tab, windowKey(fields)) : undefined;
@@ -243,8 +248,18 @@ export class Recorder {
         },
         onContested: () => {
           if (this.#window === window) {
-            this.#moveWindow();
+            this.#moveWindow("window_taken");
           }
+        },
+        onWindowEnded: () => {
+          this.#refused(window, () => {
+            this.#moveWindow("window_refused");
+          });
+        },
+        onDisowned: () => {
+          this.#refused(window, () => {
+            this.#moveSession();
+          });
         },
         onStopped: () => {
           if (this.#window === window) {
@@ -489,18 +504,58 @@ export class Recorder {
     }
   }
 
-  /** Another tab records under this window's id: takes another one. */
-  #moveWindow(): void {
-    const policy = this.#policy;
+  /** The installation takes no more chunks of a window. Gives up when that happens again and again. */
+  #refused(window: WindowUpload, move: () => void): void {
+    if (this.#window !== window) {
+      this.#droppedEvents += window.queue.events; // It was over for this page anyway.
+      return;
+    }
+    const nowMs = Date.now();
+    this.#refusedMs = [...this.#refusedMs.filter((time) => time > nowMs - MINUTE_MS), nowMs];
+    if (this.#refusedMs.length <= MAX_REFUSED) {
+      move();
+      return;
+    }
+    this.#notices.report("refused", `${this.#options.endpoint} refuses each window and session of this page`);
+    this.#droppedEvents += window.queue.events;
+    this.#end("stopped");
+  }
+
+  /** Takes another window in the same session: another tab records under this one's id, or it has ended. */
+  #moveWindow(reason: LossReason): void {
+    const lost = this.#takeUnsent();
+    this.#tracker?.changeWindow();
+    this.#continue(reason, lost);
+  }
+
+  /** Takes another session: the installation has this one from another visitor, or without this one's secret. */
+  #moveSession(): void {
+    const lost = this.#takeUnsent();
+    this.#tracker?.renew();
+    if (this.#mayRecord()) {
+      this.#continue("window_refused", lost);
+      return;
+    }
+    this.#capture?.stop();
+    this.#capture = undefined;
+    this.#window = undefined;
+  }
+
+  /** Returns the chunks of the window that is left, which belong to no other. */
+  #takeUnsent(): readonly Entry[] {
     this.#buffer.flush();
     this.#packQueue.finishNow();
-    const { entries } = this.#window?.queue ?? { entries: [] };
-    this.#tracker?.changeWindow();
+    return this.#window?.queue.entries ?? [];
+  }
+
+  /** Goes on in the tracker's window, with a report of the chunks that the last one did not take. */
+  #continue(reason: LossReason, lost: readonly Entry[]): void {
+    const policy = this.#policy;
     const window = this.#open(false);
-    if (entries.length > 0) {
-      const loss = lossOf("window_taken", entries);
+    if (lost.some((entry) => entry.loss === undefined)) {
+      const loss = lossOf(reason, lost);
       this.#lost(loss);
-      window?.queue.push(droppedEntry(loss));
+      window?.queue.push(droppedEntry(loss, Math.max(loss.fromMs, this.#tracker?.session.startMs ?? 0)));
     }
     if (policy !== undefined) {
       this.#record(policy, true);

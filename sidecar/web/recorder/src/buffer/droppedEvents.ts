@@ -16,16 +16,21 @@ export function mergeLosses(first: Loss, second: Loss): Loss {
   };
 }
 
-/** Returns a chunk with a single event, which reports a loss. */
-export function droppedEntry(loss: Loss): Entry {
-  const event = { type: EventType.Custom, timestamp: loss.fromMs, data: { tag: DROPPED_TAG, payload: loss } };
+/**
+ * Returns a chunk with a single event, which reports a loss.
+ *
+ * @param loss - The loss.
+ * @param atMs - Time of that event: a time that the installation accepts, where the lost events' own may not be one.
+ */
+export function droppedEntry(loss: Loss, atMs = loss.fromMs): Entry {
+  const event = { type: EventType.Custom, timestamp: atMs, data: { tag: DROPPED_TAG, payload: loss } };
   return {
     seq: 0,
     payload: new TextEncoder().encode(JSON.stringify([event])),
     isGzip: false,
     events: 1,
-    firstMs: loss.fromMs,
-    lastMs: loss.fromMs,
+    firstMs: atMs,
+    lastMs: atMs,
     hasSnapshot: false,
     policy: CONFIRMED,
     loss,

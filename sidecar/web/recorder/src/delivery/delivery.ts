@@ -25,6 +25,8 @@ export interface DeliveryParts {
   readonly queue: SendQueue;
   readonly boundary: ErrorBoundary;
   readonly notices: Notices;
+  /** Start of the session, a time that the installation accepts for an event. */
+  readonly startMs: number;
 }
 
 /** Less than the server allows: enough to use the connection's bandwidth, and little to send again. */
@@ -141,7 +143,7 @@ export class Delivery {
     } else if (rejected.reason === RejectReason.TOO_LARGE) {
       boundary.start(() => this.split(bad));
     } else {
-      this.#giveUp(bad, rejected.message);
+      this.#giveUp(bad, rejected);
     }
   }
 
@@ -168,15 +170,16 @@ export class Delivery {
     return queue.entries.slice(0, queue.inFlight);
   }
 
-  #giveUp(entry: Entry, message: string): void {
-    const { queue, notices } = this.#parts;
+  #giveUp(entry: Entry, { message, reason }: ChunkRejected): void {
+    const { queue, notices, startMs } = this.#parts;
     if (entry.loss !== undefined) {
       notices.report("rejected", `the installation refuses the events (${message}): is this device's clock right?`);
       this.#events.onHopeless();
       return;
     }
     notices.report("rejected", `the installation refused ${entry.events} events: ${message}`);
-    queue.replace(entry, [droppedEntry(lossOf("rejected", [entry], message))]);
+    const loss = lossOf("rejected", [entry], message);
+    queue.replace(entry, [droppedEntry(loss, reason === RejectReason.INVALID_TIME ? startMs : loss.fromMs)]);
     this.#events.onDropped(entry.events);
     this.pump();
   }

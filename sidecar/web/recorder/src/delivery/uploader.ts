@@ -2,6 +2,7 @@
 import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
 import type { SendQueue } from "../buffer/sendQueue";
 import { Backoff } from "../support/backoff";
+import { timeOf } from "../support/uuid";
 import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Notices } from "../support/status";
 import { type BlockedConnection, diagnose, securityPolicyAdvice, watchSecurityPolicy } from "../transport/diagnose";
@@ -22,6 +23,10 @@ export interface UploaderEvents {
   readonly onCommand: (command: RecorderCommand) => void;
   /** Another page keeps taking over this window. */
   readonly onContested: () => void;
+  /** The window has ended: it takes no more chunks. */
+  readonly onWindowEnded: () => void;
+  /** The session began with another secret, or without one: it takes no streams of this page. */
+  readonly onDisowned: () => void;
   /** Recording has ended for the session: the installation refuses its chunks, also after a reload. */
   readonly onStopped: () => void;
   /** The installation stores no more of this session; the upload has ended. */
@@ -72,17 +77,20 @@ export class Uploader {
     this.#fields = fields;
     this.#parts = parts;
     this.#backoff = new Backoff(parts.random);
-    this.#delivery = new Delivery(parts, {
-      onDropped: parts.events.onDropped,
-      onHopeless: () => {
-        this.#fail();
+    this.#delivery = new Delivery(
+      { ...parts, startMs: timeOf(fields.sessionId) },
+      {
+        onDropped: parts.events.onDropped,
+        onHopeless: () => {
+          this.#fail();
+        },
+        onSilence: () => {
+          this.#drop();
+          parts.events.onChange();
+          this.#retryLater();
+        },
       },
-      onSilence: () => {
-        this.#drop();
-        parts.events.onChange();
-        this.#retryLater();
-      },
-    });
+    );
     this.#unwatch = watchSecurityPolicy(parts.endpoint, parts.boundary.wrap(this.#blocked));
     if (this.#isHttp) {
       parts.notices.report("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
@@ -342,6 +350,15 @@ export class Uploader {
 
   #unwanted({ word, code }: Closing): void {
     const { notices, events, endpoint } = this.#parts;
+    if (word === "window_ended" || word === "session_secret_wrong" || word === "session_secret_missing") {
+      this.close();
+      if (word === "window_ended") {
+        events.onWindowEnded();
+      } else {
+        events.onDisowned();
+      }
+      return;
+    }
     const isEnded = word === "session_deleted" || word === "recording_stopped";
     if (!isEnded) {
       const why =

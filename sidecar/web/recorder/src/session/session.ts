@@ -13,6 +13,8 @@ export interface Session {
   /** Whether the installation ended its recording. */
   readonly isStopped: boolean;
   readonly actorId: string;
+  /** Proof to the installation that its windows are the same visitor's; "": begun by a recorder that made none. */
+  readonly secret: string;
 }
 
 /** Limits and sampling of sessions. */
@@ -28,10 +30,13 @@ export interface ClockAndIds {
   readonly random: () => number;
   readonly newSessionId: (nowMs: number) => string;
   readonly newWindowId: () => string;
+  readonly newSecret: () => string;
 }
 
 const SESSION = "session";
 const WINDOW = "window";
+/** Duration by which the clock may be behind the session's start: the installation refuses earlier events. */
+const CLOCK_SLACK_MS = 3_600_000;
 /** Shortest interval between writes of activity: a mouse move must not cost a disk write. */
 const TOUCH_MS = 5_000;
 
@@ -83,11 +88,14 @@ export class SessionTracker {
     return this.#windowId;
   }
 
-  /** Whether the visitor has been idle for too long in all tabs, or the session has reached its maximum duration. */
+  /**
+   * Whether the visitor has been idle for too long in all tabs, the session has reached its maximum duration, or the
+   * clock was set to a time before it.
+   */
   isOver(): boolean {
     const kept = this.#kept();
     if (kept?.id === this.#session.id) {
-      this.#session = kept.activeMs > this.#session.activeMs ? kept : this.#session;
+      this.#session = kept.activeMs > this.#session.activeMs ? this.#withSecret(kept) : this.#session;
     }
     return this.#isOver(this.#session);
   }
@@ -144,7 +152,8 @@ export class SessionTracker {
 
   #isOver(session: Session): boolean {
     const nowMs = this.#clockAndIds.now();
-    return nowMs - session.activeMs >= this.#rules.idleMs || nowMs - session.startMs >= this.#rules.maxMs;
+    const ageMs = nowMs - session.startMs;
+    return nowMs - session.activeMs >= this.#rules.idleMs || ageMs >= this.#rules.maxMs || ageMs < -CLOCK_SLACK_MS;
   }
 
   #begin(actorId: string): Session {
@@ -156,6 +165,7 @@ export class SessionTracker {
       isSampled: this.#clockAndIds.random() < this.#rules.sampleRate,
       isStopped: false,
       actorId,
+      secret: this.#clockAndIds.newSecret(),
     };
     this.#write();
     return this.#session;
@@ -168,8 +178,14 @@ export class SessionTracker {
       this.#session = { ...this.#session, ...change };
       return;
     }
-    this.#session = { ...kept, activeMs: Math.max(kept.activeMs, this.#session.activeMs), ...change };
+    const activeMs = Math.max(kept.activeMs, this.#session.activeMs);
+    this.#session = { ...this.#withSecret(kept), activeMs, ...change };
     this.#write();
+  }
+
+  /** Returns this session as stored, with its secret: a tab with an older recorder stores it without one. */
+  #withSecret(kept: Session): Session {
+    return kept.secret === "" ? { ...kept, secret: this.#session.secret } : kept;
   }
 
   #write(): void {
@@ -191,6 +207,7 @@ export class SessionTracker {
       isSampled: kept.isSampled !== false,
       isStopped: kept.isStopped === true,
       actorId: typeof kept.actorId === "string" ? kept.actorId : "",
+      secret: typeof kept.secret === "string" ? kept.secret : "",
     };
   }
 

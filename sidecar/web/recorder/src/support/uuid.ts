@@ -1,9 +1,15 @@
-// UUIDs (RFC 9562). crypto.randomUUID is missing on pages without TLS; getRandomValues is available.
+// UUIDs (RFC 9562) and secrets. crypto.randomUUID is missing on pages without TLS; getRandomValues is available.
+
+const SECRET_BYTES = 32;
+
+function toHex(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
 function format(bytes: Uint8Array, version: number): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | (version << 4);
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hex = toHex(bytes);
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
@@ -21,4 +27,14 @@ export function uuid7(timeMs: number): string {
     rest = Math.floor(rest / 256);
   }
   return format(bytes, 7);
+}
+
+/** Returns the time that a UUID of version 7 carries, in milliseconds since 1970 UTC. */
+export function timeOf(uuid: string): number {
+  return parseInt(uuid.replace("-", "").slice(0, 12), 16);
+}
+
+/** Returns a new secret: 256 random bits, in hexadecimal. */
+export function newSecret(): string {
+  return toHex(crypto.getRandomValues(new Uint8Array(SECRET_BYTES)));
 }

@@ -165,19 +165,20 @@ export function recordBody(token: string, start: Uint8Array, messages: readonly 
   return new Blob([`Bearer ${token}\n`, ...delimited([start, ...messages])], { type: "text/plain" });
 }
 
+/** Returns the reason in an error of the installation, in lower case as in a close frame; undefined: it has no reason. */
+async function reasonOf(response: Response): Promise<string | undefined> {
+  const error = (await response.json().catch(() => null)) as ErrorBody | null;
+  const reason = error?.details?.[0]?.debug?.reason;
+  return typeof reason === "string" ? reason.toLowerCase() : undefined;
+}
+
+/** The parts of Connect's error JSON that are read; another server's may have anything. */
+interface ErrorBody {
+  readonly details?: readonly ({ readonly debug?: { readonly reason?: unknown } | null } | null)[] | null;
+}
+
 /** Returns Retry-After in milliseconds; undefined: the header is missing. */
 export function retryAfter(response: Response): number | undefined {
   const seconds = Number(response.headers.get("Retry-After") ?? NaN);
   return Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined;
-}
-
-/** Returns the reason in the body of an error of the installation (Connect's error JSON) as a word. */
-async function reasonOf(response: Response): Promise<string | undefined> {
-  try {
-    const body = (await response.json()) as { details?: { debug?: { reason?: unknown } }[] };
-    const reason = body.details?.map(({ debug }) => debug?.reason).find((each) => typeof each === "string");
-    return typeof reason === "string" ? reason.toLowerCase() : undefined;
-  } catch {
-    return undefined; // of a proxy
-  }
 }

@@ -37,6 +37,8 @@ export type LossReason =
   | "window_taken"
   /** The installation stores no more of the session. */
   | "session_full"
+  /** Its window had ended, or the installation refused its session. */
+  | "window_refused"
   /** It could not be written as JSON. */
   | "unreadable";
 

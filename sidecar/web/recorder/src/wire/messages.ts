@@ -18,6 +18,7 @@ export interface StartFields {
   readonly sessionId: string;
   readonly windowId: string;
   readonly actorId: string;
+  readonly secret: string;
   readonly tags: Readonly<Record<string, string>>;
 }
 
@@ -34,6 +35,7 @@ export function startMessage(fields: StartFields, nowMs: number): Uint8Array {
           recorderName: RECORDER_NAME,
           recorderVersion: RECORDER_VERSION,
           actorId: fields.actorId,
+          sessionSecret: fields.secret,
           tags: { ...fields.tags },
           userAgent: navigator.userAgent,
           viewport: { width: pixels(window.innerWidth), height: pixels(window.innerHeight) },

@@ -12,6 +12,7 @@ import { SendQueue } from "../../src/buffer/sendQueue";
 import { Uploader } from "../../src/delivery/uploader";
 import { ErrorBoundary } from "../../src/support/errorBoundary";
 import { Notices } from "../../src/support/status";
+import { uuid7 } from "../../src/support/uuid";
 import { TokenSource } from "../../src/transport/token";
 import { CloseCode } from "../../src/transport/transport";
 import type { Entry } from "../../src/wire/entry";
@@ -19,6 +20,8 @@ import { chunk } from "../chunks";
 
 type Answer = NonNullable<MessageInitShape<typeof RecordSessionResponseSchema>["message"]>;
 
+const SESSION_MS = 1_800_000_000_000;
+const SESSION = uuid7(SESSION_MS);
 const sockets: FakeSocket[] = [];
 
 /** The browser's end of a socket; the test is the server. */
@@ -113,7 +116,7 @@ beforeEach(() => {
       }
     };
   uploader = new Uploader(
-    { sessionId: "s", windowId: "w", actorId: "", tags: {} },
+    { sessionId: SESSION, windowId: "w", actorId: "", secret: "the secret", tags: {} },
     {
       endpoint: "https://replay.example/",
       tokens,
@@ -127,6 +130,8 @@ beforeEach(() => {
         onChange: tell("change"),
         onCommand: tell("command"),
         onContested: tell("contested"),
+        onWindowEnded: tell("window ended"),
+        onDisowned: tell("disowned"),
         onStopped: tell("stopped"),
         onFull: tell("full"),
         onFailed: tell("failed"),
@@ -288,6 +293,43 @@ test("a session that is full ends the upload, and is reported", async () => {
   expect(uploader.isOver).toBe(true);
   expect(sockets).toHaveLength(1);
   expect(queue.entries).toHaveLength(1);
+});
+
+test.each([
+  [CloseCode.BAD_MESSAGE, "window_ended", "window ended"],
+  [CloseCode.FORBIDDEN, "session_secret_wrong", "disowned"],
+  [CloseCode.FORBIDDEN, "session_secret_missing", "disowned"],
+])("%d %s: it ends without a notice, and the recorder goes on elsewhere", async (code, word, event) => {
+  uploader.push(packed(1, 1));
+  (await connected()).drop(code, word);
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(told.at(-1)).toBe(event);
+  expect(sockets).toHaveLength(1);
+  expect(uploader.isOver).toBe(true);
+  expect(notices.all).toEqual([]);
+});
+
+test("start has the session's secret, on each connection", async () => {
+  (await connected()).drop(CloseCode.GOING_AWAY);
+  await vi.advanceTimersByTimeAsync(1000);
+  opened(1);
+  const secrets = sockets.map(
+    ({ sent: [first] }) => first?.message.case === "start" && first.message.value.sessionSecret,
+  );
+  expect(secrets).toEqual(["the secret", "the secret"]);
+});
+
+test("a chunk that is refused for its times is reported at a time of the session", async () => {
+  uploader.push(packed(1, 7));
+  const socket = await connected();
+  socket.reject(1, 1, RejectReason.INVALID_TIME);
+  expect(told).toContain("dropped 7");
+  const { message } = socket.sent.at(-1) ?? {};
+  const [event] = JSON.parse(
+    new TextDecoder().decode(message?.case === "chunk" ? message.value.payload : undefined),
+  ) as [{ timestamp: number; data: { payload: { events: number; fromMs: number } } }];
+  expect(event.timestamp).toBe(SESSION_MS);
+  expect(event.data.payload).toMatchObject({ events: 7, fromMs: 1000 });
 });
 
 test("a window that is taken over once is taken back; repeatedly, it is abandoned", async () => {

@@ -1,7 +1,7 @@
 import { beforeEach, expect, test } from "vitest";
 import { type SessionRules, SessionTracker } from "../../src/session/session";
 import { MemoryStore } from "../../src/support/keyValueStore";
-import { uuid4, uuid7 } from "../../src/support/uuid";
+import { newSecret, uuid4, uuid7 } from "../../src/support/uuid";
 
 const MINUTE = 60_000;
 const RULES: SessionRules = { idleMs: 30 * MINUTE, maxMs: 24 * 60 * MINUTE, sampleRate: 1 };
@@ -17,7 +17,7 @@ beforeEach(() => {
 });
 
 function page(tab = new MemoryStore(), { isFrame = false, rules = RULES } = {}): SessionTracker {
-  const clockAndIds = { now: () => nowMs, random: () => random, newSessionId: uuid7, newWindowId: uuid4 };
+  const clockAndIds = { now: () => nowMs, random: () => random, newSessionId: uuid7, newWindowId: uuid4, newSecret };
   return new SessionTracker(shared, tab, isFrame, rules, clockAndIds);
 }
 
@@ -162,4 +162,44 @@ test("one tab's changes of a session stay when another one writes", () => {
   nowMs += MINUTE;
   one.touch();
   expect(page().session).toMatchObject({ actorId: "ana", isStopped: true });
+});
+
+test("the secret is the session's: the same after a reload and in other tabs, another in the next session", () => {
+  const tab = new MemoryStore();
+  const before = page(tab);
+  const { secret } = before.session;
+  expect(secret).toMatch(/^[0-9a-f]{64}$/);
+  before.touch();
+  before.identify("ana");
+  before.release();
+  expect([page(tab).session.secret, page().session.secret]).toEqual([secret, secret]);
+  nowMs += 31 * MINUTE;
+  expect(before.renew().secret).toMatch(/^[0-9a-f]{64}$/);
+  expect(before.session.secret).not.toBe(secret);
+});
+
+test("a session that was begun without a secret goes on without one", () => {
+  shared.set("session", { id: uuid7(nowMs), startMs: nowMs, activeMs: nowMs });
+  expect(page().session.secret).toBe("");
+});
+
+test("a secret that a tab with an older recorder does not store is kept, and stored again", () => {
+  const tracker = page();
+  const { secret, ...rest } = tracker.session;
+  shared.set("session", { ...rest, activeMs: nowMs + 1 });
+  expect(tracker.isOver()).toBe(false);
+  expect(tracker.session.secret).toBe(secret);
+  tracker.identify("ana");
+  expect(page().session.secret).toBe(secret);
+});
+
+test("a clock that is set back by more than an hour ends the session", () => {
+  const tracker = page();
+  nowMs -= 60 * MINUTE;
+  expect(tracker.isOver()).toBe(false);
+  nowMs -= 1;
+  expect(tracker.isOver()).toBe(true);
+  const { id } = tracker.session;
+  expect(tracker.renew().id).not.toBe(id);
+  expect(tracker.isOver()).toBe(false);
 });

@@ -62,3 +62,19 @@ test.each([
 ])("the reason of a close frame: %s", (reason, expected) => {
   expect(readReason(reason)).toEqual(expected);
 });
+
+test.each([
+  [403, "SESSION_SECRET_WRONG", CloseCode.FORBIDDEN],
+  [400, "WINDOW_ENDED", CloseCode.BAD_MESSAGE],
+])("the reason of an error %d is its word: %s", async (status, reason, code) => {
+  const body = { code: "x", message: "y", details: [{ type: "google.rpc.ErrorInfo", value: "", debug: { reason } }] };
+  const [closing] = await closingOf(() => new Response(JSON.stringify(body), { status }));
+  expect(closing).toMatchObject({ code, word: reason.toLowerCase() });
+});
+
+test.each(["", "<html>", "null", "[]", '{"details":[]}', '{"details":[null]}', '{"details":[{"debug":{"reason":7}}]}'])(
+  "an error without a reason has its status as the word: %s",
+  async (body) => {
+    expect((await closingOf(() => new Response(body, { status: 403 })))[0].word).toBe("http_403");
+  },
+);
