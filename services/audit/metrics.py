@@ -52,12 +52,13 @@ class AuditMetrics(Collector):
         for reason, count in self._recordings.counts.rejected.items():
             rejected.add_metric([reason.name.lower()], count)
         yield rejected
-        refused = CounterMetricFamily(
+        over = CounterMetricFamily(
             "afterimage_quota_refusals", "Streams of recorders ended or not begun because of a quota.", labels=["quota"]
         )
         for quota, count in self._quotas.refused.items():
-            refused.add_metric([quota], count)
-        yield refused
+            over.add_metric([quota], count)
+        yield over
+        refused = CounterMetricFamily(
             "afterimage_recordings_refused", "Streams that may not record into their session.", labels=["reason"]
         )
         for why, count in self._recordings.counts.refused.items():
