@@ -182,7 +182,8 @@ class Recording:
         """Sets the window's head: the stored one, with the changes that the stream may make (`continued`)."""
         self.head = continued(sent, stored, first)
         self._head_stored = stored == self.head
-        self._has_ended = stored is not None and stored.ended
+        # A file that was imported before may have grown since; an import goes on after its end.
+        self._has_ended = stored is not None and stored.ended and not sent.imported
 
     def resume(self, seq: int, state: WindowState) -> None:
         """Resumes after the last stored chunk."""

@@ -37,6 +37,9 @@ def begun_first(heads: Heads) -> WindowHead | None:
     Args:
         heads: The stored heads of the session's windows.
     """
+    if any(head.secret_hash for head in heads):
+        # Without a time, beside a secret: of a server that is not upgraded yet, and stores neither.
+        heads = [head for head in heads if head.begun_ms]
     return min(heads, key=lambda head: (head.begun_ms, head.secret_hash), default=None)
 
 

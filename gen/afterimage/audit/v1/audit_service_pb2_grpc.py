@@ -124,8 +124,8 @@ class AuditServiceServicer:
 
         A session belongs to the secret that its first stream sent (`session_secret`). Streams with
         another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
-        window that has ended takes no more chunks: one with a new seq ends the stream with
-        FAILED_PRECONDITION (reason WINDOW_ENDED).
+        window that has ended takes no more chunks, except of imports: one with a new seq ends the
+        stream with FAILED_PRECONDITION (reason WINDOW_ENDED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

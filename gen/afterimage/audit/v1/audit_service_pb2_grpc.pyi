@@ -48,8 +48,8 @@ class AuditServiceStub:
 
     A session belongs to the secret that its first stream sent (`session_secret`). Streams with
     another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
-    window that has ended takes no more chunks: one with a new seq ends the stream with
-    FAILED_PRECONDITION (reason WINDOW_ENDED).
+    window that has ended takes no more chunks, except of imports: one with a new seq ends the
+    stream with FAILED_PRECONDITION (reason WINDOW_ENDED).
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListSessionsRequest, _audit_service_pb2.ListSessionsResponse]
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
@@ -105,8 +105,8 @@ class AuditServiceAsyncStub(AuditServiceStub):
 
     A session belongs to the secret that its first stream sent (`session_secret`). Streams with
     another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
-    window that has ended takes no more chunks: one with a new seq ends the stream with
-    FAILED_PRECONDITION (reason WINDOW_ENDED).
+    window that has ended takes no more chunks, except of imports: one with a new seq ends the
+    stream with FAILED_PRECONDITION (reason WINDOW_ENDED).
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListSessionsRequest, _audit_service_pb2.ListSessionsResponse]  # type: ignore[assignment]
     """Lists sessions of the token's project, newest first by default. Scope: `view`."""
@@ -165,8 +165,8 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
 
         A session belongs to the secret that its first stream sent (`session_secret`). Streams with
         another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
-        window that has ended takes no more chunks: one with a new seq ends the stream with
-        FAILED_PRECONDITION (reason WINDOW_ENDED).
+        window that has ended takes no more chunks, except of imports: one with a new seq ends the
+        stream with FAILED_PRECONDITION (reason WINDOW_ENDED).
         """
 
     @_abc_1.abstractmethod

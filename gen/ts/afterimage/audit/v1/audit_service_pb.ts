@@ -1955,8 +1955,8 @@ export const AuditService: GenService<{
    *
    * A session belongs to the secret that its first stream sent (`session_secret`). Streams with
    * another one end with PERMISSION_DENIED (reason SESSION_SECRET_WRONG) and change nothing. A
-   * window that has ended takes no more chunks: one with a new seq ends the stream with
-   * FAILED_PRECONDITION (reason WINDOW_ENDED).
+   * window that has ended takes no more chunks, except of imports: one with a new seq ends the
+   * stream with FAILED_PRECONDITION (reason WINDOW_ENDED).
    *
    * @generated from rpc afterimage.audit.v1.AuditService.RecordSession
    */
