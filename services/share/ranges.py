@@ -70,4 +70,4 @@ def _no_snapshot(session: SharedSession, end_ms: int | None) -> str:
         for name, at in (("the last one before it is", session.previous_ms), ("the next one is", session.next_ms))
         if at is not None
     ]
-    return f"{words}; {' and '.join(starts) or 'the session has none'}"
+    return f"{words}; {' and '.join(starts) or 'the session is without snapshots'}"

@@ -70,6 +70,12 @@ async def get_session(one: RecordedProject, project: str) -> bool:
     return bool((await one.audit.stub.GetSession(request, metadata=one.auth(project, "view"))).windows)
 
 
+async def get_replay_start(one: RecordedProject, project: str) -> bool:
+    request = pb.GetReplayStartRequest(session_id=one.session)
+    answer = await one.audit.stub.GetReplayStart(request, metadata=one.auth(project, "view"))
+    return answer.HasField("session_start_time")
+
+
 async def replay_session(one: RecordedProject, project: str) -> bool:
     cursor = pb.ReplayCursor(positions=[pb.WindowPosition(window_id=one.window, seq=1)])
     for values in ({"follow": True}, {"window_id": one.window}, {"cursor": cursor}, {}):
@@ -159,6 +165,7 @@ CASES: dict[str, Case] = {
     "RecordSession": record_session,
     "ListSessions": list_sessions,
     "GetSession": get_session,
+    "GetReplayStart": get_replay_start,
     "ReplaySession": replay_session,
     "WatchSessions": watch_sessions,
     "GetHeatmap": get_heatmap,

@@ -150,7 +150,7 @@ async def test_the_dialog_shows_only_part_of_a_session(page, sign_in, new_contex
 
 
 def _inflated(frame):
-    """Returns the events in a frame of a replay; b"": it has none."""
+    """Returns the events in a frame of a replay; b"": it has no chunk."""
     part = ReplaySessionResponse.FromString(frame)
     return gzip.decompress(part.chunk.payload) if part.HasField("chunk") else b""
 

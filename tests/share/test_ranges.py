@@ -34,7 +34,7 @@ async def test_earlier_events_do_not_move_the_range(share, audit):
             assert await shown_by(audit, held, session, **fields) == list(range(40, 46)), fields
     assert (renewed.start_offset, renewed.end_offset) == (seconds(40), seconds(45))
 
-    # What the grant shows beside the replay stays where it is, too.
+    # Everything beside the replay stays where it is, too.
     got = await audit.stub.GetSession(pb.GetSessionRequest(session_id=session), metadata=bearer(token))
     start = clock(got.session.start_time)
     assert clock(made.share_link.start_time) - start == pytest.approx(40, abs=0.001)
@@ -56,7 +56,7 @@ async def _listed_again(share, made):
 
 
 async def test_a_range_that_ends_later_stays_too(share, audit):
-    """A live session, and a range whose end is still to come."""
+    """A live session, and a range with an end in the future."""
     session = await audit.record(ended=False)
     made = await share.create(session, start_offset=20, end_offset=70)
     await audit.record_earlier(session, 50)
@@ -115,7 +115,7 @@ async def test_a_link_of_an_older_version_goes_on_working_and_is_fixed(share, au
     token = await old_link(share, session, start=25, end=50)
     [listed] = (await share.list()).share_links
     assert (listed.start_offset, listed.HasField("start_time")) == (seconds(25), False)
-    # What was recorded after it was made does not move it, although nobody has opened it yet.
+    # Events recorded after it was made do not move it, although it was not opened before.
     await audit.record_earlier(session, 30)
     for _ in range(2):
         got = await share.redeem(token)

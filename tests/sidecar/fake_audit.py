@@ -113,6 +113,9 @@ class FakeAudit(audit_service_pb2_grpc.AuditServiceServicer):
             raise InvalidArgument.of("session_id", "is not a UUID")
         raise NotFound("there is no such session")
 
+    async def GetReplayStart(self, request, context):  # noqa: N802
+        raise NotFound("there is no such session")
+
     async def ListSessions(self, _request, context):  # noqa: N802
         self.metadata = dict(context.invocation_metadata())
         return pb.ListSessionsResponse(next_page_token=f"page of {current_identity().project}" * 200)

@@ -173,7 +173,7 @@ def session(summary: SessionSummary) -> session_pb2.Session:
         start_time=timestamp(summary.first_ms),
         end_time=timestamp(summary.last_ms),
         duration=duration(summary.last_ms - summary.first_ms),
-        active_duration=duration(total(summary.totals, Total.ACTIVE_MS)),
+        active_duration=duration(total(summary.totals, Total.ACTIVE_MS)) if summary.totals else None,
         status=known(enums.status, summary.status),
         actor_id=head.actor_id,
         actor_type=known(enums.actor_type, head.actor_type),
@@ -187,7 +187,7 @@ def session(summary: SessionSummary) -> session_pb2.Session:
         recorder_name=head.recorder_name,
         recorder_version=head.recorder_version,
         tags=head.tags,
-        totals=totals(summary.totals),
+        totals=totals(summary.totals) if summary.totals else None,
         window_count=summary.window_count,
         user_agent=head.user_agent,
         update_time=timestamp(summary.stored_ms),
@@ -202,7 +202,7 @@ def window(summary: WindowSummary) -> session_pb2.Window:
         end_time=timestamp(summary.last_ms),
         last_seq=summary.last_seq,
         ended=summary.ended,
-        totals=totals(summary.totals),
+        totals=totals(summary.totals) if summary.totals else None,
     )
 
 

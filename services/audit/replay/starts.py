@@ -25,7 +25,7 @@ _event = msgspec.json.Decoder(BareEvent)
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The starts of replays around a moment, in milliseconds since 1970 UTC; None: there is none.
+    """The starts of replays around a moment, in milliseconds since 1970 UTC; None: no snapshot is there.
 
     Attributes:
         previous_ms: The last one before the moment.
@@ -77,7 +77,7 @@ async def find_starts(index: Sequence[ChunkIndex], read: Read, from_ms: int) -> 
 def starts_of(chunks: Iterable[StoredPayload]) -> list[int]:
     """Returns the times of the full snapshots in consecutive chunks of a window, in the order of recording.
 
-    A snapshot's time is that of the Meta event right before it, which tells its page and the size of the viewport.
+    A snapshot's time is that of the Meta event right before it, which has its page and the size of the viewport.
     """
     found: list[int] = []
     metas: dict[UUID, int] = {}

@@ -324,7 +324,7 @@ class Session(betterproto.Message):
     active_duration: timedelta = betterproto.message_field(5)
     """
     Output only. Time with activity: excludes gaps of more than 5 s between actions of the visitor
-     (PostHog's definition; see docs/definitions.md).
+     (PostHog's definition; see docs/definitions.md). Unset where a grant shows a part of the session.
     """
 
     status: "SessionStatus" = betterproto.enum_field(6)
@@ -375,7 +375,9 @@ class Session(betterproto.Message):
     """Output only. Tags that the recorded site attached to the session."""
 
     totals: "Totals" = betterproto.message_field(19)
-    """Output only. Counters over all windows."""
+    """
+    Output only. Counters over all windows. Unset where a grant shows a part of the session.
+    """
 
     window_count: int = betterproto.int32_field(20)
     """Output only. Number of windows (browser tabs)."""
@@ -409,7 +411,9 @@ class Window(betterproto.Message):
     """Output only. Whether the recorder reported the end of the window."""
 
     totals: "Totals" = betterproto.message_field(6)
-    """Output only. Counters of the window."""
+    """
+    Output only. Counters of the window. Unset where a grant shows a part of the session.
+    """
 
 
 @dataclass(eq=False, repr=False)

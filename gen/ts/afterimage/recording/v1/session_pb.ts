@@ -216,7 +216,7 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
 
   /**
    * Output only. Time with activity: excludes gaps of more than 5 s between actions of the visitor
-   * (PostHog's definition; see docs/definitions.md).
+   * (PostHog's definition; see docs/definitions.md). Unset where a grant shows a part of the session.
    *
    * @generated from field: google.protobuf.Duration active_duration = 5;
    */
@@ -314,7 +314,7 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   tags: { [key: string]: string };
 
   /**
-   * Output only. Counters over all windows.
+   * Output only. Counters over all windows. Unset where a grant shows a part of the session.
    *
    * @generated from field: afterimage.recording.v1.Totals totals = 19;
    */
@@ -391,7 +391,7 @@ export type Window = Message<"afterimage.recording.v1.Window"> & {
   ended: boolean;
 
   /**
-   * Output only. Counters of the window.
+   * Output only. Counters of the window. Unset where a grant shows a part of the session.
    *
    * @generated from field: afterimage.recording.v1.Totals totals = 6;
    */

@@ -1,6 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
-import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { durationFromMs } from "@bufbuild/protobuf/wkt";
+import { durationFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import type { GetReplayStartResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import { useApi } from "../api/context";
@@ -19,7 +18,7 @@ interface StartHintProps {
 /** Time without typing after which the server is asked, in milliseconds. */
 const PAUSE_MS = 300;
 
-/** Tells where a link with this start really begins: at a full snapshot, so that nothing earlier is visible. */
+/** Shows where a link with this start really begins: at a full snapshot, so that nothing earlier is visible. */
 export function StartHint({ sessionId, text, onChoose }: StartHintProps) {
   const [typed, setTyped] = useState(text);
   useEffect(() => {
@@ -67,7 +66,7 @@ function FoundStart({ sessionId, wantedMs, onChoose }: FoundStartProps) {
   const earlier = offsetText(Math.max(0, previousMs));
   return (
     <>
-      No full snapshot of the page follows. The last one is at {earlier}: what happened from then on would be visible.{" "}
+      No full snapshot of the page follows. The last one is at {earlier}: everything from then on would be visible.{" "}
       <Button
         size="small"
         onClick={() => {
@@ -80,7 +79,7 @@ function FoundStart({ sessionId, wantedMs, onChoose }: FoundStartProps) {
   );
 }
 
-/** Returns the starts around a moment, in milliseconds from the session's start, rounded down to what a field shows. */
+/** Returns the starts around a moment, in milliseconds from the session's start, rounded down to tenths of a second. */
 export function startsOf({ sessionStartTime, nextTime, previousTime, sessionStatus }: GetReplayStartResponse): {
   nextMs: number | undefined;
   previousMs: number | undefined;

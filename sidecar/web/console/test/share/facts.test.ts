@@ -17,7 +17,7 @@ it("a start that was moved is reported with both places", () => {
   expect(movedLabel(create(ShareLinkSchema, { startOffset: durationFromMs(5) }))).toBeUndefined();
 });
 
-it("wrong passcodes are counted, and a locked link says so", () => {
+it("wrong passcodes are counted, and a locked link is reported", () => {
   const open = create(ShareLinkSchema, { state: ShareLinkState.ACTIVE, wrongPasscodeCount: 3n });
   expect(linkFacts(open, 0)).toContain("3 wrong passcodes");
   expect(lockedLabel(open)).toBeUndefined();
