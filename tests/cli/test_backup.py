@@ -62,7 +62,11 @@ def whole(filled, tmp_path_factory):
 
 
 def environment(data: Path) -> dict[str, str]:
-    return {"AFTERIMAGE_DATA_DIR": str(data), "AFTERIMAGE_AUTH__SECRET": SECRET}
+    return {
+        "AFTERIMAGE_DATA_DIR": str(data),
+        "AFTERIMAGE_AUTH__SECRET": SECRET,
+        "AFTERIMAGE_PROJECTS": '[{"id": "demo", "retention_days": 0}]',  # the recordings are old
+    }
 
 
 def process(*words, data: Path, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -185,7 +189,7 @@ def killed_at(condition, *words, data: Path, **settings: str) -> None:
         while not condition():
             assert running.poll() is None, running.stderr.read()
             assert time.monotonic() < deadline
-            time.sleep(0.001)
+            time.sleep(0.01)
         running.kill()
         assert running.wait() == -signal.SIGKILL
 
@@ -271,7 +275,6 @@ def test_two_backups_at_once_both_appear_or_one_is_refused(tmp_path, filled, who
             "AFTERIMAGE_AUDIT__PORT": "0",
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
             "AFTERIMAGE_INGEST__WORKERS": "0",
-            "AFTERIMAGE_PROJECTS": '[{"id": "demo", "retention_days": 0}]',
         },
     ) as audit:
         deadline = time.monotonic() + PATIENCE_S
@@ -316,7 +319,7 @@ def test_a_backup_whose_disk_fills_up_leaves_nothing(tmp_path, filled):
             while not list(disk.path.glob(".copy.incomplete-*/chunks/*")):
                 assert running.poll() is None, running.stderr.read()
                 assert time.monotonic() < deadline
-                time.sleep(0.001)
+                time.sleep(0.01)
             disk.fill(0)
             error = running.communicate()[1]
         assert running.returncode == 1, error

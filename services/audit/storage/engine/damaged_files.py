@@ -1,7 +1,9 @@
 """Files with which an embedded ClickHouse does not open its data directory again, and which can be spared.
 
 On a full disk a statement that rewrites data (a mutation) leaves its description empty or cut off, and the next start
-ends in "Error initializing EmbeddedServer". Without the file the statement was never begun.
+ends in "Error initializing EmbeddedServer". Without the file the statement was never begun. The same error follows a
+CREATE TABLE that could not write the number of the table's format, or was killed before it did: an empty file, which
+is completed.
 """
 
 from __future__ import annotations
@@ -17,12 +19,16 @@ DAMAGED = "damaged"
 """Folder in the data directory for files that were set aside."""
 
 _MUTATIONS = "store/*/*/mutation_*.txt"
+_FORMAT_VERSIONS = "store/*/*/format_version.txt"
+_FORMAT_VERSION = b"1"
+"""The only one of tables with a partition key; it is written once, before the table has any rows."""
+
 _BEGINNING = b"format version: 1\ncreate time: "
 _COMMANDS = b"\ncommands: "
 
 
 def set_aside(directory: Path) -> list[Path]:
-    """Moves damaged descriptions of mutations out of the way of a database that is about to be opened.
+    """Repairs a database that is about to be opened: damaged descriptions of mutations are moved out of the way.
 
     Args:
         directory: The data directory; no process may have it open.
@@ -30,6 +36,10 @@ def set_aside(directory: Path) -> list[Path]:
     Returns:
         Their new places, in DAMAGED.
     """
+    for path in directory.glob(_FORMAT_VERSIONS):
+        if not path.stat().st_size:
+            path.write_bytes(_FORMAT_VERSION)
+            _log.warning("completed the files of a partly created table", file=str(path))
     moved = []
     for path in sorted(directory.glob(_MUTATIONS)):
         if _is_whole(path.read_bytes()):

@@ -32,6 +32,23 @@ async def test_a_database_with_a_mutation_that_was_cut_off_opens_again(tmp_path,
     assert whole.exists()
 
 
+async def test_a_database_with_a_table_whose_creation_was_cut_off_opens_again(tmp_path):
+    engine = await ChdbEngine.open(tmp_path, 1)
+    await engine.execute("CREATE TABLE begun (x UInt8) ENGINE = MergeTree PARTITION BY x ORDER BY x")
+    await engine.close()
+    (version,) = tmp_path.glob("store/*/*/format_version.txt")
+    before = version.read_bytes()
+    version.write_bytes(b"")
+
+    engine = await ChdbEngine.open(tmp_path, 1)
+    try:
+        await engine.execute("INSERT INTO begun VALUES (1)")
+        assert await engine.query("SELECT x FROM begun") == [(1,)]
+    finally:
+        await engine.close()
+    assert version.read_bytes() == before
+
+
 def test_whole_descriptions_stay(tmp_path):
     folder = tmp_path / "store" / "587" / "587896e3"
     folder.mkdir(parents=True)
