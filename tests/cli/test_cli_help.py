@@ -41,7 +41,7 @@ def heavy_modules_of(*words: str) -> tuple[str, set[str]]:
 def test_help_lists_all_commands_and_loads_none():
     out, heavy = heavy_modules_of("--help")
     assert re.findall(r"^  ([a-z]+)  ", out.split("Commands:")[1], re.MULTILINE) == [
-        *("up", "import", "export", "sessions", "heatmap", "share", "token", "privacy", "migrate"),
+        *("up", "import", "export", "sessions", "heatmap", "share", "token", "revoke", "privacy", "migrate"),
         *("backup", "restore", "doctor", "config"),
     ]
     assert "..." not in out.split("Commands:")[1]  # a line that is cut off

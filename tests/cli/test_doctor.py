@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import stat
 import time
 import uuid
 
@@ -14,6 +17,7 @@ from support.ports import free_port
 
 from services.cli.command import CommandError
 from services.cli.doctor.checks_audit import check_recorder
+from services.cli.doctor.checks_settings import check_identity_provider
 from services.cli.doctor.checks_storage import check_disk
 from services.cli.doctor.doctor import CHECKS, findings_of
 from services.cli.doctor.examination import Examination, State
@@ -170,7 +174,6 @@ def test_every_check_says_what_it_looks_at():
 
 def test_what_was_refused_and_an_engine_at_rest(tmp_path):
     import base64
-    import json
     import random
 
     visit = [event(0, noise=base64.b64encode(random.Random(1).randbytes(30_000)).decode())]
@@ -226,3 +229,58 @@ def test_a_clickhouse_server(tmp_path):
     answer = run("doctor", **house)
     assert "does not answer" in line_of(answer, "storage")
     assert run("migrate", **house).err.startswith("clickhouse: ")
+
+
+def open_to_others(directory):
+    """Returns the files and directories that other users than their owner may use."""
+    found = []
+    for path in [directory, *directory.rglob("*")]:
+        try:
+            mode = path.lstat().st_mode
+        except FileNotFoundError:  # the engine has merged it away
+            continue
+        if not stat.S_ISLNK(mode) and stat.S_IMODE(mode) & 0o077:
+            found.append((path, oct(mode)))
+    return found
+
+
+def test_files_of_a_service_are_for_its_own_user_only(tmp_path):
+    before = os.umask(0)  # a service manager's, or a shell's, at its worst
+    try:
+        with audit_process(tmp_path) as own:
+            session = tmp_path / "visit.json"
+            session.write_text(json.dumps([event(0)]))
+            assert own.run("import", session).status == 0
+            data = tmp_path / "data"
+            assert len(list(data.rglob("*"))) > 10
+            assert open_to_others(data) == []
+            data.chmod(0o755)
+            answer = own.run("doctor")
+            assert f"data_dir: {data} has mode 755" in line_of(answer, "risk")
+            assert f"-> chmod 700 {data}" in line_of(answer, "risk")
+            assert answer.status == 1
+    finally:
+        os.umask(before)
+
+
+def test_dangerous_settings_are_listed(tmp_path):
+    own = {"AFTERIMAGE_DATA_DIR": str(tmp_path / "none"), "AFTERIMAGE_AUDIT__PORT": str(free_port())}
+    development = run("doctor", **own, AFTERIMAGE_AUDIT__METRICS_HOST="0.0.0.0")
+    assert line_of(development, "risk").startswith("note")
+    production = own | {
+        "AFTERIMAGE_ENVIRONMENT": "production",
+        "AFTERIMAGE_AUTH__SECRET": SECRET,
+        "AFTERIMAGE_PROJECTS": '[{"id": "shop"}]',
+        "AFTERIMAGE_REDIS__URL": "redis://redis.example",
+    }
+    (refused,) = run("doctor", **production).lines
+    assert refused.startswith("problem  settings")
+    assert 'accepted_risks = ["plain-redis"]' in refused
+
+
+async def test_the_identity_provider_is_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("AFTERIMAGE_AUTH__JWKS_URL", "http://127.0.0.1:1/keys")
+    about = Examination(settings=load_settings(), running=None, address="", metrics_url="")
+    (finding,) = await check_identity_provider(about)
+    assert finding.state is State.PROBLEM
+    assert "http://127.0.0.1:1/keys: ClientConnectorError" in finding.text
