@@ -60,7 +60,8 @@ def _places(number: int, masker: Masker, state: MaskState, text: bytes, masked: 
         if len(ways) > 1 and place < MAX_ISOLATED:
             # Rules find nothing in masked values: with one original value restored, all matches are in that value.
             again = encode_any([_with(after[0], before[0], way)])
-        counts = masker.mask(state, again).counts
+        # A part of a value that extends over several texts matches no rule alone: it gets all rules of the event.
+        counts = masker.mask(state, again).counts or masker.mask(state, text).counts
         found = {f"{rule} {field}": count for (rule, field), count in sorted(counts.items())}
         yield MaskedPlace(number, _spoken(way), found)
 

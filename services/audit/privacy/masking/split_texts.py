@@ -57,8 +57,9 @@ def mask_joined(walk: Walk, edits: Edits, rules: TextMasker, counts: Counts) -> 
         counts: Receives the counts.
     """
     masks: dict[int, tuple[Row, str, list[tuple[int, int, str]]]] = {}
-    covers = edits.covers()
-    for nodes in walk.joined():
+    texts = walk.joined()
+    covers = edits.covers() if texts else []
+    for nodes in texts:
         for joined in _orders(walk, nodes):
             counts.spend(STRING_WORK + NODE_WORK * len(joined))
             for pieces in _readable(walk, joined, covers):
