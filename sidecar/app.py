@@ -22,7 +22,6 @@ from services.runtime.settings import is_loopback
 from services.runtime.settings.loader import SettingsError
 from sidecar.gate.access_log import AccessLogger, measured, server_log
 from sidecar.gate.gate import Gate
-from sidecar.gate.held_bytes import HeldBytes
 from sidecar.gate.limits import Attempts, Connections
 from sidecar.gate.origins import Origins
 from sidecar.health import HealthRoutes
@@ -36,6 +35,7 @@ from sidecar.unary.connect_rpc import Connect
 from sidecar.unary.record_http import RecordHttp
 from sidecar.unary.token_exchange import TokenExchange
 from sidecar.upstreams import Upstreams
+from sidecar.wire.held_bytes import HeldBytes
 from sidecar.wire.methods import STREAMS, UNARY, scopes
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from aiohttp.http_websocket import WebSocketWriter
 
     from services.runtime.token_bucket import TokenBucket
-    from sidecar.gate.held_bytes import Held
     from sidecar.wire.close_codes import Verdict
+    from sidecar.wire.held_bytes import Held
 
 _POLL_S = 0.05
 _LINGER_S = 1.0
@@ -82,7 +82,7 @@ class BrowserConnection(web.WebSocketResponse):
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        """Puts the meter before aiohttp's parser, before the parser is given what has arrived with the request."""
+        """Puts the meter before aiohttp's parser, before the parser gets the bytes that came with the request."""
         connection = request.protocol
         tail, connection._message_tail = connection._message_tail, b""  # noqa: SLF001 - it has no public hook
         super()._post_start(request, protocol, writer)
@@ -98,7 +98,7 @@ class BrowserConnection(web.WebSocketResponse):
 
     @property
     def unfinished_since(self) -> float:
-        """Time of the event loop at which an unfinished message began; infinity: there is none."""
+        """Time of the event loop at which an unfinished message began; infinity: no such message."""
         return math.inf if self._meter is None else self._meter.since
 
     def delay_unfinished(self, until: float) -> None:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
-    from sidecar.gate.held_bytes import Held, HeldBytes
     from sidecar.metrics import SidecarMetrics
     from sidecar.upstreams import Upstreams
+    from sidecar.wire.held_bytes import Held, HeldBytes
     from sidecar.wire.methods import StreamRoute
 
 _log = structlog.get_logger("afterimage.sidecar.access")

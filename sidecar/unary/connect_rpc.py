@@ -27,8 +27,8 @@ from sidecar.wire.http_errors import error_response, status_response
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
-    from sidecar.gate.held_bytes import HeldBytes
     from sidecar.upstreams import Upstreams
+    from sidecar.wire.held_bytes import HeldBytes
     from sidecar.wire.methods import Rpc
 
 PROTO = "application/proto"

@@ -32,8 +32,8 @@ from sidecar.wire.methods import RECORD
 if TYPE_CHECKING:
     from services.runtime.settings import SidecarSettings
     from sidecar.gate.gate import Caller, Gate
-    from sidecar.gate.held_bytes import Held, HeldBytes
     from sidecar.upstreams import Upstreams
+    from sidecar.wire.held_bytes import Held, HeldBytes
 
 PATH = "/record"
 PREAMBLE = b"Bearer "

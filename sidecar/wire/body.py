@@ -12,7 +12,7 @@ from services.runtime.errors import InvalidArgument, ResourceExhausted
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from sidecar.gate.held_bytes import Held
+    from sidecar.wire.held_bytes import Held
 
 
 class Body:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.runtime.token_bucket import TokenBucket
-from sidecar.gate.held_bytes import HeldBytes
 from sidecar.streams.frame_meter import FrameMeter
+from sidecar.wire.held_bytes import HeldBytes
 
 FRAMES = st.lists(
     st.tuples(st.sampled_from([0, 1, 2, 8, 9, 10]), st.booleans(), st.sampled_from([0, 1, 125, 126, 300, 70_000])),

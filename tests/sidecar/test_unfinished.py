@@ -9,8 +9,8 @@ import struct
 import pytest
 from support.wait import PATIENCE_S
 
-from sidecar.gate.held_bytes import HeldBytes
 from sidecar.streams.frame_meter import SMALL_FRAGMENT_BYTES
+from sidecar.wire.held_bytes import HeldBytes
 from tests.sidecar.conftest import WindowMessages, rigged
 from tests.sidecar.test_bad_input import Raw
 
