@@ -1,7 +1,7 @@
 """Counters that servers share over Redis; without Redis, or while it is away, each process has its own.
 
 A count is added here at once and written to Redis within SYNC_S, so that counting costs no round trip: all servers
-together pass a limit by at most what they count in that time.
+together pass a limit by at most the counts of that time.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class SharedCounter:
         return self._pending
 
     def add(self, amount: int) -> None:
-        """Adds to the count; negative: takes back what was added."""
+        """Adds to the count; negative: takes it back."""
         self._pending += amount
         self._changed.add(self)
 
@@ -146,7 +146,7 @@ class SharedCounters:
             self._forget()
 
     async def _sync(self, counters: Sequence[SharedCounter]) -> None:
-        """Exchanges counts with Redis; one call at a time, since each sends what is pending."""
+        """Exchanges counts with Redis; one call at a time, since each sends all pending counts."""
         if self._client is None:
             self._changed.clear()
             return

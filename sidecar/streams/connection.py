@@ -105,7 +105,7 @@ class BrowserConnection(web.WebSocketResponse):
 
     @property
     def unfinished_since(self) -> float:
-        """Time of the event loop at which an unfinished message began; infinity: there is none."""
+        """Time of the event loop at which an unfinished message began; infinity: no such message."""
         return math.inf if self._meter is None else self._meter.since
 
     def delay_unfinished(self, until: float) -> None:

@@ -1,4 +1,4 @@
-"""Counts what arrives on a socket before aiohttp's parser gathers it into messages.
+"""Counts the frames of a socket before aiohttp's parser gathers them into messages.
 
 The parser shows complete messages only: the bytes of an unfinished one, its fragments and its age are seen here. The
 format of frames is RFC 6455 section 5.2; whether they are valid is left to the parser.
@@ -25,7 +25,7 @@ _LENGTH_16, _LENGTH_64 = 126, 127
 
 
 class FrameMeter:
-    """Stands in for the parser of a socket, and passes on what is within the limits.
+    """Stands in for the parser of a socket, and passes on data within the limits.
 
     Args:
         parser: aiohttp's parser.
@@ -35,7 +35,7 @@ class FrameMeter:
         on_fragments: Called when there are too many fragments; nothing is passed on from then on.
 
     Attributes:
-        since: Time at which the unfinished message began; infinity: there is none.
+        since: Time at which the unfinished message began; infinity: no such message.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class FrameMeter:
         self._on_fragments = on_fragments
         self._is_over = False
         self._header = b""
-        """Beginning of a header whose rest has not arrived."""
+        """Beginning of a header that has not arrived completely."""
         self._left = 0
         """Bytes of the frame's payload that have not arrived."""
         self._is_data = self._is_final = False

@@ -64,7 +64,7 @@ class HeldBytes:
 
     @contextmanager
     def holder(self, address: str) -> Iterator[Held]:
-        """Yields a holder of an address, whose bytes count while the block runs."""
+        """Yields a holder of an address; its bytes count while the block runs."""
         held = Held(self, address)
         holders = self._holders.setdefault(address, set())
         holders.add(held)

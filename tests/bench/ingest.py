@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import grpc
-from bench import load, processes
+from bench import hostile, load, processes
 
 from services.audit.ingest.fold import fold
 from services.audit.model import ChunkRow, WindowKey
@@ -44,6 +44,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     both = await _measure(chunks, each)
     alone = await _measure(chunks, each, AFTERIMAGE_INGEST__WORKERS="0")
     bare_insert = await _bare_insert(chunks, 5_000 if quick else 20_000)
+    beside = await _beside_an_attack(chunks, 5.0 if quick else 60.0)
     full, half = foundation.full, foundation.half
     return [
         ("chunk, JSON", raw, "bytes"),
@@ -72,7 +73,62 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
         ("audit process, peak resident, with both", both.peak_mb, "MB"),
         ("a worker, peak resident, with both", both.worker_peak_mb, "MB"),
         ("durable ingest with both, without workers", alone.full.per_second, "chunks/s"),
+        ("ack p99 of ordinary recorders", beside.without.percentile(0.99), "ms"),
+        ("the same, while one address sends the worst chunks", beside.beside.percentile(0.99), "ms"),
+        ("of its value without (the line: 3)", beside.ratio, "times"),
+        ("hostile chunks stored", beside.stored, "chunks"),
+        ("hostile chunks rejected", beside.rejected, "chunks"),
+        ("hostile streams refused", beside.refused, "streams"),
+        ("audit process, peak resident, under attack", beside.peak_mb, "MB"),
+        ("a worker, peak resident, under attack", beside.worker_peak_mb, "MB"),
     ]
+
+
+ORDINARY_PER_SECOND = 20.0
+"""Chunks per second of RECORDERS, together: 40 visitors that are active at the same time."""
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """Ordinary recorders alone, and beside an attack; resources after it."""
+
+    without: load.Result
+    beside: load.Result
+    stored: int
+    rejected: int
+    refused: int
+    peak_mb: float
+    worker_peak_mb: float
+
+    @property
+    def ratio(self) -> float:
+        return self.beside.percentile(0.99) / self.without.percentile(0.99)
+
+
+async def _beside_an_attack(chunks: list[load.Chunk], seconds: float) -> _Beside:
+    """Measures with the default quotas, masking and detectors."""
+    each = round(seconds * ORDINARY_PER_SECOND / RECORDERS)
+    async with (
+        processes.audit(quotas=True) as audit,
+        status_kept(grpc.aio.insecure_channel(audit.address)) as channel,
+        status_kept(
+            grpc.aio.insecure_channel(audit.address, [("grpc.use_local_subchannel_pool", 1)])
+        ) as hostile_channel,
+    ):
+        token = processes.token("record")
+
+        async def record() -> load.Result:
+            return await load.record(
+                channel, token, chunks, recorders=RECORDERS, each=each, per_second=ORDINARY_PER_SECOND
+            )
+
+        await load.record(channel, token, chunks, recorders=RECORDERS, each=50)
+        without = await record()
+        async with hostile.attacking(hostile_channel) as found:
+            beside = await record()
+        return _Beside(
+            without, beside, found.stored, found.rejected, found.refused, audit.peak_mb, audit.worker_peak_mb
+        )
 
 
 @dataclass(frozen=True)

@@ -17,19 +17,20 @@ import psutil
 from support.ports import free_port, until_open
 
 from services.runtime.identity.tokens import Scope, TokenMinter
+from services.runtime.settings import QuotaSettings
 from services.runtime.settings.loader import load_settings
 
 ROOT = Path(__file__).resolve().parents[2]
 SECRET = "bench-secret-bench-secret-bench-secret"
 _LIMITS = (
     "MAX_CONNECTIONS MAX_CONNECTIONS_PER_PROJECT MAX_CONNECTIONS_PER_SUBJECT MAX_CONNECTIONS_PER_ADDRESS "
-    "UPGRADES_PER_MINUTE_PER_ADDRESS UPGRADES_PER_MINUTE_PER_SUBJECT MESSAGES_PER_S BYTES_PER_S"
+    "UPGRADES_PER_MINUTE_PER_ADDRESS UPGRADES_PER_MINUTE_PER_SUBJECT MESSAGES_PER_S BYTES_PER_S MAX_HELD_BYTES"
 )
 
 
-def token(*scopes: str, project: str = "demo") -> str:
+def token(*scopes: str, project: str = "demo", subject: str = "bench") -> str:
     settings = load_settings(auth={"secret": SECRET})
-    return TokenMinter(settings).mint("bench", project, [Scope(scope) for scope in scopes], 3600)
+    return TokenMinter(settings).mint(subject, project, [Scope(scope) for scope in scopes], 3600)
 
 
 @dataclass
@@ -59,7 +60,10 @@ def _peak_mb(process: psutil.Process) -> float:
 
 
 @asynccontextmanager
-async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterator[AuditUnderLoad]:
+async def audit(
+    data_dir: Path | None = None, *, quotas: bool = False, **environment: str
+) -> AsyncIterator[AuditUnderLoad]:
+    """An AuditService; without quotas unless asked: the load of a bench has one address."""
     with tempfile.TemporaryDirectory() as scratch:
         directory = data_dir or Path(scratch)
         port = free_port()
@@ -74,6 +78,7 @@ async def audit(data_dir: Path | None = None, **environment: str) -> AsyncIterat
                 "AFTERIMAGE_AUDIT__PORT": str(port),
                 "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
                 "AFTERIMAGE_LOG__LEVEL": "warning",
+                **{f"AFTERIMAGE_QUOTAS__{name.upper()}": "0" for name in QuotaSettings.model_fields if not quotas},
                 **environment,
             },
         )

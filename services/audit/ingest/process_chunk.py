@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
+from services.audit.behaviour.interactions import URL_TAG
 from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
 from services.audit.privacy.masking.masker import Masker
+from services.audit.rrweb import Event, EventType
 from services.audit.window_state import WindowState, dump_state, read_state
 
 IDENTITY = 1
 GZIP = 2
+
+MAX_PAGE_CHANGES = 2_000
+"""Maximum number of page changes in a chunk: Meta events, and changes of the URL. The page of each URL costs up to a
+millisecond; recordings have a few per chunk."""
 
 OFF_LOOP_BYTES = 64 * 1024
 """Larger payloads are processed off the event loop: inflating and decoding them takes more than about 2 ms."""
@@ -90,6 +96,7 @@ def process_chunk(
         raise BadPayload(
             Fault.INVALID_PAYLOAD, f"event_count: is {sent.event_count}, but the payload holds {len(events)} events"
         )
+    _check_page_changes(events)
     masked = masker.mask(state.mask, text, decoded)
     events = masked.events
     if masked.text is not text or sent.encoding != GZIP:
@@ -119,6 +126,26 @@ def process_chunk(
         interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
     return ProcessedChunk(after, row, masked.counts)
+
+
+def _check_page_changes(events: Sequence[Event]) -> None:
+    """Checks the number of page changes of a chunk.
+
+    Raises:
+        BadPayload: There are more than MAX_PAGE_CHANGES.
+    """
+    if len(events) <= MAX_PAGE_CHANGES:
+        return
+    count = sum(
+        event.type == EventType.META
+        or (event.type == EventType.CUSTOM and event.data is not None and event.data.tag == URL_TAG)
+        for event in events
+    )
+    if count > MAX_PAGE_CHANGES:
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: has {count:,} page changes, more than {MAX_PAGE_CHANGES:,}; send smaller chunks",
+        )
 
 
 class ChunkProcessor(Protocol):

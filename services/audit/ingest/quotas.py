@@ -124,7 +124,7 @@ class Quotas:
         )
 
     def charge(self, quota: str, who: str, amount: float) -> None:
-        """Charges a sender's budget of a minute with what a rejected chunk has cost."""
+        """Charges a sender's budget of a minute with the cost of a rejected chunk."""
         if per_minute := getattr(self.limits, quota):
             self._budget(quota, who, per_minute).charge(amount, self._now_s())
 
@@ -149,13 +149,13 @@ class Quotas:
 
 @dataclass(slots=True)
 class Charge:
-    """What a chunk counts for; `size_bytes` is its size as sent, until it is known as stored."""
+    """The counted size of a chunk: `size_bytes` as sent, until it is known as stored."""
 
     size_bytes: int
 
 
 class Account:
-    """What one stream counts for. Created by `Quotas.account`."""
+    """The counts of one stream. Created by `Quotas.account`."""
 
     def __init__(self, quotas: Quotas, session: SessionKey, sender: Sender, *, is_limited: bool) -> None:
         self._quotas = quotas
@@ -184,7 +184,7 @@ class Account:
         """Checks that there is room for any chunk at all.
 
         Raises:
-            ResourceExhausted: There is none (QUOTA_EXCEEDED, SESSION_FULL).
+            ResourceExhausted: No room is left (QUOTA_EXCEEDED, SESSION_FULL).
         """
         self._check_rejected()
         self._check_bytes(1)

@@ -1,4 +1,4 @@
-"""Who sends a chunk: what turns, quotas and budgets are counted by."""
+"""The sender of a chunk, by which turns, quotas and budgets are counted."""
 
 from __future__ import annotations
 

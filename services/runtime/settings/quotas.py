@@ -1,4 +1,4 @@
-"""Quotas of what one project, one address, one sender and one session may store or cost."""
+"""Quotas of storage and costs of one project, one address, one sender and one session."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class QuotaSettings(Group):
         description="Maximum number of sessions that may begin per minute in a project. 0: no limit.",
     )
     sessions_per_minute_per_address: int = Field(
-        default=300,
+        default=600,
         ge=0,
-        description="Maximum number of sessions that may begin per minute from one address (IPv6: /64), as many as "
+        description="Maximum number of sessions that may begin per minute from one address (IPv6: /64), twice "
         "sidecar.upgrades_per_minute_per_address. 0: no limit.",
     )
     windows_per_session: int = Field(

@@ -13,9 +13,10 @@ from audit.canaries import Canary, has_page, leaks, plant
 from support import recordings
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest import process_chunk as process_chunk_module
 from services.audit.ingest.process_chunk import GZIP, IDENTITY, SentChunk, process_chunk
 from services.audit.model import WindowHead, WindowKey
-from services.audit.payload import Bounds, deflate
+from services.audit.payload import BadPayload, Bounds, Fault, deflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.window_state import WindowState
@@ -57,3 +58,26 @@ def test_a_payload_in_which_nothing_is_masked_is_stored_as_it_was_sent():
     assert process_chunk(
         HEAD, WindowState(), SentChunk(1, IDENTITY, text, 1), BOUNDS, masker("keep_all"), None
     ).row.payload == deflate(text)
+
+
+@pytest.mark.parametrize("kind", ["meta", "url"])
+def test_page_changes_are_limited_before_their_urls_are_read(monkeypatch, kind):
+    """50,000 of them, with paths of 300 segments, took 45 s of processor time."""
+
+    def page(number):
+        href = f"https://shop.example/{number}" + "/x1" * 300
+        if kind == "meta":
+            return {"type": 4, "timestamp": 1_790_000_000_000 + number, "data": {"href": href, "width": 1, "height": 1}}
+        data = {"tag": "afterimage.url", "payload": {"href": href}}
+        return {"type": 5, "timestamp": 1_790_000_000_000 + number, "data": data}
+
+    def sent(count):
+        return SentChunk(1, GZIP, deflate(json.dumps([page(number) for number in range(count)]).encode()), 0)
+
+    monkeypatch.setattr(process_chunk_module, "MAX_PAGE_CHANGES", 20)
+    arguments = (HEAD, WindowState())
+    process_chunk(*arguments, sent(20), BOUNDS, masker(), BehaviourRules())
+    monkeypatch.setattr(process_chunk_module, "find", None)
+    with pytest.raises(BadPayload, match="21 page changes, more than 20; send smaller chunks") as refused:
+        process_chunk(*arguments, sent(21), BOUNDS, masker(), BehaviourRules())
+    assert refused.value.fault is Fault.TOO_LARGE

@@ -1,4 +1,4 @@
-"""Quotas of what a project, an address, a sender and a session may store: refused in one sentence, nothing stored."""
+"""Quotas of a project, an address, a sender and a session: refused in one sentence, nothing stored."""
 
 from __future__ import annotations
 

@@ -5,7 +5,8 @@ turns; each goes to the least busy worker, together with its window's state, and
 that have ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
 
 Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
-for itself, one address has at most half of the workers, and all of them together leave a worker to the others.
+for itself, one address has at most half of the workers, and all of them together leave a worker to the others. When a
+chunk turns out to be slow, those that were given to its worker after it are recalled.
 
 A worker that dies is replaced and its chunks are given to others; a chunk that repeatedly kills workers is refused, at
 once if it took too much processor time: one bad chunk cannot stop the rest.
@@ -68,6 +69,9 @@ SLOW_S = 0.25
 """Processor time from which a chunk is slow. Chunks of the real recordings take up to 0.05 s, the slowest that the
 limits of a chunk allow some 3 s."""
 
+WATCH_S = 0.05
+"""Interval at which the running chunks are looked at."""
+
 SLOW_HALF_LIFE_S = 30.0
 """Time in which the cost that is expected of an address, its slowest chunk's, is halved."""
 
@@ -116,6 +120,8 @@ class _Job:
     bounds: Bounds
     sender: Sender
     answer: asyncio.Future[WorkerAnswer]
+    is_suspect: bool = False
+    """Whether a worker has died with it."""
 
     @property
     def place(self) -> tuple[str, Hashable]:
@@ -137,6 +143,8 @@ class _Link(asyncio.Protocol):
         self.waiting_bytes = 0
         self.slow: _Job | None = None
         """The slow chunk that it has, alone."""
+        self.running = (0, 0.0)
+        """Number of the job that it was last seen with, and the time of the first such look."""
         self.progress: Progress | None = None
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         """The process's exit status."""
@@ -150,12 +158,16 @@ class _Link(asyncio.Protocol):
                 self.ready = True
                 continue
             answer = decode_answer(body)
-            job = self.waiting.pop(answer.number)
+            job = self.waiting.pop(answer.number, None)
+            if job is None:  # it was recalled
+                continue
             self.waiting_bytes -= len(job.sent.payload)
             if job is self.slow:
                 self.slow = None
             self._pool.cost(job.sender, answer.cpu_s)
-            if not job.answer.done():
+            if answer.is_recalled:
+                self._pool.put(job)
+            elif not job.answer.done():
                 job.answer.set_result(answer)
         self._pool.dispatch()
 
@@ -176,6 +188,26 @@ class _Link(asyncio.Protocol):
         """Returns whether the worker should get a further chunk now."""
         is_free = self.slow is None and len(self.waiting) < MAX_AT_ONCE and self.waiting_bytes <= MAX_BYTES_AT_ONCE
         return self.ready and is_free
+
+    def look(self, now: float) -> list[_Job]:
+        """Returns the jobs that wait behind one that has turned out to be slow, and recalls them."""
+        assert self.progress is not None  # noqa: S101 - it is made with the process
+        number = self.progress.begun()
+        if number != self.running[0]:
+            self.running = number, now
+        if self.slow is not None or number not in self.waiting or now - self.running[1] < SLOW_S:
+            return []
+        if any(job.is_suspect for job in self.waiting.values()):  # it must be seen to die with the worker, or not
+            return []
+        self.progress.recall(max(self.waiting))
+        number = self.progress.begun()  # the next one may have begun meanwhile
+        if number not in self.waiting:
+            return []
+        self.slow = self.waiting[number]
+        recalled = [job for each, job in self.waiting.items() if each != number]
+        self.waiting = {number: self.slow}
+        self.waiting_bytes = len(self.slow.sent.payload)
+        return recalled
 
     def close(self) -> None:
         if self._transport is not None:
@@ -213,6 +245,7 @@ class WorkerPool:
         self.deaths = 0
         self.overruns: Counter[str] = Counter(cpu=0, memory=0)
         self.slow = self.dropped = 0
+        self._is_watching = False
 
     @property
     def ready_count(self) -> int:
@@ -247,7 +280,7 @@ class WorkerPool:
                 while link is None:
                     await asyncio.sleep(RESTART_S / 10)
                     link = self._least_busy()
-                job = _job(head, state, sent, bounds, sender)
+                job = _job(head, state, sent, bounds, sender, is_suspect=True)
                 try:
                     return self._taken(await self._ask(link, job))
                 except _Died as died:
@@ -268,16 +301,28 @@ class WorkerPool:
         waiting = len(self._queue) + len(self._slow_queue)
         return (waiting + sum(len(link.waiting) for link in self._links)) / self._count
 
+    def put(self, job: _Job) -> None:
+        """Adds a chunk to the queue of its sender's kind, unless its stream has ended."""
+        if job.answer.done():
+            self.dropped += 1
+            return
+        queue = self._slow_queue if self._is_slow(job.sender) else self._queue
+        queue.put(*job.place, job, job.sender)
+
     def dispatch(self) -> None:
         """Gives chunks to the workers that have room for more."""
         while links := [link for link in self._links if link.has_room()]:
             link = min(links, key=lambda link: len(link.waiting))
-            if slow := self._next_slow():
-                link.slow = slow
-            job = slow or self._queue.take()
+            # Again afterwards: a chunk that was taken for a quick one may have joined the slow ones.
+            slow = self._next_slow()
+            job = slow or self._next_quick() or (slow := self._next_slow())
             if job is None:
                 return
+            link.slow = slow
             self._send(link, job)
+            if not self._is_watching:
+                self._is_watching = True
+                self._in_background(self._watch())
 
     def cost(self, sender: Sender, cpu_s: float) -> None:
         """Notes the processor time of a chunk."""
@@ -299,7 +344,27 @@ class WorkerPool:
     def _is_slow(self, sender: Sender) -> bool:
         """Returns whether the sender's next chunk is expected to be slow."""
         who = _who(sender)
+        if any(link.slow is not None and _who(link.slow.sender) == who for link in self._links):
+            return True
         return who in self._costs and self._expected_s(who, time.monotonic()) >= SLOW_S
+
+    def _next_quick(self) -> _Job | None:
+        """Takes the next chunk that is not expected to be slow; None: no such chunk."""
+        while (job := self._queue.take()) is not None:
+            if not self._is_slow(job.sender):
+                return job
+            self._slow_queue.put(*job.place, job, job.sender)  # its sender has been slow meanwhile
+        return None
+
+    async def _watch(self) -> None:
+        """Looks at the running chunks for as long as there are some."""
+        while any(link.waiting for link in self._links):
+            await asyncio.sleep(WATCH_S)
+            for link in list(self._links):
+                for job in link.look(time.monotonic()):
+                    self.put(job)
+            self.dispatch()
+        self._is_watching = False
 
     def _next_slow(self) -> _Job | None:
         """Takes the slow chunk that may begin now; None: no such chunk."""
@@ -383,13 +448,13 @@ class WorkerPool:
 
     async def _wait(self, job: _Job) -> WorkerAnswer:
         """Returns the answer of the worker that gets the chunk when its turn has come."""
-        queue = self._slow_queue if self._is_slow(job.sender) else self._queue
-        queue.put(*job.place, job, job.sender)
+        self.put(job)
         self.dispatch()
         try:
             return await job.answer
         except asyncio.CancelledError:
-            self.dropped += queue.discard(*job.place, job, job.sender)
+            for queue in (self._queue, self._slow_queue):
+                self.dropped += queue.discard(*job.place, job, job.sender)
             raise
 
     async def _ask(self, link: _Link, job: _Job) -> WorkerAnswer:
@@ -431,8 +496,10 @@ class WorkerPool:
         return _taken(answer)
 
 
-def _job(head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender) -> _Job:
-    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future())
+def _job(
+    head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender, *, is_suspect: bool = False
+) -> _Job:
+    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future(), is_suspect)
 
 
 def _who(sender: Sender) -> str:

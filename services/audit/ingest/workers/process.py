@@ -78,7 +78,8 @@ class Worker:
             return frame(FrameKind.READY)
         job = decode_job(body)
         assert self._setup is not None  # noqa: S101 - it is the first frame
-        self._progress.begin(job.number)
+        if not self._progress.begin(job.number):
+            return frame(FrameKind.ANSWER, encode(WorkerAnswer(job.number, is_recalled=True)))
         # By its default action the signal ends the process, also inside compiled code that runs no Python.
         signal.setitimer(signal.ITIMER_PROF, self._setup.chunk_cpu_s)
         begun_s = time.process_time()

@@ -79,28 +79,37 @@ class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     message: str = ""
     is_over_memory: bool = False
     """Whether the fault is the limit of memory."""
+    is_recalled: bool = False
+    """Whether the job was recalled before it began."""
     cpu_s: float = 0.0
     """Processor time of the job, in seconds."""
 
 
 class Progress:
-    """Number of the job that a worker has begun last, in memory that it shares with the pool.
+    """Numbers of jobs in memory that a worker shares with the pool: the last begun one, and the last recalled one.
 
-    A worker that is killed cannot send it, and it may have answers that it has not sent yet.
+    A worker that is killed cannot send the former, and it may have answers that it has not sent yet; the latter is for
+    jobs that wait in its socket.
     """
 
-    SIZE_BYTES = 8
+    SIZE_BYTES = 16
+    _HALF = 8
 
     def __init__(self, fd: int) -> None:
         self._shared = mmap.mmap(fd, self.SIZE_BYTES)
 
-    def begin(self, number: int) -> None:
-        """Sets the number of the job that begins."""
-        self._shared[:] = number.to_bytes(self.SIZE_BYTES, "little")
+    def begin(self, number: int) -> bool:
+        """Sets the number of the job that begins; returns False if it was recalled."""
+        self._shared[: self._HALF] = number.to_bytes(self._HALF, "little")
+        return number > int.from_bytes(self._shared[self._HALF :], "little")
 
     def begun(self) -> int:
         """Returns the number of the last job that has begun; 0: none."""
-        return int.from_bytes(self._shared[:], "little")
+        return int.from_bytes(self._shared[: self._HALF], "little")
+
+    def recall(self, number: int) -> None:
+        """Recalls all jobs up to this number that have not begun."""
+        self._shared[self._HALF :] = number.to_bytes(self._HALF, "little")
 
 
 _header = struct.Struct("<IB")

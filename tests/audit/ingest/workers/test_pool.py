@@ -462,3 +462,29 @@ async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
                 assert not children()
     assert stored[0] == stored[1]
     assert stored[0][0] == [event for events in chunks for event in events]
+
+
+async def test_chunks_behind_one_that_turns_out_to_be_slow_are_recalled(monkeypatch):
+    """Of an address of which nothing is known: the others go to the other worker, and its own wait for one another."""
+    monkeypatch.setattr(module, "SLOW_S", 0.02)
+    monkeypatch.setattr(module, "WATCH_S", 0.005)
+    async with pool(2) as processes:
+        processes._costs.clear()  # of the first chunk, which compiles
+
+        async def process(sent, sender):
+            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+            return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+
+        most_running = 0
+        hostile = [
+            asyncio.create_task(process(huge_chunk(), Sender(f"s{number}", "198.51.100.1"))) for number in range(4)
+        ]
+        others = [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{number}"))) for number in range(30)]
+        await until(lambda: any(link.slow for link in processes._links))
+        while not all(one.done() for one in others):
+            most_running = max(most_running, sum(link.slow is not None for link in processes._links))
+            await asyncio.sleep(0.005)
+        assert sum(one.done() for one in hostile) <= 2
+        assert [one.result().row.seq for one in others] == [1] * 30
+        assert [one.row.seq for one in await asyncio.gather(*hostile)] == [1] * 4
+        assert processes.load() == 0
