@@ -58,9 +58,9 @@ KEY_SHAPES = {
 
 PRIVATE_KEY = (
     r"-----BEGIN[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----"
-    r"(?:(?s:.*?)-----END[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----|[^-]*)"
+    r"(?:[^-]|-{1,4}[^-])*(?:-----END[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----)?"
     r"|----[ +]BEGIN[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----"
-    r"(?:(?s:.*?)----[ +]END[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----|(?s:.*))"
+    r"(?:[^-]|-{1,3}[^-])*(?:----[ +]END[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----)?"
     r"|PuTTY-User-Key-File-\d:(?s:.*?)(?:Private-MAC:(?:[ +]|%20)?[0-9a-f]+|\z)"
     r"|AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}"
 )
