@@ -67,7 +67,7 @@ PRIVATE_KEY = (
 """Private keys: PEM (RFC 7468) and OpenSSH, PGP (RFC 9580 6.2), SSH2 (as RFC 4716 writes public keys), PuTTY, age."""
 
 PRIVATE_KEY_HINTS = (
-    r"KEY(?:[ +]|%20)?(?:BLOCK)?(?:[ +]|%20)?----",
+    r"KEY(?:(?:[ +]|%20)BLOCK)?(?:[ +]|%20)?----",
     r"PuTTY-User-Key-File-[0-9]",
     r"AGE-SECRET-KEY-[1P]",
 )
