@@ -12,7 +12,7 @@ from .scenes import SCENES, Scenes, Shown
 
 AXE = web.WEB / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ["serious", "critical"]
-# Chosen in the page: Playwright checks every value of what comes back, and axe reports all that it looked at.
+# Chosen in the page: Playwright checks each value of a result, and a whole report of axe has thousands.
 FINDINGS = """async (grave) => {
     const { violations } = await axe.run(document, { iframes: false, resultTypes: ["violations"] });
     return violations

@@ -53,7 +53,7 @@ class RandomChunks:
 
     Args:
         seed: A failing test names it.
-        events: What the chunks are made of.
+        events: Source of the events of chunks.
     """
 
     def __init__(self, seed: str, events: list[dict[str, Any]]) -> None:

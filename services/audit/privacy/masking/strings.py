@@ -331,7 +331,7 @@ class TextMasker:
             yield rule.name, len(before), len(before) + len(inside), instead
 
     def _found(self, part: bytes, gates: list[_Gate], plain: bool, counts: Counts) -> Iterable[Found]:
-        """Returns the matches of rules in a text and in what it encodes, in order and without overlaps."""
+        """Returns the matches of rules in a text and in its decoded forms, in order and without overlaps."""
         found = self._search(part, gates, counts)
         for read in () if plain else plain_forms(part, counts.spend):
             for start, place, end in self._search(read.text, self._open_gates(read.text), counts):

@@ -58,16 +58,16 @@ KEY_SHAPES = {
 
 PRIVATE_KEY = (
     r"-----BEGIN[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----"
-    r"(?:(?s:.*?)-----END[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----|[^-]*)"
+    r"(?:[^-]|-{1,4}[^-])*(?:-----END[ +][A-Z0-9 +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----)?"
     r"|----[ +]BEGIN[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----"
-    r"(?:(?s:.*?)----[ +]END[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----|(?s:.*))"
+    r"(?:[^-]|-{1,3}[^-])*(?:----[ +]END[ +]SSH2[ +][A-Z ]{0,12}PRIVATE[ +]KEY[ +]----)?"
     r"|PuTTY-User-Key-File-\d:(?s:.*?)(?:Private-MAC:(?:[ +]|%20)?[0-9a-f]+|\z)"
     r"|AGE-SECRET-KEY-(?:PQ-)?1[0-9A-Z]{20,}"
 )
 """Private keys: PEM (RFC 7468) and OpenSSH, PGP (RFC 9580 6.2), SSH2 (as RFC 4716 writes public keys), PuTTY, age."""
 
 PRIVATE_KEY_HINTS = (
-    r"KEY(?:[ +]|%20)?(?:BLOCK)?(?:[ +]|%20)?----",
+    r"KEY(?:(?:[ +]|%20)BLOCK)?(?:[ +]|%20)?----",
     r"PuTTY-User-Key-File-[0-9]",
     r"AGE-SECRET-KEY-[1P]",
 )

@@ -173,12 +173,16 @@ def _phone(candidate: str) -> Spans:
     return _whole(candidate, good)
 
 
+_MAX_STEP = 15
+"""Maximum step of a list of numbers: quarters of an hour."""
+
+
 def _national_phone(candidate: str) -> Spans:
     """Excludes lists such as the hours of a calendar, "08 09 10 11 12": pairs of digits in steps of one size."""
     groups = re.findall("[0-9]+", candidate)
     steps = {int(right) - int(left) for left, right in pairwise(groups)}
     good = 9 <= sum(map(len, groups)) <= 12 and not _DATE.match(candidate)
-    return _whole(candidate, good and not (len(groups) > 2 and len(steps) == 1))
+    return _whole(candidate, good and not (len(groups) > 2 and len(steps) == 1 and max(map(abs, steps)) <= _MAX_STEP))
 
 
 _CARD_NUMBER = re.compile(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.audit.re2_patterns import compile_pattern
 
@@ -105,23 +105,24 @@ def _matches(country: _Country, digits: str) -> bool:
 def _country(country: str) -> _Country:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata
 
-    metadata = PhoneMetadata.metadata_for_region(country.upper())
+    def metadata_of(region: str) -> Any:
+        return PhoneMetadata.metadata_for_region(region)
+
+    metadata = metadata_of(country.upper())
     regions = COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]  # Guernsey's numbers are British ones to everyone
-    kinds = [getattr(PhoneMetadata.metadata_for_region(each), kind) for each in regions for kind in _KINDS]
+    kinds = [getattr(metadata_of(each), kind) for each in regions for kind in _KINDS]
     patterns = {kind.national_number_pattern for kind in kinds if kind is not None and kind.national_number_pattern}
     prefix = metadata.national_prefix_for_parsing
     return _Country(
         str(metadata.country_code),
         re.compile(prefix) if prefix else None,
         compile_pattern(f"^(?:{'|'.join(sorted(patterns))})$"),
-        tuple(
-            (
-                re.compile((each.leading_digits_pattern or [""])[-1]),
-                re.compile(each.pattern),
-                not each.national_prefix_formatting_rule
-                or each.national_prefix_optional_when_formatting
-                or (metadata.national_prefix or "") not in each.national_prefix_formatting_rule.replace("\\1", ""),
-            )
-            for each in metadata.number_format
-        ),
+        tuple(_form(each, metadata.national_prefix or "") for each in metadata.number_format),
     )
+
+
+def _form(form: Any, prefix: str) -> tuple[re.Pattern[str], re.Pattern[str], bool]:
+    """Returns one of a country's forms, as in _Country.bare."""
+    rule = (form.national_prefix_formatting_rule or "").replace("\\1", "")
+    is_bare = not rule or form.national_prefix_optional_when_formatting or prefix not in rule
+    return re.compile((form.leading_digits_pattern or [""])[-1]), re.compile(form.pattern), is_bare

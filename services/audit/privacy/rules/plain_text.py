@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _MAX_ROUNDS = 4
 """Maximum number of encodings around each other: `%252540` takes three rounds."""
 
-_WORK = 1
+_WORK = 2
 """Work for a decoded character, in microseconds (masking/counts.py)."""
 
 _BYTES_PER_WORK = 64

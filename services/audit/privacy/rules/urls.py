@@ -52,7 +52,7 @@ _INNER_NAME = re.compile(r"([^?&;#=/\s]{1,64})=")
 _MAX_ENCODINGS = 3
 """Maximum number of percent-encodings around each other that are looked through."""
 
-_WORK = 8
+_WORK = 12
 """Work for a URL in a text, or for a parameter of a URL, in microseconds (masking/counts.py)."""
 
 _BYTES_PER_WORK = 64
