@@ -6,10 +6,11 @@ A first test shows that the page would do all of that if it were not prevented.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Error, expect
 from support.wait import PATIENCE_S
 
 from . import hostile
@@ -160,12 +161,14 @@ async def test_a_script_in_the_replay_reaches_nothing_of_the_console(
     blind = found.pop("request")
     assert blind == ("opaque" if without_policy else "refused")
     assert found.pop("origin") == "null"
-    assert found == dict.fromkeys(found, "refused")
-    assert len(found) == 9
-    # The request of which it cannot see the answer has no cookie; those of the console have.
-    cookies = {request.url.partition("?")[2]: (await request.all_headers()).get("cookie") for request in sent}
-    assert cookies.get("blind") is None
-    assert cookies[""] == "secret=of-the-console"
+    tried = "cookies storage token database caches parent top window frame answer"
+    assert found == dict.fromkeys(tried.split(), "refused")
+    # The request of which it cannot see the answer has no cookie; that of the console's page has.
+    cookies = {
+        request.url: (await request.all_headers()).get("cookie") for request in sent if "/assets/" not in request.url
+    }
+    assert cookies.get(f"{installation.url}/healthz?blind") is None
+    assert cookies[f"{installation.url}/sessions/{session}"] == "secret=of-the-console"
     # In the console itself all of it would be there.
     assert await page.evaluate("sessionStorage.getItem('afterimage.token')")
     assert "secret" in await page.evaluate("document.cookie")
@@ -178,7 +181,9 @@ async def test_the_replay_cannot_return_to_the_origin_of_the_console(installatio
     player = (await _recorded_page(page)).owner.parent_frame
     element = await player.frame_element()
     assert await element.get_attribute("sandbox") == "allow-scripts"
-    await player.evaluate("(home) => { location.href = `${home}/player.html?back`; }", installation.url)
+    await player.evaluate(
+        "(home) => { setTimeout(() => { location.href = `${home}/player.html?back`; }); }", installation.url
+    )
 
     async def is_back():
         return [frame for frame in page.frames if frame.url.endswith("?back")]
@@ -197,11 +202,13 @@ async def test_a_replay_that_is_loaded_again_works_again(installation, elsewhere
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
     player = (await _recorded_page(page)).owner.parent_frame
-    await player.evaluate("globalThis.isOld = true; location.reload()")
+    await player.evaluate("globalThis.isOld = true; setTimeout(() => { location.reload(); });")
 
     async def is_new():
-        frames = [frame for frame in page.frames if frame.url.endswith("/player.html")]
-        return frames and not await frames[0].evaluate("globalThis.isOld") and frames[0].child_frames
+        with suppress(Error):  # it navigates now
+            frames = [frame for frame in page.frames if frame.url.endswith("/player.html")]
+            return frames and not await frames[0].evaluate("globalThis.isOld") and frames[0].child_frames
+        return False
 
     await installation.until(is_new, "it was loaded again")
     recorded = await _recorded_page(page)

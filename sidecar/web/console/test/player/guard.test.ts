@@ -6,7 +6,7 @@ const FRAMES = ["iframe", "frame", "fencedframe", "portal", "webview", "object",
 describe("allowedValue", () => {
   it.each(FRAMES)("names no document for <%s>", (tag) => {
     const element = document.createElement(tag);
-    for (const name of ["src", "SRC", "srcdoc", "data", "code", "codebase", "archive", "classid"]) {
+    for (const name of ["src", "SRC", "srcdoc", "data", "code", "codebase", "archive", "classid", "type"]) {
       expect(allowedValue(element, name, "https://pay.example/")).toBeNull();
     }
     expect(allowedValue(element, "width", "300")).toBe("300");

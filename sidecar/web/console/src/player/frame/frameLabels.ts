@@ -50,6 +50,10 @@ function label(root: RecordedNode | null | undefined): void {
     const attributes = node?.attributes ?? {};
     const source = SOURCES.map((name) => attributes[name]).find((value) => typeof value === "string");
     if (kind !== undefined && source !== undefined) {
+      if (node?.tagName === "embed") {
+        // An <embed> without an address takes no space.
+        node.tagName = "object";
+      }
       const own = typeof attributes.style === "string" ? attributes.style : "";
       const host = hostOf(source);
       attributes.style = `${own};${boxStyle(host === "" ? kind : `${kind}: ${host}`)}`;

@@ -5,9 +5,9 @@
 // They are refused where the Replayer sets them, and not taken out of its events: it sets an attribute of a node by its
 // id, and which element has an id at that moment is decided by the times of all events, also of those to come.
 
-/** Elements that show another document, and attributes that name it. */
+/** Elements that show another document, and attributes that name it or, by its type, the program for it. */
 const FRAMES = new Set(["iframe", "frame", "fencedframe", "portal", "webview", "object", "embed", "applet"]);
-const FRAME_SOURCES = new Set(["src", "srcdoc", "data", "code", "codebase", "archive", "classid"]);
+const FRAME_SOURCES = new Set(["src", "srcdoc", "data", "code", "codebase", "archive", "classid", "type"]);
 
 /** Kinds of <link> that load nothing, or nothing from inside a frame, or are subject to the policy. */
 const RELS = new Set([
