@@ -262,6 +262,7 @@ class Policy(msgspec.Struct, frozen=True):
             patterns.append(PHONE_GATE)
         return patterns
 
+    @property
     def masks_all(self) -> bool:
         """Whether all text is masked that no selector keeps, and everything else that may be text."""
         return self.text_mode is TextMode.ALL
