@@ -19,8 +19,7 @@ from services.audit.privacy.masking import payload_names as names
 from services.audit.privacy.masking.counts import BYTES_PER_WORK, KEY_WORK, MATCH_WORK, STRING_WORK, VALUE_WORK, Counts
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
 from services.audit.privacy.policy.policy import BodyMode, Method, Policy
-from services.audit.privacy.rules.builtin import URL_RULE
-from services.audit.privacy.rules.urls import RESOURCE_KEYS, is_url
+from services.audit.privacy.rules.urls import RESOURCE_KEYS, URL_RULE, is_url
 from services.audit.re2_patterns import compile_pattern
 
 if TYPE_CHECKING:
