@@ -46,6 +46,7 @@ for _code in range(0x80, 0x20000):
     if chr(_code).isdecimal():
         _WIDE_DIGITS[_code >> 3] |= 1 << (_code & 7)
         _STOPS[chr(_code).encode()[0]] = _WIDE  # \xef also begins the full-width signs
+_JOINTS = _marked(("&%\\ .:_", 1))
 _RESETS = _marked((_NUMERALS + _LETTERS + '".:,;{}[]%=_#', 1))
 _DIGIT_BIT, _LETTER_BIT, _UPPER_BIT, _HEX_BIT, _WORD_BIT = 1, 2, 4, 8, 16
 _IS = (
@@ -72,30 +73,32 @@ _DASHES, _TEL, _YA29, _DT0, _DAPI = _word("----"), _word("tel"), _word("ya29"), 
 _KEY, _BLOCK = _word("KEY"), _word("BLOCK")
 
 
-def _words(words: dict[str, int]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """Returns a table of words by their last byte: the first row of each byte's words, and the rows.
+def _words(words: dict[str, int]) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Returns a table of words by their last byte.
 
-    A row has the length of a word, the number of characters of a key that must follow, and the word.
+    First a set of bits for the bytes before each last byte, modulo 64; then the first row of each byte's words; then
+    the rows: the length of a word, the number of characters of a key that must follow, and the word.
     """
     rows = sorted(words.items(), key=lambda item: item[0][-1])
     table = np.zeros((len(rows), 22), np.uint8)
+    before = np.zeros(256, np.uint64)
     first = np.zeros(257, np.int64)
     for place, (word, follow) in enumerate(rows):
         table[place, :2] = len(word), follow
         table[place, 2 : 2 + len(word)] = _word(word)
+        before[ord(word[-1])] |= np.uint64(1 << (ord(word[-2]) & 63))
         first[ord(word[-1]) + 1 :] = place + 1
-    return first, table
+    return before, first, table
 
 
-_UNDERSCORE_FIRST, _UNDERSCORE_WORDS = _words(
+_UNDERSCORE_BEFORE, _UNDERSCORE_FIRST, _UNDERSCORE_WORDS = _words(
     dict.fromkeys(["whsec", "dop_v1", "doo_v1", "dor_v1", "npm", "hf", "github_pat"], 0)
     | dict.fromkeys([f"gh{each}" for each in "pousr"] + [f"shp{each}" for each in ("at", "ca", "pa", "ss")], 0)
     | dict.fromkeys([f"sntry{each}" for each in "suai"] + [f"bk{each}" for each in _BUILDKITE], 8)
     | dict.fromkeys(["dckr_pat", "dckr_oat", "glsa", "glc", "pscale", "r8", "CCIPAT", "CCIPRJ", "pdl"], 8)
     | dict.fromkeys(["cfk", "cfut", "cfat", "sbp", "sb_secret", "sgp", "packagist", "shippo", "duffel"], 8)
-    | dict.fromkeys([f"hc{each}{kind}k" for each in _LETTERS[26:] for kind in "ilm"], 8)
 )
-_DASH_FIRST, _DASH_WORDS = _words(
+_DASH_BEFORE, _DASH_FIRST, _DASH_WORDS = _words(
     dict.fromkeys(["glpat", "pypi", "xapp", "AGE-SECRET-KEY", "PuTTY-User-Key-File"], 0)
     | dict.fromkeys([f"xox{each}" for each in "abeoprs"], 0)
     | dict.fromkeys([f"gl{each}" for each in _GITLAB] + ["tskey"], 8)
@@ -256,9 +259,11 @@ def _is_parameter(t, i):
 
 
 @compiled()
-def _ends_with(t, i, n, first, words):
+def _ends_with(t, i, n, before, first, words):
     """Returns whether a word of a table ends before an offset, and enough characters of a key follow it."""
     c = t[i - 1]
+    if before[c] >> np.uint64(t[i - 2] & 63) & np.uint64(1) == np.uint64(0):
+        return False
     for row in range(first[c], first[c + 1]):
         size = np.int64(words[row, 0])
         start = i - size
@@ -275,9 +280,12 @@ def _ends_with(t, i, n, first, words):
 @compiled()
 def _follows_underscore(t, i, n):
     """Returns whether a secret's prefix ends with the underscore at an offset."""
-    if t[i - 1] == 0x6B and (_stands(t, i + 1, n, _LIVE) or _stands(t, i + 1, n, _TEST)):  # sk_live_
-        return True
-    return _ends_with(t, i, n, _UNDERSCORE_FIRST, _UNDERSCORE_WORDS)
+    if t[i - 1] == 0x6B:
+        if _stands(t, i + 1, n, _LIVE) or _stands(t, i + 1, n, _TEST):  # sk_live_
+            return True
+        if t[i - 5] == 0x68 and t[i - 4] == 0x63:  # hcaik_
+            return _run(t, i + 1, n, _WORD_BIT) >= 8
+    return _ends_with(t, i, n, _UNDERSCORE_BEFORE, _UNDERSCORE_FIRST, _UNDERSCORE_WORDS)
 
 
 @compiled()
@@ -291,9 +299,9 @@ def _follows_dash(t, i, n):
             or _stands(t, i + 1, n, _ANT)
             or _stands(t, i + 1, n, _SVC)
         )
-    if _ends_with(t, i, n, _DASH_FIRST, _DASH_WORDS):
+    if _ends_with(t, i, n, _DASH_BEFORE, _DASH_FIRST, _DASH_WORDS):
         return True
-    return c != 0x2D and _stands(t, i, n, _DASHES) and _is_private_key(t, i)
+    return t[i + 1] == 0x2D and c != 0x2D and _stands(t, i, n, _DASHES) and _is_private_key(t, i)
 
 
 @compiled()
@@ -330,7 +338,7 @@ def _is_vault_or_dynatrace(t, i, n):
     """Returns whether `hvs.`, `hvb.`, `hvr.` or `dt0c01.` ends with the dot at an offset, and a key follows."""
     c = t[i - 1]
     vault = (c == 0x73 or c == 0x62 or c == 0x72) and t[i - 2] == 0x76 and t[i - 3] == 0x68
-    dynatrace = _IS[c] & _DIGIT_BIT != 0 and _stands(t, i - 6, n, _DT0)
+    dynatrace = _IS[c] & _DIGIT_BIT != 0 and i > 6 and t[i - 6] == 0x64 and _stands(t, i - 6, n, _DT0)
     return (vault or dynatrace) and _run(t, i + 1, n, _WORD_BIT) >= 8
 
 
@@ -338,12 +346,12 @@ def _is_vault_or_dynatrace(t, i, n):
 def _is_mac(t, i, n):
     """Returns whether two pairs of hexadecimal digits, joined by a dash, follow the one after a pair."""
     return (
-        _run(t, i - 2, i, _HEX_BIT) == 2
-        and _run(t, i + 1, n, _HEX_BIT) >= 2
-        and i + 9 <= n
+        i + 9 <= n
         and t[i + 3] == 0x2D
-        and _run(t, i + 4, n, _HEX_BIT) >= 2
         and t[i + 6] == 0x2D
+        and _run(t, i - 2, i, _HEX_BIT) == 2
+        and _run(t, i + 1, n, _HEX_BIT) >= 2
+        and _run(t, i + 4, n, _HEX_BIT) >= 2
         and _run(t, i + 7, n, _HEX_BIT) >= 2
     )
 
@@ -352,11 +360,11 @@ def _is_mac(t, i, n):
 def _is_dotted_mac(t, i, n):
     """Returns whether a dot stands between fours of hexadecimal digits, of which a third follows."""
     return (
-        i > 4
+        i + 10 <= n
+        and t[i + 5] == 0x2E
+        and i > 4
         and _run(t, i - 4, i, _HEX_BIT) == 4
         and _run(t, i + 1, n, _HEX_BIT) >= 4
-        and i + 10 <= n
-        and t[i + 5] == 0x2E
         and _run(t, i + 6, n, _HEX_BIT) >= 4
     )
 
@@ -418,7 +426,7 @@ def _joint(t, i, end):
 
 
 _ENTITIES = ["commat", "period", "plus", "colon", "hyphen", "dash", "lowbar", "sol", "num", "percnt"]
-_ENTITY_FIRST, _ENTITY_WORDS = _words(dict.fromkeys(_ENTITIES, 0))
+_ENTITY_BEFORE, _ENTITY_FIRST, _ENTITY_WORDS = _words(dict.fromkeys(_ENTITIES, 0))
 
 
 @compiled()
@@ -430,7 +438,12 @@ def _is_entity(t, i, n):
     if _stands(t, i, n, _LESS_LESS):
         return True
     k += _run(t, k, n, _LETTER_BIT)
-    return k < n and t[k] == 0x3B and t[k - 1] != 0x26 and _ends_with(t, k, n, _ENTITY_FIRST, _ENTITY_WORDS)
+    return (
+        k < n
+        and t[k] == 0x3B
+        and t[k - 1] != 0x26
+        and _ends_with(t, k, n, _ENTITY_BEFORE, _ENTITY_FIRST, _ENTITY_WORDS)
+    )
 
 
 _LESS_LESS = _word("&lt;&lt;")
@@ -521,7 +534,10 @@ def _signs(t, i, n):
                 count += length
                 if count >= 9:
                     signs |= DIGITS
-            if not signs & DIGITS:
+            if length == 1:
+                if t[i - 1] != 0x25 and t[i - 2] != 0x25:  # not of an escape
+                    group_end = 0
+            elif not signs & DIGITS:
                 c = t[i - 1]
                 skipped = 0  # digits of an escape
                 if c == 0x25:
@@ -529,7 +545,8 @@ def _signs(t, i, n):
                 elif t[i - 2] == 0x25 and _IS[c] & _HEX_BIT:
                     skipped = 1
                 if length > skipped:
-                    kind = _joint(t, group_end, i + skipped) if group_end and i - group_end <= 16 else 0
+                    near = group_end and i - group_end <= 16 and _JOINTS[t[group_end]]
+                    kind = _joint(t, group_end, i + skipped) if near else 0
                     size = length - skipped
                     same = kind == joint and group >= 2 and group_before >= 2 and size >= 3
                     two = kind != 0x2E and kind != 0x3A and kind != 0x5F and group >= 4 and size >= 4
