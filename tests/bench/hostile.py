@@ -35,7 +35,7 @@ class Hostility:
 def worst_chunks() -> list[load.Chunk]:
     """Returns a chunk that is stored, and two that are rejected."""
     now = round(time.time() * 1000)
-    words = [f"user{number}@example.org" for number in range(100_000)]
+    words = [f"user{number}@example.org" for number in range(50_000)]
     custom = {"type": 5, "timestamp": now, "data": {"tag": "words", "payload": words}}
     pages = [
         {"type": 4, "timestamp": now, "data": {"href": f"https://a.example/{n}" + "/x1" * 300, "width": 1, "height": 1}}

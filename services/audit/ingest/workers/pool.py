@@ -6,7 +6,8 @@ that have ended meanwhile are dropped. While no worker is ready, chunks are proc
 
 Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
 for itself, one address has at most half of the workers, and all of them together leave a worker to the others. When a
-chunk turns out to be slow, those that were given to its worker after it are recalled.
+chunk turns out to be slow, those that were given to its worker after it are recalled. Of an address of which nothing is
+known, the first chunk is answered before the next one begins: it cannot occupy all workers at once.
 
 A worker that dies is replaced and its chunks are given to others; a chunk that repeatedly kills workers is refused, at
 once if it took too much processor time: one bad chunk cannot stop the rest.
@@ -27,7 +28,7 @@ from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 import structlog
 
@@ -79,13 +80,14 @@ SLOW_PAUSE = 3.0
 """While other chunks wait, a slow one is followed by a pause of this many times its time: slow ones get a quarter of a
 worker then."""
 
-MAX_SLOW_ADDRESSES = 10_000
-"""Maximum number of addresses with remembered costs."""
+MAX_ADDRESSES = 10_000
+"""Maximum number of addresses with remembered costs, and of those that are known as quick."""
 
 RETRY_S = 5.0
 """Pause before a failed start is retried."""
 
 _UNKNOWN = Sender()
+Value = TypeVar("Value")
 STOP_S = 5.0
 """Maximum time that a worker may take to end before it is killed."""
 
@@ -110,7 +112,7 @@ class _Died(Exception):  # noqa: N818 - names the state of a worker
         self.number = number
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class _Job:
     """A chunk that waits for a worker."""
 
@@ -120,6 +122,8 @@ class _Job:
     bounds: Bounds
     sender: Sender
     answer: asyncio.Future[WorkerAnswer]
+    is_sent: bool = False
+    """Whether a worker got it."""
     is_suspect: bool = False
     """Whether a worker has died with it."""
 
@@ -164,10 +168,11 @@ class _Link(asyncio.Protocol):
             self.waiting_bytes -= len(job.sent.payload)
             if job is self.slow:
                 self.slow = None
-            self._pool.cost(job.sender, answer.cpu_s)
             if answer.is_recalled:
                 self._pool.put(job)
-            elif not job.answer.done():
+                continue
+            self._pool.cost(job.sender, answer.cpu_s)
+            if not job.answer.done():
                 job.answer.set_result(answer)
         self._pool.dispatch()
 
@@ -176,6 +181,7 @@ class _Link(asyncio.Protocol):
         self.slow = None
         waiting, self.waiting = self.waiting, {}
         for number, job in waiting.items():
+            self._pool.forget_first(job.sender)
             if not job.answer.done():
                 job.answer.set_exception(_Died(self, number))
         self._pool.lost(self)
@@ -237,6 +243,10 @@ class WorkerPool:
         self._slow_queue: Turns[_Job] = Turns()
         self._costs: OrderedDict[str, tuple[float, float]] = OrderedDict()
         """Time in seconds of an address's slowest chunk, and when it was, by address (or subject)."""
+        self._quick: OrderedDict[str, None] = OrderedDict()
+        """Addresses with an answered chunk that was quick."""
+        self._first: set[str] = set()
+        """Addresses with their first chunk in a worker."""
         self._slow_from = 0.0
         """Time before which no slow chunk begins while others wait."""
         self._suspects = asyncio.Lock()
@@ -303,6 +313,8 @@ class WorkerPool:
 
     def put(self, job: _Job) -> None:
         """Adds a chunk to the queue of its sender's kind, unless its stream has ended."""
+        if job.is_sent:  # it was recalled
+            self._first.discard(job.sender.address)
         if job.answer.done():
             self.dropped += 1
             return
@@ -326,16 +338,19 @@ class WorkerPool:
 
     def cost(self, sender: Sender, cpu_s: float) -> None:
         """Notes the processor time of a chunk."""
+        self._first.discard(sender.address)
         if cpu_s < SLOW_S:
+            _remember(self._quick, sender.address, None)
             return
         self.slow += 1
         now = time.monotonic()
         self._slow_from = now + SLOW_PAUSE * cpu_s
         who = _who(sender)
-        self._costs[who] = max(cpu_s, self._expected_s(who, now)), now
-        self._costs.move_to_end(who)
-        if len(self._costs) > MAX_SLOW_ADDRESSES:
-            self._costs.popitem(last=False)
+        _remember(self._costs, who, (max(cpu_s, self._expected_s(who, now)), now))
+
+    def forget_first(self, sender: Sender) -> None:
+        """Notes that the worker with a sender's first chunk has died: the next one is its first."""
+        self._first.discard(sender.address)
 
     def _expected_s(self, who: str, now: float) -> float:
         cost_s, at = self._costs.get(who, (0.0, now))
@@ -350,7 +365,7 @@ class WorkerPool:
 
     def _next_quick(self) -> _Job | None:
         """Takes the next chunk that is not expected to be slow; None: no such chunk."""
-        while (job := self._queue.take()) is not None:
+        while (job := self._queue.take(self._first)) is not None:
             if not self._is_slow(job.sender):
                 return job
             self._slow_queue.put(*job.place, job, job.sender)  # its sender has been slow meanwhile
@@ -464,6 +479,9 @@ class WorkerPool:
     def _send(self, link: _Link, job: _Job) -> None:
         self._last_number = number = self._last_number + 1
         head, state = job.head, job.state if isinstance(job.state, bytes) else dump_state(job.state)
+        job.is_sent = True
+        if (address := job.sender.address) and address not in self._quick and address not in self._costs:
+            self._first.add(address)
         link.waiting[number] = job
         link.waiting_bytes += len(job.sent.payload)
         asked = WorkerJob(
@@ -499,7 +517,14 @@ class WorkerPool:
 def _job(
     head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender, *, is_suspect: bool = False
 ) -> _Job:
-    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future(), is_suspect)
+    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future(), is_suspect=is_suspect)
+
+
+def _remember(entries: OrderedDict[str, Value], key: str, value: Value) -> None:
+    entries[key] = value
+    entries.move_to_end(key)
+    if len(entries) > MAX_ADDRESSES:
+        entries.popitem(last=False)
 
 
 def _who(sender: Sender) -> str:

@@ -464,27 +464,57 @@ async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
     assert stored[0][0] == [event for events in chunks for event in events]
 
 
-async def test_chunks_behind_one_that_turns_out_to_be_slow_are_recalled(monkeypatch):
-    """Of an address of which nothing is known: the others go to the other worker, and its own wait for one another."""
+async def test_an_unknown_address_cannot_occupy_all_workers_and_nothing_stays_behind_its_slow_chunk(monkeypatch):
     monkeypatch.setattr(module, "SLOW_S", 0.02)
     monkeypatch.setattr(module, "WATCH_S", 0.005)
     async with pool(2) as processes:
-        processes._costs.clear()  # of the first chunk, which compiles
+        processes._costs.clear()  # those of the first chunk, which compiles
 
         async def process(sent, sender):
             head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
             return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
 
-        most_running = 0
         hostile = [
-            asyncio.create_task(process(huge_chunk(), Sender(f"s{number}", "198.51.100.1"))) for number in range(4)
+            asyncio.create_task(process(slow_chunk(), Sender(f"s{number}", "198.51.100.1"))) for number in range(4)
         ]
         others = [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{number}"))) for number in range(30)]
-        await until(lambda: any(link.slow for link in processes._links))
         while not all(one.done() for one in others):
-            most_running = max(most_running, sum(link.slow is not None for link in processes._links))
-            await asyncio.sleep(0.005)
-        assert sum(one.done() for one in hostile) <= 2
+            with_one = [link for link in processes._links if any(_is_hostile(job) for job in link.waiting.values())]
+            assert len(with_one) <= 1
+            assert sum(_is_hostile(job) for link in with_one for job in link.waiting.values()) <= 1
+            await asyncio.sleep(0.001)
         assert [one.result().row.seq for one in others] == [1] * 30
         assert [one.row.seq for one in await asyncio.gather(*hostile)] == [1] * 4
-        assert processes.load() == 0
+        assert (processes.load(), processes._first) == (0, set())
+
+
+def _is_hostile(job):
+    return job.sender.address == "198.51.100.1"
+
+
+async def test_chunks_behind_one_that_turns_out_to_be_slow_are_recalled(monkeypatch):
+    monkeypatch.setattr(module, "SLOW_S", 0.02)
+    monkeypatch.setattr(module, "WATCH_S", 0.005)
+    async with pool(1) as processes:
+        processes._costs.clear()
+        [worker] = children()
+        worker.suspend()
+        order = []
+
+        async def process(sent, sender, name):
+            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+            await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+            order.append(name)
+
+        tasks = [asyncio.create_task(process(slow_chunk(), Sender("s", "198.51.100.1"), "slow"))]
+        await until(lambda: processes.load() == 1)
+        tasks += [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{n}"), "other")) for n in range(3)]
+        await until(lambda: processes.load() == 4)
+        [link] = processes._links
+        assert len(link.waiting) == 4
+        worker.resume()
+        await until(lambda: link.slow is not None or len(order) == 4)
+        if link.slow is not None:
+            assert len(link.waiting) == 1, "the others wait in the queue, for any worker"
+        await asyncio.gather(*tasks)
+        assert sorted(order) == ["other"] * 3 + ["slow"]
