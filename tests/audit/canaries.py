@@ -317,16 +317,16 @@ class Needles:
 
     def found_in(self, data: bytes) -> list[Canary]:
         """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
-        return leaks(data, self.canaries) if any(map(self._any.search, _forms(data))) else []
+        return leaks(data, self.canaries) if any(map(self._any.search, forms_of(data))) else []
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
     """Returns the canaries in the data; for repeated searches for the same ones create `Needles` once."""
-    texts = _forms(data)
+    texts = forms_of(data)
     return [canary for canary in canaries if any(canary.value in text for text in texts)]
 
 
-def _forms(data: bytes) -> set[str]:
+def forms_of(data: bytes) -> set[str]:
     """The text as it is, and without the escapes of JSON and of URLs."""
     written = data.decode("utf-8", "replace")
     read = (

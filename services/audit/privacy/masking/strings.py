@@ -293,7 +293,7 @@ class TextMasker:
         """Returns a text after one pass, and the number of its bytes outside masks."""
         gates = self._open_gates(body)
         plain = is_plain(body)
-        if (not gates and plain) or not body:
+        if not gates and plain:
             return body, len(body)
         parts: list[bytes] = []
         if not (b"*" in body or b"[" in body or b"data:" in body or _PSEUDONYM in body):
@@ -310,6 +310,8 @@ class TextMasker:
 
     def _open_gates(self, body: bytes) -> list[_Gate]:
         """Returns the rules that may match, grouped by gate."""
+        if not body:
+            return []
         if len(body) >= _SHORT:
             return [each for each in self._gates if each[0] is None or each[0].search(body) is not None]
         gates: list[_Gate] = []

@@ -181,6 +181,12 @@ def test_what_only_looks_alike_stays(text):
     assert found(text) == set()
 
 
+@pytest.mark.parametrize("text", ["\u200b", "\u200b\ufeff\u2060", "=\r\n", "&#8203;&shy;&zwj;", "\\u200b\\u200b"])
+def test_texts_with_nothing_visible_stay(text):
+    assert found(text) == set()
+    assert TEXT.mask(text, "text", Counts(), key="href") == text
+
+
 def test_only_the_value_is_replaced():
     counts = Counts()
     text = "caf\u00e9 \u2014 dana%2540example.com & 4111&nbsp;1111&nbsp;1111&nbsp;1111 \u2014 50%20"
