@@ -473,18 +473,19 @@ export class Recorder {
     }
   };
 
-  /** Ends the current session, and starts the next. */
-  #renew(): void {
+  /** Ends the current session, and starts the next; returns its window, undefined: it is not recorded. */
+  #renew(): WindowUpload | undefined {
     const policy = this.#policy;
     this.#finish();
     this.#tracker?.renew();
     if (!this.#mayRecord()) {
-      return;
+      return undefined;
     }
-    this.#open(false);
+    const window = this.#open(false);
     if (policy !== undefined) {
       this.#record(policy, true);
     }
+    return window;
   }
 
   /** Ends the current session; the visitor's next action starts another. */
@@ -568,7 +569,10 @@ export class Recorder {
       return; // it has ended, and its last events are lost
     }
     const nowMs = Date.now();
-    this.#notices.report("session_full", "the session is larger or longer than the installation allows: a new one begins");
+    this.#notices.report(
+      "session_full",
+      "the session is larger or longer than the installation allows: a new one begins",
+    );
     if (nowMs - this.#replacedMs < SHORTEST_SESSION_MS) {
       this.#end("stopped");
       return;
@@ -577,11 +581,11 @@ export class Recorder {
     this.#buffer.flush();
     this.#packQueue.finishNow();
     const { entries } = full.queue;
-    this.#renew();
+    const next = this.#renew();
     if (entries.length > 0) {
       const loss = lossOf("session_full", entries);
       this.#lost(loss);
-      this.#window?.queue.push(droppedEntry(loss));
+      next?.queue.push(droppedEntry(loss));
     }
   }
 
