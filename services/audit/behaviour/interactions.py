@@ -429,6 +429,6 @@ class _Observer:
         except msgspec.MsgspecError:
             return
         if console.level == "error":
-            words = " ".join(console.payload)[:MAX_DETAIL]
+            words = console.words[:MAX_DETAIL]
             self.found.append(self.geometry.nowhere(InteractionKind.ERROR, int(time), detail=words))
             self.clicks.error(time, words, self.rules, self.found)

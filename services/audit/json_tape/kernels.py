@@ -57,6 +57,9 @@ _MOST_INLINE = 64
 _LEAST_DIGITS, _LEAST_DOTS = 9, 3
 """Fewest digits, and fewest dots next to digits, in a number or an IP address that a rule matches."""
 
+_LEAST_WORD, _LEAST_TAG_DIGITS = 20, 5
+"""Fewest characters of a word with a digit in which a key or an account is looked for; digits of no tag's name."""
+
 _QUOTE, _BACKSLASH, _COLON, _COMMA = 0x22, 0x5C, 0x3A, 0x2C
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = 0x7B, 0x7D, 0x5B, 0x5D
 
@@ -83,6 +86,45 @@ def _quiet(t, i, n):
             i += 1
         i += 1
     return n, escapes
+
+
+@compiled()
+def is_plain(t, i, n, is_tag):
+    """Returns whether the inside of a string is like the names and numbers of a page's layout, which no rule matches.
+
+    Values of `class`, `d` and the like are numbers with few digits and words: a number of `_LEAST_DIGITS` digits, a
+    long word with a digit (a key, a token), an `@`, an escape or a letter beyond ASCII is checked by the rules. The
+    name of a tag has a letter at the start, and of the rest letters, dashes, colons, underscores and few digits.
+    """
+    digits = word = all_digits = 0
+    is_fraction = has_digit = False
+    k = i
+    while k < n:
+        c = t[k]
+        is_digit = 0x30 <= c <= 0x39
+        is_letter = 0x61 <= (c | 0x20) <= 0x7A or c == 0x5F
+        if c >= 0x80 or c == 0x40 or c == _BACKSLASH or c == _OPEN_OBJECT:
+            return False
+        if is_tag and not (is_letter or ((is_digit or c == 0x2D or c == 0x3A) and k > i)):
+            return False
+        if is_digit:
+            digits += 1
+            all_digits += 1
+            if digits >= _LEAST_DIGITS and not is_fraction:
+                return False
+        else:
+            digits = 0
+            is_fraction = c == 0x2E
+        if is_digit or is_letter:
+            word += 1
+            has_digit |= is_digit
+            if word >= _LEAST_WORD and has_digit:
+                return False
+        else:
+            word = 0
+            has_digit = False
+        k += 1
+    return not is_tag or (all_digits < _LEAST_TAG_DIGITS and n > i)
 
 
 @compiled()
@@ -330,7 +372,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                 if look & B_INLINE:
                     rows[row, R_LOOK] |= LOOK_INLINE
             is_quiet = trusted and (
-                (context == _ATTRS and has_layout and bits & B_QUIET != 0) or (context == _NODE and number == N_TAG)
+                (context == _ATTRS and has_layout and bits & B_QUIET != 0 and is_plain(t, first + 1, i, False))
+                or (context == _NODE and number == N_TAG and is_plain(t, first + 1, i, True))
             )
             if every or not is_quiet:
                 if n_strings == len(strings):

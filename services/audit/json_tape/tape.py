@@ -188,6 +188,10 @@ class Walk:
         kind, source = self.events[event, 2:4].tolist()
         return kind, source
 
+    def is_plain(self, start: int, end: int, *, is_tag: bool) -> bool:
+        """Returns whether the inside of a string needs no check: it defines layout, or names a tag, by its form."""
+        return bool(self._compiled.is_plain(self.marks, start, end, is_tag))
+
     def input_of(self, event: int) -> tuple[int, int, int]:
         """Returns the node id of an event, and the start and end of its text."""
         node, start, end = self.events[event, 7:10].tolist()

@@ -468,6 +468,17 @@ def test_odd_data_is_passed_over():
     assert (found.node_id, found.x_percent) == (0, 50.0)
 
 
+@pytest.mark.parametrize(
+    ("payload", "detail"),
+    [([{"a": 1}, "b", 2, None], "{'a': 1} b 2"), ("text", "text"), (None, ""), ({"a": ["b"]}, "{'a': ['b']}")],
+)
+def test_a_console_with_other_arguments_than_texts_is_an_error_all_the_same(payload, detail):
+    """They are JSON texts in rrweb, and anything in other recorders."""
+    printed = event(54, 6, plugin="rrweb/console@1", payload={"level": "error", "payload": payload})
+    (found,) = find([*opened(), printed], InteractionKind.ERROR)
+    assert found.detail == detail
+
+
 def test_a_deep_tree_is_passed_over():
     tree = b'{"id":1,"childNodes":[' * 100_000 + b"]}" * 100_000
     index = NodeIndex(Nodes())

@@ -9,6 +9,7 @@ unchanged.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -55,6 +56,9 @@ _MOST_ODD = 64
 """Maximum number of events per chunk with duplicate or escaped keys that are masked in detail: each costs as much as
 a separate chunk. JSON.stringify never writes such keys."""
 
+
+_IS_TAG = re.compile(r"[A-Za-z_][A-Za-z_:-]*(?:[0-9][A-Za-z_:-]*){0,4}")
+"""Form of a tag's name, as kernels.is_plain."""
 
 _SHORT_VALUE = 1024
 """Values with fewer bytes of JSON are paid for by their length, one part per 8 bytes: counting takes longer."""
@@ -369,7 +373,9 @@ class _Chunk:
                 return [masked(each) for each in value]
             if isinstance(value, dict):
                 return {
-                    self._masker.rules.mask(key, "other", self._counts): each if key == "tagName" else masked(each)
+                    self._masker.rules.mask(key, "other", self._counts): (
+                        each if key == "tagName" and isinstance(each, str) and _IS_TAG.fullmatch(each) else masked(each)
+                    )
                     for key, each in value.items()
                 }
             return value

@@ -75,7 +75,12 @@ def place_of(string: StringRow, walk: Walk) -> StringContext:
 
 
 def _is_layout(string: StringRow, key: str, walk: Walk) -> bool:
-    """Returns whether a string of a node defines the layout, and must not be changed."""
+    """Returns whether a string of a node defines the layout, and must not be changed: by its place and by its form."""
+    is_tag = string.row < 0 and key == "tagName"
+    return _is_in_layout(string, key, walk) and walk.is_plain(string.start + 1, string.end - 1, is_tag=is_tag)
+
+
+def _is_in_layout(string: StringRow, key: str, walk: Walk) -> bool:
     if string.row < 0:
         return key == "tagName" or (key in LAYOUT_ATTRIBUTES and key != "class")  # of a style that changes
     if key in LAYOUT_ATTRIBUTES:

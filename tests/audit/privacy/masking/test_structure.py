@@ -321,3 +321,33 @@ def test_strict_pages_stay_distinct():
     ]
     found = [event["data"]["href"] for event in json.loads(STRICT.mask(MaskState(), pack(*pages)).text)]
     assert found[0] == found[2] != found[1]
+
+
+@pytest.mark.parametrize(
+    "value", ["jo@example.org", "4111111111111111", "DE89370400440532013000", "sk_live_abcdef0123456"]
+)
+@pytest.mark.parametrize("which", [DEFAULT, STRICT])
+def test_layout_and_tags_are_exempt_by_their_form_too(which, value):
+    """An attribute or a name that is not checked because it defines the page could hold anything."""
+    nodes = [
+        {"type": 2, "id": 2, "tagName": value, "attributes": {}, "childNodes": []},
+        {"type": 2, "id": 3, "tagName": f"write to {value}, please", "attributes": {}, "childNodes": []},
+        {"type": 2, "id": 4, "tagName": ["div", value], "attributes": {}, "childNodes": []},
+        {"type": 2, "id": 5, "tagName": "div", "attributes": {"class": f"a {value} b"}, "childNodes": []},
+        {"type": 2, "id": 6, "tagName": "path", "attributes": {"d": value}, "childNodes": []},
+    ]
+    for node in nodes:
+        snapshot = {"type": 2, "timestamp": 1, "data": {"node": {"type": 0, "id": 1, "childNodes": [node]}}}
+        assert value.encode() not in which.mask(MaskState(), json.dumps([snapshot]).encode()).text, node
+
+
+def test_what_defines_the_layout_stays():
+    kept = {
+        "class": "btn btn--primary col-12 md:w-1/2 css-1q2w3e4r Button-module__root--3kQx1",
+        "d": "M12.5,3.25c-1.10000000149,0,-2,.9-2,2v14z M400 200 1234567.8",
+        "points": "100,100 250,40 12345678,1",
+        "transform": "matrix(1.0000000001 0 0 1 120 80)",
+    }
+    node = {"type": 2, "id": 2, "tagName": "h1", "attributes": kept, "childNodes": []}
+    text = json.dumps([{"type": 2, "timestamp": 1, "data": {"node": {"type": 0, "id": 1, "childNodes": [node]}}}])
+    assert DEFAULT.mask(MaskState(), text.encode()).text == text.encode()
