@@ -156,7 +156,7 @@ def test_nodes_are_followed_through_escaped_keys_within_a_chunk():
     assert [each["value"] for each in json.loads(masked.text)[1]["data"]["texts"]] == ["***", "x"]
 
 
-NODE = '{"id":1,"type":2,"tagName":"p","attributes":{"class":"dana@example.com"}}'
+NODE = '{"id":1,"type":2,"tagName":"p","attributes":{"class":"4111 1111 1111 1111"}}'
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ NODE = '{"id":1,"type":2,"tagName":"p","attributes":{"class":"dana@example.com"}
 )
 def test_only_the_layout_of_nodes_is_left_alone(event, is_layout):
     masked = pair("default")[0].mask(MaskState(True), f"[{event % NODE}]".encode())
-    assert (b"dana" in masked.text) == is_layout
+    assert (b"4111 1111" in masked.text) == is_layout
 
 
 def test_after_many_odd_events_nothing_of_them_is_kept_and_every_node_counts_as_masked():
