@@ -16,7 +16,7 @@ from services.audit.privacy.masking.masker import Masker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.privacy.policy.policy import ActorIdMode, Method, Policy, PolicyError, PolicyProblem
 from services.audit.privacy.registry import InForce, Policies
-from services.runtime.identity.signing_secret import signing_secret
+from services.runtime.identity.signing_secret import signing_secrets
 from services.runtime.settings import PageSettings, Settings
 from services.runtime.settings.loader import SettingsError, settings_file
 from services.runtime.settings.toml_positions import line_of
@@ -52,7 +52,8 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
     Raises:
         SettingsError: All errors in any of the policies.
     """
-    secret, random = signing_secret(settings), secrets.token_bytes(32)
+    known, random = signing_secrets(settings), secrets.token_bytes(32)
+    secret = next(iter(known), None)
     policies = read_policies(settings)
     if secret is None:
         problems = [
@@ -69,8 +70,17 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
 
     def in_force(project: str, policy: Policy) -> InForce:
         # Without a secret nothing is found again by its hash; pseudonyms hold as long as the process runs.
-        key = hmac.digest(secret or random, b"afterimage privacy hash " + project.encode(), hashlib.sha256)
-        return InForce(policy, Masker(policy, key), key, is_keyed=secret is not None)
+        key, *former = (
+            hmac.digest(each, b"afterimage privacy hash " + project.encode(), hashlib.sha256)
+            for each in known or (random,)
+        )
+        return InForce(
+            policy,
+            Masker(policy, key),
+            key,
+            is_keyed=secret is not None,
+            former=tuple(Masker(policy, each) for each in former),
+        )
 
     return {project: in_force(project, policy) for project, policy in policies.items()}
 

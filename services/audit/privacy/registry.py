@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -20,12 +21,14 @@ class InForce:
 
     Attributes:
         is_keyed: Whether the key is a secret that stays, so that hashes may stand for values.
+        former: Maskers with the keys of older secrets, under which visitors may still be stored.
     """
 
     policy: Policy
     masker: Masker
     hash_key: bytes = field(repr=False)
     is_keyed: bool = True
+    former: tuple[Masker, ...] = ()
 
 
 class Policies:
@@ -48,7 +51,8 @@ class Policies:
     def actor_ids(self, project: str, actor_id: str) -> tuple[str, ...]:
         """Returns the forms in which a visitor's id may be stored; see `start_fields.actor_ids`."""
         one = self._in_force[project]
-        return actor_ids(actor_id, one.masker, is_keyed=one.is_keyed)
+        forms = [actor_ids(actor_id, masker, is_keyed=one.is_keyed) for masker in (one.masker, *one.former)]
+        return tuple(dict.fromkeys(itertools.chain(*forms)))
 
     def all(self) -> dict[str, InForce]:
         """Returns the policies in force, by project."""

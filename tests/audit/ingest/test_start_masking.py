@@ -8,13 +8,15 @@ import uuid
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import session_filter_pb2
-from support.audit_server import audit_settings, click, new_session, running, start_of
+from support.audit_server import SECRET, audit_settings, click, new_session, running, start_of
 
 from services.audit.domain_settings import policies_in_force
 from services.audit.model import WindowHead, WindowKey
+from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.masker import Masker
-from services.audit.privacy.masking.start_fields import mask_head
+from services.audit.privacy.masking.start_fields import mask_head, stored_actor_id
 from services.audit.privacy.policy.parser import load_policy
+from services.audit.privacy.registry import Policies
 from services.runtime.settings.loader import SettingsError
 
 KEY = b"k" * 32
@@ -96,6 +98,17 @@ def test_hashed_ids_need_a_secret(tmp_path):
     settings = audit_settings(tmp_path, auth=jwks, environment="production", privacy={"actor_id": "hash"})
     with pytest.raises(SettingsError, match=r'privacy\.actor_id: "hash" needs auth\.secret'):
         policies_in_force(settings)
+
+
+def test_hashes_under_a_former_secret_are_asked_for_too(tmp_path):
+    new, old = SECRET[::-1], SECRET
+    privacy = {"actor_id": "hash"}
+    before = policies_in_force(audit_settings(tmp_path, auth={"secret": old}, privacy=privacy))["demo"]
+    settings = audit_settings(tmp_path, auth={"secrets": [new, old]}, privacy=privacy)
+    during = Policies(policies_in_force(settings))
+    stored = stored_actor_id("dana@example.com", before.masker, Counts())
+    assert stored in during.actor_ids("demo", "dana@example.com")
+    assert stored_actor_id("dana@example.com", during.of("demo").masker, Counts()) != stored
 
 
 @pytest.mark.parametrize("mode", ["rules", "hash"])
