@@ -426,8 +426,8 @@ class SessionFilter(betterproto.Message):
 
     actor_id: str = betterproto.string_field(3)
     """
-    Optional. Id of the actor, exact match. At most 256 characters; returns INVALID_ARGUMENT if it
-     is longer.
+    Optional. Id of the actor as the recorded site knows it, exact match; or as it is stored, where
+     privacy.actor_id hashes it. At most 256 characters; returns INVALID_ARGUMENT if it is longer.
     """
 
     actor_types: List["__recording_v1__.ActorType"] = betterproto.enum_field(4)
@@ -1265,8 +1265,8 @@ class DeleteSessionsRequest(betterproto.Message):
 
     actor_id: str = betterproto.string_field(2)
     """
-    Optional. Id of an actor. All sessions of this actor are deleted. Returns INVALID_ARGUMENT
-     unless exactly one of `session_ids` and `actor_id` is given.
+    Optional. Id of an actor, as in `SessionFilter`. All sessions of this actor are deleted. Returns
+     INVALID_ARGUMENT unless exactly one of `session_ids` and `actor_id` is given.
     """
 
 

@@ -332,7 +332,8 @@ class Session(betterproto.Message):
 
     actor_id: str = betterproto.string_field(7)
     """
-    Output only. Id of the visitor, assigned by the recorded site. Empty if unknown.
+    Output only. Id of the visitor, assigned by the recorded site; a hash of it or of its parts
+     where the policy masks them (privacy.actor_id). Empty if unknown.
     """
 
     actor_type: "ActorType" = betterproto.enum_field(8)

@@ -1541,8 +1541,8 @@ export type DeleteSessionsRequest = Message<"afterimage.audit.v1.DeleteSessionsR
   sessionIds: string[];
 
   /**
-   * Optional. Id of an actor. All sessions of this actor are deleted. Returns INVALID_ARGUMENT
-   * unless exactly one of `session_ids` and `actor_id` is given.
+   * Optional. Id of an actor, as in `SessionFilter`. All sessions of this actor are deleted. Returns
+   * INVALID_ARGUMENT unless exactly one of `session_ids` and `actor_id` is given.
    *
    * @generated from field: string actor_id = 2;
    */

@@ -39,8 +39,8 @@ export type SessionFilter = Message<"afterimage.audit.v1.SessionFilter"> & {
   endTime?: Timestamp | undefined;
 
   /**
-   * Optional. Id of the actor, exact match. At most 256 characters; returns INVALID_ARGUMENT if it
-   * is longer.
+   * Optional. Id of the actor as the recorded site knows it, exact match; or as it is stored, where
+   * privacy.actor_id hashes it. At most 256 characters; returns INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string actor_id = 3;
    */

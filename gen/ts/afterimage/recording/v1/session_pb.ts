@@ -230,7 +230,8 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   status: SessionStatus;
 
   /**
-   * Output only. Id of the visitor, assigned by the recorded site. Empty if unknown.
+   * Output only. Id of the visitor, assigned by the recorded site; a hash of it or of its parts
+   * where the policy masks them (privacy.actor_id). Empty if unknown.
    *
    * @generated from field: string actor_id = 7;
    */
