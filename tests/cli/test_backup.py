@@ -302,7 +302,7 @@ def test_two_backups_at_once_both_appear_or_one_is_refused(tmp_path, filled, who
 
 
 def test_a_backup_onto_a_disk_that_is_too_small_is_refused_before_it_begins(tmp_path, filled):
-    with small_disk(tmp_path / "disk", 18 << 20) as disk:
+    with small_disk(tmp_path / "disk", 17 << 20) as disk:  # less than the rows and SPARE_BYTES
         is_refused(process("backup", disk.path / "copy", data=filled), "free, and the backup needs")
         assert list(disk.path.iterdir()) == []
 
@@ -328,6 +328,6 @@ def test_a_backup_whose_disk_fills_up_leaves_nothing(tmp_path, filled):
 
 
 def test_a_restore_onto_a_disk_that_is_too_small_is_refused_before_it_begins(tmp_path, whole):
-    with small_disk(tmp_path / "disk", 4 << 20) as disk:
+    with small_disk(tmp_path / "disk", 3 << 20) as disk:  # less than GROWTH times the rows
         is_refused(process("restore", whole, data=disk.path / "data"), "free, and the restore needs")
         assert not (disk.path / "data/chdb").exists()

@@ -81,7 +81,7 @@ def test_without_a_secret_none_is_made_up(tmp_path):
 
 def test_production_without_a_secret():
     production = {"AFTERIMAGE_ENVIRONMENT": "production", "AFTERIMAGE_PROJECTS": '[{"id": "shop"}]'}
-    keys = {"AFTERIMAGE_AUTH__JWKS_URL": "https://id.example/keys"}
+    keys = {"AFTERIMAGE_AUTH__JWKS_URL": "https://id.example/keys", "AFTERIMAGE_AUTH__ISSUER": "https://id.example"}
     assert "AFTERIMAGE_TOKEN" in complaint("sessions", **production, **keys)
 
 

@@ -14,7 +14,8 @@ REFUSED = {
     "just too early": -HOUR_MS - 1,
     "just too late": 7 * DAY_MS + 1,
 }
-TAKEN = {"the earliest": -HOUR_MS, "its start": 0, "an hour later": HOUR_MS, "the latest": 7 * DAY_MS}
+TAKEN = {"the earliest": -HOUR_MS, "its start": 0, "an hour later": HOUR_MS, "the latest": 25 * HOUR_MS}
+"""Of the default quota `session_length_s`, beyond which the recorder begins another session."""
 BEGUN_MS = 14 * DAY_MS
 """Age of the sessions: the server's clock must not bound them too."""
 

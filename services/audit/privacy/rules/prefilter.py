@@ -284,7 +284,7 @@ def _follows_underscore(t, i, n):
         if _stands(t, i + 1, n, _LIVE) or _stands(t, i + 1, n, _TEST):  # sk_live_
             return True
         # hcaik_, from its end: the quote at the string's start is no letter, so nothing before it is read.
-        if t[i - 2] == 0x69 and t[i - 3] == 0x61 and t[i - 4] == 0x63 and t[i - 5] == 0x68:
+        if _IS[t[i - 2]] & _IS[t[i - 3]] & _LETTER_BIT and t[i - 4] == 0x63 and t[i - 5] == 0x68:
             return _run(t, i + 1, n, _WORD_BIT) >= 8
     return _ends_with(t, i, n, _UNDERSCORE_BEFORE, _UNDERSCORE_FIRST, _UNDERSCORE_WORDS)
 
