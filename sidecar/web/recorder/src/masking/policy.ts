@@ -102,7 +102,9 @@ export class AppliedPolicy {
       return "*";
     }
     const editable = this.#masksType("text") ? EDITABLE : "";
-    return maskTextSelector === "" || editable === "" ? maskTextSelector + editable : `${maskTextSelector}, ${editable}`;
+    return maskTextSelector === "" || editable === ""
+      ? maskTextSelector + editable
+      : `${maskTextSelector}, ${editable}`;
   }
 
   #masksType(type: string): boolean {
@@ -130,7 +132,8 @@ const EVERY_INPUT = { input: true, textarea: true };
 
 function typeOf(element: Element): string {
   const tag = element.tagName.toLowerCase();
-  const declared = element.getAttribute(tag === "input" ? "data-type" : "type") ?? element.getAttribute("data-type") ?? "";
+  const declared =
+    element.getAttribute(tag === "input" ? "data-type" : "type") ?? element.getAttribute("data-type") ?? "";
   if (BLOCKED_INPUT.test(declared.trim().toLowerCase())) {
     return declared.trim().toLowerCase();
   }
