@@ -317,7 +317,11 @@ class Needles:
 
     def found_in(self, data: bytes) -> list[Canary]:
         """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
-        return leaks(data, self.canaries) if any(map(self._any.search, forms_of(data))) else []
+        return (
+            leaks(data, self.canaries)
+            if any(self._any.search(form.encode("utf-8", "replace").decode()) for form in forms_of(data))
+            else []
+        )
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
@@ -332,6 +336,7 @@ def forms_of(data: bytes) -> set[str]:
     read = (
         re.sub(r"\\+u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), written) if "\\u" in written else written
     )
+    read = read.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # escapes of one character in two halves
     return {written, read.replace("\\/", "/"), read.replace("\\/", "/").replace("%40", "@")}
 
 

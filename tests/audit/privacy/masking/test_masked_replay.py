@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support import recordings, require
 
+from services.audit.privacy.masking.addresses import is_pseudonym
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.policy.parser import load_policy
 from services.cli.transfer.formats import to_chunks
@@ -110,7 +111,18 @@ def test_what_lays_a_page_out_is_untouched(path, preset):
     kept, expected = ([laid_out(event) for event in some] for some in (after, pages))
     if preset == "strict":
         kept, expected = ([plain(event) for event in some] for some in (kept, expected))
+    else:
+        expected = [with_pseudonyms(*both) for both in zip(kept, expected, strict=True)]
     assert kept == expected
+
+
+def with_pseudonyms(kept: list[tuple[str, Any]], expected: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Returns the expected layout with the pseudonyms that names of masked elements got."""
+    assert len(kept) == len(expected)
+    return [
+        (name, its if name in {"id", "for", "name"} and is_pseudonym(its) else was)
+        for (name, its), (_, was) in zip(kept, expected, strict=True)
+    ]
 
 
 def plain(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
