@@ -7,10 +7,9 @@ import math
 import struct
 from typing import TYPE_CHECKING
 
-from aiohttp import WSMsgType, web
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from sidecar.streams.frame_meter import FrameMeter
-from sidecar.streams.mask_check import MaskedReader
 from sidecar.wire import close_codes
 
 if TYPE_CHECKING:
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from services.runtime.token_bucket import TokenBucket
     from sidecar.wire.close_codes import Verdict
     from sidecar.wire.held_bytes import Held
+
+UNMASKED = WSCloseCode.POLICY_VIOLATION
+"""Code of the error at an unmasked frame; aiohttp's own parser never uses it (close_codes.py)."""
 
 _POLL_S = 0.05
 _LINGER_S = 1.0
@@ -83,7 +85,7 @@ class BrowserConnection(web.WebSocketResponse):
             transport.set_write_buffer_limits(high=self._outgoing_bytes)
 
     def _post_start(self, request: web.BaseRequest, protocol: str | None, writer: WebSocketWriter) -> None:
-        """Puts the meter and the check for unmasked frames in front of aiohttp's reader.
+        """Puts the meter in front of aiohttp's parser.
 
         aiohttp calls this when the upgrade is answered, before it reads a frame; a later place would miss frames that
         came with the request.
@@ -91,14 +93,15 @@ class BrowserConnection(web.WebSocketResponse):
         http = request.protocol
         early, http._message_tail = http._message_tail, b""  # noqa: SLF001 - there is no public hook in front of a frame
         super()._post_start(request, protocol, writer)
-        if self._parser is None or self._reader is None:
+        if self._parser is None or (reader := self._reader) is None:
             raise RuntimeError("aiohttp has made no reader")
         self._meter = http._payload_parser = FrameMeter(  # noqa: SLF001
-            MaskedReader(self._parser, self._reader.set_exception),
+            self._parser,
             self._held,
             self._fragments,
             asyncio.get_running_loop().time,
             lambda: self.on_excess(close_codes.FRAGMENTS),
+            lambda: reader.set_exception(WebSocketError(UNMASKED, "a frame of the client is not masked")),
         )
         if early:
             self._meter.feed_data(early)

@@ -104,7 +104,7 @@ _OF_STATUS = {
     # The sidecar handles its own cancellations elsewhere; other calls are cancelled only by a service that is stopping.
     grpc.StatusCode.CANCELLED: UNAVAILABLE,
 }
-# Close codes of aiohttp's frame parser, and of the check in front of it (streams/mask_check.py).
+# Close codes of aiohttp's frame parser, and of the check in front of it (streams/frame_meter.py).
 _OF_PARSER = {
     WSCloseCode.MESSAGE_TOO_BIG: TOO_LARGE,
     WSCloseCode.INVALID_TEXT: BAD_TEXT,

@@ -27,24 +27,24 @@ class Parser:
         return False, b""
 
 
-def frame(opcode, fin, size, masked=True):
-    first, mask = (0x80 if fin else 0) | opcode, 0x80 if masked else 0
+def frame(opcode, fin, size):
+    first, mask = (0x80 if fin else 0) | opcode, 0x80
     if size < 126:
         head = bytes([first, mask | size])
     elif size < 65_536:
         head = bytes([first, mask | 126]) + struct.pack("!H", size)
     else:
         head = bytes([first, mask | 127]) + struct.pack("!Q", size)
-    return head + (b"mask" if masked else b"") + b"\xff" * size
+    return head + b"mask" + b"\xff" * size
 
 
 def meter(parser, held, rate=0.0):
-    return FrameMeter(parser, held, TokenBucket(rate, 0.0), lambda: 7.0, lambda: None)
+    return FrameMeter(parser, held, TokenBucket(rate, 0.0), lambda: 7.0, lambda: None, lambda: None)
 
 
-@given(FRAMES, st.booleans(), st.integers(1, 200), st.integers(0, 5))
-def test_the_count_is_that_of_the_frames(frames, masked, step, missing):
-    data = b"".join(frame(*one, masked) for one in frames)
+@given(FRAMES, st.integers(1, 200), st.integers(0, 5))
+def test_the_count_is_that_of_the_frames(frames, step, missing):
+    data = b"".join(frame(*one) for one in frames)
     data = data[: len(data) - missing]
     with HeldBytes(0).holder("a") as held:
         parser = Parser()

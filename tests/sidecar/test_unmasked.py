@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidecar.streams.mask_check import MaskCheck
+from services.runtime.token_bucket import TokenBucket
+from sidecar.streams.frame_meter import FrameMeter
+from sidecar.wire.held_bytes import HeldBytes
 from tests.sidecar.conftest import WindowMessages
 from tests.sidecar.test_bad_input import Raw
+from tests.sidecar.test_frame_meter import Parser
 
 
 def frame(payload, *, is_masked=True, opcode=2, fin=True):
@@ -66,16 +69,16 @@ frames = st.builds(
 
 
 @given(st.lists(frames, max_size=8), st.booleans(), st.lists(st.integers(0, 66_000), max_size=12))
-def test_the_first_unmasked_frame_is_found_for_any_division_of_the_bytes(before, has_unmasked, cuts):
+def test_all_in_front_of_the_first_unmasked_frame_is_passed_on_for_any_division_of_the_bytes(before, unmasked, cuts):
     stream = b"".join(before)
-    whole = stream + (frame(b"abc", is_masked=False) + frame(b"later") if has_unmasked else b"")
-    check, place = MaskCheck(), 0
-    for cut in sorted({min(cut, len(whole)) for cut in cuts} | {len(whole)}):
-        found = check.unmasked_at(whole[place:cut])
-        if found is not None:
-            # The second byte of the header decides; the first may have come in the piece before.
-            assert has_unmasked
-            assert place + found in {len(stream), len(stream) + 1}
-            return
-        place = cut
-    assert not has_unmasked or len(whole) == len(stream)
+    whole = stream + (frame(b"abc", is_masked=False) + frame(b"later") if unmasked else b"")
+    parser, ends, place = Parser(), [], 0
+    with HeldBytes(0).holder("a") as held:
+        meter = FrameMeter(parser, held, TokenBucket(0.0, 0.0), lambda: 7.0, lambda: None, lambda: ends.append(1))
+        for cut in sorted({min(cut, len(whole)) for cut in cuts} | {len(whole)}):
+            is_over, _ = meter.feed_data(whole[place:cut])
+            assert is_over == bool(ends)
+            place = cut
+    assert len(ends) == unmasked
+    # The second byte of the header decides; the first may have come in the piece before.
+    assert parser.data in {stream, whole[: len(stream) + unmasked]}

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
+from support.require import missing
 
 _SHUTDOWN = 0x8004587D
 """FS_IOC_SHUTDOWN: _IOR('X', 125, __u32)."""
@@ -60,7 +60,7 @@ class CuttableDisk:
 
 @contextmanager
 def cuttable_disk(path: Path, size_bytes: int = 512 << 20) -> Iterator[CuttableDisk]:
-    """Yields a disk at `path`; skips the test where this user may not mount one, such as in a container."""
+    """Yields a disk at `path`; where this user may not mount one, such as in a container, the test is `missing`."""
     path.mkdir(parents=True)
     image = path.with_suffix(".img")
     with image.open("wb") as file:
@@ -69,10 +69,10 @@ def cuttable_disk(path: Path, size_bytes: int = 512 << 20) -> Iterator[CuttableD
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         except FileNotFoundError as error:
-            pytest.skip(f"no file system can be mounted here, power cuts and EIO are NOT tested: {error}")
+            missing(f"no file system can be mounted here, power cuts and EIO are NOT tested: {error}")
         if done.returncode:
             image.unlink()
-            pytest.skip(f"no file system can be mounted here, power cuts and EIO are NOT tested: {done.stderr.strip()}")
+            missing(f"no file system can be mounted here, power cuts and EIO are NOT tested: {done.stderr.strip()}")
     try:
         yield CuttableDisk(image, path)
     finally:

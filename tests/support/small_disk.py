@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from support.require import missing
 
 
 class SmallDisk:
@@ -44,7 +44,7 @@ class SmallDisk:
 
 @contextmanager
 def small_disk(path: Path, size_bytes: int) -> Iterator[SmallDisk]:
-    """Yields a disk at `path`; skips the test where this user may not mount one, such as in a container."""
+    """Yields a disk at `path`; where this user may not mount one, such as in a container, the test is `missing`."""
     path.mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={size_bytes}", "afterimage-test", path],
@@ -53,7 +53,7 @@ def small_disk(path: Path, size_bytes: int) -> Iterator[SmallDisk]:
         check=False,
     )
     if mounted.returncode:
-        pytest.skip(f"no tmpfs can be mounted here, full disks are NOT tested: {mounted.stderr.strip()}")
+        missing(f"no tmpfs can be mounted here, full disks are NOT tested: {mounted.stderr.strip()}")
     try:
         yield SmallDisk(path)
     finally:
