@@ -22,9 +22,9 @@ from services.audit.deletion import Deletion
 from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
 from services.audit.heatmap_cache import HeatmapCache
 from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.quotas import Quotas
-from services.audit.ingest.recording import Recordings
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.user_agent import recognise
 from services.audit.ingest.workers.pool import default_count, workers

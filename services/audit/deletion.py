@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.audit.access.revocation import Revocations
-from services.audit.ingest.recording import Recordings
+from services.audit.ingest.open_recordings import Recordings
 from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
 from services.audit.storage.free_space import FreeSpace

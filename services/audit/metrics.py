@@ -9,9 +9,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.quotas import Quotas
-from services.audit.ingest.recording import Recordings
 from services.audit.ingest.workers.pool import WorkerPool
 from services.audit.live.hub import LiveHub
 from services.audit.storage.free_space import FreeSpace

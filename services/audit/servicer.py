@@ -18,7 +18,8 @@ from services.audit.access_events import TrailPosition
 from services.audit.convert import access, behaviour, recordings, replays, sessions, values
 from services.audit.deletion import Deletion
 from services.audit.heatmap_cache import HeatmapCache
-from services.audit.ingest.recording import Message, Recordings
+from services.audit.ingest.open_recordings import Recordings
+from services.audit.ingest.recording import Message
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.stream import record

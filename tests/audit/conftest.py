@@ -11,7 +11,7 @@ from support.audit_server import AuditServer, audit_settings, running
 from support.wait import PATIENCE_S
 
 from services.audit import app
-from services.audit.ingest import recording, stream
+from services.audit.ingest import open_recordings, stream
 from services.audit.storage import access_event_store
 
 
@@ -19,7 +19,7 @@ from services.audit.storage import access_event_store
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets the server wait for storage and for slow recorders for as long as a test waits for the server."""
     monkeypatch.setattr(access_event_store, "WRITE_TIMEOUT_S", PATIENCE_S)
-    monkeypatch.setattr(recording, "SUPERSEDE_TIMEOUT_S", PATIENCE_S)
+    monkeypatch.setattr(open_recordings, "SUPERSEDE_TIMEOUT_S", PATIENCE_S)
     monkeypatch.setattr(stream, "LAST_WORDS_S", PATIENCE_S)
 
 

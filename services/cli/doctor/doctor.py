@@ -122,7 +122,7 @@ def show(findings: Sequence[Finding]) -> None:
     for finding in findings:
         colour = _COLOURS[finding.state]
         advice = f" -> {finding.advice}" if finding.advice else ""
-        console.print(f"[{colour}]{finding.state:<8}[/] {finding.what:<16}{escape(finding.text + advice)}")
+        console.print(f"[{colour}]{finding.state:<8}[/] {finding.what:<17}{escape(finding.text + advice)}")
 
 
 def _metrics_url(settings: Settings) -> str:

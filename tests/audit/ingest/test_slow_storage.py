@@ -28,8 +28,9 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.deletion import Deletion
 from services.audit.domain_settings import policies_in_force
 from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import InlineProcessor, SentChunk
-from services.audit.ingest.recording import Ack, IngestRules, Message, Recording, Recordings
+from services.audit.ingest.recording import Ack, IngestRules, Message, Recording
 from services.audit.ingest.stream import record
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey

@@ -1,0 +1,184 @@
+"""The windows that are being recorded on this server, one `Recording` per window.
+
+A newer stream of a window ends the older one and resumes after the last stored chunk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from msgspec.structs import replace as replace_state
+
+from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.process_chunk import ChunkProcessor
+from services.audit.ingest.quotas import Quotas
+from services.audit.ingest.recording import IngestRules, Recording, RecordingCounts
+from services.audit.ingest.sender import Sender
+from services.audit.ingest.session_claims import SessionClaims
+from services.audit.live.hub import LiveHub
+from services.audit.model import SessionKey, WindowHead, WindowKey
+from services.audit.storage.free_space import FreeSpace
+from services.audit.storage.recording_store import RecordingStore
+from services.audit.window_state import read_state
+from services.runtime.errors import (
+    FailedPrecondition,
+    PermissionDenied,
+    Unavailable,
+)
+
+SUPERSEDE_TIMEOUT_S = 10.0
+
+
+class Recordings:
+    """The windows that are being recorded on this server."""
+
+    def __init__(
+        self,
+        intake: ChunkProcessor,
+        store: RecordingStore,
+        committer: BatchWriter,
+        hub: LiveHub,
+        space: FreeSpace,
+        now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        quotas: Quotas | None = None,
+    ) -> None:
+        self._now_us = now_us
+        self._quotas = quotas
+        self._intake = intake
+        self._store = store
+        self._committer = committer
+        self._hub = hub
+        self._space = space
+        self._closing: set[asyncio.Task[None]] = set()
+        self._claims = SessionClaims(store.heads)
+        self._open: dict[WindowKey, Recording] = {}
+        self._unfinished: set[Recording] = set()
+        """Open recordings, and superseded ones with chunks still on their way to storage."""
+        self.counts = RecordingCounts()
+
+    @property
+    def open_count(self) -> int:
+        """Number of windows that are being recorded."""
+        return len(self._open)
+
+    async def open(self, head: WindowHead, rules: IngestRules, sender: Sender = Sender()) -> Recording:  # noqa: B008 - frozen
+        """Returns the window's recording, ready to take the next chunk; an older stream of it ends.
+
+        Raises:
+            PermissionDenied: Another secret began the session (SESSION_SECRET_WRONG), or none was sent and one is
+                required (SESSION_SECRET_MISSING). Nothing has changed then.
+            FailedPrecondition: If the session was deleted.
+            Aborted: If a still newer stream was opened meanwhile.
+            StorageFull: There is no space for new chunks.
+            ResourceExhausted: A quota of the project, the sender or the session is used up.
+            Unavailable: If the older stream's chunks cannot be stored in time.
+            StorageError: As raised by the engine.
+        """
+        self._space.require()
+        self._check_has_secret(head, rules)
+        key = head.key
+        claim = self._claims.enter(key.session_key)
+        account = None
+        try:
+            stored = await self._claims.admit(claim, head)
+            if self._quotas is not None:
+                account = await self._quotas.account(key.session_key, sender, is_limited=not head.imported)
+        except PermissionDenied as error:
+            self.counts.refused[error.reason] += 1
+            self._claims.leave(key.session_key)
+            raise
+        except BaseException:
+            self._claims.leave(key.session_key)
+            raise
+        recording = Recording(
+            head,
+            rules,
+            self._intake,
+            self._store,
+            self._committer,
+            self._hub,
+            self._space,
+            self.counts,
+            self._now_us(),
+            sender,
+            account,
+        )
+        older = self._open.get(key)
+        self._open[key] = recording
+        self._unfinished.add(recording)
+        try:
+            if older is not None:
+                older.superseded()
+                await _drained(older)
+                stored = None  # it may have stored the window's head, or its end
+            await self._check_not_deleted(key.session_key)
+            if stored is None:
+                stored = await self._store.heads(key.session_key)
+            of_window = next((one for one in stored if one.key == key), None)
+            recording.describe(head, of_window, claim.first or head)
+            if point := await self._store.resume_point(key):
+                recording.head = replace(recording.head, kept_from=point.kept_from)
+                recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
+            recording.raise_if_broken()
+        except BaseException:
+            self._forget(recording)
+            raise
+        if not (head.secret_hash or head.imported):
+            self.counts.without_secret += 1
+        return recording
+
+    async def close(self, recording: Recording) -> None:
+        """Releases a recording after the end of its stream, once the accepted chunks are durable.
+
+        Without space that may take hours: then the recorder gets its answer now, and the chunks are stored later.
+        """
+        closing = asyncio.create_task(self._forget_drained(recording))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        if not self._space.is_low:
+            await asyncio.shield(closing)
+
+    async def _forget_drained(self, recording: Recording) -> None:
+        try:
+            await recording.drained()
+        finally:
+            self._forget(recording)
+
+    def no_space(self) -> None:
+        """Ends all streams: nothing new is stored. Streams that wait for an ack would not learn of it otherwise."""
+        for recording in list(self._open.values()):
+            recording.no_space()
+
+    def _check_has_secret(self, head: WindowHead, rules: IngestRules) -> None:
+        if rules.require_secret and not head.secret_hash and not head.imported:
+            self.counts.refused["SESSION_SECRET_MISSING"] += 1
+            raise PermissionDenied(
+                "start.session_secret: is required here (ingest.require_session_secret)",
+                reason="SESSION_SECRET_MISSING",
+            )
+
+    async def _check_not_deleted(self, key: SessionKey) -> None:
+        if await self._store.is_deleted(key):
+            raise FailedPrecondition("session_id: the session was deleted", reason="SESSION_DELETED")
+
+    def of_session(self, session: SessionKey) -> list[Recording]:
+        """Returns the recordings of a session that are open or have chunks on their way to storage."""
+        return [recording for recording in self._unfinished if recording.key.session_key == session]
+
+    def _forget(self, recording: Recording) -> None:
+        if recording in self._unfinished:
+            self._unfinished.remove(recording)
+            self._claims.leave(recording.key.session_key)
+        if self._open.get(recording.key) is recording:
+            del self._open[recording.key]
+
+
+async def _drained(recording: Recording) -> None:
+    try:
+        async with asyncio.timeout(SUPERSEDE_TIMEOUT_S):
+            await recording.drained()
+    except TimeoutError:
+        raise Unavailable("the window's last chunks are still being stored", reason="STORAGE_SLOW") from None
