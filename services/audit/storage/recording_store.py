@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
 from services.audit.storage.head_rows import head_row, newest_heads
 from services.audit.storage.retention import NowMs, Retention, day_of
+from services.audit.storage.row_deletion import delete_rows
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.tables import CHUNKS, DELETIONS, RETAINED, SESSIONS, TOTALS_STATE, WINDOWS
 from services.audit.storage.schema.tables_interactions import INTERACTIONS
@@ -167,7 +168,7 @@ class RecordingStore:
         for table in RETAINED:
             # A mutation is slow even with nothing to delete, such as interactions of sessions without any.
             if await self._engine.query(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1", params):
-                await self._delete_where(table, condition, params)
+                await delete_rows(self._engine, self._dialect, table, condition, params)
 
     async def sweep(self) -> None:
         """Deletes recordings past their project's retention. TTL does the same where the server supports it.
@@ -182,7 +183,7 @@ class RecordingStore:
             for table in RETAINED:
                 [(count,)] = await self._engine.query(f"SELECT count() FROM {table} WHERE {condition}", params)
                 if count:
-                    await self._delete_where(table, condition, params)
+                    await delete_rows(self._engine, self._dialect, table, condition, params)
 
     async def drop_expired_days(self) -> list[date]:
         """Drops the days that hold nothing but recordings past their project's retention; returns them.
@@ -229,18 +230,6 @@ class RecordingStore:
             {"since": last - REPAIR_SPAN_MS},
         )
         self._is_repaired = True
-
-    async def _delete_where(self, table: str, condition: str, params: Mapping[str, object]) -> None:
-        local = self._dialect.local(table)
-        await self._engine.execute(f"ALTER TABLE {local}{self._dialect.on_cluster} DELETE WHERE {condition}", params)
-        if self._dialect.modern:
-            return  # mutations_sync: the statement waited
-        while await self._engine.query(  # noqa: ASYNC110 - the server has no event to wait for
-            "SELECT 1 FROM system.mutations WHERE database = currentDatabase() AND table = {table:String} "
-            "AND is_done = 0 LIMIT 1",
-            {"table": local},
-        ):
-            await asyncio.sleep(0.05)
 
 
 def _window_params(key: WindowKey) -> dict[str, object]:
