@@ -155,13 +155,13 @@ WORDS = (
 @pytest.mark.campaign
 @pytest.mark.timeout(3_600)
 def test_random_chunks(campaign_rounds):
-    """10,000 chunks by default, 200,000 in a campaign."""
+    """1,000 chunks by default, 200,000 in a campaign."""
     events = base_events()
     assert len(events) > 100
     stored = rejected = 0
     process = psutil.Process()
     before = 0
-    windows = campaign_rounds(10_000, 200_000) // CHUNKS_PER_WINDOW
+    windows = campaign_rounds(1_000, 200_000) // CHUNKS_PER_WINDOW
     for window in range(windows):
         seed = f"{SEED}/{window}"
         chunks, state, seq = RandomChunks(seed, events), WindowState(), 1
