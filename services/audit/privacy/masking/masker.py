@@ -37,7 +37,7 @@ from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, e
 from services.audit.privacy.masking.split_texts import mask_joined
 from services.audit.privacy.masking.string_context import place_of
 from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
-from services.audit.privacy.masking.unknown_strings import hide_unknown
+from services.audit.privacy.masking.unknown_strings import hidden_key, hide_unknown
 from services.audit.privacy.rules.candidates import Scanner
 from services.audit.rrweb import NOTHING, EventType
 
@@ -361,33 +361,35 @@ class _Chunk:
         row = self._walk.event(event)
         if row.data < 0:
             return
-        counted = ("malformed", "other")
-
-        def masked(value: Any) -> Any:
-            if isinstance(value, str):
-                if is_masked(value):
-                    return value
-                self._counts[counted] = self._counts.get(counted, 0) + 1
-                return MASK
-            if isinstance(value, list):
-                return [masked(each) for each in value]
-            if isinstance(value, dict):
-                return {
-                    self._masker.rules.mask(key, "other", self._counts): (
-                        each if key == "tagName" and isinstance(each, str) and _IS_TAG.fullmatch(each) else masked(each)
-                    )
-                    for key, each in value.items()
-                }
-            return value
-
         try:
             decoded = self._value(row.data, row.data_end)
-            after = masked(decoded)
+            after = self._masked_strings(decoded)
         except (ValueError, RecursionError):
             decoded, after = None, {}
         if after != decoded:
             self._edits.put((row.data, row.data_end), encode_any(after))
             self._stale.add(event)
+
+    def _masked_strings(self, value: Any) -> Any:
+        """Returns a decoded value with all of its strings masked, except tags; keys by the rules."""
+        if isinstance(value, str):
+            if is_masked(value):
+                return value
+            self._counts["malformed", "other"] = self._counts.get(("malformed", "other"), 0) + 1
+            return MASK
+        if isinstance(value, list):
+            return [self._masked_strings(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        members: dict[str, Any] = {}
+        for key, each in value.items():
+            shown = hidden_key(key) if self._masker.policy.masks_all else key
+            name = self._masker.rules.mask(shown, "other", self._counts)
+            while name != key and name in members:
+                name += "*"
+            is_tag = key == "tagName" and isinstance(each, str) and _IS_TAG.fullmatch(each)
+            members[name] = each if is_tag else self._masked_strings(each)
+        return members
 
     def _value(self, start: int, end: int) -> Any:
         """Returns a decoded value of the text; pays for its parts before they are decoded."""

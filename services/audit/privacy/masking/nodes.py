@@ -59,6 +59,8 @@ FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
 KIND_ATTRIBUTES = frozenset({*known.KIND_ATTRIBUTES, "autocomplete", "role"})
 """Attributes that make it one by their value."""
 
+_JSON_OPENS = frozenset({"{", "["})
+
 _LEAST_REPEATED = 3
 """Fewest characters of a value that is looked for in other attributes of its element."""
 
@@ -94,6 +96,8 @@ class NodeMasker:
         if _STARRED_ONCE in plain:
             return True
         autocomplete = _text(plain.get("autocomplete"))
+        if not autocomplete and known.KINDS.isdisjoint(plain):
+            return self._blocks("", "")
         kinds = [_text(plain[name]).strip() for name in known.KIND_ATTRIBUTES if name in plain]
         for kind in kinds or ("",):
             if len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete):
@@ -235,11 +239,8 @@ class NodeMasker:
         hides = flags & _HIDING
         is_chosen = flags & Flag.SELECT and plain.get("selected") is True
         values = self._values(tag, plain) if flags & Flag.FIELD else ()
-        embedded = [
-            name for name, value in plain.items() if name not in known.LAYOUT_ATTRIBUTES and _may_be_json(value)
-        ]
-        styles = [name for name, value in plain.items() if isinstance(value, dict)] if self.walks_all else ()
-        if not hides and not is_chosen and not values and not embedded and not styles:
+        others = () if hides else self._with_rules(plain)
+        if not hides and not is_chosen and not values and not others:
             return
         counts.spend(ATTRIBUTES_WORK + 2 * len(plain))
         places = walk.members(row.attributes, row.attributes_end)
@@ -257,13 +258,24 @@ class NodeMasker:
                 if name not in done:
                     self._hide(tag, name, place, plain, flags, walk, edits, counts)
             return
-        for name in (*styles, *embedded):
+        for name in others:
             if name not in done:
                 self._apply_rules(places[name], plain[name], edits, counts)
+
+    def _with_rules(self, plain: dict[str, object]) -> list[str]:
+        """Returns the attributes that may be JSON, and the style changes if all text is masked."""
+        return [
+            name
+            for name, value in plain.items()
+            if (_may_be_json(value) and name not in known.LAYOUT_ATTRIBUTES)
+            or (isinstance(value, dict) and self.walks_all)
+        ]
 
     @staticmethod
     def _values(tag: str, plain: dict[str, object]) -> tuple[str, ...]:
         """Returns the attributes of a field that have its value."""
+        if known.VALUE_ATTRIBUTES.isdisjoint(plain) and "aria-valuenow" not in plain:
+            return ()
         names = [name for name in plain if name in known.VALUE_ATTRIBUTES and plain[name] not in (None, "")]
         if tag in known.NUMBER_TAGS and _is_number(plain.get("value")):
             names.remove("value")
@@ -423,7 +435,7 @@ def _is_number(value: object) -> bool:
 
 
 def _may_be_json(value: object) -> bool:
-    return isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in {"{", "["}
+    return isinstance(value, str) and value.lstrip(" \t\r\n")[:1] in _JSON_OPENS
 
 
 def _repeated(tag: str, plain: dict[str, object], values: tuple[str, ...]) -> list[str]:

@@ -21,7 +21,7 @@ from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MAT
 from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, Finder
 from services.audit.privacy.rules.digit_groups import REACH, continues
-from services.audit.privacy.rules.plain_text import is_plain, plain_forms
+from services.audit.privacy.rules.plain_text import PlainText, is_plain, plain_forms
 from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE, UrlMasker, is_path, is_url
 from services.audit.re2_patterns import PatternSet, compile_pattern
 
@@ -41,6 +41,9 @@ _SHORT = 2048
 
 _MAX_KNOWN, _MOST_KNOWN = 512, 16_384
 """Maximum length in bytes, and maximum number, of strings with a cached result of the rules."""
+
+_LONGEST_GATE = 512
+"""Maximum length in bytes of a gate's match that may belong to a candidate: the longest are nine digits with gaps."""
 
 _SHORTEST = 4
 """Length in bytes of the shortest text that a built-in rule can match: `//a@`."""
@@ -156,7 +159,7 @@ class TextMasker:
             gated.setdefault(each.gate, []).append(each)
         self._gates: list[_Gate] = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
         self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
-        self._rule_sets = [PatternSet([rule.source for rule in behind]) for behind in gated.values()]
+        self._rule_sets = {gate: PatternSet([rule.source for rule in behind]) for gate, behind in gated.items()}
         self._known: dict[bytes, Known] = {}
         self._salt = secrets.token_bytes(32)
         names = sorted(
@@ -318,7 +321,7 @@ class TextMasker:
         for place in self._gate_set.matching(body):
             rules = self._gates[place][1]
             if len(rules) > 2:
-                rules = [rules[which] for which in self._rule_sets[place].matching(body)]
+                rules = [rules[which] for which in self._rule_sets[rules[0].gate].matching(body)]
             if rules:
                 gates.append((None, rules))
         return gates
@@ -336,7 +339,7 @@ class TextMasker:
         """Returns the matches of rules in a text and in its decoded forms, in order and without overlaps."""
         found = self._search(part, gates, counts)
         for read in () if plain else plain_forms(part, counts.spend):
-            for start, place, end in self._search(read.text, self._open_gates(read.text), counts):
+            for start, place, end in self._search_plain(read, counts):
                 first, last = read.span(start, end)
                 found.append((first, place, last))
         return _merged(sorted(set(found)), self._rules) if len(found) > 1 else found
@@ -363,15 +366,37 @@ class TextMasker:
         out.append(part[at:])
         return left
 
-    @staticmethod
-    def _search(part: bytes, gates: list[_Gate], counts: Counts) -> list[Found]:
+    def _search(self, part: bytes, gates: list[_Gate], counts: Counts) -> list[Found]:
         """Returns the verified matches of the rules behind gates, in no order."""
         found: list[Found] = []
         for gate, rules in gates:
             for first, last in _windows(gate, part, rules[0].reach, counts):
-                for rule in rules:
-                    rule.find(part, first, last, found, counts)
+                self._find(part, first, last, rules, found, counts)
         return found
+
+    def _search_plain(self, read: PlainText, counts: Counts) -> list[Found]:
+        """Returns the verified matches in a plain form, in no order; of a long one those near its changed pieces."""
+        text = read.text
+        if len(text) < _SHORT:
+            return self._search(text, self._open_gates(text), counts)
+        found: list[Found] = []
+        for gate, rules in self._gates:
+            reach = rules[0].reach
+            if gate is None or not reach:
+                if gate is None or gate.search(text) is not None:
+                    self._find(text, 0, len(text), rules, found, counts)
+                continue
+            for start, end in read.changed(reach + _LONGEST_GATE):
+                for first, last in _around_gates(gate, text[start:end], reach, counts):
+                    self._find(text, max(0, start + first), start + last, rules, found, counts)
+        return found
+
+    def _find(self, text: bytes, first: int, last: int, rules: list[_Rule], found: list[Found], counts: Counts) -> None:
+        """Adds the verified matches of rules between two offsets of a text to `found`."""
+        if len(rules) > 2 and last - first < len(text):
+            rules = [rules[which] for which in self._rule_sets[rules[0].gate].matching(text[first:last])]
+        for rule in rules:
+            rule.find(text, first, last, found, counts)
 
     def _replace_part(self, rule: str, value: str) -> str:
         return self._replaced(rule, value, self._url_methods[rule])
@@ -384,11 +409,16 @@ def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> l
     """Returns the parts of a text that may contain candidates of a gate; the whole text if it is short."""
     if gate is None or not reach or len(part) < _SHORT:
         return [(0, len(part))] if part else []
+    return [(max(0, first), last) for first, last in _around_gates(gate, part, reach, counts)]
+
+
+def _around_gates(gate: Pattern, part: bytes, reach: int, counts: Counts) -> list[tuple[int, int]]:
+    """Returns the parts of a text around its matches of a gate; they may extend beyond both ends of the text."""
     windows: list[tuple[int, int]] = []
     for match in gate.finditer(part):
         counts.spend(GATE_WORK)
         start, end = match[0]
-        first = max(0, start - reach)
+        first = start - reach
         if windows and first <= windows[-1][1]:
             windows[-1] = (windows[-1][0], end + reach)
         else:

@@ -21,6 +21,9 @@ _TOKEN = re.compile(
     r"|(?P<end>[{};])|(?P<hash>#[\w\\-]+)|(?P<equals>=\s*)(?P<bare>[\w-]+)",
     re.DOTALL | re.IGNORECASE,
 )
+_BARE = re.compile(r"[\w\s:;.,%()!+-]*")
+"""Declarations without anything that may be text, but for addresses and custom properties."""
+
 _ATTRIBUTE = re.compile(r"\[\s*(?:[\w-]*\|)?([\w-]+)\s*[~|^$*]?=?\s*\Z")
 _ESCAPE = re.compile(r"\\(?:([0-9A-Fa-f]{1,6})\s?|(.))", re.DOTALL)
 _KEPT_STRINGS = frozenset(
@@ -51,6 +54,8 @@ def hide_text(css: str, pseudonym: Pseudonym, kept_attributes: frozenset[str], *
         kept_attributes: Attributes of masked elements with values that stay, also in selectors.
         is_declarations: Whether it is the content of a `style` attribute.
     """
+    if is_declarations and _BARE.fullmatch(css) and "--" not in css and "url(" not in css.lower():
+        return css
     out: list[str] = []
     segment: list[tuple[str, str]] = []
     at = 0

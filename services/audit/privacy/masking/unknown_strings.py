@@ -94,14 +94,17 @@ def hide_unknown(
         if key == "property":
             property_ = value[:64]
         if string.key < 0 and walk.text[string.end : string.end + 8].lstrip()[:1] == b":":
-            hidden = (
-                MASK if re.search(r"\s|[^\x00-\x7f]", value) else value
-            )  # a key: attributes and programs have words
+            hidden = hidden_key(value)
         else:
             hidden = _hidden(string, key, value, property_, walk, rules, nodes, counts)
         if hidden != value:
             found.append((string, msgspec.json.encode(hidden)))
     return found
+
+
+def hidden_key(key: str) -> str:
+    """Returns a key as it is stored if all text is masked: attributes and programs have words, others are text."""
+    return MASK if re.search(r"\s|[^\x00-\x7f]", key) else key
 
 
 def _uncovered(walk: Walk, covers: Sequence[Span]) -> npt.NDArray[np.int64]:

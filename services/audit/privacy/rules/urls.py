@@ -39,10 +39,9 @@ _MATRIX_PARAMETER = compile_pattern(r";([^;=/]+)=([^;/]+)")
 _FRAGMENT_PARAMETER = compile_pattern(r"(?:^|[?&#;])([^?&#;=]*)=([^?&#]+)")
 _RESOURCE_BEFORE = re.compile(rb"(?:url\(\s?[\"']?|@import\s[\"']?)(?:https?:)?\Z")
 _SCHEME_BEFORE = re.compile(rb"(?:[A-Za-z][A-Za-z0-9+.-]{0,31}:)?\Z")
-_SECRET_NAME = re.compile(
-    r"token|secret|passw|auth|api[_-]?key|access[_-]?key|session|credential|signature|\bsig\b|\bjwt\b|\botp\b|\bcode\b"
-    r"|e-?mail|phone|\bssn\b",
-    re.IGNORECASE,
+_SECRET_NAME = compile_pattern(
+    r"(?i)token|secret|passw|auth|api[_-]?key|access[_-]?key|session|credential|signature|\bsig\b|\bjwt\b|\botp\b"
+    r"|\bcode\b|e-?mail|phone|\bssn\b"
 )
 """Names of parameters that are masked in every URL."""
 
@@ -244,9 +243,9 @@ class UrlMasker:
         for match in _LONE_PARAMETER.finditer(text) if self._masks_parameters and b"=" in text else ():
             spend(_WORK)
             (start, end), (first, last) = match[1:3] if match[1][0] >= 0 else match[3:5]
-            value = text[first:last].decode(errors="replace")
-            if _SECRET_NAME.search(text[start:end].decode(errors="replace")) is None:
+            if _SECRET_NAME.search(text[start:end]) is None:
                 continue
+            value = text[first:last].decode(errors="replace")
             instead = self._replace(URL_RULE, value)
             if instead != value:
                 found.append(URL_RULE)
@@ -269,11 +268,11 @@ class UrlMasker:
     def _keeps(self, name: str, value: str, resource: bool) -> bool:
         """Returns whether a parameter keeps its value; never one with a parameter within its value that does not."""
         name = _decoded(name).removeprefix("amp;")  # & in the source of a page
-        if _SECRET_NAME.search(name) is not None:
+        if _SECRET_NAME.search(name.encode()) is not None:
             return False
         inner = _INNER_NAME.findall(_decoded(value))
         if resource:
-            return not any(_SECRET_NAME.search(each) for each in inner)
+            return not any(_SECRET_NAME.search(each.encode()) for each in inner)
         return name.lower() in self._kept and not inner
 
 

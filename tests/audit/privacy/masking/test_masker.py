@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from audit.canaries import has_page, leaks, plant
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import recordings
 
@@ -464,6 +464,7 @@ event_strategy = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(event_strategy, max_size=6), st.sampled_from([DEFAULT, STRICT]), st.booleans(), st.booleans())
+@example([{"type": 3, "timestamp": 1, "data": [{"\x80": "0", "her name": "0"}]}], STRICT, False, False)
 def test_any_events_are_masked_once_and_for_all(events, which, ascii_only, seen):
     text = json.dumps(events, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
     try:
