@@ -111,7 +111,7 @@ async def _delete(address: str, token: str, doomed: list[uuid.UUID], deleted: li
 @pytest.mark.timeout(7_200)
 async def test_a_power_cut_loses_nothing_that_was_acknowledged_with_fsync(tmp_path, settings, mint, campaign_rounds):
     choices = random.Random(20261129)
-    for _ in range(campaign_rounds(2, 100)):
+    for _ in range(campaign_rounds(1, 100)):
         with cuttable_disk(tmp_path / uuid.uuid4().hex) as disk:
             audit = AuditOnDisk(disk, settings, "chdb", AFTERIMAGE_CLICKHOUSE__FSYNC="true")
             await fail_and_recover(disk, audit, disk.cut, mint, choices)
@@ -135,6 +135,6 @@ async def test_a_disk_that_fails_with_eio_loses_nothing_that_was_acknowledged(
     tmp_path, settings, mint, campaign_rounds, engine
 ):
     choices = random.Random(20261129)
-    for _ in range(campaign_rounds(2, 100)):
+    for _ in range(campaign_rounds(1, 100)):
         with cuttable_disk(tmp_path / uuid.uuid4().hex) as disk:
             await fail_and_recover(disk, AuditOnDisk(disk, settings, engine), disk.fail, mint, choices)
