@@ -317,11 +317,11 @@ class Needles:
 
     def found_in(self, data: bytes) -> list[Canary]:
         """Returns the canaries in the data, in plain, JSON-escaped or percent-encoded form."""
-        return (
-            leaks(data, self.canaries)
-            if any(self._any.search(form.encode("utf-8", "replace").decode()) for form in forms_of(data))
-            else []
-        )
+        return leaks(data, self.canaries) if self.is_any_in(data) else []
+
+    def is_any_in(self, data: bytes) -> bool:
+        """Returns whether there is one in the data, in any of these forms: much faster than to find all."""
+        return any(self._any.search(form.encode("utf-8", "replace").decode()) for form in forms_of(data))
 
 
 def leaks(data: bytes, canaries: list[Canary]) -> list[Canary]:
