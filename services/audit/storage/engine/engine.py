@@ -8,7 +8,9 @@ array type is the right operand of IN, and is never empty.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import struct
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -97,6 +99,15 @@ def storage_error(detail: str, number: int) -> StorageError:
     return (StorageAway if number in AWAY else StorageError)(detail, number)
 
 
+@contextmanager
+def encoding_errors() -> Iterator[None]:
+    """Turns what encoders raise for a value that its column cannot hold into StorageError: no retry helps."""
+    try:
+        yield
+    except (struct.error, OverflowError, TypeError, ValueError) as error:
+        raise StorageError(f"a value does not fit its column: {type(error).__name__}: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class DiskUsage:
     """Space on the disk of the database, in bytes."""
@@ -174,6 +185,7 @@ class Engine(Protocol):
 
         Raises:
             StorageError: They are not stored, or only some of them: StorageFull without space, and those of `query`.
+                A value that its column cannot hold is a StorageError too.
         """
         ...
 
