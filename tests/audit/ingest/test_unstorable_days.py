@@ -107,7 +107,7 @@ async def test_an_entry_of_the_trail_must_have_a_day_too(audit, at_s):
     entry.time.CopyFrom(Timestamp(seconds=at_s))
     error = await refused(
         audit.stub.RecordAccessEvents(
-            pb.RecordAccessEventsRequest(access_events=[entry]), metadata=audit.auth("admin", "audit")
+            pb.RecordAccessEventsRequest(access_events=[entry]), metadata=audit.auth("internal")
         )
     )
     assert error.code == grpc.StatusCode.INVALID_ARGUMENT, error
@@ -115,5 +115,5 @@ async def test_an_entry_of_the_trail_must_have_a_day_too(audit, at_s):
     is_one_sentence(error)
     entry.time.CopyFrom(Timestamp(seconds=now_ms() // 1000))
     await audit.stub.RecordAccessEvents(
-        pb.RecordAccessEventsRequest(access_events=[entry]), metadata=audit.auth("admin", "audit")
+        pb.RecordAccessEventsRequest(access_events=[entry]), metadata=audit.auth("internal")
     )
