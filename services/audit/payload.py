@@ -24,7 +24,7 @@ GZIP_LEVEL = 1
 """Of isal's levels 0 to 3, the one with most of the gain for the least time (1.1 GB/s measured)."""
 
 SMALLEST_LEVEL = 6
-"""Of zlib's levels 0 to 9: what recorders use (CompressionStream)."""
+"""Of zlib's levels 0 to 9: the one of recorders (CompressionStream)."""
 
 MAX_MEMBERS = 16
 """Maximum number of gzip members in a payload. Recorders send one; each costs a decompressor and a copy of the

@@ -115,7 +115,7 @@ class Batcher(Generic[Item, Answer]):
     def take_waiting(self, count: int) -> list[Item]:
         """Takes up to `count` waiting items out, to be sent together with the batch in flight. For `send`.
 
-        Only items of `put`, for whose answer no call waits.
+        Only items of `put`: no call waits for their answers.
         """
         taken: list[Item] = []
         while self._waiting and len(taken) < count and self._waiting[0].answer is None:

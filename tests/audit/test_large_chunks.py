@@ -29,7 +29,7 @@ async def audit(request: pytest.FixtureRequest, tmp_path) -> AsyncIterator[Audit
 
 
 def random_event(at_ms: int, size: int, rng: random.Random) -> dict:
-    """An event whose gzip has about `size` bytes."""
+    """An event with about `size` bytes as gzip."""
     text = rng.randbytes(size).hex()
     return {"type": 5, "data": {"tag": "t", "payload": {"text": text}}, "timestamp": at_ms}
 

@@ -1,4 +1,4 @@
-"""What is taken in can be read by a client with gRPC's defaults: no message has more than 4 MiB."""
+"""A client with gRPC's defaults can read everything that is taken in: no message has more than 4 MiB."""
 
 from __future__ import annotations
 

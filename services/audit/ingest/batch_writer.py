@@ -5,7 +5,7 @@ overloaded server every batch does; otherwise nothing waits. The pending batch i
 waits at the bound, its stream is no longer read, and the backpressure reaches the recorder.
 
 An insert that fails is retried, for as long as the reason may pass. A batch that the engine refuses for another reason
-is bisected: what can be stored is stored, and a chunk that cannot be is set aside (docs/adr/0017).
+is divided: its other entries are stored, and a chunk that stays refused is set aside (docs/adr/0017).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from operator import attrgetter
 
 import structlog
 
-from services.audit.ingest.set_aside import SetAside, notice_for
+from services.audit.ingest.set_aside import SetAside, placeholder_for
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.storage.engine.engine import StorageAway, StorageError, StorageFull, StorageOverload
 from services.audit.storage.free_space import FreeSpace
@@ -65,8 +65,8 @@ chunks are being processed, checked every LOOK_S: all recorders may be waiting f
 class BatchEntry:
     """An item to be stored: a chunk, with the head that goes before it, or a head alone.
 
-    On the event loop, `stored` is called once it is durable; `replaced` once a notice is stored in place of its chunk,
-    which is set aside; or `refused`, with one sentence, if nothing of it can be stored.
+    On the event loop, `stored` is called once it is durable; `replaced` once a placeholder is stored in place of its
+    chunk, which is set aside; or `refused`, with one sentence, if nothing of it can be stored.
     """
 
     stored: Callable[[], None]
@@ -81,7 +81,7 @@ class BatchEntry:
 
     @property
     def window(self) -> WindowKey | None:
-        """The window, whose entries are stored in their order."""
+        """The window; its entries are stored in their order."""
         return self.chunk.key if self.chunk else self.head.key if self.head else None
 
     @property
@@ -238,7 +238,7 @@ class BatchWriter:
                 return None
 
     async def set_aside(self, entry: BatchEntry, error: StorageError) -> bool:
-        """Keeps the chunk of an entry that the engine refuses, and stores a notice in its place.
+        """Keeps the chunk of an entry that the engine refuses, and stores a placeholder in its place.
 
         Returns:
             Whether that was possible.
@@ -247,10 +247,10 @@ class BatchWriter:
         if chunk is None or self._set_aside is None or not await self._set_aside.keep(chunk, error, self._now_ms()):
             return False
         # At a window's end the chunk itself is stored already; only the findings that the end completes are missing.
-        notice = notice_for(chunk)
+        placeholder = placeholder_for(chunk)
         place = BatchEntry(
-            entry.stored if entry.again else lambda: entry.replaced(notice),
-            None if entry.again else notice,
+            entry.stored if entry.again else lambda: entry.replaced(placeholder),
+            None if entry.again else placeholder,
             entry.head,
             again=entry.again,
         )
@@ -290,7 +290,7 @@ class _Divided:
     """Result of a division: the entries that are not stored, and whether any other was.
 
     Attributes:
-        doubtful: Entries that were refused, even as a notice, and those of their windows after them.
+        doubtful: Entries that were refused, even as a placeholder, and those of their windows after them.
         error: The last refusal.
     """
 
@@ -308,7 +308,7 @@ class _Division:
     def __init__(self, writer: BatchWriter, batch: Sequence[BatchEntry]) -> None:
         self._writer = writer
         self._parts = [list(batch)]
-        """What is left to do, the next part last."""
+        """Remaining parts, the next one last."""
         self._found = _Divided()
         self._held: set[WindowKey | None] = set()
         """Windows with a doubtful entry: the ones after it must wait, since acks are cumulative."""
@@ -316,7 +316,7 @@ class _Division:
         self._max_refusals = MAX_REFUSALS
 
     async def run(self) -> _Divided:
-        """Stores what can be stored."""
+        """Stores all entries that the engine accepts."""
         found = self._found
         while self._parts:
             part = self._parts.pop()

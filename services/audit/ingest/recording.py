@@ -227,7 +227,7 @@ class Recording:
                     lambda: self._stored(chunk, size_bytes),
                     chunk,
                     head,
-                    replaced=lambda notice: self._stored(notice, size_bytes),
+                    replaced=lambda placeholder: self._stored(placeholder, size_bytes),
                     refused=lambda why: self._refused(why, size_bytes),
                     is_void=lambda: self._is_refused,
                 )

@@ -1,4 +1,4 @@
-"""Chunks that the database refuses for a reason that does not pass: kept as files, with a notice in their place.
+"""Chunks that the database refuses for a reason that does not pass: kept as files, with a placeholder in their place.
 
 A file per chunk, `PROJECT/SESSION-WINDOW-SEQ.json.gz` in the folder `set_aside` of the data directory: gzip of one line
 of JSON with `session_id`, `window_id`, `project`, `seq`, `set_aside_time`, `error` and `events`, the masked rrweb
@@ -137,8 +137,8 @@ class SetAside:
                     path.unlink(missing_ok=True)
 
 
-def notice_for(chunk: ChunkRow) -> ChunkRow:
-    """Returns the chunk that is stored in place of one that cannot be: a Custom event that says what is missing.
+def placeholder_for(chunk: ChunkRow) -> ChunkRow:
+    """Returns the chunk that is stored in place of a refused one: a Custom event that describes the missing ones.
 
     It has the place and the state of the other one, so that the window goes on after it. Its totals count nothing:
     running totals of later chunks include the missing events.

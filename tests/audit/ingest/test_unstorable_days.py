@@ -1,4 +1,4 @@
-"""Sessions whose day an engine cannot store are refused at the door, on the oldest server; others are unaffected."""
+"""Sessions of a day that the oldest server cannot store are refused at the door; others are unaffected."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LAST_MS = round(dt.datetime(2106, 1, 1, tzinfo=dt.UTC).timestamp() * 1000) - 1
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def audit(tmp_path_factory, clickhouse_url) -> AsyncIterator[AuditServer]:
-    """On ClickHouse 18.16, whose calendar ends with the year 2105."""
+    """On ClickHouse 18.16: its calendar ends with the year 2105."""
     house = {
         "engine": "server",
         "url": clickhouse_url,

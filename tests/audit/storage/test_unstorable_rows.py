@@ -33,7 +33,7 @@ POISONED = 300
 
 
 class Writing:
-    """A batch writer, and what becomes of its entries."""
+    """A batch writer, and the outcomes of its entries."""
 
     def __init__(self, engine: Engine, store: RecordingStore, writer: BatchWriter, playback: ChunkReader) -> None:
         self.engine = engine
@@ -127,11 +127,11 @@ async def test_one_poisoned_chunk_among_many(writing, tmp_path):
     assert writing.writer.counts.refusals <= 6 * len(rows)
     for key in keys:
         assert (await writing.store.resume_point(key)).seq == 3
-    first, notice, last = await writing.events(bad)
+    first, placeholder, last = await writing.events(bad)
     assert (first["data"]["id"], last["data"]["id"]) == (1, 3)
-    assert (notice["type"], notice["data"]["tag"]) == (5, DROPPED_TAG)
-    assert notice["data"]["payload"]["events"] == POISON
-    assert notice["data"]["payload"]["reason"] == "not_storable"
+    assert (placeholder["type"], placeholder["data"]["tag"]) == (5, DROPPED_TAG)
+    assert placeholder["data"]["payload"]["events"] == POISON
+    assert placeholder["data"]["payload"]["reason"] == "not_storable"
 
     [kept] = were_set_aside(tmp_path)
     assert (kept.project, kept.session, kept.window, kept.seq) == ("demo", str(bad.session), str(bad.window), 2)
@@ -164,7 +164,7 @@ async def test_a_lone_poisoned_chunk_is_set_aside_too(writing, tmp_path):
 
 
 async def test_a_window_of_which_nothing_can_be_stored_stops_no_other(writing, tmp_path):
-    """The first batch has only this window: what it is refused for shows when another one is stored."""
+    """The first batch has only this window: the reason shows when another one is stored."""
     bad, good = window_key(), window_key()
     await writing.submit(*(row(bad, seq) for seq in (1, 2, 3)), actor_type=POISONED)
     await asyncio.sleep(0.1)

@@ -101,7 +101,7 @@ def storage_error(detail: str, number: int) -> StorageError:
 
 @contextmanager
 def encoding_errors() -> Iterator[None]:
-    """Turns what encoders raise for a value that its column cannot hold into StorageError: no retry helps."""
+    """Turns errors of encoders, for a value that its column cannot hold, into StorageError: no retry helps."""
     try:
         yield
     except (struct.error, OverflowError, TypeError, ValueError) as error:

@@ -18,7 +18,7 @@ LAST_DAY = date(2149, 6, 6)
 """The last day that ClickHouse's Date holds; sessions that begin later are stored on it (`retention.day_of`)."""
 
 LAST_DAY_OF_OLD = date(2105, 12, 31)
-"""The same of servers before 21.8, whose calendar ends there: rows of later days cannot be found again, or stop every
+"""The same of servers before 21.8, where the calendar ends: rows of later days cannot be found again, or stop every
 insert (measured with 18.16)."""
 
 
