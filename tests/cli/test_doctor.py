@@ -83,6 +83,7 @@ def test_an_installation_that_is_well(audit):
         "clock",
         "storage",
         "disk",
+        "set aside",
     }
     assert audit.run("sessions", "--json").out == "", "the recorder that knocked left nothing behind"
 

@@ -95,13 +95,13 @@ def replay_part(part: replayer.Part, now_ms: int) -> pb.ReplaySessionResponse | 
             return part.message(lambda stored: _chunk(stored).SerializeToString())
         case StoredPayload():
             return _chunk(part)
-        case replayer.Header(summary, windows, chunks):
+        case replayer.Header(summary, windows, chunk_count, payload_bytes, first_ms):
             header = pb.ReplayHeader(
                 session=session(summary),
                 windows=fitting(map(window, windows), MAX_PAGE_BYTES // 2),
-                from_time=timestamp(min((chunk.first_ms for chunk in chunks), default=summary.first_ms)),
-                chunk_count=len(chunks),
-                payload_bytes=sum(chunk.payload_bytes for chunk in chunks),
+                from_time=timestamp(first_ms),
+                chunk_count=chunk_count,
+                payload_bytes=payload_bytes,
             )
             return pb.ReplaySessionResponse(header=header)
         case replayer.LiveEdge():
