@@ -298,7 +298,7 @@ async def test_chunks_that_the_database_refused_are_named(tmp_path):
     set_aside = SetAside(tmp_path / FOLDER, 10_000)
     key = window_key()
     for seq in (3, 4):
-        assert await set_aside.keep(chunk(key, seq), StorageError("a value\ndoes not fit"), 1_000_000)
+        assert await set_aside.keep(chunk(key, seq), StorageError("a value\ndoes not fit"), 1_000_000) == "kept"
     [found] = await findings_of(check_set_aside, about)
     assert found.state is State.PROBLEM
     for part in ("2 chunks of 1 sessions", str(tmp_path / FOLDER), "chunk 4", str(key.session), "a value does not fit"):

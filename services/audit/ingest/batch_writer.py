@@ -20,7 +20,14 @@ import structlog
 
 from services.audit.ingest.set_aside import SetAside, placeholder_for
 from services.audit.model import ChunkRow, WindowHead, WindowKey
-from services.audit.storage.engine.engine import StorageAway, StorageError, StorageFull, StorageOverload
+from services.audit.storage.engine.engine import (
+    ERRNO_TEXT,
+    NOT_OF_ROWS,
+    StorageAway,
+    StorageError,
+    StorageFull,
+    StorageOverload,
+)
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.runtime.batcher import Batcher
@@ -31,7 +38,8 @@ FIRST_RETRY_S = 0.1
 LONGEST_RETRY_S = 5.0
 
 PASSING = (StorageAway, StorageFull, StorageOverload)
-"""Errors after which the same insert may succeed later."""
+"""Errors after which the same insert may succeed later; so it may after those of the engine's machine, its rights and
+its tables (`engine.NOT_OF_ROWS`)."""
 
 MAX_REFUSALS = 3
 """Number of times that a lone entry is refused before the engine is believed: unknown errors may pass too."""
@@ -224,14 +232,14 @@ class BatchWriter:
         while True:
             try:
                 await self._insert(batch)
-            except PASSING as error:
+            except StorageError as error:
+                if not _may_pass(error):
+                    self.counts.refusals += 1
+                    return error
                 if isinstance(error, StorageFull):
                     self._space.insert_failed()
                 await self._pause(error, batch, pause_s)
                 pause_s = min(pause_s * 2, LONGEST_RETRY_S)
-            except StorageError as error:
-                self.counts.refusals += 1
-                return error
             else:
                 for entry in batch:
                     entry.stored()
@@ -244,7 +252,9 @@ class BatchWriter:
             Whether that was possible.
         """
         chunk = entry.chunk
-        if chunk is None or self._set_aside is None or not await self._set_aside.keep(chunk, error, self._now_ms()):
+        if chunk is None or self._set_aside is None:
+            return False
+        if await self._set_aside.keep(chunk, error, self._now_ms()) != "kept":
             return False
         # At a window's end the chunk itself is stored already; only the findings that the end completes are missing.
         placeholder = placeholder_for(chunk)
@@ -255,6 +265,7 @@ class BatchWriter:
             again=entry.again,
         )
         if await self.try_to_store([place]) is None:
+            self._set_aside.report(chunk, error, "kept")
             return True
         await self._set_aside.discard(chunk)
         return False
@@ -263,7 +274,8 @@ class BatchWriter:
         """Gives up entries of windows of which nothing can be stored, while other windows are."""
         for entry in entries:
             if entry.chunk is not None and self._set_aside is not None:
-                await self._set_aside.keep(entry.chunk, error, self._now_ms())
+                outcome = await self._set_aside.keep(entry.chunk, error, self._now_ms())
+                self._set_aside.report(entry.chunk, error, outcome)
             entry.refused(REFUSED)
 
     async def _pause(self, error: StorageError, batch: Sequence[BatchEntry], pause_s: float) -> None:
@@ -283,6 +295,10 @@ class BatchWriter:
         self.counts.chunks += len(new)
         self.counts.events += sum(chunk.event_count for chunk in new)
         self.counts.payload_bytes += sum(len(chunk.payload) for chunk in new)
+
+
+def _may_pass(error: StorageError) -> bool:
+    return isinstance(error, PASSING) or error.number in NOT_OF_ROWS or ERRNO_TEXT in error.detail
 
 
 @dataclass(slots=True)

@@ -71,8 +71,8 @@ class SetAside:
         self._max_bytes = max_bytes
         self.counts: Counter[str] = Counter(kept=0, no_room=0, unwritable=0)
 
-    async def keep(self, chunk: ChunkRow, error: StorageError, now_ms: int) -> bool:
-        """Writes a chunk to disk; it is durable when this returns True.
+    async def keep(self, chunk: ChunkRow, error: StorageError, now_ms: int) -> str:
+        """Writes a chunk to disk.
 
         Args:
             chunk: The chunk.
@@ -80,9 +80,12 @@ class SetAside:
             now_ms: Milliseconds since 1970 UTC.
 
         Returns:
-            Whether it was kept: there may be no room, or the disk may fail.
+            The outcome, one of `counts`: "kept" if the file is durable.
         """
-        outcome = await asyncio.to_thread(self._keep, chunk, error, now_ms)
+        return await asyncio.to_thread(self._keep, chunk, error, now_ms)
+
+    def report(self, chunk: ChunkRow, error: StorageError, outcome: str) -> None:
+        """Counts and logs a chunk that stays refused."""
         self.counts[outcome] += 1
         _log.error(
             "the database refuses a chunk: it is set aside" if outcome == "kept" else "a refused chunk cannot be kept",
@@ -93,11 +96,9 @@ class SetAside:
             seq=chunk.seq,
             error=error.detail[:MAX_ERROR],
         )
-        return outcome == "kept"
 
     async def discard(self, chunk: ChunkRow) -> None:
         """Deletes the file of a chunk that is not set aside after all."""
-        self.counts["kept"] -= 1
         await asyncio.to_thread(self._path(chunk).unlink, missing_ok=True)
 
     async def delete(self, project: str, sessions: Sequence[UUID]) -> None:

@@ -195,6 +195,26 @@ async def test_an_engine_that_refuses_everything_sets_nothing_aside(writing, tmp
     assert writing.writer.failing_for_s == 0.0
 
 
+async def test_a_missing_table_is_not_the_rows_fault(writing, tmp_path):
+    key = window_key()
+    await writing.engine.execute("RENAME TABLE deletions TO deletions_away")
+    store = writing.store
+
+    async def insert(heads, chunks):
+        await store._engine.query("SELECT 1 FROM deletions")
+        await RecordingStore.insert(store, heads, chunks)
+
+    store.insert = insert
+    await writing.submit(row(key, 1))
+    async with asyncio.timeout(60):
+        while writing.writer.counts.failures < 3:  # noqa: ASYNC110 - it sets no event
+            await asyncio.sleep(0.01)
+    assert (writing.outcomes, were_set_aside(tmp_path), writing.writer.counts.refusals) == ({}, [], 0)
+    await writing.engine.execute("RENAME TABLE deletions_away TO deletions")
+    await writing.writer.drain()
+    assert list(writing.outcomes.values()) == ["stored"]
+
+
 async def test_a_value_that_no_column_holds_is_poison_too(writing, tmp_path):
     good, bad = window_key(), window_key()
     await writing.submit(row(good, 1), row(bad, 1, event_count=2**32), row(good, 2), row(bad, 2))

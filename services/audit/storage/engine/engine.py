@@ -90,6 +90,14 @@ AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
 """ClickHouse's codes after which a retry may help: time-outs, network, too many parts, read-only, keeper."""
 
 
+ERRNO_TEXT = "errno: "
+"""Part of the message of every failed system call."""
+
+NOT_OF_ROWS = frozenset({60, 74, 75, 76, 77, 81, 164, 173, 192, 193, 202, 203, 236, 394, 425, 497, 516, 1001})
+"""Codes of errors that no row causes: missing tables and databases, files, memory, rights, cancelled or too many
+queries, system calls, exceptions of C++'s library."""
+
+
 def storage_error(detail: str, number: int) -> StorageError:
     """Returns the error for a message and code of ClickHouse."""
     if number == MEMORY_LIMIT:
