@@ -25,6 +25,7 @@ from services.audit.ingest.batch_writer import BatchWriter
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.quotas import Quotas
+from services.audit.ingest.set_aside import FOLDER, SetAside
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.user_agent import recognise
 from services.audit.ingest.workers.pool import default_count, workers
@@ -211,9 +212,12 @@ async def _serving(
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
     hub = LiveHub()
+    set_aside = SetAside(settings.data_dir / FOLDER, settings.storage.max_set_aside_bytes)
     committer = BatchWriter(
         store,
         space,
+        set_aside=set_aside,
+        now_ms=now_ms,
         max_batch_bytes=settings.ingest.max_batch_bytes,
         max_batch_rows=settings.ingest.max_batch_rows,
         load=intake.load,
@@ -240,7 +244,7 @@ async def _serving(
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub, revocations, space),
+        deletion=Deletion(store, recordings, hub, revocations, space, set_aside),
         behaviour=InteractionQueries(engine, retention),
         heatmaps=HeatmapCache(
             HeatmapQueries(engine, retention),
@@ -253,7 +257,7 @@ async def _serving(
         callers=callers,
         now_ms=now_ms,
     )
-    AuditMetrics(registry, committer, recordings, hub, intake, space, quotas)
+    AuditMetrics(registry, committer, recordings, hub, intake, space, quotas, set_aside)
     access = AccessInterceptor(
         service=SERVICE,
         asked=asked,
@@ -281,6 +285,7 @@ async def _serving(
             space.run(),
             counters.run(),
             _sweep(store, trail, space),
+            _sweep_set_aside(set_aside, retention),
         )
         background = [tasks.create_task(job) for job in jobs]
         if fan_out is not None:
@@ -353,6 +358,15 @@ async def _repair(store: RecordingStore) -> None:
         await store.repair()
     except StorageFull as error:
         _log.warning("the newest sessions are summed up again when there is space", error=error.detail[:300])
+
+
+async def _sweep_set_aside(set_aside: SetAside, retention: Retention) -> None:
+    while True:
+        try:
+            await set_aside.sweep(retention)
+        except OSError as error:
+            _log.warning("set aside chunks past their retention cannot be deleted", error=str(error))
+        await asyncio.sleep(SWEEP_INTERVAL_S)
 
 
 async def _sweep(store: RecordingStore, trail: AccessEventStore, space: FreeSpace) -> None:

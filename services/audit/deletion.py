@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.audit.access.revocation import Revocations
 from services.audit.ingest.open_recordings import Recordings
+from services.audit.ingest.set_aside import SetAside
 from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
 from services.audit.storage.free_space import FreeSpace
@@ -39,7 +40,9 @@ class Deletion:
         hub: LiveHub,
         revocations: Revocations,
         space: FreeSpace,
+        set_aside: SetAside | None = None,
     ) -> None:
+        self._set_aside = set_aside
         self._revocations = revocations
         self._space = space
         self._store = store
@@ -74,6 +77,8 @@ class Deletion:
             chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
             interactions += await self._store.count_interactions(project, found) if found else 0
             await self._store.delete(project, found)
+            if self._set_aside is not None:
+                await self._set_aside.delete(project, batch)
             links += await self._revocations.end_links(project, found)
             deleted += len(found)
             for session in found:

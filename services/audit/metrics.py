@@ -12,6 +12,7 @@ from services.audit.ingest.batch_writer import BatchWriter
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.quotas import Quotas
+from services.audit.ingest.set_aside import SetAside
 from services.audit.ingest.workers.pool import WorkerPool
 from services.audit.live.hub import LiveHub
 from services.audit.storage.free_space import FreeSpace
@@ -29,7 +30,9 @@ class AuditMetrics(Collector):
         intake: ChunkProcessor,
         space: FreeSpace,
         quotas: Quotas,
+        set_aside: SetAside,
     ) -> None:
+        self._set_aside = set_aside
         self._committer = committer
         self._recordings = recordings
         self._hub = hub
@@ -48,6 +51,14 @@ class AuditMetrics(Collector):
         yield CounterMetricFamily("afterimage_chunks_stored", "Chunks stored.", counts.chunks)
         yield CounterMetricFamily("afterimage_events_stored", "rrweb events stored.", counts.events)
         yield CounterMetricFamily("afterimage_payload_bytes_stored", "Bytes of payload stored.", counts.payload_bytes)
+        aside = CounterMetricFamily(
+            "afterimage_chunks_set_aside",
+            "Chunks that the database refuses: kept in data_dir/set_aside, or not kept, and then not acknowledged.",
+            labels=["outcome"],
+        )
+        for outcome, count in self._set_aside.counts.items():
+            aside.add_metric([outcome], count)
+        yield aside
         rejected = CounterMetricFamily("afterimage_chunks_rejected", "Chunks not stored.", labels=["reason"])
         for reason, count in self._recordings.counts.rejected.items():
             rejected.add_metric([reason.name.lower()], count)

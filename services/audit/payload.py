@@ -7,6 +7,7 @@ Any violation raises BadPayload with one sentence that names the event and the l
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -21,6 +22,9 @@ _NOT_GZIP: Any = isal_zlib.error
 
 GZIP_LEVEL = 1
 """Of isal's levels 0 to 3, the one with most of the gain for the least time (1.1 GB/s measured)."""
+
+SMALLEST_LEVEL = 6
+"""Of zlib's levels 0 to 9: the one of recorders (CompressionStream)."""
 
 MAX_MEMBERS = 16
 """Maximum number of gzip members in a payload. Recorders send one; each costs a decompressor and a copy of the
@@ -143,6 +147,30 @@ def check_parts(text: bytes) -> None:
             raise BadPayload(
                 Fault.TOO_LARGE, f"payload: has {count:,} {name}, more than {limit:,}; send smaller chunks"
             )
+
+
+STORED_MARGIN_BYTES = 60 * 1024
+"""Number of bytes by which a chunk may be larger as stored than as sent: it is compressed again after masking. With the
+fields beside it, a message of a replay is at most 64 KiB larger than the largest chunk (rpc/server.py)."""
+
+
+def deflate_within(text: bytes, bounds: Bounds) -> bytes:
+    """Returns `text` as gzip, compressed better if it would be too large otherwise.
+
+    Raises:
+        BadPayload: It is larger than `bounds.max_bytes` and STORED_MARGIN_BYTES.
+    """
+    limit = bounds.max_bytes + STORED_MARGIN_BYTES
+    payload = deflate(text)
+    if len(payload) > limit:
+        payload = gzip.compress(text, SMALLEST_LEVEL, mtime=0)
+    if len(payload) > limit:
+        raise BadPayload(
+            Fault.TOO_LARGE,
+            f"payload: {len(payload):,} bytes after masking are more than max_chunk_bytes ({bounds.max_bytes:,}); "
+            "send smaller chunks",
+        )
+    return payload
 
 
 def deflate(text: bytes) -> bytes:

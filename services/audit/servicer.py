@@ -121,8 +121,9 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         fields = request.filter.SerializeToString(deterministic=True)
         page = PageQuery(request, PAGE_SIZES, SessionCursor, project.encode(), fields, bytes([order]))
         listed = await self._catalog.list_sessions(project, wanted, order, page.limit, page.after)
-        listed, token = page.cut(listed, lambda entry: entry.position)
-        found = [sessions.session(entry.session) for entry in listed]
+        found, token = page.messages(
+            listed, lambda entry: entry.position, lambda entry: sessions.session(entry.session)
+        )
         return pb.ListSessionsResponse(sessions=found, next_page_token=token)
 
     async def GetSession(self, request: pb.GetSessionRequest, context: Context) -> pb.GetSessionResponse:
@@ -179,7 +180,8 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         wanted = self._filter(request.filter, project)
         async with aclosing(self._watcher.watch(project, wanted)) as changes:
             async for change in changes:
-                yield sessions.watch_change(change)
+                for message in sessions.watch_changes(change):
+                    yield message
 
     async def DeleteSessions(self, request: pb.DeleteSessionsRequest, context: Context) -> pb.DeleteSessionsResponse:
         """Deletes sessions."""
@@ -200,8 +202,10 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         wanted = behaviour.wanted_pages(request)
         page = PageQuery(request, PAGE_SIZES, PageCursor, b"pages", project.encode(), repr(wanted).encode())
         found = await self._behaviour.pages(project, wanted, page.limit, page.after)
-        found, token = page.cut(found, lambda counted: PageCursor(counted.interactions, counted.page))
-        return pb.ListPagesResponse(pages=map(behaviour.page_summary, found), next_page_token=token)
+        pages, token = page.messages(
+            found, lambda counted: PageCursor(counted.interactions, counted.page), behaviour.page_summary
+        )
+        return pb.ListPagesResponse(pages=pages, next_page_token=token)
 
     async def ListInteractions(
         self, request: pb.ListInteractionsRequest, context: Context
@@ -218,11 +222,12 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
             raise NotFound(f"session {key.session} was not found")
         times = visible.within(summary.first_ms)
         found = await self._behaviour.interactions(key, kinds, times, page.limit, page.after)
-        found, token = page.cut(found, lambda one: InteractionCursor(one.time_ms, one.window, one.number))
-        return pb.ListInteractionsResponse(
-            interactions=[behaviour.interaction(key, visible.origin(summary.first_ms), one) for one in found],
-            next_page_token=token,
+        interactions, token = page.messages(
+            found,
+            lambda one: InteractionCursor(one.time_ms, one.window, one.number),
+            partial(behaviour.interaction, key, visible.origin(summary.first_ms)),
         )
+        return pb.ListInteractionsResponse(interactions=interactions, next_page_token=token)
 
     async def ListAccessEvents(
         self, request: pb.ListAccessEventsRequest, context: Context
@@ -233,8 +238,10 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         fields = access.fields_of_list(request)
         page = PageQuery(request, TRAIL_PAGE_SIZES, TrailPosition, project.encode(), fields)
         events = await self._trail.find(project, wanted, page.limit, page.after)
-        events, token = page.cut(events, lambda event: TrailPosition(event.time_ms, event.event))
-        return pb.ListAccessEventsResponse(access_events=map(access.access_event, events), next_page_token=token)
+        found, token = page.messages(
+            events, lambda event: TrailPosition(event.time_ms, event.event), access.access_event
+        )
+        return pb.ListAccessEventsResponse(access_events=found, next_page_token=token)
 
     async def RecordAccessEvents(
         self, request: pb.RecordAccessEventsRequest, context: Context

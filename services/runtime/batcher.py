@@ -112,6 +112,23 @@ class Batcher(Generic[Item, Answer]):
         except TimeoutError:
             return
 
+    def take_waiting(self, count: int) -> list[Item]:
+        """Takes up to `count` waiting items out, to be sent together with the batch in flight. For `send`.
+
+        Only items of `put`: no call waits for their answers.
+        """
+        taken: list[Item] = []
+        while self._waiting and len(taken) < count and self._waiting[0].answer is None:
+            pending = self._waiting.pop(0)
+            self._waiting_rows -= pending.rows
+            self._waiting_bytes -= pending.size_bytes
+            taken.append(pending.item)
+        if taken:
+            self._room.set()
+        if not self._waiting:
+            self._work.clear()
+        return taken
+
     async def drain(self) -> None:
         """Waits until no item waits and no batch is in flight."""
         await self._idle.wait()

@@ -19,12 +19,14 @@ from services.audit.storage.schema.migrations import migrate
 
 CHUNKS_OF_SESSION = 1_000
 DAY_MS = 86_400_000
+LISTED = (10_000, 100_000, 1_000_000, 10_000_000)
+"""Numbers of sessions; the last one takes some minutes to make."""
 
 
 async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     return [
         *await _replay(),
-        *[row for count in (10_000, 100_000, *([] if quick else [1_000_000])) for row in await _listing(count)],
+        *[row for count in LISTED[: 2 if quick else None] for row in await _listing(count)],
     ]
 
 
@@ -127,6 +129,14 @@ async def _listing(count: int) -> list[tuple[str, float, str]]:
                 (f"first page of {count:,} sessions", await page(), "ms"),
                 (f"first page, 1 % match (errors), {count:,}", await page(filter=errors), "ms"),
                 (f"first page, 1 % match (actor), {count:,}", await page(filter=actor), "ms"),
+                *[
+                    (f"first page by {name}, {count:,}", await page(order=order), "ms")
+                    for name, order in (
+                        ("duration", pb.SESSION_ORDER_LONGEST_FIRST),
+                        ("errors", pb.SESSION_ORDER_MOST_ERRORS_FIRST),
+                        ("rage clicks", pb.SESSION_ORDER_MOST_RAGE_CLICKS_FIRST),
+                    )
+                ],
                 (f"audit process after listing {count:,}, peak resident", audit.peak_mb, "MB"),
             ]
 

@@ -13,12 +13,15 @@ import grpc
 import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
+from audit.storage import chunk, window_key
 from support.ports import free_port
 
+from services.audit.ingest.set_aside import FOLDER, SetAside
+from services.audit.storage.engine.engine import StorageError
 from services.cli.command import CommandError
 from services.cli.doctor.checks_audit import check_recorder
 from services.cli.doctor.checks_settings import check_identity_provider
-from services.cli.doctor.checks_storage import check_disk
+from services.cli.doctor.checks_storage import check_disk, check_set_aside
 from services.cli.doctor.doctor import CHECKS, findings_of
 from services.cli.doctor.examination import Examination, State
 from services.runtime.settings.loader import load_settings
@@ -80,6 +83,7 @@ def test_an_installation_that_is_well(audit):
         "clock",
         "storage",
         "disk",
+        "set aside",
     }
     assert audit.run("sessions", "--json").out == "", "the recorder that knocked left nothing behind"
 
@@ -284,3 +288,21 @@ async def test_the_identity_provider_is_asked(tmp_path, monkeypatch):
     (finding,) = await check_identity_provider(about)
     assert finding.state is State.PROBLEM
     assert "http://127.0.0.1:1/keys: ClientConnectorError" in finding.text
+
+
+async def test_chunks_that_the_database_refused_are_named(tmp_path):
+    settings = load_settings(data_dir=tmp_path, auth={"secret": SECRET})
+    about = Examination(settings, None, "127.0.0.1:1", "")
+    [found] = await findings_of(check_set_aside, about)
+    assert found.state is State.OK
+    set_aside = SetAside(tmp_path / FOLDER, 10_000)
+    key = window_key()
+    for seq in (3, 4):
+        assert await set_aside.keep(chunk(key, seq), StorageError("a value\ndoes not fit"), 1_000_000) == "kept"
+    [found] = await findings_of(check_set_aside, about)
+    assert found.state is State.PROBLEM
+    for part in ("2 chunks of 1 sessions", str(tmp_path / FOLDER), "chunk 4", str(key.session), "a value does not fit"):
+        assert part in found.text
+    (tmp_path / FOLDER / "demo" / "broken.json.gz").write_bytes(b"x")
+    [found] = await findings_of(check_set_aside, about)
+    assert "3 chunks" in found.text

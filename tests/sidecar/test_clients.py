@@ -102,7 +102,7 @@ async def recorded(client, rig, chunks=5):
         await ws.send(recorder.start())
         ready = pb.RecordSessionResponse.FromString(await ws.receive()).ready
         assert ready.next_seq == 1
-        assert ready.limits.max_chunk_bytes == 4 * 1024**2
+        assert ready.limits.max_chunk_bytes == 4 * 1024**2 - 64 * 1024
         for seq in range(1, chunks + 1):
             await ws.send(recorder.chunk(seq, 2000))
         acked = 0

@@ -23,6 +23,10 @@ from services.runtime.access_actions import AccessAction
 from services.runtime.errors import InvalidArgument, Violations
 
 MAX_EVENTS = 1_000
+
+END_MS = 4_291_747_200_000
+"""The end of the year 2105, up to which every engine has dates."""
+
 _UUID_V7 = 7
 
 # Recorded in other fields of the entry, or irrelevant; actor_id because the trail must not keep the id of an actor
@@ -126,6 +130,8 @@ def _event_to_record(
     values.numbers(enums.access_outcome.to_number, f"{field}.outcome", [message.outcome], problems)
     if not message.HasField("time"):
         problems.add(f"{field}.time", "is required")
+    elif not 0 <= values.milliseconds(message.time) < END_MS:
+        problems.add(f"{field}.time", "must be from 1970 to 2105")
     if not message.rpc:
         problems.add(f"{field}.rpc", "is required")
     return AccessEvent(

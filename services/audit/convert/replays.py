@@ -17,6 +17,7 @@ from services.audit.replay import replayer
 from services.audit.replay.starts import Starts
 from services.audit.storage.chunk_reader import StoredPayload
 from services.runtime.errors import InvalidArgument
+from services.runtime.rpc.paging import MAX_PAGE_BYTES, fitting
 
 MAX_CURSOR_WINDOWS = 1_000
 
@@ -94,13 +95,13 @@ def replay_part(part: replayer.Part, now_ms: int) -> pb.ReplaySessionResponse | 
             return part.message(lambda stored: _chunk(stored).SerializeToString())
         case StoredPayload():
             return _chunk(part)
-        case replayer.Header(summary, windows, chunks):
+        case replayer.Header(summary, windows, chunk_count, payload_bytes, first_ms):
             header = pb.ReplayHeader(
                 session=session(summary),
-                windows=map(window, windows),
-                from_time=timestamp(min((chunk.first_ms for chunk in chunks), default=summary.first_ms)),
-                chunk_count=len(chunks),
-                payload_bytes=sum(chunk.payload_bytes for chunk in chunks),
+                windows=fitting(map(window, windows), MAX_PAGE_BYTES // 2),
+                from_time=timestamp(first_ms),
+                chunk_count=chunk_count,
+                payload_bytes=payload_bytes,
             )
             return pb.ReplaySessionResponse(header=header)
         case replayer.LiveEdge():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from services.audit.model import (
 )
 from services.audit.storage.session_queries import SessionFilter, SessionOrder
 from services.runtime.errors import InvalidArgument, Violations
+from services.runtime.rpc.paging import MAX_PAGE_BYTES, fitting
 
 MAX_FILTER_TAGS = 8
 MAX_TEXT = 256
@@ -127,17 +128,20 @@ def receipt(done: Receipt, now_ms: int) -> pb.DeleteSessionsResponse:
     )
 
 
-def watch_change(change: Change) -> pb.WatchSessionsResponse:
-    """Returns one update of the list of live sessions."""
+def watch_changes(change: Change) -> Iterator[pb.WatchSessionsResponse]:
+    """Yields an update of the list of live sessions; sessions that do not fit the snapshot follow as upserts."""
     match change:
         case list():
-            return pb.WatchSessionsResponse(snapshot=pb.SessionsSnapshot(sessions=map(session, change)))
+            found = fitting(map(session, change), MAX_PAGE_BYTES)
+            yield pb.WatchSessionsResponse(snapshot=pb.SessionsSnapshot(sessions=found))
+            for one in change[len(found) :]:
+                yield pb.WatchSessionsResponse(upsert=session(one))
         case Removed(removed, status):
-            return pb.WatchSessionsResponse(
+            yield pb.WatchSessionsResponse(
                 removal=pb.SessionRemoval(session_id=str(removed), status=known(enums.status, status))
             )
         case _:
-            return pb.WatchSessionsResponse(upsert=session(change))
+            yield pb.WatchSessionsResponse(upsert=session(change))
 
 
 def session_details(
@@ -154,11 +158,12 @@ def session_details(
         for window_id, seq, mark in marks
         if mark.kind != InteractionKind.PAGE
     ]
+    # Addresses and texts may be long: together they would not always fit a message.
     return pb.GetSessionResponse(
         session=session(summary),
-        windows=map(window, windows),
-        pages=pages[:most],
-        markers=markers[:most],
+        windows=fitting(map(window, windows), MAX_PAGE_BYTES // 4),
+        pages=fitting(pages[:most], MAX_PAGE_BYTES // 4),
+        markers=fitting(markers[:most], MAX_PAGE_BYTES // 4),
         masked_counts=[
             pb.MaskedCount(rule=rule, field_class=field, count=count) for (rule, field), count in sorted(leaks.items())
         ],

@@ -22,9 +22,11 @@ from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey, WindowHead, WindowKey
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
+from services.audit.storage.retention import day_of
 from services.audit.window_state import read_state
 from services.runtime.errors import (
     FailedPrecondition,
+    InvalidArgument,
     PermissionDenied,
     Unavailable,
 )
@@ -68,6 +70,7 @@ class Recordings:
         """Returns the window's recording, ready to take the next chunk; an older stream of it ends.
 
         Raises:
+            InvalidArgument: The engine cannot store a session of that day.
             PermissionDenied: Another secret began the session (SESSION_SECRET_WRONG), or none was sent and one is
                 required (SESSION_SECRET_MISSING). Nothing has changed then.
             FailedPrecondition: If the session was deleted.
@@ -78,6 +81,7 @@ class Recordings:
             StorageError: As raised by the engine.
         """
         self._space.require()
+        self._check_day(head)
         self._check_has_secret(head, rules)
         key = head.key
         claim = self._claims.enter(key.session_key)
@@ -151,6 +155,15 @@ class Recordings:
         """Ends all streams: nothing new is stored. Streams that wait for an ack would not learn of it otherwise."""
         for recording in list(self._open.values()):
             recording.no_space()
+
+    def _check_day(self, head: WindowHead) -> None:
+        """Refuses a session that begins, by its id, after the last day of the engine: no row of it could be stored."""
+        last = self._store.last_day
+        if day_of(head.key.session_key.start_ms) > last:
+            self.counts.refused["DAY_NOT_STORABLE"] += 1
+            raise InvalidArgument.of(
+                "start.session_id", f"its time is after {last}, the last day that this database can store"
+            )
 
     def _check_has_secret(self, head: WindowHead, rules: IngestRules) -> None:
         if rules.require_secret and not head.secret_hash and not head.imported:

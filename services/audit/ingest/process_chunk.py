@@ -14,7 +14,7 @@ from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
-from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate, inflate
+from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate_within, inflate
 from services.audit.privacy.masking.masker import Masker
 from services.audit.rrweb import Event, EventType
 from services.audit.window_state import WindowState, dump_state, read_state
@@ -101,7 +101,7 @@ def process_chunk(
     events = masked.events
     if masked.text is not text or sent.encoding != GZIP:
         text = masked.text
-        payload = deflate(text)
+        payload = deflate_within(text, bounds)
     after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
     check_times(events, facts.first_ms, facts.last_ms, bounds)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time

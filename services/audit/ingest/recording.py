@@ -154,6 +154,8 @@ class Recording:
         self._snapshot_ms = 0
         self._snapshot_asked_ms = 0
         self._silent = False
+        self._is_refused = False
+        """Nothing more of the window can be stored."""
         self._news = asyncio.Event()
         self._progress = asyncio.Event()
         self._outbox: deque[Rejected | Flush | Snapshot | Stop] = deque()
@@ -216,12 +218,20 @@ class Recording:
                     self._progress.clear()
                     await self._progress.wait()
                 chunk = await self._take_in(sent)
-                charge.size_bytes = len(chunk.payload)
+                charge.size_bytes = size_bytes = len(chunk.payload)
                 self._rejected_in_a_row = self._gaps_in_a_row = 0
                 head = None if self._head_stored else self.head
                 self._head_stored = True
                 self.next_seq = chunk.seq + 1
-                await self._submit(BatchEntry(lambda: self._stored(chunk), chunk, head), len(chunk.payload))
+                entry = BatchEntry(
+                    lambda: self._stored(chunk, size_bytes),
+                    chunk,
+                    head,
+                    replaced=lambda placeholder: self._stored(placeholder, size_bytes),
+                    refused=lambda why: self._refused(why, size_bytes),
+                    is_void=lambda: self._is_refused,
+                )
+                await self._submit(entry, size_bytes)
         except BadPayload as error:
             if self._account is not None:
                 self._account.rejected(len(sent.payload), error.cpu_s)
@@ -243,7 +253,16 @@ class Recording:
             )
         if self.next_seq > 1 and not self._has_ended:
             self.head = replace(self.head, ended=True)
-            await self._submit(BatchEntry(self._ended, await self._end_row(), self.head, again=True), 0)
+            row = await self._end_row()
+            entry = BatchEntry(
+                self._ended,
+                row,
+                self.head,
+                again=True,
+                refused=lambda why: self._refused(why, 0),
+                is_void=lambda: self._is_refused,
+            )
+            await self._submit(entry, 0)
         await self.drained()
 
     async def drained(self) -> None:
@@ -380,14 +399,24 @@ class Recording:
             self._progress.set()
             raise
 
-    def _stored(self, chunk: ChunkRow) -> None:
+    def _stored(self, chunk: ChunkRow, size_bytes: int) -> None:
         self._pending -= 1
-        self._acks.stored(chunk.seq, len(chunk.payload))
+        self._acks.stored(chunk.seq, size_bytes)
         if chunk.snapshot_seq:
             self._snapshot_ms = chunk.snapshot_ms
         self._news.set()
         self._progress.set()
         self._hub.stored(chunk)
+
+    def _refused(self, why: str, size_bytes: int) -> None:
+        """Ends the stream: nothing of its window can be stored. Neither it nor a new stream could go on."""
+        self._pending -= 1
+        self._acks.withdrawn(size_bytes)
+        if not self._is_refused:
+            self._is_refused = True
+            self._counts.refused["NOT_STORABLE"] += 1
+            self.stop(why)
+        self._progress.set()
 
     def _ended(self) -> None:
         self._pending -= 1

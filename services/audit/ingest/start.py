@@ -140,7 +140,10 @@ class RecordingStarter:
             max_timestamp_ms=now_ms + round(limits.max_future_s * 1000),
         )
         if start.imported:
-            head = start.head(max(day_of(now_ms), day_of(start_ms)), now_ms)
+            # A time that is too far ahead is that of a wrong clock: no retention may begin with it, nor end after the
+            # last Date.
+            is_ahead = start_ms > now_ms + limits.max_future_s * 1000
+            head = start.head(day_of(now_ms) if is_ahead else max(day_of(now_ms), day_of(start_ms)), now_ms)
             bounds = replace(bounds, min_timestamp_ms=0, max_timestamp_ms=MAX_TIMESTAMP_MS)
         else:
             self._check_time(project, start_ms, now_ms)

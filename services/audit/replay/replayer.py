@@ -18,7 +18,7 @@ from services.audit.live.single_flight import SingleFlight
 from services.audit.model import ChunkIndex, SessionKey, SessionStatus, SessionSummary, Times, WindowSummary
 from services.audit.replay.plan import after_cursor, cut, is_cut, replay_plan
 from services.audit.replay.visibility import EVERYTHING, Visible
-from services.audit.storage.chunk_reader import ChunkReader, StoredPayload
+from services.audit.storage.chunk_reader import OPENING_SEQS, PAGE_SEQS, ChunkReader, Contents, StoredPayload
 from services.audit.storage.session_queries import SessionDetails, SessionQueries
 from services.runtime.errors import NotFound, Unavailable
 
@@ -59,7 +59,15 @@ class Header:
 
     session: SessionSummary
     windows: Sequence[WindowSummary]
-    chunks: Sequence[ChunkIndex]
+    chunk_count: int
+    payload_bytes: int
+    first_ms: int
+    """Time of the first event to come."""
+
+
+def _header(details: SessionDetails, chunks: Sequence[ChunkIndex]) -> Header:
+    first_ms = min((chunk.first_ms for chunk in chunks), default=details.session.first_ms)
+    return Header(details.session, details.windows, len(chunks), sum(chunk.payload_bytes for chunk in chunks), first_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ class Replayer:
             shown = expected = 0
             async for part in self._stored(wanted, sent):
                 if isinstance(part, Header):
-                    expected = len(part.chunks)
+                    expected = part.chunk_count
                 else:
                     shown += 1
                 yield part
@@ -132,9 +140,14 @@ class Replayer:
                 yield part
 
     async def _stored(self, wanted: Wanted, sent: dict[UUID, int]) -> AsyncGenerator[Part, None]:
-        details, index = await self._openings.get(wanted.key)
+        details, contents = await self._openings.get(wanted.key)
         if details is None:
             raise NotFound(f"session {wanted.key.session} was not found")
+        if not contents.is_whole and (window := _only_window(wanted, details)):
+            async for part in self._long(wanted, wanted.visible.details(details), window, contents.chunks, sent):
+                yield part
+            return
+        index = contents.chunks if contents.is_whole else await self._indexes.get(wanted.key)
         times = wanted.visible.within(details.session.first_ms)
         origin_ms = wanted.visible.origin(details.session.first_ms)
         details = wanted.visible.details(details)
@@ -147,7 +160,7 @@ class Replayer:
             chunks = after_cursor(replay_plan(index, times, None, wanted.window), wanted.positions)
         # Read ahead while the access trail stores its entry, which must precede the header.
         async with aclosing(self._playback.payloads(wanted.key, chunks)) as payloads:
-            yield Header(details.session, details.windows, chunks)
+            yield _header(details, chunks)
             async for payload in payloads:
                 sent[payload.window] = payload.seq
                 if shown := await _shown(payload, times):
@@ -155,10 +168,55 @@ class Replayer:
         for chunk in index:  # windows that had ended by then are not sent later either
             sent[chunk.window] = max(sent.get(chunk.window, 0), chunk.seq)
 
-    async def _read(self, key: SessionKey) -> tuple[SessionDetails | None, list[ChunkIndex]]:
+    async def _long(
+        self,
+        wanted: Wanted,
+        details: SessionDetails,
+        window: WindowSummary,
+        opening: Sequence[ChunkIndex],
+        sent: dict[UUID, int],
+    ) -> AsyncGenerator[Part, None]:
+        """Yields the stored chunks of a session with one long window; its index is read page by page.
+
+        Args:
+            wanted: The request.
+            details: The session.
+            window: Its window.
+            opening: The index of the window's first chunks.
+            sent: The viewer's position, which is advanced.
+        """
+        key, low = wanted.key, opening[0].seq if opening else 1
+        if wanted.positions is not None:
+            low = max(low, wanted.positions.get(window.window, 0) + 1)
+        elif (from_ms := _begin_ms(wanted, details)) is not None:
+            low = await self._playback.seq_before(key, window.window, from_ms) or low
+        first = [chunk for chunk in opening if chunk.seq >= low][:PAGE_SEQS]
+        if not first:
+            first = await self._playback.index_of_window(key, window.window, low, low + PAGE_SEQS - 1)
+        # Read ahead while the access trail stores its entry, which must precede the header.
+        async with aclosing(self._playback.payloads(key, first)) as payloads:
+            stretch = await self._playback.stretch(key, window.window, low)
+            count = stretch.chunk_count
+            first_ms = stretch.first_ms if count else details.session.first_ms
+            yield Header(details.session, details.windows, count, stretch.payload_bytes, first_ms)
+            async for payload in payloads:
+                sent[payload.window] = payload.seq
+                yield payload
+        begin = max(low, first[-1].seq + 1 if first else 0)
+        for page in range(begin, window.last_seq + 1, PAGE_SEQS):
+            index = await self._playback.index_of_window(
+                key, window.window, page, min(page + PAGE_SEQS - 1, window.last_seq)
+            )
+            async with aclosing(self._playback.payloads(key, index)) as payloads:
+                async for payload in payloads:
+                    sent[payload.window] = payload.seq
+                    yield payload
+        sent[window.window] = max(sent.get(window.window, 0), window.last_seq)
+
+    async def _read(self, key: SessionKey) -> tuple[SessionDetails | None, Contents]:
         """Returns the details and the index that a replay opens with, by two concurrent statements."""
-        contents, heads = await asyncio.gather(self._playback.contents(key), self._catalog.heads(key))
-        return self._catalog.details(key, contents.windows, heads), contents.chunks
+        contents, heads = await asyncio.gather(self._playback.contents(key, OPENING_SEQS), self._catalog.heads(key))
+        return self._catalog.details(key, contents.windows, heads), contents
 
     async def _visible(self, wanted: Wanted, parts: AsyncGenerator[Part, None]) -> AsyncGenerator[Part, None]:
         """Yields the live parts that the viewer may see; ends when no more of them can follow."""
@@ -250,6 +308,20 @@ class Replayer:
             async for payload in payloads:
                 sent[payload.window] = payload.seq
                 yield payload
+
+
+def _only_window(wanted: Wanted, details: SessionDetails) -> WindowSummary | None:
+    """Returns the session's window if it has one and the viewer may see all of it: then seq is the order of play."""
+    is_limited = wanted.visible.within(details.session.first_ms) != Times()
+    if is_limited or len(details.windows) != 1 or wanted.window not in {None, details.windows[0].window}:
+        return None
+    return details.windows[0]
+
+
+def _begin_ms(wanted: Wanted, details: SessionDetails) -> int | None:
+    if wanted.offset_ms is None:
+        return wanted.from_ms
+    return wanted.visible.origin(details.session.first_ms) + wanted.offset_ms
 
 
 async def _shown(payload: StoredPayload, times: Times) -> StoredPayload | None:

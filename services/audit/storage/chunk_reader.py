@@ -24,6 +24,14 @@ FIRST_BATCH_BYTES = 256 * 1024
 """Payload bytes of the first read, smaller for a short wait for the first chunk."""
 
 
+OPENING_SEQS = 2_048
+"""Number of chunks per window of which a replay reads the index before its header. The rest of a longer window is read
+while it is sent: the wait for the first chunk does not grow with a session's length."""
+
+PAGE_SEQS = 1_000
+"""Number of chunks of a long window of which the index is read at once."""
+
+
 class StoredPayload(NamedTuple):
     """A chunk as a replay sends it."""
 
@@ -42,6 +50,16 @@ class Contents:
 
     windows: list[StoredWindow]
     chunks: list[ChunkIndex]
+    is_whole: bool = True
+    """Whether `chunks` are all chunks of the session."""
+
+
+class Stretch(NamedTuple):
+    """The end of a window, from a chunk on."""
+
+    chunk_count: int
+    payload_bytes: int
+    first_ms: int
 
 
 class ChunkReader:
@@ -51,14 +69,19 @@ class ChunkReader:
         self._engine = engine
         self._retention = retention
 
-    async def contents(self, key: SessionKey) -> Contents:
+    async def contents(self, key: SessionKey, most: int | None = None) -> Contents:
         """Returns the stored contents of a session, without payloads, by one statement.
+
+        Args:
+            key: The session.
+            most: Only chunks up to this seq of each window, but all windows as they are; None: all chunks.
 
         A statement costs some milliseconds before its first row, most of them for its analysis: fewer and simpler
         statements shorten the wait for the first chunk. Columns are returned as arrays: a thousand rows of eight
         values would cost ten times as much to decode.
         """
-        columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
+        gathered = "groupArray({})" if most is None else f"groupArrayIf({{}}, seq <= {int(most)})"
+        columns = ", ".join(gathered.format(name) for name in ChunkIndex._fields[1:])
         condition, params = self._of_session(key)
         rows = await self._engine.query(
             "SELECT window, min(first_ms), max(last_ms), max(seq), maxForEach(totals), max(stored_ms), "
@@ -71,11 +94,48 @@ class ChunkReader:
             stored = map(ChunkIndex._make, zip(repeat(window), *values, strict=False))
             chunks += {chunk.seq: chunk for chunk in stored}.values()  # removes chunks delivered twice
         chunks.sort(key=attrgetter("order_ms", "window", "seq"))
-        return Contents(windows, chunks)
+        return Contents(windows, chunks, most is None or all(window.seq <= most for window in windows))
 
     async def index(self, key: SessionKey) -> list[ChunkIndex]:
         """Returns the session's chunks without payloads, in the order of play."""
         return (await self.contents(key)).chunks
+
+    async def seq_before(self, key: SessionKey, window: UUID, from_ms: int) -> int | None:
+        """Returns the chunk of a window with which a replay from a moment begins, as in `replay.plan`.
+
+        None: no full snapshot is at or before that moment.
+        """
+        condition, params = self._of_session(key)
+        [(count, seq)] = await self._engine.query(
+            f"SELECT count(), argMax(snapshot_seq, seq) FROM chunks PREWHERE {condition} AND window = {{window:UUID}} "
+            f"AND snapshot_seq > 0 AND snapshot_ms <= {{from:Int64}}{POINT_READ}",
+            {**params, "window": window, "from": from_ms},
+        )
+        return seq if count else None
+
+    async def stretch(self, key: SessionKey, window: UUID, from_seq: int) -> Stretch:
+        """Returns the number and the size of a window's chunks from a seq on; chunks delivered twice count once."""
+        condition, params = self._of_session(key)
+        [row] = await self._engine.query(
+            "SELECT count(), sum(size), min(first) FROM ("
+            "SELECT seq, any(payload_bytes) AS size, min(first_ms) AS first "
+            f"FROM chunks PREWHERE {condition} AND window = {{window:UUID}} AND seq >= {{low:UInt32}} GROUP BY seq)"
+            f"{POINT_READ}",
+            {**params, "window": window, "low": from_seq},
+        )
+        return Stretch(*map(int, row))
+
+    async def index_of_window(self, key: SessionKey, window: UUID, low: int, high: int) -> list[ChunkIndex]:
+        """Returns a window's chunks of these seqs, both included, in their order."""
+        condition, params = self._of_session(key)
+        columns = ", ".join(f"groupArray({name})" for name in ChunkIndex._fields[1:])
+        [row] = await self._engine.query(
+            f"SELECT {columns} FROM chunks PREWHERE {condition} AND window = {{window:UUID}} "
+            f"AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}}{POINT_READ}",
+            {**params, "window": window, "low": low, "high": high},
+        )
+        found = {chunk.seq: chunk for chunk in map(ChunkIndex._make, zip(repeat(window), *row, strict=False))}
+        return [found[seq] for seq in sorted(found)]
 
     async def first_ms(self, key: SessionKey, stored_before_ms: int | None) -> int | None:
         """Returns the time of the session's first event among the chunks stored by then; None: there is no such chunk.

@@ -67,7 +67,7 @@ class HeatmapQueries:
             "kind": int(INTERACTION_OF[query.kind]),
             "since": self._retention.kept_since(project),
         }
-        where = _conditions(query, params)
+        where = _conditions(query, params, self._engine)
         [row] = await self._engine.query(_cells_sql(query, where) + self._settings, params)
         keys, counts, weights = _columns(row)
         if not len(keys):
@@ -121,13 +121,13 @@ _BOUNDED = "quantileDeterministic(0.5)({}, intHash64(toUInt64(time_ms)))"
 """Keeps some thousands of values, selected by a hash: the same ones in any order of rows."""
 
 
-def _conditions(query: HeatmapQuery, params: dict[str, object]) -> str:
+def _conditions(query: HeatmapQuery, params: dict[str, object], engine: Engine) -> str:
     where = [
         "project = {project:String}",
         "page = {page:String}",
         "kind = {kind:UInt8}",
         "y >= 0",  # interactions without a place are in no heatmap
-        *time_conditions(query.start_ms, query.end_ms, params),
+        *time_conditions(query.start_ms, query.end_ms, params, engine),
     ]
     if params["since"] != FOREVER:
         where.append("kept_from >= {since:Date}")

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from services.audit.model import InteractionKind, SessionKey, Times
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.retention import Retention, day_of
+from services.audit.storage.schema.dialect import last_day
 
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may lag the clock of the session's id, which sets the rows' day."""
@@ -93,7 +94,7 @@ class InteractionQueries:
         """Returns up to `count` pages that follow `after`, most interactions first."""
         params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
         where = ["project = {project:String}", "kept_from >= {since:Date}", "page != ''"]
-        where += time_conditions(wanted.start_ms, wanted.end_ms, params)
+        where += time_conditions(wanted.start_ms, wanted.end_ms, params, self._engine)
         if wanted.contains:
             where.append("position(page, {contains:String}) > 0")
             params["contains"] = wanted.contains
@@ -180,21 +181,19 @@ def final_settings(engine: Engine) -> str:
     return " SETTINGS do_not_merge_across_partitions_select_final = 1" if modern else ""
 
 
-def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object]) -> list[str]:
+def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, object], engine: Engine) -> list[str]:
     """Returns conditions on an interaction's time, and adds their parameters to `params`."""
     where = []
     if start_ms is not None:
         where.append("time_ms >= {start:Int64}")
         params["start"] = start_ms
     if end_ms is not None:
-        where += ["time_ms < {end:Int64}", "day <= {last_day:Date}"]
-        params |= {"end": end_ms, "last_day": _last_day(end_ms)}
+        where.append("time_ms < {end:Int64}")
+        params["end"] = end_ms
+        if (last := day_of(max(end_ms, 0))) < last_day(engine.version):
+            where.append("day <= {last_day:Date}")
+            params["last_day"] = last + _DAY_SLACK
     return where
-
-
-def _last_day(end_ms: int) -> date:
-    last = day_of(max(end_ms, 0))
-    return last + _DAY_SLACK if last < date(2149, 6, 6) else last
 
 
 def _percent(value: float) -> float | None:

@@ -44,6 +44,11 @@ class RecordingStore:
         self._writing = asyncio.Lock()
         """Held by inserts, and while whole days are dropped: none is dropped with a row that has just come."""
 
+    @property
+    def last_day(self) -> date:
+        """The last day on which a session can begin: the engine's dates end there."""
+        return self._dialect.last_day
+
     async def insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow]) -> None:
         """Stores heads and chunks; they are durable when it returns. Storing one again changes nothing.
 

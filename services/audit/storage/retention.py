@@ -13,7 +13,8 @@ NowMs = Callable[[], int]
 """A clock: milliseconds since 1970 UTC."""
 
 _LAST_DAY = date(2149, 6, 6)
-"""The last day that ClickHouse's Date holds; an id's 48 bits reach the year 10889."""
+"""The last day that ClickHouse's Date holds (older servers: schema.dialect.last_day); an id's 48 bits reach the year
+10889."""
 
 _LAST_DAY_MS = (_LAST_DAY - FOREVER).days * 86_400_000
 

@@ -4,6 +4,9 @@ A listing does not sum up all sessions to show fifty. It walks: the newest N sta
 `windows` table (a sorted key, with the filters on actor, device and tags applied there), only the totals
 between those starts are summed up, and N grows until the page is full. Measured on chDB with 1M sessions:
 the walk's step 12 ms, the sum over 5,000 sessions 14 ms, over all of them 1,045 ms (docs/adr/0002).
+
+The orders by duration, errors and rage clicks look at all sessions, in slices of bounded size: first at the ranks only,
+then at the rest of the sessions that are shown.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
 WALK_MOST = 200_000
-
+RANK_STEP = 500_000
+"""Number of windows that are ranked by one statement: 10 million take as much memory as these."""
 
 _HEAD_COLUMNS = ", ".join(SHOWN_COLUMNS)
 
@@ -48,6 +52,22 @@ class SessionOrder(IntEnum):
     MOST_ERRORS_FIRST = 4
     MOST_RAGE_CLICKS_FIRST = 5
 
+
+_COUNTED = {
+    SessionOrder.MOST_ERRORS_FIRST: Total.ERRORS,
+    SessionOrder.MOST_RAGE_CLICKS_FIRST: Total.RAGE_CLICKS,
+}
+"""Orders by a total; most sessions have none of it, and follow the others by their start."""
+
+_AFTER_RANK = (
+    "(rank < {{after_rank:Int64}} OR (rank = {{after_rank:Int64}} AND "
+    "({start} {ahead} {{after_start:Int64}} OR ({start} = {{after_start:Int64}} "
+    "AND session {ahead} {{after_session:UUID}}))))"
+)
+"""Condition of the sessions after a cursor."""
+
+TOTALS_AT_ONCE = 500
+"""Sessions of which one statement returns the totals: their ids are in its text."""
 
 _RANKS = {
     SessionOrder.LONGEST_FIRST: "toInt64(last_at - first_at)",
@@ -120,7 +140,7 @@ class SessionQueries:
     ) -> list[ListedSession]:
         """Returns up to `count` sessions that follow `after` in the order."""
         if order in _RANKS:
-            rows = await self._totals(project, wanted, order, count, after, None)
+            rows = await self._ranked(project, wanted, order, count, after)
         else:
             rows = await self._walk(project, wanted, order, count, after)
         summaries = await self._with_heads(project, rows)
@@ -223,6 +243,107 @@ class SessionQueries:
                 low = edge + 1
             step = min(step * WALK_GROWTH, WALK_MOST)
 
+    async def _ranked(
+        self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
+    ) -> list[Row]:
+        """Returns the first sessions of an order by rank."""
+        found: list[Row] = []
+        place = _COUNTED.get(order)
+        if place is not None and wanted.has.get(place) is False:
+            return await self._walk(project, wanted, SessionOrder.NEWEST_FIRST, count, after)
+        if place is None or after is None or after.rank > 0:
+            found = await self._top(project, wanted, order, count, after)
+        if place is not None and len(found) < count and not wanted.has.get(place):
+            last = after if after is not None and after.rank == 0 else None
+            none = replace(wanted, has={**wanted.has, place: False})  # they follow one another by their start
+            found += await self._walk(project, none, SessionOrder.NEWEST_FIRST, count - len(found), last)
+        return found
+
+    async def _top(
+        self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
+    ) -> list[Row]:
+        """Returns the sessions of the highest ranks, those of totals above 0: the first ones of each slice, merged."""
+        place = _COUNTED.get(order)
+        by_total = bool(wanted.has or wanted.page or wanted.statuses)
+        by_total = by_total or wanted.min_duration_ms is not None or wanted.max_duration_ms is not None
+        if by_total and place is not None:
+            wanted = replace(wanted, has={**wanted.has, place: True})
+        found: list[Row] = []
+        step = WALK_MOST if by_total else RANK_STEP
+        low, high = wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1
+        while True:
+            edge, seen = await self._edge(project, wanted, True, low, high, step)
+            if not seen:
+                break
+            span = (edge, high)
+            if by_total:
+                found += await self._totals(project, wanted, order, count, after, span)
+            else:
+                found += await self._ranks(project, wanted, order, count, after, span)
+            # Stable: sessions of one start are in one slice, and in order there.
+            found = sorted(found, key=_rank_and_start, reverse=True)[:count]
+            if seen < step:
+                break
+            high = edge - 1
+        if by_total or not found:
+            return found
+        shown = {row[2]: row for row in await self._totals_of(project, order, [row[2] for row in found])}
+        return [shown[row[2]] for row in found if row[2] in shown]
+
+    async def _totals_of(self, project: str, order: SessionOrder, sessions: Sequence[UUID]) -> list[Row]:
+        """Returns the totals of some sessions, in any order."""
+        return [
+            row
+            for begin in range(0, len(sessions), TOTALS_AT_ONCE)
+            for row in await self._totals(
+                project, SessionFilter(), order, TOTALS_AT_ONCE, None, None, sessions[begin : begin + TOTALS_AT_ONCE]
+            )
+        ]
+
+    async def _ranks(
+        self,
+        project: str,
+        wanted: SessionFilter,
+        order: SessionOrder,
+        count: int,
+        after: SessionCursor | None,
+        span: tuple[int, int | None],
+    ) -> list[Row]:
+        """Returns rank, start and id of the first sessions between two start times.
+
+        It reads the one column of the rank, and merges no states: a running total is the largest of those stored.
+        """
+        low, high = span
+        heads, params = self._head_conditions(project, wanted, low, high)
+        where = ["project = {project:String}", "kept_from >= {since:Date}", "start_ms >= {low:Int64}"]
+        where += ["start_ms <= {high:Int64}"] if high is not None else []
+        if wanted.by_head:
+            where.append(f"session IN (SELECT session FROM windows WHERE {heads})")
+        place = _COUNTED.get(order)
+        if place is None:
+            ranks = (
+                "SELECT start_ms, session, toInt64(max(finalizeAggregation(last_ms)) - "
+                f"min(finalizeAggregation(first_ms))) AS rank FROM sessions WHERE {' AND '.join(where)} "
+                "GROUP BY start_ms, session"
+            )
+        else:
+            counted = f"finalizeAggregation(totals)[{place + 1}]"
+            ranks = (
+                "SELECT start_ms, session, toInt64(sum(most)) AS rank FROM ("
+                f"SELECT start_ms, session, window, max({counted}) AS most FROM sessions "
+                f"WHERE {' AND '.join(where)} AND {counted} > 0 GROUP BY start_ms, session, window"
+                ") GROUP BY start_ms, session"
+            )
+        further = ""
+        if after is not None:
+            params |= {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
+            further = f"WHERE {_AFTER_RANK.format(start='start_ms', ahead='<')} "
+        return await self._engine.query(
+            f"SELECT rank, start_ms, session FROM ({ranks}) {further}"
+            f"ORDER BY rank DESC, start_ms DESC, session DESC LIMIT {count}",
+            params,
+        )
+
     async def _edge(
         self, project: str, wanted: SessionFilter, newest: bool, low: int | None, high: int | None, step: int
     ) -> tuple[int, int]:
@@ -301,11 +422,7 @@ class SessionQueries:
         way, ahead = ("ASC", ">") if order is SessionOrder.OLDEST_FIRST else ("DESC", "<")
         if after is not None:
             params |= {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
-            outer.append(
-                "(rank < {after_rank:Int64} OR (rank = {after_rank:Int64} AND "
-                f"(start_at {ahead} {{after_start:Int64}} OR (start_at = {{after_start:Int64}} "
-                f"AND session {ahead} {{after_session:UUID}}))))"
-            )
+            outer.append(_AFTER_RANK.format(start="start_at", ahead=ahead))
         pages = ", groupUniqArrayArrayMerge(urls) AS w_urls" if wanted.page else ""
         return await self._engine.query(
             f"SELECT rank, start_at, session, first_at, last_at, stored_at, counted, window_count FROM ("
@@ -368,6 +485,10 @@ class SessionQueries:
             {"project": project, "sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]},
         )
         return [read_head(row) for row in rows]
+
+
+def _rank_and_start(row: Row) -> tuple[int, int]:
+    return row[0], row[1]
 
 
 def _head_of_session(heads: Sequence[WindowHead]) -> WindowHead:

@@ -1,4 +1,4 @@
-"""Checks of the storage: reachable, migrated, writable, free disk space."""
+"""Checks of the storage: reachable, migrated, writable, free disk space, chunks that it refused."""
 
 from __future__ import annotations
 
@@ -96,6 +96,27 @@ async def check_disk(about: Examination, /) -> list[Finding]:
         text = f"{len(damaged)} files in {damaged[0].parent}: deletions that a full disk cut off and that were not made"
         findings.append(note("damaged", text, "delete those sessions again, then the files"))
     return findings
+
+
+async def check_set_aside(about: Examination, /) -> list[Finding]:
+    """Reports chunks that the database refused, and that are kept as files."""
+    host = about.address.rpartition(":")[0].strip("[]")
+    if not (about.address.startswith("unix:") or is_loopback(host)):
+        return [skipped("set aside", f"{about.address} is another machine: look there")]
+    from services.audit.ingest.set_aside import were_set_aside
+
+    kept = were_set_aside(about.settings.data_dir)
+    if not kept:
+        return [ok("set aside", "no chunk: the database has refused none")]
+    last = kept[-1]
+    sessions = {(one.project, one.session) for one in kept}
+    text = (
+        f"{len(kept):,} chunks of {len(sessions):,} sessions are in {last.path.parents[1]}: the database refused them; "
+        f"the last one is chunk {last.seq} of session {last.session} (project {last.project}): {last.error}"
+    )
+    return [
+        problem("set aside", text, "remove the cause, import the files again, then delete them (docs/operating.md)")
+    ]
 
 
 def _existing(path: Path) -> Path:

@@ -23,7 +23,7 @@ from services.cli.doctor.checks_settings import (
     check_token,
 )
 from services.cli.doctor.checks_sidecar import check_heatmaps, check_links, check_sidecar
-from services.cli.doctor.checks_storage import check_disk, check_storage
+from services.cli.doctor.checks_storage import check_disk, check_set_aside, check_storage
 from services.cli.doctor.examination import Check, Examination, Finding, State, problem
 from services.cli.instance_lock import find_running
 from services.runtime.errors import AfterimageError
@@ -40,6 +40,7 @@ CHECKS: tuple[Check, ...] = (
     check_service,
     check_storage,
     check_disk,
+    check_set_aside,
     check_refusals,
     check_recorder,
     check_sidecar,

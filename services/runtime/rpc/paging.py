@@ -10,18 +10,28 @@ from __future__ import annotations
 import binascii
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
+from google.protobuf.message import Message
 
 from services.runtime.errors import InvalidArgument
 
 P = TypeVar("P")
+Sized = TypeVar("Sized", bound=Message)
 Row = TypeVar("Row")
 
 _FINGERPRINT_BYTES = 8
+
+MAX_PAGE_BYTES = 4 * 1024**2 - 64 * 1024
+"""Maximum size of a page: it ends earlier rather than being larger. gRPC clients accept messages of 4 MiB without an
+option of theirs."""
+
+
+_FIELD_BYTES = 6
+"""Maximum size of a field's tag and length before a message in it."""
 
 
 class ListRequest(Protocol):
@@ -62,6 +72,22 @@ class PageQuery(Generic[P]):
         self.limit = self._size + 1
         self.after = read_token(request.page_token, self._bound_to, position)
 
+    def messages(
+        self, rows: list[Row], position: Callable[[Row], P], convert: Callable[[Row], Sized]
+    ) -> tuple[list[Sized], str]:
+        """Returns the messages of the page, as many as fit MAX_PAGE_BYTES, and the token of the next page.
+
+        Args:
+            rows: The rows after `after`, at most `limit`.
+            position: Returns the position of a row.
+            convert: Returns the message of a row.
+        """
+        page, token = self.cut(rows, position)
+        found = fitting(map(convert, page), MAX_PAGE_BYTES)
+        if len(found) == len(page):
+            return found, token
+        return found, write_token(position(page[len(found) - 1]), self._bound_to)
+
     def cut(self, rows: list[Row], position: Callable[[Row], P]) -> tuple[list[Row], str]:
         """Returns the rows of the page and the token of the next page, "" after the last one.
 
@@ -72,6 +98,18 @@ class PageQuery(Generic[P]):
         if len(rows) <= self._size:
             return rows, ""
         return rows[: self._size], write_token(position(rows[self._size - 1]), self._bound_to)
+
+
+def fitting(messages: Iterable[Sized], max_bytes: int) -> list[Sized]:
+    """Returns the first messages, as many as fit the field of a message of that size, but at least one."""
+    found: list[Sized] = []
+    size_bytes = 0
+    for message in messages:
+        size_bytes += message.ByteSize() + _FIELD_BYTES
+        if found and size_bytes > max_bytes:
+            break
+        found.append(message)
+    return found
 
 
 def fingerprint(*parts: bytes) -> bytes:

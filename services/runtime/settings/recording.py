@@ -12,7 +12,11 @@ from services.runtime.settings.values import Bytes, Group, Seconds
 class IngestSettings(Group):
     """Limits of recorder data, and how it is batched into inserts."""
 
-    max_chunk_bytes: Bytes = Field(default=4 * 1024**2, description="Maximum size of a chunk as sent, in bytes.")
+    max_chunk_bytes: Bytes = Field(
+        default=4 * 1024**2 - 64 * 1024,
+        description="Maximum size of a chunk as sent, in bytes. Messages may have 64 KiB more: 4 MiB by default, the "
+        "largest that gRPC clients accept without an option of theirs (max_receive_message_length).",
+    )
     max_inflated_bytes: Bytes = Field(default=64 * 1024**2, description="Maximum size of an inflated chunk, in bytes.")
     max_unacked_bytes: Bytes = Field(
         default=8 * 1024**2,

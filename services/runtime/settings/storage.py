@@ -80,3 +80,9 @@ class StorageSettings(Group):
         "keep their data and try again) and nothing is deleted but whole days past their retention. "
         "Not set: 1 GiB, or 5 % of a disk under 20 GiB. 0: no floor.",
     )
+    max_set_aside_bytes: int = Field(
+        default=1024**3,
+        ge=0,
+        description="Maximum size of data_dir/set_aside, in bytes: chunks that the database refuses for a reason that "
+        "does not pass. Beyond it such a chunk is not acknowledged, and its recorder is stopped. 0: none is kept.",
+    )

@@ -643,7 +643,7 @@ class RecorderLimits(betterproto.Message):
 
     max_chunk_bytes: int = betterproto.int64_field(1)
     """
-    Output only. Maximum size of one payload as sent, in bytes. Default: 4 MiB. Larger payloads are
+    Output only. Maximum size of one payload as sent, in bytes. Default: 4,128,768. Larger payloads are
      rejected with TOO_LARGE.
     """
 

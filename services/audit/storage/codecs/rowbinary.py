@@ -83,7 +83,7 @@ _cached_text = lru_cache(maxsize=4096)(_text)
 
 
 def _write_string(out: bytearray, value: str | bytes) -> None:
-    data = value.encode() if isinstance(value, str) else value
+    data = value.encode(errors="replace") if isinstance(value, str) else value
     _write_length(out, len(data))
     out += data
 

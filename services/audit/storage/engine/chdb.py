@@ -32,6 +32,7 @@ from services.audit.storage.engine.engine import (
     Row,
     StorageError,
     Table,
+    encoding_errors,
     storage_error,
 )
 
@@ -164,7 +165,9 @@ class ChdbEngine:
         """
 
         def write() -> None:
-            with _file_in_memory(encode_rows(table.types, rows)) as path:
+            with encoding_errors():
+                data = encode_rows(table.types, rows)
+            with _file_in_memory(data) as path:
                 try:
                     self._insert_connection.query(f"{table.insert_into} FROM INFILE '{path}' FORMAT RowBinary")
                 except RuntimeError as error:

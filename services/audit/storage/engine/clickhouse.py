@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, TypeVar
 
 from asynch.connection import Connection
-from asynch.errors import ClickHouseException, ServerException
+from asynch.errors import ClickHouseException, ColumnException, ServerException, TypeMismatchError
 from asynch.proto.utils.escape import escape_param
 
 from services.audit.storage.codecs.rowbinary import encode_rows
@@ -22,6 +22,7 @@ from services.audit.storage.engine.engine import (
     StorageAway,
     StorageError,
     Table,
+    encoding_errors,
     storage_error,
 )
 
@@ -93,7 +94,7 @@ class ClickHouseEngine:
         async def run(connection: Connection) -> list[Row]:
             async with connection.cursor() as cursor:
                 await cursor.execute(_bind(sql, params))
-                return [tuple(map(_plain, row)) for row in await cursor.fetchall()]
+                return _plain_rows(await cursor.fetchall())
 
         return await self._on_connection(run)
 
@@ -116,8 +117,7 @@ class ClickHouseEngine:
 
     async def _fetched(self, cursor: Any) -> list[Row]:
         async with asyncio.timeout(self._timeout_s):
-            rows: list[Row] = await cursor.fetchmany(FETCHED_ROWS)
-            return rows
+            return _plain_rows(await cursor.fetchmany(FETCHED_ROWS))
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
         """Runs a statement that returns no rows; see Engine."""
@@ -132,8 +132,9 @@ class ClickHouseEngine:
         """Inserts rows; see Engine."""
 
         async def run(connection: Connection) -> None:
-            async with connection.cursor() as cursor:
-                await cursor.execute(f"{table.insert_into} VALUES", [tuple(map(_as_bytes, row)) for row in rows])
+            with encoding_errors():
+                async with connection.cursor() as cursor:
+                    await cursor.execute(f"{table.insert_into} VALUES", [tuple(map(_as_bytes, row)) for row in rows])
 
         await self._on_connection(run)
 
@@ -199,6 +200,8 @@ def _our_errors() -> Iterator[None]:
     except ServerException as error:
         code = int(getattr(error, "code", 0) or 0)
         raise storage_error(str(error), code) from error
+    except (ColumnException, TypeMismatchError) as error:
+        raise StorageError(f"a value does not fit its column: {error}") from error
     except (OSError, EOFError, TimeoutError, ClickHouseException, asyncio.IncompleteReadError) as error:
         raise StorageAway(f"{type(error).__name__}: {error}") from error
 
@@ -229,9 +232,19 @@ def _literal(value: Any, kind: str) -> str:
 
 def _as_bytes(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode()
+        return value.encode(errors="replace")  # lone surrogates, as the other engine stores them
     return [_as_bytes(item) for item in value] if isinstance(value, tuple) else value
 
 
+def _plain_rows(rows: Iterable[Sequence[Any]]) -> list[Row]:
+    return [tuple(map(_plain, row)) for row in rows]
+
+
 def _plain(value: Any) -> Any:
-    return tuple(map(_plain, value)) if isinstance(value, list) else value
+    """Returns a value as engines return it: strings as bytes, arrays as tuples.
+
+    asynch returns a string that crosses the border of two compressed blocks (1 MiB each) as a bytearray.
+    """
+    if isinstance(value, bytearray):
+        return bytes(value)
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value

@@ -8,7 +8,9 @@ array type is the right operand of IN, and is never empty.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import struct
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -88,6 +90,14 @@ AWAY = frozenset({159, 160, 209, 210, 242, 252, 279, 999})
 """ClickHouse's codes after which a retry may help: time-outs, network, too many parts, read-only, keeper."""
 
 
+ERRNO_TEXT = "errno: "
+"""Part of the message of every failed system call."""
+
+NOT_OF_ROWS = frozenset({60, 74, 75, 76, 77, 81, 164, 173, 192, 193, 202, 203, 236, 394, 425, 497, 516, 1001})
+"""Codes of errors that no row causes: missing tables and databases, files, memory, rights, cancelled or too many
+queries, system calls, exceptions of C++'s library."""
+
+
 def storage_error(detail: str, number: int) -> StorageError:
     """Returns the error for a message and code of ClickHouse."""
     if number == MEMORY_LIMIT:
@@ -95,6 +105,15 @@ def storage_error(detail: str, number: int) -> StorageError:
     if number == NO_SPACE or NO_SPACE_TEXT in detail:
         return StorageFull(detail, number)
     return (StorageAway if number in AWAY else StorageError)(detail, number)
+
+
+@contextmanager
+def encoding_errors() -> Iterator[None]:
+    """Turns errors of encoders, for a value that its column cannot hold, into StorageError: no retry helps."""
+    try:
+        yield
+    except (struct.error, OverflowError, TypeError, ValueError) as error:
+        raise StorageError(f"a value does not fit its column: {type(error).__name__}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,7 @@ class Engine(Protocol):
 
         Raises:
             StorageError: They are not stored, or only some of them: StorageFull without space, and those of `query`.
+                A value that its column cannot hold is a StorageError too.
         """
         ...
 

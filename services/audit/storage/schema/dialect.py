@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
+
+MODERN = (21, 8)
+"""First version with codecs, LowCardinality, TTL with conditions and waiting mutations."""
 
 FSYNC = "fsync_after_insert"
 FSYNC_SETTINGS = f"{FSYNC} = 1, fsync_part_directory = 1"
 """Settings of a table: inserts wait for the disk, and so do the directories of their parts."""
+
+
+LAST_DAY = date(2149, 6, 6)
+"""The last day that ClickHouse's Date holds; sessions that begin later are stored on it (`retention.day_of`)."""
+
+LAST_DAY_OF_OLD = date(2105, 12, 31)
+"""The same of servers before 21.8, where the calendar ends: rows of later days cannot be found again, or stop every
+insert (measured with 18.16)."""
+
+
+def last_day(version: tuple[int, int]) -> date:
+    """Returns the last day that a server of this version stores, as the day of a partition."""
+    return LAST_DAY if version >= MODERN else LAST_DAY_OF_OLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +46,12 @@ class Dialect:
     @property
     def modern(self) -> bool:
         """Whether codecs, LowCardinality, TTL with conditions and waiting mutations are supported."""
-        return self.version >= (21, 8)
+        return self.version >= MODERN
+
+    @property
+    def last_day(self) -> date:
+        """The last day of a session."""
+        return last_day(self.version)
 
     @property
     def name_type(self) -> str:

@@ -343,7 +343,7 @@ export const RecordingReadySchema: GenMessage<RecordingReady> = /*@__PURE__*/
  */
 export type RecorderLimits = Message<"afterimage.audit.v1.RecorderLimits"> & {
   /**
-   * Output only. Maximum size of one payload as sent, in bytes. Default: 4 MiB. Larger payloads are
+   * Output only. Maximum size of one payload as sent, in bytes. Default: 4,128,768. Larger payloads are
    * rejected with TOO_LARGE.
    *
    * @generated from field: int64 max_chunk_bytes = 1;
