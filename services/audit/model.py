@@ -124,6 +124,8 @@ class WindowHead:
     """SHA-256 of the session's secret; empty: the stream that began the window sent none."""
     begun_ms: int = 0
     """Start of the window's first stream, by the server's clock; 0: the window was stored before this was kept."""
+    first_ms: int = 0
+    """Time of the earliest event of the window's first chunk; 0: the window was stored before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)

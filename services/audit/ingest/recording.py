@@ -15,12 +15,13 @@ from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.ingest.acks import Ack, Acks
 from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
 from services.audit.ingest.detect import ended
+from services.audit.ingest.first_page import begun_at, first_page
 from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
 from services.audit.ingest.quotas import Account, Charge
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.session_claims import continued
 from services.audit.live.hub import LiveHub
-from services.audit.model import ChunkRow, WindowHead, WindowKey
+from services.audit.model import ChunkRow, Total, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
 from services.audit.storage.engine.engine import StorageFull
 from services.audit.storage.free_space import FreeSpace
@@ -145,6 +146,8 @@ class Recording:
         self._state: Folded = WindowState()
         self._order_ms = 0
         self._head_stored = False
+        self._has_page = False
+        """A Meta event was recorded in the window: its head has the first page."""
         self._has_ended = False
         """The window had ended before this stream."""
         self._acks = Acks(rules.max_unacked_bytes)
@@ -180,6 +183,7 @@ class Recording:
         """Resumes after the last stored chunk."""
         self._state = state
         self._order_ms = state.order_ms
+        self._has_page = state.totals[Total.PAGES] > 0
         self._acks.resume(seq)
         self.next_seq = seq + 1
 
@@ -217,6 +221,7 @@ class Recording:
                     await self._progress.wait()
                 chunk = await self._take_in(sent)
                 charge.size_bytes = len(chunk.payload)
+                self._describe_first(chunk)
                 self._rejected_in_a_row = self._gaps_in_a_row = 0
                 head = None if self._head_stored else self.head
                 self._head_stored = True
@@ -347,6 +352,20 @@ class Recording:
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
+
+    def _describe_first(self, chunk: ChunkRow) -> None:
+        """Sets the first page and the first event of the window's head from its recording.
+
+        The stream that brings them may belong to a later page of the tab, which delivers what the first one kept.
+        """
+        head = self.head
+        if chunk.seq == 1:
+            head = replace(head, first_ms=chunk.first_ms)
+        if not self._has_page and (page := first_page(chunk.marks)):
+            self._has_page = True
+            head = begun_at(head, page)
+        if head != self.head:
+            self.head, self._head_stored = head, False
 
     def _charged(self, sent: SentChunk) -> AbstractContextManager[Charge]:
         """Counts a chunk with the quotas while the block runs, and takes it back if the block fails."""

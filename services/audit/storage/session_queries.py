@@ -12,7 +12,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from operator import attrgetter
 from uuid import UUID
 
 from services.audit.model import (
@@ -34,6 +33,9 @@ from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
 WALK_MOST = 200_000
+
+CLOCK_SLACK_MS = 1_000
+"""A window that begins earlier than this before its session began after the visitor's clock was set back."""
 
 
 _HEAD_COLUMNS = ", ".join(SHOWN_COLUMNS)
@@ -373,11 +375,24 @@ class SessionQueries:
 def _head_of_session(heads: Sequence[WindowHead]) -> WindowHead:
     """Returns the head of a session's first window with the newest visitor and tags.
 
+    The first window is that of the session's first event, whatever the order in which windows arrived.
+
     Args:
         heads: The heads of its windows, the newest first.
     """
-    first, newest = min(heads, key=attrgetter("begun_ms")), heads[0]
+    first, newest = min(heads, key=_order_of_recording), heads[0]
     return replace(first, actor_id=newest.actor_id, actor_type=newest.actor_type, tags=newest.tags)
+
+
+def _order_of_recording(head: WindowHead) -> tuple[bool, int, int, UUID]:
+    """Returns the position of a window among those of its session.
+
+    Recorders make a session's id before its first event, with the same clock: a window that begins before the time in
+    the id began after the visitor's clock was set back. Windows that were stored before `first_ms` was kept come first,
+    by the server's clock.
+    """
+    was_set_back = 0 < head.first_ms < head.key.session_key.start_ms - CLOCK_SLACK_MS
+    return was_set_back, head.first_ms, head.begun_ms, head.key.window
 
 
 def _full(totals: Totals) -> Totals:

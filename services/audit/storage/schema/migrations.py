@@ -15,6 +15,7 @@ from services.audit.storage.schema.tables import (
     DELETIONS,
     RETAINED,
     deletions_migration,
+    first_events_migration,
     recordings_migration,
     session_secrets_migration,
 )
@@ -37,6 +38,7 @@ MIGRATIONS = (
     Migration(3, "access trail", access_migration),
     Migration(4, "interactions", interactions_migration),
     Migration(5, "session secrets", session_secrets_migration),
+    Migration(6, "first events", first_events_migration),
 )
 
 COLUMN_EXISTS = 44

@@ -36,6 +36,7 @@ WINDOWS = Table(
         ("updated_ms", "Int64"),
         ("secret_hash", "String"),
         ("begun_ms", "Int64"),
+        ("first_ms", "Int64"),
     ),
 )
 
@@ -135,12 +136,21 @@ def recordings_migration(dialect: Dialect) -> list[str]:
 
 def session_secrets_migration(dialect: Dialect) -> list[str]:
     """Returns the statements that add the columns of a session's secret to a table of windows made without them."""
+    return _window_columns(dialect, {"secret_hash", "begun_ms"})
+
+
+def first_events_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the time of a window's first event to a table of windows made without it."""
+    return _window_columns(dialect, {"first_ms"})
+
+
+def _window_columns(dialect: Dialect, names: set[str]) -> list[str]:
     tables = dict.fromkeys((dialect.local("windows"), "windows"))  # the Distributed table has columns of its own
     return [
         dialect.add_column(table, f"{name} {kind}")
         for table in tables
         for name, kind in WINDOWS.columns
-        if name in {"secret_hash", "begun_ms"}
+        if name in names
     ]
 
 
