@@ -53,6 +53,8 @@ def head_row(head: WindowHead, day: date, stored_ms: int) -> Row:
         head.secret_hash,
         head.begun_ms,
         head.first_ms,
+        head.left_ms,
+        head.server,
     )
 
 
@@ -100,6 +102,8 @@ def read_head(row: Row, columns: tuple[str, ...] = SHOWN_COLUMNS) -> WindowHead:
         secret_hash=bytes(value.get("secret_hash", b"")),
         begun_ms=value["begun_ms"],
         first_ms=value["first_ms"],
+        left_ms=value["left_ms"],
+        server=_text(value["server"]),
     )
 
 

@@ -169,8 +169,17 @@ class SessionQueries:
         if not stored:
             return None
         ended = {head.key.window for head in heads if head.ended}
+        left = {head.key.window for head in heads if head.left_ms}
         windows = [
-            WindowSummary(one.window, one.first_ms, one.last_ms, one.seq, _full(one.totals), one.window in ended)
+            WindowSummary(
+                one.window,
+                one.first_ms,
+                one.last_ms,
+                one.seq,
+                _full(one.totals),
+                ended=one.window in ended,
+                left=one.window in left,
+            )
             for one in sorted(stored, key=lambda one: (one.first_ms, one.window))
         ]
         summed = tuple(sum(places) for places in zip(*(window.totals for window in windows), strict=True))
@@ -288,14 +297,17 @@ class SessionQueries:
             inner.append(f"session IN (SELECT session FROM windows WHERE {heads})")
         outer = self._total_conditions(wanted, params)
         if wanted.statuses:
-            ended = (
-                "session IN (SELECT session FROM (SELECT session, argMax(ended, updated_ms) AS over FROM windows "
-                f"WHERE {heads} GROUP BY session, window) GROUP BY session HAVING min(over) = 1)"
+            of_windows = (
+                "session IN (SELECT session FROM (SELECT session, argMax(ended, updated_ms) AS has_ended, "
+                f"argMax(left_ms, updated_ms) > 0 AS is_left FROM windows WHERE {heads} GROUP BY session, window) "
+                "GROUP BY session HAVING "
             )
+            over = f"{of_windows}min(has_ended OR is_left) = 1)"
             states = {
-                SessionStatus.ENDED: ended,
-                SessionStatus.LIVE: f"(NOT {ended} AND stored_at >= {{alive:Int64}})",
-                SessionStatus.TIMED_OUT: f"(NOT {ended} AND stored_at < {{alive:Int64}})",
+                SessionStatus.ENDED: f"{of_windows}min(has_ended) = 1)",
+                SessionStatus.LEFT: f"{of_windows}min(has_ended OR is_left) = 1 AND min(has_ended) = 0)",
+                SessionStatus.LIVE: f"(NOT {over} AND stored_at >= {{alive:Int64}})",
+                SessionStatus.TIMED_OUT: f"(NOT {over} AND stored_at < {{alive:Int64}})",
             }
             params["alive"] = self._now_ms() - self._idle_timeout_ms
             outer.append("(" + " OR ".join(states[SessionStatus(status)] for status in wanted.statuses) + ")")
@@ -355,6 +367,8 @@ class SessionQueries:
         head = _head_of_session(heads) if heads else unknown
         if heads and all(one.ended for one in heads):
             status = SessionStatus.ENDED
+        elif heads and all(one.ended or one.left_ms for one in heads):
+            status = SessionStatus.LEFT
         elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
             status = SessionStatus.LIVE
         else:
@@ -375,7 +389,7 @@ class SessionQueries:
 def _head_of_session(heads: Sequence[WindowHead]) -> WindowHead:
     """Returns the head of a session's first window with the newest visitor and tags.
 
-    The first window is that of the session's first event, whatever the order in which windows arrived.
+    The first window is that of the session's first event; windows may arrive in any order.
 
     Args:
         heads: The heads of its windows, the newest first.

@@ -1,4 +1,4 @@
-"""A session's first page is that of its first event, whatever the order in which pages, tabs and chunks arrive."""
+"""A session's first page is that of its first event; pages, tabs and chunks may arrive in any order."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_pages_of_one_tab_leave_the_first_one(audit):
 
 
 async def test_the_next_page_may_deliver_the_chunks_of_the_first(audit):
-    """The first page was left before anything of it had arrived: the next one sends what it kept."""
+    """The first page was left before anything of it had arrived: the next one sends its chunks."""
     session, window = new_session(), str(uuid4())
     at = start_of(session)
     async with audit.recorder(session, window, **start("/second", viewport={"width": 400, "height": 300})) as one:
@@ -113,6 +113,15 @@ async def test_a_start_without_a_page_gets_it_from_the_recording(audit):
         await one.send(1, page(start_of(session), "/a/b?c=d#e", width=0))
         await one.ack(1)
     assert {(url, width) for url, _, _, width in await shown(audit, session)} == {(SITE + "/a/b", 0)}
+
+
+async def test_a_start_of_another_origin_is_no_later_page(audit):
+    """Such as of a program that records under names of its own."""
+    session, own = new_session(), {"first_url": "https://named.example/a", "viewport": {"width": 7, "height": 8}}
+    async with audit.recorder(session, session_secret=SECRET, **own) as one:
+        await one.send(1, page(start_of(session), "/first"))
+        await one.ack(1)
+    assert {(url, width) for url, _, _, width in await shown(audit, session)} == {("https://named.example/a", 7)}
 
 
 async def test_a_recording_without_a_page_keeps_that_of_its_start(audit):

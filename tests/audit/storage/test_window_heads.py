@@ -21,7 +21,8 @@ from services.audit.storage.session_queries import SessionFilter, SessionOrder, 
 HASH = hashlib.sha256(b"a secret").digest()
 SECRET_COLUMNS = ["secret_hash", "begun_ms"]
 FIRST_COLUMNS = ["first_ms"]
-NEW_COLUMNS = SECRET_COLUMNS + FIRST_COLUMNS
+LEFT_COLUMNS = ["left_ms", "server"]
+NEW_COLUMNS = SECRET_COLUMNS + FIRST_COLUMNS + LEFT_COLUMNS
 
 
 def stores(engine: Engine, dialect: Dialect, clock: MillisecondClock) -> tuple[RecordingStore, SessionQueries]:
