@@ -2,10 +2,10 @@
 
 A tab that closes, a browser that is killed, a phone that is put away: the recorder sends no `end`, since it cannot know
 whether another page of the tab follows. Some seconds later the window is marked as left, in storage, and its open
-findings are judged with what was recorded. A stream that continues it makes it live again.
+findings are judged from its recording. A stream that continues it makes it live again.
 
-What is due lives in memory, and is found again in storage by the next process: at the start, and, where several servers
-share a database, when one of them is gone.
+Due windows are kept in memory, and are found again in storage by the next process: at the start, and, where several
+servers share a database, when one of them is gone.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Departures:
 
     Args:
         recordings: The open recordings of this server.
-        windows: Finds windows whose server is gone.
+        windows: Finds windows of servers that are gone.
         rules: The times.
         now_ms: The server's clock.
         alone: Whether no other server stores chunks in this database.
@@ -149,9 +149,9 @@ class Departures:
                 self._due.setdefault(key, _Due(self._now_ms() + RETRY_MS, due.server, due.is_left))
 
     async def _judge_silent(self) -> None:
-        """Judges what is open in open streams without data.
+        """Judges the findings of open streams without data.
 
-        First what the next event would decide, since it may not come, and then, after the idle time, all of it.
+        First those that the next event would decide, since it may not come; after the idle time, all of them.
         """
         while True:
             await asyncio.sleep(SILENCE_LOOK_S)
@@ -177,7 +177,7 @@ class Departures:
             _log.warning("a window without data was not judged", error=str(error)[:300])
 
     async def _find_orphans(self) -> None:
-        """Finds windows whose server is gone: at the start, and each time that a server is."""
+        """Finds windows of servers that are gone: at the start, and each time that a server disappears."""
         own = self._recordings.server
         known: set[str] | None = None
         while True:
@@ -190,7 +190,7 @@ class Departures:
                     await self._adopt(servers, is_start=known is None)
                 known = servers
             except StorageError as error:
-                _log.warning("windows whose server is gone are looked for later", error=error.detail[:300])
+                _log.warning("windows of servers that are gone are looked for later", error=error.detail[:300])
             else:
                 if self._alone:
                     return

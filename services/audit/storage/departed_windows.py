@@ -1,4 +1,4 @@
-"""Windows whose server is gone: AuditService was killed or restarted, here or on another machine."""
+"""Windows of servers that are gone: AuditService was killed or restarted, here or on another machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class OrphanedWindow(NamedTuple):
 
 
 class DepartedWindows:
-    """Finds windows whose server is gone.
+    """Finds windows of servers that are gone.
 
     Args:
         engine: An open engine with a migrated database.
@@ -46,12 +46,12 @@ class DepartedWindows:
         return {server.decode() for (server,) in rows}
 
     async def last_stored_ms(self) -> int:
-        """Returns the time of the last stored chunk, by the servers' clocks; 0: there is none."""
+        """Returns the time of the last stored chunk, by the servers' clocks; 0: no chunk is stored."""
         [(last,)] = await self._engine.query("SELECT max(stored_ms) FROM chunks")
         return int(last)
 
     async def orphans(self, since_ms: int, servers: Collection[str]) -> list[OrphanedWindow]:
-        """Returns the open windows of sessions with data since a time whose server is none of these."""
+        """Returns the open windows of other servers than these, in sessions with data since a time."""
         rows = await self._engine.query(
             "SELECT project, session, window, argMax(server, updated_ms) AS last_server FROM windows "
             "WHERE session GLOBAL IN (SELECT session FROM chunks WHERE stored_ms >= {since:Int64}) "

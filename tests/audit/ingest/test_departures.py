@@ -213,7 +213,7 @@ async def test_open_findings_are_judged_when_an_open_tab_times_out(server):
         await recorder.send(1, rage(session))
         await recorder.ack(1)
         await until_status(audit, session, LIVE)
-        await asyncio.sleep(2)  # the look at open streams, whose clock stands still
+        await asyncio.sleep(2)  # until the pause has begun: the clock stands still
         server.clock.advance(IDLE_S + 1)
         got = await until(audit, session, lambda got: got.session.totals.rage_click_count == 1)
         assert (got.session.status, got.windows[0].left) == (TIMED_OUT, False)
