@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import signal
 import sys
 import time
@@ -22,9 +23,11 @@ from services.audit.deletion import Deletion
 from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
 from services.audit.heatmap_cache import HeatmapCache
 from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.departures import DepartureRules, Departures
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.quotas import Quotas
+from services.audit.ingest.recording import IngestRules
 from services.audit.ingest.set_aside import FOLDER, SetAside
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.user_agent import recognise
@@ -33,6 +36,7 @@ from services.audit.ingest.workers.protocol import WorkerSetup
 from services.audit.live.hub import LiveHub
 from services.audit.live.watch import Watcher
 from services.audit.metrics import AuditMetrics
+from services.audit.payload import Bounds
 from services.audit.privacy.registry import Policies
 from services.audit.replay.replayer import Replayer
 from services.audit.servicer import SERVICE, AuditServicer
@@ -41,6 +45,7 @@ from services.audit.storage.backup.loading import require_finished_restore
 from services.audit.storage.backup.reader_socket import served_reads
 from services.audit.storage.backup.source import EngineSource
 from services.audit.storage.chunk_reader import ChunkReader
+from services.audit.storage.departed_windows import DepartedWindows
 from services.audit.storage.engine.engine import Engine, StorageError, StorageFull
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.heatmap_queries import HeatmapQueries
@@ -225,7 +230,10 @@ async def _serving(
     redis = redis_client.connect(settings)
     counters = SharedCounters(redis, redis_client.key(settings, "quota"))
     quotas = Quotas(settings.quotas, counters, now_ms)
-    recordings = Recordings(intake, store, committer, hub, space, quotas=quotas)
+    recordings = Recordings(intake, store, committer, hub, space, quotas=quotas, server=secrets.token_hex(8))
+    departures = Departures(
+        recordings, DepartedWindows(engine), _departure_rules(settings, behaviour), now_ms, alone=alone
+    )
     space.on_low = recordings.no_space
     catalog = SessionQueries(engine, retention, idle_timeout_ms, now_ms)
     playback = ChunkReader(engine, retention)
@@ -284,6 +292,7 @@ async def _serving(
             revoked.run(),
             space.run(),
             counters.run(),
+            departures.run(),
             _sweep(store, trail, space),
             _sweep_set_aside(set_aside, retention),
         )
@@ -321,6 +330,18 @@ async def _serving(
                 task.cancel()
             if redis is not None:
                 await redis.aclose()
+
+
+def _departure_rules(settings: Settings, behaviour: BehaviourRules | None) -> DepartureRules:
+    ingest = IngestRules(
+        Bounds(settings.ingest.max_chunk_bytes, settings.ingest.max_inflated_bytes),
+        settings.ingest.max_unacked_bytes,
+        settings.ingest.flush_interval_s,
+        settings.ingest.watched_flush_interval_s,
+        behaviour,
+    )
+    session = settings.session
+    return DepartureRules(round(session.left_after_s * 1000), round(session.idle_timeout_s * 1000), ingest)
 
 
 @contextmanager

@@ -63,6 +63,14 @@ class AuditMetrics(Collector):
         for reason, count in self._recordings.counts.rejected.items():
             rejected.add_metric([reason.name.lower()], count)
         yield rejected
+        departures = CounterMetricFamily(
+            "afterimage_windows_departed",
+            "Windows with open findings judged without an end of the recording.",
+            labels=["reason"],
+        )
+        for reason_of_leaving, count in self._recordings.counts.departures.items():
+            departures.add_metric([reason_of_leaving], count)
+        yield departures
         over = CounterMetricFamily(
             "afterimage_quota_refusals", "Streams of recorders ended or not begun because of a quota.", labels=["quota"]
         )

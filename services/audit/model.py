@@ -69,6 +69,7 @@ class SessionStatus(IntEnum):
     LIVE = 1
     ENDED = 2
     TIMED_OUT = 3
+    LEFT = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,12 @@ class WindowHead:
     """SHA-256 of the session's secret; empty: the stream that began the window sent none."""
     begun_ms: int = 0
     """Start of the window's first stream, by the server's clock; 0: the window was stored before this was kept."""
+    first_ms: int = 0
+    """Time of the earliest event of the window's first chunk; 0: the window was stored before this was kept."""
+    left_ms: int = 0
+    """Time at which the window was found to be left, by the server's clock; 0: it was not, or has come back."""
+    server: str = ""
+    """Id of the AuditService process that has the window's stream, or had it last; "": stored before this was kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +168,8 @@ class ChunkRow:
     """gzip of the JSON array of events, after masking."""
     interactions: bytes = b""
     """Rows of the interactions that the chunk decides, packed by `storage.codecs.interaction_rows`."""
+    stored_ms: int = 0
+    """Time of storing, by the server's clock; 0: that of the insert."""
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -198,6 +207,7 @@ class WindowSummary:
     last_seq: int
     totals: Totals
     ended: bool
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def sessions(
     actor: Annotated[str | None, typer.Option(help="Only this actor's, exactly.")] = None,
     actor_type: Annotated[list[str] | None, typer.Option(help="Only such actors: anonymous, user, staff, bot.")] = None,
     device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="Only: live, ended, timed_out.")] = None,
+    status: Annotated[list[str] | None, typer.Option(help="Only: live, ended, left, timed_out.")] = None,
     page: Annotated[str | None, typer.Option(help="Only with this text in the URL of a page.")] = None,
     tag: Annotated[list[str] | None, typer.Option(help="Only with this tag.", metavar="NAME=VALUE")] = None,
     min_duration: Annotated[str | None, typer.Option(help="Minimum duration, such as 30s.")] = None,

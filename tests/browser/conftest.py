@@ -38,7 +38,8 @@ async def browser():
 async def installation(browser, tmp_path_factory):
     """A whole installation with the sample recordings; other tests may have left sessions in it."""
     web.built()
-    async with installed(tmp_path_factory.mktemp("installation")) as running:
+    # Visits over gRPC are closed and opened again at any pace; test_leaving.py has an installation of its own.
+    async with installed(tmp_path_factory.mktemp("installation"), AFTERIMAGE_SESSION__LEFT_AFTER_S="86400") as running:
         yield running
 
 

@@ -120,8 +120,13 @@ class BrowserInstallation:
 
 
 @asynccontextmanager
-async def installed(directory):
-    """Runs an installation in `directory`; its ports are any free ones, and nothing of it is left afterwards."""
+async def installed(directory, **variables):
+    """Runs an installation in `directory`; its ports are any free ones, and nothing of it is left afterwards.
+
+    Args:
+        directory: Holds its data.
+        variables: Environment variables, for settings other than the defaults.
+    """
     foreign = [name for name in os.environ if name.startswith("AFTERIMAGE_") and not name.startswith("AFTERIMAGE_TEST")]
     for name in foreign:
         del os.environ[name]
@@ -131,6 +136,7 @@ async def installed(directory):
         "AFTERIMAGE_AUTH__LEEWAY_S": "0",  # a token ends exactly at its `exp`
         "AFTERIMAGE_LOG__LEVEL": "warning",
         "AFTERIMAGE_PROJECTS": json.dumps(PROJECTS),
+        **variables,
     }
     with Up(directory, "--samples", environment=environment | up_environment()) as up:
         await asyncio.to_thread(up.said, "Ctrl-C ends it")

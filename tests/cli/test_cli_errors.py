@@ -46,7 +46,7 @@ def complaint(*words, status=1, **environment):
             "tls.ca_file: 192.0.2.1:50051 is not loopback: set it, or tls.allow_plaintext",
         ),
         (["sessions", "--since", "tomorrow"], "--since: 'tomorrow' is neither a time nor a duration"),
-        (["sessions", "--status", "asleep"], "--status: there is no 'asleep', only live, ended, timed_out"),
+        (["sessions", "--status", "asleep"], "--status: there is no 'asleep', only live, ended, timed_out, left"),
         (["sessions", "--order", "best_first"], "--order: there is no 'best_first', only newest_first, oldest_first"),
         (["sessions", "--tag", "nonsense"], "--tag: 'nonsense' is not NAME=VALUE"),
         (["sessions", "--min-duration", "5 minutes"], "'5 minutes' is not a duration: write 90s, 15m, 1h30m or 7d"),

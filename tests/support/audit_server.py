@@ -45,6 +45,8 @@ def audit_settings(directory: Path, **overrides: Any) -> Settings:
         # Replays are compared with the sent events; masking has separate tests.
         "privacy": {"preset": "keep_all"},
         "projects": [{"id": "demo", "retention_days": 30}, {"id": "other", "retention_days": 30}],
+        # Streams are closed and opened again at any pace; leaving has its own tests.
+        "session": {"left_after_s": 86_400.0} | overrides.pop("session", {}),
     }
     groups |= overrides
     return load_settings(**groups | {"ingest": {"workers": 0} | groups.get("ingest", {})})

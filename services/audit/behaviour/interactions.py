@@ -134,6 +134,26 @@ def finish(state: BehaviourState, end_ms: int, rules: BehaviourRules) -> tuple[B
     return observer.result()
 
 
+def has_open_run(state: BehaviourState, rules: BehaviourRules) -> bool:
+    """Returns whether a run of clicks or turns is long enough for a finding, and only waits for its end."""
+    run = state.clicks.run
+    return (run is not None and run.count >= rules.rage_clicks) or state.path.turns >= rules.thrash_turns
+
+
+def settle(state: BehaviourState, rules: BehaviourRules) -> tuple[BehaviourState, list[Interaction]]:
+    """Returns the state after the end of the open runs, and their findings: those that the next event would decide.
+
+    For a visitor without events for longer than a run may pause, and than events are on their way.
+
+    Args:
+        state: The state after the last chunk.
+        rules: The thresholds, as in `observe`.
+    """
+    observer = _Observer(state, rules)
+    observer.close_runs()
+    return observer.result()
+
+
 class _Observer:
     """Working copies of the state's parts; dispatches the events to them."""
 
@@ -254,6 +274,11 @@ class _Observer:
             self.viewing.look(int(time), self.rules.attention_gap_ms)
         self._leave(time)
         self.viewing = Viewing()
+        self._wait()
+
+    def close_runs(self) -> None:
+        self.clicks.close_run(self.rules, self.found)
+        self.path.close(self.rules, self.found)
         self._wait()
 
     def _wait(self) -> None:

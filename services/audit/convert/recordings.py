@@ -76,6 +76,7 @@ def start_request(start: pb.RecordingStart, project: str) -> StartRequest:
         tags=dict(start.tags),
         imported=start.imported,
         session_secret=start.session_secret,
+        separate_streams=start.separate_streams,
     )
 
 

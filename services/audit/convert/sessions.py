@@ -208,6 +208,7 @@ def window(summary: WindowSummary) -> session_pb2.Window:
         last_seq=summary.last_seq,
         ended=summary.ended,
         totals=totals(summary.totals) if summary.totals else None,
+        left=summary.left,
     )
 
 

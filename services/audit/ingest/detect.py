@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
-from services.audit.behaviour.interactions import finish, observe
+from services.audit.behaviour.interactions import BehaviourState, finish, observe, settle
 from services.audit.ingest.fold import MAX_MARKS
 from services.audit.model import ChunkRow, InteractionKind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
@@ -66,10 +66,27 @@ def ended(
     """Returns the state after a window's end, and its last chunk's row with the findings that the end completes.
 
     The row is stored again with the same key and payload, totals that are not smaller, and the state after
-    the end: this records the end in storage, and a recorder that returns resumes from it. None: the end
-    completes no finding.
+    the end: this records the end in storage, and a recorder that returns resumes from it. Its time is a moment later
+    than that of the row it replaces, and not the time of the end: no data has arrived. None: the end completes no
+    finding.
     """
-    behaviour, found = finish(state.behaviour, int(state.behaviour.clock_ms), rules)
+    return _stored_again(head, last, state, finish(state.behaviour, int(state.behaviour.clock_ms), rules))
+
+
+def settled(
+    head: WindowHead, last: ChunkRow, state: WindowState, rules: BehaviourRules
+) -> tuple[WindowState, ChunkRow | None]:
+    """Returns the state after a pause, and its last chunk's row with the findings that the pause completes.
+
+    The row is as in `ended`. None: the pause completes no finding.
+    """
+    return _stored_again(head, last, state, settle(state.behaviour, rules))
+
+
+def _stored_again(
+    head: WindowHead, last: ChunkRow, state: WindowState, judged: tuple[BehaviourState, list[Interaction]]
+) -> tuple[WindowState, ChunkRow | None]:
+    behaviour, found = judged
     if behaviour == state.behaviour:
         return state, None
     first_number = state.behaviour.kept
@@ -80,6 +97,7 @@ def ended(
         marks=(*last.marks, *marks_of(found))[:MAX_MARKS],
         state=dump_state(state),
         interactions=rows_of(head, last.seq, first_number, found),
+        stored_ms=last.stored_ms + 1,
     )
     return state, row
 

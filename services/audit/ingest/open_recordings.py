@@ -9,12 +9,13 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 from msgspec.structs import replace as replace_state
 
 from services.audit.ingest.batch_writer import BatchWriter
 from services.audit.ingest.process_chunk import ChunkProcessor
-from services.audit.ingest.quotas import Quotas
+from services.audit.ingest.quotas import Account, Quotas
 from services.audit.ingest.recording import IngestRules, Recording, RecordingCounts
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.session_claims import SessionClaims
@@ -25,6 +26,7 @@ from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import day_of
 from services.audit.window_state import read_state
 from services.runtime.errors import (
+    Aborted,
     FailedPrecondition,
     InvalidArgument,
     PermissionDenied,
@@ -46,7 +48,12 @@ class Recordings:
         space: FreeSpace,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         quotas: Quotas | None = None,
+        server: str = "",
     ) -> None:
+        self.server = server
+        """Id of this process, stored with each window that it records."""
+        self.on_closed: Callable[[Recording], None] = lambda _: None
+        """Called when a stream has closed without an end, and no newer one has its window here."""
         self._now_us = now_us
         self._quotas = quotas
         self._intake = intake
@@ -97,19 +104,8 @@ class Recordings:
         except BaseException:
             self._claims.leave(key.session_key)
             raise
-        recording = Recording(
-            head,
-            rules,
-            self._intake,
-            self._store,
-            self._committer,
-            self._hub,
-            self._space,
-            self.counts,
-            self._now_us(),
-            sender,
-            account,
-        )
+        recording = self._new(replace(head, server=self.server), rules, sender, account)
+        head = recording.head
         older = self._open.get(key)
         self._open[key] = recording
         self._unfinished.add(recording)
@@ -127,12 +123,74 @@ class Recordings:
                 recording.head = replace(recording.head, kept_from=point.kept_from)
                 recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
             recording.raise_if_broken()
+            await recording.announce()
         except BaseException:
             self._forget(recording)
             raise
         if not (head.secret_hash or head.imported):
             self.counts.without_secret += 1
         return recording
+
+    async def leave(self, window: WindowKey, server: str, rules: IngestRules, left_ms: int) -> None:
+        """Judges the open findings of a window without a stream, and marks it as left; see `Recording.leave`.
+
+        Does nothing if the window has a stream here, has ended, was left or deleted, or if another server has had its
+        stream since. A stream that is opened meanwhile supersedes this, as if it were an older stream.
+
+        Args:
+            window: The window.
+            server: The server that had its stream last.
+            rules: The detectors' thresholds.
+            left_ms: The server's time; 0: the window has timed out.
+
+        Raises:
+            StorageFull: There is no space for it.
+            StorageError: As raised by the engine.
+        """
+        self._space.require()
+        if window in self._open:
+            return
+        recording = self._new(WindowHead(window, date.min), rules, Sender(), None)
+        self._open[window] = recording
+        self._unfinished.add(recording)
+        self._claims.enter(window.session_key)
+        try:
+            heads = await self._store.heads(window.session_key)
+            head = next((one for one in heads if one.key == window), None)
+            if head is None or head.ended or head.left_ms or head.server != server:
+                return
+            point = await self._store.resume_point(window)
+            if point is None or await self._store.is_deleted(window.session_key):
+                return
+            recording.head = replace(head, kept_from=point.kept_from)
+            recording.resume(point.seq, replace_state(read_state(point.state), seq=point.seq))
+            await recording.leave(left_ms)
+        except Aborted:
+            return  # a stream has the window again
+        except FailedPrecondition:
+            return  # the session was deleted
+        finally:
+            self._forget(recording)
+
+    @property
+    def open_streams(self) -> list[Recording]:
+        """The recordings of this server, one per window."""
+        return list(self._open.values())
+
+    def _new(self, head: WindowHead, rules: IngestRules, sender: Sender, account: Account | None) -> Recording:
+        return Recording(
+            head,
+            rules,
+            self._intake,
+            self._store,
+            self._committer,
+            self._hub,
+            self._space,
+            self.counts,
+            self._now_us(),
+            sender,
+            account,
+        )
 
     async def close(self, recording: Recording) -> None:
         """Releases a recording after the end of its stream, once the accepted chunks are durable.
@@ -149,7 +207,10 @@ class Recordings:
         try:
             await recording.drained()
         finally:
+            is_newest = self._open.get(recording.key) is recording
             self._forget(recording)
+            if is_newest and recording.may_be_left:
+                self.on_closed(recording)
 
     def no_space(self) -> None:
         """Ends all streams: nothing new is stored. Streams that wait for an ack would not learn of it otherwise."""

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.behaviour.interactions import has_open_run
 from services.audit.ingest.acks import Ack, Acks
 from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
-from services.audit.ingest.detect import ended
+from services.audit.ingest.detect import ended, settled
+from services.audit.ingest.first_page import begun_at, first_page
 from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
 from services.audit.ingest.quotas import Account, Charge
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.session_claims import continued
 from services.audit.live.hub import LiveHub
-from services.audit.model import ChunkRow, WindowHead, WindowKey
+from services.audit.model import ChunkRow, Total, WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds
 from services.audit.storage.engine.engine import StorageFull
 from services.audit.storage.free_space import FreeSpace
@@ -97,6 +100,8 @@ class IngestRules:
     """None disables interaction detection."""
     require_secret: bool = False
     """Whether a stream must bring a session secret; imports need none."""
+    separate_streams: bool = False
+    """Whether the end of the stream does not mean that the visitor has left."""
 
 
 @dataclass(slots=True)
@@ -110,6 +115,8 @@ class RecordingCounts:
     rejected: Counter[RejectReason] = field(default_factory=Counter)
     masked: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By rule and field class."""
+    departures: Counter[str] = field(default_factory=Counter)
+    """Windows with open findings judged without an end, by reason: "left", "timed_out"."""
 
 
 class Recording:
@@ -145,6 +152,11 @@ class Recording:
         self._state: Folded = WindowState()
         self._order_ms = 0
         self._head_stored = False
+        self._must_announce = False
+        self._turn = asyncio.Lock()
+        """Held during each change of the window's state."""
+        self._has_page = False
+        """A Meta event was recorded in the window: its head has the first page."""
         self._has_ended = False
         """The window had ended before this stream."""
         self._acks = Acks(rules.max_unacked_bytes)
@@ -167,6 +179,16 @@ class Recording:
         return self.head.key
 
     @property
+    def may_be_left(self) -> bool:
+        """Whether the end of the stream leaves a window open that has chunks."""
+        return self.next_seq > 1 and not self.head.ended and not self._has_ended
+
+    @property
+    def has_separate_streams(self) -> bool:
+        """Whether the end of the stream does not mean that the visitor has left."""
+        return self._rules.separate_streams
+
+    @property
     def secret_hash(self) -> bytes:
         """Hash of the session's secret."""
         return self.head.secret_hash
@@ -175,6 +197,8 @@ class Recording:
         """Sets the window's head: the stored one, with the changes that the stream may make (`continued`)."""
         self.head = continued(sent, stored, first)
         self._head_stored = stored == self.head
+        if stored is not None and not stored.ended:
+            self._must_announce = stored.left_ms > 0 or stored.server != self.head.server
         # A file that was imported before may have grown since; an import goes on after its end.
         self._has_ended = stored is not None and stored.ended and not sent.imported
 
@@ -182,8 +206,15 @@ class Recording:
         """Resumes after the last stored chunk."""
         self._state = state
         self._order_ms = state.order_ms
+        self._has_page = state.totals[Total.PAGES] > 0
         self._acks.resume(seq)
         self.next_seq = seq + 1
+
+    async def announce(self) -> None:
+        """Stores that this server has the window's stream, where storage has another one, or that it was left."""
+        if self._must_announce and self.next_seq > 1:
+            self._must_announce, self._head_stored = False, True
+            await self._submit(self._entry(self._changed, head=self.head), 0)
 
     async def take(self, sent: SentChunk) -> None:
         """Processes one chunk; a later message acknowledges or rejects it, or it is ignored.
@@ -213,25 +244,8 @@ class Recording:
             )
         self._space.require()
         try:
-            with self._charged(sent) as charge:
-                while self._acks.is_full:
-                    self._progress.clear()
-                    await self._progress.wait()
-                chunk = await self._take_in(sent)
-                charge.size_bytes = size_bytes = len(chunk.payload)
-                self._rejected_in_a_row = self._gaps_in_a_row = 0
-                head = None if self._head_stored else self.head
-                self._head_stored = True
-                self.next_seq = chunk.seq + 1
-                entry = BatchEntry(
-                    lambda: self._stored(chunk, size_bytes),
-                    chunk,
-                    head,
-                    replaced=lambda placeholder: self._stored(placeholder, size_bytes),
-                    refused=lambda why: self._refused(why, size_bytes),
-                    is_void=lambda: self._is_refused,
-                )
-                await self._submit(entry, size_bytes)
+            async with self._turn:
+                await self._take_next(sent)
         except BadPayload as error:
             if self._account is not None:
                 self._account.rejected(len(sent.payload), error.cpu_s)
@@ -252,18 +266,38 @@ class Recording:
                 reason="CHUNKS_MISSING",
             )
         if self.next_seq > 1 and not self._has_ended:
-            self.head = replace(self.head, ended=True)
-            row = await self._end_row()
-            entry = BatchEntry(
-                self._ended,
-                row,
-                self.head,
-                again=True,
-                refused=lambda why: self._refused(why, 0),
-                is_void=lambda: self._is_refused,
-            )
-            await self._submit(entry, 0)
+            async with self._turn:
+                self.head = replace(self.head, ended=True)
+                await self._submit(self._entry(self._ended, await self._end_row(), self.head, again=True), 0)
         await self.drained()
+
+    async def leave(self, left_ms: int) -> None:
+        """Judges the window's open findings from its recording, and marks it as left once they are durable.
+
+        Args:
+            left_ms: The server's time; 0: the window has timed out, and is not marked.
+        """
+        async with self._turn:
+            row = await self._end_row()
+            if left_ms:
+                self.head = replace(self.head, left_ms=left_ms)
+                await self._submit(self._entry(self._ended, row, self.head, again=True), 0)
+            elif row is not None:
+                await self._submit(self._entry(self._changed, row, again=True), 0)
+            self._counts.departures["left" if left_ms else "timed_out"] += 1
+        await self.drained()
+
+    async def settle(self) -> None:
+        """Judges runs of clicks or turns that are only waiting for the next event, in a window without any."""
+        rules = self._rules.behaviour
+        if rules is None or not self.may_be_left:
+            return
+        async with self._turn:
+            if not has_open_run(self._folded().behaviour, rules):
+                return
+            row = await self._end_row(settled)
+            if row is not None:
+                await self._submit(self._entry(self._changed, row, again=True), 0)
 
     async def drained(self) -> None:
         """Waits until all accepted chunks are durable."""
@@ -345,7 +379,12 @@ class Recording:
         """Ends the stream; the recorder reconnects."""
         self.break_off(Unavailable("the server is stopping; reconnect", reason="SERVER_STOPPING"))
 
-    async def _end_row(self) -> ChunkRow | None:
+    def _folded(self) -> WindowState:
+        if isinstance(self._state, bytes):
+            self._state = read_state(self._state)
+        return self._state
+
+    async def _end_row(self, judge: Callable[..., tuple[WindowState, ChunkRow | None]] = ended) -> ChunkRow | None:
         """Returns the last chunk's row with the findings that the window's end completes; None: no findings."""
         if self._rules.behaviour is None:
             return None
@@ -353,8 +392,7 @@ class Recording:
         last = await self._store.last_chunk(self.key, self.next_seq - 1)
         if last is None:
             return None
-        state = read_state(self._state) if isinstance(self._state, bytes) else self._state
-        self._state, row = ended(self.head, last, state, self._rules.behaviour)
+        self._state, row = judge(self.head, last, self._folded(), self._rules.behaviour)
         return row
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
@@ -366,6 +404,35 @@ class Recording:
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
+
+    def _describe_first(self, chunk: ChunkRow) -> None:
+        """Sets the first page and the first event of the window's head from its recording.
+
+        The stream that brings them may be of a later page of the tab, which delivers chunks that the first one kept.
+        """
+        head = self.head
+        if chunk.seq == 1:
+            head = replace(head, first_ms=chunk.first_ms)
+        if not self._has_page and (page := first_page(chunk.marks)):
+            self._has_page = True
+            head = begun_at(head, page)
+        if head != self.head:
+            self.head, self._head_stored = head, False
+
+    async def _take_next(self, sent: SentChunk) -> None:
+        with self._charged(sent) as charge:
+            while self._acks.is_full:
+                self._progress.clear()
+                await self._progress.wait()
+            chunk = await self._take_in(sent)
+            charge.size_bytes = size_bytes = len(chunk.payload)
+            self._describe_first(chunk)
+            self._rejected_in_a_row = self._gaps_in_a_row = 0
+            head = None if self._head_stored else self.head
+            self._head_stored = True
+            self.next_seq = chunk.seq + 1
+            entry = self._entry(lambda: self._stored(chunk, size_bytes), chunk, head, size_bytes=size_bytes)
+            await self._submit(entry, size_bytes)
 
     def _charged(self, sent: SentChunk) -> AbstractContextManager[Charge]:
         """Counts a chunk with the quotas while the block runs, and takes it back if the block fails."""
@@ -386,6 +453,26 @@ class Recording:
     def _say(self, message: Rejected | Flush | Snapshot | Stop) -> None:
         self._outbox.append(message)
         self._news.set()
+
+    def _entry(
+        self,
+        stored: Callable[[], None],
+        chunk: ChunkRow | None = None,
+        head: WindowHead | None = None,
+        *,
+        size_bytes: int = 0,
+        again: bool = False,
+    ) -> BatchEntry:
+        """Returns an entry that ends the stream if nothing of it can be stored."""
+        return BatchEntry(
+            stored,
+            chunk,
+            head,
+            again,
+            replaced=lambda placeholder: self._stored(placeholder, size_bytes),
+            refused=lambda why: self._refused(why, size_bytes),
+            is_void=lambda: self._is_refused,
+        )
 
     async def _submit(self, entry: BatchEntry, size_bytes: int) -> None:
         self.raise_if_broken()  # callers of break_off rely on no entry being submitted after it
@@ -417,6 +504,11 @@ class Recording:
             self._counts.refused["NOT_STORABLE"] += 1
             self.stop(why)
         self._progress.set()
+
+    def _changed(self) -> None:
+        self._pending -= 1
+        self._progress.set()
+        self._hub.changed(self.key.session_key)
 
     def _ended(self) -> None:
         self._pending -= 1

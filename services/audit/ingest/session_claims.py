@@ -67,7 +67,7 @@ def continued(sent: WindowHead, stored: WindowHead | None, first: WindowHead) ->
         first: The head that began the session.
     """
     names = sent if sent.secret_hash or sent.imported else stored or first
-    head = replace(stored, ended=False) if stored else sent
+    head = replace(stored, ended=False, left_ms=0, server=sent.server) if stored else sent
     return replace(head, actor_id=names.actor_id, actor_type=names.actor_type, tags=names.tags)
 
 

@@ -35,6 +35,7 @@ class StartRequest:
         device_type: 0: derive it from the user agent.
         imported: Whether the recording was made elsewhere, at another time.
         session_secret: Proof that streams of a session are the same visitor's; empty: not sent.
+        separate_streams: Whether the end of the stream does not mean that the visitor has left.
     """
 
     key: WindowKey
@@ -51,6 +52,7 @@ class StartRequest:
     tags: Mapping[str, str]
     imported: bool
     session_secret: str = field(default="", repr=False)
+    separate_streams: bool = False
 
     def head(self, kept_from: date, now_ms: int) -> WindowHead:
         """Returns the head of a window that begins now, completed from the user agent."""
@@ -162,6 +164,7 @@ class RecordingStarter:
             limits.watched_flush_interval_s,
             self._behaviour,
             require_secret=limits.require_session_secret,
+            separate_streams=start.separate_streams,
         )
         in_force = self._policies.of(project)
         head, masked = mask_head(head, in_force.masker, is_keyed=in_force.is_keyed)

@@ -206,8 +206,12 @@ class LiveHub:
                 tail.push(live)
         self._changed(key)
 
+    def changed(self, key: SessionKey) -> None:
+        """Something of the session other than its chunks has become durable: its findings, or a window's return."""
+        self._changed(key)
+
     def ended(self, window: WindowKey) -> None:
-        """A window's end has become durable."""
+        """A window's end, or that it was left, has become durable."""
         key = window.session_key
         for tail in self._tails.get(key, ()):
             tail.nudge(ended=True)

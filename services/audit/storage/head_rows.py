@@ -52,6 +52,9 @@ def head_row(head: WindowHead, day: date, stored_ms: int) -> Row:
         stored_ms,
         head.secret_hash,
         head.begun_ms,
+        head.first_ms,
+        head.left_ms,
+        head.server,
     )
 
 
@@ -98,6 +101,9 @@ def read_head(row: Row, columns: tuple[str, ...] = SHOWN_COLUMNS) -> WindowHead:
         ended=bool(value["ended"]),
         secret_hash=bytes(value.get("secret_hash", b"")),
         begun_ms=value["begun_ms"],
+        first_ms=value["first_ms"],
+        left_ms=value["left_ms"],
+        server=_text(value["server"]),
     )
 
 

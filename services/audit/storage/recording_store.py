@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from uuid import UUID
 
@@ -41,6 +42,7 @@ class RecordingStore:
         self._retention = retention
         self._now_ms = now_ms
         self._is_repaired = False
+        self._head_ms = 0
         self._writing = asyncio.Lock()
         """Held by inserts, and while whole days are dropped: none is dropped with a row that has just come."""
 
@@ -59,16 +61,21 @@ class RecordingStore:
             await self._insert(heads, chunks, self._now_ms())
 
     async def _insert(self, heads: Sequence[WindowHead], chunks: Sequence[ChunkRow], stored_ms: int) -> None:
-        if begun := [_row(head, stored_ms) for head in heads if not head.ended]:
-            await self._engine.insert(WINDOWS, begun)
+        if begun := [head for head in heads if not _is_over(head)]:
+            await self._insert_heads(begun, stored_ms)
         # Before the chunks: after a kill in between, the chunks are sent again and produce the same rows.
         if found := b"".join([chunk.interactions for chunk in chunks]):
             await self._engine.insert(INTERACTIONS, unpacked_when_asked(INTERACTIONS.types, found))
         if chunks:
             await self._engine.insert(CHUNKS, chunk_rows(chunks, day_of, stored_ms))
-        # Last, and with a later time: a reader that finds a window ended finds all of its chunks too.
-        if ended := [_row(head, stored_ms + 1) for head in heads if head.ended]:
-            await self._engine.insert(WINDOWS, ended)
+        # Last, and with a later time: a reader that finds a window ended or left finds all of its chunks too.
+        if over := [head for head in heads if _is_over(head)]:
+            await self._insert_heads(over, stored_ms)
+
+    async def _insert_heads(self, heads: Sequence[WindowHead], stored_ms: int) -> None:
+        # Later than each earlier row, also within a millisecond: the newest row of a window replaces the others.
+        self._head_ms = max(stored_ms, self._head_ms + 1)
+        await self._engine.insert(WINDOWS, [_row(head, self._head_ms) for head in heads])
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
         """Returns the last stored chunk's seq, state and retention start; None: the window has no stored chunk."""
@@ -84,15 +91,15 @@ class RecordingStore:
         """Returns a window's stored chunk with this seq; None: not found."""
         rows = await self._engine.query(
             "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
-            "state, payload FROM chunks WHERE project = {project:String} AND day = {day:Date} "
+            "state, payload, stored_ms FROM chunks WHERE project = {project:String} AND day = {day:Date} "
             "AND session = {session:UUID} AND window = {window:UUID} AND seq = {seq:UInt32} "
             "ORDER BY stored_ms DESC LIMIT 1",
             {**_window_params(key), "seq": seq},
         )
         if not rows:
             return None
-        kept_from, order_ms, first_ms, last_ms, events, snapshot_ms, snapshot_seq, marks, *rest = rows[0]
-        return ChunkRow(
+        kept_from, order_ms, first_ms, last_ms, events, snapshot_ms, snapshot_seq, marks, *rest, stored_ms = rows[0]
+        row = ChunkRow(
             key,
             seq,
             kept_from,
@@ -105,6 +112,7 @@ class RecordingStore:
             read_marks(marks),
             *rest,
         )
+        return replace(row, stored_ms=stored_ms)
 
     async def heads(self, key: SessionKey) -> list[WindowHead]:
         """Returns the newest stored head of each window of a session, with the hash of its secret, the newest first."""
@@ -252,6 +260,10 @@ def _sessions_params(project: str, sessions: Sequence[UUID]) -> dict[str, object
         "sessions": list(sessions),
         "days": sorted({day_of(uuid7_ms(session)) for session in sessions}),
     }
+
+
+def _is_over(head: WindowHead) -> bool:
+    return head.ended or head.left_ms > 0
 
 
 def _row(head: WindowHead, stored_ms: int) -> Row:

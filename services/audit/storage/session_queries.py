@@ -15,7 +15,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from operator import attrgetter
 from uuid import UUID
 
 from services.audit.model import (
@@ -39,6 +38,10 @@ WALK_GROWTH = 8
 WALK_MOST = 200_000
 RANK_STEP = 500_000
 """Number of windows that are ranked by one statement: 10 million take as much memory as these."""
+
+CLOCK_SLACK_MS = 1_000
+"""A window that begins earlier than this before its session began after the visitor's clock was set back."""
+
 
 _HEAD_COLUMNS = ", ".join(SHOWN_COLUMNS)
 
@@ -187,8 +190,17 @@ class SessionQueries:
         if not stored:
             return None
         ended = {head.key.window for head in heads if head.ended}
+        left = {head.key.window for head in heads if head.left_ms}
         windows = [
-            WindowSummary(one.window, one.first_ms, one.last_ms, one.seq, _full(one.totals), one.window in ended)
+            WindowSummary(
+                one.window,
+                one.first_ms,
+                one.last_ms,
+                one.seq,
+                _full(one.totals),
+                ended=one.window in ended,
+                left=one.window in left,
+            )
             for one in sorted(stored, key=lambda one: (one.first_ms, one.window))
         ]
         summed = tuple(sum(places) for places in zip(*(window.totals for window in windows), strict=True))
@@ -407,14 +419,17 @@ class SessionQueries:
             inner.append(f"session IN (SELECT session FROM windows WHERE {heads})")
         outer = self._total_conditions(wanted, params)
         if wanted.statuses:
-            ended = (
-                "session IN (SELECT session FROM (SELECT session, argMax(ended, updated_ms) AS over FROM windows "
-                f"WHERE {heads} GROUP BY session, window) GROUP BY session HAVING min(over) = 1)"
+            of_windows = (
+                "session IN (SELECT session FROM (SELECT session, argMax(ended, updated_ms) AS has_ended, "
+                f"argMax(left_ms, updated_ms) > 0 AS is_left FROM windows WHERE {heads} GROUP BY session, window) "
+                "GROUP BY session HAVING "
             )
+            over = f"{of_windows}min(has_ended OR is_left) = 1)"
             states = {
-                SessionStatus.ENDED: ended,
-                SessionStatus.LIVE: f"(NOT {ended} AND stored_at >= {{alive:Int64}})",
-                SessionStatus.TIMED_OUT: f"(NOT {ended} AND stored_at < {{alive:Int64}})",
+                SessionStatus.ENDED: f"{of_windows}min(has_ended) = 1)",
+                SessionStatus.LEFT: f"{of_windows}min(has_ended OR is_left) = 1 AND min(has_ended) = 0)",
+                SessionStatus.LIVE: f"(NOT {over} AND stored_at >= {{alive:Int64}})",
+                SessionStatus.TIMED_OUT: f"(NOT {over} AND stored_at < {{alive:Int64}})",
             }
             params["alive"] = self._now_ms() - self._idle_timeout_ms
             outer.append("(" + " OR ".join(states[SessionStatus(status)] for status in wanted.statuses) + ")")
@@ -470,6 +485,8 @@ class SessionQueries:
         head = _head_of_session(heads) if heads else unknown
         if heads and all(one.ended for one in heads):
             status = SessionStatus.ENDED
+        elif heads and all(one.ended or one.left_ms for one in heads):
+            status = SessionStatus.LEFT
         elif stored_ms >= self._now_ms() - self._idle_timeout_ms:
             status = SessionStatus.LIVE
         else:
@@ -494,11 +511,24 @@ def _rank_and_start(row: Row) -> tuple[int, int]:
 def _head_of_session(heads: Sequence[WindowHead]) -> WindowHead:
     """Returns the head of a session's first window with the newest visitor and tags.
 
+    The first window is that of the session's first event; windows may arrive in any order.
+
     Args:
         heads: The heads of its windows, the newest first.
     """
-    first, newest = min(heads, key=attrgetter("begun_ms")), heads[0]
+    first, newest = min(heads, key=_order_of_recording), heads[0]
     return replace(first, actor_id=newest.actor_id, actor_type=newest.actor_type, tags=newest.tags)
+
+
+def _order_of_recording(head: WindowHead) -> tuple[bool, int, int, UUID]:
+    """Returns the position of a window among those of its session.
+
+    Recorders make a session's id before its first event, with the same clock: a window that begins before the time in
+    the id began after the visitor's clock was set back. Windows that were stored before `first_ms` was kept come first,
+    by the server's clock.
+    """
+    was_set_back = 0 < head.first_ms < head.key.session_key.start_ms - CLOCK_SLACK_MS
+    return was_set_back, head.first_ms, head.begun_ms, head.key.window
 
 
 def _full(totals: Totals) -> Totals:

@@ -85,6 +85,12 @@ class SessionSettings(Group):
     idle_timeout_s: Seconds = Field(
         default=1800.0, description="Seconds without data after which a session without an end is TIMED_OUT."
     )
+    left_after_s: Seconds = Field(
+        default=6.0,
+        description="Seconds without a recorder (after a closed tab or browser) after which a window is LEFT, and its "
+        "rage clicks and other open findings are judged, unless the next page of the tab or a reconnection continues "
+        "it. A window that is continued later is live again.",
+    )
     max_length_s: Seconds = Field(
         default=604800.0,
         description="Maximum seconds from a session's start, the time in its id, to its last event: later events are "

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from operator import attrgetter, itemgetter
+
 import pytest
 from audit.behaviour_events import (
     BUTTON,
@@ -7,6 +9,7 @@ from audit.behaviour_events import (
     LINK,
     OUTSIDE,
     PAGE,
+    RULES,
     T0,
     TEXT,
     add,
@@ -15,6 +18,7 @@ from audit.behaviour_events import (
     element,
     error,
     event,
+    events,
     find,
     meta,
     mouse,
@@ -31,6 +35,7 @@ from audit.behaviour_events import (
 )
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.behaviour.interactions import BehaviourState, finish, has_open_run, observe, settle
 from services.audit.model import InteractionKind
 
 # `find` runs over each recording twice: as one chunk, and with one chunk per event.
@@ -70,6 +75,31 @@ def test_30_px_between_clicks_end_the_run():
 
 def test_two_bursts_are_two():
     assert rage(*(click(100 * n) for n in (1, 2, 3, 20, 21, 22, 23))) == [(100, 3, 200), (2_000, 4, 300)]
+
+
+@pytest.mark.parametrize("pause_ms", [2_000, 6_000, 60_000])
+def test_a_pause_decides_a_burst_as_the_next_event_would(pause_ms):
+    """Nothing else changes: attention, typing and clicks that wait go on."""
+    both = [*shaking(9), *(click(1_700 + 100 * number) for number in range(5))]
+    before = [*opened(), *sorted(both, key=itemgetter("timestamp"))]
+    later = 2_000 + pause_ms
+    after = [typed(later), scroll(later + 500, 200), click(later + 1_000), still(later + 9_000)]
+    state, found = observe(BehaviourState(), events(before), RULES)
+    assert has_open_run(state, RULES)
+    state, decided = settle(state, RULES)
+    assert {one.kind for one in decided} == {InteractionKind.RAGE_CLICK, InteractionKind.MOUSE_THRASH}
+    assert not has_open_run(state, RULES)
+    assert settle(state, RULES) == (state, [])
+    state, more = observe(state, events(after), RULES)
+    _, last = finish(state, int(state.clock_ms), RULES)
+    key = attrgetter("time_ms", "kind", "y_percent")
+    assert sorted([*found, *decided, *more, *last], key=key) == sorted(find([*before, *after]), key=key)
+
+
+def test_a_short_run_is_not_decided_by_a_pause():
+    state, _ = observe(BehaviourState(), events([*opened(), click(1_000), click(1_200)]), RULES)
+    assert not has_open_run(state, RULES)
+    assert settle(state, RULES)[1] == []
 
 
 def test_other_pages_end_the_run_and_thresholds_are_parameters():

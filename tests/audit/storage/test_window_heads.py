@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from dataclasses import replace
 
 import pytest
 from audit.storage import NOW_MS, MillisecondClock, chunk, head, session_of, window_key
 
+from services.audit.model import WindowKey
 from services.audit.storage.engine.engine import Engine, Table
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema import migrations, tables
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import MIGRATIONS, applied_migrations, migrate
-from services.audit.storage.session_queries import SessionQueries
+from services.audit.storage.session_queries import SessionFilter, SessionOrder, SessionQueries
 
 HASH = hashlib.sha256(b"a secret").digest()
-NEW_COLUMNS = ["secret_hash", "begun_ms"]
+SECRET_COLUMNS = ["secret_hash", "begun_ms"]
+FIRST_COLUMNS = ["first_ms"]
+LEFT_COLUMNS = ["left_ms", "server"]
+NEW_COLUMNS = SECRET_COLUMNS + FIRST_COLUMNS + LEFT_COLUMNS
 
 
 def stores(engine: Engine, dialect: Dialect, clock: MillisecondClock) -> tuple[RecordingStore, SessionQueries]:
@@ -59,6 +64,57 @@ async def test_a_session_is_described_by_its_first_window_and_its_visitor_by_the
         assert (found.user_agent, found.first_url, found.actor_id) == ("first", "https://a.example/first", "ann")
 
 
+async def first_urls(catalog: SessionQueries, key: WindowKey) -> list[str]:
+    """Returns the first URL as GetSession, a list and the live list show it."""
+    listed = await catalog.list_sessions(key.project, SessionFilter(), SessionOrder.NEWEST_FIRST, 5)
+    shown = [entry.session for entry in listed if entry.session.key == session_of(key)]
+    found = [
+        await catalog.get_session(session_of(key)),
+        *shown,
+        *await catalog.get_sessions(key.project, [key.session]),
+    ]
+    return [one.head.first_url for one in found]
+
+
+@pytest.mark.parametrize(
+    ("windows", "first"),
+    [
+        pytest.param([("a", 0, 30), ("b", 5_000, 10)], "a", id="the later window arrived first"),
+        pytest.param([("a", 0, 10), ("b", -600_000, 30)], "a", id="the clock was set back before the second window"),
+        pytest.param([("a", 0, 10), ("b", -600_000, 20), ("c", -500_000, 5)], "a", id="and a third one followed"),
+        pytest.param([("a", -600, 30), ("b", 5, 10)], "a", id="an event a moment before the id was made"),
+        pytest.param([("a", 3_600_000, 30), ("b", 9_000_000, 10)], "a", id="the id was made long before"),
+        pytest.param([("a", 7, 10), ("b", 7, 20)], "a", id="both at the same moment: by the server's clock"),
+        pytest.param([("a", None, 20), ("b", None, 30)], "a", id="both stored before this was kept"),
+        pytest.param([("a", None, 20), ("b", 0, 30)], "a", id="one stored before this was kept"),
+    ],
+)
+async def test_the_first_window_is_that_of_the_first_event(
+    engine: Engine,
+    dialect: Dialect,
+    clock: MillisecondClock,
+    windows: list[tuple[str, int | None, int]],
+    first: str,
+) -> None:
+    store, catalog = stores(engine, dialect, clock)
+    of_session = window_key()
+    start_ms = of_session.session_key.start_ms
+    keys = {name: window_key(session=of_session.session) for name, _, _ in windows}
+    for name, offset_ms, begun_ms in sorted(windows, key=lambda window: window[2]):
+        clock.ms += 10
+        first_ms = 0 if offset_ms is None else start_ms + offset_ms
+        await store.insert(
+            [head(keys[name], first_url=name, begun_ms=begun_ms, first_ms=first_ms)], [chunk(keys[name], 1)]
+        )
+    assert await first_urls(catalog, of_session) == [first] * 3
+    clock.ms += 10
+    [stored] = [one for one in await store.heads(session_of(of_session)) if one.key == keys["b"]]
+    await store.insert([replace(stored, actor_id="ann")], [])
+    await store.repair()
+    assert await first_urls(catalog, of_session) == [first] * 3
+    assert (await catalog.get_session(session_of(of_session))).head.actor_id == "ann"
+
+
 async def test_tables_of_before_are_altered_and_their_sessions_have_no_secret(
     engine: Engine, clock: MillisecondClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,10 +144,13 @@ async def test_tables_of_before_are_altered_and_their_sessions_have_no_secret(
 
 @pytest.mark.parametrize("version", [(18, 16), (24, 8)])
 def test_on_a_cluster_the_local_and_the_distributed_table_get_the_columns(version: tuple[int, int]) -> None:
-    statements = tables.session_secrets_migration(Dialect(version, cluster="prod"))
-    names = [
-        (statement.split()[2], next(name for name in NEW_COLUMNS if name in statement)) for statement in statements
-    ]
-    assert names == [(table, name) for table in ("windows_local", "windows") for name in NEW_COLUMNS]
-    assert all(" ON CLUSTER prod ADD COLUMN " in statement for statement in statements)
-    assert all((" IF NOT EXISTS " in statement) == (version > (19, 0)) for statement in statements)
+    dialect = Dialect(version, cluster="prod")
+    steps = [(tables.session_secrets_migration, SECRET_COLUMNS), (tables.first_events_migration, FIRST_COLUMNS)]
+    for migration, columns in steps:
+        statements = migration(dialect)
+        names = [
+            (statement.split()[2], next(name for name in columns if name in statement)) for statement in statements
+        ]
+        assert names == [(table, name) for table in ("windows_local", "windows") for name in columns]
+        assert all(" ON CLUSTER prod ADD COLUMN " in statement for statement in statements)
+        assert all((" IF NOT EXISTS " in statement) == (version > (19, 0)) for statement in statements)

@@ -69,7 +69,7 @@ class RecordSessionRequest(_message.Message):
     def __init__(self, start: _Optional[_Union[RecordingStart, _Mapping]] = ..., chunk: _Optional[_Union[_chunk_pb2.Chunk, _Mapping]] = ..., end: _Optional[_Union[RecordingEnd, _Mapping]] = ...) -> None: ...
 
 class RecordingStart(_message.Message):
-    __slots__ = ("session_id", "window_id", "recorder_name", "recorder_version", "actor_id", "actor_type", "device_type", "user_agent", "viewport", "screen", "language", "first_url", "tags", "imported", "client_time", "session_secret")
+    __slots__ = ("session_id", "window_id", "recorder_name", "recorder_version", "actor_id", "actor_type", "device_type", "user_agent", "viewport", "screen", "language", "first_url", "tags", "imported", "client_time", "session_secret", "separate_streams")
     class TagsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -93,6 +93,7 @@ class RecordingStart(_message.Message):
     IMPORTED_FIELD_NUMBER: _ClassVar[int]
     CLIENT_TIME_FIELD_NUMBER: _ClassVar[int]
     SESSION_SECRET_FIELD_NUMBER: _ClassVar[int]
+    SEPARATE_STREAMS_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     window_id: str
     recorder_name: str
@@ -109,7 +110,8 @@ class RecordingStart(_message.Message):
     imported: bool
     client_time: _timestamp_pb2.Timestamp
     session_secret: str
-    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., recorder_name: _Optional[str] = ..., recorder_version: _Optional[str] = ..., actor_id: _Optional[str] = ..., actor_type: _Optional[_Union[_enums_pb2.ActorType, str]] = ..., device_type: _Optional[_Union[_enums_pb2.DeviceType, str]] = ..., user_agent: _Optional[str] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., screen: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., language: _Optional[str] = ..., first_url: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., imported: _Optional[bool] = ..., client_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_secret: _Optional[str] = ...) -> None: ...
+    separate_streams: bool
+    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., recorder_name: _Optional[str] = ..., recorder_version: _Optional[str] = ..., actor_id: _Optional[str] = ..., actor_type: _Optional[_Union[_enums_pb2.ActorType, str]] = ..., device_type: _Optional[_Union[_enums_pb2.DeviceType, str]] = ..., user_agent: _Optional[str] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., screen: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., language: _Optional[str] = ..., first_url: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., imported: _Optional[bool] = ..., client_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., session_secret: _Optional[str] = ..., separate_streams: _Optional[bool] = ...) -> None: ...
 
 class RecordingEnd(_message.Message):
     __slots__ = ("last_seq",)

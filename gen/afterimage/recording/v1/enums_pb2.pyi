@@ -26,6 +26,7 @@ class SessionStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SESSION_STATUS_LIVE: _ClassVar[SessionStatus]
     SESSION_STATUS_ENDED: _ClassVar[SessionStatus]
     SESSION_STATUS_TIMED_OUT: _ClassVar[SessionStatus]
+    SESSION_STATUS_LEFT: _ClassVar[SessionStatus]
 
 class ChunkEncoding(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -66,6 +67,7 @@ SESSION_STATUS_UNSPECIFIED: SessionStatus
 SESSION_STATUS_LIVE: SessionStatus
 SESSION_STATUS_ENDED: SessionStatus
 SESSION_STATUS_TIMED_OUT: SessionStatus
+SESSION_STATUS_LEFT: SessionStatus
 CHUNK_ENCODING_UNSPECIFIED: ChunkEncoding
 CHUNK_ENCODING_IDENTITY: ChunkEncoding
 CHUNK_ENCODING_GZIP: ChunkEncoding

@@ -113,20 +113,22 @@ class Session(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., active_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., status: _Optional[_Union[_enums_pb2.SessionStatus, str]] = ..., actor_id: _Optional[str] = ..., actor_type: _Optional[_Union[_enums_pb2.ActorType, str]] = ..., device_type: _Optional[_Union[_enums_pb2.DeviceType, str]] = ..., browser: _Optional[str] = ..., system: _Optional[str] = ..., language: _Optional[str] = ..., viewport: _Optional[_Union[Size, _Mapping]] = ..., screen: _Optional[_Union[Size, _Mapping]] = ..., first_url: _Optional[str] = ..., recorder_name: _Optional[str] = ..., recorder_version: _Optional[str] = ..., tags: _Optional[_Mapping[str, str]] = ..., totals: _Optional[_Union[Totals, _Mapping]] = ..., window_count: _Optional[int] = ..., user_agent: _Optional[str] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Window(_message.Message):
-    __slots__ = ("window_id", "start_time", "end_time", "last_seq", "ended", "totals")
+    __slots__ = ("window_id", "start_time", "end_time", "last_seq", "ended", "totals", "left")
     WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
     END_TIME_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
     TOTALS_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
     window_id: str
     start_time: _timestamp_pb2.Timestamp
     end_time: _timestamp_pb2.Timestamp
     last_seq: int
     ended: bool
     totals: Totals
-    def __init__(self, window_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seq: _Optional[int] = ..., ended: _Optional[bool] = ..., totals: _Optional[_Union[Totals, _Mapping]] = ...) -> None: ...
+    left: bool
+    def __init__(self, window_id: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_seq: _Optional[int] = ..., ended: _Optional[bool] = ..., totals: _Optional[_Union[Totals, _Mapping]] = ..., left: _Optional[bool] = ...) -> None: ...
 
 class PageView(_message.Message):
     __slots__ = ("window_id", "url", "open_time", "viewport")

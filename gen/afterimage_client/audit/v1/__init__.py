@@ -228,7 +228,9 @@ class ReplayEndReason(betterproto.Enum):
     """All stored chunks were sent and `follow` was not set."""
 
     SESSION_ENDED = 2
-    """The followed session has ended."""
+    """
+    The followed session has ended, or its visitor has left (`GetSession` has the status).
+    """
 
     DELETED = 3
     """The session was deleted."""
@@ -543,7 +545,10 @@ class RecordingStart(betterproto.Message):
     """
 
     viewport: "__recording_v1__.Size" = betterproto.message_field(9)
-    """Optional. Size of the viewport at the start."""
+    """
+    Optional. Size of the viewport at the start. The window's first Meta event replaces it, unless
+     that is of another origin than `first_url`.
+    """
 
     screen: "__recording_v1__.Size" = betterproto.message_field(10)
     """Optional. Size of the screen at the start."""
@@ -554,7 +559,11 @@ class RecordingStart(betterproto.Message):
     """
 
     first_url: str = betterproto.string_field(12)
-    """Optional. URL of the first page. Truncated to 2,048 characters."""
+    """
+    Optional. URL of the first page. Truncated to 2,048 characters. The window's first Meta event
+     replaces it if that is at another address of the same origin (the query and the fragment
+     aside): this stream may be of a later page, and deliver chunks of the first one.
+    """
 
     tags: Dict[str, str] = betterproto.map_field(
         13, betterproto.TYPE_STRING, betterproto.TYPE_STRING
@@ -585,6 +594,14 @@ class RecordingStart(betterproto.Message):
      SHA-256. Default: none; the session then stays open to streams without one, or, if the
      installation requires one, the stream ends with PERMISSION_DENIED (SESSION_SECRET_MISSING).
      Imports need none.
+    """
+
+    separate_streams: bool = betterproto.bool_field(17)
+    """
+    Optional. Whether the recorder sends each batch of the window in a separate stream, as over
+     POST: then the end of this stream does not mean that the visitor has left. Default: the end of
+     a stream without `end` means it, unless another stream continues the window within some seconds
+     (`session.left_after_s`).
     """
 
 

@@ -69,7 +69,8 @@ class SessionStatus(betterproto.Enum):
 
     LIVE = 1
     """
-    The recorder has not ended the session, and data arrived within the idle time (default 30 min).
+    At least one window has neither ended nor been left, and data arrived within the idle time
+     (default 30 min).
     """
 
     ENDED = 2
@@ -77,8 +78,16 @@ class SessionStatus(betterproto.Enum):
 
     TIMED_OUT = 3
     """
-    At least one window was not ended by its recorder, and no data arrived within the idle time
-     (default 30 min).
+    At least one window was neither ended by its recorder nor left, and no data arrived within the
+     idle time (default 30 min).
+    """
+
+    LEFT = 4
+    """
+    The visitor has left, with a closed tab or browser: each window has ended or was left, and at
+     least one was left. A window is left when its last stream has ended without `end` and no other
+     stream continues it within some seconds (`session.left_after_s`). A window that is continued
+     later makes the session live again.
     """
 
 
@@ -362,7 +371,11 @@ class Session(betterproto.Message):
     """Output only. Size of the screen at the start."""
 
     first_url: str = betterproto.string_field(15)
-    """Output only. URL of the first page."""
+    """
+    Output only. URL of the first page: that of the first Meta event of the window with the earliest
+     first event; windows and chunks may arrive in any order. Also the language, the
+     device, the viewport and the screen are those of this window.
+    """
 
     recorder_name: str = betterproto.string_field(16)
     """Output only. Name of the recorder, such as "rrweb"."""
@@ -414,6 +427,12 @@ class Window(betterproto.Message):
     totals: "Totals" = betterproto.message_field(6)
     """
     Output only. Counters of the window. Unset where a grant shows a part of the session.
+    """
+
+    left: bool = betterproto.bool_field(7)
+    """
+    Output only. Whether the window was left: its last stream ended without `end`, and no other one
+     has continued it.
     """
 
 

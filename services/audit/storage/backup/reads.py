@@ -25,8 +25,8 @@ from services.audit.storage.schema.tables_interactions import INTERACTIONS
 TABLES = (WINDOWS, CHUNKS, INTERACTIONS, ACCESS_EVENTS, DELETIONS)
 """The tables of a backup."""
 
-DERIVED = ("sessions", "sessions_from_chunks", "migrations")
-"""Tables and views that a restore fills by migrating and inserting."""
+DERIVED = ("sessions", "sessions_from_chunks", "migrations", "servers")
+"""Tables and views that a restore fills by migrating and inserting, or that running servers fill."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,11 @@ STAGES = (
         Read("chunks", CHUNKS, _of_day(CHUNKS)),
         Read("chunks-repeated", CHUNKS, _of_day(CHUNKS) + _REPEATED),
         # An earlier version than each row of the first step, which replaces it where both are there.
-        Read("windows-begun", WINDOWS, _of_day(WINDOWS, ended="toUInt8(0)", updated_ms="updated_ms - 1")),
+        Read(
+            "windows-begun",
+            WINDOWS,
+            _of_day(WINDOWS, ended="toUInt8(0)", left_ms="toInt64(0)", updated_ms="updated_ms - 1"),
+        ),
         Read("interactions", INTERACTIONS, _of_day(INTERACTIONS)),
     ),
     (Read("access_events", ACCESS_EVENTS, _of_day(ACCESS_EVENTS)),),

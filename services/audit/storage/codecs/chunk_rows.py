@@ -32,7 +32,7 @@ def chunk_rows(chunks: Sequence[ChunkRow], day_of: Callable[[int], date], stored
     Args:
         chunks: The chunks to store.
         day_of: Returns the day of a session by its start time.
-        stored_ms: The server's time.
+        stored_ms: The server's time, for chunks without one.
     """
     return PackedRows(
         lambda: b"".join([_packed(chunk, day_of, stored_ms) for chunk in chunks]),
@@ -54,7 +54,7 @@ def _values(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> t
         chunk.order_ms,
         chunk.first_ms,
         chunk.last_ms,
-        stored_ms,
+        chunk.stored_ms or stored_ms,
         chunk.event_count,
         chunk.snapshot_ms,
         chunk.snapshot_seq,
@@ -85,7 +85,7 @@ def _packed(chunk: ChunkRow, day_of: Callable[[int], date], stored_ms: int) -> b
                 chunk.order_ms,
                 chunk.first_ms,
                 chunk.last_ms,
-                stored_ms,
+                chunk.stored_ms or stored_ms,
                 chunk.event_count,
                 chunk.snapshot_ms,
                 chunk.snapshot_seq,

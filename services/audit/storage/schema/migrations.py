@@ -15,6 +15,8 @@ from services.audit.storage.schema.tables import (
     DELETIONS,
     RETAINED,
     deletions_migration,
+    departures_migration,
+    first_events_migration,
     recordings_migration,
     session_secrets_migration,
 )
@@ -37,6 +39,8 @@ MIGRATIONS = (
     Migration(3, "access trail", access_migration),
     Migration(4, "interactions", interactions_migration),
     Migration(5, "session secrets", session_secrets_migration),
+    Migration(6, "first events", first_events_migration),
+    Migration(7, "departures", departures_migration),
 )
 
 COLUMN_EXISTS = 44

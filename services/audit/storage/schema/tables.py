@@ -36,6 +36,9 @@ WINDOWS = Table(
         ("updated_ms", "Int64"),
         ("secret_hash", "String"),
         ("begun_ms", "Int64"),
+        ("first_ms", "Int64"),
+        ("left_ms", "Int64"),
+        ("server", "String"),
     ),
 )
 
@@ -64,6 +67,9 @@ CHUNKS = Table(
         ("payload", "String"),
     ),
 )
+
+SERVERS = Table("servers", (("id", "String"), ("seen_ms", "Int64")))
+"""AuditService processes on the same database, and when each was last seen, by the database's clock."""
 
 DELETIONS = Table("deletions", (("project", "String"), ("day", "Date"), ("session", "UUID"), ("deleted_ms", "Int64")))
 
@@ -135,12 +141,32 @@ def recordings_migration(dialect: Dialect) -> list[str]:
 
 def session_secrets_migration(dialect: Dialect) -> list[str]:
     """Returns the statements that add the columns of a session's secret to a table of windows made without them."""
+    return _window_columns(dialect, {"secret_hash", "begun_ms"})
+
+
+def first_events_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the time of a window's first event to a table of windows made without it."""
+    return _window_columns(dialect, {"first_ms"})
+
+
+def departures_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the columns of left windows, and create the table of servers."""
+    name = SERVERS.name
+    columns = ", ".join(dialect.definitions(SERVERS.columns, ()))
+    create = (
+        f"CREATE TABLE IF NOT EXISTS {dialect.local(name)}{dialect.on_cluster} ({columns}) "
+        f"ENGINE = {dialect.engine('ReplacingMergeTree', name, 'seen_ms')} PARTITION BY tuple() ORDER BY id"
+    )
+    return [*_window_columns(dialect, {"left_ms", "server"}), create, *dialect.distributed(name, "id")]
+
+
+def _window_columns(dialect: Dialect, names: set[str]) -> list[str]:
     tables = dict.fromkeys((dialect.local("windows"), "windows"))  # the Distributed table has columns of its own
     return [
         dialect.add_column(table, f"{name} {kind}")
         for table in tables
         for name, kind in WINDOWS.columns
-        if name in {"secret_hash", "begun_ms"}
+        if name in names
     ]
 
 

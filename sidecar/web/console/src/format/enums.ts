@@ -22,6 +22,7 @@ export const STATUS: Readonly<Record<SessionStatus, string>> = {
   [SessionStatus.LIVE]: "Live",
   [SessionStatus.ENDED]: "Ended",
   [SessionStatus.TIMED_OUT]: "Timed out",
+  [SessionStatus.LEFT]: "Left",
 };
 
 export const INTERACTION: Readonly<Record<InteractionKind, string>> = {

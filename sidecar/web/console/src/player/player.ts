@@ -432,7 +432,11 @@ export class Player {
     if (end === "session-ended") {
       this.#apply({ type: "sessionEnded", newestMs: this.#feed.store.newestMs });
       this.#raise({ kind: "session-ended" });
-      void this.#loader.loadDetails().catch(() => undefined); // the picture stays valid without
+      // The end completes findings, such as the last rage click. The picture stays valid without them.
+      void this.#loader
+        .loadDetails()
+        .then(() => this.#loader.loadInteractions())
+        .catch(() => undefined);
     }
     this.#gather();
     this.#extend();

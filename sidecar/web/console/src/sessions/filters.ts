@@ -61,6 +61,7 @@ export const DEVICES = {
 export const STATUSES = {
   live: SessionStatus.LIVE,
   ended: SessionStatus.ENDED,
+  left: SessionStatus.LEFT,
   timed_out: SessionStatus.TIMED_OUT,
 } as const;
 

@@ -56,6 +56,7 @@ class Peer {
           lastSeq: BigInt(lastSeq),
           endTime: timestampFromMs(endMs),
           ended: true,
+          left: false,
         })),
       },
     });

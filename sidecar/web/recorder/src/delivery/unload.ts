@@ -14,7 +14,8 @@ const BEACON_BYTES = 60 * 1024;
 const KEPT_BYTES = 1024 * 1024;
 
 /**
- * Sends the unacknowledged chunks in a request that outlives the page.
+ * Sends the unacknowledged chunks in a request that outlives the page; over POST also without any, since only its `start`
+ * shows the installation that the page was left.
  *
  * @param url - POST /record.
  * @param token - A valid token, if there is one.
@@ -27,7 +28,7 @@ export function sendUnsent(
   mayLeave: (entry: Entry) => boolean,
 ): void {
   const { entries } = queue;
-  if (entries.length === 0) {
+  if (entries.length === 0 && uploader.transportKind !== "http") {
     return;
   }
   queue.numberAll();

@@ -192,7 +192,7 @@ export class Uploader {
       return;
     }
     notices.clear("unreachable");
-    const start = new Uint8Array(startMessage(this.#fields, now()));
+    const start = new Uint8Array(startMessage(this.#fields, now(), this.#isHttp));
     const events: TransportEvents = {
       onReady: boundary.wrap(this.#ready),
       onAck: boundary.wrap((throughSeq: number) => {

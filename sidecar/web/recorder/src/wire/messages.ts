@@ -22,8 +22,12 @@ export interface StartFields {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** Returns the message `start`. It is sent before the policy is known, so the address has no query. */
-export function startMessage(fields: StartFields, nowMs: number): Uint8Array {
+/**
+ * Returns the message `start`. It is sent before the policy is known, so the address has no query.
+ *
+ * @param separateStreams - Whether the end of its stream does not mean that the visitor has left.
+ */
+export function startMessage(fields: StartFields, nowMs: number, separateStreams = false): Uint8Array {
   return toBinary(
     RecordSessionRequestSchema,
     create(RecordSessionRequestSchema, {
@@ -43,6 +47,7 @@ export function startMessage(fields: StartFields, nowMs: number): Uint8Array {
           language: navigator.language.slice(0, 35),
           firstUrl: `${location.origin}${location.pathname}`.slice(0, 2048),
           clientTime: timestampFromMs(nowMs),
+          separateStreams,
         },
       },
     }),
