@@ -19,7 +19,7 @@ from services.audit.storage.schema.tables import (
     session_secrets_migration,
 )
 from services.audit.storage.schema.tables_access import ACCESS_EVENTS, access_migration
-from services.audit.storage.schema.tables_interactions import interactions_migration
+from services.audit.storage.schema.tables_interactions import anchors_migration, interactions_migration
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ MIGRATIONS = (
     Migration(3, "access trail", access_migration),
     Migration(4, "interactions", interactions_migration),
     Migration(5, "session secrets", session_secrets_migration),
+    Migration(6, "anchors of clicks", anchors_migration),
 )
 
 COLUMN_EXISTS = 44
