@@ -279,8 +279,8 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
     order = np.lexsort((columns, rows, -grid[rows, columns], -values[rows, columns]))[: query.max_points]
     rows, columns = rows[order], columns[order]
     cell = 100.0 / query.resolution
-    x = np.full(len(columns), 50.0) if query.kind in BANDS else (columns + 0.5) * cell
-    y = (rows + 0.5) * cell
+    x: Grid = np.full(len(columns), 50.0) if query.kind in BANDS else (columns.astype(np.float64) + 0.5) * cell
+    y: Grid = (rows.astype(np.float64) + 0.5) * cell
     if counted.anchored is not None:
         x, y = _means(counted.anchored, grid, rows, columns, x, y)
     points = zip(
