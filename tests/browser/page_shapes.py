@@ -25,7 +25,7 @@ class Shape:
         html: Attributes of the element `html`.
         before: JavaScript that the visitor's actions stand for, such as scrolling, before the click.
         frames: Selectors of the frames around the target, the outermost first.
-        scroller: Selector of what scrolls the page; "": the document.
+        scroller: Selector of the element that scrolls the page; "": the document.
         in_picture: Whether the target's place is that in a window as high as the page, in which nothing is scrolled;
             else it is where it was seen, plus the scroll position.
         offset: Position of the click in the target; None: its centre.

@@ -1,4 +1,4 @@
-"""The place of a click is that of the clicked element, whatever the page is like: on the page, and in its picture."""
+"""The place of a click is that of the clicked element, on pages of all shapes: on the page, and in its picture."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ async def test_clicks_are_where_their_targets_are(installation, page, shapes, gu
 
 
 async def test_an_element_is_one_place_in_pages_of_several_heights(installation, page, serve):
-    """The same button and the same footer, in visits whose pages differ above, between and below them."""
+    """The same button and the same footer, in visits with pages that differ above, between and below them."""
     script = tag(installation.url)
     path = f"/{time.time_ns()}-orders-of-one-shop"
 

@@ -1,7 +1,7 @@
 """Decides the kind of device that a recording was made on: from the user agent, the viewport and touches.
 
 Heatmaps count each kind by itself, since a page has another layout on each. Imported recordings often have no user
-agent; a wrong kind would mix layouts without anybody's knowledge, so that what cannot be told stays unknown (0).
+agent. A wrong kind would mix layouts silently, so an uncertain one stays unknown (0).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TOUCH = 2
 
 
 def device_type_of(user_agent: str, viewport: tuple[int, int] = (0, 0), *, touched: bool | None = None) -> int:
-    """Returns the contract's number of a device type; 0: it cannot be told.
+    """Returns the contract's number of a device type; 0: it is unknown.
 
     Args:
         user_agent: Decides if it names a system or a device; empty: unknown.

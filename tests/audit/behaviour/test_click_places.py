@@ -1,4 +1,4 @@
-"""Where clicks are on the page: by the recorder's measurement, or by what rrweb tells of scrolling and direction."""
+"""Places of clicks on the page: by the recorder's measurement, or by rrweb's events of scrolling and direction."""
 
 from __future__ import annotations
 

@@ -9,5 +9,5 @@ export const DEVICES = [
   { name: "other", label: "Other", device: DeviceType.OTHER },
 ] as const;
 
-/** Name in addresses of all devices together, whose pages have several layouts. */
+/** Name in addresses of all devices together; their pages have several layouts. */
 export const ALL_DEVICES = "all";

@@ -1,4 +1,4 @@
-// The place of a click on the page: independent of scrolling, and of what its target is attached to.
+// The place of a click on the page: independent of scrolling, and of the edge to which its target is attached.
 //
 // rrweb records the position in the window, or in a frame's window. The server knows neither which elements are fixed,
 // sticky or scrolled, nor where frames are, so that the place is measured here, at the time of the click.
@@ -24,10 +24,10 @@ export interface ClickPlace {
   readonly box?: readonly [number, number, number, number];
 }
 
-/** Elements that are clicked as a whole, whatever part of them was hit. */
+/** Elements that are clicked as a whole, also if a part of them was hit. */
 const INTERACTIVE = "a,button,input,select,textarea,label,summary,[role=button],[role=link],[role=tab],[onclick]";
 
-/** Least distance from both edges, and largest difference of the two, of what is centred; parts of the window. */
+/** Least distance from both edges, and largest difference of the two, of centred elements; parts of the window. */
 const CENTRED_GAP = 0.05;
 const CENTRED_SLACK = 0.02;
 
@@ -134,7 +134,7 @@ function inTop(box: Box, doc: Document): Box {
 
 /**
  * Returns the distance from the window's coordinates to the page's, for an element: in a picture of the whole page,
- * what scrolls lies where it scrolled from, and what does not scroll lies at the edge to which it is attached.
+ * a scrolled one lies where it scrolled from, and a fixed one at the edge to which it is attached.
  */
 function shiftOf(target: Element, page: PageExtent): Shift {
   let isInside = page.scroller === null;
@@ -196,7 +196,7 @@ function part(before: number, after: number, size: number): number {
   return after < before - 1 ? 1 : 0;
 }
 
-/** Returns the shift of an element beside the scroller: what lies after it moves by what the scroller hides. */
+/** Returns the shift of an element beside the scroller: one after it moves by the hidden part of the page. */
 function beside(box: Box, scroller: DOMRect, page: PageExtent): Shift {
   return {
     x: box.left >= scroller.right - 1 ? page.hiddenX : 0,

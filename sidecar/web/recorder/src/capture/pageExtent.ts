@@ -1,4 +1,4 @@
-// The page as a whole: its size, and what scrolls it. Often that is the document, but it may be the body, or one
+// The page as a whole: its size, and its scroller. Often that is the document, but it may be the body, or one
 // element that fills the window below a header.
 
 /** The page, in CSS pixels. */
@@ -42,7 +42,7 @@ export function pageExtent(): PageExtent {
   };
 }
 
-/** Returns the element that scrolls most of the window; null: there is none. */
+/** Returns the element that scrolls most of the window; null: no element does. */
 function mainScroller(): Element | null {
   if (known?.isConnected !== true || !scrollsPage(known)) {
     known = null;

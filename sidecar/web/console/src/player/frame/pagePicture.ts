@@ -1,8 +1,8 @@
 // Shows the whole of a replayed page at once, as the visitor's window laid it out.
 //
-// A frame as high as the page is a window of that height: whatever is as high as the window (100vh) would become as high
+// A frame as high as the page is a window of that height: an element as high as the window (100vh) would become as high
 // as the page, and push everything below it down. Such elements therefore keep the height that they had in the visitor's
-// window. What scrolls the page grows with the frame until nothing of it is hidden.
+// window. The element that scrolls the page grows with the frame until nothing of it is hidden.
 
 /** Width and height in CSS pixels. */
 interface Size {
