@@ -58,9 +58,17 @@ def heatmap(
         except OSError as error:
             raise CommandError(f"{error.filename or background or out}: {error.strerror or error}") from error
         samples = f"{found.counted.samples:,} {'ms' if wanted is HeatmapKind.ATTENTION else 'samples'}"
-        sys.stdout.write(f"{out}: {samples}, {found.counted.sessions:,} sessions\n")
+        sys.stdout.write(f"{out}: {samples}, {found.counted.sessions:,} sessions\n{_mixed(answer)}")
 
     run(main())
+
+
+def _mixed(answer: GetHeatmapResponse) -> str:
+    """Returns a line about the kinds of device, where there are several: each has its own layout of the page."""
+    if len(answer.devices) < 2:
+        return ""
+    kinds = ", ".join(f"{(one.device_type.name or '').lower()} {one.session_count:,}" for one in answer.devices)
+    return f"Several kinds of device are mixed ({kinds} sessions); --device selects one.\n"
 
 
 def _named(kind: str) -> HeatmapKind:

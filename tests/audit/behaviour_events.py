@@ -68,6 +68,11 @@ def measure(ms: float, width: Any = 1000, height: Any = 2000, frames: Iterable[J
     return event(ms, 5, tag="afterimage.page", payload={"width": width, "height": height, "frames": list(frames)})
 
 
+def place(ms: float, x: Any, y: Any, node: int = BUTTON, width: Any = 1000, height: Any = 2000, **more: Any) -> Json:
+    payload = {"id": node, "x": x, "y": y, "width": width, "height": height, **more}
+    return event(ms, 5, tag="afterimage.place", payload=payload)
+
+
 def url(ms: float, href: str) -> Json:
     return event(ms, 5, tag="afterimage.url", payload={"href": href})
 

@@ -55,6 +55,44 @@ def test_every_recording_comes_out_as_it_went_in_and_only_once(audit, tmp_path):
         assert exported(audit, session["sessionId"], tmp_path / "out.json") == recordings.events(path), path.name
 
 
+def visit_on(width, height, **click):
+    """A page in a viewport, with one click or touch."""
+    pressed = {"source": 2, "id": 2, "x": 9, "y": 9, **click}
+    page = {"href": "https://shop.example/", "width": width, "height": height}
+    return [event(0, 4, **page), event(100, **pressed), event(5_000, **{**pressed, "type": 5})]
+
+
+@pytest.mark.parametrize(
+    ("viewport", "click", "device"),
+    [
+        ((390, 844), {"type": 7}, "MOBILE"),
+        ((844, 390), {"type": 2, "pointerType": 2}, "MOBILE"),
+        ((820, 1180), {"type": 7}, "TABLET"),
+        ((1280, 720), {"type": 2, "pointerType": 0}, "DESKTOP"),
+        ((390, 844), {"type": 2, "pointerType": 0}, "DESKTOP"),
+    ],
+)
+def test_an_import_has_the_device_that_its_viewport_and_touches_show(audit, tmp_path, viewport, click, device):
+    answer = audit.run("import", write(tmp_path / f"{device}-{viewport[0]}.json", visit_on(*viewport, **click)))
+    assert answer.status == 0, answer.err
+    [session] = sessions(audit, source_file=f"{device}-{viewport[0]}.json")
+    assert session["deviceType"] == device
+
+
+def test_a_heatmap_of_several_kinds_of_device_names_them(audit, tmp_path):
+    for name, viewport, click in (("phone", (390, 844), {"type": 7}), ("desk", (1280, 720), {"type": 2})):
+        visit = visit_on(*viewport, **click)
+        visit.insert(2, event(200, source=2, id=2, x=9, y=9, type=2))
+        assert audit.run("import", write(tmp_path / f"{name}.json", visit)).status == 0
+    mixed = audit.run("heatmap", "https://shop.example/", "-o", tmp_path / "mixed.png")
+    assert mixed.status == 0, mixed.err
+    assert "Several kinds of device are mixed (" in mixed.out
+    assert "--device selects one" in mixed.out
+    alone = audit.run("heatmap", "https://shop.example/", "--device", "mobile", "-o", tmp_path / "alone.png")
+    assert alone.status == 0, alone.err
+    assert "mixed" not in alone.out
+
+
 def test_an_import_that_was_cut_off_goes_on(audit, tmp_path, monkeypatch):
     visit = write(tmp_path / "visit.json", events(6_000, step_ms=20))
     (recording,) = read_recordings(visit)

@@ -15,6 +15,11 @@ from services.audit.model import InteractionKind
 MAX_DETAIL = 512
 """Characters of `detail`, as in the contract; longer ones are cut."""
 
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in CSS pixels of the page."""
+
+NO_BOX: Box = (0.0, 0.0, 0.0, 0.0)
+
 
 class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A visitor's action, or a detector's finding. Positions are relative to the page, not to the viewport."""
@@ -45,6 +50,10 @@ class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Of a band: its upper edge; equal to the lower edge of the previous band if the two adjoin."""
     detail: str = ""
     """Text (after masking): an error's message or a page's URL."""
+    anchor: int = 0
+    """Number of the element that a click is anchored to, the same in every visit; 0: the place is not anchored."""
+    box: Box = NO_BOX
+    """Position and size of that element."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,7 +93,10 @@ class HeatmapQuery:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapPoint:
-    """One cell: its centre in percent of the page, its count and its intensity (0 to 1)."""
+    """One cell: its place in percent of the page, its count and its intensity (0 to 1).
+
+    The place is the mean of the cell's samples as far as they are known exactly, else the cell's centre.
+    """
 
     x_percent: float
     y_percent: float
@@ -112,6 +115,8 @@ class HeatmapCounts:
         viewport: Median viewport of the samples, in CSS pixels.
         estimated: Number of samples with an estimated page size, the largest extent seen.
         clamped: Number of samples that were moved to the page's edge.
+        anchored: Number of samples that are at their element's place in the typical page.
+        devices: Number of sessions per device type.
     """
 
     samples: int = 0
@@ -120,6 +125,23 @@ class HeatmapCounts:
     viewport: tuple[int, int] = (0, 0)
     estimated: int = 0
     clamped: int = 0
+    anchored: int = 0
+    devices: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnchoredSamples:
+    """Samples that are anchored to elements, as arrays of equal length.
+
+    Attributes:
+        x: Places in percent of the typical page.
+        y: The same.
+        counts: Number of samples at each place.
+    """
+
+    x: Grid
+    y: Grid
+    counts: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,10 +151,12 @@ class HeatmapCells:
     Attributes:
         cells: Rows of (column, row, count), zero-based; for bands the column is 0 (`cells_of_steps`).
         counts: The samples in the cells.
+        anchored: Further samples, with their exact places.
     """
 
     cells: npt.ArrayLike
     counts: HeatmapCounts = HeatmapCounts()
+    anchored: AnchoredSamples | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +267,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
     most 1, so that one hot spot does not hide the rest. SCROLL is a share of page views instead: neither
     smoothed nor truncated, and 1 is the band seen in most of them.
     """
-    grid = _grid(counted.cells, query)
+    grid = _grid(_all_cells(counted, query.resolution), query)
     scroll = query.kind is HeatmapKind.SCROLL
     values = grid if scroll or not query.smoothing else _smooth(grid, query.smoothing)
     top = _top(values, grid, 100.0 if scroll else query.normalise_percentile)
@@ -255,15 +279,58 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
     order = np.lexsort((columns, rows, -grid[rows, columns], -values[rows, columns]))[: query.max_points]
     rows, columns = rows[order], columns[order]
     cell = 100.0 / query.resolution
-    middle = np.full(len(columns), 50.0) if query.kind in BANDS else (columns + 0.5) * cell
+    x: Grid = np.full(len(columns), 50.0) if query.kind in BANDS else (columns.astype(np.float64) + 0.5) * cell
+    y: Grid = (rows.astype(np.float64) + 0.5) * cell
+    if counted.anchored is not None:
+        x, y = _means(counted.anchored, grid, rows, columns, x, y)
     points = zip(
-        middle.tolist(),
-        ((rows + 0.5) * cell).tolist(),
+        x.tolist(),
+        y.tolist(),
         grid[rows, columns].astype(np.int64).tolist(),
         intensity[rows, columns].tolist(),
         strict=True,
     )
     return Heatmap(tuple(HeatmapPoint(*point) for point in points), counted.counts, query.resolution)
+
+
+def _all_cells(counted: HeatmapCells, resolution: int) -> npt.ArrayLike:
+    """Returns the cells together with those of the anchored samples."""
+    anchored = counted.anchored
+    if anchored is None:
+        return counted.cells
+    columns, rows = _cells_of(anchored, resolution)
+    table = np.asarray(counted.cells, dtype=np.int64).reshape(-1, 3)
+    return np.vstack((table, np.column_stack((columns, rows, anchored.counts))))
+
+
+def _cells_of(anchored: AnchoredSamples, resolution: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    columns, rows = (
+        np.clip(np.floor(places * resolution / 100), 0, resolution - 1).astype(np.int64)
+        for places in (anchored.x, anchored.y)
+    )
+    return columns, rows
+
+
+def _means(
+    anchored: AnchoredSamples,
+    grid: Grid,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    x: Grid,
+    y: Grid,
+) -> tuple[Grid, Grid]:
+    """Returns the places of cells: the means of their samples, of which those not anchored are at the centres."""
+    size = grid.shape[0]
+    own_columns, own_rows = _cells_of(anchored, size)
+    cells = own_rows * size + own_columns
+    found = rows * size + columns
+    counts = np.maximum(grid[rows, columns], 1.0)
+    share = np.bincount(cells, weights=anchored.counts, minlength=size * size)[found] / counts
+    means = []
+    for places, centres in ((anchored.x, x), (anchored.y, y)):
+        sums = np.bincount(cells, weights=places * anchored.counts, minlength=size * size)[found]
+        means.append(sums / counts + (1.0 - share) * centres)
+    return means[0], means[1]
 
 
 def _grid(cells: npt.ArrayLike, query: HeatmapQuery) -> Grid:

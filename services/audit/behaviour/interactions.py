@@ -33,6 +33,9 @@ STATE_VERSION = 1
 PAGE_TAG = "afterimage.page"
 """Custom event of the Afterimage recorder with the page's size: on load, resize, growth and after full snapshots."""
 
+PLACE_TAG = "afterimage.place"
+"""Custom event of the Afterimage recorder before a click, with its place on the page."""
+
 URL_TAG = "afterimage.url"
 """Custom event of the Afterimage recorder for URL changes without Meta: pushState, replaceState and hash changes."""
 
@@ -249,7 +252,7 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
-                if data.id == index.root or data.id is None:
+                if index.scrolls_page(data.id, geometry.scroller):
                     geometry.scroll(data.x, data.y)
                     self._scrolled(time)
             elif source == _MOUSE_INTERACTION:
@@ -332,9 +335,11 @@ class _Observer:
             self._meta(time, data)
         elif kind == EventType.FULL_SNAPSHOT:
             self.index.rebuild(data.node)
-            self.geometry.frames = ()
-            if data.initial_offset is not None:
-                self.geometry.scroll(data.initial_offset.left, data.initial_offset.top)
+            self.geometry.frames, self.geometry.scroller = (), 0
+            self.geometry.from_right = self.index.from_right
+            offset = self.index.body_offset or data.initial_offset
+            if offset is not None:
+                self.geometry.scroll(offset.left, offset.top)
                 self._scrolled(time)
         else:
             self._remark(kind, time, data)
@@ -344,6 +349,9 @@ class _Observer:
         if kind == EventType.CUSTOM:
             if data.tag == PAGE_TAG:
                 self.geometry.measure(data.payload)
+                self._scrolled(time)
+            elif data.tag == PLACE_TAG:
+                self.geometry.place_click(data.payload)
             elif data.tag == URL_TAG:
                 self._url(time, data)
         elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
@@ -404,7 +412,7 @@ class _Observer:
         """Handles a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
-        place = self.geometry.place(kind, int(time), data.x, data.y, node, frame)
+        place = self.geometry.place_of_click(kind, int(time), data.x, data.y, node, frame)
         self.found.append(place)
         if kind is InteractionKind.CLICK:
             clickable = bool(node) and self.index.is_clickable(node)

@@ -11,13 +11,16 @@ from bisect import bisect_right
 import msgspec
 
 from services.audit.behaviour.id_set import Borders, IdSet
-from services.audit.rrweb import NOTHING
+from services.audit.rrweb import NOTHING, Offset
 
 MAX_TREE_BYTES = 8 * 1024 * 1024
 """Larger trees are ignored: `[{},{},...]` grows twentyfold when decoded into objects."""
 
 MAX_RUNS = 400
 """Maximum number of runs of clickable ids, with 6 bytes of state each."""
+
+MAX_SCROLL = 16_777_216.0
+"""Larger scroll positions are invalid: no page is as long."""
 
 MAX_FRAMES = 16
 MAX_FRAME_RUNS = 64
@@ -49,6 +52,9 @@ class Attributes(msgspec.Struct, gc=False):
     role: Scalar = None
     type: Scalar = None
     onclick: Scalar = None
+    dir: Scalar = None
+    scroll_top: Scalar = msgspec.field(default=None, name="rr_scrollTop")
+    scroll_left: Scalar = msgspec.field(default=None, name="rr_scrollLeft")
 
 
 class Node(msgspec.Struct, gc=False):
@@ -86,16 +92,23 @@ class Nodes(msgspec.Struct, array_like=True, frozen=True):
     root: int = 1
     clickable: Borders = ()
     frames: tuple[FrameNodes, ...] = ()
+    body: int = 0
+    """The element `body` of the top document; 0: unknown."""
 
 
 class NodeIndex:
     """The working index. Copies the stored index on the first change: a chunk without additions costs nothing."""
 
-    __slots__ = ("_clickable", "_framed", "_frames", "_stored", "root")
+    __slots__ = ("_clickable", "_framed", "_frames", "_stored", "body", "body_offset", "from_right", "root")
 
     def __init__(self, stored: Nodes) -> None:
         self._stored = stored
         self.root = stored.root
+        self.body = stored.body
+        self.body_offset: Offset | None = None
+        """Scroll position of the body in the last full snapshot; None: it is not scrolled."""
+        self.from_right = False
+        """Whether the last full snapshot is of a page from right to left."""
         self._frames = stored.frames
         self._clickable: IdSet | None = None
         self._framed: dict[int, int] = {}  # results of frame_of since the last change of the frames
@@ -106,7 +119,18 @@ class NodeIndex:
         if self._clickable is None and self._frames is stored.frames:
             return stored
         clickable = stored.clickable if self._clickable is None else self._clickable.dump()
-        return Nodes(self.root, clickable, self._frames)
+        return Nodes(self.root, clickable, self._frames, self.body)
+
+    def scrolls_page(self, node_id: int | None, scroller: int) -> bool:
+        """Returns whether a node's scroll events move the page.
+
+        The body's do: a body that scrolls with the window scrolls as the document.
+
+        Args:
+            node_id: The scrolled node; None: the document.
+            scroller: The element that scrolls the page according to the recorder; 0: unknown, or the document.
+        """
+        return node_id is None or node_id == self.root or (node_id > 0 and node_id in (self.body, scroller))
 
     def is_clickable(self, node_id: int) -> bool:
         """Returns whether the node promises a response to a click; False for unknown nodes."""
@@ -132,6 +156,7 @@ class NodeIndex:
         """Rebuilds the index from a full snapshot's tree; an invalid or too large tree leaves it empty."""
         self._stored = Nodes()
         self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), ()
+        self.body, self.body_offset, self.from_right = 0, None, False
         self._framed.clear()
         if tree is NOTHING or memoryview(tree).nbytes > MAX_TREE_BYTES:
             return
@@ -140,7 +165,22 @@ class NodeIndex:
         except (msgspec.MsgspecError, RecursionError):
             return
         self.root = node.id if node.id > 0 else 1
+        self._take_body(node)
         self._take(node)
+
+    def _take_body(self, document: Node) -> None:
+        root = _child(document, "html")
+        body = None if root is None else _child(root, "body")
+        self.from_right = any(
+            element is not None and element.attributes is not None and _is_rtl(element.attributes.dir)
+            for element in (root, body)
+        )
+        if body is None:
+            return
+        self.body = max(body.id, 0)
+        attributes = body.attributes
+        if attributes is not None and (attributes.scroll_top or attributes.scroll_left):
+            self.body_offset = Offset(_pixels(attributes.scroll_top), _pixels(attributes.scroll_left))
 
     def grow(self, adds: msgspec.Raw) -> None:  # noqa: C901 - runs for every added node
         """Adds a mutation's additions: a button's new label is as clickable as the button."""
@@ -216,6 +256,23 @@ class NodeIndex:
             document = _with_ids(FrameNodes(add.parent_id, node.id), _ids_of(node))
             self._frames = (*others[-MAX_FRAMES + 1 :], document)
         self._framed.clear()
+
+
+def _child(node: Node, tag: str) -> Node | None:
+    return next((child for child in node.child_nodes if child.tag_name == tag), None)
+
+
+def _is_rtl(direction: Scalar) -> bool:
+    return isinstance(direction, str) and direction.lower() == "rtl"
+
+
+def _pixels(value: Scalar) -> float:
+    """Returns a scroll position as rrweb writes it into an attribute: as a number, or as text."""
+    try:
+        pixels = float(value or 0.0)
+    except ValueError:
+        return 0.0
+    return pixels if abs(pixels) < MAX_SCROLL else 0.0
 
 
 def _with_ids(frame: FrameNodes, ids: list[int]) -> FrameNodes:

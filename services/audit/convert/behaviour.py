@@ -66,6 +66,11 @@ def pack_heatmap(found: Heatmap) -> bytes:
         resolution=found.resolution,
         estimated_count=counted.estimated,
         clamped_count=counted.clamped,
+        anchored_count=counted.anchored,
+        devices=[
+            heatmap_pb2.HeatmapDevice(device_type=values.known(enums.device_type, number), session_count=sessions)
+            for number, sessions in counted.devices
+        ],
     )
     return answer.SerializeToString()
 

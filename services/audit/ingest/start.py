@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.device import device_type_of
 from services.audit.ingest.recording import IngestRules
 from services.audit.ingest.session_claims import hash_secret
 from services.audit.ingest.user_agent import recognise
@@ -32,7 +33,7 @@ class StartRequest:
 
     Attributes:
         actor_type: 0: derive it from the user agent and `actor_id`.
-        device_type: 0: derive it from the user agent.
+        device_type: 0: derive it from the user agent and the viewport.
         imported: Whether the recording was made elsewhere, at another time.
         session_secret: Proof that streams of a session are the same visitor's; empty: not sent.
         separate_streams: Whether the end of the stream does not mean that the visitor has left.
@@ -62,7 +63,7 @@ class StartRequest:
             kept_from=kept_from,
             actor_id=self.actor_id,
             actor_type=self.actor_type or (_BOT if found.is_bot else _USER if self.actor_id else _ANONYMOUS),
-            device_type=self.device_type or found.device_type,
+            device_type=self.device_type or device_type_of(self.user_agent[:MAX_USER_AGENT], self.viewport),
             browser=found.browser,
             system=found.system,
             user_agent=self.user_agent,

@@ -10,6 +10,7 @@ sorted by that order, so only this part of it is read.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from services.audit.behaviour.heatmap import (
     BANDS,
+    AnchoredSamples,
     HeatmapCells,
     HeatmapCounts,
     HeatmapKind,
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 1_000_000
 """With more interactions, sessions and sizes come from a sample: a fraction 1/2^n of the sessions that has
 between half this number of interactions and this number."""
+
+ANCHORED = frozenset({HeatmapKind.CLICK, HeatmapKind.RAGE, HeatmapKind.DEAD})
+"""Kinds with samples that may be anchored to elements."""
 
 _FLAG_BITS = 2
 _FLAGS = ESTIMATED | CLAMPED
@@ -72,22 +77,67 @@ class HeatmapQueries:
         keys, counts, weights = _columns(row)
         if not len(keys):
             return HeatmapCells(())
-        flags, places = keys & _FLAGS, keys >> _FLAG_BITS
         rows = int(counts.sum())
-        sessions, *sizes = await self._sample(where, params, rows)
+        page = await self._sample(where, params, rows)
+        outside = 0
+        anchored = None
+        if query.kind in ANCHORED and (is_anchored := keys == _anchored_key(query)).any():
+            anchored, outside = await self._anchored(where, params, page)
+            keys, counts, weights = keys[~is_anchored], counts[~is_anchored], weights[~is_anchored]
+        flags, places = keys & _FLAGS, keys >> _FLAG_BITS
         return HeatmapCells(
             _cells(query, places, weights if query.kind is HeatmapKind.ATTENTION else counts),
             HeatmapCounts(
                 int(weights.sum()) if query.kind in BANDS else rows,
-                sessions,
-                (sizes[0], sizes[1]),
-                (sizes[2], sizes[3]),
+                page.sessions,
+                page.size,
+                page.viewport,
                 int(counts[flags & ESTIMATED > 0].sum()),
-                int(counts[flags & CLAMPED > 0].sum()),
+                int(counts[flags & CLAMPED > 0].sum()) + outside,
+                0 if anchored is None else int(anchored.counts.sum()),
+                page.devices,
             ),
+            anchored,
         )
 
-    async def _sample(self, where: str, params: dict[str, object], rows: int) -> list[int]:
+    async def _anchored(self, where: str, params: dict[str, object], page: _Typical) -> tuple[AnchoredSamples, int]:
+        """Returns the samples that are anchored to elements, and the number of them outside of the typical page.
+
+        A sample's place is a position within its element's box. The box is taken from the visit with the page most
+        like the typical one: an element has one place, also where other visits have something above it.
+        """
+        where = f"{where} AND anchor > 0"
+        params = params | {"width": page.size[0], "height": page.size[1], "viewport": page.viewport[0]}
+        boxes = await self._engine.query(
+            f"SELECT anchor, {', '.join(f'argMin({name}, apart)' for name in _BOX)} FROM ("
+            f"SELECT anchor, {', '.join(_BOX)}, {_APART} AS apart FROM interactions FINAL WHERE {where}) "
+            f"GROUP BY anchor ORDER BY anchor{self._settings}",
+            params,
+        )
+        steps = (
+            f"toUInt8(least(greatest(({place} * {size} / 100 - box_{edge}) / box_{length}, 0), 1) * {_STEPS - 1} + 0.5)"
+            for place, size, edge, length in (
+                ("x", "page_width", "left", "width"),
+                ("y", "page_height", "top", "height"),
+            )
+        )
+        step_x, step_y = steps
+        [found] = await self._engine.query(
+            "SELECT groupArray(anchor), groupArray(step_x), groupArray(step_y), groupArray(n) FROM ("
+            f"SELECT anchor, {step_x} AS step_x, {step_y} AS step_y, count() AS n "
+            f"FROM interactions FINAL WHERE {where} GROUP BY anchor, step_x, step_y){self._settings}",
+            params,
+        )
+        anchors, steps_x, steps_y, counts = (np.array(values, dtype=np.int64) for values in found)
+        table = np.array(boxes, dtype=np.float64)
+        left, top, width, height, page_width = table[np.searchsorted(table[:, 0], anchors), 1:].T
+        # The page's width follows the window, and with it places from the left; its height follows its contents.
+        x = (left + width * steps_x / (_STEPS - 1)) * 100.0 / np.maximum(page_width, 1.0)
+        y = (top + height * steps_y / (_STEPS - 1)) * 100.0 / max(page.size[1], 1)
+        outside = int(counts[(y > 100.0) | (y < 0.0) | (x > 100.0) | (x < 0.0)].sum())
+        return AnchoredSamples(np.clip(x, 0.0, 100.0), np.clip(y, 0.0, 100.0), counts), outside
+
+    async def _sample(self, where: str, params: dict[str, object], rows: int) -> _Typical:
         """Returns the number of sessions and the medians of sizes.
 
         With many rows they come from a sample of the sessions. Where ids are not random, they come from all
@@ -98,24 +148,50 @@ class HeatmapQueries:
             share *= 2
         if share > 1:
             below = UUID(int=_LOW_IDS + _ID_SPAN // share)
-            found, sessions, *sizes = await self._sizes(
-                f"{where} AND session < {{below:UUID}}", params | {"below": below}, _EXACT
-            )
+            found, page = await self._sizes(f"{where} AND session < {{below:UUID}}", params | {"below": below}, _EXACT)
             if rows / 2 < found * share < rows * 2:
-                return [sessions * share, *sizes]
-        return (await self._sizes(where, params, _EXACT if share == 1 else _BOUNDED))[1:]
+                return page.times(share)
+        return (await self._sizes(where, params, _EXACT if share == 1 else _BOUNDED))[1]
 
-    async def _sizes(self, where: str, params: dict[str, object], median: str) -> list[int]:
+    async def _sizes(self, where: str, params: dict[str, object], median: str) -> tuple[int, _Typical]:
         medians = (median.format(name) for name in _SIZES)
         [row] = await self._engine.query(
-            f"SELECT count(), uniq(session), {', '.join(medians)} FROM interactions FINAL WHERE {where}"
-            f"{self._settings}",
+            f"SELECT count(), uniq(session), {', '.join(medians)}, {', '.join(_DEVICES)} "
+            f"FROM interactions FINAL WHERE {where}{self._settings}",
             params,
         )
-        return [int(value) for value in row]
+        found, sessions, page_width, page_height, width, height, *devices = (int(value) for value in row)
+        by_device = tuple((number, count) for number, count in enumerate(devices) if count)
+        return found, _Typical(sessions, (page_width, page_height), (width, height), by_device)
+
+
+@dataclass(frozen=True, slots=True)
+class _Typical:
+    """The typical page of the samples: medians of sizes, and numbers of sessions, also per device type."""
+
+    sessions: int
+    size: tuple[int, int]
+    viewport: tuple[int, int]
+    devices: tuple[tuple[int, int], ...]
+
+    def times(self, share: int) -> _Typical:
+        """Returns the same with the numbers of all sessions, of which these are a part."""
+        devices = tuple((number, count * share) for number, count in self.devices)
+        return replace(self, sessions=self.sessions * share, devices=devices)
 
 
 _SIZES = ("page_width", "page_height", "viewport_width", "viewport_height")
+_DEVICES = tuple(f"uniqIf(session, device_type = {number})" for number in range(5))
+"""By the contract's DeviceType; 0: not known."""
+
+_BOX = ("box_left", "box_top", "box_width", "box_height", "page_width")
+_STEPS = 128
+"""Steps of a place within its element along each axis: for one as large as the window, 0.4 % of it at most."""
+
+_APART = (
+    "abs(toInt64(page_height) - {height:Int64}) + abs(toInt64(page_width) - {width:Int64}) "
+    "+ abs(toInt64(viewport_width) - {viewport:Int64})"
+)
 _EXACT = "quantileExact(0.5)({})"
 _BOUNDED = "quantileDeterministic(0.5)({}, intHash64(toUInt64(time_ms)))"
 """Keeps some thousands of values, selected by a hash: the same ones in any order of rows."""
@@ -149,8 +225,9 @@ def _conditions(query: HeatmapQuery, params: dict[str, object], engine: Engine) 
 def _cells_sql(query: HeatmapQuery, where: str) -> str:
     """Returns the statement of the one pass: arrays of equal length, keys, counts and, for bands, weights.
 
-    A key is `(major * (resolution + 1) + minor) * 4 + flags`. Major and minor are the row and the column, with 100 %
-    one past the last; for bands they are the edges where a band begins and ends.
+    A key is `(major * (resolution + 1) + minor) * 4 + flags`, and one more stands for all anchored samples. Major and
+    minor are the row and the column, with 100 % one past the last; for bands they are the edges where a band begins and
+    ends.
     """
     size = query.resolution
     if query.kind in BANDS:
@@ -164,12 +241,19 @@ def _cells_sql(query: HeatmapQuery, where: str) -> str:
         weighed = ""
         arrays = "groupArray(cell), groupArray(n)"
     number = "toUInt8" if size <= 0xFF else "toUInt16"
-    key = "toUInt16" if (size + 1) ** 2 << _FLAG_BITS <= 1 << 16 else "toUInt32"
-    cell = f"{key}(({number}({major}) * {size + 1} + {number}({minor})) * {1 << _FLAG_BITS} + bitAnd(flags, {_FLAGS}))"
+    key = "toUInt16" if (size + 1) ** 2 << _FLAG_BITS < 1 << 16 else "toUInt32"
+    cell = f"({number}({major}) * {size + 1} + {number}({minor})) * {1 << _FLAG_BITS} + bitAnd(flags, {_FLAGS})"
+    if query.kind in ANCHORED:
+        cell = f"if(anchor > 0, {_anchored_key(query)}, {cell})"
+    cell = f"{key}({cell})"
     return (
         f"SELECT {arrays} FROM (SELECT {cell} AS cell, count() AS n{weighed} "
         f"FROM interactions FINAL WHERE {where} GROUP BY cell)"
     )
+
+
+def _anchored_key(query: HeatmapQuery) -> int:
+    return (query.resolution + 1) ** 2 << _FLAG_BITS
 
 
 def _columns(row: Row) -> tuple[Numbers, Numbers, Numbers]:

@@ -13,14 +13,16 @@ import numpy as np
 import pytest
 from audit.storage import NOW_MS, MillisecondClock, chunk, head, numbered_uuid7, uuid7
 
-from services.audit.behaviour.definitions import Interaction
-from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap_query
+from services.audit.behaviour.definitions import Box, Interaction
+from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap, heatmap_query
 from services.audit.model import WindowKey
-from services.audit.storage.engine.engine import Engine
+from services.audit.storage.engine.engine import Engine, Table
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.recording_store import RecordingStore
-from services.audit.storage.retention import Retention
+from services.audit.storage.retention import Retention, day_of
+from services.audit.storage.schema import migrations, tables_interactions
 from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import MIGRATIONS, migrate
 
 PAGE = "https://shop.example/cart"
 
@@ -183,3 +185,109 @@ async def test_a_session_past_its_retention_is_not_counted(store, engine, retent
     await put(store, found, "short", NOW_MS - 86_400_000)
     counted = await HeatmapQueries(engine, retention).cells("short", heatmap_query(page=PAGE, kind=1))
     assert (counted.counts.samples, counted.counts.sessions) == (20, 1)
+
+
+def anchored(anchor: int, box: Box, page: tuple[int, int], part: tuple[float, float] = (0.5, 0.5)) -> Interaction:
+    """A click in an element, at a part of its width and height."""
+    x, y = (box[axis] + part[axis] * box[axis + 2] for axis in (0, 1))
+    percents = x * 100 / page[0], y * 100 / page[1]
+    return Interaction(KIND_OF[HeatmapKind.CLICK], NOW_MS, PAGE, *percents, (1280, 720), page, anchor=anchor, box=box)
+
+
+def spots(counted: HeatmapCells, resolution: int = 100) -> list[tuple[float, float, int]]:
+    query = heatmap_query(page=PAGE, kind=1, resolution=resolution, smoothing=0.0)
+    found = heatmap(counted, query).points
+    return sorted((round(point.x_percent, 2), round(point.y_percent, 2), point.count) for point in found)
+
+
+async def test_an_element_has_one_place_whatever_the_pages_heights(store, engine, retention):
+    pages = [(1280, 1_000), (1280, 5_000), (1280, 12_000)]
+    top = [anchored(7, (100, 400, 80, 40), page) for page in pages]
+    foot = [anchored(8, (100, page[1] - 40, 80, 40), page) for page in pages]
+    for pair in zip(top, foot, strict=True):
+        await put(store, list(pair))
+    counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
+    assert (counted.counts.samples, counted.counts.anchored, counted.counts.clamped) == (6, 6, 0)
+    assert counted.counts.page_size == (1280, 5_000)
+    x = 140 * 100 / 1280
+    # The typical page is 5,000 high: 420 and 4,980 px of it, to 1/127 of the element.
+    assert spots(counted) == [
+        (pytest.approx(x, abs=0.03), pytest.approx(8.4, abs=0.01), 3),
+        (pytest.approx(x, abs=0.03), pytest.approx(99.6, abs=0.01), 3),
+    ]
+
+
+async def test_places_within_an_element_are_kept(store, engine, retention):
+    page, other = (1280, 4_000), (640, 8_000)
+    found = [anchored(7, (100, 400, 800, 400), page, part) for part in ((0, 0), (0, 0), (0.25, 1), (1, 1))]
+    await put(store, [*found, anchored(7, (50, 900, 400, 800), other, (0.25, 1))])
+    counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
+    assert spots(counted) == [
+        (pytest.approx(100 * 100 / 1280, abs=0.01), pytest.approx(10, abs=0.01), 2),
+        (pytest.approx(300 * 100 / 1280, abs=0.3), pytest.approx(20, abs=0.01), 2),
+        (pytest.approx(900 * 100 / 1280, abs=0.01), pytest.approx(20, abs=0.01), 1),
+    ]
+
+
+@pytest.mark.parametrize("resolution", [10, 100, 127, 128, 400])
+async def test_clicks_with_and_without_an_anchor_are_counted_together(store, engine, retention, resolution):
+    page = (1000, 1000)
+    bare = [
+        Interaction(KIND_OF[HeatmapKind.CLICK], NOW_MS, PAGE, 100.0, 100.0, (1280, 720), page, clamped=True)
+        for _ in range(2)
+    ]
+    await put(store, [*bare, anchored(2**32 - 1, (0, 0, 10, 10), page), anchored(1, (990, 990, 10, 10), page, (1, 1))])
+    counted = await HeatmapQueries(engine, retention).cells(
+        "demo", heatmap_query(page=PAGE, kind=1, resolution=resolution)
+    )
+    counts = counted.counts
+    assert (counts.samples, counts.sessions, counts.anchored, counts.clamped) == (4, 1, 2, 2)
+    first, last = spots(counted, resolution)
+    assert first == (pytest.approx(0.5, abs=0.02), pytest.approx(0.5, abs=0.02), 1)
+    assert last[2] == 3
+    assert last[0] == last[1] == pytest.approx((100 + 2 * (100 - 50 / resolution)) / 3, abs=0.02)
+
+
+async def test_an_element_below_the_typical_page_is_at_its_edge(store, engine, retention):
+    low = [anchored(1, (0, 0, 10, 10), (1280, 1_000)) for _ in range(5)]
+    await put(store, [*low, anchored(2, (0, 8_000, 10, 10), (1280, 9_000))])
+    counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
+    assert (counted.counts.samples, counted.counts.clamped) == (6, 1)
+    assert [count for _, _, count in spots(counted)] == [5, 1]
+    assert spots(counted)[1][1] == 100.0
+
+
+async def test_devices_are_counted(store, engine, retention):
+    found = clicks(random.Random(2), 20)
+    for device, times in ((1, 3), (2, 2), (0, 1)):
+        for _ in range(times):
+            key = WindowKey("demo", uuid7(NOW_MS), uuid7(NOW_MS))
+            row = chunk(key, 1, found=tuple(found), first_number=0, device_type=device, actor_type=1)
+            await store.insert([head(key)], [row])
+    queries = HeatmapQueries(engine, retention)
+    assert (await queries.cells("demo", heatmap_query(page=PAGE, kind=1))).counts.devices == ((0, 1), (1, 3), (2, 2))
+    mobile = await queries.cells("demo", heatmap_query(page=PAGE, kind=1, device_types=[2]))
+    assert mobile.counts.devices == ((2, 2),)
+
+
+async def test_a_table_of_before_has_no_anchors(engine, retention, clock, monkeypatch):
+    """Rows that were stored before the columns existed are counted by their percents."""
+    dialect = Dialect(engine.version)
+    names = [
+        name for name, _ in tables_interactions.INTERACTIONS.columns if name == "anchor" or name.startswith("box_")
+    ]
+    columns = tuple(one for one in tables_interactions.INTERACTIONS.columns if one[0] not in names)
+    before = Table("interactions", columns)
+    with monkeypatch.context() as older:
+        older.setattr(tables_interactions, "INTERACTIONS", before)
+        older.setattr(migrations, "MIGRATIONS", MIGRATIONS[:5])
+        await migrate(engine, dialect)
+    session = uuid7(NOW_MS)
+    row = ("demo", day_of(NOW_MS), session, session, day_of(NOW_MS), 1, 1, 1)
+    row += (0, 1, NOW_MS, 25.0, 50.0, -1.0, 1280, 720, 1280, 4_000, 0, 3, 1, 0, PAGE, "")
+    await engine.insert(before, [row])
+    await migrate(engine, dialect)
+    await put(RecordingStore(engine, dialect, retention, clock), [anchored(7, (100, 400, 80, 40), (1280, 4_000))])
+    counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
+    assert (counted.counts.samples, counted.counts.anchored) == (2, 1)
+    assert (25.5, 50.5, 1) in spots(counted)

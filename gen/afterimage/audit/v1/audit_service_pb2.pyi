@@ -398,7 +398,7 @@ class GetHeatmapRequest(_message.Message):
     def __init__(self, page: _Optional[str] = ..., kind: _Optional[_Union[_heatmap_pb2.HeatmapKind, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_types: _Optional[_Iterable[_Union[_enums_pb2.DeviceType, str]]] = ..., actor_types: _Optional[_Iterable[_Union[_enums_pb2.ActorType, str]]] = ..., min_viewport_width: _Optional[int] = ..., max_viewport_width: _Optional[int] = ..., resolution: _Optional[int] = ..., max_points: _Optional[int] = ..., smoothing: _Optional[float] = ..., normalise_percentile: _Optional[float] = ...) -> None: ...
 
 class GetHeatmapResponse(_message.Message):
-    __slots__ = ("points", "sample_count", "session_count", "page_size", "viewport", "resolution", "estimated_count", "clamped_count")
+    __slots__ = ("points", "sample_count", "session_count", "page_size", "viewport", "resolution", "estimated_count", "clamped_count", "anchored_count", "devices")
     POINTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     SESSION_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -407,6 +407,8 @@ class GetHeatmapResponse(_message.Message):
     RESOLUTION_FIELD_NUMBER: _ClassVar[int]
     ESTIMATED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CLAMPED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ANCHORED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DEVICES_FIELD_NUMBER: _ClassVar[int]
     points: _containers.RepeatedCompositeFieldContainer[_heatmap_pb2.HeatmapPoint]
     sample_count: int
     session_count: int
@@ -415,7 +417,9 @@ class GetHeatmapResponse(_message.Message):
     resolution: int
     estimated_count: int
     clamped_count: int
-    def __init__(self, points: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapPoint, _Mapping]]] = ..., sample_count: _Optional[int] = ..., session_count: _Optional[int] = ..., page_size: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., resolution: _Optional[int] = ..., estimated_count: _Optional[int] = ..., clamped_count: _Optional[int] = ...) -> None: ...
+    anchored_count: int
+    devices: _containers.RepeatedCompositeFieldContainer[_heatmap_pb2.HeatmapDevice]
+    def __init__(self, points: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapPoint, _Mapping]]] = ..., sample_count: _Optional[int] = ..., session_count: _Optional[int] = ..., page_size: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., resolution: _Optional[int] = ..., estimated_count: _Optional[int] = ..., clamped_count: _Optional[int] = ..., anchored_count: _Optional[int] = ..., devices: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapDevice, _Mapping]]] = ...) -> None: ...
 
 class ListPagesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "contains", "start_time", "end_time")

@@ -1,5 +1,6 @@
 import datetime
 
+from afterimage.recording.v1 import enums_pb2 as _enums_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -37,6 +38,14 @@ class HeatmapPoint(_message.Message):
     count: int
     intensity: float
     def __init__(self, x_percent: _Optional[float] = ..., y_percent: _Optional[float] = ..., count: _Optional[int] = ..., intensity: _Optional[float] = ...) -> None: ...
+
+class HeatmapDevice(_message.Message):
+    __slots__ = ("device_type", "session_count")
+    DEVICE_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SESSION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    device_type: _enums_pb2.DeviceType
+    session_count: int
+    def __init__(self, device_type: _Optional[_Union[_enums_pb2.DeviceType, str]] = ..., session_count: _Optional[int] = ...) -> None: ...
 
 class PageSummary(_message.Message):
     __slots__ = ("page", "interaction_count", "click_count", "session_count", "last_time")

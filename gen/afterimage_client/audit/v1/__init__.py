@@ -293,13 +293,12 @@ class HeatmapPoint(betterproto.Message):
 
     x_percent: float = betterproto.double_field(1)
     """
-    Output only. Centre of the cell, in percent of the page's width, 0 to 100.
+    Output only. Place in percent of the page's width, 0 to 100: the mean of the cell's interactions
+     that are anchored to an element, or else the cell's centre; 50 for bands.
     """
 
     y_percent: float = betterproto.double_field(2)
-    """
-    Output only. Centre of the cell, in percent of the page's height, 0 to 100.
-    """
+    """Output only. The same, in percent of the page's height."""
 
     count: int = betterproto.int64_field(3)
     """
@@ -309,6 +308,19 @@ class HeatmapPoint(betterproto.Message):
     intensity: float = betterproto.double_field(4)
     """
     Output only. Intensity of the cell after smoothing and normalisation, 0 to 1.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class HeatmapDevice(betterproto.Message):
+    """Number of sessions of a heatmap on one kind of device."""
+
+    device_type: "__recording_v1__.DeviceType" = betterproto.enum_field(1)
+    """Output only. Kind of device. UNSPECIFIED if it is not known."""
+
+    session_count: int = betterproto.int64_field(2)
+    """
+    Output only. Number of sessions, with the same error as `session_count` of the heatmap.
     """
 
 
@@ -1185,6 +1197,18 @@ class GetHeatmapResponse(betterproto.Message):
     clamped_count: int = betterproto.int64_field(8)
     """
     Output only. Number of samples outside the page, which were moved to its edge.
+    """
+
+    anchored_count: int = betterproto.int64_field(9)
+    """
+    Output only. Number of samples placed by the element that was clicked: an element has one place,
+     also where the page is higher or lower in other visits.
+    """
+
+    devices: List["HeatmapDevice"] = betterproto.message_field(10)
+    """
+    Output only. Sessions per kind of device, those with sessions only. Several kinds have several
+     layouts: `device_types` selects one.
     """
 
 

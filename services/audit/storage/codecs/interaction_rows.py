@@ -15,7 +15,7 @@ from services.audit.model import WindowKey
 from services.audit.storage.codecs.rowbinary import date_number, packed_text, uuid_words
 
 _rest_of_chunk = struct.Struct("<HQQQQHIBB")
-_one = struct.Struct("<IBqfffHHIIBqII")
+_one = struct.Struct("<IBqfffHHIIBqIIIffff")
 
 ESTIMATED, CLAMPED = 1, 2
 NOWHERE = -1.0
@@ -74,6 +74,8 @@ def pack_rows(
                 one.node_id,
                 one.count,
                 min(one.weight_ms, _MOST),
+                one.anchor,
+                *one.box,
             ),
             no_detail if not detail else no_detail[:-1] + packed_text(detail),
         )

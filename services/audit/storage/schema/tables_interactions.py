@@ -31,8 +31,16 @@ _OF_ONE = (
     ("times", "UInt32"),
     ("weight_ms", "UInt32"),
 )
+_ANCHOR = (
+    ("anchor", "UInt32"),
+    ("box_left", "Float32"),
+    ("box_top", "Float32"),
+    ("box_width", "Float32"),
+    ("box_height", "Float32"),
+)
+"""The element that a click is anchored to; `anchor` 0: none."""
 
-INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, ("page", "String"), ("detail", "String")))
+INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, *_ANCHOR, ("page", "String"), ("detail", "String")))
 """`number` counts the window's interactions; x, y and top_y are -1 for interactions without a place; `flags` are those
 of codecs/interaction_rows.py."""
 
@@ -55,3 +63,9 @@ def interactions_migration(dialect: Dialect) -> list[str]:
         f"ORDER BY (project, page, kind, session, window, number) {dialect.settings(8192)}"
     )
     return [create, *dialect.distributed(name, "session")]
+
+
+def anchors_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the anchors of clicks to a table of interactions made without them."""
+    tables = dict.fromkeys((dialect.local(INTERACTIONS.name), INTERACTIONS.name))  # Distributed ones have own columns
+    return [dialect.add_column(table, f"{name} {kind}") for table in tables for name, kind in _ANCHOR]

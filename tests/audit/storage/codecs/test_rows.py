@@ -66,6 +66,8 @@ found = st.builds(
     weight_ms=st.integers(0, 2**33),
     top_percent=percents,
     detail=words,
+    anchor=st.integers(0, 2**32 - 1),
+    box=st.tuples(*[st.floats(-1e6, 1e6, width=32)] * 4),
 )
 NEW_YEAR = dt.date(2026, 1, 1)
 KEY = WindowKey("demo", uuid.UUID(int=2**127 + 5), uuid.UUID(int=7))
@@ -85,10 +87,11 @@ def test_packed_interactions_are_their_values_encoded(these: list[Interaction], 
         (key.project.encode(), day, key.session, key.window, day, 9, 2, 1, 40 + place) for place in range(len(these))
     ]
     for row, one in zip(rows, these, strict=True):
-        kind, time_ms, x, y, top, width, height, *page_size, flags, node, times_, weight_ms = row[9:-2]
+        kind, time_ms, x, y, top, width, height, *page_size, flags, node, times_, weight_ms = row[9:-7]
         assert (kind, time_ms, node, times_) == (one.kind, one.time_ms, one.node_id, one.count)
         assert [x, y, top] == [-1.0 if at is None else at for at in (one.x_percent, one.y_percent, one.top_percent)]
         assert ((width, height), tuple(page_size)) == (one.viewport, one.page_size)
         assert flags == one.estimated + 2 * one.clamped
         assert weight_ms == min(one.weight_ms, 2**32 - 1)
+        assert row[-7:-2] == (one.anchor, *one.box)
         assert list(row[-2:]) == [value.encode("utf-8", "replace") for value in (one.page, one.detail)]

@@ -4,6 +4,8 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { DeviceType } from "../../recording/v1/enums_pb";
+import { file_afterimage_recording_v1_enums } from "../../recording/v1/enums_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -12,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/audit/v1/heatmap.proto.
  */
 export const file_afterimage_audit_v1_heatmap: GenFile = /*@__PURE__*/
-  fileDesc("CiFhZnRlcmltYWdlL2F1ZGl0L3YxL2hlYXRtYXAucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiVgoMSGVhdG1hcFBvaW50EhEKCXhfcGVyY2VudBgBIAEoARIRCgl5X3BlcmNlbnQYAiABKAESDQoFY291bnQYAyABKAMSEQoJaW50ZW5zaXR5GAQgASgBIpEBCgtQYWdlU3VtbWFyeRIMCgRwYWdlGAEgASgJEhkKEWludGVyYWN0aW9uX2NvdW50GAIgASgDEhMKC2NsaWNrX2NvdW50GAMgASgDEhUKDXNlc3Npb25fY291bnQYBCABKAMSLQoJbGFzdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq9AQoLSGVhdG1hcEtpbmQSHAoYSEVBVE1BUF9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSSEVBVE1BUF9LSU5EX0NMSUNLEAESFQoRSEVBVE1BUF9LSU5EX01PVkUQAhIXChNIRUFUTUFQX0tJTkRfU0NST0xMEAMSFQoRSEVBVE1BUF9LSU5EX1JBR0UQBBIVChFIRUFUTUFQX0tJTkRfREVBRBAFEhoKFkhFQVRNQVBfS0lORF9BVFRFTlRJT04QBmIGcHJvdG8z", [file_google_protobuf_timestamp]);
+  fileDesc("CiFhZnRlcmltYWdlL2F1ZGl0L3YxL2hlYXRtYXAucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiVgoMSGVhdG1hcFBvaW50EhEKCXhfcGVyY2VudBgBIAEoARIRCgl5X3BlcmNlbnQYAiABKAESDQoFY291bnQYAyABKAMSEQoJaW50ZW5zaXR5GAQgASgBImAKDUhlYXRtYXBEZXZpY2USOAoLZGV2aWNlX3R5cGUYASABKA4yIy5hZnRlcmltYWdlLnJlY29yZGluZy52MS5EZXZpY2VUeXBlEhUKDXNlc3Npb25fY291bnQYAiABKAMikQEKC1BhZ2VTdW1tYXJ5EgwKBHBhZ2UYASABKAkSGQoRaW50ZXJhY3Rpb25fY291bnQYAiABKAMSEwoLY2xpY2tfY291bnQYAyABKAMSFQoNc2Vzc2lvbl9jb3VudBgEIAEoAxItCglsYXN0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKr0BCgtIZWF0bWFwS2luZBIcChhIRUFUTUFQX0tJTkRfVU5TUEVDSUZJRUQQABIWChJIRUFUTUFQX0tJTkRfQ0xJQ0sQARIVChFIRUFUTUFQX0tJTkRfTU9WRRACEhcKE0hFQVRNQVBfS0lORF9TQ1JPTEwQAxIVChFIRUFUTUFQX0tJTkRfUkFHRRAEEhUKEUhFQVRNQVBfS0lORF9ERUFEEAUSGgoWSEVBVE1BUF9LSU5EX0FUVEVOVElPThAGYgZwcm90bzM", [file_afterimage_recording_v1_enums, file_google_protobuf_timestamp]);
 
 /**
  * Cell of a heatmap.
@@ -21,14 +23,15 @@ export const file_afterimage_audit_v1_heatmap: GenFile = /*@__PURE__*/
  */
 export type HeatmapPoint = Message<"afterimage.audit.v1.HeatmapPoint"> & {
   /**
-   * Output only. Centre of the cell, in percent of the page's width, 0 to 100.
+   * Output only. Place in percent of the page's width, 0 to 100: the mean of the cell's interactions
+   * that are anchored to an element, or else the cell's centre; 50 for bands.
    *
    * @generated from field: double x_percent = 1;
    */
   xPercent: number;
 
   /**
-   * Output only. Centre of the cell, in percent of the page's height, 0 to 100.
+   * Output only. The same, in percent of the page's height.
    *
    * @generated from field: double y_percent = 2;
    */
@@ -55,6 +58,34 @@ export type HeatmapPoint = Message<"afterimage.audit.v1.HeatmapPoint"> & {
  */
 export const HeatmapPointSchema: GenMessage<HeatmapPoint> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 0);
+
+/**
+ * Number of sessions of a heatmap on one kind of device.
+ *
+ * @generated from message afterimage.audit.v1.HeatmapDevice
+ */
+export type HeatmapDevice = Message<"afterimage.audit.v1.HeatmapDevice"> & {
+  /**
+   * Output only. Kind of device. UNSPECIFIED if it is not known.
+   *
+   * @generated from field: afterimage.recording.v1.DeviceType device_type = 1;
+   */
+  deviceType: DeviceType;
+
+  /**
+   * Output only. Number of sessions, with the same error as `session_count` of the heatmap.
+   *
+   * @generated from field: int64 session_count = 2;
+   */
+  sessionCount: bigint;
+};
+
+/**
+ * Describes the message afterimage.audit.v1.HeatmapDevice.
+ * Use `create(HeatmapDeviceSchema)` to create a new message.
+ */
+export const HeatmapDeviceSchema: GenMessage<HeatmapDevice> = /*@__PURE__*/
+  messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
  * Page with interactions.
@@ -103,7 +134,7 @@ export type PageSummary = Message<"afterimage.audit.v1.PageSummary"> & {
  * Use `create(PageSummarySchema)` to create a new message.
  */
 export const PageSummarySchema: GenMessage<PageSummary> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_heatmap, 1);
+  messageDesc(file_afterimage_audit_v1_heatmap, 2);
 
 /**
  * Interaction that a heatmap counts.

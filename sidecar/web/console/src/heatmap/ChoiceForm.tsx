@@ -1,7 +1,8 @@
 import { useEffect, useState } from "react";
 import { Field } from "../ui/Field";
-import { type Choice, DEVICES, parseWidths, PERIODS, widthsText } from "./choice";
+import { type Choice, parseWidths, PERIODS, widthsText } from "./choice";
 import styles from "./ChoiceForm.module.css";
+import { ALL_DEVICES, DEVICES } from "./devices";
 import { KINDS } from "./labels";
 
 interface ChoiceFormProps {
@@ -40,12 +41,13 @@ export function ChoiceForm({ choice, onChange }: ChoiceFormProps) {
                 onChange({ device: event.target.value });
               }}
             >
-              <option value="">All devices</option>
+              <option value="">Most used device</option>
               {DEVICES.map(({ name, label }) => (
                 <option key={name} value={name}>
                   {label}
                 </option>
               ))}
+              <option value={ALL_DEVICES}>All devices together</option>
             </select>
           )}
         </Field>

@@ -1,4 +1,5 @@
 import { useCallback, useState } from "react";
+import type { DeviceType } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
 import { useApi } from "../api/context";
 import { useCall } from "../api/useCall";
@@ -6,6 +7,7 @@ import { PageProblem } from "../shell/PageProblem";
 import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { type Choice, requestOf, resolutionFor } from "./choice";
+import { ALL_DEVICES, DEVICES } from "./devices";
 import { reachOf } from "./gradients";
 import { type Extent, type HeatmapData, heatmapDataOf } from "./heatmapData";
 import styles from "./HeatmapView.module.css";
@@ -52,7 +54,7 @@ function HeatmapResult({ heat, choice, isStale }: { heat: HeatmapData; choice: C
         <p className={styles.summary}>{summaryLabels(heat).join(" ")}</p>
         <Legend heat={heat} page={page} reach={reach} />
       </div>
-      <Stage heat={heat} choice={choice} page={page} reach={reach} />
+      <Stage heat={heat} choice={withDevice(choice, heat.device)} page={page} reach={reach} />
       <HottestTable heat={heat} page={page} reach={reach} />
     </div>
   );
@@ -61,7 +63,7 @@ function HeatmapResult({ heat, choice, isStale }: { heat: HeatmapData; choice: C
 function EmptyHeatmap({ choice }: { choice: Choice }) {
   const { why, todo } = emptyLabels({
     kind: choice.kind,
-    hasDevice: choice.device !== "",
+    hasDevice: choice.device !== "" && choice.device !== ALL_DEVICES,
     hasTimes: choice.period !== "",
     hasWidths: choice.widths.min > 0 || choice.widths.max > 0,
   });
@@ -75,11 +77,36 @@ function EmptyHeatmap({ choice }: { choice: Choice }) {
   );
 }
 
-/** Returns a heatmap; a tall page is requested again, with cells that are small enough for it. */
-async function fetchHeat({ audit }: Api, choice: Choice, now: number, signal: AbortSignal): Promise<HeatmapData> {
-  const heat = heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now), { signal }));
+/**
+ * Returns a heatmap. Where no device is chosen, it is of the one with the most sessions: layouts are not mixed. A tall
+ * page is requested again, with cells that are small enough for it.
+ */
+async function fetchHeat(api: Api, choice: Choice, now: number, signal: AbortSignal): Promise<HeatmapData> {
+  const whole = await fetchCells(api, choice, now, signal);
+  const [most, other] = whole.devices;
+  const device = choice.device === "" && other !== undefined ? nameOf(most?.device) : undefined;
+  const heat = device === undefined ? whole : await fetchCells(api, { ...choice, device }, now, signal);
   const resolution = resolutionFor(heat.page);
-  return resolution <= heat.resolution
-    ? heat
-    : heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
+  const chosen = { ...choice, device: device ?? choice.device };
+  const fine = resolution <= heat.resolution ? heat : await fetchCells(api, chosen, now, signal, resolution);
+  return device === undefined || most === undefined ? fine : { ...fine, devices: whole.devices, device: most.device };
+}
+
+async function fetchCells(
+  { audit }: Api,
+  choice: Choice,
+  now: number,
+  signal: AbortSignal,
+  resolution?: number,
+): Promise<HeatmapData> {
+  return heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
+}
+
+function nameOf(device: DeviceType | undefined): string | undefined {
+  return DEVICES.find((one) => one.device === device)?.name;
+}
+
+/** Returns a choice of one device, which the picture under the heatmap is taken from. */
+function withDevice(choice: Choice, device: DeviceType | undefined): Choice {
+  return { ...choice, device: nameOf(device) ?? choice.device };
 }

@@ -44,7 +44,8 @@ export function Stage({ heat, choice, page, reach }: StageProps) {
       <div
         ref={area}
         className={styles.stage}
-        style={{ aspectRatio: `${page.width} / ${page.height}` }}
+        // A phone's page is not blown up to the width of a desktop's.
+        style={{ aspectRatio: `${page.width} / ${page.height}`, maxWidth: page.width }}
         onPointerMove={point}
         onPointerLeave={() => {
           setPointed(undefined);

@@ -3,17 +3,9 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
-import { DeviceType } from "@contract/recording/v1/enums_pb";
+import { ALL_DEVICES, DEVICES } from "./devices";
 import type { Extent } from "./heatmapData";
 import { KINDS } from "./labels";
-
-/** Devices that can be chosen, by their names in addresses. */
-export const DEVICES = [
-  { name: "desktop", label: "Desktop", device: DeviceType.DESKTOP },
-  { name: "mobile", label: "Mobile", device: DeviceType.MOBILE },
-  { name: "tablet", label: "Tablet", device: DeviceType.TABLET },
-  { name: "other", label: "Other", device: DeviceType.OTHER },
-] as const;
 
 /** Lengths of time that can be chosen, up to now. */
 export const PERIODS = [
@@ -35,7 +27,7 @@ export interface Choice {
   /** Normalised URL; "": none yet. */
   readonly page: string;
   readonly kind: HeatmapKind;
-  /** Name of one of DEVICES; "": all. */
+  /** Name of one of DEVICES, or ALL_DEVICES; "": the one with the most sessions. */
   readonly device: string;
   /** Name of one of PERIODS; "": any time. */
   readonly period: string;
@@ -51,7 +43,7 @@ const MAX_RESOLUTION = 400;
 const MAX_POINTS = 10_000;
 
 /** Tallest that a cell should be, in CSS pixels. */
-const CELL_HEIGHT = 32;
+const CELL_HEIGHT = 16;
 
 /** Returns the choice in an address; invalid parameters are ignored. */
 export function choiceOf(search: URLSearchParams): Choice {
@@ -59,7 +51,7 @@ export function choiceOf(search: URLSearchParams): Choice {
   return {
     page: search.get("page") ?? "",
     kind: KINDS.find(({ name }) => name === search.get("kind"))?.kind ?? HeatmapKind.CLICK,
-    device: DEVICES.find(({ name }) => name === search.get("device"))?.name ?? "",
+    device: [ALL_DEVICES, ...DEVICES.map(({ name }) => name)].find((name) => name === search.get("device")) ?? "",
     period: PERIODS.find(({ name }) => name === search.get("time"))?.name ?? "",
     widths: "problem" in widths ? ANY_WIDTH : widths,
   };

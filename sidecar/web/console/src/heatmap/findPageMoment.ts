@@ -2,7 +2,8 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
-import { type Choice, DEVICES, sinceOf } from "./choice";
+import { type Choice, sinceOf } from "./choice";
+import { DEVICES } from "./devices";
 import type { Extent } from "./heatmapData";
 import { literalPart, nearest, type PageMoment, pageMomentOf, widthApart } from "./pageMoment";
 

@@ -1,6 +1,7 @@
 // The response of GetHeatmap, in plain numbers.
 import type { GetHeatmapResponse } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import type { DeviceType } from "@contract/recording/v1/enums_pb";
 
 /** Width and height in CSS pixels. */
 export interface Extent {
@@ -32,6 +33,16 @@ export interface HeatmapData {
   readonly resolution: number;
   readonly estimated: number;
   readonly clamped: number;
+  /** Sessions per kind of device, also of those that the heatmap leaves out; the largest first. */
+  readonly devices: readonly DeviceShare[];
+  /** The only kind of device that is counted; undefined: all of `devices`. */
+  readonly device?: DeviceType;
+}
+
+/** Sessions on one kind of device. */
+export interface DeviceShare {
+  readonly device: DeviceType;
+  readonly sessions: number;
 }
 
 /** Returns whether a kind is bands of the page rather than places on it. */
@@ -60,5 +71,8 @@ export function heatmapDataOf(kind: HeatmapKind, answer: GetHeatmapResponse): He
     resolution: answer.resolution,
     estimated: Number(answer.estimatedCount),
     clamped: Number(answer.clampedCount),
+    devices: answer.devices
+      .map(({ deviceType, sessionCount }) => ({ device: deviceType, sessions: Number(sessionCount) }))
+      .toSorted((a, b) => b.sessions - a.sessions),
   };
 }

@@ -1,6 +1,8 @@
 // Texts of a heatmap: its kinds, its legend, the count under the pointer, reasons for an empty one.
 import { HeatmapKind, type PageSummary } from "@contract/audit/v1/heatmap_pb";
-import type { Extent, HeatmapData } from "./heatmapData";
+import type { DeviceType } from "@contract/recording/v1/enums_pb";
+import { DEVICES } from "./devices";
+import type { DeviceShare, Extent, HeatmapData } from "./heatmapData";
 import { type Hit, hottest } from "./hitTest";
 
 /** The kinds in the order in which they are offered. */
@@ -110,6 +112,7 @@ export function summaryLabels(heat: HeatmapData): string[] {
   const sentences = [
     heat.kind === HeatmapKind.ATTENTION ? `${samples} of viewing time in ${sessions}.` : `${samples} in ${sessions}.`,
   ];
+  sentences.push(...deviceLabels(heat));
   if (heat.estimated > 0) {
     const count = numbers.format(heat.estimated);
     sentences.push(
@@ -122,6 +125,23 @@ export function summaryLabels(heat: HeatmapData): string[] {
     sentences.push(`${count} lay outside of the page and ${heat.clamped === 1 ? "is" : "are"} shown at its edge.`);
   }
   return sentences;
+}
+
+/** Names the counted kinds of device, where there are several: each has its own layout of the page. */
+function deviceLabels({ devices, device }: HeatmapData): string[] {
+  const named = (shares: readonly DeviceShare[]): string =>
+    shares.map((share) => `${deviceName(share.device)} (${numbers.format(share.sessions)})`).join(", ");
+  if (device !== undefined) {
+    const others = devices.filter((share) => share.device !== device);
+    return others.length > 0 ? [`Only ${deviceName(device)}; not counted: sessions on ${named(others)}.`] : [];
+  }
+  return devices.length > 1
+    ? [`Several kinds of device are mixed, and their layouts differ: sessions on ${named(devices)}.`]
+    : [];
+}
+
+function deviceName(device: DeviceType): string {
+  return DEVICES.find((one) => one.device === device)?.label.toLowerCase() ?? "unknown devices";
 }
 
 /** Parts of a choice that can make a heatmap empty. */

@@ -56,7 +56,13 @@ describe("a choice", () => {
     const everything = requestOf({ ...CHOICE, period: "", device: "" }, now);
     expect(everything.startTime).toBeUndefined();
     expect(everything.deviceTypes).toEqual([]);
+    expect(requestOf({ ...CHOICE, device: "all" }, now).deviceTypes).toEqual([]);
   });
+});
+
+it("all devices together are a choice of their own", () => {
+  expect(choiceOf(new URLSearchParams("device=all")).device).toBe("all");
+  expect(searchOf({ ...CHOICE, device: "all" }).get("device")).toBe("all");
 });
 
 describe("a range of widths", () => {
@@ -79,8 +85,8 @@ describe("a range of widths", () => {
 
 describe("the number of cells", () => {
   it("grows with the page's height, so that a tall page is not drawn coarsely", () => {
-    expect(resolutionFor({ width: 1280, height: 2_000 })).toBe(100);
-    expect(resolutionFor({ width: 1280, height: 6_400 })).toBe(200);
+    expect(resolutionFor({ width: 1280, height: 1_600 })).toBe(100);
+    expect(resolutionFor({ width: 1280, height: 3_200 })).toBe(200);
     expect(resolutionFor({ width: 390, height: 90_000 })).toBe(400);
   });
 });

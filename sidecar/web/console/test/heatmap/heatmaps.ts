@@ -14,6 +14,7 @@ export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
     resolution: 100,
     estimated: 0,
     clamped: 0,
+    devices: [],
     ...changes,
   };
 }

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { HeatmapKind, PageSummarySchema } from "@contract/audit/v1/heatmap_pb";
+import { DeviceType } from "@contract/recording/v1/enums_pb";
 import { describe, expect, it } from "vitest";
 import { emptyLabels, hitLabel, legendLabels, shortName, summaryLabels } from "../../src/heatmap/labels";
 import { heat, spot } from "./heatmaps";
@@ -31,6 +32,28 @@ describe("labels of a heatmap", () => {
     expect(first).toBe("1,500 clicks in 12 sessions.");
     expect(estimated).toMatch(/^3 samples were recorded without the page's height/);
     expect(clamped).toBe("1 lay outside of the page and is shown at its edge.");
+  });
+});
+
+describe("the devices of a heatmap", () => {
+  const devices = [
+    { device: DeviceType.DESKTOP, sessions: 1200 },
+    { device: DeviceType.MOBILE, sessions: 3 },
+  ];
+
+  it("are named where only one of them is counted", () => {
+    const [, words] = summaryLabels(heat({ samples: 9, sessions: 1200, devices, device: DeviceType.DESKTOP }));
+    expect(words).toBe("Only desktop; not counted: sessions on mobile (3).");
+  });
+
+  it("are named where they are mixed", () => {
+    const [, words] = summaryLabels(heat({ samples: 9, sessions: 1203, devices }));
+    expect(words).toMatch(/mixed, and their layouts differ: sessions on desktop \(1,200\), mobile \(3\)\.$/);
+  });
+
+  it("are not mentioned where there is only one", () => {
+    expect(summaryLabels(heat({ samples: 9, devices: devices.slice(1), device: DeviceType.MOBILE }))).toHaveLength(1);
+    expect(summaryLabels(heat({ samples: 9, devices: devices.slice(1) }))).toHaveLength(1);
   });
 });
 

@@ -6,6 +6,7 @@ import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } f
 import type { AppliedPolicy } from "../masking/policy";
 import type { ResolvedOptions } from "../options";
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { placeBefore } from "./clickPlace";
 import { PageWatch } from "./page";
 
 /** Callbacks of a capture. */
@@ -117,6 +118,10 @@ export class Capture {
       if (this.#isOver) {
         return;
       }
+    }
+    const place = this.#boundary.run(() => placeBefore(event, findNode));
+    if (place != null) {
+      this.#events.onEvent(place);
     }
     this.#events.onEvent(event);
     if (event.type === EventType.FullSnapshot) {

@@ -1,5 +1,6 @@
 // Page data that rrweb does not report: the page's size, positions of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { pageExtent } from "./pageExtent";
 
 /** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
@@ -88,12 +89,11 @@ export class PageWatch {
   readonly #measure = (): void => {
     this.#timer = undefined;
     this.#boundary.run(() => {
-      const root = document.documentElement;
-      const body = document.body as HTMLElement | null;
-      // On some pages the body scrolls instead of the root (quirks mode, or height: 100% on both).
-      const width = Math.max(root.scrollWidth, body?.scrollWidth ?? 0);
-      const height = Math.max(root.scrollHeight, body?.scrollHeight ?? 0);
-      const payload = { width, height, frames: this.#frames(document, window.scrollX, window.scrollY) };
+      const { width, height, scroller, scrollX, scrollY, left } = pageExtent();
+      const scrolled =
+        scroller === null ? {} : { scroller: { id: this.#idOf(scroller), x: scrollX + left, y: scrollY } };
+      const frames = this.#frames(document, scrollX, scrollY);
+      const payload = { width, height, frames, ...(left === 0 ? {} : { left }), ...scrolled };
       const text = JSON.stringify(payload);
       if (text === this.#measured || width === 0 || height === 0) {
         return;

@@ -7,7 +7,7 @@ import {
   type RecordingReady,
   type RecordSessionResponse,
 } from "@contract/audit/v1/audit_service_pb";
-import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
+import { ChunkEncoding, DeviceType } from "@contract/recording/v1/enums_pb";
 import type { Entry } from "./entry";
 
 const RECORDER_NAME = "afterimage-web";
@@ -42,6 +42,7 @@ export function startMessage(fields: StartFields, nowMs: number, separateStreams
           sessionSecret: fields.secret,
           tags: { ...fields.tags },
           userAgent: navigator.userAgent,
+          deviceType: isPad() ? DeviceType.TABLET : DeviceType.UNSPECIFIED,
           viewport: { width: pixels(window.innerWidth), height: pixels(window.innerHeight) },
           screen: { width: pixels(window.screen.width), height: pixels(window.screen.height) },
           language: navigator.language.slice(0, 35),
@@ -52,6 +53,11 @@ export function startMessage(fields: StartFields, nowMs: number, separateStreams
       },
     }),
   );
+}
+
+/** An iPad has the user agent of a Mac, and no Mac has a touch screen. The server derives all others. */
+function isPad(): boolean {
+  return navigator.userAgent.includes("Macintosh") && navigator.maxTouchPoints > 1;
 }
 
 function pixels(size: number): number {

@@ -4,6 +4,7 @@ import { EventType, type eventWithTime } from "@rrweb/types";
 import type { Command, FrameChunk, Layout, Report } from "../protocol";
 import { cut, readFacts } from "./facts";
 import { inflate } from "./inflate";
+import { showWholePage } from "./pagePicture";
 import { Stage } from "./stage";
 
 /** Interval of time reports while playing, in milliseconds. */
@@ -205,10 +206,9 @@ export class FrameController {
     document.body.classList.toggle("page", this.#layout.kind === "page");
     if (this.#layout.kind === "page") {
       const frame = element.querySelector("iframe");
-      frame?.setAttribute("width", String(this.#layout.width));
-      frame?.setAttribute("height", String(this.#layout.height));
-      // The visitor scrolled a page that is higher than its reported height.
-      frame?.contentWindow?.scrollTo({ left: 0, top: 0, behavior: "instant" });
+      if (frame !== null) {
+        showWholePage(frame, this.#layout, this.#size);
+      }
       const scale = document.documentElement.clientWidth / this.#layout.width;
       element.style.transform = `scale(${scale})`;
       return;
