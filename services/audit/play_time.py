@@ -18,8 +18,8 @@ from services.audit.rrweb import Event, EventType, IncrementalSource
 
 CLOCK_STEP_MS = 1_000
 """A timestamp this much before the latest one means that the clock was set back, and moves all that follow by a whole
-number of these steps. Smaller steps back come of events that are recorded late: they keep their order, and move nothing.
-Since shifts are multiples of the step, the play time of a single event tells the shift at it (`PlayClock.at`)."""
+number of these steps. Smaller steps back come of events that are recorded late: those keep their order, and move
+nothing. Since shifts are multiples of the step, the shift at an event follows from its play time (`PlayClock.at`)."""
 
 _COMPLETE = frozenset(
     {
@@ -33,7 +33,7 @@ _COMPLETE = frozenset(
         IncrementalSource.DRAG,
     }
 )
-"""Sources of which the server reads all that tells one event from another."""
+"""Sources of which the server reads every field that differs between two events."""
 
 
 class PlayClock(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -145,5 +145,5 @@ def _is_complete(event: Event) -> bool:
 
 
 def _checksum(event: Event) -> int:
-    """Returns a checksum of an event as far as the server reads it; 0: that does not tell it from others."""
+    """Returns a checksum of an event as far as the server reads it; 0: that is not enough to recognise it."""
     return crc32(msgspec.json.encode(event)) if _is_complete(event) else 0

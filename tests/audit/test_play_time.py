@@ -55,7 +55,7 @@ def test_no_step_of_the_clock_changes_the_order_or_depends_on_the_chunks(timesta
     assert [time for chunk in chunks for time in chunk] == whole[0]
     for before, after in pairwise(whole[0]):
         assert before <= after
-    # A step back adds less than one step, and a step forward what it is.
+    # A step back adds less than one second, and a step forward adds itself.
     forward = sum(max(after - before, 0) for before, after in pairwise(timestamps))
     assert whole[0][-1] - whole[0][0] <= forward + CLOCK_STEP_MS * len(timestamps)
 

@@ -127,6 +127,7 @@ export function Timeline() {
           <span
             key={`${mark.kind}${mark.timeMs}`}
             className={[styles.mark, styles[mark.kind]].join(" ")}
+            data-mark={mark.kind}
             style={{ left: at(mark.timeMs) }}
           />
         ))}

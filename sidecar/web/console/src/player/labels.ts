@@ -38,11 +38,11 @@ const ODD: Readonly<Record<OddReason, string>> = {
   "no-size": "a viewport without a size",
   "invalid-node": "an element or attribute that cannot be built",
   "misplaced-node": "an element without a known parent",
-  "misplaced-document": "a document whose parent is not a frame",
+  "misplaced-document": "a document outside of a frame",
   exception: "a change that could not be shown; the picture is sure again from the next full snapshot on",
 };
 
-/** Returns in one line what is left out, and why. */
+/** Returns the description of an event that is left out, in one line. */
 export function oddLabel({ reason, isPart }: OddEvent): string {
   return `${isPart ? "Partly left out" : "Left out"}: ${ODD[reason]}`;
 }

@@ -86,7 +86,7 @@ describe("an event is left out", () => {
     expect(checkEvent(change(source, data))).toEqual({ isShown: false, reason: "wrong-type" });
   });
 
-  it("quietly where it says that nothing moved", () => {
+  it("without a reason where nothing moved", () => {
     expect(checkEvent(change(1, { positions: [] }))).toEqual({ isShown: false, reason: null });
   });
 });

@@ -28,7 +28,7 @@ describe("inflate", () => {
     expect((await inflate(chunk(bytes(JSON.stringify(events)), false))).events).toEqual(events);
   });
 
-  it("leaves out elements that are not events, and says so", async () => {
+  it("leaves out elements that are not events, and reports them", async () => {
     const mixed = bytes(
       gzipSync(
         `[null, 7, {}, ${JSON.stringify(events[0])}, {"type": "4", "timestamp": 1}, {"type": 4, "timestamp": 1e999}]`,
@@ -57,7 +57,7 @@ describe("inflate", () => {
   });
   const read = (recorded: unknown[]) => inflate(chunk(bytes(JSON.stringify(recorded)), false));
 
-  it("shows all good events where one is odd, and says which one", async () => {
+  it("shows all good events where one is odd, and reports that one", async () => {
     for (const odd of [
       { type: 3, timestamp: 5, data: null },
       { type: 3, timestamp: 5 },

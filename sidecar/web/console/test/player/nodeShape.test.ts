@@ -47,7 +47,7 @@ describe("cleanNode", () => {
     ["no id", { type: 3, textContent: "words" }],
     ["an id that is a text", { ...text(4), id: "4" }],
     ["an element without a tag", element(4, [], { tagName: undefined })],
-    ["an element whose tag is a number", element(4, [], { tagName: 5 })],
+    ["an element with a number as its tag", element(4, [], { tagName: 5 })],
     ["a document, which would replace the page", page(text(9))],
     ["a document type", { type: 1, id: 4, name: "html" }],
   ])("leaves out %s, and nothing beside it", (_, odd) => {
@@ -79,7 +79,7 @@ describe("cleanNode", () => {
     { rr_mediaCurrentTime: Infinity },
     { rr_mediaPlaybackRate: 100 },
     { rr_mediaState: "stopped" },
-  ])("leaves out what a video does not accept: %j", (attributes) => {
+  ])("leaves out values that a video does not accept: %j", (attributes) => {
     const video = element(3, [], { tagName: "video", attributes: { ...attributes, rr_mediaMuted: true } });
     expect(clean(video)).toEqual([1, element(3, [], { tagName: "video", attributes: { rr_mediaMuted: true } })]);
   });

@@ -48,9 +48,9 @@ describe("sizes", () => {
   it.each([
     ["before it", [meta(1), snapshot(2)], { href: "a", width: 1200, height: 800 }],
     ["of an earlier chunk", [meta(1), snapshot(2), snapshot(3)], { href: "a", width: 1200, height: 800 }],
-    ["that is usual where there is none", [meta(1, 0, 0), snapshot(2)], { href: "a", width: 1280, height: 720 }],
+    ["that is usual where there is no other", [meta(1, 0, 0), snapshot(2)], { href: "a", width: 1280, height: 720 }],
     [
-      "of a later change where its own is none",
+      "of a later change where its own is unusable",
       [meta(1, 0, 0), snapshot(2), resize(9, 400, 700)],
       { href: "a", width: 400, height: 700 },
     ],
@@ -106,7 +106,7 @@ describe("an added node", () => {
 
   it.each([
     ["a document on an iframe", [5, inner(50)]],
-    ["a document whose frame is to come", [70, inner(50)]],
+    ["a document with a frame that is to come", [70, inner(50)]],
     ["an element on an element", [3, element(50, "b")]],
   ] as [string, [number, unknown]][])("stays: %s", (_, add) => {
     expect(added(events.next([mutation(2, add)])[0])).toEqual([50]);

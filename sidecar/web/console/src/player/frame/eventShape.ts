@@ -1,5 +1,6 @@
-// Events in a form that the Replayer can play, after its source (@rrweb/replay 2.1.6): what it reads of each type and
-// source without asking whether it is there. Repaired where the meaning is sure, else left out with a reason.
+// Events in a form that the Replayer can play. The checks follow its source (@rrweb/replay 2.1.6): it reads these fields
+// of each type and source without asking whether they are there. Odd events are repaired where the meaning is sure, else
+// left out with a reason.
 import { EventType, IncrementalSource, MediaInteractions, MouseInteractions, NodeType } from "@rrweb/types";
 import type { OddReason } from "../protocol";
 import { canBeSet, cleanNode, type Fields, isFields, isId, isNumber, listOf, textOf } from "./nodeShape";

@@ -36,8 +36,8 @@ type Realm = Window & typeof globalThis;
 const guarded = new WeakSet<Realm>();
 
 /**
- * Makes elements of a window, and of all frames in it, refuse such attributes, and the DOM forgive: what it cannot build
- * is left out, where an exception would end all that is built after it. Must come before rrweb's Replayer: it
+ * Makes elements of a window, and of all frames in it, refuse such attributes, and leave out nodes and
+ * attributes that the DOM refuses, since an exception would end the building of all that follow. Must come before rrweb's Replayer: it
  * creates elements in its own window and in those of the frames that it builds.
  */
 export function guard(realm: Realm): void {
@@ -100,7 +100,7 @@ function forgive(realm: Realm): void {
   };
 }
 
-/** Returns what a function returns; undefined if it throws. */
+/** Returns the result of a function; undefined if it throws. */
 function forgiving<T>(build: () => T): T | undefined {
   try {
     return build();

@@ -1,5 +1,5 @@
-// What the Replayer does with one event must not end the others. An exception in its timer would freeze the picture, one
-// in a seek would leave half of it. Its methods are replaced on the instance; their names are those of 2.1.6, and its
+// Keeps an exception at one event from ending the others: one in the Replayer's timer would freeze the picture, one in a
+// seek would leave half of it. Its methods are replaced on the instance; their names are those of 2.1.6, and its
 // published types do not have them.
 import type { Replayer } from "@rrweb/replay";
 import type { eventWithTime } from "@rrweb/types";
@@ -14,8 +14,15 @@ interface Inside {
   timer: { actions: { delay: number }[]; findActionIndex: (action: { delay: number }) => number };
 }
 
-/** Methods that are called with parts of events, at once or from a timer. */
-const PARTS = ["applyStyleSheetMutation", "applyAdoptedStyleSheet", "applyScroll", "moveAndHover"] as const;
+/** Methods that are called with the data of events: at once, from a timer, or when a seek has come to its moment. */
+const PARTS = [
+  "applyStyleSheetMutation",
+  "applyStyleSheetRule",
+  "applyStyleDeclaration",
+  "applyAdoptedStyleSheet",
+  "applyScroll",
+  "moveAndHover",
+] as const;
 
 /**
  * Catches exceptions of a Replayer for each event. After a snapshot that cannot be built, it goes on with the next one.
@@ -26,21 +33,25 @@ export function guardReplayer(replayer: Replayer, onFault: (event: eventWithTime
   const inside = replayer as unknown as Inside & Record<(typeof PARTS)[number], Method>;
   let current: eventWithTime | null = null;
   let isLost = false;
-  const guarded = (method: Method, onError: () => void): Method =>
-    function (this: unknown, ...args: unknown[]) {
+  const byData = new WeakMap<object, eventWithTime>();
+  const fault = (args: readonly unknown[]): void => {
+    const data = args.find((arg) => typeof arg === "object" && arg !== null && byData.has(arg));
+    onFault(current ?? byData.get(data as object) ?? null);
+  };
+  const guarded = (method: Method, onError: (args: readonly unknown[]) => void): Method => {
+    return (...args) => {
       try {
         return method.apply(replayer, args);
       } catch {
-        onError();
+        onError(args);
         return undefined;
       }
     };
-  const fault = (): void => {
-    onFault(current);
   };
   const during = (method: Method): Method => {
     return (...args) => {
       current = args[0] as eventWithTime;
+      byData.set(current.data, current);
       try {
         return method(...args);
       } finally {
@@ -52,16 +63,16 @@ export function guardReplayer(replayer: Replayer, onFault: (event: eventWithTime
   const applyIncremental = during(guarded(inside.applyIncremental.bind(replayer), fault));
   inside.applyIncremental = (...args) => (isLost ? undefined : applyIncremental(...args));
   const rebuild = during(
-    guarded(inside.rebuildFullSnapshot.bind(replayer), () => {
+    guarded(inside.rebuildFullSnapshot.bind(replayer), (args) => {
       isLost = true;
-      fault();
+      fault(args);
     }),
   );
   inside.rebuildFullSnapshot = (...args) => {
     isLost = false;
     return rebuild(...args);
   };
-  // applyIncremental itself catches what this one throws, and does not say it.
+  // applyIncremental itself catches its exceptions without a report.
   inside.applyMutation = guarded(inside.applyMutation.bind(replayer), fault);
   for (const name of PARTS) {
     inside[name] = guarded(inside[name].bind(replayer), fault);
@@ -70,7 +81,7 @@ export function guardReplayer(replayer: Replayer, onFault: (event: eventWithTime
   const warn = inside.warn.bind(replayer);
   inside.warn = (...args) => {
     if (args[0] instanceof Error) {
-      fault();
+      fault(args);
     }
     return warn(...args);
   };

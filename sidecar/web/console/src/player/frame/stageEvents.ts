@@ -1,4 +1,4 @@
-// The events of one stage, as the Replayer needs them: what an event means depends on those before it.
+// The events of one stage, as the Replayer needs them: the meaning of an event depends on those before it.
 import { EventType, type eventWithTime, IncrementalSource, NodeType } from "@rrweb/types";
 import type { OddReason } from "../protocol";
 import { isSize } from "./eventShape";
@@ -13,7 +13,7 @@ export class StageEvents {
   #href = "";
   #size: { width: number; height: number } | null = null;
   #hasPicture = false;
-  /** What the page's nodes can hold, by id; removed ones are kept, as changes of them are no surprise. */
+  /** Possible content of the page's nodes, by id; removed ones are kept, since changes of them may follow. */
   #nodes = new Map<number, Holds>();
 
   /** @param onOdd Called with an event that is left out, or of which a part is, and the reason. */
@@ -24,7 +24,7 @@ export class StageEvents {
   /**
    * Returns the next events as the Replayer needs them.
    *
-   * A Meta event is what the Replayer begins with when it seeks: one without a snapshot after it would lose the picture,
+   * A Meta event is the beginning of a seek in the Replayer: one without a snapshot after it would lose the picture,
    * and a snapshot without one has no size. So each snapshot gets its own, and the others only resize the viewport.
    */
   next(events: readonly eventWithTime[]): eventWithTime[] {
