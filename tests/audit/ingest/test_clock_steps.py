@@ -149,7 +149,7 @@ async def test_it_is_followed_live(shared_audit):
             for seq, run in enumerate(runs[1:], 2):
                 await recorder.send(seq, run)
                 await recorder.ack(seq)
-            chunks = [(await viewer.until("chunk")).chunk for _ in runs[1:]]
+            chunks = [await viewer.until("chunk") for _ in runs[1:]]
         assert await recorder.end(len(runs)) is None
     times = [time for time, _ in played_ms(chunks)]
     assert times == sorted(times)

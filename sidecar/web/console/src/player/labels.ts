@@ -37,7 +37,7 @@ const ODD: Readonly<Record<OddReason, string>> = {
   "no-page": "a snapshot without a page",
   "no-size": "a viewport without a size",
   "invalid-node": "an element or attribute that cannot be built",
-  "misplaced-node": "an element without a known parent",
+  "misplaced-node": "an element that cannot be in its parent",
   "misplaced-document": "a document outside of a frame",
   exception: "a change that could not be shown; the picture is sure again from the next full snapshot on",
 };

@@ -96,6 +96,8 @@ describe("an added node", () => {
     ["a document on a text", 4, inner(50), "misplaced-document"],
     ["a document on the page itself", 1, inner(50), "misplaced-document"],
     ["a document on a <frame>, which the Replayer does not take for a frame", 6, inner(50), "misplaced-document"],
+    ["an element next to <html>", 1, element(50, "b"), "misplaced-node"],
+    ["a text in no element", 1, { type: 3, id: 50, textContent: "a" }, "misplaced-node"],
     ["an element in a text", 4, element(50, "b"), "misplaced-node"],
     ["an element of an unknown parent", 99, element(50, "b"), "misplaced-node"],
     ["a text of an unknown parent", 99, { type: 3, id: 50, textContent: "a" }, "misplaced-node"],
@@ -108,6 +110,7 @@ describe("an added node", () => {
     ["a document on an iframe", [5, inner(50)]],
     ["a document with a frame that is to come", [70, inner(50)]],
     ["an element on an element", [3, element(50, "b")]],
+    ["a new page in the document", [1, element(50, "HTML")]],
   ] as [string, [number, unknown]][])("stays: %s", (_, add) => {
     expect(added(events.next([mutation(2, add)])[0])).toEqual([50]);
     expect(odd).toEqual([]);

@@ -72,7 +72,7 @@ export class StageEvents {
     }
     const reasons = new Set<OddReason>();
     data.adds = data.adds.filter(({ parentId, node }) => {
-      const reason = misplaced(this.#nodes.get(parentId), node.type === NodeType.Document);
+      const reason = misplaced(this.#nodes.get(parentId), node);
       if (reason !== null) {
         reasons.add(reason);
       }
@@ -103,23 +103,29 @@ export class StageEvents {
   }
 }
 
-type Holds = "document" | "nodes" | "nothing";
+type Holds = "document" | "page" | "nodes" | "nothing";
 
 function contentOf({ type, tagName }: Fields): Holds {
   if (type === NodeType.Element) {
     return String(tagName).toLowerCase() === "iframe" ? "document" : "nodes";
   }
-  return type === NodeType.Document ? "nodes" : "nothing";
+  return type === NodeType.Document ? "page" : "nothing";
 }
 
 /** Returns why a node cannot be added to its parent, of which `parent` is undefined if it is not known; null: it can. */
-function misplaced(parent: Holds | undefined, isDocument: boolean): OddReason | null {
-  if (isDocument) {
+function misplaced(parent: Holds | undefined, node: { type: NodeType }): OddReason | null {
+  if (node.type === NodeType.Document) {
     // The Replayer would build the document in place of the whole page (rrweb-io/rrweb#1414). A frame that is not known
     // yet may follow: the Replayer waits for it.
     return parent === undefined || parent === "document" ? null : "misplaced-document";
   }
-  return parent === undefined || parent === "nothing" ? "misplaced-node" : null;
+  // A document has one element.
+  const isPage = node.type === NodeType.DocumentType || node.type === NodeType.Comment || isHtml(node);
+  return parent === undefined || parent === "nothing" || (parent === "page" && !isPage) ? "misplaced-node" : null;
+}
+
+function isHtml({ tagName }: { type: NodeType; tagName?: unknown }): boolean {
+  return typeof tagName === "string" && tagName.toLowerCase() === "html";
 }
 
 /** Returns the first usable size in events. */
