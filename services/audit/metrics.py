@@ -96,6 +96,16 @@ class AuditMetrics(Collector):
         for (rule, field), count in self._recordings.counts.masked.items():
             masked.add_metric([rule, field], count)
         yield masked
+        yield CounterMetricFamily(
+            "afterimage_events_repeated",
+            "Events that repeat another one and are counted once.",
+            self._recordings.counts.repeated_events,
+        )
+        yield CounterMetricFamily(
+            "afterimage_clocks_set_back",
+            "Times that a visitor's clock was set back while recording.",
+            self._recordings.counts.clocks_set_back,
+        )
         yield GaugeMetricFamily(
             "afterimage_batch_bytes", "Bytes waiting for the next insert.", self._committer.waiting_bytes
         )

@@ -7,6 +7,7 @@ import structlog
 
 from services.audit.behaviour.interactions import BehaviourState
 from services.audit.model import Total, Totals
+from services.audit.play_time import PlayClock
 from services.audit.privacy.masking.node_flags import MaskState
 
 _log = structlog.get_logger("afterimage.window_state")
@@ -34,6 +35,16 @@ class WindowState(msgspec.Struct, array_like=True, frozen=True):
     """Number of values that the browser sent unmasked and the server masked, by "rule field_class"."""
     behaviour: BehaviourState = msgspec.field(default_factory=BehaviourState)
     """The detectors' state (`ingest.detect`)."""
+    clock: PlayClock = PlayClock()
+    """The visitor's clock."""
+    last_event: int = 0
+    """Checksum of the last event, as in `play_time.Played`."""
+
+    def play_clock(self) -> PlayClock:
+        """Returns the visitor's clock; that of a window stored before it was kept begins with its latest known time."""
+        if self.clock.latest_ms:
+            return self.clock
+        return PlayClock(max(int(self.behaviour.clock_ms), self.order_ms))
 
 
 _encoder = msgspec.msgpack.Encoder()

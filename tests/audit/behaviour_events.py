@@ -14,6 +14,7 @@ from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe
 from services.audit.model import InteractionKind
 from services.audit.payload import replace_lone_surrogates
+from services.audit.play_time import PlayClock, play
 from services.audit.rrweb import Event
 
 if TYPE_CHECKING:
@@ -133,9 +134,11 @@ def run(
     chunks: Iterable[Sequence[Event]], rules: BehaviourRules = RULES, end_ms: int | None = None
 ) -> list[Interaction]:
     """Observes chunks, the state stored and read back after each, and finishes."""
-    state, found = BehaviourState(), []
+    state, clock, last, found = BehaviourState(), PlayClock(), 0, []
     for chunk in chunks:
-        state, more = observe(state, chunk, rules)
+        played = play(clock, [msgspec.structs.replace(event) for event in chunk], last)
+        clock, last = played.clock, played.last
+        state, more = observe(state, played.events, rules, played.set_back)
         state = _state_decoder.decode(_state_encoder.encode(state))
         found += more
     state, more = finish(state, int(state.clock_ms) if end_ms is None else end_ms, rules)

@@ -85,8 +85,6 @@ class BehaviourRules:
             position is split, since a heatmap should not have to wait until the visitor scrolls.
         attention_step: Scrolling by less than this fraction of the viewport's height is not a new position.
         scroll_step_percent: Minimum growth of the scroll depth that is stored, in percent of the page.
-        clock_slack_ms: Maximum step back of timestamps that is tolerated; a larger one means that the clock was
-            set back.
         max_interactions: Maximum number of stored interactions per window.
     """
 
@@ -107,5 +105,4 @@ class BehaviourRules:
     attention_max_ms: int = 60_000
     attention_step: float = 0.1
     scroll_step_percent: float = 1.0
-    clock_slack_ms: float = 1_000.0
     max_interactions: int = 100_000

@@ -94,7 +94,7 @@ class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
 
     version: int = STATE_VERSION
     clock_ms: float = 0.0
-    """Latest timestamp since the clock was last set back."""
+    """Play time of the last event."""
     kept: int = 0
     """Number of interactions found, at most `max_interactions`."""
     loading: bool = False
@@ -109,17 +109,23 @@ class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
 
 
 def observe(
-    state: BehaviourState, events: Sequence[Event], rules: BehaviourRules
+    state: BehaviourState, events: Sequence[Event], rules: BehaviourRules, set_back: Sequence[int] = ()
 ) -> tuple[BehaviourState, list[Interaction]]:
     """Returns the state after a chunk, and the interactions that the chunk decides, in the order of decision.
 
     Args:
         state: The state after the previous chunk; `BehaviourState()` before the first.
-        events: The chunk's events in the order in which they were sent.
+        events: The chunk's events in the order of recording, with their play times (`play_time.play`).
         rules: The thresholds; all chunks of a window must use the same rules, or its findings match neither.
+        set_back: Positions in `events` at which the clock had been set back.
     """
     observer = _Observer(state, rules)
-    observer.see(events)
+    seen = 0
+    for position in set_back:
+        observer.see(events[seen:position])
+        observer.set_back(events[position].timestamp)
+        seen = position
+    observer.see(events[seen:] if seen else events)
     return observer.result()
 
 
@@ -215,10 +221,9 @@ class _Observer:
         gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
         for event in events:
             time = event.timestamp
-            if self.clock <= time <= LATEST_MS:
-                self.clock = time
-            elif not self._is_time(time):
+            if not 0.0 <= time <= LATEST_MS:
                 continue
+            self.clock = time
             kind, data = event.type, event.data
             if time >= self.due:
                 self._settle(time, kind in NAVIGATING)
@@ -301,16 +306,12 @@ class _Observer:
             self._end_typing()
         self._wait()
 
-    def _is_time(self, time: float) -> bool:
-        """Returns whether a timestamp before the latest is usable; detects that the clock was set back."""
-        if not 0.0 <= time <= LATEST_MS:
-            return False
-        if time < self.clock - self.rules.clock_slack_ms:
-            self._set_back(time)
-        return True
+    def set_back(self, time: float) -> None:
+        """Handles a clock that was set back: how long the step took is not known, so nothing may stay pending.
 
-    def _set_back(self, time: float) -> None:
-        """Handles a clock that was set back: times before and after are not comparable, so nothing may stay pending."""
+        Args:
+            time: Play time of the first event after it.
+        """
         self._end_typing()
         self.clicks.leave(self.rules, self.found)
         self.clicks.answered_ms = -1.0

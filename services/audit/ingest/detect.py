@@ -27,17 +27,22 @@ COUNTED = {
 
 
 def find(
-    before: WindowState, after: WindowState, events: Sequence[Event], rules: BehaviourRules
+    before: WindowState,
+    after: WindowState,
+    events: Sequence[Event],
+    rules: BehaviourRules,
+    set_back: Sequence[int] = (),
 ) -> tuple[WindowState, list[Interaction]]:
     """Returns the state after a chunk, with the behaviour derived from its events, and the interactions in it.
 
     Args:
         before: The state before the chunk.
         after: The state after it, as the fold left it.
-        events: The chunk's events.
+        events: The chunk's events, with their play times.
         rules: The thresholds.
+        set_back: Positions in `events` at which the clock had been set back.
     """
-    behaviour, found = observe(before.behaviour, events, rules)
+    behaviour, found = observe(before.behaviour, events, rules, set_back)
     return _counted(msgspec.structs.replace(after, behaviour=behaviour), found), found
 
 

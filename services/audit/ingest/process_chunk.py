@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
+
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import URL_TAG
 from services.audit.ingest.detect import find, marks_of, rows_of
@@ -15,6 +17,7 @@ from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate_within, inflate
+from services.audit.play_time import play
 from services.audit.privacy.masking.masker import Masker
 from services.audit.rrweb import Event, EventType
 from services.audit.window_state import WindowState, dump_state, read_state
@@ -52,11 +55,15 @@ class ProcessedChunk:
         state: The window's state after the chunk.
         row: The row to store.
         masked: Number of findings per rule and field class, never their content.
+        repeated: Number of events that repeat another one; they are stored, and counted once.
+        set_back: Number of times that the visitor's clock was set back.
     """
 
     state: Folded
     row: ChunkRow
     masked: dict[tuple[str, str], int]
+    repeated: int = 0
+    set_back: int = 0
 
 
 def process_chunk(
@@ -97,18 +104,20 @@ def process_chunk(
             Fault.INVALID_PAYLOAD, f"event_count: is {sent.event_count}, but the payload holds {len(events)} events"
         )
     _check_page_changes(events)
+    times = [event.timestamp for event in events]
+    check_times(events, min(times, default=0.0), max(times, default=0.0), bounds)
     masked = masker.mask(state.mask, text, decoded)
-    events = masked.events
+    played = play(state.play_clock(), masked.events, state.last_event)
     if masked.text is not text or sent.encoding != GZIP:
         text = masked.text
         payload = deflate_within(text, bounds)
-    after, facts = fold(state, events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
-    check_times(events, facts.first_ms, facts.last_ms, bounds)
+    after, facts = fold(state, played.events, raw_bytes=len(text), stored_bytes=len(payload), masked=masked)
+    after = msgspec.structs.replace(after, clock=played.clock, last_event=played.last)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
     found: list[Interaction] = []
     if rules is not None:
-        after, found = find(state, after, events, rules)
+        after, found = find(state, after, played.events, rules, played.set_back)
     row = ChunkRow(
         key=key,
         seq=after.seq,
@@ -125,7 +134,7 @@ def process_chunk(
         payload=payload,
         interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
-    return ProcessedChunk(after, row, masked.counts)
+    return ProcessedChunk(after, row, masked.counts, played.repeated, len(played.set_back))
 
 
 def _check_page_changes(events: Sequence[Event]) -> None:

@@ -117,6 +117,10 @@ class RecordingCounts:
     """By rule and field class."""
     departures: Counter[str] = field(default_factory=Counter)
     """Windows with open findings judged without an end, by reason: "left", "timed_out"."""
+    repeated_events: int = 0
+    """Events that repeat another one, and count once."""
+    clocks_set_back: int = 0
+    """Times that a visitor's clock was set back while a window was recorded."""
 
 
 class Recording:
@@ -401,6 +405,8 @@ class Recording:
             self._account.check_time(taken.row.last_ms)
         self._state = taken.state
         self._order_ms = taken.row.order_ms
+        self._counts.repeated_events += taken.repeated
+        self._counts.clocks_set_back += taken.set_back
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row

@@ -7,7 +7,7 @@ not, or a window has its first snapshot later, there is no picture until then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import msgspec
 
 from services.audit.model import ChunkIndex, Mark, Times
 from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrogates
+from services.audit.play_time import play_times
 from services.audit.rrweb import BareEvent, EventType, IncrementalSource
 from services.audit.storage.chunk_reader import StoredPayload
 
@@ -109,14 +110,12 @@ def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
     kept: list[bytes] = []
     times_ms: list[int] = []
     has_full_snapshot = False
-    for raw in events_of(chunk):
-        event = _event.decode(raw)
-        time_ms = int(event.timestamp)
+    for raw, event, time_ms in played_events_of(chunk):
         if not times.holds(time_ms):
             continue
         text = bytes(raw)
         if event.type == EventType.INCREMENTAL_SNAPSHOT and times.start_ms is not None:
-            moved = _without_earlier_positions(text, event.timestamp, times.start_ms)
+            moved = _without_earlier_positions(text, time_ms, times.start_ms)
             if moved is None:
                 continue
             text = moved
@@ -137,6 +136,13 @@ def cut(chunk: StoredPayload, times: Times) -> StoredPayload | None:
 def events_of(chunk: StoredPayload) -> list[msgspec.Raw]:
     """Returns the JSON text of each event of a chunk."""
     return _events(inflate(chunk.payload, _STORED))
+
+
+def played_events_of(chunk: StoredPayload) -> Iterator[tuple[msgspec.Raw, BareEvent, int]]:
+    """Yields the events of a chunk in the order of recording: the JSON text, its beginning, and the play time."""
+    raws = events_of(chunk)
+    events = [_event.decode(raw) for raw in raws]
+    yield from zip(raws, events, play_times(chunk.first_ms, (event.timestamp for event in events)), strict=True)
 
 
 class _Position(msgspec.Struct):

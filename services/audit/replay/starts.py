@@ -7,11 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-import msgspec
-
 from services.audit.model import ChunkIndex
-from services.audit.replay.plan import events_of
-from services.audit.rrweb import BareEvent, EventType
+from services.audit.replay.plan import played_events_of
+from services.audit.rrweb import EventType
 from services.audit.storage.chunk_reader import StoredPayload
 
 MAX_READS = 64
@@ -19,8 +17,6 @@ MAX_READS = 64
 snapshots at the same time needs more than two; beyond it, a search may find a start that is not the nearest."""
 
 Read = Callable[[Sequence[ChunkIndex]], Awaitable[list[StoredPayload]]]
-
-_event = msgspec.json.Decoder(BareEvent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +78,10 @@ def starts_of(chunks: Iterable[StoredPayload]) -> list[int]:
     found: list[int] = []
     metas: dict[UUID, int] = {}
     for chunk in chunks:
-        for raw in events_of(chunk):
-            event = _event.decode(raw)
+        for _, event, time_ms in played_events_of(chunk):
             if event.type == EventType.META:
-                metas[chunk.window] = int(event.timestamp)
+                metas[chunk.window] = time_ms
             elif event.type == EventType.FULL_SNAPSHOT:
-                time_ms = int(event.timestamp)
                 found.append(min(metas.pop(chunk.window, time_ms), time_ms))
     return found
 

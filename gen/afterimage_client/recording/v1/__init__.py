@@ -179,7 +179,7 @@ class Chunk(betterproto.Message):
 
     payload: bytes = betterproto.bytes_field(3)
     """
-    Required. JSON array of rrweb events in chronological order. Each event is an object with an
+    Required. JSON array of rrweb events in the order of recording. Each event is an object with an
      integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
      RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
     """
@@ -213,13 +213,13 @@ class StoredChunk(betterproto.Message):
 
     first_time: datetime = betterproto.message_field(5)
     """
-    Output only. Time of the earliest event in the chunk, by the visitor's clock.
+    Output only. Play time of the first event in the chunk: its timestamp by the visitor's clock, plus
+     the whole seconds by which that clock was set back in the window. The play times of all events in
+     the chunk follow from it (docs/definitions.md).
     """
 
     last_time: datetime = betterproto.message_field(6)
-    """
-    Output only. Time of the latest event in the chunk, by the visitor's clock.
-    """
+    """Output only. Play time of the last event in the chunk."""
 
     event_count: int = betterproto.int32_field(7)
     """Output only. Number of events in `payload`."""

@@ -538,7 +538,7 @@ def _taken(answer: WorkerAnswer) -> ProcessedChunk:
     if answer.row is None:
         raise RuntimeError("a worker could not process a chunk")
     masked = {(rule, field): count for rule, field, count in answer.masked}
-    return ProcessedChunk(answer.row.state, answer.row, masked)
+    return ProcessedChunk(answer.row.state, answer.row, masked, answer.repeated, answer.set_back)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

@@ -120,7 +120,8 @@ class Worker:
         masker = self._maskers[job.key.project]
         head = WindowHead(job.key, job.kept_from, device_type=job.device_type, actor_type=job.actor_type)
         taken = process_chunk(head, read_state(job.state), job.sent, job.bounds, masker, setup.behaviour)
-        return WorkerAnswer(job.number, taken.row, [(*where, count) for where, count in taken.masked.items()])
+        masked = [(*where, count) for where, count in taken.masked.items()]
+        return WorkerAnswer(job.number, taken.row, masked, repeated=taken.repeated, set_back=taken.set_back)
 
 
 def main(arguments: list[str]) -> int:

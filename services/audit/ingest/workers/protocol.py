@@ -83,6 +83,9 @@ class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     """Whether the job was recalled before it began."""
     cpu_s: float = 0.0
     """Processor time of the job, in seconds."""
+    repeated: int = 0
+    set_back: int = 0
+    """As in ProcessedChunk."""
 
 
 class Progress:

@@ -39,7 +39,7 @@ export type Chunk = Message<"afterimage.recording.v1.Chunk"> & {
   encoding: ChunkEncoding;
 
   /**
-   * Required. JSON array of rrweb events in chronological order. Each event is an object with an
+   * Required. JSON array of rrweb events in the order of recording. Each event is an object with an
    * integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
    * RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
    *
@@ -98,14 +98,16 @@ export type StoredChunk = Message<"afterimage.recording.v1.StoredChunk"> & {
   payload: Uint8Array;
 
   /**
-   * Output only. Time of the earliest event in the chunk, by the visitor's clock.
+   * Output only. Play time of the first event in the chunk: its timestamp by the visitor's clock, plus
+   * the whole seconds by which that clock was set back in the window. The play times of all events in
+   * the chunk follow from it (docs/definitions.md).
    *
    * @generated from field: google.protobuf.Timestamp first_time = 5;
    */
   firstTime?: Timestamp | undefined;
 
   /**
-   * Output only. Time of the latest event in the chunk, by the visitor's clock.
+   * Output only. Play time of the last event in the chunk.
    *
    * @generated from field: google.protobuf.Timestamp last_time = 6;
    */

@@ -6,6 +6,7 @@ import { ACTOR, DEVICE, STATUS } from "../format/enums";
 import { duration, fullDate } from "../format/time";
 import { Skeleton } from "../ui/Loading";
 import { lengthMs, timeMs } from "./details";
+import { oddLabel } from "./labels";
 import styles from "./SidePanel.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 
@@ -13,7 +14,9 @@ type Fact = [name: string, value: string];
 
 /** Facts of the session: visitor, place, amounts, and masked data. */
 export function FactsTab() {
-  const details = usePlayerState(usePlayer(), (state) => state.details);
+  const player = usePlayer();
+  const details = usePlayerState(player, (state) => state.details);
+  const oddEvents = usePlayerState(player, (state) => state.oddEvents);
   const session = details?.session;
   if (details === null || session === undefined) {
     return <Skeleton />;
@@ -22,6 +25,7 @@ export function FactsTab() {
     <div className={styles.facts} tabIndex={0} role="region" aria-label="Facts">
       <Facts title="Session" facts={about(session)} />
       {session.totals === undefined ? null : <Facts title="Counted" facts={counted(session.totals)} />}
+      {oddEvents.length === 0 ? null : <Facts title="Not in the picture" facts={counts(oddEvents.map(oddLabel))} />}
       <h3>Masked by the server</h3>
       {details.maskedCounts.length === 0 ? (
         <p>Nothing: the browser sent no data that the privacy policy masks.</p>
@@ -95,6 +99,15 @@ function counted(totals: Totals): Fact[] {
     ["Events", `${number(totals.eventCount)} in ${count(totals.chunkCount, "chunk")}`],
     ["Size", `${size(totals.storedBytes)} stored, ${size(totals.rawBytes)} of JSON`],
   ];
+}
+
+/** Returns each text once, with how often it occurs. */
+function counts(labels: readonly string[]): Fact[] {
+  const found = new Map<string, number>();
+  for (const label of labels) {
+    found.set(label, (found.get(label) ?? 0) + 1);
+  }
+  return [...found].map(([label, times]) => [label, number(times)]);
 }
 
 function maskedLabel({ rule, fieldClass }: MaskedCount): string {

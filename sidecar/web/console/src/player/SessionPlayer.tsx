@@ -268,6 +268,12 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
         {notice?.kind === "unreadable" ? (
           <div className={styles.notice}>A part of this recording cannot be read and is left out.</div>
         ) : null}
+        {notice?.kind === "left-out" ? (
+          <div className={styles.notice}>
+            {notice.count === 1 ? "One event is" : `${notice.count} events are`} left out or shown in part; the timeline
+            marks them.
+          </div>
+        ) : null}
         {notice?.kind === "session-ended" ? (
           <div className={styles.notice}>The visitor has left: the session has ended.</div>
         ) : null}

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { clock, duration } from "../format/time";
-import { interactionLabel } from "./labels";
-import { gathered, histogramPath, marksOf, percentAt } from "./timeline";
+import { interactionLabel, oddLabel } from "./labels";
+import { gathered, histogramPath, marksOf, marksOfOdd, percentAt } from "./timeline";
 import styles from "./Timeline.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 
@@ -21,6 +21,7 @@ export function Timeline() {
   const startMs = usePlayerState(player, (state) => state.startMs);
   const endMs = usePlayerState(player, (state) => state.endMs);
   const interactions = usePlayerState(player, (state) => state.interactions);
+  const oddEvents = usePlayerState(player, (state) => state.oddEvents);
   const pauses = usePlayerState(player, (state) => state.pauses);
   const unknown = usePlayerState(player, (state) => state.unknown);
   const skipsPauses = usePlayerState(player, (state) => state.skipsPauses);
@@ -37,11 +38,11 @@ export function Timeline() {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version changes with the player's counts
   const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
-    const within = marksOf(interactions, interactionLabel).filter(
-      (mark) => mark.timeMs >= startMs && mark.timeMs <= endMs,
-    );
+    const within = [...marksOf(interactions, interactionLabel), ...marksOfOdd(oddEvents, oddLabel)]
+      .filter((mark) => mark.timeMs >= startMs && mark.timeMs <= endMs)
+      .sort((one, other) => one.timeMs - other.timeMs);
     return gathered(within, ((endMs - startMs) / Math.max(1, width)) * MARK_PX);
-  }, [interactions, startMs, endMs, width]);
+  }, [interactions, oddEvents, startMs, endMs, width]);
 
   const at = (ms: number): string => `${percentAt(ms, startMs, endMs)}%`;
   const timeOf = (event: PointerEvent): number => {
@@ -126,6 +127,7 @@ export function Timeline() {
           <span
             key={`${mark.kind}${mark.timeMs}`}
             className={[styles.mark, styles[mark.kind]].join(" ")}
+            data-mark={mark.kind}
             style={{ left: at(mark.timeMs) }}
           />
         ))}

@@ -196,6 +196,8 @@ function copy(chunk: StoredChunk): FrameChunk {
   return {
     windowId: chunk.windowId,
     seq: chunk.seq,
+    firstMs: chunk.firstMs,
+    lastMs: chunk.lastMs,
     isGzip: chunk.isGzip,
     payload: chunk.payload.slice().buffer,
   };

@@ -340,6 +340,11 @@ export class Player {
       case "facts":
         this.#takeFacts(report.stage, report.facts);
         break;
+      case "odd":
+        if (this.#data.takeOdd([report.oddEvent])) {
+          this.#gather();
+        }
+        break;
       case "fault":
         if (report.fault === "no-snapshot") {
           this.#apply({ type: "pictureMissing" });
@@ -454,8 +459,11 @@ export class Player {
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      const { consoleRows, networkRows } = this.#data;
-      this.#apply({ type: "rowsRead", consoleRows, networkRows });
+      const { consoleRows, networkRows, oddEvents } = this.#data;
+      if (oddEvents.length > this.#state.oddEvents.length) {
+        this.#raise({ kind: "left-out", count: oddEvents.length });
+      }
+      this.#apply({ type: "rowsRead", consoleRows, networkRows, oddEvents });
       this.#extend();
       this.#recount();
     }, GATHER_MS);

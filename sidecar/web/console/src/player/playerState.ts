@@ -4,7 +4,7 @@ import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
 import type { WindowSegment } from "./activity";
-import type { ConsoleRow, NetworkRow } from "./protocol";
+import type { ConsoleRow, NetworkRow, OddEvent } from "./protocol";
 import type { Span } from "./spans";
 
 /** A message shown over the picture for a few seconds. */
@@ -12,6 +12,8 @@ export type Notice =
   | { kind: "skipped"; lengthMs: number }
   /** A part of the recording cannot be shown. */
   | { kind: "unreadable" }
+  /** Events are left out of the picture; `count`: all of them until now. */
+  | { kind: "left-out"; count: number }
   /** The session was live and has ended. */
   | { kind: "session-ended" };
 
@@ -34,6 +36,8 @@ export interface PlayerState {
   interactions: readonly Interaction[];
   consoleRows: readonly ConsoleRow[];
   networkRows: readonly NetworkRow[];
+  /** Events that are left out of the picture, in the order of time. */
+  oddEvents: readonly OddEvent[];
   /** Counts up with each new activity: the histogram and the pauses are to be drawn anew. */
   activityVersion: number;
   pauses: readonly Span[];
@@ -79,7 +83,12 @@ export type PlayerEvent =
       unknown: readonly Span[];
       segments: readonly WindowSegment[];
     }
-  | { type: "rowsRead"; consoleRows: readonly ConsoleRow[]; networkRows: readonly NetworkRow[] }
+  | {
+      type: "rowsRead";
+      consoleRows: readonly ConsoleRow[];
+      networkRows: readonly NetworkRow[];
+      oddEvents: readonly OddEvent[];
+    }
   /** Chunks have been loaded; `newestMs`: the latest moment in them that may be shown. */
   | { type: "loaded"; newestMs: number; loaded: Span }
   | { type: "connectionChanged"; connection: StreamState }
@@ -125,6 +134,7 @@ export const INITIAL: PlayerState = {
   interactions: [],
   consoleRows: [],
   networkRows: [],
+  oddEvents: [],
   activityVersion: 0,
   pauses: [],
   unknown: [],
@@ -188,7 +198,12 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         segments: event.segments,
       };
     case "rowsRead":
-      return { ...state, consoleRows: event.consoleRows, networkRows: event.networkRows };
+      return {
+        ...state,
+        consoleRows: event.consoleRows,
+        networkRows: event.networkRows,
+        oddEvents: event.oddEvents,
+      };
     case "loaded":
       return { ...state, endMs: Math.max(state.endMs, event.newestMs), loaded: event.loaded };
     case "connectionChanged":

@@ -5,6 +5,9 @@
 export interface FrameChunk {
   windowId: string;
   seq: number;
+  /** Play times of its first and its last event. */
+  firstMs: number;
+  lastMs: number;
   isGzip: boolean;
   payload: ArrayBuffer;
 }
@@ -67,6 +70,34 @@ export interface NetworkRow {
   durationMs: number;
 }
 
+/** Why an event, or a part of one, is left out of the picture; labels.ts has the words. */
+export const ODD_REASONS = [
+  "not-an-event",
+  "no-data",
+  "wrong-type",
+  "unknown-kind",
+  "no-page",
+  "no-size",
+  "invalid-node",
+  "misplaced-node",
+  "misplaced-document",
+  "exception",
+] as const;
+
+export type OddReason = (typeof ODD_REASONS)[number];
+
+/** An event that cannot be shown, or not entirely. */
+export interface OddEvent {
+  windowId: string;
+  seq: number;
+  /** Position in its chunk. */
+  index: number;
+  timeMs: number;
+  reason: OddReason;
+  /** Whether the rest of the event is shown. */
+  isPart: boolean;
+}
+
 /** Content of a chunk besides pictures. */
 export interface ChunkFacts {
   windowId: string;
@@ -77,6 +108,7 @@ export interface ChunkFacts {
   activeMs: number[];
   consoleRows: ConsoleRow[];
   networkRows: NetworkRow[];
+  oddEvents: OddEvent[];
 }
 
 /** Reports of the frame. */
@@ -90,6 +122,8 @@ export type Report =
   | { type: "size"; width: number; height: number }
   /** Content of a chunk; `stage` is the one that loaded it, 0 if it was only read. */
   | { type: "facts"; stage: number; facts: ChunkFacts }
+  /** An event of the stage that is left out. */
+  | { type: "odd"; oddEvent: OddEvent }
   /** A chunk, or a stage, that cannot be shown. */
   | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
 

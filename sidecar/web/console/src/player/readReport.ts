@@ -1,5 +1,14 @@
 // Reports of the frame are untrusted: it holds a recorded page.
-import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow, type Report } from "./protocol";
+import {
+  type ChunkFacts,
+  type ConsoleRow,
+  LONGEST_TEXT,
+  type NetworkRow,
+  ODD_REASONS,
+  type OddEvent,
+  type OddReason,
+  type Report,
+} from "./protocol";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -26,6 +35,10 @@ export function readReport(message: unknown): Report | null {
       const facts = readFacts(message.facts);
       return isNumber(message.stage) && facts !== null ? { type: "facts", stage: message.stage, facts } : null;
     }
+    case "odd": {
+      const oddEvent = isFields(message.oddEvent) ? readOddEvent(message.oddEvent) : null;
+      return oddEvent === null ? null : { type: "odd", oddEvent };
+    }
     case "fault":
       return (message.fault === "no-snapshot" || message.fault === "unreadable") && isText(message.message)
         ? { type: "fault", fault: message.fault, message: message.message }
@@ -42,13 +55,15 @@ function readFacts(facts: unknown): ChunkFacts | null {
   const { windowId, seq, rawBytes, activeMs } = facts;
   const consoleRows = readAll(facts.consoleRows, readConsoleRow);
   const networkRows = readAll(facts.networkRows, readNetworkRow);
+  const oddEvents = readAll(facts.oddEvents, readOddEvent);
   return isText(windowId) &&
     isNumber(seq) &&
     isNumber(rawBytes) &&
     areNumbers(activeMs) &&
     consoleRows !== null &&
-    networkRows !== null
-    ? { windowId, seq, rawBytes, activeMs, consoleRows, networkRows }
+    networkRows !== null &&
+    oddEvents !== null
+    ? { windowId, seq, rawBytes, activeMs, consoleRows, networkRows, oddEvents }
     : null;
 }
 
@@ -68,6 +83,18 @@ function readNetworkRow(row: Fields): NetworkRow | null {
     isNumber(status) &&
     isNumber(durationMs)
     ? { timeMs, windowId, method, url, status, durationMs }
+    : null;
+}
+
+function readOddEvent(event: Fields): OddEvent | null {
+  const { windowId, seq, index, timeMs, reason, isPart } = event;
+  return isText(windowId) &&
+    isNumber(seq) &&
+    isNumber(index) &&
+    isNumber(timeMs) &&
+    isReason(reason) &&
+    typeof isPart === "boolean"
+    ? { windowId, seq, index, timeMs, reason, isPart }
     : null;
 }
 
@@ -108,4 +135,8 @@ function isText(value: unknown): value is string {
 
 function isLevel(value: unknown): value is ConsoleRow["level"] {
   return LEVELS.includes(value);
+}
+
+function isReason(value: unknown): value is OddReason {
+  return (ODD_REASONS as readonly unknown[]).includes(value);
 }

@@ -3,10 +3,10 @@
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { Activity, type WindowSegment } from "./activity";
 import { isActivity, timeMs } from "./details";
-import type { ChunkFacts, ConsoleRow, NetworkRow } from "./protocol";
+import type { ChunkFacts, ConsoleRow, NetworkRow, OddEvent } from "./protocol";
 import { joined, type Span, within, without } from "./spans";
 
-/** Rows of console and network kept for the panel at most; the oldest go first. */
+/** Rows of console and network, and events that are left out, kept at most; the oldest go first. */
 const MOST_ROWS = 5_000;
 
 export class SessionData {
@@ -16,6 +16,9 @@ export class SessionData {
   interactions: readonly Interaction[] = [];
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
+  /** Events that are left out of the picture, in the order of time. */
+  oddEvents: readonly OddEvent[] = [];
+  readonly #knownOdd = new Set<string>();
 
   /** @param startMs The session's first moment. */
   constructor(startMs: number) {
@@ -53,6 +56,19 @@ export class SessionData {
     }
     this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
+    this.takeOdd(facts.oddEvents);
+  }
+
+  /** Notes events that are left out; each stage reports them again. Returns whether some are new. */
+  takeOdd(oddEvents: readonly OddEvent[]): boolean {
+    const news = oddEvents.filter((odd) => {
+      const key = [odd.windowId, odd.seq, odd.index, odd.reason].join(" ");
+      const isNew = !this.#knownOdd.has(key);
+      this.#knownOdd.add(key);
+      return isNew;
+    });
+    this.oddEvents = newest(merged(this.oddEvents, news, rowMs));
+    return news.length > 0;
   }
 
   /** Notes spans in which all activity has been counted. The rest is unknown: no pause is found in it. */

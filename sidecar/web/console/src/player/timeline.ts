@@ -2,8 +2,9 @@
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { timeMs } from "./details";
+import type { OddEvent } from "./protocol";
 
-export type MarkKind = "page" | "error" | "rage" | "dead" | "other";
+export type MarkKind = "page" | "error" | "rage" | "dead" | "other" | "odd";
 
 /** A notable moment. */
 export interface Mark {
@@ -25,7 +26,7 @@ const KINDS: Readonly<Partial<Record<InteractionKind, MarkKind>>> = {
   [InteractionKind.MOUSE_THRASH]: "other",
 };
 
-const RANK: Readonly<Record<MarkKind, number>> = { other: 0, page: 1, dead: 2, rage: 3, error: 4 };
+const RANK: Readonly<Record<MarkKind, number>> = { other: 0, page: 1, odd: 2, dead: 3, rage: 4, error: 5 };
 
 /** Returns the marks of interactions, in the order of time. */
 export function marksOf(interactions: readonly Interaction[], name: (interaction: Interaction) => string): Mark[] {
@@ -33,6 +34,11 @@ export function marksOf(interactions: readonly Interaction[], name: (interaction
     const kind = KINDS[interaction.kind];
     return kind === undefined ? [] : [{ kind, timeMs: timeMs(interaction.time), label: name(interaction), count: 1 }];
   });
+}
+
+/** Returns the marks of events that are left out of the picture. */
+export function marksOfOdd(oddEvents: readonly OddEvent[], name: (oddEvent: OddEvent) => string): Mark[] {
+  return oddEvents.map((odd) => ({ kind: "odd", timeMs: odd.timeMs, label: name(odd), count: 1 }));
 }
 
 /**

@@ -36,7 +36,15 @@ const commands = <Type extends Command["type"]>(type: Type): Extract<Command, { 
   sent.filter((command): command is Extract<Command, { type: Type }> => command.type === type);
 const took = (stage: number, seqs: number[], rawBytes = 1_000): void => {
   for (const seq of seqs) {
-    feeder.learned(stage, { windowId: "a", seq, rawBytes, activeMs: [], consoleRows: [], networkRows: [] });
+    feeder.learned(stage, {
+      windowId: "a",
+      seq,
+      rawBytes,
+      activeMs: [],
+      consoleRows: [],
+      networkRows: [],
+      oddEvents: [],
+    });
   }
 };
 const from = (low: number, high: number): number[] => Array.from({ length: high - low + 1 }, (_, at) => low + at);
@@ -109,7 +117,15 @@ describe("memory", () => {
 describe("facts", () => {
   it("are read once, also if a chunk is read several times", () => {
     feeder.show(store, "a", 50_000, true, 1);
-    const facts = { windowId: "a", seq: 25, rawBytes: 1, activeMs: [], consoleRows: [], networkRows: [] };
+    const facts = {
+      windowId: "a",
+      seq: 25,
+      rawBytes: 1,
+      activeMs: [],
+      consoleRows: [],
+      networkRows: [],
+      oddEvents: [],
+    };
     expect(feeder.learned(1, facts)).toBe(true);
     expect(feeder.learned(2, facts)).toBe(false);
   });

@@ -37,7 +37,7 @@ const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   opened: OPENED,
   interactionsLoaded: { type: "interactionsLoaded", interactions: [] },
   activityCounted: { type: "activityCounted", pauses: [{ fromMs: START, toMs: END }], unknown: [], segments: [] },
-  rowsRead: { type: "rowsRead", consoleRows: [], networkRows: [] },
+  rowsRead: { type: "rowsRead", consoleRows: [], networkRows: [], oddEvents: [] },
   loaded: { type: "loaded", newestMs: END + 1, loaded: { fromMs: START, toMs: END } },
   connectionChanged: { type: "connectionChanged", connection: { kind: "open" } },
   frameAttached: { type: "frameAttached" },

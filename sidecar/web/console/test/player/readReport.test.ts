@@ -9,6 +9,7 @@ const facts = {
   activeMs: [1, 2],
   consoleRows: [{ timeMs: 1, windowId: "w", level: "warn", text: "t", source: "" }],
   networkRows: [{ timeMs: 1, windowId: "w", method: "GET", url: "/", status: 200, durationMs: 5 }],
+  oddEvents: [{ windowId: "w", seq: 1, index: 3, timeMs: 1, reason: "no-data", isPart: false }],
 } as const;
 
 const reports: Report[] = [
@@ -19,8 +20,15 @@ const reports: Report[] = [
   {
     type: "facts",
     stage: 1,
-    facts: { ...facts, activeMs: [1, 2], consoleRows: [...facts.consoleRows], networkRows: [...facts.networkRows] },
+    facts: {
+      ...facts,
+      activeMs: [1, 2],
+      consoleRows: [...facts.consoleRows],
+      networkRows: [...facts.networkRows],
+      oddEvents: [...facts.oddEvents],
+    },
   },
+  { type: "odd", oddEvent: { ...facts.oddEvents[0], isPart: true } },
   { type: "fault", fault: "unreadable", message: "m" },
 ];
 
@@ -47,6 +55,9 @@ describe("readReport", () => {
     ["a time that is not a number", { type: "facts", stage: 1, facts: { ...facts, activeMs: [NaN] } }],
     ["rows that are no list", { type: "facts", stage: 1, facts: { ...facts, consoleRows: "rows" } }],
     ["an unknown level", { type: "facts", stage: 1, facts: { ...facts, consoleRows: [{ level: "x" }] } }],
+    ["an unknown reason", { type: "odd", oddEvent: { ...facts.oddEvents[0], reason: "<b>" } }],
+    ["an odd event that is null", { type: "odd", oddEvent: null }],
+    ["odd events that are no list", { type: "facts", stage: 1, facts: { ...facts, oddEvents: {} } }],
     ["a row that is null", { type: "facts", stage: 1, facts: { ...facts, networkRows: [null] } }],
   ])("refuses %s", (_, message) => {
     expect(readReport(message)).toBeNull();

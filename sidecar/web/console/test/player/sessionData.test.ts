@@ -16,6 +16,7 @@ const facts = (...consoleRows: ConsoleRow[]) => ({
   activeMs: [],
   consoleRows,
   networkRows: [],
+  oddEvents: [],
 });
 
 describe("interactions of a live session", () => {

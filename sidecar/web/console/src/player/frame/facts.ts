@@ -2,16 +2,21 @@
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
 import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow } from "../protocol";
 
-/** Returns the facts of a chunk's events; fields in an unexpected format are read as empty. */
+/**
+ * Returns the facts of a chunk's events; fields in an unexpected format are read as empty.
+ *
+ * @param shiftsMs Milliseconds by which each event is played after the visitor's clock; none: 0.
+ */
 export function readFacts(
   windowId: string,
   seq: number,
   events: readonly eventWithTime[],
-): Omit<ChunkFacts, "rawBytes"> {
+  shiftsMs: readonly number[] = [],
+): Omit<ChunkFacts, "rawBytes" | "oddEvents"> {
   const activeMs: number[] = [];
   const consoleRows: ConsoleRow[] = [];
   const networkRows: NetworkRow[] = [];
-  for (const event of events) {
+  for (const [at, event] of events.entries()) {
     if (event.type === EventType.IncrementalSnapshot) {
       if (isUserInteraction(event.data.source)) {
         activeMs.push(event.timestamp);
@@ -21,7 +26,7 @@ export function readFacts(
       if (event.data.plugin.startsWith("rrweb/console")) {
         consoleRows.push(consoleRow(windowId, event.timestamp, payload));
       } else if (event.data.plugin.startsWith("rrweb/network")) {
-        networkRows.push(...requests(windowId, event.timestamp, payload));
+        networkRows.push(...requests(windowId, event.timestamp, shiftsMs[at] ?? 0, payload));
       }
     }
   }
@@ -72,14 +77,20 @@ function level(value: unknown): ConsoleRow["level"] {
   }
 }
 
-function requests(windowId: string, timeMs: number, payload: Readonly<Record<string, unknown>>): NetworkRow[] {
+function requests(
+  windowId: string,
+  timeMs: number,
+  shiftMs: number,
+  payload: Readonly<Record<string, unknown>>,
+): NetworkRow[] {
   const list = Array.isArray(payload.requests) ? payload.requests : [];
   return list.map((entry) => {
     const request = record(entry);
     const durationMs = number(request.duration) || Math.max(0, number(request.endTime) - number(request.startTime));
+    const ownMs = number(request.timestamp);
     return {
       // Requests are reported when they have ended; their own clock counts from the page's load.
-      timeMs: number(request.timestamp) || timeMs,
+      timeMs: ownMs === 0 ? timeMs : ownMs + shiftMs,
       windowId,
       method: cut(text(request.method)) || "GET",
       url: cut(text(request.name) || text(request.url)),

@@ -1,14 +1,18 @@
 // Carries out the console's commands. Chunks take time to inflate, and hundreds of them may be in flight: all other
 // commands are carried out first, so that a seek never waits for chunks that it does not need.
 import { EventType, type eventWithTime } from "@rrweb/types";
-import type { Command, FrameChunk, Layout, Report } from "../protocol";
+import type { Command, FrameChunk, Layout, OddReason, Report } from "../protocol";
 import { cut, readFacts } from "./facts";
 import { inflate } from "./inflate";
 import { showWholePage } from "./pagePicture";
 import { Stage } from "./stage";
+import { StageEvents } from "./stageEvents";
 
 /** Interval of time reports while playing, in milliseconds. */
 const TELL_MS = 50;
+
+/** Events of a chunk that are reported as left out, at most. */
+const MOST_ODD = 1_000;
 
 /** One replay in this document. */
 export class FrameController {
@@ -19,6 +23,10 @@ export class FrameController {
   #wanted = 0;
   #stage: Stage | null = null;
   #stageNumber = 0;
+  #windowId = "";
+  #events = this.#newEvents();
+  /** Where each event of the stage is in its recording. */
+  #places = new WeakMap<eventWithTime, { windowId: string; seq: number; index: number }>();
   #order = 0;
   #isPlaying = false;
   #toldMs = 0;
@@ -83,7 +91,7 @@ export class FrameController {
         const isCurrent = command.stage === this.#stageNumber;
         const events = await this.#read(command.chunk, isCurrent ? command.stage : 0);
         if (command.stage === this.#stageNumber) {
-          this.#stage?.append(events);
+          this.#stage?.append(this.#events.next(events));
         }
         break;
       }
@@ -140,7 +148,9 @@ export class FrameController {
     if (command.stage !== this.#wanted) {
       return;
     }
-    const events = read.flat();
+    this.#windowId = command.chunks[0]?.windowId ?? "";
+    this.#events = this.#newEvents();
+    const events = this.#events.next(read.flat());
     const old = this.#stage;
     this.#stageNumber = command.stage;
     this.#order = command.order;
@@ -151,11 +161,18 @@ export class FrameController {
       this.#tell({ type: "fault", fault: "no-snapshot", message: "the chunks hold no full snapshot" });
       return;
     }
-    const stage = new Stage(withMeta(events), command.speed, (width, height) => {
-      if (this.#stage === stage || this.#stage === old) {
-        this.#resized(width, height);
-      }
-    });
+    const stage = new Stage(
+      events,
+      command.speed,
+      (width, height) => {
+        if (this.#stage === stage || this.#stage === old) {
+          this.#resized(width, height);
+        }
+      },
+      (event) => {
+        this.#leftOut(event, "exception");
+      },
+    );
     // Built beneath the old one, so that the replacement does not flicker.
     stage.element.hidden = true;
     stage.seek(command.atMs, command.isPlaying);
@@ -169,9 +186,30 @@ export class FrameController {
   }
 
   async #read(chunk: FrameChunk, stage: number): Promise<eventWithTime[]> {
-    const { events, rawBytes } = await inflate(chunk);
-    this.#tell({ type: "facts", stage, facts: { ...readFacts(chunk.windowId, chunk.seq, events), rawBytes } });
+    const { windowId, seq } = chunk;
+    const { events, places, shiftsMs, oddEvents, rawBytes } = await inflate(chunk);
+    const facts = { ...readFacts(windowId, seq, events, shiftsMs), oddEvents: oddEvents.slice(0, MOST_ODD), rawBytes };
+    this.#tell({ type: "facts", stage, facts });
+    for (const [at, event] of events.entries()) {
+      this.#places.set(event, { windowId, seq, index: places[at] ?? at });
+    }
     return events;
+  }
+
+  #newEvents(): StageEvents {
+    return new StageEvents((event, reason) => {
+      this.#leftOut(event, reason);
+    });
+  }
+
+  /** Reports an event that the stage cannot show, or not entirely; null: one around this moment. */
+  #leftOut(event: eventWithTime | null, reason: OddReason): void {
+    const place = event === null ? undefined : this.#places.get(event);
+    const timeMs = event?.timestamp ?? this.#stage?.nowMs;
+    if (timeMs !== undefined) {
+      const unknown = { windowId: this.#windowId, seq: 0, index: 0 };
+      this.#tell({ type: "odd", oddEvent: { ...(place ?? unknown), timeMs, reason, isPart: true } });
+    }
   }
 
   #shown(atMs: number): void {
@@ -223,18 +261,4 @@ export class FrameController {
   #tell(report: Report): void {
     this.#port.postMessage(report);
   }
-}
-
-/** rrweb shows a snapshot in the size of the Meta event before it; a recording may begin without one. */
-function withMeta(events: eventWithTime[]): eventWithTime[] {
-  const snapshot = events.find((event) => event.type === EventType.FullSnapshot);
-  if (snapshot === undefined || events.some((event) => event.type === EventType.Meta)) {
-    return events;
-  }
-  const meta: eventWithTime = {
-    type: EventType.Meta,
-    data: { href: "", width: 1280, height: 720 },
-    timestamp: snapshot.timestamp,
-  };
-  return [...events.slice(0, events.indexOf(snapshot)), meta, ...events.slice(events.indexOf(snapshot))];
 }

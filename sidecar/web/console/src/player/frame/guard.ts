@@ -36,7 +36,8 @@ type Realm = Window & typeof globalThis;
 const guarded = new WeakSet<Realm>();
 
 /**
- * Makes elements of a window, and of all frames in it, refuse such attributes. Must come before rrweb's Replayer: it
+ * Makes elements of a window, and of all frames in it, refuse such attributes, and leave out nodes and
+ * attributes that the DOM refuses, since an exception would end the building of all that follow. Must come before rrweb's Replayer: it
  * creates elements in its own window and in those of the frames that it builds.
  */
 export function guard(realm: Realm): void {
@@ -49,15 +50,16 @@ export function guard(realm: Realm): void {
   element.setAttribute = function (this: Element, name: unknown, value: unknown) {
     const allowed = allowedValue(this, String(name), String(value));
     if (allowed !== null) {
-      setAttribute.value?.call(this, String(name), allowed);
+      forgiving(() => setAttribute.value?.call(this, String(name), allowed));
     }
   };
   element.setAttributeNS = function (this: Element, namespace, name: unknown, value: unknown) {
     const allowed = allowedValue(this, String(name).replace(/^.*:/, ""), String(value));
     if (allowed !== null) {
-      setAttributeNS.value?.call(this, namespace, String(name), allowed);
+      forgiving(() => setAttributeNS.value?.call(this, namespace, String(name), allowed));
     }
   };
+  forgive(realm);
   // The Replayer takes the document of a frame before it creates elements in it.
   const frame = realm.HTMLIFrameElement.prototype;
   const contentDocument = Object.getOwnPropertyDescriptor(frame, "contentDocument");
@@ -72,6 +74,39 @@ export function guard(realm: Realm): void {
       return inner;
     },
   });
+}
+
+/** Makes methods that build nodes return a substitute where they would throw. */
+function forgive(realm: Realm): void {
+  const { createElement, createElementNS } = realm.Document.prototype;
+  realm.Document.prototype.createElement = function (this: Document, tag: string, options?: ElementCreationOptions) {
+    return forgiving(() => createElement.call(this, tag, options)) ?? createElement.call(this, "div");
+  } as Document["createElement"];
+  realm.Document.prototype.createElementNS = function (this: Document, namespace: string | null, name: string) {
+    return forgiving(() => createElementNS.call(this, namespace, name)) ?? createElement.call(this, "div");
+  } as Document["createElementNS"];
+  const { attachShadow } = realm.Element.prototype;
+  realm.Element.prototype.attachShadow = function (this: Element, init: ShadowRootInit) {
+    // The substitute is that of an element which is nowhere: its contents do not show.
+    const root = this.shadowRoot ?? forgiving(() => attachShadow.call(this, init));
+    return root ?? attachShadow.call(createElement.call(this.ownerDocument, "div"), init);
+  };
+  const { appendChild, insertBefore } = realm.Node.prototype;
+  realm.Node.prototype.appendChild = function <T extends Node>(this: Node, node: T): T {
+    return (forgiving(() => appendChild.call(this, node)) ?? node) as T;
+  };
+  realm.Node.prototype.insertBefore = function <T extends Node>(this: Node, node: T, child: Node | null): T {
+    return (forgiving(() => insertBefore.call(this, node, child)) ?? node) as T;
+  };
+}
+
+/** Returns the result of a function; undefined if it throws. */
+function forgiving<T>(build: () => T): T | undefined {
+  try {
+    return build();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Returns the value that an attribute of an element may have; null: it must not be set. */

@@ -3,6 +3,7 @@ import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { labelFrames } from "./frameLabels";
 import { guard } from "./guard";
+import { guardReplayer } from "./replayerGuard";
 
 /** A Replayer ends with its last event. This end is never reached: events are added as they are loaded. */
 const NEVER_MS = 10 * 365 * 86_400_000;
@@ -16,8 +17,14 @@ export class Stage {
   /**
    * @param events A full snapshot among them, in the order of time.
    * @param onSize Called with the visitor's viewport, now and on each change.
+   * @param onFault Called with an event that the Replayer could not show; null: it is not known which.
    */
-  constructor(events: eventWithTime[], speed: number, onSize: (width: number, height: number) => void) {
+  constructor(
+    events: eventWithTime[],
+    speed: number,
+    onSize: (width: number, height: number) => void,
+    onFault: (event: eventWithTime | null) => void,
+  ) {
     guard(window);
     this.element = document.createElement("div");
     this.element.className = "stage";
@@ -39,6 +46,7 @@ export class Stage {
       triggerFocus: false,
       mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
+    guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
       onSize(width, height);
