@@ -10,12 +10,13 @@ from uuid import UUID
 
 import msgspec
 from afterimage_client.audit.v1 import GetSessionRequest, RecordingStart
-from afterimage_client.recording.v1 import Size
+from afterimage_client.recording.v1 import DeviceType, Size
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, sentence_of
 from services.cli.command import CommandError
+from services.cli.transfer.device import device_of
 from services.cli.transfer.formats import ImportedRecording, session_id_for, window_id_for
 from services.cli.transfer.sending import send_window
 
@@ -130,6 +131,7 @@ def _start(session_id: UUID, window_id: UUID, path: Path, foreign_id: str, event
         recorder_name=RECORDER_NAME,
         recorder_version=version("afterimage"),
         viewport=viewport,
+        device_type=DeviceType(device_of(events, viewport.width, viewport.height)),
         first_url=meta.href[:2_048],
         tags={"foreign_id": foreign_id[:_MAX_TAG], "source_file": path.name[:_MAX_TAG]},
         imported=True,
