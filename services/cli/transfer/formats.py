@@ -163,7 +163,7 @@ def _read_content(content: Content, max_bytes: int, now_ms: Callable[[], int]) -
     try:
         yield from reader.read()
     except DamageError as damage:
-        taken = f"; {_events(reader.taken)} before it are taken" if reader.taken else ""
+        taken = f"; {_taken(reader.taken, ' before it')}" if reader.taken else ""
         yield ImportProblem(content.path, damage.line, damage.byte, f"{damage}{taken}")
         yield from reader.finish_all()
 
@@ -228,7 +228,7 @@ class _FormatReader:
     def _read_document(self) -> Iterator[_Item]:
         text, damage = self._text()
         parsed = _parse(text)
-        if parsed.error is None and (foreign := foreign_json(text)):
+        if parsed.error is None and (foreign := _foreign(text)):
             yield ImportProblem(self._path, None, None, f"is {foreign}")
             return
         for index, (found, hidden) in enumerate(_apart(parsed)):
@@ -254,7 +254,7 @@ class _FormatReader:
 
     def _read_line(self, survey: _Survey, number: int, line: bytes) -> Iterator[_Item]:
         parsed = _parse(line)
-        if parsed.error is None and (foreign := foreign_json(line)):
+        if parsed.error is None and (foreign := _foreign(line)):
             self._foreign[foreign] += 1
             return
         before = self.taken
@@ -317,7 +317,7 @@ class _FormatReader:
 
     def _not_json(self, parsed: _Parsed, text: bytes, line: int | None, taken: int) -> ImportProblem:
         error, lost = parsed.error, parsed.salvaged.lost
-        rest = f"; {_events(taken)} are taken, {_count(lost, 'damaged part')} left out" if taken else ""
+        rest = f"; {_taken(taken)}, {_count(lost, 'damaged part')} left out" if taken else ""
         if isinstance(error, RecursionError):
             return ImportProblem(self._path, line, None, _TOO_DEEP + rest)
         if not taken and (foreign := foreign_text(text)):
@@ -380,6 +380,11 @@ def _sessions_of(line: bytes, number: int) -> list[str]:
     return _keys(_parse(line), number)
 
 
+def _foreign(text: bytes) -> str | None:
+    """What a JSON text is that is known not to be a recording."""
+    return foreign_json(text) or (foreign_text(text) if b'"timestamp"' not in text else None)
+
+
 def _tolerant(found: Iterator[FoundEvent | str]) -> Iterator[FoundEvent | str]:
     """The same, with a complaint in place of everything after names that are not text."""
     try:
@@ -406,8 +411,8 @@ def _stem(path: Path) -> str:
     return name.removesuffix(suffix) if suffix in _SUFFIXES else name
 
 
-def _events(count: int) -> str:
-    return _count(count, "event")
+def _taken(count: int, where: str = "") -> str:
+    return f"{_count(count, 'event')}{where} {'is' if count == 1 else 'are'} taken"
 
 
 def _count(count: int, thing: str) -> str:

@@ -15,6 +15,8 @@ from enum import Enum
 
 import msgspec
 
+from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
+
 FIRST_MS = 100_000_000_000
 """3 March 1973, the earliest timestamp that AuditService takes for milliseconds of a clock that is set."""
 
@@ -67,9 +69,11 @@ def with_timestamp(event: bytes, ms: float) -> bytes:
     Raises:
         msgspec.DecodeError: It is not an object.
     """
-    fields = msgspec.json.decode(event, type=dict[str, msgspec.Raw])
+    hidden = hide_lone_surrogates(event)
+    fields = msgspec.json.decode(hidden, type=dict[str, msgspec.Raw])
     fields["timestamp"] = msgspec.Raw(msgspec.json.encode(ms))
-    return msgspec.json.encode(fields)
+    text = msgspec.json.encode(fields)
+    return text if hidden == event else show_lone_surrogates(text)
 
 
 @dataclass(frozen=True, slots=True)
