@@ -1,4 +1,4 @@
-"""Damaged files, odd encodings and archives: what is whole is taken, the rest is named with its count."""
+"""Damaged files, odd encodings and archives: everything whole is taken, the rest is named with its count."""
 
 from __future__ import annotations
 
@@ -200,7 +200,7 @@ def test_a_damaged_part_costs_only_itself(put, bad, around):
     parts = [json.dumps(one).encode() for one in TEN]
     document = around % (b"[" + b", ".join([*parts[:4], bad, *parts[4:]]) + b"]")
     found, problems = taken(put(document))
-    # An event behind a string without its end cannot be told from the string.
+    # An event behind a string without its end cannot be distinguished from the string.
     assert [one for one in TEN if one not in found] in ([], TEN[4:5])
     assert len(found) >= 9
     assert len(problems) == 1

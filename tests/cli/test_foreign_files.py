@@ -1,4 +1,4 @@
-"""Files that are no rrweb recordings, by name; and what other recorders export."""
+"""Files that are no rrweb recordings, by name; and the exports of other recorders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file's text, whatever its compression, archive and encoding: lines in UTF-8, as far as the file is whole.
+"""The text of a file in any compression, archive and encoding: lines in UTF-8, as far as the file is whole.
 
 Compression (gzip, zstd, each in the other) and the archive (zip) are recognised by their first bytes, not by name.
 UTF-16 and UTF-32 are recognised by their byte order mark, or by the zero bytes that RFC 4627, section 3, describes.

@@ -95,7 +95,7 @@ _NAMES: tuple[tuple[str, Callable[[_Members], bool]], ...] = (
 
 
 def foreign_json(text: bytes) -> str | None:
-    """Returns what a JSON document or line is that is known not to be a recording; None: it may be one.
+    """Returns the name of JSON that is known not to be a recording; None: it may be one.
 
     Args:
         text: Valid JSON.
@@ -115,7 +115,7 @@ def foreign_json(text: bytes) -> str | None:
 
 
 def foreign_text(text: bytes) -> str | None:
-    """Returns what a text is that is not JSON or has no event, by its first bytes; None: unknown."""
+    """Returns the name of a text that is not JSON or has no event, by its first bytes; None: unknown."""
     start = text[:_SEARCHED_BYTES].lstrip().lower()
     if start.startswith((b"<!doctype html", b"<html")):
         return "an HTML page, not a recording: perhaps the page that asks to sign in"

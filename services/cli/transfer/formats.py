@@ -14,7 +14,7 @@ by name:
 
 An event is an object with `type` and `timestamp`, the same packed by @rrweb/packer, or the same with
 PostHog's compressed fields. Its text stays as it is in the file (inflated, if it was packed), except for timestamps in
-other units and what `sentry` takes over.
+other units, and the breadcrumbs and spans that `sentry` takes over.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class _Parsed:
     Attributes:
         documents: The sections of each document, and whether lone surrogates are hidden in them.
         error: Why the strict decoder refused it; None: it did not.
-        salvaged: What was read in spite of that.
+        salvaged: The parts that were read in spite of that.
     """
 
     documents: list[tuple[list[Section], bool]]
@@ -135,14 +135,14 @@ def read_recordings(
 ) -> Iterator[ImportedRecording | ImportProblem | ImportNote]:
     """Yields the recordings of a file, and its problems and notes as they are found.
 
-    A damaged part of a file is a problem, and reading continues: what is whole is taken. Of JSON lines, a session is
+    A damaged part of a file is a problem, and reading continues: everything whole is taken. Of JSON lines, a session is
     held in memory only until its last line; of a document, everything.
 
     Args:
         path: A file in any of the formats of this module.
         max_bytes: Maximum inflated size of the file, and maximum additional size of its packed events.
         max_nesting: Maximum nesting depth of JSON. Raises the interpreter's limit for the whole process.
-        now_ms: The clock, milliseconds since 1970 UTC: what is after it are no seconds.
+        now_ms: The clock, milliseconds since 1970 UTC: later times are not seconds.
     """
     sys.setrecursionlimit(max(sys.getrecursionlimit(), max_nesting + _FRAMES))
     try:
@@ -184,7 +184,7 @@ class _FormatReader:
         """Number of events read."""
 
     def read(self) -> Iterator[_Item]:
-        """Raises DamageError where the file cannot be read any further; what was before it is gathered."""
+        """Raises DamageError where the file cannot be read any further; everything before it is gathered."""
         survey = self._survey(as_lines=PurePath(_inner_name(self._path)).suffix in _LINE_SUFFIXES or None)
         self._base = f"{_stem(self._path)}-{survey.digest[:16]}"
         yield from self._read_lines(survey) if survey.lines else self._read_document()
@@ -299,7 +299,7 @@ class _FormatReader:
         yield from to_recording(self._path, foreign_id, named, session.events, self._now_ms())
 
     def _complaints(self, parsed: _Parsed, text: bytes, line: int | None, taken: int) -> Iterator[_Item]:
-        """What a damaged text lost, and what was read in it that JSON does not have."""
+        """Reports the losses of a damaged text, and values that JSON does not have."""
         if parsed.error is None:
             return
         result = parsed.salvaged
@@ -352,7 +352,7 @@ def _apart(parsed: _Parsed) -> list[tuple[Section, bool]]:
 
 
 def _parse(text: bytes) -> _Parsed:
-    """Reads a text strictly, and what is whole of it if that fails."""
+    """Reads a text strictly, and its whole parts if that fails."""
     try:
         return _Parsed([_sections_of(text)])
     except (msgspec.DecodeError, RecursionError) as error:
@@ -381,7 +381,7 @@ def _sessions_of(line: bytes, number: int) -> list[str]:
 
 
 def _foreign(text: bytes) -> str | None:
-    """What a JSON text is that is known not to be a recording."""
+    """The name of a JSON text that is known not to be a recording."""
     return foreign_json(text) or (foreign_text(text) if b'"timestamp"' not in text else None)
 
 

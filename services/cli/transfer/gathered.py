@@ -22,7 +22,7 @@ millisecond do something twice, and a page can print a line twice; a pointer can
 def to_recording(
     path: Path, foreign_id: str, named: str, found: Sequence[FoundEvent], now_ms: float
 ) -> Iterator[ImportedRecording | ImportProblem | ImportNote]:
-    """Yields the recording, if anything of it can be played, and what was left out or understood.
+    """Yields the recording, if anything of it can be played, and reports omissions and conversions.
 
     Args:
         path: The file, for messages.

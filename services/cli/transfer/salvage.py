@@ -1,4 +1,4 @@
-"""Reads damaged JSON: what is whole is taken, the rest is counted.
+"""Reads damaged JSON: everything whole is taken, the rest is counted.
 
 Strict JSON never comes here. Of a document that the strict decoder refuses, every event is kept that is whole in
 itself: up to the point where a file was cut off, and after a damaged event from the next whole one on. An event that is
@@ -21,7 +21,7 @@ MAX_DEPTH = 6
 """Maximum nesting of the containers around events: a list of sessions, a session, its windows, their batches."""
 
 MAX_SEARCHES = 50_000
-"""Maximum number of places of a text at which the next event is looked for; what comes after them is left out."""
+"""Maximum number of places of a text at which the next event is looked for; the text after them is left out."""
 
 _SEPARATORS = re.compile(r"[\s,\x1e]*")
 """Between values: also the commas of an array without its brackets, and RFC 7464's record separator."""
@@ -57,7 +57,7 @@ class Salvaged:
 
 
 def salvage(text: bytes) -> Salvaged:
-    """Returns what can be read of a text.
+    """Returns the readable parts of a text.
 
     Args:
         text: Anything; expected to be UTF-8, which is not checked.
@@ -66,7 +66,7 @@ def salvage(text: bytes) -> Salvaged:
 
 
 class _Part(NamedTuple):
-    """A value, or what is left of it.
+    """A value, or its remains.
 
     Attributes:
         text: Valid JSON; None: nothing is left.
@@ -110,7 +110,7 @@ class _Salvager:
         return _Part(self._mended(at, end), end, _has_events(value))
 
     def _damaged(self, at: int, depth: int, broken_at: int) -> _Part:
-        """What is left of a damaged container, or nothing of an event."""
+        """The remains of a damaged container, or nothing of an event."""
         before = self._result.lost, self._result.lost_at
         if depth < MAX_DEPTH and self._text[at : at + 1] in ("[", "{"):
             try:
@@ -160,7 +160,7 @@ class _Salvager:
         return key, value_at
 
     def _decode(self, at: int) -> tuple[Any, int]:
-        """The whole value at a position, and its end; raises ValueError if there is none."""
+        """The whole value at a position, and its end; raises ValueError if it is damaged."""
         try:
             return self._decoder.raw_decode(self._text, at)
         except RecursionError:
@@ -190,7 +190,7 @@ class _Salvager:
         return len(self._text)
 
     def _end(self, at: int) -> int | None:
-        """The end of a value whose brackets match; None: they do not."""
+        """The end of a value by its brackets; None: they do not match."""
         awaited: list[str] = []
         for token in _TOKEN.finditer(self._text, at):
             if token[0] in _CLOSING:

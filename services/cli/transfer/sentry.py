@@ -32,7 +32,7 @@ _MOUSE_INTERACTION, _CLICK = 2, 2
 _LEVELS = {"fatal": "error", "error": "error", "warning": "warn", "warn": "warn", "info": "info", "debug": "debug"}
 _FETCHES = {"fetch", "xhr"}
 _Converted = tuple[str, dict[str, Any]]
-"""An event, and what it is in messages."""
+"""An event, and its name in messages."""
 _CLICKS = {"ui.click", "ui.slowClickDetected", "ui.multiClick"}
 
 
@@ -86,7 +86,7 @@ def take_over(events: Sequence[TimedEvent]) -> FromSentry:
             placed.append(event)
             continue
         placed.append(TimedEvent(event.ms, json.dumps(converted, separators=(",", ":")).encode()))
-        if converted["type"] == _INCREMENTAL:  # a click says less than its breadcrumb, which stays
+        if converted["type"] == _INCREMENTAL:  # a click has less in it than its breadcrumb, which stays
             placed.append(event)
     result.events = [event for _, event in heapq.merge(_due(others), _due(placed), key=lambda timed: timed[0])]
     return result

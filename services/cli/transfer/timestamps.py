@@ -1,7 +1,7 @@
 """Units of foreign timestamps: rrweb writes milliseconds since 1970, other tools seconds or microseconds.
 
 The ranges of the units do not overlap for any time between 2001 and 2128, but a clock that was never set counts
-milliseconds from 1970, as rrweb's own tests do: what looks like seconds may be such a time. So one recording is decided
+milliseconds from 1970, as rrweb's own tests do: apparent seconds may be such a time. So one recording is decided
 as a whole, and read in seconds only where that is sure.
 """
 
@@ -34,8 +34,8 @@ NEAR_MS = 86_400_000
 a day at most from the rest of the recording."""
 
 MAX_MEAN_GAP_MS = 60_000
-"""Mean time between the events of a recording in whole seconds. Recorders write several events a second while somebody
-is there; as seconds, a minute in milliseconds has gaps of several minutes."""
+"""Mean time between the events of a recording in whole seconds. Recorders write several events per second during
+activity; read as seconds, a minute in milliseconds has gaps of several minutes."""
 
 
 class Unit(Enum):
