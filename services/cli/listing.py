@@ -135,8 +135,8 @@ def show(found: Sequence[Session]) -> None:
             f"{session.start_time.astimezone():%Y-%m-%d %H:%M:%S}",
             spoken_duration(session.duration.total_seconds()),
             _name(session.status, SessionStatus),
-            _name(session.device_type, DeviceType),
-            Text(_cut(session.actor_id) or _name(session.actor_type, ActorType)),
+            Text(_cut(_device(session))),
+            Text(_cut(_actor(session))),
             f"{totals.event_count:,}",
             f"{totals.click_count:,}",
             f"{totals.error_count:,}",
@@ -145,6 +145,28 @@ def show(found: Sequence[Session]) -> None:
             Text(_cut(session.first_url)),
         )
     print_table(table)
+
+
+def _actor(session: Session) -> str:
+    """Returns the visitor's id of the recorded site, else the type of visitor and the end of the session's id."""
+    if session.actor_id:
+        return session.actor_id
+    name = (
+        "visitor"
+        if session.actor_type in (ActorType.ANONYMOUS, ActorType.UNSPECIFIED)
+        else _name(session.actor_type, ActorType)
+    )
+    return f"{name} {session.session_id[-4:]}"
+
+
+def _device(session: Session) -> str:
+    """Returns the type of device; of an unknown one its software or viewport."""
+    if session.device_type != DeviceType.UNSPECIFIED:
+        return _name(session.device_type, DeviceType)
+    software = " on ".join(part for part in (session.browser, session.system) if part)
+    if software or not session.viewport.width:
+        return software or "unknown"
+    return f"{session.viewport.width} x {session.viewport.height} px"
 
 
 def _cut(text: str) -> str:

@@ -32,7 +32,7 @@ from services.cli.command import (
     telling_problems,
 )
 from services.cli.local import the_project
-from services.cli.transfer.formats import ImportProblem, read_recordings
+from services.cli.transfer.formats import ImportedRecording, ImportProblem, read_recordings
 from services.cli.transfer.joining import MAX_PAYLOAD_BYTES
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
@@ -153,7 +153,7 @@ def _of_file(path: Path, problems: list[ImportProblem]) -> Windows | None:
             if isinstance(found, ImportProblem):
                 problems.append(found)
                 complain(str(found))
-            else:
+            elif isinstance(found, ImportedRecording):
                 yield from ((f"{found.foreign_id} {one.foreign_id}", one.events) for one in found.windows)
 
     return read()

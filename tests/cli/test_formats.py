@@ -205,11 +205,11 @@ def test_sessions_without_an_id_are_numbered(put):
 
 def test_text_stays_as_it_lies(put):
     text = rb'{ "timestamp":1700000000000.50, "type" : 7, "data":{"a":1.0,"s":"\u00e9\/ \ud83d end","n":1e2} }'
-    tail = rb'{"type":99,"timestamp":3}'
+    tail = rb'{"type":99,"timestamp":1600000000000}'
     for content, name in ((b"[%s ,\n%s]" % (text, tail), "a.json"), (b"%s\n%s\n" % (text, tail), "a.jsonl")):
         (recording,) = read_well(put(content, name))
         assert recording.windows[0].events == (text, tail)
-        assert recording.first_ms == 3
+        assert recording.first_ms == 1_600_000_000_000
 
 
 def test_unsorted_events_keep_the_files_order(put):
@@ -247,8 +247,9 @@ BAD_DOCUMENTS = {
     "something behind": (b"[] x", 3, "trailing"),
     "binary": (b"\x00\x01\x02", 0, "not JSON"),
     "nested too deep": (b"[" * 100_000 + b"]" * 100_000, None, "nested too deep"),
-    "zip": (b"PK\x03\x04....", 0, "is zip"),
-    "zstd": (b"\x28\xb5\x2f\xfd....", 0, "is zstd"),
+    "damaged zip": (b"PK\x03\x04....", 0, "is zip, but damaged"),
+    "damaged zstd": (b"\x28\xb5\x2f\xfd....", 0, "is zstd"),
+    "bzip2": (b"BZh91AY", 0, "is a bzip2 file: unpack it first"),
     "empty": (b"", 0, "not JSON"),
 }
 

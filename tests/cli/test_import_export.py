@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 import random
+import sys
 
 import pytest
 from afterimage_client.audit.v1 import RecordingStart
@@ -154,8 +155,124 @@ def test_bad_files_are_named_and_the_rest_goes_on(audit, tmp_path):
     assert f"problem: {bad}, byte 29: " in answer.err
     assert f"problem: {lines}, line 2, byte " in answer.err
     assert f"problem: {tmp_path / 'missing.json'}: cannot be read: No such file or directory" in answer.err
-    assert answer.out.startswith("2 sessions, 5 events, ")
+    assert "; 1 event is taken, 0 damaged parts left out" in answer.err
+    assert answer.out.startswith("3 sessions, 6 events, ")
     assert answer.out.rstrip().endswith("3 problems")
+
+
+def test_a_damaged_file_is_stored_as_far_as_it_is_whole_and_the_exit_status_says_it(audit, tmp_path):
+    visit = events(12, step_ms=33)
+    text = json.dumps(visit).encode()
+    cut, zipped, nan = tmp_path / "cut.json", tmp_path / "cut.json.gz", tmp_path / "nan.json"
+    cut.write_bytes(text[:-50])
+    zipped.write_bytes(gzip.compress(text)[:-40])
+    nan.write_bytes(text.replace(b'"number": 3}', b'"number": NaN}'))
+    for path, said in (
+        (cut, "events are taken"),
+        (zipped, "before it are taken"),
+        (nan, "1 number that JSON does not"),
+    ):
+        answer = audit.run("import", path)
+        assert answer.status == 1
+        assert answer.out.rstrip().endswith("1 problem")
+        assert said in answer.err
+        (stored,) = sessions(audit, source_file=path.name)
+        out = exported(audit, stored["sessionId"], tmp_path / "out.json")
+        expected = visit if path != nan else [*visit[:3], {**visit[3], "data": {"number": None}}, *visit[4:]]
+        assert out == expected[: len(out)]
+        assert len(out) >= 6
+
+
+def test_what_is_understood_is_said_and_no_problem(audit, tmp_path):
+    visit = events(30, step_ms=210)
+    utf16 = tmp_path / "utf16.json"
+    utf16.write_bytes(
+        json.dumps([{**one, "timestamp": one["timestamp"] / 1_000} for one in [*visit, *visit[:9]]]).encode("utf-16")
+    )
+    answer = audit.run("import", utf16)
+    assert answer.status == 0, answer.err
+    assert answer.out.rstrip().endswith("0 problems")
+    assert "note: " in answer.err
+    assert "the timestamps of 39 in seconds were read as such" in answer.err
+    assert "has 9 events twice or more; each is taken once" in answer.err
+    (stored,) = sessions(audit, source_file=utf16.name)
+    assert stored["startTime"].startswith("2023-11-14")
+    assert exported(audit, stored["sessionId"], tmp_path / "out.json") == visit
+
+
+def node(number, tag, *children, **attributes):
+    return {"type": 2, "id": number, "tagName": tag, "attributes": attributes, "childNodes": list(children)}
+
+
+def snapshot(offset_ms, body):
+    page = {"type": 0, "id": 1, "childNodes": [node(2, "html", node(3, "head"), body)]}
+    return event(offset_ms, 2, node=page, initialOffset={"top": 0, "left": 0})
+
+
+def test_sentrys_breadcrumbs_are_counted_as_errors_requests_and_clicks(audit, tmp_path):
+    start_s = events(1)[0]["timestamp"] / 1_000
+    page = node(4, "body", node(14, "button", {"type": 3, "id": 15, "textContent": "Go"}))
+    visit = [
+        event(0, 4, href="http://shop.test/", width=1_200, height=800),
+        snapshot(10, page),
+        *events(9, step_ms=500),
+    ]
+    crumb = {"category": "console", "level": "error", "message": "boom", "data": {"arguments": ["boom"]}}
+    click = {"category": "ui.click", "message": "button", "data": {"nodeId": 14}}
+    fetch = {"op": "resource.fetch", "description": "http://shop.test/a", "startTimestamp": start_s + 2,
+             "endTimestamp": start_s + 2.1, "data": {"method": "GET", "statusCode": 500}}  # fmt: skip
+    sentrys = [
+        {"type": 5, "timestamp": (start_s + 1) * 1_000, "data": {"tag": "breadcrumb", "payload": crumb}},
+        {"type": 5, "timestamp": (start_s + 1.2) * 1_000, "data": {"tag": "breadcrumb", "payload": click}},
+        {"type": 5, "timestamp": start_s + 2, "data": {"tag": "performanceSpan", "payload": fetch}},
+    ]
+    path = write(tmp_path / "sentry.json", [[*visit[:4]], [*visit[4:], *sentrys]])
+    answer = audit.run("import", path)
+    assert answer.status == 0, answer.err
+    (stored,) = sessions(audit, source_file=path.name)
+    totals = stored["totals"]
+    counts = {name: int(totals[name]) for name in ("errorCount", "failedRequestCount", "clickCount")}
+    assert counts == {"errorCount": 1, "failedRequestCount": 1, "clickCount": 1}
+    assert float(stored["duration"].rstrip("s")) < 10
+
+
+@pytest.mark.parametrize("depth", [500, 1_000, 1_400])
+def test_a_deep_page_is_stored_as_over_grpc(audit, tmp_path, depth):
+    body = node(9, "b")
+    for number in range(depth):
+        body = node(10 + number, "div", body)
+    text = json.dumps([event(0, 4, href="http://shop.test/", width=1_200, height=800), "SNAPSHOT", *events(3)])
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(20_000)
+    try:
+        deep = json.dumps(snapshot(10, node(4, "body", body)))
+    finally:
+        sys.setrecursionlimit(limit)
+    path = tmp_path / f"deep-{depth}.json"
+    path.write_text(text.replace('"SNAPSHOT"', deep))
+    answer = audit.run("import", path)
+    assert answer.status == 0, answer.err
+    assert answer.out.startswith("1 session, 5 events, ")
+
+
+def test_the_device_of_an_import_is_told_by_viewport_and_touch(audit, tmp_path):
+    def visit(width, height, *more):
+        return [event(0, 4, href="http://shop.test/", width=width, height=height), *more, *events(2)]
+
+    touch, mouse = event(5, source=2, type=7, id=1, x=1, y=1), event(5, source=1, positions=[])
+    for name, value, expected in (
+        ("phone", visit(393, 852, touch), "MOBILE"),
+        ("landscape", visit(852, 393, touch), "MOBILE"),
+        ("narrow", visit(360, 640), "MOBILE"),
+        ("tablet", visit(820, 1_180, touch), "TABLET"),
+        ("desktop", visit(1_200, 800, mouse), "DESKTOP"),
+        ("laptop", visit(1_440, 900, touch, mouse), "DESKTOP"),
+        ("window", visit(700, 800, mouse), "DESKTOP"),
+    ):
+        path = write(tmp_path / f"{name}.json", value)
+        assert audit.run("import", path).status == 0
+        (stored,) = sessions(audit, source_file=path.name)
+        assert stored["deviceType"] == expected, name
 
 
 def test_several_windows_and_several_sessions_of_a_file(audit, tmp_path):

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from services.cli.transfer.inflate import DamageError, expand, is_list, is_string, looks_packed, unpack
-from services.cli.transfer.recording import MAX_TIMESTAMP_MS, event_head
+from services.cli.transfer.content import DamageError
+from services.cli.transfer.inflate import expand, is_list, is_string, looks_packed, unpack
+from services.cli.transfer.recording import event_head
+from services.cli.transfer.timestamps import unit_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +45,11 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 @dataclass(frozen=True, slots=True)
 class FoundEvent:
-    """One event: its window, its JSON text, and its time in milliseconds since 1970 UTC."""
+    """One event: its window, its JSON text, and its timestamp, in milliseconds unless `timestamps` finds otherwise."""
 
     window: str
     event: bytes
-    timestamp_ms: float
+    timestamp: float
 
 
 def find_events(raw: msgspec.Raw, window: str, allowance: Allowance) -> Iterator[FoundEvent | str]:
@@ -122,8 +124,8 @@ def _checked(event: bytes, window: str, allowance: Allowance, *, compressed: boo
         if not event.isascii():
             event.decode()
         head = event_head(event)
-        if not 0 <= head.timestamp <= MAX_TIMESTAMP_MS:
-            return f"has timestamp {head.timestamp:.6g}: not milliseconds since 1970"
+        if unit_of(head.timestamp) is None:
+            return f"has timestamp {head.timestamp:.6g}: neither milliseconds since 1970 nor seconds"
         return FoundEvent(window, expand(event, allowance) if compressed else event, head.timestamp)
     except DamageError as damage:
         return str(damage)

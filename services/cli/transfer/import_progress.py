@@ -39,6 +39,10 @@ class Progress(Protocol):
         """Reports a problem; the import continues."""
         ...
 
+    def tell_note(self, note: str) -> None:
+        """Reports something of which nothing is lost."""
+        ...
+
 
 @contextmanager
 def progress_on(stream: TextIO, *, quiet: bool = False) -> Iterator[Progress]:
@@ -92,6 +96,11 @@ class PlainProgress:
         self._stream.write(f"problem: {problem}\n")
         self._stream.flush()
 
+    def tell_note(self, note: str) -> None:
+        """Prints the note."""
+        if not self._quiet:
+            self._stream.write(f"note: {note}\n")
+
 
 class BarProgress:
     """A bar over all events read up to now, with lines above it."""
@@ -123,6 +132,10 @@ class BarProgress:
     def tell_problem(self, problem: str) -> None:
         """Prints the problem above the bar."""
         self._bar.console.print(f"[red]problem:[/red] {escape(problem)}")
+
+    def tell_note(self, note: str) -> None:
+        """Prints the note above the bar."""
+        self._bar.console.print(f"note: {escape(note)}")
 
 
 def session_line(sent: SessionSent) -> str:

@@ -16,7 +16,13 @@ from grpclib.exceptions import GRPCError
 
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import Address, ProjectName, invocation_of, run, spoken_size
-from services.cli.transfer.formats import ImportedRecording, ImportProblem, read_recordings
+from services.cli.transfer.formats import (
+    MAX_NESTING,
+    ImportedRecording,
+    ImportNote,
+    ImportProblem,
+    read_recordings,
+)
 from services.cli.transfer.import_progress import Progress, progress_on
 from services.cli.transfer.import_session import SessionSent, import_session
 from services.runtime.identity.tokens import Scope
@@ -60,22 +66,24 @@ class Summary:
 
 def import_command(
     context: typer.Context,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files; gzip or not.", show_default=False)],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files; gzip, zstd, zip or plain.", show_default=False)
+    ],
     *,
     project: ProjectName = None,
     address: Address = None,
 ) -> None:
-    """Imports recordings: rrweb JSON arrays, JSON lines, PostHog's exported JSON, gzip of any.
+    """Imports recordings: rrweb JSON arrays, JSON lines, exports of PostHog and Sentry, gzip, zstd or zip of any.
 
     An interrupted import continues where it stopped, and a repeated one changes nothing. Unreadable or unstorable
-    parts are reported, the import continues with the rest, and the exit status is 1.
+    parts are reported, the import continues with the rest, and the exit status is 1. docs/importing.md has the formats.
     """
 
     async def main() -> int:
         settings = invocation_of(context).settings()
         async with connect(settings, SCOPES, address=address, project=project) as client:
             with progress_on(sys.stderr) as progress:
-                summary = await import_files(client, files, progress)
+                summary = await import_files(client, files, progress, max_nesting=settings.ingest.max_nesting)
         sys.stdout.write(f"{summary}\n")
         return int(summary.failed)
 
@@ -87,6 +95,8 @@ async def import_files(
     files: Sequence[Path],
     progress: Progress,
     redate: Callable[[Path, ImportedRecording], Awaitable[ImportedRecording]] | None = None,
+    *,
+    max_nesting: int = MAX_NESTING,
 ) -> Summary:
     """Imports files, a few sessions at a time.
 
@@ -95,6 +105,7 @@ async def import_files(
         files: The files.
         progress: Receives the progress.
         redate: Returns a recording with other timestamps; None: recordings keep theirs.
+        max_nesting: Maximum nesting depth of JSON that is read; the service has its own limit, of the same name.
 
     Raises:
         GRPCError: The service does not accept the token; no data was sent. Other errors of the
@@ -102,7 +113,7 @@ async def import_files(
     """
     await _knock(client)
     summary = Summary()
-    recordings = _read(files, summary, progress)
+    recordings = _read(files, summary, progress, max_nesting)
     # One reader for all workers: a file is read only when a worker is free for it.
     turn = asyncio.Lock()
 
@@ -135,15 +146,17 @@ async def _knock(client: Client) -> None:
 
 
 async def _read(
-    files: Sequence[Path], summary: Summary, progress: Progress
+    files: Sequence[Path], summary: Summary, progress: Progress, max_nesting: int
 ) -> AsyncIterator[tuple[Path, ImportedRecording]]:
     for number, path in enumerate(files, start=1):
         progress.tell_file(path, number, len(files))
-        found = read_recordings(path)
+        found = read_recordings(path, max_nesting=max_nesting)
         while (item := await asyncio.to_thread(next, found, None)) is not None:
             if isinstance(item, ImportProblem):
                 summary.unreadable.append(item)
                 progress.tell_problem(str(item))
+            elif isinstance(item, ImportNote):
+                progress.tell_note(str(item))
             else:
                 progress.expect(sum(len(window.events) for window in item.windows))
                 yield path, item

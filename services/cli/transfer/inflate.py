@@ -1,6 +1,6 @@
-"""Bounded inflation of recordings: gzip files, @rrweb/packer's events, and PostHog's compressed fields.
+"""Bounded inflation inside of recordings: @rrweb/packer's events, and PostHog's compressed fields.
 
-Both of the latter carry binary data as a string with one character per byte (latin-1):
+Both carry binary data as a string with one character per byte (latin-1):
 - @rrweb/packer 2.1: a whole event, `zlib(JSON of {...event, v: "v1"})`;
 - PostHog `cv: "2024-10"`: gzip of the JSON of `data` in a FullSnapshot, of `texts`, `attributes`, `removes`
   and `adds` in a Mutation, of `adds` and `removes` in a StyleSheetRule.
@@ -8,20 +8,12 @@ Both of the latter carry binary data as a string with one character per byte (la
 
 from __future__ import annotations
 
-import gzip
 import zlib
-from typing import IO, TYPE_CHECKING
 
 import msgspec
 
+from services.cli.transfer.content import DamageError
 from services.cli.transfer.surrogates import hide_lone_surrogates
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-MAX_FILE_BYTES = 2 * 1024**3
-"""Maximum inflated size of a file, in bytes. A file over it is reported and not read further."""
 
 MAX_EVENT_BYTES = 64 * 1024**2
 """Maximum inflated size of a packed event, in bytes: the contract's default max_inflated_bytes."""
@@ -29,20 +21,7 @@ MAX_EVENT_BYTES = 64 * 1024**2
 POSTHOG_COMPRESSION = "2024-10"
 PACKER_VERSION = "v1"
 
-_GZIP_MAGIC = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_OTHER_ARCHIVES = {b"PK\x03\x04": "zip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bzip2", b"\xfd7zXZ": "xz"}
 _COMPRESSED_FIELDS = {0: ("texts", "attributes", "removes", "adds"), 8: ("adds", "removes")}
-_READ_BYTES = 1024**2
-
-
-class DamageError(Exception):
-    """A file, or a packed part of it, cannot be read any further; `str()` is a sentence for people."""
-
-    def __init__(self, message: str, *, line: int | None = None, byte: int | None = None) -> None:
-        super().__init__(message)
-        self.line = line
-        self.byte = byte
 
 
 class Allowance:
@@ -74,40 +53,6 @@ class Allowance:
             raise DamageError("is cut off: its packed data ends too early")
         self._left_bytes -= len(text)
         return text
-
-
-def read_lines(path: Path, max_bytes: int) -> Iterator[tuple[int, bytes]]:
-    """Yields a file's lines, inflated if it is gzip, each with its number from 1 and its line end.
-
-    Raises:
-        DamageError: If the gzip data is damaged, or the file is over `max_bytes`.
-        OSError: If the file cannot be read.
-    """
-    number, offset = 0, 0
-    with _opened(path) as stream:
-        while True:
-            try:
-                line = stream.readline(max_bytes - offset + 1)
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                why = "it ends too early" if isinstance(error, EOFError) else str(error)
-                raise DamageError(f"the gzip data is damaged: {why}", line=number + 1, byte=offset) from None
-            if not line:
-                return
-            number, offset = number + 1, offset + len(line)
-            if offset > max_bytes:
-                raise DamageError(f"over the limit of {max_bytes:,} bytes inflated", line=number, byte=max_bytes)
-            yield number, line.removeprefix(_BYTE_ORDER_MARK) if number == 1 else line
-
-
-def _opened(path: Path) -> IO[bytes] | gzip.GzipFile:
-    with path.open("rb") as file:
-        magic = file.read(6)
-    for start, name in _OTHER_ARCHIVES.items():
-        if magic.startswith(start):
-            raise DamageError(f"is {name}, which is not read: unpack it first, or use gzip", byte=0)
-    if magic.startswith(_GZIP_MAGIC):
-        return gzip.open(path, "rb")
-    return path.open("rb", buffering=_READ_BYTES)
 
 
 def looks_packed(text: str) -> bool:

@@ -28,9 +28,6 @@ MAX_CHUNK_EVENTS = 2_000
 CHUNK_SPAN_MS = 10_000
 """Recorded time per chunk, so that a seek does not fetch minutes for seconds."""
 
-MAX_TIMESTAMP_MS = 253_402_300_799_999
-"""The end of the year 9999, the last time that protobuf's Timestamp can hold."""
-
 
 @dataclass(frozen=True, slots=True)
 class RecordedWindow:
@@ -75,6 +72,22 @@ class ImportProblem:
         line = "" if self.line is None else f", line {self.line}"
         byte = "" if self.byte is None else f", byte {self.byte}"
         return f"{self.path}{line}{byte}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportNote:
+    """Something that was understood in a file, of which nothing is lost.
+
+    Attributes:
+        path: The file.
+        message: One sentence for people.
+    """
+
+    path: Path
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
 
 
 class EventHead(msgspec.Struct):

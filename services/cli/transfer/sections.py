@@ -31,9 +31,21 @@ class _Envelope(msgspec.Struct):
     id: msgspec.Raw = _ABSENT
     window_id: msgspec.Raw = _ABSENT
     windowId: msgspec.Raw = _ABSENT  # noqa: N815 - PostHog's name
+    segment_id: msgspec.Raw = _ABSENT
+    properties: msgspec.Raw = _ABSENT
+
+
+class _Properties(msgspec.Struct):
+    """Of an event of posthog-js as it is sent, `$snapshot` or `$snapshot_items`."""
+
+    session_id: msgspec.Raw = msgspec.field(default=_ABSENT, name="$session_id")
+    window_id: msgspec.Raw = msgspec.field(default=_ABSENT, name="$window_id")
+    items: msgspec.Raw = msgspec.field(default=_ABSENT, name="$snapshot_items")
+    data: msgspec.Raw = msgspec.field(default=_ABSENT, name="$snapshot_data")
 
 
 _envelope = msgspec.json.Decoder(_Envelope)
+_properties = msgspec.json.Decoder(_Properties)
 _values = msgspec.json.Decoder(list[msgspec.Raw])
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -84,6 +96,11 @@ def _is_session(values: list[msgspec.Raw]) -> bool:
 
 def _of_object(raw: msgspec.Raw, session: str | None) -> Iterator[Section]:
     envelope = _envelope.decode(raw)
+    if is_object(envelope.properties) and (sent := _sent(envelope.properties)) is not None:
+        yield sent
+        return
+    if envelope.segment_id != _ABSENT and len(_members.decode(raw)) == 1:
+        return  # the line before a segment of Sentry's, as its recorder sends it
     if envelope.type != _ABSENT or envelope.timestamp != _ABSENT:
         yield Section(None, False, MAIN_WINDOW, raw)
         return
@@ -99,6 +116,14 @@ def _of_object(raw: msgspec.Raw, session: str | None) -> Iterator[Section]:
         yield Section(session, True, MAIN_WINDOW, raw)
     else:
         yield from _by_session(raw)
+
+
+def _sent(properties: msgspec.Raw) -> Section | None:
+    found = _properties.decode(properties)
+    body = found.items if is_list(found.items) else found.data
+    if not is_list(body):
+        return None
+    return Section(name_of(found.session_id), False, name_of(found.window_id) or MAIN_WINDOW, body)
 
 
 def _by_session(raw: msgspec.Raw) -> Iterator[Section]:

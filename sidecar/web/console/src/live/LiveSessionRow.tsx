@@ -31,7 +31,6 @@ export function LiveSessionRow({ live: { session, heardMs, activity }, nowMs }: 
           <span className={styles.name}>
             <span className={isActive ? styles.active : styles.quiet} aria-hidden="true" />
             {actorText(session)}
-            {session.actorId === "" ? <span className={styles.id}>{session.sessionId.slice(-4)}</span> : null}
           </span>
           <span className={styles.small}>{deviceText(session)}</span>
         </span>

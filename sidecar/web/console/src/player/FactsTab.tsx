@@ -1,9 +1,11 @@
 import type { MaskedCount } from "@contract/audit/v1/audit_service_pb";
+import { DeviceType } from "@contract/recording/v1/enums_pb";
 import type { Session, Totals } from "@contract/recording/v1/session_pb";
 import { Fragment } from "react";
 import { count, number, size } from "../format/amounts";
 import { ACTOR, DEVICE, STATUS } from "../format/enums";
 import { duration, fullDate } from "../format/time";
+import { actorText } from "../sessions/sessionLabels";
 import { Skeleton } from "../ui/Loading";
 import { lengthMs, timeMs } from "./details";
 import { oddLabel } from "./labels";
@@ -67,14 +69,14 @@ function Facts({ title, facts }: { title: string; facts: Fact[] }) {
 function about(session: Session): Fact[] {
   const { viewport, screen } = session;
   return [
-    ["Visitor", session.actorId],
+    ["Visitor", actorText(session)],
     ["Kind", ACTOR[session.actorType]],
     ["Status", STATUS[session.status]],
     ["Began", fullDate(timeMs(session.startTime))],
     ["Duration", duration(lengthMs(session.duration))],
     ["Active", duration(lengthMs(session.activeDuration))],
     ["First page", session.firstUrl],
-    ["Device", DEVICE[session.deviceType]],
+    ["Device", session.deviceType === DeviceType.UNSPECIFIED ? "" : DEVICE[session.deviceType]],
     ["Browser", [session.browser, session.system].filter(Boolean).join(" on ")],
     ["Language", session.language],
     ["Viewport", viewport === undefined || viewport.width === 0 ? "" : `${viewport.width} × ${viewport.height}`],

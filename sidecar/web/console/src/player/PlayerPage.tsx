@@ -46,6 +46,7 @@ export default function PlayerPage() {
           <>
             <h1 title={session.firstUrl}>{session.actorId || withoutScheme(session.firstUrl) || actorText(session)}</h1>
             <ul className={styles.facts}>
+              {session.actorId === "" ? <li>{actorText(session)}</li> : null}
               <li>{date(timeMs(session.startTime))}</li>
               <li>{duration(lengthMs(session.duration))}</li>
               <li>{deviceText(session)}</li>

@@ -1,10 +1,10 @@
 // Texts about a session in lists.
-import { ActorType } from "@contract/recording/v1/enums_pb";
+import { ActorType, DeviceType } from "@contract/recording/v1/enums_pb";
 import type { Session, Totals } from "@contract/recording/v1/session_pb";
 import { count } from "../format/amounts";
 import { DEVICE } from "../format/enums";
 
-/** Returns the visitor's id of the recorded site, else the type of visitor. */
+/** Returns the visitor's id of the recorded site, else the type of visitor and the end of the session's id. */
 export function actorText(session: Session): string {
   if (session.actorId !== "") {
     return session.actorId;
@@ -15,14 +15,20 @@ export function actorText(session: Session): string {
     case ActorType.BOT:
       return "Bot";
     default:
-      return "Visitor";
+      return `Visitor ${session.sessionId.slice(-4)}`.trim();
   }
 }
 
-/** Returns the device: "Phone, Chrome on Android". */
-export function deviceText({ deviceType, browser, system }: Session): string {
+/** Returns the device: "Phone, Chrome on Android"; of an unknown device its software or viewport. */
+export function deviceText({ deviceType, browser, system, viewport }: Session): string {
   const software = browser !== "" && system !== "" ? `${browser} on ${system}` : browser || system;
-  return [DEVICE[deviceType], software].filter((part) => part !== "").join(", ");
+  if (deviceType !== DeviceType.UNSPECIFIED) {
+    return [DEVICE[deviceType], software].filter((part) => part !== "").join(", ");
+  }
+  if (software === "" && viewport !== undefined && viewport.width > 0) {
+    return `${viewport.width} × ${viewport.height} px`;
+  }
+  return software || DEVICE[deviceType];
 }
 
 /** Returns a URL as a list shows it: where on which site, without the query. */

@@ -7,7 +7,9 @@ import { actorText, deviceText, pageText, troublesOf } from "../../src/sessions/
 describe("labels of a session", () => {
   it("return the visitor's id, or the kind of visitor", () => {
     expect(actorText(create(SessionSchema, { actorId: "ada", actorType: ActorType.USER }))).toBe("ada");
-    expect(actorText(create(SessionSchema, { actorType: ActorType.ANONYMOUS }))).toBe("Visitor");
+    const sessionId = "018bcfe5-6800-7a2b-97eb-013333cb3f2a";
+    expect(actorText(create(SessionSchema, { sessionId, actorType: ActorType.ANONYMOUS }))).toBe("Visitor 3f2a");
+    expect(actorText(create(SessionSchema, { sessionId }))).toBe("Visitor 3f2a");
     expect(actorText(create(SessionSchema, { actorType: ActorType.BOT }))).toBe("Bot");
   });
 
@@ -16,6 +18,10 @@ describe("labels of a session", () => {
     expect(deviceText(create(SessionSchema, phone))).toBe("Phone, Chrome on Android");
     expect(deviceText(create(SessionSchema, { ...phone, browser: "" }))).toBe("Phone, Android");
     expect(deviceText(create(SessionSchema, {}))).toBe("Unknown device");
+    const viewport = { width: 1200, height: 800 };
+    expect(deviceText(create(SessionSchema, { viewport }))).toBe("1200 × 800 px");
+    expect(deviceText(create(SessionSchema, { viewport: { width: 0, height: 0 } }))).toBe("Unknown device");
+    expect(deviceText(create(SessionSchema, { browser: "Chrome", system: "Linux", viewport }))).toBe("Chrome on Linux");
   });
 
   it("show a page without its query, and other texts unchanged", () => {
