@@ -1,4 +1,4 @@
-// The browser's own functions, whatever the page has changed: docs/adr/0018-a-pristine-realm.md.
+// The browser's own functions, whatever the page has changed: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
 //
 // The build replaces the globals of all modules, rrweb's included, by the exports of this one (vite.config.ts). They
 // are taken when the script is loaded: later changes of the page do not reach them. Where the page has changed them

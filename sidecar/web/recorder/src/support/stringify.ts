@@ -38,8 +38,14 @@ function write(
   if (replacer !== undefined) {
     value = replacer.call(holder, key, value);
   }
+  if (typeof value === "bigint") {
+    throw new TypeError("a BigInt has no JSON");
+  }
+  if (typeof value === "function") {
+    return undefined; // JSON.stringify would call the toJSON that it inherits
+  }
   if (typeof value !== "object" || value === null) {
-    return native(value); // no function, no symbol, no undefined has a form
+    return native(value);
   }
   let text = "";
   if (Array.isArray(value)) {
