@@ -1,4 +1,4 @@
-"""Scripts that change a page's JavaScript, written after the kinds of libraries that do; each is a page's first script."""
+"""Scripts that change a page's JavaScript, written after kinds of libraries; each is a page's first script."""
 
 PROTOTYPE_1_6 = """
 (function () {
@@ -133,11 +133,11 @@ ZONE = """
 FROZEN = """
 (function () {
   [
-    Object, Function, Array, String, Number, Boolean, Symbol, BigInt, Date, RegExp, Error, TypeError, Promise, Map, Set,
-    WeakMap, WeakSet, Proxy, ArrayBuffer, DataView, Uint8Array, EventTarget, Event, Node, Element, HTMLElement, Document,
-    HTMLInputElement, HTMLSelectElement, HTMLTextAreaElement, HTMLOptionElement, HTMLMediaElement, MutationObserver,
-    CSSStyleSheet, CSSGroupingRule, CSSStyleDeclaration, History, Storage, WebSocket, Response, Blob, ShadowRoot,
-    CustomElementRegistry, FontFace,
+    Object, Function, Array, String, Number, Boolean, Symbol, BigInt, Date, RegExp, Error, TypeError, Promise, Map,
+    Set, WeakMap, WeakSet, Proxy, ArrayBuffer, DataView, Uint8Array, EventTarget, Event, Node, Element, HTMLElement,
+    Document, HTMLInputElement, HTMLSelectElement, HTMLTextAreaElement, HTMLOptionElement, HTMLMediaElement,
+    MutationObserver, CSSStyleSheet, CSSGroupingRule, CSSStyleDeclaration, History, Storage, WebSocket, Response, Blob,
+    ShadowRoot, CustomElementRegistry, FontFace,
   ].forEach(function (each) { Object.freeze(each.prototype); Object.freeze(each); });
   [JSON, Math, Reflect, Intl, Atomics, console, history, customElements].forEach(Object.freeze);
 })();
@@ -234,9 +234,13 @@ window.WebSocket = class {
   close() {}
 };
 """
-BLOCKER = THROWING_SOCKET + REJECTING_FETCH + """
+BLOCKER = (
+    THROWING_SOCKET
+    + REJECTING_FETCH
+    + """
 Navigator.prototype.sendBeacon = function () { throw new Error("blocked"); };
 """
+)
 NO_FRAMES = """
 (function () {
   var create = Document.prototype.createElement;

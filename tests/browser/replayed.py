@@ -21,7 +21,7 @@ OUTLINE = """(root) => {
   };
   return outline(root.body);
 }"""
-"""Script: what a document's body holds, apart from what is not recorded."""
+"""Script: the contents of a document's body, apart from unrecorded ones."""
 
 
 async def replayed(context, events):

@@ -142,7 +142,7 @@ export class PageWatch {
   }
 }
 
-/** Listens to all changes of the address, where the browser has an event for them; throws `error` where it has none. */
+/** Listens to all changes of the address, where the browser has an event for them; throws `error` where it does not. */
 function listenToNavigation(listener: () => void, error: unknown): () => void {
   const { navigation } = window as Window & { navigation?: EventTarget };
   if (navigation === undefined) {

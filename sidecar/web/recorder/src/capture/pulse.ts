@@ -7,7 +7,7 @@ export function beat(): void {
   count += 1;
 }
 
-/** Returns the number of calls so far. */
+/** Returns the number of calls. */
 export function beats(): number {
   return count;
 }

@@ -18,7 +18,7 @@ const LOOK_SHARE = 0.001;
 /** Longest pause after an alarm; each alarm without a sign of life since the last one doubles the pause. */
 const LONGEST_PAUSE_MS = 60_000;
 
-/** What the watchdog sees of a page. */
+/** A page at one moment, as the watchdog sees it. */
 interface Look {
   readonly root: Element | null;
   readonly elements: number;
@@ -71,7 +71,7 @@ export class Watchdog {
     }
   }
 
-  /** rrweb was started anew, or failed to: what it has recorded is not missing. */
+  /** rrweb was started anew, or failed to start: earlier changes are not missing. */
   reset(isStarted: boolean): void {
     this.#isStarted = isStarted;
     this.#seen = look();

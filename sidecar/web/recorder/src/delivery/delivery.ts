@@ -33,7 +33,7 @@ export interface DeliveryParts {
 
 /** Less than the server allows: enough to use the connection's bandwidth, and little to send again. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
-/** Duration of silence after which unacknowledged chunks are no longer said to be recorded. */
+/** Duration of silence after which the state is no longer `recording`. */
 const LATE_MS = 8_000;
 /** Duration of silence after which a connection with unacknowledged chunks counts as dead. */
 const SILENCE_MS = 30_000;

@@ -1,7 +1,7 @@
 // localStorage and sessionStorage where the page has them and they take something, else memory: cookies may be blocked,
 // frames sandboxed, storage full.
 //
-// No other place (window.name, a cookie, IndexedDB) is used: a visitor who blocks storage does not want to be recognized,
+// No other place (window.name, a cookie, IndexedDB) is used: a visitor with blocked storage does not want to be recognized,
 // and window.name would hand the session's secret to the next site in the tab.
 
 /** Store of a few JSON values, which may outlive the page. */

@@ -1,9 +1,9 @@
-// The browser's own functions, whatever the page has changed: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
+// The browser's own functions, also in a page that has changed them: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
 //
 // The build replaces the globals of all modules, rrweb's included, by the exports of this one (vite.config.ts). They
 // are taken when the script is loaded: later changes of the page do not reach them. Where the page has changed them
-// before, JavaScript's own ones come from an empty frame, which is removed again at once. What needs a living window
-// (timers, requests) stays the page's. Tests run without the build, on the globals.
+// before, JavaScript's own ones come from an empty frame, which is removed again at once. Functions that need a living
+// window (timers, requests) stay the page's. Tests run without the build, on the globals.
 import { stringifyWith } from "./stringify";
 
 /* eslint-disable @typescript-eslint/unbound-method -- functions are taken from their objects, and called with others */
@@ -111,7 +111,7 @@ function functionsOf(value: object): unknown[] {
     .filter((each) => typeof each === "function");
 }
 
-/** The functions of the page's Zone.js that it has replaced: the recorder's work is none of the page's tasks. */
+/** The functions of the page's Zone.js that it has replaced: the recorder's work is not one of the page's tasks. */
 function unzoned(name: string): unknown {
   return page["Zone"] === undefined ? undefined : page[`__zone_symbol__${name}`];
 }
@@ -126,7 +126,7 @@ const isBrowser = typeof document !== "undefined";
 const frame = isBrowser && isChanged() ? openFrame() : undefined;
 const source = frame?.window ?? page;
 
-/** Whether the page has changed what is taken from it, and allowed no frame to take it from instead. */
+/** Whether the page has changed these functions, and allows no frame to take them from instead. */
 export const isUnclean: boolean = isBrowser && frame === undefined && isChanged();
 
 const eventTarget = (isNative(page.EventTarget.prototype.addEventListener) ? page : source).EventTarget.prototype;

@@ -59,7 +59,7 @@ export function distrustFetch(error: unknown): void {
 async function cleanFetch(): Promise<typeof fetch> {
   if (frame?.isOpen !== true) {
     const host = frameHost();
-    // rrweb ignores what is added to a script element that it knows.
+    // rrweb ignores additions to a script element that it knows.
     await new Promise((known) => {
       setTimeout(known, 0);
     });

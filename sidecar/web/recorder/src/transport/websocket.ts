@@ -4,7 +4,7 @@ import type { Entry } from "../wire/entry";
 import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
 import { CloseCode, type Closing, dispatch, readReason, type Transport, type TransportEvents } from "./transport";
 
-/** Timeout of a connection attempt, until `ready`: some proxies swallow the upgrade, or what follows. */
+/** Timeout of a connection attempt, until `ready`: some proxies swallow the upgrade, or all later frames. */
 const OPEN_TIMEOUT_MS = 9_800;
 /** WebSocket.OPEN, which a page's own class may lack. */
 const OPEN = 1;

@@ -1,5 +1,6 @@
 import { gunzipSync } from "node:zlib";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import type * as compressionModule from "../../src/buffer/compression";
 import { onLostPart } from "../../src/support/parts";
 
 const lost: string[] = [];
@@ -17,7 +18,7 @@ afterEach(() => {
 const PLAIN = new TextEncoder().encode("[1,2,3]");
 
 /** The module anew, with the listener for lost parts that it finds. */
-async function compression(): Promise<typeof import("../../src/buffer/compression")> {
+async function compression(): Promise<typeof compressionModule> {
   const parts = await import("../../src/support/parts");
   parts.onLostPart((part) => lost.push(part));
   return import("../../src/buffer/compression");

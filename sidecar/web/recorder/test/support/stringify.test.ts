@@ -44,7 +44,7 @@ test("a toJSON of the value's own kind is called, and a replacer as well", () =>
   expect(written(value, replacer)).toBe(plain);
 });
 
-test("what has no JSON throws, as ever", () => {
+test("a value without a JSON form throws, as ever", () => {
   const circle: unknown[] = [];
   circle.push(circle);
   expect(() => written(circle)).toThrow();
