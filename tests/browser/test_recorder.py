@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 
-from support import web
-
 from .recorded import (
     CLICK,
     FULL_SNAPSHOT,
@@ -18,6 +16,7 @@ from .recorded import (
     stored,
     window_of,
 )
+from .replayed import OUTLINE, replayed
 
 
 async def test_a_visit(installation, page, guard):
@@ -79,23 +78,6 @@ def _requests(window):
     return [one for batch in window.plugin("rrweb/network@1") for one in batch["requests"]]
 
 
-OUTLINE = """(root) => {
-  const outline = (node) => {
-    if (node.nodeType === 3) return node.data.trim() === "" ? [] : [node.data.replace(/\\\\s+/g, " ").trim()];
-    if (node.nodeType !== 1 || node.tagName === "SCRIPT") return [];
-    const attributes = [...node.attributes]
-      .filter(({name}) => !/^(href|src|style|value|data-rr|rr_)/.test(name))
-      .map(({name, value}) => [name, name === "class" ? value.replace(/\\\\s*:hover\\\\s*/g, "").trim() : value])
-      .filter(([name, value]) => name !== "class" || value !== "")
-      .map((each) => each.join("="))
-      .sort();
-    const path = node.href ? [new URL(node.href.baseVal ?? node.href, "http://x/").pathname] : [];
-    return [[node.tagName.toLowerCase(), ...path, attributes, [...node.childNodes].flatMap(outline)]];
-  };
-  return outline(root.body);
-}"""
-
-
 async def test_the_replay_ends_as_the_page_did(installation, page, new_context):
     await page.goto(f"{installation.url}/demo/product.html?id=harbour")
     session = await recording(installation, page)
@@ -112,15 +94,4 @@ async def test_the_replay_ends_as_the_page_did(installation, page, new_context):
     assert "Harbour table lamp" in shown
 
     window = await window_of(installation, session)
-    viewer = await (await new_context()).new_page()
-    await viewer.add_script_tag(path=web.WEB / "node_modules" / "rrweb" / "dist" / "rrweb.umd.min.cjs")
-    replayed = await viewer.evaluate(
-        f"""async (text) => {{
-          const player = new rrweb.Replayer(JSON.parse(text), {{useVirtualDom: false, mouseTail: false}});
-          player.pause(player.getMetaData().totalTime + 1);
-          await new Promise((done) => setTimeout(done, 300));
-          return JSON.stringify(({OUTLINE})(player.iframe.contentDocument));
-        }}""",
-        json.dumps(window.events),  # as one text, as the outline: Playwright checks each value of anything else
-    )
-    assert json.loads(replayed) == json.loads(shown)
+    assert await replayed(await new_context(), window.events) == json.loads(shown)

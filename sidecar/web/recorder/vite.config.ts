@@ -4,13 +4,15 @@ import { defineConfig } from "vite";
 import { compressed } from "../compressed.ts";
 import { contract } from "../contract.ts";
 import { declarations } from "./declarations.ts";
+import { patches, pristine } from "./patches.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig(({ mode }) => ({
   resolve: contract,
-  plugins: [mode === "script" ? compressed() : declarations()],
+  plugins: [patches(), mode === "script" ? compressed() : declarations()],
   build: {
+    rolldownOptions: { transform: { inject: pristine(folder("src/support/realm.ts")) } },
     target: "es2022",
     emptyOutDir: false,
     ...(mode === "script"

@@ -53,7 +53,7 @@ export function identify(actorId: string): void {
 
 /** Returns the recorder's state. */
 export function status(): RecorderStatus {
-  return recorder?.status ?? { ...OFF, notices: notices.all };
+  return recorder?.status ?? { ...OFF, without: notices.without, notices: notices.all };
 }
 
 /** Returns the id of the session that this page belongs to; undefined: it is not recorded. */
@@ -61,7 +61,7 @@ export function sessionId(): string | undefined {
   return recorder?.status.sessionId;
 }
 
-const OFF: Omit<RecorderStatus, "notices"> = {
+const OFF: Omit<RecorderStatus, "without" | "notices"> = {
   state: "off",
   sessionId: undefined,
   windowId: undefined,

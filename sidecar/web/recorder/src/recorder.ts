@@ -10,7 +10,8 @@ import { EventType, type eventWithTime } from "@rrweb/types";
 import { DROPPED_TAG, droppedEntry, lossOf } from "./buffer/droppedEvents";
 import { type Batch, EventBuffer } from "./buffer/eventBuffer";
 import { SendQueue } from "./buffer/sendQueue";
-import { Capture, findNode, MANY_ELEMENTS } from "./capture/capture";
+import { Capture, findNode, isKnownNode, MANY_ELEMENTS } from "./capture/capture";
+import { Watchdog } from "./capture/watchdog";
 import { PackQueue, type WindowUpload } from "./delivery/packQueue";
 import { saveUnsent, sendUnsent, takeUnsent } from "./delivery/unload";
 import { Uploader } from "./delivery/uploader";
@@ -28,6 +29,8 @@ import {
 } from "./support/environment";
 import { ErrorBoundary } from "./support/errorBoundary";
 import { type KeyValueStore, openStore } from "./support/keyValueStore";
+import { losePart, onLostPart } from "./support/parts";
+import { distrustObserver, listen } from "./support/realm";
 import type { Notices, RecorderState, RecorderStatus } from "./support/status";
 import { newSecret, uuid4, uuid7 } from "./support/uuid";
 import { TokenSource } from "./transport/token";
@@ -48,6 +51,8 @@ const ACTIVITY_MS = 1_000;
 /** Maximum number of windows and sessions per minute that this page leaves because the installation refuses them. */
 const MAX_REFUSED = 3;
 const MINUTE_MS = 60_000;
+/** Alarms of the watchdog in a row after which snapshots take the place of changes. */
+const MAX_ALARMS = 2;
 const WAKING = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"] as const;
 
 /** Records this page from `start` on. */
@@ -56,6 +61,10 @@ export class Recorder {
   readonly #notices: Notices;
   readonly #boundary: ErrorBoundary;
   readonly #ends: (() => void)[] = [];
+  readonly #listeners: (() => void)[] = [];
+  /** Removes the listener that outlives the recording: chunks not sent by then must still be sent. */
+  #leaving: () => void = () => undefined;
+  #watchdog: Watchdog | undefined;
   readonly #confirmed = new Set<string>();
   readonly #tokens: TokenSource;
   readonly #buffer: EventBuffer;
@@ -84,6 +93,9 @@ export class Recorder {
     this.#notices = notices;
     this.#actorId = options.actorId === "" ? undefined : options.actorId;
     this.#boundary = new ErrorBoundary(notices);
+    onLostPart((part, error) => {
+      notices.lose(part, error);
+    });
     this.#tokens = new TokenSource(options.endpoint, options.key, Date.now);
     this.#packQueue = new PackQueue(this.#boundary, this.#packed);
     this.#buffer = new EventBuffer(
@@ -109,6 +121,7 @@ export class Recorder {
       queuedBytes: this.#window?.queue.bytes ?? 0,
       droppedEvents: this.#droppedEvents,
       clockSkewMs: this.#clockSkewMs,
+      without: this.#notices.without,
       notices: this.#notices.all,
     };
   }
@@ -127,8 +140,8 @@ export class Recorder {
     } else {
       this.#state = "connecting";
       const prefix = `afterimage:${key}@${endpoint}:`;
-      this.#shared = openStore(() => localStorage, prefix);
-      this.#tab = openStore(() => sessionStorage, prefix);
+      this.#shared = openStore([() => localStorage, () => sessionStorage], prefix);
+      this.#tab = openStore([() => sessionStorage], prefix);
       whenShown(
         this.#boundary.wrap(() => {
           whenRead(this.#boundary.wrap(this.#begin));
@@ -168,11 +181,14 @@ export class Recorder {
       this.#state = "stopped";
       return;
     }
-    if (!this.#tab.isKept) {
+    if (!this.#shared.isKept) {
       this.#notices.report(
         "no_storage",
-        "this page has no storage (cookies are blocked, or it is sandboxed): each page is a separate session",
+        "this page has no storage (it is full, cookies are blocked, or the page is sandboxed): " +
+          "each page is a separate session",
       );
+    } else if (!this.#shared.isShared) {
+      this.#notices.report("no_local_storage", "localStorage is full or blocked: each tab is a separate session");
     }
     const rules = { idleMs, maxMs, sampleRate };
     const clockAndIds = { now: Date.now, random: Math.random, newSessionId: uuid7, newWindowId: uuid4, newSecret };
@@ -184,6 +200,10 @@ export class Recorder {
       return;
     }
     this.#listen();
+    const timer = setInterval(this.#boundary.wrap(this.#check), CHECK_MS);
+    this.#ends.push(() => {
+      clearInterval(timer);
+    });
     this.#open(true);
     const remembered = rememberedPolicy(this.#shared);
     if (remembered !== undefined) {
@@ -297,6 +317,7 @@ export class Recorder {
     }
     const events = { onEvent: this.#event, onActivity: this.#active };
     this.#capture = new Capture(this.#options, policy, events, this.#boundary);
+    this.#watch();
     const elements = document.getElementsByTagName("*").length;
     if (elements > MANY_ELEMENTS) {
       const costMs = Math.round(this.#capture.snapshotCostMs);
@@ -307,6 +328,43 @@ export class Recorder {
       );
     }
   }
+
+  /** Watches over rrweb, which a page can silence. */
+  #watch(): void {
+    if (this.#watchdog === undefined) {
+      const watchdog = new Watchdog(this.#boundary, isKnownNode, this.#silenced);
+      this.#watchdog = watchdog;
+      this.#ends.push(() => {
+        watchdog.stop();
+        this.#watchdog = undefined;
+      });
+    }
+    this.#watchdog.reset(this.#capture?.isStarted === true);
+  }
+
+  /** The page has removed rrweb's listeners and observers: they start again, with a snapshot. */
+  readonly #silenced = (alarms: number): boolean => {
+    if (this.#capture === undefined || this.#policy === undefined) {
+      return false;
+    }
+    this.#notices.report(
+      "silenced",
+      "the page was written anew, or has removed observers and listeners: they were added again, with a new snapshot",
+    );
+    if (alarms > 1) {
+      distrustObserver();
+    }
+    if (alarms > MAX_ALARMS) {
+      losePart("changes of the page", new Error("this page stops observers; there are snapshots instead"));
+    }
+    for (const unlisten of this.#listeners.splice(0)) {
+      unlisten();
+    }
+    this.#listen();
+    this.#window?.uploader.listen();
+    this.#record(this.#policy, false);
+    return true;
+  };
 
   #ready(ready: RecordingReady, window: WindowUpload): void {
     if (ready.privacyPolicy === undefined) {
@@ -353,17 +411,19 @@ export class Recorder {
     if (this.#window !== window) {
       return;
     }
-    const { isFlowing } = window.uploader;
+    const { isFlowing, isAcknowledged, isProven } = window.uploader;
     if (isFlowing && this.#state !== "recording") {
       this.#notices.clear("unreachable");
       this.#setInterval(window.uploader.limits.flushIntervalMs);
       // Events buffered meanwhile were not cut by time, and possibly none follow.
       this.#buffer.flush();
     }
-    if (this.#state === "connecting" && !isFlowing) {
-      return;
+    if (isAcknowledged) {
+      this.#state = "recording";
+    } else if (isProven || this.#state !== "connecting") {
+      // A new connection has to prove itself first.
+      this.#state = isProven ? "offline" : "connecting";
     }
-    this.#state = isFlowing ? "recording" : "offline";
   }
 
   #command({ command }: RecorderCommand): void {
@@ -493,16 +553,14 @@ export class Recorder {
     this.#finish();
     this.#state = "idle";
     const wake = this.#boundary.wrap(() => {
-      for (const name of WAKING) {
-        window.removeEventListener(name, wake, true);
+      for (const unlisten of waiting.splice(0)) {
+        unlisten();
       }
       if (this.#state === "idle") {
         this.#renew();
       }
     });
-    for (const name of WAKING) {
-      window.addEventListener(name, wake, { capture: true, passive: true });
-    }
+    const waiting = WAKING.map((name) => listen(window, name, wake, { capture: true, passive: true }));
   }
 
   /** The installation takes no more chunks of a window. Gives up when that happens again and again. */
@@ -621,34 +679,26 @@ export class Recorder {
   #end(state: RecorderState): void {
     this.#finish();
     this.#state = state;
-    for (const end of this.#ends.splice(0)) {
-      end();
+    for (const end of [...this.#ends.splice(0), ...this.#listeners.splice(0)]) {
+      this.#boundary.run(end);
     }
   }
 
   #listen(): void {
-    // This listener outlives the recording: chunks not sent by then must still be sent.
-    window.addEventListener("pagehide", this.#boundary.wrap(this.#leave));
-    const listen = (target: EventTarget, name: string, work: (event: Event) => void): void => {
-      const listener = this.#boundary.wrap(work);
-      target.addEventListener(name, listener);
-      this.#ends.push(() => {
-        target.removeEventListener(name, listener);
-      });
+    const hear = (target: EventTarget, name: string, work: (event: Event) => void): void => {
+      this.#listeners.push(listen(target, name, this.#boundary.wrap(work)));
     };
-    listen(window, "pageshow", (event) => {
+    this.#leaving();
+    this.#leaving = listen(window, "pagehide", this.#boundary.wrap(this.#leave));
+    hear(window, "pageshow", (event) => {
       if ((event as PageTransitionEvent).persisted) {
         this.#return();
       }
     });
-    listen(document, "visibilitychange", () => {
+    hear(document, "visibilitychange", () => {
       if (document.visibilityState === "hidden") {
         this.#buffer.flush();
       }
-    });
-    const timer = setInterval(this.#boundary.wrap(this.#check), CHECK_MS);
-    this.#ends.push(() => {
-      clearInterval(timer);
     });
   }
 

@@ -2,6 +2,7 @@
 import { EventType } from "@rrweb/types";
 import type { Entry } from "../wire/entry";
 import type { Limits } from "../wire/messages";
+import { gunzip, gzip } from "./compression";
 import { droppedEntry } from "./droppedEvents";
 import type { Batch } from "./eventBuffer";
 
@@ -125,20 +126,6 @@ function jsonOf(batch: Batch): string {
 function entryOf(batch: Batch, payload: Bytes, isGzip: boolean, policy: string): Entry {
   const { texts, firstMs, lastMs, hasSnapshot } = batch;
   return { seq: 0, payload, isGzip, events: texts.length, firstMs, lastMs, hasSnapshot, policy };
-}
-
-/** Returns gzip of `plain`; undefined where the browser has no CompressionStream. */
-async function gzip(plain: Bytes): Promise<Bytes | undefined> {
-  return typeof CompressionStream === "function" ? through(plain, new CompressionStream("gzip")) : undefined;
-}
-
-async function gunzip(packed: Bytes): Promise<Bytes> {
-  return through(packed, new DecompressionStream("gzip"));
-}
-
-/** A Blob delivers its bytes in pieces, each in a separate task, so a large one does not block the page. */
-async function through(bytes: Bytes, transform: CompressionStream | DecompressionStream): Promise<Bytes> {
-  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(transform)).arrayBuffer());
 }
 
 /** Returns a human-readable size, such as "4.2 MB". */

@@ -1,5 +1,6 @@
 // Dropped events, and the Custom event that reports them at their place in the recording.
 import { EventType } from "@rrweb/types";
+import { sum } from "../support/sum";
 import { CONFIRMED, type Entry, type Loss, type LossReason } from "../wire/entry";
 
 /** Custom event with a Loss as its payload: events are missing here. */
@@ -42,8 +43,8 @@ export function lossOf(reason: LossReason, entries: readonly Entry[], detail?: s
   const real = entries.filter((entry) => entry.loss === undefined);
   return {
     reason,
-    events: real.reduce((sum, entry) => sum + entry.events, 0),
-    bytes: real.reduce((sum, entry) => sum + entry.payload.length, 0),
+    events: sum(real, (entry) => entry.events),
+    bytes: sum(real, (entry) => entry.payload.length),
     fromMs: Math.min(...real.map((entry) => entry.firstMs)),
     toMs: Math.max(...real.map((entry) => entry.lastMs)),
     ...(detail === undefined ? {} : { detail }),

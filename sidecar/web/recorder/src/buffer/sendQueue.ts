@@ -1,4 +1,5 @@
 // Unacknowledged chunks, in order: waiting, or sent.
+import { sum } from "../support/sum";
 import type { Entry } from "../wire/entry";
 import { droppedEntry, lossOf, mergeLosses } from "./droppedEvents";
 
@@ -38,7 +39,7 @@ export class SendQueue {
 
   /** Number of events in all of them. */
   get events(): number {
-    return this.#entries.reduce((sum, entry) => sum + entry.events, 0);
+    return sum(this.#entries, (entry) => entry.events);
   }
 
   get inFlight(): number {
@@ -259,5 +260,5 @@ function isSnapshotOnly(entry: Entry): boolean {
 }
 
 function sizeOf(entries: readonly Entry[]): number {
-  return entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+  return sum(entries, (entry) => entry.payload.length);
 }

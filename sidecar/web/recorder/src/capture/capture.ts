@@ -6,6 +6,7 @@ import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } f
 import type { AppliedPolicy } from "../masking/policy";
 import type { ResolvedOptions } from "../options";
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { startPart } from "../support/parts";
 import { placeBefore } from "./clickPlace";
 import { PageWatch } from "./page";
 
@@ -38,7 +39,7 @@ export class Capture {
   readonly #options: ResolvedOptions;
   readonly #events: CaptureEvents;
   readonly #boundary: ErrorBoundary;
-  readonly #page: PageWatch;
+  readonly #page: PageWatch | undefined;
   readonly #stop: (() => void) | undefined;
   #snapshotAtMs = 0;
   #snapshotCostMs = 0;
@@ -49,11 +50,16 @@ export class Capture {
     this.#options = options;
     this.#events = events;
     this.#boundary = boundary;
-    this.#page = new PageWatch(
-      addCustomEvent,
-      (node) => record.mirror.getId(node),
-      boundary,
-      (url) => policy.rules.url(url),
+    this.#page = startPart<PageWatch | undefined>(
+      "sizes and addresses of the page",
+      () =>
+        new PageWatch(
+          addCustomEvent,
+          (node) => record.mirror.getId(node),
+          boundary,
+          (url) => policy.rules.url(url),
+        ),
+      undefined,
     );
     const beganMs = performance.now();
     this.#stop = record({
@@ -72,8 +78,14 @@ export class Capture {
         return true;
       },
       ...policy.masking,
+      ...({ isReadable: true } as object), // recorder/patches.ts
     });
     this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** Whether rrweb has started: it reports an error of its own on the console only. */
+  get isStarted(): boolean {
+    return this.#stop !== undefined;
   }
 
   /** Duration of the latest full snapshot, in milliseconds. */
@@ -103,7 +115,7 @@ export class Capture {
     if (this.#wanted !== undefined) {
       clearTimeout(this.#wanted);
     }
-    this.#page.stop();
+    this.#page?.stop();
     this.#boundary.run(() => this.#stop?.());
   }
 
@@ -126,7 +138,7 @@ export class Capture {
     this.#events.onEvent(event);
     if (event.type === EventType.FullSnapshot) {
       this.#snapshotAtMs = performance.now();
-      this.#page.measureSoon();
+      this.#page?.measureSoon();
     }
   }
 
@@ -146,36 +158,34 @@ export class Capture {
   #plugins(policy: AppliedPolicy): RecordPlugin[] {
     const plugins: RecordPlugin[] = [];
     if (this.#options.console) {
-      plugins.push(getRecordConsolePlugin({ stringifyOptions: STRINGIFY }));
+      plugins.push(guarded("the console", getRecordConsolePlugin({ stringifyOptions: STRINGIFY })));
     }
     if (this.#options.network) {
       const { endpoint } = this.#options;
-      plugins.push(
-        // Without headers and bodies, it does not patch fetch and XMLHttpRequest: it reads the browser's measurements.
-        getRecordNetworkPlugin({
-          recordHeaders: false,
-          recordBody: false,
-          transformRequestFn: (request) =>
-            OWN_PATHS.some((path) => request.name === endpoint + path)
-              ? undefined
-              : { ...request, name: policy.rules.url(request.name) },
-        }),
-      );
+      // Without headers and bodies, it does not patch fetch and XMLHttpRequest: it reads the browser's measurements.
+      const plugin = getRecordNetworkPlugin({
+        recordHeaders: false,
+        recordBody: false,
+        transformRequestFn: (request) =>
+          OWN_PATHS.some((path) => request.name === endpoint + path)
+            ? undefined
+            : { ...request, name: policy.rules.url(request.name) },
+      });
+      plugins.push(guarded("requests", plugin));
     }
-    return plugins.map((plugin) => this.#guarded(plugin));
+    return plugins;
   }
+}
 
-  /** A plugin that fails to start (no PerformanceObserver, a frozen console) must not prevent the recording. */
-  #guarded(plugin: RecordPlugin): RecordPlugin {
-    const { observer } = plugin;
-    if (observer === undefined) {
-      return plugin;
-    }
-    return {
-      ...plugin,
-      observer: (callback, win, options) => this.#boundary.run(() => observer(callback, win, options)) ?? noop,
-    };
-  }
+/** A plugin that fails to start (no PerformanceObserver, a frozen console) must not prevent the recording. */
+function guarded(part: string, plugin: RecordPlugin): RecordPlugin {
+  const { observer } = plugin;
+  return observer === undefined
+    ? plugin
+    : {
+        ...plugin,
+        observer: (callback, win, options) => startPart(part, () => observer(callback, win, options), noop),
+      };
 }
 
 function noop(): void {
@@ -205,4 +215,9 @@ function addCustomEvent(tag: string, payload: unknown): void {
 /** Returns the node of an id in the recording; null: it was removed, or never existed. */
 export function findNode(id: number): Node | null {
   return record.mirror.getNode(id);
+}
+
+/** Whether a node has an id in the recording. */
+export function isKnownNode(node: Node): boolean {
+  return record.mirror.getId(node) !== -1;
 }

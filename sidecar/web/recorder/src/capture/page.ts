@@ -1,6 +1,9 @@
 // Page data that rrweb does not report: the page's size, positions of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { startPart } from "../support/parts";
+import { listen } from "../support/realm";
 import { pageExtent } from "./pageExtent";
+import { callAfter } from "./wrap";
 
 /** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
@@ -49,19 +52,24 @@ export class PageWatch {
     const moved = boundary.wrap(() => {
       this.#moved();
     });
-    this.#listen("resize", later);
-    this.#listen("load", later);
-    this.#listen("popstate", moved);
-    this.#listen("hashchange", moved);
-    this.#patch("pushState", moved);
-    this.#patch("replaceState", moved);
-    if (typeof ResizeObserver === "function") {
-      const observer = new ResizeObserver(later);
-      observer.observe(document.documentElement);
-      this.#ends.push(() => {
-        observer.disconnect();
-      });
-    }
+    this.#start("sizes of the page", () => {
+      this.#ends.push(listen(window, "resize", later), listen(window, "load", later));
+      if (typeof ResizeObserver === "function") {
+        const observer = new ResizeObserver(later);
+        observer.observe(document.documentElement);
+        this.#ends.push(() => {
+          observer.disconnect();
+        });
+      }
+    });
+    this.#start("addresses", () => {
+      this.#ends.push(listen(window, "popstate", moved), listen(window, "hashchange", moved));
+      try {
+        this.#ends.push(callAfter(history, "pushState", moved), callAfter(history, "replaceState", moved));
+      } catch (error) {
+        this.#ends.push(listenToNavigation(moved, error));
+      }
+    });
   }
 
   /** A full snapshot was taken: known positions of frames are no longer valid. */
@@ -129,28 +137,18 @@ export class PageWatch {
     this.#measureLater();
   }
 
-  #listen(name: string, listener: () => void): void {
-    window.addEventListener(name, listener);
-    this.#ends.push(() => {
-      window.removeEventListener(name, listener);
-    });
+  #start(part: string, start: () => void): void {
+    startPart(part, start, undefined);
   }
+}
 
-  /** Wraps a method of history, and removes the wrapper at the end unless the method was wrapped again since. */
-  #patch(name: "pushState" | "replaceState", after: () => void): void {
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the page's own `this`
-    const original = history[name];
-    const wrapped = function (this: History, ...args: Parameters<History["pushState"]>): void {
-      original.apply(this, args);
-      after();
-    };
-    history[name] = wrapped;
-    this.#ends.push(() => {
-      if (history[name] === wrapped) {
-        history[name] = original;
-      }
-    });
+/** Listens to all changes of the address, where the browser has an event for them; throws `error` where it does not. */
+function listenToNavigation(listener: () => void, error: unknown): () => void {
+  const { navigation } = window as Window & { navigation?: EventTarget };
+  if (navigation === undefined) {
+    throw error;
   }
+  return listen(navigation, "currententrychange", listener);
 }
 
 function contentOf(frame: HTMLIFrameElement): Document | null {

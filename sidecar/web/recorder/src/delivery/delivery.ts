@@ -16,7 +16,9 @@ export interface DeliveryEvents {
   readonly onDropped: (events: number) => void;
   /** The replacement of a refused chunk was refused as well. */
   readonly onHopeless: () => void;
-  /** Chunks are unacknowledged, and the transport has been silent for SILENCE_MS: it counts as dead. */
+  /** Chunks are unacknowledged, and the transport has been silent for LATE_MS. */
+  readonly onLate: () => void;
+  /** The same after SILENCE_MS: the transport counts as dead. */
   readonly onSilence: () => void;
 }
 
@@ -31,6 +33,8 @@ export interface DeliveryParts {
 
 /** Less than the server allows: enough to use the connection's bandwidth, and little to send again. */
 const WINDOW_BYTES = 2 * 1024 * 1024;
+/** Duration of silence after which the state is no longer `recording`. */
+const LATE_MS = 8_000;
 /** Duration of silence after which a connection with unacknowledged chunks counts as dead. */
 const SILENCE_MS = 30_000;
 
@@ -47,6 +51,11 @@ export class Delivery {
   #isHeld = false;
   #ignoredGaps = 0;
   #silence: ReturnType<typeof setTimeout> | undefined;
+  #isLate = false;
+  /** Whether the transport has acknowledged a chunk. */
+  #hasAcked = false;
+  /** Whether any transport has. */
+  #isProven = false;
 
   constructor(parts: DeliveryParts, events: DeliveryEvents) {
     this.#parts = parts;
@@ -58,6 +67,22 @@ export class Delivery {
     return this.#transport !== undefined;
   }
 
+  /** Whether chunks are acknowledged: the transport has done so, or has nothing to acknowledge after another one did. */
+  get isAcknowledged(): boolean {
+    const hasNothing = this.#isProven && this.#parts.queue.inFlight === 0;
+    return this.isFlowing && !this.#isLate && (this.#hasAcked || hasNothing);
+  }
+
+  /** Whether the transport has acknowledged any chunk. */
+  get hasAcked(): boolean {
+    return this.#hasAcked;
+  }
+
+  /** Whether any chunk of this window was acknowledged. */
+  get isProven(): boolean {
+    return this.#isProven;
+  }
+
   /** Whether all chunks are stored, and no more will be added. */
   get isDone(): boolean {
     return this.#isFinishing && this.#parts.queue.entries.length === 0;
@@ -65,10 +90,11 @@ export class Delivery {
 
   /** The largest chunk in flight. */
   get largestInFlight(): Entry | undefined {
-    return this.#inFlight.reduce<Entry | undefined>(
-      (most, entry) => (entry.payload.length > (most?.payload.length ?? -1) ? entry : most),
-      undefined,
-    );
+    let most: Entry | undefined;
+    for (const entry of this.#inFlight) {
+      most = entry.payload.length > (most?.payload.length ?? -1) ? entry : most;
+    }
+    return most;
   }
 
   /** Continues over a transport, from the `nextSeq` that its server expects; `pump` sends. */
@@ -81,6 +107,7 @@ export class Delivery {
   /** The transport is closed. */
   stop(): void {
     this.#cancelSilence();
+    this.#hasAcked = false;
     this.#transport = undefined;
     this.#isEndSent = false;
     this.#parts.queue.disconnected();
@@ -117,6 +144,7 @@ export class Delivery {
   acked(throughSeq: number): void {
     const { queue } = this.#parts;
     this.#cancelSilence();
+    this.#hasAcked = this.#isProven = true;
     queue.ack(throughSeq);
     if (queue.inFlight > 0) {
       this.#expectNews();
@@ -185,19 +213,25 @@ export class Delivery {
   }
 
   #expectNews(): void {
-    this.#silence ??= setTimeout(
-      this.#parts.boundary.wrap(() => {
+    this.#silence ??= this.#after(LATE_MS, () => {
+      this.#isLate = true;
+      this.#silence = this.#after(SILENCE_MS - LATE_MS, () => {
         this.#silence = undefined;
         this.#events.onSilence();
-      }),
-      SILENCE_MS,
-    );
+      });
+      this.#events.onLate();
+    });
+  }
+
+  #after(delayMs: number, work: () => void): ReturnType<typeof setTimeout> {
+    return setTimeout(this.#parts.boundary.wrap(work), delayMs);
   }
 
   #cancelSilence(): void {
     if (this.#silence !== undefined) {
       clearTimeout(this.#silence);
     }
+    this.#isLate = false;
     this.#silence = undefined;
   }
 }

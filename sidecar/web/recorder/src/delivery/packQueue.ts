@@ -3,6 +3,7 @@ import { pack, plainEntry } from "../buffer/chunkPacker";
 import type { Batch } from "../buffer/eventBuffer";
 import type { SendQueue } from "../buffer/sendQueue";
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { sum } from "../support/sum";
 import type { Entry } from "../wire/entry";
 import type { Uploader } from "./uploader";
 
@@ -34,7 +35,7 @@ export class PackQueue {
 
   /** Number of events that are being packed. */
   get events(): number {
-    return this.#jobs.reduce((sum, job) => sum + job.batch.texts.length, 0);
+    return sum(this.#jobs, (job) => job.batch.texts.length);
   }
 
   /** Whether a full snapshot of a window is being packed. */

@@ -1,13 +1,18 @@
 // Unloading of a page: unacknowledged chunks leave in a beacon, and are saved for the next page of the tab.
 import { lossOf } from "../buffer/droppedEvents";
 import type { KeyValueStore } from "../support/keyValueStore";
+import { losePart } from "../support/parts";
+import { sum } from "../support/sum";
 import { recordBody } from "../transport/http";
+import { request } from "../transport/request";
 import { CONFIRMED, type Entry, type Loss } from "../wire/entry";
 import { chunkMessage, startMessage } from "../wire/messages";
 import type { WindowUpload } from "./packQueue";
 
 const LEFT = "left";
 
+/** Timeout of a request instead of a beacon. */
+const KEEPALIVE_MS = 30_000;
 /** Browsers allow 64 KiB for all pending beacons together. */
 const BEACON_BYTES = 60 * 1024;
 /** Maximum size saved in sessionStorage, which holds 5 million characters for all pages of the origin. */
@@ -35,12 +40,26 @@ export function sendUnsent(
   if (uploader.isOver || token === undefined || !entries.every(mayLeave)) {
     return;
   }
-  const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+  const bytes = sum(entries, (entry) => entry.payload.length);
   // A beacon ends the socket's stream, so it is one or the other.
   if (bytes > BEACON_BYTES) {
     uploader.pump();
   } else {
-    navigator.sendBeacon(url, recordBody(token, startMessage(uploader.fields, Date.now()), entries.map(chunkMessage)));
+    const body = recordBody(token, startMessage(uploader.fields, Date.now()), entries.map(chunkMessage));
+    if (!isBeaconSent(url, body)) {
+      // Not awaited: the page is gone by then.
+      request(url, { method: "POST", body, credentials: "omit", keepalive: true }, KEEPALIVE_MS).catch(() => undefined);
+    }
+  }
+}
+
+/** Blockers replace sendBeacon by functions that throw, or return undefined. */
+function isBeaconSent(url: string, body: Blob): boolean {
+  try {
+    return (navigator.sendBeacon(url, body) as unknown) === true;
+  } catch (error) {
+    losePart("beacons", error);
+    return false;
   }
 }
 

@@ -4,12 +4,13 @@ import type { SendQueue } from "../buffer/sendQueue";
 import { Backoff } from "../support/backoff";
 import { timeOf } from "../support/uuid";
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { listen } from "../support/realm";
 import type { Notices } from "../support/status";
 import { type BlockedConnection, diagnose, securityPolicyAdvice, watchSecurityPolicy } from "../transport/diagnose";
 import { HttpTransport } from "../transport/http";
 import { Refusal, type TokenSource } from "../transport/token";
 import { CloseCode, type Closing, type Transport, type TransportEvents } from "../transport/transport";
-import { WebSocketTransport } from "../transport/websocket";
+import { TIMEOUT, WebSocketTransport } from "../transport/websocket";
 import type { Entry } from "../wire/entry";
 import { type Limits, limitsOf, type StartFields, startMessage } from "../wire/messages";
 import { Delivery } from "./delivery";
@@ -63,11 +64,14 @@ export class Uploader {
   readonly #parts: UploaderParts;
   readonly #backoff: Backoff;
   readonly #delivery: Delivery;
-  readonly #unwatch: () => void;
+  #unwatch: () => void;
+  #ignoreNetwork: () => void;
   #fields: StartFields;
   #transport: Transport | undefined;
   #isOver = false;
   #isHttp = typeof WebSocket === "undefined";
+  /** POST is in use because WebSockets got no answer, which may be the network's fault: the two take turns. */
+  #isFallback = false;
   #noUpgrades = 0;
   #superseded: number[] = [];
   #attempt = 0;
@@ -84,7 +88,12 @@ export class Uploader {
         onHopeless: () => {
           this.#fail();
         },
+        onLate: parts.events.onChange,
         onSilence: () => {
+          if (this.#transport?.kind === "websocket" && !this.#delivery.hasAcked) {
+            this.#fallBack();
+            return;
+          }
           this.#drop();
           parts.events.onChange();
           this.#retryLater();
@@ -95,7 +104,7 @@ export class Uploader {
     if (this.#isHttp) {
       parts.notices.report("no_websocket", "this browser has no WebSocket: events are sent by POST, every few seconds");
     }
-    window.addEventListener("online", this.#retryNow);
+    this.#ignoreNetwork = listen(window, "online", this.#retryNow);
   }
 
   get fields(): StartFields {
@@ -109,6 +118,16 @@ export class Uploader {
   /** Whether chunks pushed now are sent at once. */
   get isFlowing(): boolean {
     return this.#delivery.isFlowing;
+  }
+
+  /** Whether the installation acknowledges chunks. */
+  get isAcknowledged(): boolean {
+    return this.#delivery.isAcknowledged;
+  }
+
+  /** Whether it has ever acknowledged one of this window. */
+  get isProven(): boolean {
+    return this.#delivery.isProven;
   }
 
   /** Whether the upload has ended for good: all chunks are stored, or the installation refuses more. */
@@ -162,6 +181,14 @@ export class Uploader {
     }
   }
 
+  /** Listens again: the page has removed all listeners. */
+  listen(): void {
+    this.#unwatch();
+    this.#ignoreNetwork();
+    this.#unwatch = watchSecurityPolicy(this.#parts.endpoint, this.#parts.boundary.wrap(this.#blocked));
+    this.#ignoreNetwork = listen(window, "online", this.#retryNow);
+  }
+
   /** Closes the connection; `connect` opens another. */
   suspend(): void {
     this.#attempt += 1;
@@ -174,7 +201,7 @@ export class Uploader {
     this.#isOver = true;
     this.suspend();
     this.#unwatch();
-    window.removeEventListener("online", this.#retryNow);
+    this.#ignoreNetwork();
   }
 
   async #open(attempt: number): Promise<void> {
@@ -215,10 +242,24 @@ export class Uploader {
     try {
       const TransportClass = this.#isHttp ? HttpTransport : WebSocketTransport;
       this.#transport = new TransportClass(endpoint, token, start, events, boundary);
-    } catch {
+    } catch (error) {
       // Some browsers throw where a Content-Security-Policy forbids the connection, and report a violation as well.
-      this.#retryLater();
+      if (this.#isHttp) {
+        this.#retryLater();
+        return;
+      }
+      this.#useHttp(
+        "websocket_failed",
+        `no WebSocket can be made in this page (${String(error)}): events are sent by POST, every few seconds`,
+      );
     }
+  }
+
+  /** WebSockets get no answer. */
+  #fallBack(): void {
+    const { endpoint } = this.#parts;
+    this.#useHttp("websocket_silent", `a WebSocket to ${endpoint} gets no answer: events are sent by POST`);
+    this.#isFallback = true;
   }
 
   #refused(error: unknown): void {
@@ -251,8 +292,12 @@ export class Uploader {
   async #closed(closing: Closing): Promise<void> {
     const { events, tokens } = this.#parts;
     const largest = this.#delivery.largestInFlight;
+    const kind = this.#transport?.kind;
     this.#drop();
     events.onChange();
+    if (kind === "http" && this.#isFallback && closing.code === CloseCode.BROKEN) {
+      this.#isHttp = this.#isFallback = false;
+    }
     switch (closing.code) {
       case CloseCode.DONE:
         if (this.#delivery.isDone) {
@@ -287,7 +332,9 @@ export class Uploader {
         this.#limited(closing);
         break;
       default:
-        if (closing.code === CloseCode.BROKEN && !closing.wasOpen) {
+        if (closing.word === TIMEOUT) {
+          this.#fallBack();
+        } else if (closing.code === CloseCode.BROKEN && !closing.wasOpen) {
           await this.#look();
         } else {
           this.#retryLater(closing.retryAfterMs);
@@ -336,11 +383,12 @@ export class Uploader {
     const { endpoint, notices } = this.#parts;
     const advice = securityPolicyAdvice(endpoint);
     if (what === "websocket") {
-      if (!this.#isHttp) {
-        this.#useHttp(
-          "csp",
-          `the page's policy forbids WebSockets to ${endpoint}: events are sent by POST; better, ${advice}`,
-        );
+      const words = `the page's policy forbids WebSockets to ${endpoint}: events are sent by POST; better, ${advice}`;
+      if (this.#isHttp) {
+        notices.report("csp", words); // the constructor has thrown as well
+        notices.clear("websocket_failed");
+      } else {
+        this.#useHttp("csp", words);
       }
       return;
     }

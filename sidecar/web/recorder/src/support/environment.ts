@@ -1,4 +1,5 @@
 // The recorder's environment: features of the browser, the visitor's opt-out, the embedding page.
+import { listen } from "./realm";
 
 /** Returns the required features that this browser lacks. */
 export function missingFeatures(): string[] {
@@ -44,7 +45,7 @@ export function isRecordedFromOutside(): boolean {
 /** Calls `work` once the document has been parsed. */
 export function whenRead(work: () => void): void {
   if (document.readyState === "loading") {
-    document.addEventListener("DOMContentLoaded", work, { once: true });
+    listen(document, "DOMContentLoaded", work, { once: true });
   } else {
     work();
   }
@@ -54,7 +55,7 @@ export function whenRead(work: () => void): void {
 export function whenShown(work: () => void): void {
   const { prerendering } = document as Document & { prerendering?: boolean };
   if (prerendering === true) {
-    document.addEventListener("prerenderingchange", work, { once: true });
+    listen(document, "prerenderingchange", work, { once: true });
   } else {
     work();
   }

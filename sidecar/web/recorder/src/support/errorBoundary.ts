@@ -1,5 +1,5 @@
 // No error of the recorder may reach the page that it records.
-import type { Notices } from "./status";
+import { type Notices, wordsOf } from "./status";
 
 /** Wraps the functions that the page or the browser calls. */
 export class ErrorBoundary {
@@ -41,10 +41,6 @@ export class ErrorBoundary {
 
   /** Reports an internal error of the recorder. */
   failed(error: unknown): void {
-    this.#notices.report("internal", `an error in the recorder; the page is not affected (${words(error)})`);
+    this.#notices.report("internal", `an error in the recorder; the page is not affected (${wordsOf(error)})`);
   }
-}
-
-function words(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }

@@ -4,11 +4,11 @@
 export type RecorderState =
   /** Not started, or stopped by the page. */
   | "off"
-  /** Started; the installation has not answered yet. */
+  /** Started; the installation has not acknowledged anything yet. */
   | "connecting"
-  /** Recording, and connected. */
+  /** Recording, and the installation acknowledges it. */
   | "recording"
-  /** Recording; events wait until the installation can be reached again. */
+  /** Recording; events wait until the installation can be reached again, or acknowledges them again. */
   | "offline"
   /** The visitor has been idle for too long; the next action starts a new session. */
   | "idle"
@@ -45,6 +45,8 @@ export interface RecorderStatus {
   readonly droppedEvents: number;
   /** Milliseconds by which the installation's clock is ahead of this device's. */
   readonly clockSkewMs: number;
+  /** Parts of the recorder that do not work in this page: the recording goes on without them. */
+  readonly without: readonly string[];
   readonly notices: readonly Notice[];
 }
 
@@ -53,9 +55,23 @@ const MAX_NOTICES = 20;
 /** Collects notices; warns once per code. */
 export class Notices {
   readonly #notices = new Map<string, Notice>();
+  readonly #lost = new Set<string>();
 
   get all(): readonly Notice[] {
     return [...this.#notices.values()];
+  }
+
+  /** Parts of the recorder that do not work. */
+  get without(): readonly string[] {
+    return [...this.#lost];
+  }
+
+  /** Reports a part of the recorder that does not work, once. */
+  lose(part: string, error: unknown): void {
+    if (!this.#lost.has(part)) {
+      this.#lost.add(part);
+      this.report(`without_${part.replaceAll(/\W+/g, "_")}`, `recording without ${part} (${wordsOf(error)})`);
+    }
   }
 
   /** Warns on the console on the first report of `code`; keeps the latest message for `status()`. */
@@ -74,6 +90,11 @@ export class Notices {
   clear(code: string): void {
     this.#notices.delete(code);
   }
+}
+
+/** Returns an error as text. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
 /** The page's original console.warn: rrweb's console plugin would record the recorder's messages as the page's. */

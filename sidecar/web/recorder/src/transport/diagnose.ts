@@ -1,5 +1,9 @@
 // Diagnoses why the installation refuses this page.
+import { listen } from "../support/realm";
 import { retryAfter } from "./http";
+import { request } from "./request";
+
+const TIMEOUT_MS = 5_000;
 
 /** Result of a request to the WebSocket's address by `fetch`: docs/websocket.md lists the refusals. */
 export type Diagnosis =
@@ -12,10 +16,8 @@ export type Diagnosis =
 /** Finds out why a WebSocket did not open: a browser hides the reason from the page. */
 export async function diagnose(endpoint: string, token: string): Promise<Diagnosis> {
   try {
-    const response = await fetch(`${endpoint}ws/record`, {
-      headers: { Authorization: `Bearer ${token}` },
-      credentials: "omit",
-    });
+    const init = { headers: { Authorization: `Bearer ${token}` }, credentials: "omit" } as const;
+    const response = await request(`${endpoint}ws/record`, init, TIMEOUT_MS);
     switch (response.status) {
       case 426:
         return { kind: "no_upgrade" };
@@ -50,10 +52,7 @@ export function watchSecurityPolicy(endpoint: string, onBlocked: (connection: Bl
       // "inline", "eval" and the like: not a URL of the installation.
     }
   };
-  document.addEventListener("securitypolicyviolation", listener);
-  return () => {
-    document.removeEventListener("securitypolicyviolation", listener);
-  };
+  return listen(document, "securitypolicyviolation", listener);
 }
 
 /** Returns advice on the page's Content-Security-Policy. */

@@ -2,6 +2,7 @@
 import type { ErrorBoundary } from "../support/errorBoundary";
 import type { Entry } from "../wire/entry";
 import { chunkMessage, delimited, endMessage, parseResponse, undelimited } from "../wire/messages";
+import { distrustFetch, request } from "./request";
 import { CloseCode, dispatch, type Transport, type TransportEvents } from "./transport";
 
 /** Share of a body (4 MiB + 64 KiB) for chunks, besides the token and `start`. One chunk is always sent. */
@@ -80,19 +81,11 @@ export class HttpTransport implements Transport {
 
   async #post(): Promise<void> {
     const isLast = this.#isEnding;
-    const abort = new AbortController();
-    this.#abort = abort;
-    const timer = setTimeout(() => {
-      abort.abort();
-    }, TIMEOUT_MS);
+    const { signal } = (this.#abort = new AbortController());
     try {
-      const response = await fetch(this.#url, {
-        method: "POST",
-        // The token as a line of text, and text/plain: no preflight.
-        body: recordBody(this.#token, this.#start, this.#isReady ? this.#batch() : []),
-        credentials: "omit",
-        signal: abort.signal,
-      });
+      // The token as a line of text, and text/plain: no preflight.
+      const body = recordBody(this.#token, this.#start, this.#isReady ? this.#batch() : []);
+      const response = await request(this.#url, { method: "POST", body, credentials: "omit", signal }, TIMEOUT_MS);
       if (!response.ok) {
         const retryAfterMs = retryAfter(response);
         const word = (await reasonOf(response)) ?? `http_${response.status}`;
@@ -104,11 +97,11 @@ export class HttpTransport implements Transport {
       this.#over(CloseCode.BROKEN, "fetch_failed");
       return;
     } finally {
-      clearTimeout(timer);
       this.#isBusy = false;
     }
     // The response is not from Afterimage: immediate retries would never end.
     if (!this.#isReady) {
+      distrustFetch(new Error("it makes up answers"));
       this.#over(CloseCode.BROKEN, "no_ready");
     }
     if (isLast && this.#waiting.length === 0) {

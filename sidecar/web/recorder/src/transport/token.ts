@@ -1,5 +1,6 @@
 // POST /token: exchanges the page's publishable key for a short-lived token that only permits recording.
 import { retryAfter } from "./http";
+import { distrustFetch, request } from "./request";
 
 /** A request for a token failed. */
 export class Refusal extends Error {
@@ -55,6 +56,7 @@ export class TokenSource {
     // A captive portal answers every request with its sign-in page.
     const answer = (await response.json().catch(() => null)) as { token?: unknown; expiresInSeconds?: unknown } | null;
     if (typeof answer?.token !== "string") {
+      distrustFetch(new Error("it makes up answers"));
       throw new Refusal(`${this.#endpoint} does not respond like an Afterimage installation`, false);
     }
     this.#token = answer.token;
@@ -63,17 +65,9 @@ export class TokenSource {
   }
 
   async #ask(): Promise<Response> {
-    const abort = new AbortController();
-    const timer = setTimeout(() => {
-      abort.abort();
-    }, TIMEOUT_MS);
+    const body = JSON.stringify({ key: this.#key }); // as text/plain: no preflight
     try {
-      return await fetch(`${this.#endpoint}token`, {
-        method: "POST",
-        body: JSON.stringify({ key: this.#key }), // as text/plain: no preflight
-        credentials: "omit",
-        signal: abort.signal,
-      });
+      return await request(`${this.#endpoint}token`, { method: "POST", body, credentials: "omit" }, TIMEOUT_MS);
     } catch {
       // A browser does not report which of these it was.
       throw new Refusal(
@@ -81,8 +75,6 @@ export class TokenSource {
           `and is this origin among the "origins" of the project?`,
         false,
       );
-    } finally {
-      clearTimeout(timer);
     }
   }
 

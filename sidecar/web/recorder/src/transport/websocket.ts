@@ -4,8 +4,12 @@ import type { Entry } from "../wire/entry";
 import { chunkMessage, endMessage, parseResponse } from "../wire/messages";
 import { CloseCode, type Closing, dispatch, readReason, type Transport, type TransportEvents } from "./transport";
 
-/** Timeout of a connection attempt: some proxies swallow the upgrade. */
-const OPEN_TIMEOUT_MS = 15_000;
+/** Timeout of a connection attempt, until `ready`: some proxies swallow the upgrade, or all later frames. */
+const OPEN_TIMEOUT_MS = 9_800;
+/** WebSocket.OPEN, which a page's own class may lack. */
+const OPEN = 1;
+/** Word of the end of a connection that was not established in time. */
+export const TIMEOUT = "timeout";
 
 /** A WebSocket that connects at construction. */
 export class WebSocketTransport implements Transport {
@@ -43,7 +47,7 @@ export class WebSocketTransport implements Transport {
     });
     this.#timer = setTimeout(
       boundary.wrap(() => {
-        this.#over({ code: CloseCode.BROKEN, word: "timeout", wasOpen: this.#isOpen, wasReady: false });
+        this.#over({ code: CloseCode.BROKEN, word: TIMEOUT, wasOpen: this.#isOpen, wasReady: false });
       }),
       OPEN_TIMEOUT_MS,
     );
@@ -63,7 +67,7 @@ export class WebSocketTransport implements Transport {
   }
 
   #write(message: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) {
+    if (this.#socket.readyState === OPEN) {
       this.#socket.send(new Uint8Array(message));
     }
   }

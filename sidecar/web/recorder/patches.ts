@@ -1,0 +1,153 @@
+// Changes to libraries at build time: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
+//
+// Every text must occur exactly once, so an update of a library that moves it fails the build instead of losing the
+// change.
+import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
+
+const source = (name: string): string => fileURLToPath(new URL(`src/${name}.ts`, import.meta.url));
+
+interface Patch {
+  readonly from: string;
+  readonly to: string;
+}
+
+interface Patched {
+  /** End of the module's path. */
+  readonly module: string;
+  /** Statements added at the top. */
+  readonly head: string;
+  readonly patches: readonly Patch[];
+}
+
+/** rrweb's observers by their function, as the recorder's status names them. */
+const OBSERVERS = {
+  initMoveObserver: "mouse moves",
+  initMouseInteractionObserver: "clicks",
+  initScrollObserver: "scrolling",
+  initViewportResizeObserver: "sizes of the window",
+  initInputObserver: "fields set by scripts",
+  initMediaInteractionObserver: "media",
+  initStyleSheetObserver: "style rules set by scripts",
+  initAdoptedStyleSheetObserver: "adopted style sheets",
+  initStyleDeclarationObserver: "style properties set by scripts",
+  initFontObserver: "fonts",
+  initSelectionObserver: "selections",
+  initCustomElementObserver: "custom elements",
+};
+
+const RRWEB: Patched = {
+  module: "@rrweb/record/dist/record.js",
+  head:
+    `import { listen as afterimageListen, observerClass as afterimageObserver } from ${JSON.stringify(source("support/realm"))};` +
+    `import { startPart as afterimagePart } from ${JSON.stringify(source("support/parts"))};` +
+    `import { beat as afterimageBeat } from ${JSON.stringify(source("capture/pulse"))};`,
+  patches: [
+    // The page's own addEventListener may be replaced, or run listeners in a zone.
+    {
+      from:
+        "  target.addEventListener(type, fn, options);\n" +
+        "  return () => target.removeEventListener(type, fn, options);",
+      to: "  return afterimageListen(target, type, fn, options);",
+    },
+    // rrweb looks at the constructor only, not at `observe`.
+    {
+      from: "function mutationObserverCtor() {",
+      to: "function mutationObserverCtor() {\n  const own = afterimageObserver();\n  if (own) return [own, () => {}];",
+    },
+    // The watchdog compares the page with the observer's calls.
+    {
+      from: `"processMutations", (mutations) => {`,
+      to: `"processMutations", (mutations) => {\n      afterimageBeat();`,
+    },
+    // A page that is written anew, and never closed, has no DOMContentLoaded to wait for.
+    {
+      from: `if (["interactive", "complete"].includes(document.readyState)) {`,
+      to: `if (options.isReadable || ["interactive", "complete"].includes(document.readyState)) {`,
+    },
+    // One observer that cannot start must not prevent the others.
+    {
+      from: "[mutationObserver, cleanupMutationIframe] = initMutationObserver(o, o.doc);",
+      to:
+        "[mutationObserver, cleanupMutationIframe] = afterimagePart(" +
+        '"changes of the page", () => initMutationObserver(o, o.doc), [void 0, () => {}]);',
+    },
+  ],
+};
+
+/** Prototype.js 1.6 replaces Array.prototype.reduce by another function of that name. */
+const PROTOBUF: Patched = {
+  module: "@bufbuild/protobuf/dist/esm/codegenv2/message.js",
+  head: "",
+  patches: [
+    {
+      from: "return paths.reduce((acc, cur) => acc.nestedMessages[cur], file.messages[path]);",
+      to: "let found = file.messages[path]; for (const each of paths) found = found.nestedMessages[each]; return found;",
+    },
+  ],
+};
+
+/** A Vite plugin that applies the patches. */
+export function patches(): Plugin {
+  return {
+    name: "afterimage:patches",
+    enforce: "pre",
+    transform(code, id) {
+      const path = id.replaceAll("\\", "/").replace(/\?.*$/, "");
+      const library = [RRWEB, PROTOBUF].find(({ module }) => path.endsWith(module));
+      if (library === undefined) {
+        return undefined;
+      }
+      let text = code;
+      for (const { from, to } of library.patches) {
+        text = replaceOnce(text, from, to, library.module);
+      }
+      return { code: library.head + (library === RRWEB ? guarded(text) : text), map: null };
+    },
+  };
+}
+
+/** Returns rrweb's module with a guard around the start of each observer. */
+function guarded(code: string): string {
+  const start = code.indexOf("function initObservers(");
+  const end = code.indexOf("const pluginHandlers = [];", start);
+  if (start < 0 || end < 0) {
+    throw new Error("rrweb's initObservers was not found: adapt recorder/patches.ts");
+  }
+  let body = code.slice(start, end);
+  for (const [name, part] of Object.entries(OBSERVERS)) {
+    const call = new RegExp(`= (${name}\\((?:[^()]|\\([^()]*\\))*\\));`);
+    if (body.match(new RegExp(call.source, "g"))?.length !== 1) {
+      throw new Error(`rrweb's ${name} is not called once: adapt recorder/patches.ts`);
+    }
+    body = body.replace(
+      call,
+      (_whole, made: string) => `= afterimagePart(${JSON.stringify(part)}, () => ${made}, () => {});`,
+    );
+  }
+  return code.slice(0, start) + body + code.slice(end);
+}
+
+function replaceOnce(code: string, from: string, to: string, module: string): string {
+  const parts = code.split(from);
+  if (parts.length !== 2) {
+    throw new Error(
+      `${module} has ${parts.length - 1} places instead of one to patch: adapt recorder/patches.ts (${from})`,
+    );
+  }
+  return parts.join(to);
+}
+
+/** Globals of the page that the bundle takes from support/realm.ts. */
+const PRISTINE = [
+  ...["Array", "Object", "Map", "Set", "WeakMap", "JSON", "Math", "Date", "Number", "Reflect", "Promise"],
+  ...["MutationObserver", "ResizeObserver", "AbortController", "Blob", "Response", "Uint8Array", "URL", "WebSocket"],
+  ...["CompressionStream", "DecompressionStream", "TextEncoder", "TextDecoder", "fetch", "atob", "btoa"],
+  ...["setTimeout", "clearTimeout", "setInterval", "clearInterval", "queueMicrotask"],
+  ...["requestAnimationFrame", "requestIdleCallback"],
+];
+
+/** Returns the bundler's option that replaces these globals by the exports of a module. */
+export function pristine(module: string): Record<string, [string, string]> {
+  return Object.fromEntries(PRISTINE.map((name) => [name, [module, name]]));
+}
