@@ -1,11 +1,15 @@
 // rrweb's recorder under a privacy policy.
 import { record } from "@rrweb/record";
-import { getRecordConsolePlugin } from "@rrweb/rrweb-plugin-console-record";
 import { getRecordNetworkPlugin } from "@rrweb/rrweb-plugin-network-record";
 import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } from "@rrweb/types";
 import type { AppliedPolicy } from "../masking/policy";
 import type { ResolvedOptions } from "../options";
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { AdoptedSheets } from "./adoptedSheets";
+import { consolePlugin } from "./consoleMessages";
+import { splitDeepTree } from "./deepTrees";
+import { Fullscreen } from "./fullscreen";
+import { Hooks } from "./hooks";
 import { PageWatch } from "./page";
 
 /** Callbacks of a capture. */
@@ -13,6 +17,8 @@ export interface CaptureEvents {
   readonly onEvent: (event: eventWithTime) => void;
   /** The visitor does something. */
   readonly onActivity: () => void;
+  /** rrweb could not record something: events or a snapshot are missing. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** Sources of user activity; the server has the same list (services/audit/rrweb.py, ACTIVE_SOURCES). */
@@ -38,6 +44,9 @@ export class Capture {
   readonly #events: CaptureEvents;
   readonly #boundary: ErrorBoundary;
   readonly #page: PageWatch;
+  readonly #hooks: Hooks;
+  readonly #sheets: AdoptedSheets;
+  readonly #fullscreen: Fullscreen;
   readonly #stop: (() => void) | undefined;
   #snapshotAtMs = 0;
   #snapshotCostMs = 0;
@@ -48,14 +57,25 @@ export class Capture {
     this.#options = options;
     this.#events = events;
     this.#boundary = boundary;
-    this.#page = new PageWatch(
-      addCustomEvent,
-      (node) => record.mirror.getId(node),
-      boundary,
-      (url) => policy.rules.url(url),
-    );
+    this.#page = new PageWatch(addCustomEvent, idOf, boundary, (url) => policy.rules.url(url));
+    const emit = (event: eventWithTime): void => {
+      this.#take(event);
+    };
+    const wrap = (work: () => void): (() => void) => boundary.wrap(work);
+    this.#fullscreen = new Fullscreen(emit, idOf, wrap);
+    this.#sheets = new AdoptedSheets(emit, idOf, wrap);
+    this.#hooks = new Hooks(options.canvas);
     const beganMs = performance.now();
-    this.#stop = record({
+    this.#stop = this.#hooks.within(() => this.#start(policy));
+    this.#sheets.take(document);
+    this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** Starts rrweb; returns the function that ends it, undefined: it has failed. */
+  #start(policy: AppliedPolicy): (() => void) | undefined {
+    const options = this.#options;
+    const boundary = this.#boundary;
+    return record({
       emit: boundary.wrap((event: eventWithTime) => {
         this.#take(event);
       }),
@@ -67,12 +87,11 @@ export class Capture {
       slimDOMOptions: { ...SLIM },
       plugins: this.#plugins(policy),
       errorHandler: (error: unknown) => {
-        boundary.failed(error);
+        this.#events.onFailed(error);
         return true;
       },
       ...policy.masking,
     });
-    this.#snapshotCostMs = performance.now() - beganMs;
   }
 
   /** Duration of the latest full snapshot, in milliseconds. */
@@ -103,7 +122,12 @@ export class Capture {
       clearTimeout(this.#wanted);
     }
     this.#page.stop();
-    this.#boundary.run(() => this.#stop?.());
+    this.#fullscreen.end();
+    this.#boundary.run(() => this.#hooks.within(() => this.#stop?.()));
+    this.#boundary.run(() => {
+      this.#hooks.end();
+      this.#sheets.end();
+    });
   }
 
   #take(event: eventWithTime): void {
@@ -118,10 +142,17 @@ export class Capture {
         return;
       }
     }
+    const deeper = splitDeepTree(event);
     this.#events.onEvent(event);
+    if (deeper !== undefined) {
+      this.#events.onEvent(deeper);
+    }
     if (event.type === EventType.FullSnapshot) {
       this.#snapshotAtMs = performance.now();
       this.#page.measureSoon();
+      this.#fullscreen.again();
+    } else if (event.type === EventType.IncrementalSnapshot && "isAttachIframe" in event.data) {
+      this.#frame(event.data.adds[0]?.parentId ?? 0);
     }
   }
 
@@ -131,17 +162,32 @@ export class Capture {
     }
     const beganMs = performance.now();
     try {
-      record.takeFullSnapshot();
-    } catch {
-      return; // The document does not exist yet; the first snapshot is still to come.
+      this.#hooks.within(() => {
+        record.takeFullSnapshot();
+      });
+    } catch (error) {
+      // Without a document yet, the first snapshot is still to come.
+      if (error instanceof RangeError) {
+        this.#events.onFailed(error);
+      }
+      return;
     }
     this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** rrweb is about to record the document of a frame. */
+  #frame(id: number): void {
+    const realm = (findNode(id) as HTMLIFrameElement | null)?.contentWindow as (Window & typeof globalThis) | null;
+    if (realm?.document !== undefined) {
+      this.#hooks.frame(realm);
+      this.#sheets.watch(realm);
+    }
   }
 
   #plugins(policy: AppliedPolicy): RecordPlugin[] {
     const plugins: RecordPlugin[] = [];
     if (this.#options.console) {
-      plugins.push(getRecordConsolePlugin({ stringifyOptions: STRINGIFY }));
+      plugins.push(consolePlugin(this.#boundary));
     }
     if (this.#options.network) {
       const { endpoint } = this.#options;
@@ -178,7 +224,6 @@ function noop(): void {
 }
 
 const OWN_PATHS = ["token", "record", "ws/record", "recorder.js"];
-const STRINGIFY = { stringLengthLimit: 1000, numOfKeysLimit: 50, depthOfLimit: 4 };
 const SLIM = {
   script: true,
   comment: true,
@@ -195,6 +240,10 @@ function addCustomEvent(tag: string, payload: unknown): void {
   } catch {
     // Recording has not started, or has ended.
   }
+}
+
+function idOf(node: Node): number {
+  return record.mirror.getId(node);
 }
 
 /** Returns the node of an id in the recording; null: it was removed, or never existed. */

@@ -1,5 +1,6 @@
 // Page data that rrweb does not report: the page's size, positions of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { Layers } from "./layers";
 
 /** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
@@ -52,8 +53,15 @@ export class PageWatch {
     this.#listen("load", later);
     this.#listen("popstate", moved);
     this.#listen("hashchange", moved);
-    this.#patch("pushState", moved);
-    this.#patch("replaceState", moved);
+    const layers = new Layers([[History.prototype, ["pushState", "replaceState"]]]).hook(({ value }) => ({
+      value(this: History, ...args: unknown[]): void {
+        Reflect.apply(value as History["pushState"], this, args);
+        moved();
+      },
+    }));
+    this.#ends.push(() => {
+      layers.end();
+    });
     if (typeof ResizeObserver === "function") {
       const observer = new ResizeObserver(later);
       observer.observe(document.documentElement);
@@ -133,22 +141,6 @@ export class PageWatch {
     window.addEventListener(name, listener);
     this.#ends.push(() => {
       window.removeEventListener(name, listener);
-    });
-  }
-
-  /** Wraps a method of history, and removes the wrapper at the end unless the method was wrapped again since. */
-  #patch(name: "pushState" | "replaceState", after: () => void): void {
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the page's own `this`
-    const original = history[name];
-    const wrapped = function (this: History, ...args: Parameters<History["pushState"]>): void {
-      original.apply(this, args);
-      after();
-    };
-    history[name] = wrapped;
-    this.#ends.push(() => {
-      if (history[name] === wrapped) {
-        history[name] = original;
-      }
     });
   }
 }
