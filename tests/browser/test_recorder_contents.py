@@ -85,20 +85,26 @@ PICTURES = {
     ),
     "font": (
         '<style id="style"></style><div id="big" style="width:300px;height:120px">words</div><p id="below">below</p>',
-        "style.textContent = `@font-face {{ font-family: own; "
-        'src: url("data:font/woff2;base64,${{noise({bytes})}}") }}`;',
+        (
+            "style.textContent = `@font-face {{ font-family: own; "
+            'src: url("data:font/woff2;base64,${{noise({bytes})}}") }}`;'
+        ),
         {"pictures": 0, "fonts": 1, "other": 0},
     ),
     "svg image": (
-        '<svg width="300" height="120" id="big"><image id="inner" width="300" height="120"/></svg>'
-        '<p id="below">below</p>',
+        (
+            '<svg width="300" height="120" id="big"><image id="inner" width="300" height="120"/></svg>'
+            '<p id="below">below</p>'
+        ),
         'inner.setAttribute("href", picture(300, 120, {bytes}));',
         {"pictures": 1, "fonts": 0, "other": 0},
     ),
     "many": (
         '<img id="big"><p id="below">below</p><div id="others"></div>',
-        "big.src = picture(300, 120, 1000); for (let i = 0; i < 20; i += 1) {{ const img = new Image(); "
-        "img.src = picture(20, 20, 300000); others.append(img); }}",
+        (
+            "big.src = picture(300, 120, 1000); for (let i = 0; i < 20; i += 1) {{ const img = new Image(); "
+            "img.src = picture(20, 20, 300000); others.append(img); }}"
+        ),
         {"pictures": 15, "fonts": 0, "other": 0},
     ),
 }
@@ -230,10 +236,10 @@ async def _shows_bottom(session, levels, sign_in, new_context, installation):
     await sign_in(viewer, f"/sessions/{session}")
     player = PlayerPage(viewer)
     await player.until_ready()
-    await viewer.keyboard.press("End")
     depth = "(bottom) => { let n = 0; for (let e = bottom; e !== null; e = e.parentElement) n += 1; return n; }"
 
     async def is_shown():
+        await viewer.keyboard.press("End")
         bottom = player.recorded.locator("#bottom")
         return await bottom.count() == 1 and await bottom.evaluate(depth) == levels + 2
 

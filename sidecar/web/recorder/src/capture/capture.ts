@@ -10,6 +10,7 @@ import { consolePlugin } from "./consoleMessages";
 import { splitDeepTree } from "./deepTrees";
 import { Fullscreen } from "./fullscreen";
 import { Hooks } from "./hooks";
+import { isOfPage } from "./layers";
 import { PageWatch } from "./page";
 
 /** Callbacks of a capture. */
@@ -68,6 +69,9 @@ export class Capture {
     const beganMs = performance.now();
     this.#stop = this.#hooks.within(() => this.#start(policy));
     this.#sheets.take(document);
+    if (this.#stop === undefined) {
+      events.onFailed(new Error("the first snapshot of the page failed"));
+    }
     this.#snapshotCostMs = performance.now() - beganMs;
   }
 
@@ -87,7 +91,9 @@ export class Capture {
       slimDOMOptions: { ...SLIM },
       plugins: this.#plugins(policy),
       errorHandler: (error: unknown) => {
-        this.#events.onFailed(error);
+        if (!isOfPage(error)) {
+          this.#events.onFailed(error);
+        }
         return true;
       },
       ...policy.masking,

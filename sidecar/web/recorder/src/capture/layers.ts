@@ -5,14 +5,20 @@
 // rrweb works on the original functions, for an instant in which no other code runs; the page gets a layer that calls
 // rrweb's hook while there is one. A layer that another tool has wrapped stays, and does nothing.
 
-/** Layers over one property. A tool that hooks it between two sessions gets one of ours above its own, up to here. */
-const MAX_LAYERS = 4;
 /** Functions that do their work by calling another hooked one: rrweb's version replaces them. */
 const REPLACED: ReadonlySet<string> = new Set(["addRule", "removeRule"]);
 const PARTS = ["value", "get", "set"] as const;
 
 type Part = (typeof PARTS)[number];
 type Call = (this: unknown, ...args: unknown[]) => unknown;
+
+/** The latest error of a function of the page, which passed through a hook. */
+let thrown: unknown;
+
+/** Whether an error is the page's own, and not a hook's. */
+export function isOfPage(error: unknown): boolean {
+  return error !== undefined && error === thrown;
+}
 
 interface Outcome {
   readonly value?: unknown;
@@ -24,6 +30,8 @@ interface Outcome {
 class Layer {
   readonly target: object;
   readonly name: string;
+  /** What was found there, inherited or not. */
+  readonly found: PropertyDescriptor;
   /** What was there before; undefined: the object inherits it. */
   readonly under: PropertyDescriptor | undefined;
   /** What a hook finds there: the same, but its outcome is noted. */
@@ -39,6 +47,7 @@ class Layer {
   constructor(target: object, name: string, found: PropertyDescriptor) {
     this.target = target;
     this.name = name;
+    this.found = found;
     this.under = Object.getOwnPropertyDescriptor(target, name);
     this.isTrusted = REPLACED.has(name);
     this.base = wrapped(found, (call) => this.#noting(call));
@@ -82,6 +91,7 @@ class Layer {
           return value;
         } catch (error) {
           this.#outcome = { error, isError: true };
+          thrown = error;
           throw error;
         }
       },
@@ -89,8 +99,8 @@ class Layer {
   }
 }
 
-/** Installed layers of all recordings of this page, by object and property; the last one is the newest. */
-const known = new WeakMap<object, Map<string, Layer[]>>();
+/** Installed layers of all recordings of this page, by object and property. */
+const known = new WeakMap<object, Map<string, Layer>>();
 
 /** Layers over the properties of some objects, for one recording. */
 export class Layers {
@@ -125,7 +135,7 @@ export class Layers {
       define(layer, isNew ? layer.own : this.#present?.[index]);
       if (isNew) {
         layer.isInstalled = true;
-        layersOf(layer.target, layer.name).push(layer);
+        layersOf(layer.target).set(layer.name, layer);
       }
     });
     this.#present = undefined;
@@ -150,14 +160,16 @@ export class Layers {
       if (now !== undefined && isSame(now, layer.own)) {
         define(layer, layer.under);
         layer.isInstalled = false;
-        const installed = layersOf(layer.target, layer.name);
-        installed.splice(installed.indexOf(layer), 1);
+        layersOf(layer.target).delete(layer.name);
       }
     }
   }
 }
 
-/** Returns the layer for a new recording: the present one, or a new one above what other tools have put there. */
+/**
+ * Returns the layer for a new recording. A present one is used again: what is above it, another tool has put there, and
+ * it calls the layer. Where another tool has put back what was below, there is a new one.
+ */
 function layerOf(target: object, name: string): Layer | undefined {
   let holder: object | null = target;
   let found: PropertyDescriptor | undefined;
@@ -167,17 +179,13 @@ function layerOf(target: object, name: string): Layer | undefined {
   if (found?.configurable !== true || (found.set === undefined && typeof found.value !== "function")) {
     return undefined;
   }
-  const installed = layersOf(target, name);
-  const last = installed.at(-1);
-  const isReused = last !== undefined && (isSame(found, last.own) || installed.length >= MAX_LAYERS);
-  return isReused ? last : new Layer(target, name, found);
+  const layer = layersOf(target).get(name);
+  return layer === undefined || isSame(found, layer.found) ? new Layer(target, name, found) : layer;
 }
 
-function layersOf(target: object, name: string): Layer[] {
-  const names = known.get(target) ?? new Map<string, Layer[]>();
-  known.set(target, names);
-  const layers = names.get(name) ?? [];
-  names.set(name, layers);
+function layersOf(target: object): Map<string, Layer> {
+  const layers = known.get(target) ?? new Map<string, Layer>();
+  known.set(target, layers);
   return layers;
 }
 

@@ -46,10 +46,4 @@ export class Repair {
       this.#parts.takeSnapshot();
     }, waitMs);
   }
-
-  /** Nothing is recorded any more. */
-  end(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
 }
