@@ -219,7 +219,7 @@ async def test_deep_trees_are_recorded(levels, installation, page, serve, sign_i
     await page.evaluate(DEEPEN, levels)
     await settled(installation, page)
     first = await stored(installation, session, _has_bottom)
-    # rrweb itself fails at some depth: that is said, and the snapshot that follows has the tree.
+    # rrweb itself fails at some depth: a loss is reported, and the snapshot that follows has the tree.
     assert {loss["reason"] for loss in first.losses} <= {"not_recorded"}
     assert bool(first.losses) == ("not_recorded" in await notices(page))
     await _shows_bottom(session, levels, sign_in, new_context, installation)

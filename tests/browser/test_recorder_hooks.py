@@ -31,7 +31,7 @@ window.points = {
   "XMLHttpRequest.send": [XMLHttpRequest.prototype, "send"],
 };
 window.called = [];
-// As another tool does it: it calls what it found, and keeps it.
+// As another tool does it: it keeps the earlier function, and calls it.
 window.hook = () => {
   window.hooked = {};
   for (const [key, [object, name]] of Object.entries(points)) {

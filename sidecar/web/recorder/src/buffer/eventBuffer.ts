@@ -15,7 +15,7 @@ export interface EventBufferParts {
   readonly onBatch: (batch: Batch) => void;
   /** Masks an event under the policy, after rrweb's own masking. */
   readonly mask: (event: eventWithTime) => eventWithTime;
-  /** Changes an event whose JSON is too large to be sent as it is; returns whether it was changed. */
+  /** Adapts an event to the limits, given its JSON; returns whether it has changed. */
   readonly adapt: (event: eventWithTime, text: string) => boolean;
   /** Called with an event that could not be serialized. */
   readonly onUnreadable: (event: eventWithTime) => void;

@@ -2,7 +2,7 @@
 // nor that it is emptied, and it defines the property on each document and shadow root, which hides other tools' hooks.
 //
 // Arrays cannot be observed. They can only be changed by code that has read them, so those that are read are compared
-// with what was reported last, from time to time.
+// with the latest report, at an interval.
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
 import { Layers } from "./layers";
 

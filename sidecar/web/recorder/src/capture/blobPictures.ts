@@ -23,7 +23,7 @@ export interface BlobPicturesParts {
   readonly mayShow: (element: Element) => boolean;
   /** Called for each picture that is too large. */
   readonly onBox: () => void;
-  /** Starts work, whose errors are reported. */
+  /** Starts work; its errors are reported. */
   readonly start: (work: () => Promise<void>) => void;
 }
 
@@ -94,7 +94,7 @@ export class BlobPictures {
   }
 }
 
-/** Returns the attribute of an element that has a picture's address; undefined: it is none of a picture. */
+/** Returns the attribute of an element that has a picture's address; undefined: it has another purpose. */
 function attributeOf(element: Element, holder: object, name: string): string | undefined {
   const tag = element.localName;
   if (name === "style" || (!("src" in holder || "href" in holder) && /background|image|mask|cursor/.test(name))) {
@@ -116,7 +116,7 @@ async function loaded(picture: HTMLImageElement): Promise<void> {
   }
 }
 
-/** Returns a picture as a URI; undefined: it has none, it is too large, or it cannot be read. */
+/** Returns a picture as a URI; undefined: it is empty, too large, or unreadable. */
 async function encoded(picture: HTMLImageElement): Promise<string | undefined> {
   const { naturalWidth: width, naturalHeight: height } = picture;
   if (width * height === 0 || width * height > MAX_PIXELS) {

@@ -13,7 +13,7 @@ const LEVELS = [
   ...["assert", "clear", "count", "countReset", "debug", "dir", "dirxml", "error", "group", "groupCollapsed"],
   ...["groupEnd", "info", "log", "table", "time", "timeEnd", "timeLog", "trace", "warn"],
 ];
-/** Number of messages per page and recording; a last one says that there are more. */
+/** Number of messages per page and recording; a last one reports that there are more. */
 const MAX_MESSAGES = 1_000;
 /** Arguments per message. */
 const MAX_ARGUMENTS = 50;

@@ -45,7 +45,7 @@ export class Contents {
     });
   }
 
-  /** Number of pictures, fonts and media that were left out so far. */
+  /** Number of pictures, fonts and media left out since the start. */
   get replaced(): number {
     return this.#replaced;
   }

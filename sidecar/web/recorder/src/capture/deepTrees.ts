@@ -11,7 +11,7 @@ import {
 /** Levels of nodes that a snapshot has; deeper ones follow it as added nodes, one by one, as rrweb records them. */
 export const MAX_LEVELS = 400;
 
-/** Takes the nodes below MAX_LEVELS out of an event, and returns a Mutation that adds them; undefined: it has none. */
+/** Takes the nodes below MAX_LEVELS out of an event, and returns a Mutation that adds them; undefined: no node is so deep. */
 export function splitDeepTree(event: eventWithTime): eventWithTime | undefined {
   const adds: addedNodeMutation[] = [];
   for (const root of rootsOf(event)) {

@@ -11,7 +11,7 @@ export const REPLACED_TAG = "afterimage.replaced";
 const URIS_PER_EVENT = 4;
 /** Shorter strings are not searched for URIs: replacing them would gain nothing. */
 const LEAST_CHARS = 256;
-/** Replacement of what has no picture. */
+/** Replacement of fonts and media. */
 const NOTHING = "data:,";
 const BOX_STYLE = 'fill="#e5e7eb" stroke="#9ca3af" stroke-width="2"';
 /** Elements that have no size of their own without their content. */
@@ -45,7 +45,7 @@ interface Slot {
  * @param event - An event; its strings may be changed.
  * @param limitBytes - Largest URI that is kept, in characters.
  * @param find - Returns the node of an id, as rrweb's mirror knows it.
- * @returns what was replaced; undefined: nothing.
+ * @returns Numbers of replaced URIs; undefined: nothing was replaced.
  */
 export function replaceInlineData(
   event: eventWithTime,

@@ -1,6 +1,6 @@
 // Layers over functions and properties of the page, below which hooks can be exchanged.
 //
-// rrweb assigns its hooks to the page's prototypes, and its end assigns back what it found there. A tool that has hooked
+// rrweb assigns its hooks to the page's prototypes, and its end assigns the earlier values back. A tool that has hooked
 // the same function in between would lose its hook: at each full snapshot (attachShadow), and at each new session. So
 // rrweb works on the original functions, for an instant in which no other code runs; the page gets a layer that calls
 // rrweb's hook while there is one. A layer that another tool has wrapped stays, and does nothing.
@@ -30,16 +30,16 @@ interface Outcome {
 class Layer {
   readonly target: object;
   readonly name: string;
-  /** What was found there, inherited or not. */
+  /** The earlier property, inherited or not. */
   readonly found: PropertyDescriptor;
-  /** What was there before; undefined: the object inherits it. */
+  /** The earlier property; undefined: the object inherits it. */
   readonly under: PropertyDescriptor | undefined;
-  /** What a hook finds there: the same, but its outcome is noted. */
+  /** The property as a hook finds it: the earlier one, with a note of its outcome. */
   readonly base: PropertyDescriptor;
-  /** What the page finds there. */
+  /** The property as the page finds it. */
   readonly own: PropertyDescriptor;
   hook: PropertyDescriptor | undefined;
-  /** The hook calls what it has found in any case, and throws nothing of its own. */
+  /** The hook calls the base in any case, and throws nothing of its own. */
   isTrusted: boolean;
   isInstalled = false;
   #outcome: Outcome | undefined;
@@ -67,7 +67,7 @@ class Layer {
         try {
           Reflect.apply(hook, self, args);
         } catch {
-          // Either the error of what it called, which follows, or its own.
+          // Either the error of the base, which follows, or its own.
         }
         const outcome = this.#outcome as Outcome | undefined;
         this.#outcome = outer;
@@ -114,7 +114,7 @@ export class Layers {
     );
   }
 
-  /** From now until `close`, in which no code of the page may run, properties are what is below the layers. */
+  /** Exposes the properties below the layers until `close`; no code of the page may run meanwhile. */
   open(): void {
     if (this.#present !== undefined) {
       return;
@@ -126,7 +126,7 @@ export class Layers {
     });
   }
 
-  /** Takes what was assigned since `open` as hooks; the page has its properties back. */
+  /** Takes the values assigned since `open` as hooks; the page has its properties back. */
   close(): void {
     this.#layers.forEach((layer, index) => {
       const now = Object.getOwnPropertyDescriptor(layer.target, layer.name);
@@ -167,8 +167,8 @@ export class Layers {
 }
 
 /**
- * Returns the layer for a new recording. A present one is used again: what is above it, another tool has put there, and
- * it calls the layer. Where another tool has put back what was below, there is a new one.
+ * Returns the layer for a new recording. A present one is used again, since a hook of another tool above it calls it;
+ * where another tool has restored the earlier property, there is a new one.
  */
 function layerOf(target: object, name: string): Layer | undefined {
   let holder: object | null = target;

@@ -1,4 +1,4 @@
-// Full snapshots after a loss: what was changed in the lost events is in them.
+// Full snapshots after a loss: they have the changes of the lost events.
 
 /** Least time between two of them, in milliseconds; doubled while there are further losses. */
 const LEAST_MS = 2_000;

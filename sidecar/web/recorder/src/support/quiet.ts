@@ -7,7 +7,7 @@ export function isQuiet(): boolean {
   return depth > 0;
 }
 
-/** Runs `work`; what it writes to the console is not recorded. */
+/** Runs `work`; its console messages are not recorded. */
 export function quietly(work: () => void): void {
   depth += 1;
   try {
