@@ -69,5 +69,6 @@ const OFF: Omit<RecorderStatus, "without" | "notices"> = {
   queuedEvents: 0,
   queuedBytes: 0,
   droppedEvents: 0,
+  replacedContents: 0,
   clockSkewMs: 0,
 };

@@ -28,6 +28,11 @@ export interface RecorderOptions {
   maxQueueBytes?: number;
   /** Number of elements above which a page is not recorded: a snapshot would block it noticeably. Default: 250,000. */
   maxElements?: number;
+  /**
+   * Largest picture, font or medium that is inlined into the page ("data:" URI) and recorded, in bytes of the URI. A
+   * larger picture is replaced by a box of its size; all of a snapshot together have four times as much. Default: 512 KiB.
+   */
+  maxInlineBytes?: number;
 }
 
 /** Options with every default filled in. */
@@ -46,6 +51,7 @@ export interface ResolvedOptions {
   readonly maxMs: number;
   readonly maxQueueBytes: number;
   readonly maxElements: number;
+  readonly maxInlineBytes: number;
 }
 
 /** Result of resolving options; `options` is undefined where a required one is missing or invalid. */
@@ -125,6 +131,7 @@ export function resolveOptions(given: RecorderOptions, base: string): Resolution
     maxMs: number("maxHours", 24, 0.01, 24) * HOUR_MS,
     maxQueueBytes: number("maxQueueBytes", 8 * 1024 * 1024, 1, 256 * 1024 * 1024),
     maxElements: number("maxElements", 250_000, 1, 10_000_000),
+    maxInlineBytes: number("maxInlineBytes", 512 * 1024, 4 * 1024, 64 * 1024 * 1024),
   };
   const options = key === "" || endpoint === undefined ? undefined : { key, endpoint, ...rest };
   return { options, problems };

@@ -11,6 +11,8 @@ import { DROPPED_TAG, droppedEntry, lossOf } from "./buffer/droppedEvents";
 import { type Batch, EventBuffer } from "./buffer/eventBuffer";
 import { SendQueue } from "./buffer/sendQueue";
 import { Capture, findNode, isKnownNode, MANY_ELEMENTS } from "./capture/capture";
+import { Contents } from "./capture/contents";
+import { Repair } from "./capture/repair";
 import { Watchdog } from "./capture/watchdog";
 import { PackQueue, type WindowUpload } from "./delivery/packQueue";
 import { saveUnsent, sendUnsent, takeUnsent } from "./delivery/unload";
@@ -69,6 +71,8 @@ export class Recorder {
   readonly #tokens: TokenSource;
   readonly #buffer: EventBuffer;
   readonly #packQueue: PackQueue;
+  readonly #contents: Contents;
+  readonly #repair: Repair;
   #state: RecorderState = "off";
   /** The page's id of the visitor, which may be set before there is a session; undefined: not set. */
   #actorId: string | undefined;
@@ -98,10 +102,24 @@ export class Recorder {
     });
     this.#tokens = new TokenSource(options.endpoint, options.key, Date.now);
     this.#packQueue = new PackQueue(this.#boundary, this.#packed);
+    this.#contents = new Contents({
+      maxInlineBytes: options.maxInlineBytes,
+      emit: this.#event,
+      find: findNode,
+      mayShow: (element) => this.#policy?.masksText(element) !== true,
+      boundary: this.#boundary,
+      notices,
+    });
+    this.#repair = new Repair({
+      takeSnapshot: () => this.#capture?.takeSnapshot(),
+      tighten: () => this.#contents.tighten(),
+      now: () => performance.now(),
+    });
     this.#buffer = new EventBuffer(
       {
         onBatch: this.#gathered,
         mask: (event) => this.#masker?.mask(event) ?? event,
+        adapt: (event, text) => this.#contents.adapt(event, text),
         onUnreadable: this.#unreadable,
         isFlowing: () => this.#window?.uploader.isFlowing ?? false,
       },
@@ -120,6 +138,7 @@ export class Recorder {
       queuedEvents: isOn ? this.#queuedEvents() : 0,
       queuedBytes: this.#window?.queue.bytes ?? 0,
       droppedEvents: this.#droppedEvents,
+      replacedContents: this.#contents.replaced,
       clockSkewMs: this.#clockSkewMs,
       without: this.#notices.without,
       notices: this.#notices.all,
@@ -294,8 +313,11 @@ export class Recorder {
             this.#end("stopped");
           }
         },
-        onDropped: (events) => {
+        onDropped: (events, isSnapshotTooLarge) => {
           this.#droppedEvents += events;
+          if (this.#window === window) {
+            this.#repair.lost(isSnapshotTooLarge);
+          }
         },
       },
     });
@@ -315,7 +337,7 @@ export class Recorder {
     if (isNewPage) {
       this.#buffer.add({ type: EventType.DomContentLoaded, data: {}, timestamp: Date.now() });
     }
-    const events = { onEvent: this.#event, onActivity: this.#active };
+    const events = { onEvent: this.#event, onActivity: this.#active, onFailed: this.#failed };
     this.#capture = new Capture(this.#options, policy, events, this.#boundary);
     this.#watch();
     const elements = document.getElementsByTagName("*").length;
@@ -458,15 +480,22 @@ export class Recorder {
   };
 
   readonly #unreadable = (event: eventWithTime): void => {
-    const loss: Loss = { reason: "unreadable", events: 1, bytes: 0, fromMs: event.timestamp, toMs: event.timestamp };
-    this.#lost(loss);
-    this.#buffer.add({
-      type: EventType.Custom,
-      timestamp: event.timestamp,
-      data: { tag: DROPPED_TAG, payload: loss },
-    });
+    this.#missing("unreadable", event.timestamp);
     this.#notices.report("unreadable", "an event could not be written as JSON and is missing in the recording");
   };
+
+  readonly #failed = (error: unknown): void => {
+    this.#missing("not_recorded", Date.now());
+    this.#notices.report("not_recorded", `rrweb failed, and a change of the page is missing: ${String(error)}`);
+  };
+
+  /** Reports an event that is missing at this place, and takes a full snapshot. */
+  #missing(reason: LossReason, timeMs: number): void {
+    const loss: Loss = { reason, events: 1, bytes: 0, fromMs: timeMs, toMs: timeMs };
+    this.#lost(loss);
+    this.#buffer.add({ type: EventType.Custom, timestamp: timeMs, data: { tag: DROPPED_TAG, payload: loss } });
+    this.#repair.lost(false);
+  }
 
   readonly #gathered = (batch: Batch): void => {
     const window = this.#window;
@@ -483,6 +512,9 @@ export class Recorder {
       }
       this.#lost(entry.loss);
       this.#notices.report("too_large", `a part of this page is missing in the recording: ${entry.loss.detail ?? ""}`);
+      if (this.#window?.queue === queue) {
+        this.#repair.lost(entry.isSnapshotLost === true);
+      }
     }
     uploader.push(...entries);
     this.#bound(queue, uploader, entries);

@@ -84,7 +84,7 @@ async function split(
       `one event of ${megabytes(bytes)} exceeds the limit of the installation ` +
       `(${megabytes(limits.maxChunkBytes)} packed, ${megabytes(limits.maxInflatedBytes)} unpacked)`;
     const span = { events: texts.length, bytes, fromMs: batch.firstMs, toMs: batch.lastMs };
-    return [droppedEntry({ reason: "too_large", ...span, detail })];
+    return [{ ...droppedEntry({ reason: "too_large", ...span, detail }), isSnapshotLost: batch.hasSnapshot }];
   }
   const middle = batch.hasSnapshot && unitsOf(batch) > 1 ? headOf(batch) : Math.ceil(texts.length / 2);
   const parts = await Promise.all(

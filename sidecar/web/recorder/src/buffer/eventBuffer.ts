@@ -15,6 +15,8 @@ export interface EventBufferParts {
   readonly onBatch: (batch: Batch) => void;
   /** Masks an event under the policy, after rrweb's own masking. */
   readonly mask: (event: eventWithTime) => eventWithTime;
+  /** Adapts an event to the limits, given its JSON; returns whether it has changed. */
+  readonly adapt: (event: eventWithTime, text: string) => boolean;
   /** Called with an event that could not be serialized. */
   readonly onUnreadable: (event: eventWithTime) => void;
   /** Whether a batch would be sent at once. If not, batches are cut by size only: an outage produces few of them. */
@@ -137,7 +139,11 @@ export class EventBuffer {
     }
     let text: string;
     try {
-      text = JSON.stringify(this.#parts.mask(event));
+      const masked = this.#parts.mask(event);
+      text = JSON.stringify(masked);
+      if (this.#parts.adapt(masked, text)) {
+        text = JSON.stringify(masked);
+      }
     } catch {
       this.#parts.onUnreadable(event);
       return;

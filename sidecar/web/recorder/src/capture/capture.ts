@@ -1,13 +1,18 @@
 // rrweb's recorder under a privacy policy.
 import { record } from "@rrweb/record";
-import { getRecordConsolePlugin } from "@rrweb/rrweb-plugin-console-record";
 import { getRecordNetworkPlugin } from "@rrweb/rrweb-plugin-network-record";
 import { EventType, IncrementalSource, type eventWithTime, type RecordPlugin } from "@rrweb/types";
 import type { AppliedPolicy } from "../masking/policy";
 import type { ResolvedOptions } from "../options";
 import type { ErrorBoundary } from "../support/errorBoundary";
 import { startPart } from "../support/parts";
+import { AdoptedSheets } from "./adoptedSheets";
 import { placeBefore } from "./clickPlace";
+import { consolePlugin } from "./consoleMessages";
+import { splitDeepTree } from "./deepTrees";
+import { Fullscreen } from "./fullscreen";
+import { Hooks } from "./hooks";
+import { isOfPage } from "./layers";
 import { PageWatch } from "./page";
 
 /** Callbacks of a capture. */
@@ -15,6 +20,8 @@ export interface CaptureEvents {
   readonly onEvent: (event: eventWithTime) => void;
   /** The visitor does something. */
   readonly onActivity: () => void;
+  /** rrweb could not record something: events or a snapshot are missing. */
+  readonly onFailed: (error: unknown) => void;
 }
 
 /** Sources of user activity; the server has the same list (services/audit/rrweb.py, ACTIVE_SOURCES). */
@@ -40,6 +47,9 @@ export class Capture {
   readonly #events: CaptureEvents;
   readonly #boundary: ErrorBoundary;
   readonly #page: PageWatch | undefined;
+  readonly #hooks: Hooks | undefined;
+  readonly #sheets: AdoptedSheets | undefined;
+  readonly #fullscreen: Fullscreen | undefined;
   readonly #stop: (() => void) | undefined;
   #snapshotAtMs = 0;
   #snapshotCostMs = 0;
@@ -52,17 +62,38 @@ export class Capture {
     this.#boundary = boundary;
     this.#page = startPart<PageWatch | undefined>(
       "sizes and addresses of the page",
-      () =>
-        new PageWatch(
-          addCustomEvent,
-          (node) => record.mirror.getId(node),
-          boundary,
-          (url) => policy.rules.url(url),
-        ),
+      () => new PageWatch(addCustomEvent, idOf, boundary, (url) => policy.rules.url(url)),
       undefined,
     );
+    const emit = (event: eventWithTime): void => {
+      this.#take(event);
+    };
+    const wrap = (work: () => void): (() => void) => boundary.wrap(work);
+    this.#fullscreen = startPart<Fullscreen | undefined>(
+      "elements in fullscreen",
+      () => new Fullscreen(emit, idOf, wrap),
+      undefined,
+    );
+    this.#sheets = startPart<AdoptedSheets | undefined>(
+      "changes of adopted style sheets",
+      () => new AdoptedSheets(emit, idOf, wrap),
+      undefined,
+    );
+    this.#hooks = startPart<Hooks | undefined>("care for other tools", () => new Hooks(options.canvas), undefined);
     const beganMs = performance.now();
-    this.#stop = record({
+    this.#stop = this.#within(() => this.#start(policy));
+    this.#sheets?.take(document);
+    if (this.#stop === undefined) {
+      events.onFailed(new Error("the first snapshot of the page failed"));
+    }
+    this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** Starts rrweb; returns the function that ends it, undefined: it has failed. */
+  #start(policy: AppliedPolicy): (() => void) | undefined {
+    const options = this.#options;
+    const boundary = this.#boundary;
+    return record({
       emit: boundary.wrap((event: eventWithTime) => {
         this.#take(event);
       }),
@@ -74,13 +105,19 @@ export class Capture {
       slimDOMOptions: { ...SLIM },
       plugins: this.#plugins(policy),
       errorHandler: (error: unknown) => {
-        boundary.failed(error);
+        if (!isOfPage(error)) {
+          this.#events.onFailed(error);
+        }
         return true;
       },
       ...policy.masking,
       ...({ isReadable: true } as object), // recorder/patches.ts
     });
-    this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** Runs rrweb's code that installs or removes its hooks. */
+  #within<T>(work: () => T): T {
+    return this.#hooks === undefined ? work() : this.#hooks.within(work);
   }
 
   /** Whether rrweb has started: it reports an error of its own on the console only. */
@@ -116,7 +153,14 @@ export class Capture {
       clearTimeout(this.#wanted);
     }
     this.#page?.stop();
-    this.#boundary.run(() => this.#stop?.());
+    this.#fullscreen?.end();
+    this.#boundary.run(() => {
+      this.#within(() => this.#stop?.());
+    });
+    this.#boundary.run(() => {
+      this.#hooks?.end();
+      this.#sheets?.end();
+    });
   }
 
   #take(event: eventWithTime): void {
@@ -135,10 +179,17 @@ export class Capture {
     if (place != null) {
       this.#events.onEvent(place);
     }
+    const deeper = splitDeepTree(event);
     this.#events.onEvent(event);
+    if (deeper !== undefined) {
+      this.#events.onEvent(deeper);
+    }
     if (event.type === EventType.FullSnapshot) {
       this.#snapshotAtMs = performance.now();
       this.#page?.measureSoon();
+      this.#fullscreen?.again();
+    } else if (event.type === EventType.IncrementalSnapshot && "isAttachIframe" in event.data) {
+      this.#frame(event.data.adds[0]?.parentId ?? 0);
     }
   }
 
@@ -148,17 +199,32 @@ export class Capture {
     }
     const beganMs = performance.now();
     try {
-      record.takeFullSnapshot();
-    } catch {
-      return; // The document does not exist yet; the first snapshot is still to come.
+      this.#within(() => {
+        record.takeFullSnapshot();
+      });
+    } catch (error) {
+      // Without a document yet, the first snapshot is still to come.
+      if (error instanceof RangeError) {
+        this.#events.onFailed(error);
+      }
+      return;
     }
     this.#snapshotCostMs = performance.now() - beganMs;
+  }
+
+  /** rrweb is about to record the document of a frame. */
+  #frame(id: number): void {
+    const realm = (findNode(id) as HTMLIFrameElement | null)?.contentWindow as (Window & typeof globalThis) | null;
+    if (realm?.document !== undefined) {
+      this.#hooks?.frame(realm);
+      this.#sheets?.watch(realm);
+    }
   }
 
   #plugins(policy: AppliedPolicy): RecordPlugin[] {
     const plugins: RecordPlugin[] = [];
     if (this.#options.console) {
-      plugins.push(guarded("the console", getRecordConsolePlugin({ stringifyOptions: STRINGIFY })));
+      plugins.push(guarded("the console", consolePlugin(this.#boundary)));
     }
     if (this.#options.network) {
       const { endpoint } = this.#options;
@@ -193,7 +259,6 @@ function noop(): void {
 }
 
 const OWN_PATHS = ["token", "record", "ws/record", "recorder.js"];
-const STRINGIFY = { stringLengthLimit: 1000, numOfKeysLimit: 50, depthOfLimit: 4 };
 const SLIM = {
   script: true,
   comment: true,
@@ -210,6 +275,10 @@ function addCustomEvent(tag: string, payload: unknown): void {
   } catch {
     // Recording has not started, or has ended.
   }
+}
+
+function idOf(node: Node): number {
+  return record.mirror.getId(node);
 }
 
 /** Returns the node of an id in the recording; null: it was removed, or never existed. */

@@ -215,7 +215,7 @@ function stuckBy(element: Element, style: CSSStyleDeclaration): number {
   const margin = parseFloat(style.marginTop) || 0;
   let top = outer.top + (parseFloat(around.borderTopWidth) || 0) + (parseFloat(around.paddingTop) || 0) + margin;
   const isRow =
-    /table-row|grid/.test(around.display) || (/flex/.test(around.display) && /row/.test(around.flexDirection));
+    /table-row|grid/.test(around.display) || (around.display.includes('flex') && around.flexDirection.includes('row'));
   const before = isRow ? null : inFlowBefore(element);
   if (before !== null) {
     const last = getComputedStyle(before);
@@ -224,8 +224,8 @@ function stuckBy(element: Element, style: CSSStyleDeclaration): number {
     top =
       before.getBoundingClientRect().bottom -
       stuck +
-      (/flex/.test(around.display) ? gap + margin : Math.max(gap, margin));
-  } else if (/table-row/.test(around.display)) {
+      (around.display.includes('flex') ? gap + margin : Math.max(gap, margin));
+  } else if (around.display.includes('table-row')) {
     top -= margin;
   }
   const moved = element.getBoundingClientRect().top - top;

@@ -1,9 +1,9 @@
 // Page data that rrweb does not report: the page's size, positions of its frames, and changes of its address.
 import type { ErrorBoundary } from "../support/errorBoundary";
+import { Layers } from "./layers";
 import { startPart } from "../support/parts";
 import { listen } from "../support/realm";
 import { pageExtent } from "./pageExtent";
-import { callAfter } from "./wrap";
 
 /** Custom event with the page's size; docs/definitions.md describes its use. */
 export const PAGE_TAG = "afterimage.page";
@@ -64,10 +64,18 @@ export class PageWatch {
     });
     this.#start("addresses", () => {
       this.#ends.push(listen(window, "popstate", moved), listen(window, "hashchange", moved));
-      try {
-        this.#ends.push(callAfter(history, "pushState", moved), callAfter(history, "replaceState", moved));
-      } catch (error) {
-        this.#ends.push(listenToNavigation(moved, error));
+      const target = Object.hasOwn(history, "pushState") ? history : History.prototype;
+      const layers = new Layers([[target, ["pushState", "replaceState"]]]).hook(({ value }) => ({
+        value(this: History, ...args: unknown[]): void {
+          Reflect.apply(value as History["pushState"], this, args);
+          moved();
+        },
+      }));
+      this.#ends.push(() => {
+        layers.end();
+      });
+      if (layers.count < 2) {
+        this.#ends.push(listenToNavigation(moved, new TypeError("history cannot be hooked")));
       }
     });
   }

@@ -12,8 +12,8 @@ import { DEFAULT_LIMITS, type Limits } from "../wire/messages";
 
 /** Callbacks of a delivery. */
 export interface DeliveryEvents {
-  /** Called with the number of events dropped. */
-  readonly onDropped: (events: number) => void;
+  /** Called with the number of events dropped, and whether a snapshot among them is too large. */
+  readonly onDropped: (events: number, isSnapshotTooLarge: boolean) => void;
   /** The replacement of a refused chunk was refused as well. */
   readonly onHopeless: () => void;
   /** Chunks are unacknowledged, and the transport has been silent for LATE_MS. */
@@ -185,7 +185,10 @@ export class Delivery {
       const lost = parts.filter((part) => part.loss !== undefined);
       if (lost.length > 0) {
         notices.report("too_large", lost[0]?.loss?.detail ?? "an event exceeds the limit of the installation");
-        this.#events.onDropped(lost.length);
+        this.#events.onDropped(
+          lost.length,
+          lost.some((part) => part.isSnapshotLost === true),
+        );
       }
     } finally {
       this.#isHeld = false;
@@ -208,7 +211,7 @@ export class Delivery {
     notices.report("rejected", `the installation refused ${entry.events} events: ${message}`);
     const loss = lossOf("rejected", [entry], message);
     queue.replace(entry, [droppedEntry(loss, reason === RejectReason.INVALID_TIME ? startMs : loss.fromMs)]);
-    this.#events.onDropped(entry.events);
+    this.#events.onDropped(entry.events, false);
     this.pump();
   }
 

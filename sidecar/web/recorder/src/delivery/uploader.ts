@@ -34,8 +34,8 @@ export interface UploaderEvents {
   readonly onFull: () => void;
   /** Recording has ended for this page: no retry would help. */
   readonly onFailed: () => void;
-  /** Called with the number of events dropped. */
-  readonly onDropped: (events: number) => void;
+  /** Called with the number of events dropped, and whether a snapshot among them is too large. */
+  readonly onDropped: (events: number, isSnapshotTooLarge: boolean) => void;
 }
 
 /** Dependencies of an uploader. */

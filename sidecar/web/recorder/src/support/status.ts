@@ -1,4 +1,5 @@
 // The recorder's status: `Afterimage.status()`, and one line on the console per kind of problem.
+import { quietly } from "./quiet";
 
 /** State of the recorder. */
 export type RecorderState =
@@ -43,6 +44,8 @@ export interface RecorderStatus {
   readonly queuedBytes: number;
   /** Number of events of this page that were dropped; the recording marks their places. */
   readonly droppedEvents: number;
+  /** Number of inlined pictures, fonts and media that were left out as too large; the recording has boxes instead. */
+  readonly replacedContents: number;
   /** Milliseconds by which the installation's clock is ahead of this device's. */
   readonly clockSkewMs: number;
   /** Parts of the recorder that do not work in this page: the recording goes on without them. */
@@ -97,12 +100,13 @@ export function wordsOf(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
 }
 
-/** The page's original console.warn: rrweb's console plugin would record the recorder's messages as the page's. */
+/** The recorder's messages are not recorded as the page's. */
 function warn(text: string): void {
   try {
-    // eslint-disable-next-line no-console
-    const present = console.warn as typeof console.warn & { __rrweb_original__?: typeof console.warn };
-    (present.__rrweb_original__ ?? present).call(console, text);
+    quietly(() => {
+      // eslint-disable-next-line no-console
+      console.warn(text);
+    });
   } catch {
     // A console that throws is the page's own problem.
   }

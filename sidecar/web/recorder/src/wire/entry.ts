@@ -16,6 +16,8 @@ export interface Entry {
   readonly policy: string;
   /** Set where the chunk stands for dropped events. */
   readonly loss?: Loss | undefined;
+  /** Whether a full snapshot is among the dropped events. */
+  readonly isSnapshotLost?: boolean;
 }
 
 /** Instead of a policy's version: a server has confirmed it already, or the chunk has no content of the page. */
@@ -40,7 +42,9 @@ export type LossReason =
   /** Its window had ended, or the installation refused its session. */
   | "window_refused"
   /** It could not be written as JSON. */
-  | "unreadable";
+  | "unreadable"
+  /** rrweb failed to record it. */
+  | "not_recorded";
 
 /** Amount of missing data, and its time range. */
 export interface Loss {

@@ -21,6 +21,7 @@ function buffer(): EventBuffer {
     {
       onBatch: (batch) => batches.push(batch),
       mask: (event) => event,
+      adapt: () => false,
       onUnreadable: () => {
         unreadable += 1;
       },

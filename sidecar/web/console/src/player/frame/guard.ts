@@ -81,7 +81,7 @@ function forgive(realm: Realm): void {
   const { createElement, createElementNS } = realm.Document.prototype;
   realm.Document.prototype.createElement = function (this: Document, tag: string, options?: ElementCreationOptions) {
     return forgiving(() => createElement.call(this, tag, options)) ?? createElement.call(this, "div");
-  } as Document["createElement"];
+  };
   realm.Document.prototype.createElementNS = function (this: Document, namespace: string | null, name: string) {
     return forgiving(() => createElementNS.call(this, namespace, name)) ?? createElement.call(this, "div");
   } as Document["createElementNS"];

@@ -60,7 +60,7 @@ export function playable(elements: readonly unknown[], { windowId, seq, firstMs,
       continue;
     }
     const timeMs = times[at] ?? firstMs;
-    const { isShown, reason } = checkEvent(event as unknown as Fields);
+    const { isShown, reason } = checkEvent(event);
     if (reason !== null) {
       note(index, timeMs, reason, isShown);
     }

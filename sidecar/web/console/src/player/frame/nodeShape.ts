@@ -8,7 +8,7 @@ export type Fields = Record<string, unknown>;
 const TAG = /^[a-z][a-z0-9._:-]*$/i;
 
 /** Names of attributes that an HTML parser can produce (https://html.spec.whatwg.org/#attribute-name-state). */
-// eslint-disable-next-line no-control-regex -- the parser replaces it
+ 
 const ATTRIBUTE = /^[^\s"'<>/=\0]+$/;
 
 /** Names that a custom element may have; those reserved by SVG and MathML aside. */

@@ -2,6 +2,7 @@
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { labelFrames } from "./frameLabels";
+import { FULLSCREEN_RULES } from "./fullscreen";
 import { guard } from "./guard";
 import { guardReplayer } from "./replayerGuard";
 
@@ -44,6 +45,7 @@ export class Stage {
       showDebug: false,
       // The focus is the viewer's: it must not leave the player's controls because a visitor clicked into a field.
       triggerFocus: false,
+      insertStyleRules: [...FULLSCREEN_RULES],
       mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
     guardReplayer(this.#replayer, onFault);
