@@ -193,7 +193,7 @@ async def test_the_replay_cannot_return_to_the_origin_of_the_console(installatio
     )
 
     async def seen_there():
-        """What the new page sees. Its URL is known while scripts still run in the old one."""
+        """The view of the new page. Its URL is known while scripts still run in the old one."""
         for frame in page.frames:
             if frame.url.endswith("?back"):
                 with suppress(Error):

@@ -261,7 +261,7 @@ async def test_too_many_bytes(settings):
         chunks = [recorder.chunk(seq, 1_000_000) for seq in range(1, 20)]
         async with rig.socket("/ws/record", "record") as ws:
             await ws.send_bytes(recorder.start())
-            # One after the other: what has come but is not passed on when the limit is exceeded is given up.
+            # One after the other: chunks that have come but are not passed on when the limit is exceeded are given up.
             for number, chunk in enumerate(chunks[:3], 2):
                 await ws.send_bytes(chunk)
                 await rig.until(lambda number=number: rig.audit.requests == number)

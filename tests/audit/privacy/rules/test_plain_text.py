@@ -1,4 +1,4 @@
-"""Plain forms of long texts: their gaps are found fast, and only what is near a changed piece is searched again."""
+"""Plain forms of long texts: their gaps are found fast, and only the parts near a changed piece are searched again."""
 
 from __future__ import annotations
 
