@@ -9,6 +9,7 @@ import psutil
 import pytest_asyncio
 from afterimage.recording.v1 import enums_pb2
 from playwright.async_api import Error, async_playwright, expect
+from support import web
 
 from . import sites
 from .chromium import ARGUMENTS, PATIENCE_MS, executable
@@ -23,6 +24,7 @@ BROKEN = "ERR_|WebSocket|426|503"
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def alone(tmp_path_factory):
     """An installation with the default settings of sessions."""
+    web.built()
     async with installed(tmp_path_factory.mktemp("alone")) as running:
         yield running
 
@@ -89,7 +91,7 @@ async def test_a_closed_tab_is_noticed_and_shown(alone, new_context, serve):
     got = await found(alone, session, is_left=True)
     assert rage_counts(got) == [6]
     await expect(row).to_have_count(0)
-    await console.goto(f"{alone.url}/sessions?status=left")
+    await console.goto(f"{alone.url}/?status=left")
     listed = console.get_by_role("row").filter(has=console.locator(f'a[href="/sessions/{session}"]'))
     await expect(listed).to_contain_text("Left")
     await expect(listed).to_contain_text("rage", ignore_case=True)
