@@ -27,7 +27,9 @@ export function showWholePage(frame: HTMLIFrameElement, page: Size, viewport: Si
   const doc = frame.contentDocument;
   const key = `${page.width} ${page.height} ${viewport.height} ${doc?.getElementsByTagName("*").length}`;
   resize(frame, page.width, page.height);
-  if (doc !== null && shown.get(doc) !== key && viewport.height > 0) {
+  // A recording may hold a document without a body, or one that is not built yet.
+  const body = doc === null ? null : (doc.body as HTMLElement | null);
+  if (doc !== null && body !== null && shown.get(doc) !== key && viewport.height > 0) {
     shown.set(doc, key);
     resize(frame, page.width, Math.min(viewport.height, page.height));
     const heights = heightsOf(doc);
