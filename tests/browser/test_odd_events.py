@@ -1,4 +1,4 @@
-"""One odd event never ends the picture: what the player cannot show is left out, and the page goes on after it."""
+"""One odd event never ends the picture: the player leaves out events that it cannot show, and plays the others."""
 
 from __future__ import annotations
 
