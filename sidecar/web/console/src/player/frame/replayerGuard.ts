@@ -35,8 +35,8 @@ export function guardReplayer(replayer: Replayer, onFault: (event: eventWithTime
   let isLost = false;
   const byData = new WeakMap<object, eventWithTime>();
   const fault = (args: readonly unknown[]): void => {
-    const data = args.find((arg) => typeof arg === "object" && arg !== null && byData.has(arg));
-    onFault(current ?? byData.get(data as object) ?? null);
+    const data = args.find((arg): arg is object => typeof arg === "object" && arg !== null);
+    onFault(current ?? (data === undefined ? null : (byData.get(data) ?? null)));
   };
   const guarded = (method: Method, onError: (args: readonly unknown[]) => void): Method => {
     return (...args) => {
