@@ -165,7 +165,7 @@ def test_a_damaged_file_is_stored_as_far_as_it_is_whole_and_the_exit_status_says
     text = json.dumps(visit).encode()
     cut, zipped, nan = tmp_path / "cut.json", tmp_path / "cut.json.gz", tmp_path / "nan.json"
     cut.write_bytes(text[:-50])
-    zipped.write_bytes(gzip.compress(text)[:-40])
+    zipped.write_bytes(gzip.compress(text)[:-14])
     nan.write_bytes(text.replace(b'"number": 3}', b'"number": NaN}'))
     for path, said in (
         (cut, "events are taken"),
@@ -273,6 +273,9 @@ def test_the_device_of_an_import_is_told_by_viewport_and_touch(audit, tmp_path):
         assert audit.run("import", path).status == 0
         (stored,) = sessions(audit, source_file=path.name)
         assert stored["deviceType"] == expected, name
+        listed = audit.run("sessions", "--tag", f"source_file={path.name}").out
+        assert f"visitor {stored['sessionId'][-4:]}" in listed
+        assert expected.lower() in listed
 
 
 def test_several_windows_and_several_sessions_of_a_file(audit, tmp_path):
@@ -315,6 +318,10 @@ def test_importing_needs_the_scope_admin(audit, tmp_path):
     answer = audit.run("import", path, AFTERIMAGE_TOKEN=token)
     assert answer.status == 1
     assert "window main is not stored, or not all of it: PERMISSION_DENIED: start.imported: needs" in answer.err
+    several = write(tmp_path / "several.json", {"s-several": {"a": events(2), "b": events(2)}})
+    answer = audit.run("import", several, AFTERIMAGE_TOKEN=token)
+    assert answer.err.count("PERMISSION_DENIED") == 1, "one reason is one sentence"
+    assert "windows a, b are not stored, or not all of it: PERMISSION_DENIED" in answer.err
     only = audit.run("token", "--scope", "admin").out.strip()
     assert audit.run("import", path, AFTERIMAGE_TOKEN=only).status == 0
 

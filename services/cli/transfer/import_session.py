@@ -70,6 +70,7 @@ async def import_session(
     session_id = session_id_for(recording.foreign_id, recording.first_ms)
     result = SessionSent(path, recording.foreign_id, session_id)
     expected: dict[str, int] = {}
+    refused: dict[str, list[str]] = {}
     for window in recording.windows:
         window_id = window_id_for(session_id, window.foreign_id)
         start = _start(session_id, window_id, path, recording.foreign_id, window.events)
@@ -77,7 +78,7 @@ async def import_session(
             sent = await send_window(client.audit, start, window.events, progress)
         except (*NETWORK_ERRORS, CommandError) as error:
             why = str(error) if isinstance(error, CommandError) else sentence_of(error, client.address)
-            result.problems.append(f"window {window.foreign_id} is not stored, or not all of it: {why}")
+            refused.setdefault(why, []).append(window.foreign_id)
             continue
         result.events += sent.events
         result.chunks += sent.chunks
@@ -85,6 +86,9 @@ async def import_session(
         result.sent_bytes += sent.sent_bytes
         result.problems += sent.dropped
         expected[str(window_id)] = sent.events
+    for why, names in refused.items():
+        subject = f"window {names[0]} is" if len(names) == 1 else f"windows {', '.join(names)} are"
+        result.problems.append(f"{subject} not stored, or not all of it: {why}")
     if result.known_chunks and not result.problems:
         result.problems += await _differences(client, session_id, expected)
     return result
