@@ -8,7 +8,7 @@ const ROOMS = {
   wire: [],
   masking: ["support"],
   session: ["support"],
-  buffer: ["wire"],
+  buffer: ["support", "wire"],
   transport: ["support", "wire"],
   capture: ["support", "masking"],
   delivery: ["support", "wire", "buffer", "transport"],

@@ -180,7 +180,10 @@ export class Delivery {
     const { queue, notices } = this.#parts;
     this.#isHeld = true;
     try {
-      const parts = await repack(entry, this.limits);
+      const parts = await repack(entry, this.limits).catch(() => {
+        const detail = "a chunk exceeds the limit of the installation, and cannot be unpacked in this page";
+        return [droppedEntry(lossOf("too_large", [entry], detail))];
+      });
       queue.replace(entry, parts);
       const lost = parts.filter((part) => part.loss !== undefined);
       if (lost.length > 0) {

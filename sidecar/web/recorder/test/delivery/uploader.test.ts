@@ -370,6 +370,38 @@ test("a connection that is silent while chunks are in flight is closed", async (
   expect(opened(1).seqs).toEqual([1]);
 });
 
+test("a chunk that is too large, and cannot be unpacked, is reported instead of sent for ever", async () => {
+  vi.useRealTimers();
+  vi.stubGlobal("DecompressionStream", function () {
+    throw new Error("no");
+  });
+  uploader.push(packed(1, 600));
+  uploader.connect();
+  await vi.waitFor(() => {
+    expect(sockets).toHaveLength(1);
+  });
+  opened(1).reject(1, 1, RejectReason.TOO_LARGE);
+  await vi.waitFor(() => {
+    expect(queue.entries.map((entry) => entry.loss?.events)).toEqual([600]);
+  });
+});
+
+test("acknowledged means: a chunk was acknowledged, and none waits for long", async () => {
+  const socket = await connected();
+  expect(uploader.isAcknowledged).toBe(false);
+  uploader.push(packed(1, 1));
+  expect(uploader.isAcknowledged).toBe(false);
+  socket.answer({ case: "ack", value: { throughSeq: 1n } });
+  expect(uploader.isAcknowledged).toBe(true);
+  uploader.push(packed(2, 1));
+  await vi.advanceTimersByTimeAsync(7000);
+  expect(uploader.isAcknowledged).toBe(true);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(uploader.isAcknowledged).toBe(false);
+  socket.answer({ case: "ack", value: { throughSeq: 2n } });
+  expect(uploader.isAcknowledged).toBe(true);
+});
+
 test("a connection without chunks in flight may be silent forever", async () => {
   const socket = await connected();
   uploader.push(packed(1, 1));
