@@ -108,14 +108,15 @@ export class AdoptedSheets {
     const reported = this.#roots.get(root) ?? [];
     this.#roots.delete(root);
     this.#roots.set(root, reported);
+    if (this.#fresh.has(root)) {
+      return;
+    }
     this.#fresh.add(root);
+    // rrweb reads the array of a new shadow root right before it defines the property.
+    queueMicrotask(() => {
+      this.take(root);
+    });
     if (this.#fresh.size === 1) {
-      // rrweb reads the array of a new shadow root right before it defines the property.
-      queueMicrotask(() => {
-        for (const each of this.#fresh) {
-          this.take(each);
-        }
-      });
       setTimeout(this.#soon, 0);
     }
   }
