@@ -108,9 +108,6 @@ export class AdoptedSheets {
     const reported = this.#roots.get(root) ?? [];
     this.#roots.delete(root);
     this.#roots.set(root, reported);
-    if (this.#fresh.has(root)) {
-      return;
-    }
     this.#fresh.add(root);
     // rrweb reads the array of a new shadow root right before it defines the property.
     queueMicrotask(() => {
