@@ -239,7 +239,6 @@ async def _shows_bottom(session, levels, sign_in, new_context, installation):
     depth = "(bottom) => { let n = 0; for (let e = bottom; e !== null; e = e.parentElement) n += 1; return n; }"
 
     async def is_shown():
-        await viewer.keyboard.press("End")
         bottom = player.recorded.locator("#bottom")
         return await bottom.count() == 1 and await bottom.evaluate(depth) == levels + 2
 

@@ -109,13 +109,11 @@ export class AdoptedSheets {
     this.#roots.delete(root);
     this.#roots.set(root, reported);
     this.#fresh.add(root);
+    // rrweb reads the array of a new shadow root right before it defines the property.
+    queueMicrotask(() => {
+      this.take(root);
+    });
     if (this.#fresh.size === 1) {
-      // rrweb reads the array of a new shadow root right before it defines the property.
-      queueMicrotask(() => {
-        for (const each of this.#fresh) {
-          this.take(each);
-        }
-      });
       setTimeout(this.#soon, 0);
     }
   }
