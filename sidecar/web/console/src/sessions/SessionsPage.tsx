@@ -20,9 +20,15 @@ export function SessionsPage() {
   const filters = useMemo(() => filtersOf(new URLSearchParams(text)), [text]);
   const { sessions, isLoading, hasMore, problem, more, refresh } = useSessions(filters);
 
+  // The address follows a little later: a field that is typed in must not undo a choice made meanwhile.
+  const wanted = useRef(filters);
+  useEffect(() => {
+    wanted.current = filters;
+  }, [filters]);
   const change = useCallback(
-    (next: Filters) => {
-      setQuery(queryOf(next), { replace: true });
+    (changed: Partial<Filters>) => {
+      wanted.current = { ...wanted.current, ...changed };
+      setQuery(queryOf(wanted.current), { replace: true, preventScrollReset: true });
     },
     [setQuery],
   );
