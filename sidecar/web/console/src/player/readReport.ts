@@ -1,5 +1,13 @@
 // Reports of the frame are untrusted: it holds a recorded page.
-import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow, type Report } from "./protocol";
+import {
+  type ChunkFacts,
+  type ConsoleRow,
+  LONGEST_TEXT,
+  type MissingFiles,
+  MOST_HOSTS,
+  type NetworkRow,
+  type Report,
+} from "./protocol";
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,8 +23,8 @@ export function readReport(message: unknown): Report | null {
       return { type: "ready" };
     case "shown":
     case "time":
-      return isNumber(message.order) && isNumber(message.atMs)
-        ? { type: message.type, order: message.order, atMs: message.atMs }
+      return isNumber(message.order) && isNumber(message.atMs) && typeof message.hasPicture === "boolean"
+        ? { type: message.type, order: message.order, atMs: message.atMs, hasPicture: message.hasPicture }
         : null;
     case "size":
       return isLength(message.width) && isLength(message.height)
@@ -25,6 +33,10 @@ export function readReport(message: unknown): Report | null {
     case "facts": {
       const facts = readFacts(message.facts);
       return isNumber(message.stage) && facts !== null ? { type: "facts", stage: message.stage, facts } : null;
+    }
+    case "missing": {
+      const missing = readMissing(message.missing);
+      return missing === null ? null : { type: "missing", missing };
     }
     case "fault":
       return (message.fault === "no-snapshot" || message.fault === "unreadable") && isText(message.message)
@@ -49,6 +61,23 @@ function readFacts(facts: unknown): ChunkFacts | null {
     consoleRows !== null &&
     networkRows !== null
     ? { windowId, seq, rawBytes, activeMs, consoleRows, networkRows }
+    : null;
+}
+
+function readMissing(missing: unknown): MissingFiles | null {
+  if (!isFields(missing)) {
+    return null;
+  }
+  const { pictures, fonts, sheets, media } = missing;
+  const hosts: unknown = missing.hosts;
+  return isLength(pictures) &&
+    isLength(fonts) &&
+    isLength(sheets) &&
+    isLength(media) &&
+    Array.isArray(hosts) &&
+    hosts.length <= MOST_HOSTS &&
+    hosts.every(isText)
+    ? { pictures, fonts, sheets, media, hosts }
     : null;
 }
 

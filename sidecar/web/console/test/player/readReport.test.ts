@@ -13,14 +13,15 @@ const facts = {
 
 const reports: Report[] = [
   { type: "ready" },
-  { type: "shown", order: 1, atMs: 2 },
-  { type: "time", order: 1, atMs: 2 },
+  { type: "shown", order: 1, atMs: 2, hasPicture: true },
+  { type: "time", order: 1, atMs: 2, hasPicture: false },
   { type: "size", width: 1280, height: 720 },
   {
     type: "facts",
     stage: 1,
     facts: { ...facts, activeMs: [1, 2], consoleRows: [...facts.consoleRows], networkRows: [...facts.networkRows] },
   },
+  { type: "missing", missing: { pictures: 1, fonts: 2, sheets: 0, media: 3, hosts: ["shop.example"] } },
   { type: "fault", fault: "unreadable", message: "m" },
 ];
 

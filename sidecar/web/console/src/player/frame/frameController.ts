@@ -4,6 +4,7 @@ import { EventType, type eventWithTime } from "@rrweb/types";
 import type { Command, FrameChunk, Layout, Report } from "../protocol";
 import { cut, readFacts } from "./facts";
 import { inflate } from "./inflate";
+import { MissingFilesWatch } from "./missingFiles";
 import { Stage } from "./stage";
 
 /** Interval of time reports while playing, in milliseconds. */
@@ -12,6 +13,9 @@ const TELL_MS = 50;
 /** One replay in this document. */
 export class FrameController {
   readonly #port: MessagePort;
+  readonly #missing = new MissingFilesWatch((missing) => {
+    this.#tell({ type: "missing", missing });
+  });
   readonly #orders: Command[] = [];
   readonly #chunks: Extract<Command, { type: "append" | "read" }>[] = [];
   #isBusy = false;
@@ -97,11 +101,12 @@ export class FrameController {
         this.#order = command.order;
         this.#isPlaying = command.isPlaying;
         this.#stage?.seek(command.atMs, command.isPlaying);
+        this.#hasPicture();
         this.#shown(command.atMs);
         break;
       case "play":
         this.#isPlaying = true;
-        this.#stage?.seek(this.#stage.nowMs, true);
+        this.#stage?.play();
         break;
       case "pause":
         this.#isPlaying = false;
@@ -150,7 +155,7 @@ export class FrameController {
       this.#tell({ type: "fault", fault: "no-snapshot", message: "the chunks hold no full snapshot" });
       return;
     }
-    const stage = new Stage(withMeta(events), command.speed, (width, height) => {
+    const stage = new Stage(withMeta(events), command.atMs, command.speed, this.#missing, (width, height) => {
       if (this.#stage === stage || this.#stage === old) {
         this.#resized(width, height);
       }
@@ -159,6 +164,7 @@ export class FrameController {
     stage.element.hidden = true;
     stage.seek(command.atMs, command.isPlaying);
     this.#stage = stage;
+    this.#hasPicture();
     requestAnimationFrame(() => {
       stage.element.hidden = false;
       old?.destroy();
@@ -178,7 +184,7 @@ export class FrameController {
     // After the frame in which the browser draws it.
     requestAnimationFrame(() => {
       setTimeout(() => {
-        this.#tell({ type: "shown", order, atMs });
+        this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture() });
       });
     });
   }
@@ -186,10 +192,18 @@ export class FrameController {
   readonly #tick = (nowMs: number): void => {
     if (this.#isPlaying && this.#stage !== null && nowMs - this.#toldMs >= TELL_MS) {
       this.#toldMs = nowMs;
-      this.#tell({ type: "time", order: this.#order, atMs: this.#stage.nowMs });
+      const hasPicture = this.#hasPicture();
+      this.#tell({ type: "time", order: this.#order, atMs: this.#stage.nowMs, hasPicture });
     }
     requestAnimationFrame(this.#tick);
   };
+
+  /** Whether there is a picture yet; a later one is not shown. */
+  #hasPicture(): boolean {
+    const hasPicture = this.#stage?.hasPicture === true;
+    this.#stage?.element.classList.toggle("early", !hasPicture);
+    return hasPicture;
+  }
 
   #resized(width: number, height: number): void {
     this.#size = { width, height };
