@@ -1,4 +1,4 @@
-"""The player says nothing that it does not know yet, and says what is missing."""
+"""The player makes no statement before it has the data, and counts missing files."""
 
 from __future__ import annotations
 
@@ -30,7 +30,12 @@ async def test_nothing_is_said_about_what_is_not_loaded_yet(installation, page, 
             await chunks.wait()
             viewer.send(message)
 
+        async def close(code, reason):
+            await chunks.wait()
+            await viewer.close(code=code, reason=reason)
+
         server.on_message(forward)
+        server.on_close(close)
 
     await sign_in(page)
     await page.route("**/GetSession", lambda route: held(route, details))

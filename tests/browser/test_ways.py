@@ -67,7 +67,7 @@ async def test_a_filter_toggled_while_typing_is_kept(installation, page, sign_in
     await expect(page.get_by_label("Errors")).to_be_checked()
     await expect(page.get_by_label("Rage clicks")).to_be_checked()
     await expect(field).to_have_value("shop")
-    # A space at the end is part of what is being typed.
+    # A space at the end is kept: more may be typed.
     await field.press_sequentially(" ex")
     await expect(page).to_have_url(re.compile(r"page=shop(\+|%20)ex"))
     await expect(field).to_have_value("shop ex")
@@ -101,7 +101,7 @@ async def test_an_address_without_a_page(installation, page, context, sign_in, g
     await sign_in(page, "/nonsense")
     await expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     await expect(page.get_by_role("navigation", name="Pages")).to_be_visible()
-    # Programs get what they got.
+    # Programs get the plain answer.
     answer = await context.request.get(f"{installation.url}/nonsense", headers={"Accept": "application/json"})
     assert answer.status == 404
     assert "<html" not in await answer.text()

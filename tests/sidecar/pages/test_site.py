@@ -150,7 +150,7 @@ async def test_nothing_else_is_served(settings, web_dir, path):
             assert "immutable" not in response.headers.get("Cache-Control", "")
 
 
-@pytest.mark.parametrize("path", ["/nonsense", "/sessions/a/b", "/assets/other.js", "/demo/nothing.html", "/v1/nothing"])
+@pytest.mark.parametrize("path", ["/nonsense", "/sessions/a/b", "/assets/other.js", "/demo/nothing.html", "/v1/x"])
 async def test_a_browser_gets_the_console_where_there_is_no_page(settings, web_dir, path):
     """The console has a page about it; programs, which do not ask for HTML, get the plain answer."""
     accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

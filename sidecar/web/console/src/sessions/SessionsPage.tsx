@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useMemo, useRef } from "react";
-import { useSearchParams } from "react-router";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useNavigationType, useSearchParams } from "react-router";
 import { count } from "../format/amounts";
 import { Page } from "../shell/Page";
 import { PageProblem } from "../shell/PageProblem";
@@ -21,14 +21,24 @@ export function SessionsPage() {
   const { sessions, isLoading, hasMore, problem, more, refresh } = useSessions(filters);
 
   // The address follows a little later: a field that is typed in must not undo a choice made meanwhile.
+  const [chosen, setChosen] = useState(filters);
   const wanted = useRef(filters);
+  const asked = useRef<string | null>(null);
+  const isBack = useNavigationType() === "POP";
   useEffect(() => {
-    wanted.current = filters;
-  }, [filters]);
+    if (asked.current === null || asked.current === text || isBack) {
+      asked.current = null;
+      wanted.current = filters;
+      setChosen(filters);
+    }
+  }, [filters, text, isBack]);
   const change = useCallback(
     (changed: Partial<Filters>) => {
       wanted.current = { ...wanted.current, ...changed };
-      setQuery(queryOf(wanted.current), { replace: true, preventScrollReset: true });
+      setChosen(wanted.current);
+      const next = queryOf(wanted.current);
+      asked.current = next.toString();
+      setQuery(next, { replace: true, preventScrollReset: true });
     },
     [setQuery],
   );
@@ -38,14 +48,14 @@ export function SessionsPage() {
       title="Sessions"
       actions={
         <span className={styles.actions}>
-          <OrderSelect filters={filters} onChange={change} />
+          <OrderSelect filters={chosen} onChange={change} />
           <Button onClick={refresh} disabled={isLoading}>
             Refresh
           </Button>
         </span>
       }
     >
-      <FilterBar filters={filters} onChange={change} />
+      <FilterBar filters={chosen} onChange={change} />
       {sessions.length === 0 ? null : <SessionTable sessions={sessions} />}
       {problem !== null ? (
         <PageProblem problem={problem} onRetry={sessions.length === 0 ? refresh : more} />
