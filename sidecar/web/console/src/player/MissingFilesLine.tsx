@@ -12,7 +12,7 @@ export function MissingFilesLine() {
   const words = missing === null ? "" : missingText(missing);
   return words === "" || missing === null ? null : (
     <p className={styles.missing} role="note" title={MEANING}>
-      {words}, as they are not part of the recording. To load them, add {missing.hosts.join(", ")} to{" "}
+      {words}: not part of the recording. To load them, add {missing.hosts.join(", ")} to{" "}
       <code>sidecar.replay_sources</code>.
     </p>
   );

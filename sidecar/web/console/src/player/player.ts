@@ -61,6 +61,8 @@ export class Player {
   #noticing: ReturnType<typeof setTimeout> | undefined;
   #frameSpeed = 1;
   #seekStart = 0;
+  /** The moment that the frame was asked for last. */
+  #stagedMs = 0;
   /** The moment that its viewer went to last: a pause around it is played. */
   #chosenMs: number | null = null;
 
@@ -333,6 +335,7 @@ export class Player {
     // An event at exactly the last moment belongs to it.
     const shownMs = atMs >= endMs && !isFollowing(this.#state) ? atMs + 1 : atMs;
     this.#stage.show(this.#feed.store, windowId, shownMs, isPlaying, this.#frameSpeed);
+    this.#stagedMs = atMs;
     this.#apply({ type: "momentStaged", atMs, windowId });
     this.#feed.playhead(atMs);
   }
@@ -353,7 +356,7 @@ export class Player {
         break;
       case "shown":
         if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
-          performance.measure(SEEK_MEASURE, { start: this.#seekStart, detail: this.#state.atMs });
+          performance.measure(SEEK_MEASURE, { start: this.#seekStart, detail: this.#stagedMs });
           this.#apply({ type: "momentShown", hasPicture: report.hasPicture });
           this.#checkEnd(report.atMs);
         }
