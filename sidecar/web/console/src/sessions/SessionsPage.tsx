@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
-import { useNavigationType, useSearchParams } from "react-router";
+import { NavigationType, useNavigationType, useSearchParams } from "react-router";
 import { count } from "../format/amounts";
 import { Page } from "../shell/Page";
 import { PageProblem } from "../shell/PageProblem";
@@ -24,7 +24,7 @@ export function SessionsPage() {
   const [chosen, setChosen] = useState(filters);
   const wanted = useRef(filters);
   const asked = useRef<string | null>(null);
-  const isBack = useNavigationType() === "POP";
+  const isBack = useNavigationType() === NavigationType.Pop;
   useEffect(() => {
     if (asked.current === null || asked.current === text || isBack) {
       asked.current = null;

@@ -1,6 +1,6 @@
 import type { Session } from "@contract/recording/v1/session_pb";
 import { use, useCallback, useEffect, useRef, useState } from "react";
-import { useLocation, useNavigationType } from "react-router";
+import { NavigationType, useLocation, useNavigationType } from "react-router";
 import { useApi } from "../api/context";
 import { type Problem, problemOf } from "../api/errors";
 import { filterMessage, type Filters } from "./filters";
@@ -26,7 +26,7 @@ export function useSessions(filters: Filters): SessionList {
   const { audit } = useApi();
   const kept = use(KeptListContext);
   const { key: entry } = useLocation();
-  const isBack = useNavigationType() === "POP";
+  const isBack = useNavigationType() === NavigationType.Pop;
   const [left] = useState(() => (isBack ? kept?.of(entry) : undefined));
   const [sessions, setSessions] = useState<readonly Session[]>(left?.sessions ?? []);
   const [isLoading, setIsLoading] = useState(left === undefined);
