@@ -117,13 +117,16 @@ async def serve(settings: Settings, web_dir: Path = WEB) -> AsyncIterator[Sideca
         )
         exchange = TokenExchange(settings=settings, door=door, origins=origins, minter=_minter(settings))
 
-        app = web.Application(middlewares=[measured(metrics), screened(Hosts(settings), metrics)])
+        site = Site(web_dir, own.replay_sources)
+        app = web.Application(
+            middlewares=[measured(metrics), screened(Hosts(settings), metrics), site.no_such_page],
+        )
         sockets.add_routes(app.router, STREAMS)
         Connect(settings=own, door=door, upstreams=upstreams, held_bytes=held_bytes).add_routes(app.router, UNARY)
         ops.add_routes(app.router)
         app.router.add_post(record_http.PATH, recording.handle)
         app.router.add_post(token_exchange.PATH, exchange.handle)
-        Site(web_dir, own.replay_sources).add_routes(app.router)
+        site.add_routes(app.router)
         if settings.has_demo:
             Demo(web_dir).add_routes(app.router)
         Cors(origins).set_up(app)

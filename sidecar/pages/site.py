@@ -85,6 +85,19 @@ class Site:
         router.add_get(ASSET_PATH, self._asset)
         router.add_get("/recorder.js", self._recorder)
 
+    @web.middleware
+    async def no_such_page(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Answers a browser that goes to an address without a page with the console, which has a page about it."""
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            path = self._console / "index.html"
+            if request.method != hdrs.METH_GET or "text/html" not in request.headers.get(hdrs.ACCEPT, ""):
+                raise
+            if not path.is_file():
+                raise
+            return file_response(path, console_headers() | _NEVER_KEPT, status=web.HTTPNotFound.status_code)
+
     def _document(self, name: str, headers: Mapping[str, str]) -> Handler:
         async def answer(_request: web.Request) -> web.StreamResponse:
             path = self._console / name
@@ -117,7 +130,7 @@ class Site:
         return file_response(path, headers | {hdrs.CACHE_CONTROL: f"public, max-age={_RECORDER_MAX_AGE_S}"})
 
 
-def file_response(path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
+def file_response(path: Path, headers: Mapping[str, str], *, status: int = 200) -> web.StreamResponse:
     """Returns a file with an ETag, compressed if there is a .gz file next to it.
 
     Raises:
@@ -129,7 +142,7 @@ def file_response(path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
         is_file = False
     if not is_file:
         raise web.HTTPNotFound
-    response = web.FileResponse(path, headers=headers)
+    response = web.FileResponse(path, status=status, headers=headers)
     if (known := _TYPES.get(path.suffix)) is not None:
         response.content_type = known
     return response

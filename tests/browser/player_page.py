@@ -62,9 +62,19 @@ class PlayerPage:
         return await self.recorded.locator("html").evaluate(LOOKS)
 
 
-LOOKS = """(root) => ({
-  // Pause styles and the pointer's trail: rrweb leaves an empty class attribute behind.
-  html: root.outerHTML.replace(/ class="[^"]*rrweb-paused[^"]*"/, "").replaceAll(' class=""', ""),
+LOOKS = """(root) => {
+const withoutPictures = (element) => {
+  const copy = element.cloneNode(true);
+  for (const canvas of copy.querySelectorAll("canvas")) {
+    canvas.style.removeProperty("content");
+    canvas.setAttribute("style", canvas.style.cssText);
+  }
+  return copy;
+};
+return ({
+  // Pause styles and the pointer's trail: rrweb leaves an empty class attribute behind. Canvases have their pictures.
+  html: withoutPictures(root).outerHTML.replace(/ class="[^"]*rrweb-paused[^"]*"/, "").replaceAll(' class=""', ""),
   fields: [...root.querySelectorAll("input, textarea, select")].map((field) => [field.value, field.checked]),
   scroll: [root.scrollLeft, root.scrollTop, root.ownerDocument.defaultView.scrollY],
-})"""
+});
+}"""

@@ -150,6 +150,25 @@ async def test_nothing_else_is_served(settings, web_dir, path):
             assert "immutable" not in response.headers.get("Cache-Control", "")
 
 
+@pytest.mark.parametrize("path", ["/nonsense", "/sessions/a/b", "/assets/other.js", "/demo/nothing.html", "/v1/x"])
+async def test_a_browser_gets_the_console_where_there_is_no_page(settings, web_dir, path):
+    """The console has a page about it; programs, which do not ask for HTML, get the plain answer."""
+    accept = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    async with rigged(settings, web_dir=web_dir) as rig:
+        _, _, console = await get(rig, "/")
+        async with rig.http.get(rig.url + path, headers=accept) as response:
+            assert response.status == 404
+            assert await response.text() == console
+            assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+            assert response.headers["Cache-Control"] == "no-store"
+        for other in ({"Accept": "application/json"}, {}):
+            async with rig.http.get(rig.url + path, headers=other) as response:
+                assert response.status == 404
+                assert await response.text() != console
+        async with rig.http.post(rig.url + path, headers=accept) as response:
+            assert await response.text() != console
+
+
 async def test_the_recorder_is_for_pages_of_other_sites(settings, web_dir):
     async with rigged(settings, web_dir=web_dir) as rig:
         _, headers, text = await get(rig, "/recorder.js", headers={"Origin": "https://shop.example"})

@@ -2,6 +2,8 @@
 import { lazy, Suspense, type ReactNode } from "react";
 import { createBrowserRouter, RouterProvider, type RouteObject } from "react-router";
 import { SessionsPage } from "./sessions/SessionsPage";
+import { useIdentity } from "./api/context";
+import { BarePage } from "./shell/BarePage";
 import { FailedPage } from "./shell/FailedPage";
 import { NotFoundPage } from "./shell/NotFoundPage";
 import { Shell } from "./shell/Shell";
@@ -13,6 +15,11 @@ const LiveSessionsPage = lazy(() => import("./live/LiveSessionsPage"));
 const WatchPage = lazy(() => import("./live/WatchPage"));
 const HeatmapPage = lazy(() => import("./heatmap/HeatmapPage"));
 const SharePage = lazy(() => import("./share/SharePage"));
+
+/** The shell of a signed-in user, or one without navigation. */
+function AnyShell() {
+  return useIdentity() === null ? <BarePage /> : <Shell />;
+}
 
 const later = (page: ReactNode): ReactNode => <Suspense fallback={<Skeleton lines={6} />}>{page}</Suspense>;
 
@@ -35,7 +42,7 @@ const routes: RouteObject[] = [
   { path: "/signin", element: <SignInPage /> },
   // A visitor with a link: no shell, no account.
   { path: "/s/:token", element: later(<SharePage />), errorElement: <FailedPage /> },
-  { path: "*", element: <NotFoundPage /> },
+  { element: <AnyShell />, children: [{ path: "*", element: <NotFoundPage /> }] },
 ];
 
 const router = createBrowserRouter(routes);

@@ -1,6 +1,7 @@
 // Counts and sizes for people.
 
 const numbers = new Intl.NumberFormat();
+const short = new Intl.NumberFormat("en", { notation: "compact" });
 const sizes = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
 
 /** Returns a count with its noun: "1 click", "3 rage clicks", "1,200 events". */
@@ -11,6 +12,11 @@ export function count(value: bigint | number, singular: string, plural = `${sing
 /** Returns a number with its separators. */
 export function number(value: bigint | number): string {
   return numbers.format(value);
+}
+
+/** Returns a count in at most four characters: "980", "1.2K", "15K". */
+export function compact(value: number): string {
+  return short.format(value);
 }
 
 /** Returns a size: "340 bytes", "12 KB", "3.4 MB". */

@@ -3,6 +3,7 @@ import { Link } from "react-router";
 import { count } from "../format/amounts";
 import { clock, duration } from "../format/time";
 import { actorText, deviceText, pageText } from "../sessions/sessionLabels";
+import { fromList } from "../shell/back";
 import { TroubleBadges } from "../sessions/TroubleBadges";
 import { ActivityBars } from "./ActivityBars";
 import styles from "./LiveSessionRow.module.css";
@@ -26,7 +27,12 @@ export function LiveSessionRow({ live: { session, heardMs, activity }, nowMs }: 
   const { totals } = session;
   return (
     <li className={styles.item}>
-      <Link className={styles.row ?? ""} to={`/live/${session.sessionId}`} data-session={session.sessionId}>
+      <Link
+        className={styles.row ?? ""}
+        to={`/live/${session.sessionId}`}
+        state={fromList}
+        data-session={session.sessionId}
+      >
         <span className={styles.who}>
           <span className={styles.name}>
             <span className={isActive ? styles.active : styles.quiet} aria-hidden="true" />

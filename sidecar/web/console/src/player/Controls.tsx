@@ -103,8 +103,10 @@ export function Controls({ isPanelOpen, onPanel, onFullScreen, onHelp }: Control
 
 function Time() {
   const player = usePlayer();
-  const at = usePlayerState(player, (state) => clock(state.atMs - state.startMs));
-  const all = usePlayerState(player, (state) => clock(state.endMs - state.startMs));
+  const at = usePlayerState(player, ({ details, atMs, startMs }) => (details === null ? "–" : clock(atMs - startMs)));
+  const all = usePlayerState(player, ({ details, endMs, startMs }) =>
+    details === null ? "–" : clock(endMs - startMs),
+  );
   return (
     <span className={styles.time}>
       {at} <span>/ {all}</span>

@@ -1,5 +1,6 @@
 import type { ReactNode } from "react";
-import { Link } from "react-router";
+import { Link, useLocation, useNavigate } from "react-router";
+import { isFromList } from "../shell/back";
 import { BackIcon } from "../ui/icons";
 import styles from "./SessionPage.module.css";
 
@@ -15,10 +16,24 @@ interface Props {
 
 /** A page about one session: a heading with a way back, and below it the player. */
 export function SessionPage({ back, all, head, headClass = "", children }: Props) {
+  const { state } = useLocation();
+  const navigate = useNavigate();
   return (
     <div className={styles.page}>
       <header className={`${styles.head} ${headClass}`}>
-        <Link to={back} className={styles.back ?? ""} aria-label={all} title={all}>
+        <Link
+          to={back}
+          className={styles.back ?? ""}
+          aria-label={all}
+          title={all}
+          onClick={(event) => {
+            const isPlain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+            if (isPlain && isFromList(state)) {
+              event.preventDefault();
+              void navigate(-1);
+            }
+          }}
+        >
           <BackIcon />
         </Link>
         {head}

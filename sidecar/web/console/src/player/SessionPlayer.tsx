@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState, type ReactNode } from "react";
 import { useApi } from "../api/context";
 import type { Problem } from "../api/errors";
-import { duration } from "../format/time";
+import { clock, duration } from "../format/time";
 import { PageProblem } from "../shell/PageProblem";
 import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
@@ -9,6 +9,7 @@ import { Spinner } from "../ui/Loading";
 import { Controls } from "./Controls";
 import { isTaken, type Order, orderOf } from "./keyboard";
 import { interactionLabel } from "./labels";
+import { MissingFilesLine } from "./MissingFilesLine";
 import { Player } from "./player";
 import { type FrameLink, PlayerFrame } from "./PlayerFrame";
 import { type PlayerState, SPEEDS } from "./playerState";
@@ -178,6 +179,7 @@ function Layout({ player, onConnect, hasPanel, retry, problemView }: LayoutProps
         </div>
         {player === null ? null : (
           <>
+            <MissingFilesLine />
             <Timeline />
             <Controls
               isPanelOpen={isPanelOpen}
@@ -218,6 +220,10 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
   const notice = usePlayerState(player, (state) => state.notice);
   const connection = usePlayerState(player, (state) => state.connection);
   const isLive = usePlayerState(player, (state) => state.live !== null);
+  const hasPicture = usePlayerState(player, (state) => state.hasPicture);
+  const quietUntil = usePlayerState(player, ({ quietUntilMs, startMs }) =>
+    quietUntilMs === null ? null : clock(quietUntilMs - startMs),
+  );
 
   if (phase === "empty") {
     return (
@@ -235,6 +241,13 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
   }
   return (
     <>
+      {phase === "ready" && !hasPicture && !isWaiting ? (
+        <div className={styles.over}>
+          <EmptyState title="No picture yet">
+            <p>At this moment the page had not sent its first full snapshot.</p>
+          </EmptyState>
+        </div>
+      ) : null}
       {isWaiting && problem === null ? (
         <div className={styles.waiting}>
           <Spinner label={phase === "loading" ? "Loading the session" : "Loading this moment"} />
@@ -262,6 +275,19 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
             </Button>
           </div>
         ) : null}
+        {quietUntil === null ? null : (
+          <div className={styles.notice}>
+            No activity until {quietUntil}.{" "}
+            <Button
+              size="small"
+              onClick={() => {
+                player?.skipPause();
+              }}
+            >
+              Skip
+            </Button>
+          </div>
+        )}
         {notice?.kind === "skipped" ? (
           <div className={styles.notice}>Skipped {duration(notice.lengthMs)} without activity</div>
         ) : null}

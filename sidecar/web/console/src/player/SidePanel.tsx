@@ -1,5 +1,5 @@
 import { useState } from "react";
-import { count } from "../format/amounts";
+import { compact, count } from "../format/amounts";
 import { FactsTab } from "./FactsTab";
 import { ActivityTab, ConsoleTab, NetworkTab } from "./panelTabs";
 import styles from "./SidePanel.module.css";
@@ -12,6 +12,9 @@ type Tab = (typeof TABS)[number];
 export function SidePanel() {
   const player = usePlayer();
   const [tab, setTab] = useState<Tab>("Activity");
+  const isListed = usePlayerState(player, (state) => state.interactionsState === "loaded");
+  const isRead = usePlayerState(player, (state) => state.rowsState === "all");
+  const areAll: Record<Tab, boolean> = { Activity: isListed, Console: isRead, Network: isRead, Facts: true };
   const counts: Record<Tab, number | null> = {
     Activity: usePlayerState(player, (state) => state.interactions.length),
     Console: usePlayerState(player, (state) => state.consoleRows.length),
@@ -45,10 +48,14 @@ export function SidePanel() {
               document.getElementById(`tab-${next}`)?.focus();
             }}
           >
-            {name}
+            <span className={styles.name}>{name}</span>
             {counts[name] === null || counts[name] === 0 ? null : (
-              <span className={styles.count} title={count(counts[name], "row")}>
-                {counts[name]}
+              <span
+                className={styles.count}
+                title={`${count(counts[name], "row")}${areAll[name] ? "" : " loaded, there may be more"}`}
+              >
+                {compact(counts[name])}
+                {areAll[name] ? "" : "+"}
               </span>
             )}
           </button>

@@ -161,6 +161,7 @@ function Played({ dragMs, startMs, endMs }: PlaceProps) {
 function Knob({ dragMs, startMs, endMs }: PlaceProps) {
   const player = usePlayer();
   const atMs = usePlayerState(player, (state) => state.atMs);
+  const isKnown = usePlayerState(player, (state) => state.details !== null);
   const ms = dragMs ?? atMs;
   const onKeyDown = (event: KeyboardEvent): void => {
     const target = {
@@ -185,7 +186,7 @@ function Knob({ dragMs, startMs, endMs }: PlaceProps) {
       aria-valuemin={0}
       aria-valuemax={Math.round((endMs - startMs) / 1000)}
       aria-valuenow={Math.round((ms - startMs) / 1000)}
-      aria-valuetext={`${duration(ms - startMs)} of ${duration(endMs - startMs)}`}
+      aria-valuetext={isKnown ? `${duration(ms - startMs)} of ${duration(endMs - startMs)}` : "Loading"}
       onKeyDown={onKeyDown}
     />
   );

@@ -152,3 +152,8 @@ export function windowAt(segments: readonly WindowSegment[], timeMs: number): st
 export function pauseAt(pauses: readonly Span[], timeMs: number): Span | undefined {
   return pauses.find((pause) => pause.fromMs <= timeMs && timeMs < pause.toMs);
 }
+
+/** Returns whether a moment lies in a pause, or in the part of it that is shown before it is skipped. */
+export function isNear(pause: Span, timeMs: number): boolean {
+  return pause.fromMs - LEAD_MS <= timeMs && timeMs < pause.toMs;
+}

@@ -20,6 +20,8 @@ const AT_ONCE_MS = 1_000;
 interface Staged {
   number: number;
   windowId: string;
+  /** The first moment that it can show. */
+  fromMs: number;
   firstSeq: number;
   lastSeq: number;
   /** Last seq that the frame has loaded; later chunks are in flight. */
@@ -75,6 +77,7 @@ export class FrameFeeder {
     this.#order += 1;
     if (
       staged?.windowId === windowId &&
+      staged.fromMs <= atMs &&
       staged.firstSeq <= base &&
       needed <= staged.takenSeq &&
       (staged.rawBytes <= STAGE_BYTES || base <= staged.firstSeq)
@@ -84,7 +87,15 @@ export class FrameFeeder {
       return;
     }
     this.#count += 1;
-    this.#staged = { number: this.#count, windowId, firstSeq: base, lastSeq: needed, takenSeq: 0, rawBytes: 0 };
+    this.#staged = {
+      number: this.#count,
+      windowId,
+      fromMs: Math.min(atMs, ...first.map((chunk) => chunk.firstMs)),
+      firstSeq: base,
+      lastSeq: needed,
+      takenSeq: 0,
+      rawBytes: 0,
+    };
     for (const chunk of first) {
       this.#read.add(key(chunk));
     }

@@ -9,6 +9,7 @@ import type { ConsoleRow, NetworkRow } from "./protocol";
 import styles from "./SidePanel.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 import { VirtualList } from "./VirtualList";
+import { Spinner } from "../ui/Loading";
 
 /** Seeking to an entry begins this much before it, so that it can be seen, in milliseconds. */
 const BEFORE_MS = 700;
@@ -17,6 +18,8 @@ const BEFORE_MS = 700;
 export function ActivityTab() {
   const player = usePlayer();
   const interactions = usePlayerState(player, (state) => state.interactions);
+  const state = usePlayerState(player, ({ interactionsState }) => interactionsState);
+  const isLive = usePlayerState(player, ({ live }) => live !== null);
   const [onlyMarked, setOnlyMarked] = useState(false);
   const rows = useMemo(
     () => (onlyMarked ? interactions.filter((row) => dotOf(row.kind) !== "") : interactions),
@@ -40,7 +43,17 @@ export function ActivityTab() {
         label="Actions of the visitor"
         rows={rows}
         timeOf={(row) => timeMs(row.time)}
-        empty="Nothing was found in this session: no clicks, no input, no errors."
+        empty={
+          state === "loading" ? (
+            <Spinner label="Loading the actions" />
+          ) : state === "failed" ? (
+            "The actions could not be loaded. Reload the page to try again."
+          ) : interactions.length > 0 ? (
+            "No pages, errors or signs of frustration."
+          ) : (
+            `Nothing was found in this session${isLive ? " yet" : ""}: no clicks, no input, no errors.`
+          )
+        }
       >
         {(row) => (
           <>
@@ -77,9 +90,11 @@ export function ConsoleTab() {
         timeOf={(row) => row.timeMs}
         onChoose={setChosen}
         empty={
-          all.length === 0
-            ? "The page wrote nothing to its console, or the recorder does not record the console."
-            : "No message matches."
+          <NoRows
+            all={all}
+            nothing="The page wrote nothing to its console, or the recorder does not record the console."
+            noMatch="No message matches."
+          />
         }
       >
         {(row) => (
@@ -121,7 +136,11 @@ export function NetworkTab() {
         timeOf={(row) => row.timeMs}
         onChoose={setChosen}
         empty={
-          all.length === 0 ? "No requests were recorded: the recorder may not record them." : "No request matches."
+          <NoRows
+            all={all}
+            nothing="No requests were recorded: the recorder may not record them."
+            noMatch="No request matches."
+          />
         }
       >
         {(row) => (
@@ -185,11 +204,23 @@ function Filter({ search, onSearch, words, isOn, onToggle }: FilterProps) {
   );
 }
 
+/** Why no rows of console or network are listed. */
+function NoRows({ all, nothing, noMatch }: { all: readonly unknown[]; nothing: string; noMatch: string }) {
+  const rowsState = usePlayerState(usePlayer(), (state) => state.rowsState);
+  if (rowsState === "reading") {
+    return <Spinner label="Reading the recording" />;
+  }
+  if (rowsState === "part") {
+    return "Nothing in the part of the session that is loaded. The rest is read when you go there.";
+  }
+  return all.length === 0 ? nothing : noMatch;
+}
+
 interface RowsProps<Row> {
   label: string;
   rows: readonly Row[];
   timeOf: (row: Row) => number;
-  empty: string;
+  empty: ReactNode;
   onChoose?: (row: Row) => void;
   children: (row: Row) => ReactNode;
 }
@@ -200,7 +231,7 @@ function Rows<Row>({ label, rows, timeOf, empty, onChoose, children }: RowsProps
   const startMs = usePlayerState(player, (state) => state.startMs);
   const current = usePlayerState(player, (state) => rows.findLastIndex((row) => timeOf(row) <= state.atMs));
   if (rows.length === 0) {
-    return <p className={styles.empty}>{empty}</p>;
+    return <div className={styles.empty}>{empty}</div>;
   }
   return (
     <VirtualList

@@ -4,12 +4,20 @@ import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Api } from "../api/api";
 import { problem, problemOf, type Problem } from "../api/errors";
-import { pauseAt, windowAt } from "./activity";
+import { isNear, pauseAt, windowAt } from "./activity";
 import { lengthMs, timeMs } from "./details";
 import { FrameFeeder } from "./frameFeeder";
 import { correction, LagMeter } from "./liveEdge";
 import type { FrameLink } from "./PlayerFrame";
-import { after, INITIAL, isFollowing, type Notice, type PlayerEvent, type PlayerState } from "./playerState";
+import {
+  after,
+  INITIAL,
+  isFollowing,
+  type Notice,
+  type PlayerEvent,
+  type PlayerState,
+  type RowsState,
+} from "./playerState";
 import type { ChunkFacts, Report } from "./protocol";
 import { type FeedEnd, ReplayFeed } from "./replayFeed";
 import { SessionData } from "./sessionData";
@@ -37,7 +45,7 @@ const ENOUGH_MS = 1_000;
 /** Duration for which a notice is shown, in milliseconds. */
 const NOTICE_MS = 4_000;
 
-/** Name of each seek's measure in the browser's timeline: from the request to the picture. */
+/** Name of each seek's measure in the browser's timeline: from the request to the picture; with the moment in it. */
 export const SEEK_MEASURE = "afterimage:seek";
 
 export class Player {
@@ -53,6 +61,10 @@ export class Player {
   #noticing: ReturnType<typeof setTimeout> | undefined;
   #frameSpeed = 1;
   #seekStart = 0;
+  /** The moment that the frame was asked for last. */
+  #stagedMs = 0;
+  /** The moment that its viewer went to last: a pause around it is played. */
+  #chosenMs: number | null = null;
 
   constructor(options: PlayerOptions) {
     this.#options = options;
@@ -79,6 +91,9 @@ export class Player {
           this.#stage.arrived(chunk);
           this.#gather();
           this.#proceed();
+          if (this.#state.live !== null && this.#feed.isOver) {
+            this.#loader.refreshSoon();
+          }
         },
         onLiveEdge: () => {
           this.#proceed();
@@ -172,7 +187,9 @@ export class Player {
     }
     this.#apply({ type: "followingLeft" });
     this.#resetFrameSpeed();
-    this.#show(Math.min(Math.max(toMs, startMs), endMs));
+    const atMs = Math.min(Math.max(toMs, startMs), endMs);
+    this.#chosenMs = atMs;
+    this.#show(atMs);
   }
 
   seekBy(stepMs: number): void {
@@ -184,7 +201,17 @@ export class Player {
     this.#setFrameSpeed(speed);
   }
 
+  /** Skips the pause that is played because its viewer went into it. */
+  skipPause(): void {
+    this.#chosenMs = null;
+    const { quietUntilMs } = this.#state;
+    if (quietUntilMs !== null) {
+      this.#show(quietUntilMs);
+    }
+  }
+
   setSkipsPauses(skipsPauses: boolean): void {
+    this.#chosenMs = null;
     this.#apply({ type: "skippingChosen", skipsPauses });
   }
 
@@ -224,7 +251,9 @@ export class Player {
       return;
     }
     const { beginAtMs, follow, autoPlay } = this.#options;
-    const atMs = Math.max(this.#state.startMs, this.#sessionStartMs + (beginAtMs ?? 0));
+    const { startMs, endMs } = this.#state;
+    const atMs = Math.min(Math.max(startMs, this.#sessionStartMs + (beginAtMs ?? 0)), endMs);
+    this.#chosenMs = beginAtMs === undefined ? null : atMs;
     const isLiveEdge = follow === true && this.#state.live !== null;
     this.#apply({ type: "opened", atMs, isPlaying: autoPlay ?? true, isFollowing: isLiveEdge });
     if (isLiveEdge) {
@@ -234,12 +263,14 @@ export class Player {
     }
     try {
       const isComplete = await this.#loader.loadInteractions();
+      this.#apply({ type: "interactionsSettled", as: isComplete ? "loaded" : "cut" });
       if (isComplete && this.#state.live === null) {
         this.#data.takeCounted([{ fromMs: this.#sessionStartMs, toMs: this.#state.endMs }]);
         this.#recount();
       }
     } catch {
       // The timeline then shows only the chunks' own data; the chunks' stream reports the problem.
+      this.#apply({ type: "interactionsSettled", as: "failed" });
     }
     this.#loader.refreshWhile(() => this.#state.live !== null);
   }
@@ -304,6 +335,7 @@ export class Player {
     // An event at exactly the last moment belongs to it.
     const shownMs = atMs >= endMs && !isFollowing(this.#state) ? atMs + 1 : atMs;
     this.#stage.show(this.#feed.store, windowId, shownMs, isPlaying, this.#frameSpeed);
+    this.#stagedMs = atMs;
     this.#apply({ type: "momentStaged", atMs, windowId });
     this.#feed.playhead(atMs);
   }
@@ -324,14 +356,14 @@ export class Player {
         break;
       case "shown":
         if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
-          performance.measure(SEEK_MEASURE, { start: this.#seekStart });
-          this.#apply({ type: "momentShown" });
+          performance.measure(SEEK_MEASURE, { start: this.#seekStart, detail: this.#stagedMs });
+          this.#apply({ type: "momentShown", hasPicture: report.hasPicture });
           this.#checkEnd(report.atMs);
         }
         break;
       case "time":
         if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
-          this.#onMoved(report.atMs);
+          this.#onMoved(report.atMs, report.hasPicture);
         }
         break;
       case "size":
@@ -345,6 +377,9 @@ export class Player {
           this.#gather();
         }
         break;
+      case "missing":
+        this.#apply({ type: "filesMissed", missing: report.missing });
+        break;
       case "fault":
         if (report.fault === "no-snapshot") {
           this.#apply({ type: "pictureMissing" });
@@ -356,11 +391,11 @@ export class Player {
   }
 
   /** Decides the next step, about twenty times per second while it plays. */
-  #onMoved(atMs: number): void {
+  #onMoved(atMs: number, hasPicture: boolean): void {
     if (!this.#state.isPlaying) {
       return;
     }
-    this.#apply({ type: "moved", atMs, lagMs: this.#lag.lagMs(atMs, Date.now()) });
+    this.#apply({ type: "moved", atMs, lagMs: this.#lag.lagMs(atMs, Date.now()), hasPicture });
     if (!isFollowing(this.#state) && this.#checkEnd(atMs)) {
       return;
     }
@@ -372,7 +407,9 @@ export class Player {
     }
     const { skipsPauses, pauses, windowId, endMs } = this.#state;
     const pause = skipsPauses && !isFollowing(this.#state) ? pauseAt(pauses, atMs) : undefined;
-    if (pause !== undefined && pause.toMs - atMs > ENOUGH_MS) {
+    const isKept = pause !== undefined && this.#chosenMs !== null && isNear(pause, this.#chosenMs);
+    this.#apply({ type: "pauseKept", untilMs: isKept ? pause.toMs : null });
+    if (pause !== undefined && !isKept && pause.toMs - atMs > ENOUGH_MS) {
       this.#raise({ kind: "skipped", lengthMs: pause.toMs - atMs });
       this.#show(Math.min(pause.toMs, endMs));
       return;
@@ -459,19 +496,20 @@ export class Player {
   #gather(): void {
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      const { consoleRows, networkRows, oddEvents } = this.#data;
+      const { oddEvents } = this.#data;
       if (oddEvents.length > this.#state.oddEvents.length) {
         this.#raise({ kind: "left-out", count: oddEvents.length });
       }
-      this.#apply({ type: "rowsRead", consoleRows, networkRows, oddEvents });
       this.#extend();
       this.#recount();
+      const { consoleRows, networkRows } = this.#data;
+      this.#apply({ type: "rowsRead", consoleRows, networkRows, oddEvents, state: this.#rowsState() });
     }, GATHER_MS);
   }
 
   #recount(): void {
     const { startMs, endMs, details } = this.#state;
-    this.#data.takeCounted(without(this.#feed.loaded(startMs, endMs), this.#stage.unknown()));
+    this.#data.takeRead(without(this.#feed.loaded(startMs, endMs), this.#stage.unknown()));
     const windows = (details?.windows ?? []).map((window) => ({
       windowId: window.windowId,
       fromMs: timeMs(window.startTime),
@@ -482,6 +520,17 @@ export class Player {
       unknown: this.#data.unknown({ fromMs: startMs, toMs: endMs }),
       segments: this.#data.segments(windows),
     });
+  }
+
+  #rowsState(): RowsState {
+    const { startMs, endMs, live } = this.#state;
+    // Of a live session there is always a chunk on its way.
+    if (this.#feed.isReading || (live === null && this.#stage.unknown().length > 0)) {
+      return "reading";
+    }
+    return this.#data.isRead({ fromMs: startMs, toMs: live === null ? endMs : this.#feed.store.completeMs })
+      ? "all"
+      : "part";
   }
 
   /** A live session grows. */

@@ -4,7 +4,7 @@ import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
 import type { WindowSegment } from "./activity";
-import type { ConsoleRow, NetworkRow, OddEvent } from "./protocol";
+import type { ConsoleRow, MissingFiles, NetworkRow, OddEvent } from "./protocol";
 import type { Span } from "./spans";
 
 /** A message shown over the picture for a few seconds. */
@@ -28,16 +28,26 @@ export interface LiveState {
 /** `empty`: the recording holds no picture. `failed`: a problem ended the player. */
 export type Phase = "loading" | "ready" | "empty" | "failed";
 
+/** `cut`: there are more than are fetched. */
+export type InteractionsState = "loading" | "loaded" | "cut" | "failed";
+
+/** `reading`: more rows may come. `part`: the rest of the session is read when its viewer goes there. */
+export type RowsState = "reading" | "part" | "all";
+
 export interface PlayerState {
   phase: Phase;
   problem: Problem | null;
   details: GetSessionResponse | null;
   /** Interactions listed in the panel, in the order of time. */
   interactions: readonly Interaction[];
+  /** Whether `interactions` are all of them. */
+  interactionsState: InteractionsState;
   consoleRows: readonly ConsoleRow[];
   networkRows: readonly NetworkRow[];
   /** Events that are left out of the picture, in the order of time. */
   oddEvents: readonly OddEvent[];
+  /** Which part of the session the rows are from. */
+  rowsState: RowsState;
   /** Counts up with each new activity: the histogram and the pauses are to be drawn anew. */
   activityVersion: number;
   pauses: readonly Span[];
@@ -58,6 +68,10 @@ export interface PlayerState {
   isAtEnd: boolean;
   speed: number;
   skipsPauses: boolean;
+  /** End of the pause that is played although pauses are skipped, as its viewer went into it; null: none is. */
+  quietUntilMs: number | null;
+  /** Whether the page had sent a picture by the moment that is shown. */
+  hasPicture: boolean;
   /** The window that is shown. */
   windowId: string | null;
   /** The window that was chosen; null: the one in use at each moment. */
@@ -66,6 +80,8 @@ export interface PlayerState {
   live: LiveState | null;
   connection: StreamState | null;
   notice: Notice | null;
+  /** Files that are missing in the picture; null: none is known to be. */
+  missing: MissingFiles | null;
   /** The visitor's viewport in CSS pixels. */
   viewport: { width: number; height: number } | null;
 }
@@ -77,6 +93,8 @@ export type PlayerEvent =
   /** The first details are there: the moment to begin at is chosen. */
   | { type: "opened"; atMs: number; isPlaying: boolean; isFollowing: boolean }
   | { type: "interactionsLoaded"; interactions: readonly Interaction[] }
+  /** All interactions that are fetched have come, or they cannot be. */
+  | { type: "interactionsSettled"; as: InteractionsState }
   | {
       type: "activityCounted";
       pauses: readonly Span[];
@@ -88,6 +106,7 @@ export type PlayerEvent =
       consoleRows: readonly ConsoleRow[];
       networkRows: readonly NetworkRow[];
       oddEvents: readonly OddEvent[];
+      state: RowsState;
     }
   /** Chunks have been loaded; `newestMs`: the latest moment in them that may be shown. */
   | { type: "loaded"; newestMs: number; loaded: Span }
@@ -110,9 +129,11 @@ export type PlayerEvent =
   /** The frame has been given the wanted moment. */
   | { type: "momentStaged"; atMs: number; windowId: string }
   /** The frame shows the wanted moment. */
-  | { type: "momentShown" }
+  | { type: "momentShown"; hasPicture: boolean }
   /** Playing has reached `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
-  | { type: "moved"; atMs: number; lagMs: number | null }
+  | { type: "moved"; atMs: number; lagMs: number | null; hasPicture: boolean }
+  /** Playing is in a pause that is not skipped, up to a moment; null: it is not. */
+  | { type: "pauseKept"; untilMs: number | null }
   /** Chunks at the playhead are missing. */
   | { type: "stalled" }
   | { type: "resumed" }
@@ -121,6 +142,7 @@ export type PlayerEvent =
   | { type: "sessionEnded"; newestMs: number }
   /** There is no full snapshot to begin with. */
   | { type: "pictureMissing" }
+  | { type: "filesMissed"; missing: MissingFiles }
   | { type: "noticeRaised"; notice: Notice }
   | { type: "noticeExpired" }
   | { type: "failed"; problem: Problem };
@@ -132,9 +154,11 @@ export const INITIAL: PlayerState = {
   problem: null,
   details: null,
   interactions: [],
+  interactionsState: "loading",
   consoleRows: [],
   networkRows: [],
   oddEvents: [],
+  rowsState: "reading",
   activityVersion: 0,
   pauses: [],
   unknown: [],
@@ -149,11 +173,14 @@ export const INITIAL: PlayerState = {
   isAtEnd: false,
   speed: 1,
   skipsPauses: true,
+  quietUntilMs: null,
+  hasPicture: true,
   windowId: null,
   chosenWindowId: null,
   live: null,
   connection: null,
   notice: null,
+  missing: null,
   viewport: null,
 };
 
@@ -189,6 +216,8 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         : { ...following(state, false), isPlaying: event.isPlaying, wantedMs: event.atMs, atMs: event.atMs };
     case "interactionsLoaded":
       return { ...state, interactions: event.interactions };
+    case "interactionsSettled":
+      return { ...state, interactionsState: event.as };
     case "activityCounted":
       return {
         ...state,
@@ -203,6 +232,7 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         consoleRows: event.consoleRows,
         networkRows: event.networkRows,
         oddEvents: event.oddEvents,
+        rowsState: event.state,
       };
     case "loaded":
       return { ...state, endMs: Math.max(state.endMs, event.newestMs), loaded: event.loaded };
@@ -235,14 +265,17 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         wantedMs: event.toMs,
         atMs: Math.min(event.toMs, Math.max(state.endMs, event.newestMs)),
         isAtEnd: false,
+        quietUntilMs: null,
         isWaiting: state.isWaiting || !event.isLoaded,
       };
     case "momentStaged":
       return entered(state, "ready", { wantedMs: null, atMs: event.atMs, windowId: event.windowId });
     case "momentShown":
-      return { ...state, isWaiting: false };
+      return { ...state, isWaiting: false, hasPicture: event.hasPicture };
     case "moved":
-      return moved(state, event.atMs, event.lagMs);
+      return moved(state, event);
+    case "pauseKept":
+      return state.quietUntilMs === event.untilMs ? state : { ...state, quietUntilMs: event.untilMs };
     case "stalled":
       return { ...state, isWaiting: true };
     case "resumed":
@@ -253,6 +286,8 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
       return { ...state, live: null, endMs: Math.max(event.newestMs, state.startMs) };
     case "pictureMissing":
       return entered(state, "empty", { isWaiting: false, isPlaying: false });
+    case "filesMissed":
+      return { ...state, missing: event.missing };
     case "noticeRaised":
       return { ...state, notice: event.notice };
     case "noticeExpired":
@@ -272,14 +307,17 @@ function following(state: PlayerState, wanted: boolean): PlayerState {
   return live === null || live.isFollowing === wanted ? state : { ...state, live: { ...live, isFollowing: wanted } };
 }
 
-function moved(state: PlayerState, atMs: number, lagMs: number | null): PlayerState {
+function moved(
+  state: PlayerState,
+  { atMs, lagMs, hasPicture }: { atMs: number; lagMs: number | null; hasPicture: boolean },
+): PlayerState {
   if (!state.isPlaying) {
     return state;
   }
   if (state.live?.isFollowing !== true) {
-    return { ...state, atMs: Math.min(atMs, state.endMs) };
+    return { ...state, hasPicture, atMs: Math.min(atMs, state.endMs) };
   }
-  return { ...state, atMs, endMs: Math.max(state.endMs, atMs), live: { isFollowing: true, lagMs } };
+  return { ...state, hasPicture, atMs, endMs: Math.max(state.endMs, atMs), live: { isFollowing: true, lagMs } };
 }
 
 /** The first problem stays. Loaded parts stay visible after a temporary problem, but not without access. */

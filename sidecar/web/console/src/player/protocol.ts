@@ -111,19 +111,34 @@ export interface ChunkFacts {
   oddEvents: OddEvent[];
 }
 
+/** Hosts of missing files that are named at most. */
+export const MOST_HOSTS = 5;
+
+/** Numbers of files that the recorded page names and that are not shown, and some of their hosts. */
+export interface MissingFiles {
+  pictures: number;
+  fonts: number;
+  sheets: number;
+  /** Films and sounds. */
+  media: number;
+  hosts: string[];
+}
+
 /** Reports of the frame. */
 export type Report =
   | { type: "ready" }
-  /** The page is shown in its state at this moment. */
-  | { type: "shown"; order: number; atMs: number }
+  /** The page is shown in its state at this moment; without `hasPicture` it had not sent one yet, and nothing is. */
+  | { type: "shown"; order: number; atMs: number; hasPicture: boolean }
   /** Current playing time; about twenty times per second. */
-  | { type: "time"; order: number; atMs: number }
+  | { type: "time"; order: number; atMs: number; hasPicture: boolean }
   /** Size of the visitor's viewport in CSS pixels. */
   | { type: "size"; width: number; height: number }
   /** Content of a chunk; `stage` is the one that loaded it, 0 if it was only read. */
   | { type: "facts"; stage: number; facts: ChunkFacts }
   /** An event of the stage that is left out. */
   | { type: "odd"; oddEvent: OddEvent }
+  /** Files are missing in the picture: numbers up to now. */
+  | { type: "missing"; missing: MissingFiles }
   /** A chunk, or a stage, that cannot be shown. */
   | { type: "fault"; fault: "no-snapshot" | "unreadable"; message: string };
 

@@ -3,6 +3,8 @@ import {
   type ChunkFacts,
   type ConsoleRow,
   LONGEST_TEXT,
+  type MissingFiles,
+  MOST_HOSTS,
   type NetworkRow,
   ODD_REASONS,
   type OddEvent,
@@ -24,8 +26,8 @@ export function readReport(message: unknown): Report | null {
       return { type: "ready" };
     case "shown":
     case "time":
-      return isNumber(message.order) && isNumber(message.atMs)
-        ? { type: message.type, order: message.order, atMs: message.atMs }
+      return isNumber(message.order) && isNumber(message.atMs) && typeof message.hasPicture === "boolean"
+        ? { type: message.type, order: message.order, atMs: message.atMs, hasPicture: message.hasPicture }
         : null;
     case "size":
       return isLength(message.width) && isLength(message.height)
@@ -38,6 +40,10 @@ export function readReport(message: unknown): Report | null {
     case "odd": {
       const oddEvent = isFields(message.oddEvent) ? readOddEvent(message.oddEvent) : null;
       return oddEvent === null ? null : { type: "odd", oddEvent };
+    }
+    case "missing": {
+      const missing = readMissing(message.missing);
+      return missing === null ? null : { type: "missing", missing };
     }
     case "fault":
       return (message.fault === "no-snapshot" || message.fault === "unreadable") && isText(message.message)
@@ -64,6 +70,23 @@ function readFacts(facts: unknown): ChunkFacts | null {
     networkRows !== null &&
     oddEvents !== null
     ? { windowId, seq, rawBytes, activeMs, consoleRows, networkRows, oddEvents }
+    : null;
+}
+
+function readMissing(missing: unknown): MissingFiles | null {
+  if (!isFields(missing)) {
+    return null;
+  }
+  const { pictures, fonts, sheets, media } = missing;
+  const hosts: unknown = missing.hosts;
+  return isLength(pictures) &&
+    isLength(fonts) &&
+    isLength(sheets) &&
+    isLength(media) &&
+    Array.isArray(hosts) &&
+    hosts.length <= MOST_HOSTS &&
+    hosts.every(isText)
+    ? { pictures, fonts, sheets, media, hosts }
     : null;
 }
 

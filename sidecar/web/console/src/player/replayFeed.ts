@@ -74,6 +74,11 @@ export class ReplayFeed {
     return this.#isOver;
   }
 
+  /** Whether more chunks are to come: neither has the run everything, nor is it ahead of the playhead as far as it goes. */
+  get isReading(): boolean {
+    return !this.#isOver && !this.#isHeld;
+  }
+
   /** Returns whether the run can show a moment. */
   covers(timeMs: number): boolean {
     return timeMs >= this.#fromMs && (this.#isOver || timeMs <= this.#store.completeMs);

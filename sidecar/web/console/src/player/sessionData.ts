@@ -13,6 +13,7 @@ export class SessionData {
   #activity: Activity;
   readonly #known = new Set<string>();
   #countedSpans: readonly Span[] = [];
+  #readSpans: readonly Span[] = [];
   interactions: readonly Interaction[] = [];
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
@@ -74,6 +75,17 @@ export class SessionData {
   /** Notes spans in which all activity has been counted. The rest is unknown: no pause is found in it. */
   takeCounted(spans: readonly Span[]): void {
     this.#countedSpans = joined([...this.#countedSpans, ...spans]);
+  }
+
+  /** Notes spans of which all rows of console and network have been read, and with them all activity. */
+  takeRead(spans: readonly Span[]): void {
+    this.#readSpans = joined([...this.#readSpans, ...spans]);
+    this.takeCounted(spans);
+  }
+
+  /** Whether all rows of a span have been read. */
+  isRead(span: Span): boolean {
+    return without(span, this.#readSpans).length === 0;
   }
 
   /** Returns the parts of a span in which the activity is not known yet. */

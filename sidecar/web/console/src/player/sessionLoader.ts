@@ -4,8 +4,14 @@ import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Api } from "../api/api";
 import { fetchDetails, fetchInteractions } from "./details";
 
-/** Interval at which a live session's totals and marks are fetched, in milliseconds. */
+/** Interval at which a live session's totals and marks are fetched without news of it, in milliseconds. */
 const REFRESH_MS = 10_000;
+
+/** Interval at which they are fetched while the visitor does something, in milliseconds. */
+const SOON_MS = 500;
+
+/** Most of the time that fetching takes, so that a long session does not keep the server busy: a fifth. */
+const LEAST_REST = 4;
 
 export interface LoaderEvents {
   onDetails: (details: GetSessionResponse) => void;
@@ -19,6 +25,10 @@ export class SessionLoader {
   readonly #events: LoaderEvents;
   readonly #abort = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #isLive: () => boolean = () => false;
+  #isWaiting = false;
+  /** Time by `performance.now()` before which nothing is fetched again. */
+  #earliestMs = 0;
 
   constructor(api: Api, sessionId: string, events: LoaderEvents) {
     this.#api = api;
@@ -45,19 +55,44 @@ export class SessionLoader {
     return isComplete;
   }
 
-  /** Loads everything again every 10 seconds, as long as `isLive` returns true. */
+  /** Loads everything again every 10 seconds, and soon after each `refreshSoon`, as long as `isLive` returns true. */
   refreshWhile(isLive: () => boolean): void {
-    if (!isLive() || this.isClosed) {
+    this.#isLive = isLive;
+    this.#refreshIn(REFRESH_MS);
+  }
+
+  /** There is something new. */
+  refreshSoon(): void {
+    if (this.#isWaiting) {
+      this.#refreshIn(SOON_MS);
+    }
+  }
+
+  #refreshIn(delayMs: number): void {
+    clearTimeout(this.#timer);
+    this.#isWaiting = this.#isLive() && !this.isClosed;
+    if (!this.#isWaiting) {
       return;
     }
+    const now = performance.now();
+    const dueMs = Math.max(now + delayMs, this.#earliestMs);
     this.#timer = setTimeout(() => {
-      this.loadDetails()
-        .then(() => this.loadInteractions())
-        .catch(() => undefined) // the chunks' stream reports lasting problems
-        .finally(() => {
-          this.refreshWhile(isLive);
-        });
-    }, REFRESH_MS);
+      void this.#refresh();
+    }, dueMs - now);
+  }
+
+  async #refresh(): Promise<void> {
+    this.#isWaiting = false;
+    const beganMs = performance.now();
+    try {
+      await this.loadDetails();
+      await this.loadInteractions();
+    } catch {
+      // The chunks' stream reports lasting problems.
+    }
+    const endedMs = performance.now();
+    this.#earliestMs = endedMs + LEAST_REST * (endedMs - beganMs);
+    this.#refreshIn(REFRESH_MS);
   }
 
   close(): void {

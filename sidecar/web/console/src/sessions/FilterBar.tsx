@@ -1,4 +1,4 @@
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState, type ReactNode } from "react";
 import { DEVICE, STATUS } from "../format/enums";
 import { Button } from "../ui/Button";
 import { FilterIcon } from "../ui/icons";
@@ -18,7 +18,8 @@ import {
 
 interface FilterBarProps {
   filters: Filters;
-  onChange: (filters: Filters) => void;
+  /** Called with the filters that change: others may have changed since `filters`. */
+  onChange: (change: Partial<Filters>) => void;
 }
 
 const SINCE_WORDS: Readonly<Record<Since, string>> = {
@@ -54,7 +55,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           label="Page contains"
           value={filters.page}
           onChange={(page) => {
-            onChange({ ...filters, page });
+            onChange({ page });
           }}
         />
         <Button
@@ -72,7 +73,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           label="Visitor"
           value={filters.actor}
           onChange={(actor) => {
-            onChange({ ...filters, actor });
+            onChange({ actor });
           }}
         />
         <Select
@@ -80,7 +81,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           value={isCustom ? "custom" : (filters.since ?? "")}
           onChange={(value) => {
             setIsCustom(value === "custom");
-            onChange({ ...filters, since: isSince(value) ? value : null, from: "", to: "" });
+            onChange({ since: isSince(value) ? value : null, from: "", to: "" });
           }}
         >
           <option value="">Any time</option>
@@ -97,14 +98,14 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
               label="First day"
               value={filters.from}
               onChange={(from) => {
-                onChange({ ...filters, since: null, from });
+                onChange({ since: null, from });
               }}
             />
             <DayField
               label="Last day"
               value={filters.to}
               onChange={(to) => {
-                onChange({ ...filters, since: null, to });
+                onChange({ since: null, to });
               }}
             />
           </>
@@ -113,7 +114,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           label="Device"
           value={filters.devices.length === 1 ? String(filters.devices[0]) : ""}
           onChange={(value) => {
-            onChange({ ...filters, devices: Object.values(DEVICES).filter((device) => String(device) === value) });
+            onChange({ devices: Object.values(DEVICES).filter((device) => String(device) === value) });
           }}
         >
           <option value="">{filters.devices.length > 1 ? "Several devices" : "Any device"}</option>
@@ -127,7 +128,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           label="Status"
           value={filters.statuses.length === 1 ? String(filters.statuses[0]) : ""}
           onChange={(value) => {
-            onChange({ ...filters, statuses: Object.values(STATUSES).filter((status) => String(status) === value) });
+            onChange({ statuses: Object.values(STATUSES).filter((status) => String(status) === value) });
           }}
         >
           <option value="">{filters.statuses.length > 1 ? "Several" : "Any status"}</option>
@@ -141,7 +142,7 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
           label="Duration"
           value={String(filters.minSeconds)}
           onChange={(value) => {
-            onChange({ ...filters, minSeconds: Number(value) });
+            onChange({ minSeconds: Number(value) });
           }}
         >
           {[...new Set([...DURATIONS, filters.minSeconds])]
@@ -157,21 +158,21 @@ export function FilterBar({ filters, onChange }: FilterBarProps) {
             label="Rage clicks"
             isOn={filters.hasRageClicks}
             onChange={(hasRageClicks) => {
-              onChange({ ...filters, hasRageClicks });
+              onChange({ hasRageClicks });
             }}
           />
           <Check
             label="Dead clicks"
             isOn={filters.hasDeadClicks}
             onChange={(hasDeadClicks) => {
-              onChange({ ...filters, hasDeadClicks });
+              onChange({ hasDeadClicks });
             }}
           />
           <Check
             label="Errors"
             isOn={filters.hasErrors}
             onChange={(hasErrors) => {
-              onChange({ ...filters, hasErrors });
+              onChange({ hasErrors });
             }}
           />
         </div>
@@ -230,12 +231,16 @@ interface FieldProps {
 const TYPING_MS = 350;
 
 function TextField({ label, value, onChange }: FieldProps) {
+  const field = useRef<HTMLInputElement>(null);
   const [text, setText] = useState(value);
   useEffect(() => {
-    setText(value);
+    // Text that is being typed is newer than the address.
+    if (document.activeElement !== field.current) {
+      setText(value);
+    }
   }, [value]);
   useEffect(() => {
-    if (text === value) {
+    if (text.trim() === value) {
       return undefined;
     }
     const timer = setTimeout(() => {
@@ -247,6 +252,7 @@ function TextField({ label, value, onChange }: FieldProps) {
   }, [text, value, onChange]);
   return (
     <input
+      ref={field}
       type="search"
       className={styles.text}
       placeholder={label}

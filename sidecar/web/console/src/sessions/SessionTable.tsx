@@ -1,12 +1,13 @@
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
 import type { Session } from "@contract/recording/v1/session_pb";
 import { useEffect, useState } from "react";
-import { Link } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { withoutScheme } from "../format/address";
 import { count, number } from "../format/amounts";
 import { STATUS } from "../format/enums";
 import { ago, duration, fullDate } from "../format/time";
 import { lengthMs, timeMs } from "../player/details";
+import { fromList } from "../shell/back";
 import { LiveBadge } from "../ui/Badge";
 import { actorText, deviceText } from "./sessionLabels";
 import styles from "./SessionTable.module.css";
@@ -58,10 +59,24 @@ export function SessionTable({ sessions }: { sessions: readonly Session[] }) {
 function Row({ session, nowMs }: { session: Session; nowMs: number }) {
   const beganMs = timeMs(session.startTime);
   const totals = session.totals;
+  const navigate = useNavigate();
+  const to = `/sessions/${session.sessionId}`;
   return (
-    <tr>
+    // The cells with hover texts lie above the link, which covers the row.
+    <tr
+      onClick={(event) => {
+        if (event.target instanceof Element && event.target.closest("a") !== null) {
+          return;
+        }
+        if (event.metaKey || event.ctrlKey) {
+          window.open(to, "_blank", "noopener");
+        } else {
+          void navigate(to, { state: fromList });
+        }
+      }}
+    >
       <td className={styles.visitor}>
-        <Link to={`/sessions/${session.sessionId}`} className={styles.link}>
+        <Link to={to} state={fromList} className={styles.link}>
           {actorText(session)}
         </Link>
         <span className={styles.page} title={session.firstUrl}>

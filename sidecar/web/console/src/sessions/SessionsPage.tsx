@@ -1,5 +1,5 @@
-import { useCallback, useEffect, useMemo, useRef } from "react";
-import { useSearchParams } from "react-router";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { NavigationType, useNavigationType, useSearchParams } from "react-router";
 import { count } from "../format/amounts";
 import { Page } from "../shell/Page";
 import { PageProblem } from "../shell/PageProblem";
@@ -20,9 +20,25 @@ export function SessionsPage() {
   const filters = useMemo(() => filtersOf(new URLSearchParams(text)), [text]);
   const { sessions, isLoading, hasMore, problem, more, refresh } = useSessions(filters);
 
+  // The address follows a little later: a field that is typed in must not undo a choice made meanwhile.
+  const [chosen, setChosen] = useState(filters);
+  const wanted = useRef(filters);
+  const asked = useRef<string | null>(null);
+  const isBack = useNavigationType() === NavigationType.Pop;
+  useEffect(() => {
+    if (asked.current === null || asked.current === text || isBack) {
+      asked.current = null;
+      wanted.current = filters;
+      setChosen(filters);
+    }
+  }, [filters, text, isBack]);
   const change = useCallback(
-    (next: Filters) => {
-      setQuery(queryOf(next), { replace: true });
+    (changed: Partial<Filters>) => {
+      wanted.current = { ...wanted.current, ...changed };
+      setChosen(wanted.current);
+      const next = queryOf(wanted.current);
+      asked.current = next.toString();
+      setQuery(next, { replace: true, preventScrollReset: true });
     },
     [setQuery],
   );
@@ -32,14 +48,14 @@ export function SessionsPage() {
       title="Sessions"
       actions={
         <span className={styles.actions}>
-          <OrderSelect filters={filters} onChange={change} />
+          <OrderSelect filters={chosen} onChange={change} />
           <Button onClick={refresh} disabled={isLoading}>
             Refresh
           </Button>
         </span>
       }
     >
-      <FilterBar filters={filters} onChange={change} />
+      <FilterBar filters={chosen} onChange={change} />
       {sessions.length === 0 ? null : <SessionTable sessions={sessions} />}
       {problem !== null ? (
         <PageProblem problem={problem} onRetry={sessions.length === 0 ? refresh : more} />

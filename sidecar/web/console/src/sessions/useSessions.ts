@@ -1,8 +1,10 @@
 import type { Session } from "@contract/recording/v1/session_pb";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { use, useCallback, useEffect, useRef, useState } from "react";
+import { NavigationType, useLocation, useNavigationType } from "react-router";
 import { useApi } from "../api/context";
 import { type Problem, problemOf } from "../api/errors";
 import { filterMessage, type Filters } from "./filters";
+import { KeptListContext } from "./keptList";
 
 const PAGE_SIZE = 50;
 
@@ -19,17 +21,22 @@ export interface SessionList {
   refresh: () => void;
 }
 
-/** Returns the matching sessions, and fetches the first page of them. */
+/** Returns the matching sessions, and fetches the first page of them; on the way back, the list as it was left. */
 export function useSessions(filters: Filters): SessionList {
   const { audit } = useApi();
-  const [sessions, setSessions] = useState<readonly Session[]>([]);
-  const [isLoading, setIsLoading] = useState(true);
-  const [pageToken, setPageToken] = useState<string | null>("");
+  const kept = use(KeptListContext);
+  const { key: entry } = useLocation();
+  const isBack = useNavigationType() === NavigationType.Pop;
+  const [left] = useState(() => (isBack ? kept?.of(entry) : undefined));
+  const [sessions, setSessions] = useState<readonly Session[]>(left?.sessions ?? []);
+  const [isLoading, setIsLoading] = useState(left === undefined);
+  const [pageToken, setPageToken] = useState<string | null>(left === undefined ? "" : left.pageToken);
   const [problem, setProblem] = useState<Problem | null>(null);
   const [round, setRound] = useState(0);
   const running = useRef<AbortController | null>(null);
   // A page token belongs to one filter: "the last hour" stays that of the first page.
-  const beganMs = useRef(0);
+  const beganMs = useRef(left?.beganMs ?? 0);
+  const isLeft = useRef(left !== undefined);
 
   const fetchPage = useCallback(
     async (token: string): Promise<void> => {
@@ -68,6 +75,10 @@ export function useSessions(filters: Filters): SessionList {
   );
 
   useEffect(() => {
+    if (isLeft.current) {
+      isLeft.current = false;
+      return undefined;
+    }
     setSessions([]);
     setPageToken("");
     void fetchPage("");
@@ -75,6 +86,18 @@ export function useSessions(filters: Filters): SessionList {
       running.current?.abort();
     };
   }, [fetchPage, round]);
+
+  const latest = useRef({ entry, list: { sessions, pageToken } });
+  latest.current = { entry, list: { sessions, pageToken } };
+  useEffect(
+    () => () => {
+      const { entry: leaving, list } = latest.current;
+      if (list.sessions.length > 0) {
+        kept?.keep(leaving, { ...list, beganMs: beganMs.current });
+      }
+    },
+    [kept],
+  );
 
   return {
     sessions,

@@ -6,10 +6,8 @@ import { useTitle } from "./Page";
 export function NotFoundPage() {
   useTitle("No such page");
   return (
-    <main>
-      <EmptyState title="There is no such page" action={<Link to="/">Go to the sessions</Link>}>
-        <p>The console has no page at this address.</p>
-      </EmptyState>
-    </main>
+    <EmptyState title="There is no such page" action={<Link to="/">Go to the sessions</Link>}>
+      <p>The console has no page at this address. A link may be incomplete.</p>
+    </EmptyState>
   );
 }

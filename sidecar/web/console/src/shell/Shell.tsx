@@ -1,8 +1,10 @@
-import { Navigate, NavLink, Outlet, useLocation } from "react-router";
+import { useState } from "react";
+import { Navigate, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
 import { useIdentity } from "../api/context";
 import { signInPath, signOut } from "../api/signOut";
 import { IconButton } from "../ui/Button";
 import { BroadcastIcon, FlameIcon, ListIcon, SignOutIcon } from "../ui/icons";
+import { KeptList, KeptListContext } from "../sessions/keptList";
 import { Brand } from "./Brand";
 import styles from "./Shell.module.css";
 import { ThemeSwitch } from "./ThemeSwitch";
@@ -17,6 +19,7 @@ const PAGES = [
 export function Shell() {
   const identity = useIdentity();
   const location = useLocation();
+  const [kept] = useState(() => new KeptList());
   if (identity === null) {
     return <Navigate to={signInPath(null, location.pathname + location.search + location.hash)} replace />;
   }
@@ -49,7 +52,10 @@ export function Shell() {
         </div>
       </header>
       <main id="content" className={styles.content} tabIndex={-1}>
-        <Outlet />
+        <KeptListContext value={kept}>
+          <Outlet />
+        </KeptListContext>
+        <ScrollRestoration />
       </main>
     </div>
   );

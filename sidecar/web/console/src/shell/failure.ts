@@ -6,6 +6,13 @@ const NOT_LOADED = /dynamically imported module|importing a module|preload css/i
 /** Returns the cause of a page's failure: its files are missing if Afterimage was updated since the tab was opened. */
 export function failureOf(error: unknown): Problem {
   if (error instanceof Error && NOT_LOADED.test(error.message)) {
+    if (!navigator.onLine) {
+      return problem("unavailable", {
+        title: "You are offline",
+        advice: "This page could not be loaded without a network. Reload it when the network is back.",
+        mayRetry: false,
+      });
+    }
     return problem("unavailable", {
       title: "This page could not be loaded",
       advice: "Afterimage was updated since this tab was opened, or cannot be reached. Reload the page.",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Activity, pauseAt, windowAt } from "../../src/player/activity";
+import { Activity, isNear, pauseAt, windowAt } from "../../src/player/activity";
 
 const START = 1_800_000_000_000;
 const at = (second: number): number => START + second * 1000;
@@ -33,6 +33,9 @@ describe("pauses", () => {
     const pauses = [{ fromMs: at(7), toMs: at(29) }];
     expect(pauseAt(pauses, at(7))).toBe(pauses[0]);
     expect(pauseAt(pauses, at(29))).toBeUndefined();
+    const [pause] = pauses;
+    const near = [5.9, 6, 7, 20].map((second) => pause !== undefined && isNear(pause, at(second)));
+    expect(near).toEqual([false, true, true, true]);
   });
 });
 

@@ -81,6 +81,20 @@ describe("a moment", () => {
     expect(commands("stage").map((stage) => stage.chunks[0]?.seq)).toEqual([190, 20]);
   });
 
+  it("before all that the stage can show has a new one", () => {
+    const late = new ChunkStore();
+    for (const one of ALL.slice(0, 30)) {
+      late.add({ ...one, hasFullSnapshot: one.seq === 21 });
+    }
+    feeder.show(late, "a", 30_000, false, 1);
+    took(1, from(20, 30));
+    feeder.show(late, "a", 2_000, false, 1);
+    expect(commands("stage").map(({ chunks, atMs }) => [chunks[0]?.seq, atMs])).toEqual([
+      [20, 30_000],
+      [20, 2_000],
+    ]);
+  });
+
   it("has an order of its own, so that reports of older ones are known", () => {
     feeder.show(store, "a", 50_000, true, 1);
     expect(feeder.isCurrent(1)).toBe(true);

@@ -20,7 +20,7 @@ const LIVE: PlayerEvent = { ...LOADED, isLive: true };
 const OPENED: PlayerEvent = { type: "opened", atMs: START, isPlaying: true, isFollowing: false };
 const FOLLOWED: PlayerEvent = { ...OPENED, isFollowing: true };
 const STAGED: PlayerEvent = { type: "momentStaged", atMs: START, windowId: "w" };
-const SHOWN: PlayerEvent = { type: "momentShown" };
+const SHOWN: PlayerEvent = { type: "momentShown", hasPicture: true };
 const AWAY: PlayerEvent = { type: "failed", problem: problem("unavailable") };
 const FORBIDDEN: PlayerEvent = { type: "failed", problem: problem("forbidden") };
 
@@ -36,8 +36,13 @@ const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   detailsLoaded: LIVE,
   opened: OPENED,
   interactionsLoaded: { type: "interactionsLoaded", interactions: [] },
+  filesMissed: {
+    type: "filesMissed",
+    missing: { pictures: 1, fonts: 0, sheets: 0, media: 0, hosts: ["shop.example"] },
+  },
+  interactionsSettled: { type: "interactionsSettled", as: "loaded" },
   activityCounted: { type: "activityCounted", pauses: [{ fromMs: START, toMs: END }], unknown: [], segments: [] },
-  rowsRead: { type: "rowsRead", consoleRows: [], networkRows: [], oddEvents: [] },
+  rowsRead: { type: "rowsRead", consoleRows: [], networkRows: [], oddEvents: [], state: "all" },
   loaded: { type: "loaded", newestMs: END + 1, loaded: { fromMs: START, toMs: END } },
   connectionChanged: { type: "connectionChanged", connection: { kind: "open" } },
   frameAttached: { type: "frameAttached" },
@@ -53,7 +58,8 @@ const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   momentRequested: { type: "momentRequested", toMs: START + 5, newestMs: END, isLoaded: true },
   momentStaged: STAGED,
   momentShown: SHOWN,
-  moved: { type: "moved", atMs: START + 1, lagMs: 100 },
+  moved: { type: "moved", atMs: START + 1, lagMs: 100, hasPicture: true },
+  pauseKept: { type: "pauseKept", untilMs: END },
   stalled: { type: "stalled" },
   resumed: { type: "resumed" },
   endReached: { type: "endReached" },
@@ -129,7 +135,7 @@ describe("opening", () => {
 
 describe("details that are fetched again", () => {
   it("never shorten a live session, nor let it be left", () => {
-    const grown = state(...FOLLOWING, { type: "moved", atMs: END + 5_000, lagMs: 40 });
+    const grown = state(...FOLLOWING, { type: "moved", atMs: END + 5_000, lagMs: 40, hasPicture: true });
     const again = after(grown, LIVE);
     expect(again.endMs).toBe(END + 5_000);
     expect(again.live).toEqual({ isFollowing: true, lagMs: 40 });
@@ -148,13 +154,13 @@ describe("playing", () => {
   });
 
   it("moves the playhead, at most to the end", () => {
-    expect(state(...READY, { type: "moved", atMs: START + 7, lagMs: null }).atMs).toBe(START + 7);
-    expect(state(...READY, { type: "moved", atMs: END + 7, lagMs: null }).atMs).toBe(END);
+    expect(state(...READY, { type: "moved", atMs: START + 7, lagMs: null, hasPicture: true }).atMs).toBe(START + 7);
+    expect(state(...READY, { type: "moved", atMs: END + 7, lagMs: null, hasPicture: true }).atMs).toBe(END);
   });
 
   it("a paused player does not move", () => {
     const paused = state(...READY, { type: "pauseRequested" });
-    expect(after(paused, { type: "moved", atMs: START + 7, lagMs: null })).toBe(paused);
+    expect(after(paused, { type: "moved", atMs: START + 7, lagMs: null, hasPicture: true })).toBe(paused);
   });
 
   it("stalls and resumes without pausing", () => {
@@ -184,7 +190,7 @@ describe("playing", () => {
 
 describe("following a live session", () => {
   it("extends the session, and measures its lag", () => {
-    expect(state(...FOLLOWING, { type: "moved", atMs: END + 500, lagMs: 120 })).toMatchObject({
+    expect(state(...FOLLOWING, { type: "moved", atMs: END + 500, lagMs: 120, hasPicture: true })).toMatchObject({
       atMs: END + 500,
       endMs: END + 500,
       live: { isFollowing: true, lagMs: 120 },

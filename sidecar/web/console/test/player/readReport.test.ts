@@ -14,8 +14,8 @@ const facts = {
 
 const reports: Report[] = [
   { type: "ready" },
-  { type: "shown", order: 1, atMs: 2 },
-  { type: "time", order: 1, atMs: 2 },
+  { type: "shown", order: 1, atMs: 2, hasPicture: true },
+  { type: "time", order: 1, atMs: 2, hasPicture: false },
   { type: "size", width: 1280, height: 720 },
   {
     type: "facts",
@@ -29,6 +29,7 @@ const reports: Report[] = [
     },
   },
   { type: "odd", oddEvent: { ...facts.oddEvents[0], isPart: true } },
+  { type: "missing", missing: { pictures: 1, fonts: 2, sheets: 0, media: 3, hosts: ["shop.example"] } },
   { type: "fault", fault: "unreadable", message: "m" },
 ];
 

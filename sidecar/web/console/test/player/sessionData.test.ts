@@ -91,3 +91,15 @@ describe("a pause", () => {
     ]);
   });
 });
+
+describe("rows of console and network", () => {
+  it("are all there when every part has been read, in any order", () => {
+    const data = new SessionData(0);
+    data.takeCounted([{ fromMs: 0, toMs: 9_000 }]);
+    data.takeRead([{ fromMs: 4_000, toMs: 9_000 }]);
+    expect(data.isRead({ fromMs: 0, toMs: 9_000 })).toBe(false);
+    expect(data.isRead({ fromMs: 5_000, toMs: 9_000 })).toBe(true);
+    data.takeRead([{ fromMs: 0, toMs: 4_000 }]);
+    expect(data.isRead({ fromMs: 0, toMs: 9_000 })).toBe(true);
+  });
+});

@@ -4,6 +4,7 @@ import { EventType, type eventWithTime } from "@rrweb/types";
 import type { Command, FrameChunk, Layout, OddReason, Report } from "../protocol";
 import { cut, readFacts } from "./facts";
 import { inflate } from "./inflate";
+import { MissingFilesWatch } from "./missingFiles";
 import { showWholePage } from "./pagePicture";
 import { Stage } from "./stage";
 import { StageEvents } from "./stageEvents";
@@ -17,6 +18,9 @@ const MOST_ODD = 1_000;
 /** One replay in this document. */
 export class FrameController {
   readonly #port: MessagePort;
+  readonly #missing = new MissingFilesWatch((missing) => {
+    this.#tell({ type: "missing", missing });
+  });
   readonly #orders: Command[] = [];
   readonly #chunks: Extract<Command, { type: "append" | "read" }>[] = [];
   #isBusy = false;
@@ -106,11 +110,12 @@ export class FrameController {
         this.#order = command.order;
         this.#isPlaying = command.isPlaying;
         this.#stage?.seek(command.atMs, command.isPlaying);
+        this.#hasPicture();
         this.#shown(command.atMs);
         break;
       case "play":
         this.#isPlaying = true;
-        this.#stage?.seek(this.#stage.nowMs, true);
+        this.#stage?.play();
         break;
       case "pause":
         this.#isPlaying = false;
@@ -162,8 +167,10 @@ export class FrameController {
       return;
     }
     const stage = new Stage(
-      events,
+      withMeta(events),
+      command.atMs,
       command.speed,
+      this.#missing,
       (width, height) => {
         if (this.#stage === stage || this.#stage === old) {
           this.#resized(width, height);
@@ -177,6 +184,7 @@ export class FrameController {
     stage.element.hidden = true;
     stage.seek(command.atMs, command.isPlaying);
     this.#stage = stage;
+    this.#hasPicture();
     requestAnimationFrame(() => {
       stage.element.hidden = false;
       old?.destroy();
@@ -217,7 +225,7 @@ export class FrameController {
     // After the frame in which the browser draws it.
     requestAnimationFrame(() => {
       setTimeout(() => {
-        this.#tell({ type: "shown", order, atMs });
+        this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture() });
       });
     });
   }
@@ -225,10 +233,18 @@ export class FrameController {
   readonly #tick = (nowMs: number): void => {
     if (this.#isPlaying && this.#stage !== null && nowMs - this.#toldMs >= TELL_MS) {
       this.#toldMs = nowMs;
-      this.#tell({ type: "time", order: this.#order, atMs: this.#stage.nowMs });
+      const hasPicture = this.#hasPicture();
+      this.#tell({ type: "time", order: this.#order, atMs: this.#stage.nowMs, hasPicture });
     }
     requestAnimationFrame(this.#tick);
   };
+
+  /** Whether there is a picture yet; a later one is not shown. */
+  #hasPicture(): boolean {
+    const hasPicture = this.#stage?.hasPicture === true;
+    this.#stage?.element.classList.toggle("early", !hasPicture);
+    return hasPicture;
+  }
 
   #resized(width: number, height: number): void {
     this.#size = { width, height };

@@ -31,6 +31,9 @@ const RELS = new Set([
 /** Orders of <meta> that change nothing or only texts; others are "refresh" and "x-dns-prefetch-control". */
 const ORDERS = new Set(["content-type", "content-language", "x-ua-compatible", "default-style"]);
 
+const SVG = "http://www.w3.org/2000/svg";
+const XLINK = "http://www.w3.org/1999/xlink";
+
 type Realm = Window & typeof globalThis;
 
 const guarded = new WeakSet<Realm>();
@@ -49,8 +52,17 @@ export function guard(realm: Realm): void {
   const { setAttribute, setAttributeNS } = Object.getOwnPropertyDescriptors(element);
   element.setAttribute = function (this: Element, name: unknown, value: unknown) {
     const allowed = allowedValue(this, String(name), String(value));
-    if (allowed !== null) {
-      forgiving(() => setAttribute.value?.call(this, String(name), allowed));
+    if (allowed === null) {
+      return;
+    }
+    forgiving(() => {
+      if (this.namespaceURI === SVG && name === "xlink:href") {
+        // The Replayer sets a changed link without its namespace, in which SVG does not see it.
+        setAttributeNS.value?.call(this, XLINK, name, allowed);
+      } else {
+        setAttribute.value?.call(this, String(name), allowed);
+      }
+    });
     }
   };
   element.setAttributeNS = function (this: Element, namespace, name: unknown, value: unknown) {

@@ -1,28 +1,45 @@
 // One rrweb Replayer, showing one window of a session from a full snapshot on.
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
+import { CanvasPictures } from "./canvas/canvasPictures";
 import { labelFrames } from "./frameLabels";
 import { FULLSCREEN_RULES } from "./fullscreen";
 import { guard } from "./guard";
+import { MetaEvents } from "./metaEvents";
+import type { MissingFilesWatch } from "./missingFiles";
 import { guardReplayer } from "./replayerGuard";
 
 /** A Replayer ends with its last event. This end is never reached: events are added as they are loaded. */
 const NEVER_MS = 10 * 365 * 86_400_000;
 
+/** The Replayer leaves out the events at the moment itself; their times are whole milliseconds. */
+const JUST_AFTER_MS = 0.5;
+
+/** A session begins with its page's Meta event; its first picture, this much later at most, is that of its start too. */
+const FIRST_PICTURE_MS = 1_000;
+
 /** Plays one window. All times are absolute; rrweb's own count from its first event. */
 export class Stage {
   readonly #replayer: Replayer;
+  readonly #meta = new MetaEvents();
+  readonly #canvases = new CanvasPictures();
   readonly #firstMs: number;
+  /** Time of the first full snapshot. */
+  readonly #pictureMs: number;
   readonly element: HTMLDivElement;
 
   /**
    * @param events A full snapshot among them, in the order of time.
+   * @param fromMs The first moment to be shown; the first event, if that is earlier.
+   * @param missing Watches the page that is built.
    * @param onSize Called with the visitor's viewport, now and on each change.
    * @param onFault Called with an event that the Replayer could not show; null: it is not known which.
    */
   constructor(
-    events: eventWithTime[],
+    events: readonly eventWithTime[],
+    fromMs: number,
     speed: number,
+    missing: MissingFilesWatch,
     onSize: (width: number, height: number) => void,
     onFault: (event: eventWithTime | null) => void,
   ) {
@@ -32,20 +49,23 @@ export class Stage {
     // Only a picture: the Tab key skips the recorded controls.
     this.element.inert = true;
     document.body.append(this.element);
-    this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
-    const end: eventWithTime = {
-      type: EventType.Custom,
-      data: { tag: "afterimage.end", payload: {} },
-      timestamp: this.#firstMs + NEVER_MS,
-    };
-    this.#replayer = new Replayer([...labelFrames(events), end], {
+    this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), fromMs);
+    const snapshots = events.filter((event) => event.type === EventType.FullSnapshot);
+    this.#pictureMs = snapshots.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
+    const shown = this.#meta.withSnapshots(labelFrames(events));
+    this.#replayer = new Replayer([mark(this.#firstMs), ...shown, mark(this.#firstMs + NEVER_MS)], {
       root: this.element,
       speed,
       showWarning: false,
       showDebug: false,
       // The focus is the viewer's: it must not leave the player's controls because a visitor clicked into a field.
       triggerFocus: false,
-      insertStyleRules: [...FULLSCREEN_RULES],
+      insertStyleRules: [
+        ...FULLSCREEN_RULES,
+        // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
+        "* { scroll-behavior: auto !important }",
+      ],
+      plugins: [this.#canvases, missing],
       mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
     guardReplayer(this.#replayer, onFault);
@@ -60,14 +80,25 @@ export class Stage {
     return this.#firstMs + this.#replayer.getCurrentTime();
   }
 
-  /** Shows the moment, then plays on or pauses. */
+  /** Whether the page had sent its first full snapshot by now: a picture before it is of a later moment. */
+  get hasPicture(): boolean {
+    return this.nowMs >= this.#pictureMs;
+  }
+
+  /** Shows the moment, with the events at it, then plays on or pauses. */
   seek(atMs: number, isPlaying: boolean): void {
-    const offset = Math.max(0, atMs - this.#firstMs);
+    // Before the first snapshot there is nothing to build the page from: the Replayer would leave its last picture.
+    const isAtStart = atMs < this.#pictureMs && this.#pictureMs - atMs <= FIRST_PICTURE_MS;
+    const offset = Math.max(0, (isAtStart ? this.#pictureMs : atMs) - this.#firstMs) + JUST_AFTER_MS;
     if (isPlaying) {
       this.#replayer.play(offset);
     } else {
       this.#replayer.pause(offset);
     }
+  }
+
+  play(): void {
+    this.#replayer.play(this.#replayer.getCurrentTime());
   }
 
   pause(): void {
@@ -80,7 +111,7 @@ export class Stage {
 
   /** Adds events; those before its beginning can no longer be shown. */
   append(events: readonly eventWithTime[]): void {
-    for (const event of labelFrames(events)) {
+    for (const event of this.#meta.withSnapshots(labelFrames(events))) {
       if (event.timestamp >= this.#firstMs) {
         this.#replayer.addEvent(event);
       }
@@ -89,7 +120,12 @@ export class Stage {
 
   /** Takes it off the page. */
   destroy(): void {
+    this.#canvases.close();
     this.#replayer.destroy();
     this.element.remove();
   }
+}
+
+function mark(timestamp: number): eventWithTime {
+  return { type: EventType.Custom, data: { tag: "afterimage.mark", payload: {} }, timestamp };
 }

@@ -1,0 +1,315 @@
+"""The player shows the moment that is asked for: by the address, and by seeks in any order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import re
+import uuid
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import expect
+from support import recordings, web
+from support.wait import PATIENCE_S
+
+from .player_page import LOOKS, PlayerPage
+from .rrweb_events import click, element, now_ms, opened, text
+
+RRWEB = web.WEB / "node_modules" / "@rrweb" / "replay" / "dist" / "replay.umd.min.cjs"
+NAMES = {
+    "shop-checkout",
+    "shop-errors",
+    "shop-mobile",
+    # Where the shared recordings are.
+    "idle-then-active",
+    "jsoneditor-edit",
+    "sbadmin-multipage",
+    "todomvc-backbone",
+}
+CHUNK_MS = 2_000
+SLOWEST_MESSAGE_S = 0.05
+CPU_RATE = 4
+"""Slowdown of the page by Chromium, as that of a small phone."""
+QUIET_S = 0.9
+"""A pause is skipped a second after its beginning at the earliest, so in this time nothing is."""
+
+# [milliseconds since the picture came, position in seconds], from the first picture on.
+SAMPLE_POSITIONS = """
+window.positions = [];
+setInterval(() => {
+  const [first] = performance.getEntriesByName("afterimage:seek");
+  const knob = document.querySelector("[role=slider][aria-label=Position]");
+  if (first !== undefined && knob !== null) {
+    positions.push([performance.now() - first.startTime - first.duration, Number(knob.ariaValueNow)]);
+  }
+}, 20);
+"""
+
+
+class Recorded:
+    """A recording in the installation."""
+
+    def __init__(self, name, session, events):
+        self.name = name
+        self.session = session
+        self.events = events  # as they are stored
+        self.start_ms = min(event["timestamp"] for event in events)
+        self.end_ms = max(event["timestamp"] for event in events)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def recorded(installation):
+    """Some of the samples, and of the shared recordings where there are any."""
+    found = []
+    for path in recordings.paths():
+        if path.name.split(".")[0] in NAMES:
+            session = await installation.record(*_chunks(recordings.events(path)))
+            found.append(Recorded(path.name, session, await installation.audit.events(uuid.UUID(session))))
+    assert len(found) >= 3
+    return found
+
+
+@pytest.mark.campaign
+async def test_an_address_with_a_moment_opens_there(
+    installation, recorded, new_context, sign_in, guard, campaign_rounds
+):
+    """With a slow network and a slow processor, too: the player stays at its moment while the rest is loaded."""
+    guard.allow("Blocked script execution")  # Playwright's own, as in test_canvas.py
+    chance = random.Random(14)
+    wrong = []
+    for number in range(campaign_rounds(3, 200)):
+        recording = recorded[number % len(recorded)]
+        offset_s = round(chance.uniform(0, (recording.end_ms - recording.start_ms) / 1000), 1)
+        page = await _slow_page(await new_context(), sign_in, chance)
+        await page.goto(f"{installation.url}/sessions/{recording.session}?t={offset_s}")
+        await installation.until(lambda page=page: _has_played(page), "it has shown its first second")
+        [first_ms] = (await _seeks(page))[:1]
+        jumped = [
+            at_s
+            for since_ms, at_s in await page.evaluate("positions")
+            if since_ms < QUIET_S * 1000 and not offset_s - 1 <= at_s <= offset_s + 2
+        ]
+        if jumped or abs(first_ms - recording.start_ms - offset_s * 1000) > 1:
+            wrong.append((recording.session, offset_s, first_ms - recording.start_ms, jumped[:3]))
+        await page.context.close()
+    assert wrong == []
+
+
+async def _slow_page(context, sign_in, chance):
+    def slow(viewer):
+        server = viewer.connect_to_server()
+        one_by_one = asyncio.Lock()  # which is fair: messages stay in their order
+
+        async def forward(message):
+            async with one_by_one:
+                await asyncio.sleep(chance.uniform(0, SLOWEST_MESSAGE_S))
+                viewer.send(message)
+
+        async def close(code, reason):
+            async with one_by_one:
+                await viewer.close(code=code, reason=reason)
+
+        server.on_message(forward)
+        server.on_close(close)
+
+    async def wait(route):
+        await asyncio.sleep(chance.uniform(0, 20 * SLOWEST_MESSAGE_S))
+        await route.continue_()
+
+    page = await context.new_page()
+    await sign_in(page)
+    await page.route("**/ListInteractions", wait)
+    await page.route_web_socket("**/ws/replay", slow)
+    await page.add_init_script(SAMPLE_POSITIONS)
+    devtools = await context.new_cdp_session(page)
+    await devtools.send("Emulation.setCPUThrottlingRate", {"rate": CPU_RATE})
+    return page
+
+
+async def _has_played(page):
+    return await page.evaluate("(ms) => (window.positions ?? []).some(([since]) => since > ms)", QUIET_S * 1000)
+
+
+async def _seeks(page):
+    """Returns the moments of all seeks, in milliseconds since 1970 UTC."""
+    return await page.evaluate("performance.getEntriesByName('afterimage:seek').map((entry) => entry.detail)")
+
+
+@pytest.mark.campaign
+async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
+    installation, recorded, new_context, page, sign_in, guard, campaign_rounds
+):
+    """Forward and backward, to the start and the end, paused and playing."""
+    guard.allow("Blocked script execution")  # Playwright's own, as in test_canvas.py
+    chance = random.Random(41)
+    truth = await (await new_context()).new_page()
+    await truth.add_script_tag(path=RRWEB)
+    await sign_in(page)
+    rounds = campaign_rounds(6, 50)
+    for recording in recorded:
+        await page.goto(f"{installation.url}/sessions/{recording.session}")
+        player = PlayerPage(page)
+        await player.until_ready()
+        await player.pause()
+        parts = [0.9, 0, *(chance.random() for _ in range(rounds - 3)), 0.999]
+        for number, part in enumerate(parts):
+            is_playing = number % 3 == 2
+            if is_playing:
+                await page.keyboard.press("Space")
+            await player.seek_to_part(part)
+            moments = [(await _seeks(page))[-1]]
+            if is_playing:
+                await player.pause()
+                # Its own moment is known to the second.
+                first_ms = max(moments[0], recording.start_ms + (await player.seconds() - 1) * 1000)
+                times = {event["timestamp"] for event in recording.events}
+                moments = [first_ms, *sorted(ms for ms in times if first_ms < ms < first_ms + 2_000)]
+            what = f"{recording.name} at {moments[0] - recording.start_ms} ms, after {parts[:number]}, {is_playing=}"
+            expected = [await _from_the_start(truth, recording, at_ms) for at_ms in moments]
+            await _until_one_of(player, expected, what)
+
+
+async def _until_one_of(player, expected, what):
+    shown = None
+    try:
+        async with asyncio.timeout(PATIENCE_S / 4):
+            while (shown := _without_hover(await player.shown())) not in expected:  # noqa: ASYNC110 - it asks a browser
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        pytest.fail(f"{what}: {_difference(shown, expected[0])}")
+
+
+def _without_hover(shown):
+    """The pointer moves between events: the Replayer marks the elements below it."""
+    return {**shown, "html": re.sub(r' class=":hover"| :hover(?=")', "", shown["html"])}
+
+
+def _difference(shown, expected):
+    for name, value in shown.items():
+        if value != expected[name]:
+            one, other = str(value), str(expected[name])
+            same = next(at for at in range(len(one) + 1) if one[: at + 1] != other[: at + 1] or at >= len(one))
+            part = slice(max(0, same - 60), same + 100)
+            return f"{name} is ...{one[part]!r}, and not ...{other[part]!r}"
+    return "nothing"
+
+
+async def _from_the_start(truth, recording, at_ms):
+    """Returns the look of a page in rrweb's own Replayer after all events up to a moment, from the first on."""
+    first = next(event for event in recording.events if event["type"] == 2)["timestamp"]
+    events = [event for event in recording.events if event["timestamp"] <= max(at_ms, first)]
+    events = [_resize(event) if event["type"] == 4 and number > 0 else event for number, event in enumerate(events)]
+    end = {"type": 5, "timestamp": events[-1]["timestamp"] + 1, "data": {"tag": "end", "payload": {}}}
+    await truth.evaluate(
+        """(text) => {
+          document.body.replaceChildren();
+          const events = JSON.parse(text);
+          const replayer = new rrwebReplay.Replayer(events, { root: document.body, showWarning: false });
+          replayer.pause(events.at(-1).timestamp - events[0].timestamp);
+        }""",
+        json.dumps([*events, end]),
+    )
+    await truth.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+    return _without_hover(await truth.frame_locator("iframe").locator("html").evaluate(LOOKS))
+
+
+def _resize(meta):
+    """The Replayer begins at the last Meta event before a moment; without them it begins with the first event."""
+    size = {"source": 4, "width": meta["data"]["width"], "height": meta["data"]["height"]}
+    return {"type": 3, "timestamp": meta["timestamp"], "data": size}
+
+
+async def test_the_start_is_shown_after_a_later_picture(installation, page, sign_in):
+    start_ms = now_ms() - 60_000
+    events = [*opened(start_ms, body=[element(10, "h1", {}, text(11, "At first"))])]
+    # The page took its time from the Meta event to the snapshot.
+    events[1]["timestamp"] = start_ms + 400
+    events += [_texts(start_ms + 2_000, "Later"), click(start_ms + 8_000)]
+    session = await installation.record(events)
+    await sign_in(page, f"/sessions/{session}")
+    player = PlayerPage(page)
+    await player.until_ready()
+    await player.pause()
+    heading = player.recorded.locator("h1")
+    for key, words in (("End", "Later"), ("Home", "At first"), ("End", "Later"), ("0", "At first")):
+        await page.keyboard.press(key)
+        await expect(heading).to_have_text(words)
+
+
+async def test_the_old_page_stays_until_the_new_one_has_sent_its_picture(installation, page, sign_in):
+    start_ms = now_ms() - 60_000
+    second = opened(start_ms + 5_000, body=[element(10, "h1", {}, text(11, "Second page"))])
+    second[1]["timestamp"] = start_ms + 7_000
+    events = [
+        *opened(start_ms, body=[element(10, "h1", {}, text(11, "First page"))]),
+        *second,
+        click(start_ms + 10_000),
+    ]
+    session = await installation.record(events)
+    await sign_in(page, f"/sessions/{session}")
+    player = PlayerPage(page)
+    await player.until_ready()
+    await player.pause()
+    heading = player.recorded.locator("h1")
+    for part, words in ((0.9, "Second page"), (0.6, "First page"), (0.2, "First page"), (0.6, "First page")):
+        await player.seek_to_part(part)
+        await expect(heading).to_have_text(words)
+
+
+async def test_before_the_first_picture_there_is_none(installation, page, sign_in):
+    start_ms = now_ms() - 60_000
+    page_events = opened(start_ms + 20_000, body=[element(10, "h1", {}, text(11, "At last"))])
+    clicks = [click(start_ms + second * 1_000) for second in range(0, 40, 4)]
+    session = await installation.record(sorted([*clicks, *page_events], key=lambda event: event["timestamp"]))
+    await sign_in(page, f"/sessions/{session}?t=4")
+    player = PlayerPage(page)
+    await player.until_ready()
+    await player.pause()
+    none_yet = page.get_by_role("heading", name="No picture yet")
+    await expect(none_yet).to_be_visible()
+    await player.seek_to_part(0.9)
+    await expect(player.recorded.locator("h1")).to_be_visible()
+    await expect(none_yet).to_have_count(0)
+    await player.seek_to_part(0.2)
+    await expect(none_yet).to_be_visible()
+    await expect(player.recorded.locator("h1")).not_to_be_visible()
+
+
+async def test_a_pause_that_one_goes_into_is_played(installation, page, sign_in):
+    start_ms = now_ms() - 120_000
+    events = [*opened(start_ms), click(start_ms + 2_000), click(start_ms + 50_000), click(start_ms + 52_000)]
+    session = await installation.record(events)
+    await sign_in(page, f"/sessions/{session}?t=20")
+    player = PlayerPage(page)
+    await player.until_ready()
+    await installation.until(lambda: _is_past(player, 22), "it plays")
+    assert await player.seconds() < 45
+    await expect(page.get_by_text("No activity until 0:49")).to_be_visible()
+    await page.get_by_role("button", name="Skip", exact=True).click()
+    await installation.until(lambda: _is_past(player, 49), "the pause is skipped")
+    # Played from before it, it is skipped.
+    await page.keyboard.press("Home")
+    await expect(page.get_by_text("without activity", exact=False)).to_be_visible()
+
+
+async def _is_past(player, second):
+    return await player.seconds() >= second
+
+
+def _texts(at_ms, words):
+    mutation = {"source": 0, "texts": [{"id": 11, "value": words}], "attributes": [], "removes": [], "adds": []}
+    return {"type": 3, "timestamp": at_ms, "data": mutation}
+
+
+def _chunks(events):
+    """The events as a recorder sends them, of a visit that has ended a minute ago."""
+    shift_ms = now_ms() - 60_000 - max(event["timestamp"] for event in events)
+    chunks = []
+    for event in events:
+        moved = {**event, "timestamp": event["timestamp"] + shift_ms}
+        if not chunks or moved["timestamp"] - chunks[-1][0]["timestamp"] >= CHUNK_MS:
+            chunks.append([])
+        chunks[-1].append(moved)
+    return chunks
