@@ -1,4 +1,4 @@
-// Changes to libraries at build time: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
+// Changes to libraries at build time: docs/adr/0020-a-pristine-realm-for-the-recorder.md.
 //
 // Every text must occur exactly once, so an update of a library that moves it fails the build instead of losing the
 // change.

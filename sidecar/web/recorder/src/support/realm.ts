@@ -1,4 +1,4 @@
-// The browser's own functions, also in a page that has changed them: docs/adr/0021-a-pristine-realm-for-the-recorder.md.
+// The browser's own functions, also in a page that has changed them: docs/adr/0020-a-pristine-realm-for-the-recorder.md.
 //
 // The build replaces the globals of all modules, rrweb's included, by the exports of this one (vite.config.ts). They
 // are taken when the script is loaded: later changes of the page do not reach them. Where the page has changed them

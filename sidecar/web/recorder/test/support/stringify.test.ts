@@ -16,7 +16,7 @@ function written(value: unknown, replacer?: unknown): string | undefined {
   arrays.toJSON = () => "[array]";
   objects.toJSON = () => "[object]";
   try {
-    return stringifyWith(JSON.stringify, value, replacer);
+    return stringifyWith(JSON.stringify as Parameters<typeof stringifyWith>[0], value, replacer);
   } finally {
     clean();
   }

@@ -1,7 +1,6 @@
 import type { eventWithTime } from "@rrweb/types";
 import type { FrameChunk, OddEvent } from "../protocol";
 import { checkEvent } from "./eventShape";
-import type { Fields } from "./nodeShape";
 import { playTimes } from "./playTime";
 import { repeats } from "./repeated";
 

@@ -51,7 +51,7 @@ export function guardReplayer(replayer: Replayer, onFault: (event: eventWithTime
   const during = (method: Method): Method => {
     return (...args) => {
       current = args[0] as eventWithTime;
-      byData.set(current.data, current);
+      byData.set(current.data as object, current);
       try {
         return method(...args);
       } finally {
