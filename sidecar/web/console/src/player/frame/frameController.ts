@@ -167,7 +167,7 @@ export class FrameController {
       return;
     }
     const stage = new Stage(
-      withMeta(events),
+      events,
       command.atMs,
       command.speed,
       this.#missing,

@@ -63,7 +63,6 @@ export function guard(realm: Realm): void {
         setAttribute.value?.call(this, String(name), allowed);
       }
     });
-    }
   };
   element.setAttributeNS = function (this: Element, namespace, name: unknown, value: unknown) {
     const allowed = allowedValue(this, String(name).replace(/^.*:/, ""), String(value));

@@ -5,7 +5,6 @@ import { CanvasPictures } from "./canvas/canvasPictures";
 import { labelFrames } from "./frameLabels";
 import { FULLSCREEN_RULES } from "./fullscreen";
 import { guard } from "./guard";
-import { MetaEvents } from "./metaEvents";
 import type { MissingFilesWatch } from "./missingFiles";
 import { guardReplayer } from "./replayerGuard";
 
@@ -21,7 +20,6 @@ const FIRST_PICTURE_MS = 1_000;
 /** Plays one window. All times are absolute; rrweb's own count from its first event. */
 export class Stage {
   readonly #replayer: Replayer;
-  readonly #meta = new MetaEvents();
   readonly #canvases = new CanvasPictures();
   readonly #firstMs: number;
   /** Time of the first full snapshot. */
@@ -29,7 +27,7 @@ export class Stage {
   readonly element: HTMLDivElement;
 
   /**
-   * @param events A full snapshot among them, in the order of time.
+   * @param events Those of StageEvents, a full snapshot among them, in the order of time.
    * @param fromMs The first moment to be shown; the first event, if that is earlier.
    * @param missing Watches the page that is built.
    * @param onSize Called with the visitor's viewport, now and on each change.
@@ -52,8 +50,7 @@ export class Stage {
     this.#firstMs = events.reduce((least, event) => Math.min(least, event.timestamp), fromMs);
     const snapshots = events.filter((event) => event.type === EventType.FullSnapshot);
     this.#pictureMs = snapshots.reduce((least, event) => Math.min(least, event.timestamp), Infinity);
-    const shown = this.#meta.withSnapshots(labelFrames(events));
-    this.#replayer = new Replayer([mark(this.#firstMs), ...shown, mark(this.#firstMs + NEVER_MS)], {
+    this.#replayer = new Replayer([mark(this.#firstMs), ...labelFrames(events), mark(this.#firstMs + NEVER_MS)], {
       root: this.element,
       speed,
       showWarning: false,
@@ -111,7 +108,7 @@ export class Stage {
 
   /** Adds events; those before its beginning can no longer be shown. */
   append(events: readonly eventWithTime[]): void {
-    for (const event of this.#meta.withSnapshots(labelFrames(events))) {
+    for (const event of labelFrames(events)) {
       if (event.timestamp >= this.#firstMs) {
         this.#replayer.addEvent(event);
       }
