@@ -178,13 +178,18 @@ $(WEB)/node_modules/.installed: $(WEB)/package-lock.json $(wildcard $(WEB)/*/pac
 	@$(NPM_INSTALL) --prefix $(WEB)
 	@touch $@
 
+# The recorder's form of the messages: functions that read and write bytes, without descriptions of the messages.
+SMALL_MESSAGES := outputJsonMethods=false,outputPartialMethods=false,outputClientImpl=false,outputServices=none,$\
+	forceLong=bigint,oneof=unions-value,env=browser,removeEnumPrefix=true,unrecognizedEnum=false,useDate=false,$\
+	importSuffix=.ts,useExactTypes=false
+
 gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client), TypeScript and docs/api/; close codes to TypeScript
 	@set -- $$(cd protos && find afterimage -name '*.proto' | LC_ALL=C sort); \
 	work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(NPM_BIN)/buf build --output "$$work/contract.binpb"; \
 	protoc() { $(BIN)/python -m grpc_tools.protoc --descriptor_set_in="$$work/contract.binpb" "$$@"; }; \
-	rm -rf $(GEN_OUT)/afterimage $(GEN_OUT)/afterimage_client $(GEN_OUT)/ts/afterimage; \
-	mkdir -p $(GEN_OUT)/ts "$$work/client"; \
+	rm -rf $(GEN_OUT)/afterimage $(GEN_OUT)/afterimage_client $(GEN_OUT)/ts/afterimage $(GEN_OUT)/ts/afterimage_recorder; \
+	mkdir -p $(GEN_OUT)/ts/afterimage_recorder "$$work/client"; \
 	protoc --python_out=$(GEN_OUT) --pyi_out=$(GEN_OUT) "$$@"; \
 	services=$$(printf '%s\n' "$$@" | grep '_service[.]proto'); \
 	protoc --grpc_python_out=$(GEN_OUT) --mypy_grpc_out=quiet:$(GEN_OUT) \
@@ -193,13 +198,15 @@ gen: $(VENV)/.dev $(NPM_BIN)/buf ## Renders protos/ to Python (servers, client),
 		--plugin=protoc-gen-python_betterproto=$(BIN)/protoc-gen-python_betterproto "$$@" 2>/dev/null; \
 	mv "$$work/client/afterimage" $(GEN_OUT)/afterimage_client; \
 	protoc --es_out=$(GEN_OUT)/ts --es_opt=target=ts --plugin=protoc-gen-es=$(NPM_BIN)/protoc-gen-es "$$@"; \
+	protoc --ts_proto_out=$(GEN_OUT)/ts/afterimage_recorder --ts_proto_opt=$(SMALL_MESSAGES) \
+		--plugin=protoc-gen-ts_proto=$(NPM_BIN)/protoc-gen-ts_proto afterimage/audit/v1/audit_service.proto; \
 	$(BIN)/python -m sidecar.wire.close_codes_typescript >$(GEN_OUT)/ts/afterimage/close_codes.ts; \
 	$(BIN)/python docs/api/render.py "$$work/contract.binpb" $(API_DOCS_OUT)
 
 check-gen: ## Fails when gen/ or docs/api/ differs from the output of `make gen`
 	@work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
 	$(MAKE) --no-print-directory gen GEN_OUT="$$work" API_DOCS_OUT="$$work/api"; \
-	for part in afterimage afterimage_client ts/afterimage; do \
+	for part in afterimage afterimage_client ts/afterimage ts/afterimage_recorder; do \
 		diff -r -x __pycache__ "gen/$$part" "$$work/$$part" || { echo "gen/ is stale: run 'make gen'"; exit 1; }; \
 	done; \
 	diff -r -x '*.py' -x __pycache__ docs/api "$$work/api" || { echo "docs/api/ is stale: run 'make gen'"; exit 1; }

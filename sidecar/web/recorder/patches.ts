@@ -75,18 +75,6 @@ const RRWEB: Patched = {
   ],
 };
 
-/** Prototype.js 1.6 replaces Array.prototype.reduce by another function of that name. */
-const PROTOBUF: Patched = {
-  module: "@bufbuild/protobuf/dist/esm/codegenv2/message.js",
-  head: "",
-  patches: [
-    {
-      from: "return paths.reduce((acc, cur) => acc.nestedMessages[cur], file.messages[path]);",
-      to: "let found = file.messages[path]; for (const each of paths) found = found.nestedMessages[each]; return found;",
-    },
-  ],
-};
-
 /** A Vite plugin that applies the patches. */
 export function patches(): Plugin {
   return {
@@ -94,15 +82,14 @@ export function patches(): Plugin {
     enforce: "pre",
     transform(code, id) {
       const path = id.replaceAll("\\", "/").replace(/\?.*$/, "");
-      const library = [RRWEB, PROTOBUF].find(({ module }) => path.endsWith(module));
-      if (library === undefined) {
+      if (!path.endsWith(RRWEB.module)) {
         return undefined;
       }
       let text = code;
-      for (const { from, to } of library.patches) {
-        text = replaceOnce(text, from, to, library.module);
+      for (const { from, to } of RRWEB.patches) {
+        text = replaceOnce(text, from, to, RRWEB.module);
       }
-      return { code: library.head + (library === RRWEB ? guarded(text) : text), map: null };
+      return { code: RRWEB.head + guarded(text), map: null };
     },
   };
 }

@@ -5,7 +5,7 @@
 // remembered, so all pages except a visitor's first are recorded from their first moment; those events wait here until
 // `ready` confirms the policy, and are discarded if it has changed. Events recorded under a policy that no server has
 // confirmed are never sent.
-import type { RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
+import type { RecorderCommand, RecordingReady } from "@messages/audit/v1/audit_service";
 import { EventType, type eventWithTime } from "@rrweb/types";
 import { DROPPED_TAG, droppedEntry, lossOf } from "./buffer/droppedEvents";
 import { type Batch, EventBuffer } from "./buffer/eventBuffer";
@@ -37,7 +37,7 @@ import type { Notices, RecorderState, RecorderStatus } from "./support/status";
 import { newSecret, uuid4, uuid7 } from "./support/uuid";
 import { TokenSource } from "./transport/token";
 import { CONFIRMED, type Entry, type Loss, type LossReason } from "./wire/entry";
-import { DEFAULT_LIMITS, durationMs, skewMs, type StartFields } from "./wire/messages";
+import { DEFAULT_LIMITS, milliseconds, skewMs, type StartFields } from "./wire/messages";
 
 /** Shortest flush interval, also if a server requests less: a shorter one makes no visible difference. */
 const SHORTEST_FLUSH_MS = 100;
@@ -449,9 +449,9 @@ export class Recorder {
   }
 
   #command({ command }: RecorderCommand): void {
-    switch (command.case) {
+    switch (command?.$case) {
       case "flushInterval":
-        this.#setInterval(durationMs(command.value));
+        this.#setInterval(milliseconds(command.value));
         break;
       case "takeFullSnapshot":
         this.#capture?.takeSnapshot();

@@ -20,6 +20,7 @@ test("defaults", () => {
       maxMs: 86_400_000,
       maxQueueBytes: 8_388_608,
       maxElements: 250_000,
+      maxInlineBytes: 524_288,
     },
   });
 });

@@ -1,6 +1,6 @@
 // Delivers the chunks of one window over connected transports: sends within the limits, repairs refused chunks, and
 // detects a silent transport.
-import { type ChunkRejected, RejectReason } from "@contract/audit/v1/audit_service_pb";
+import { type ChunkRejected, RejectReason } from "@messages/audit/v1/audit_service";
 import { repack } from "../buffer/chunkPacker";
 import { droppedEntry, lossOf } from "../buffer/droppedEvents";
 import type { SendQueue } from "../buffer/sendQueue";

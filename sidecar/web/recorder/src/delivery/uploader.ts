@@ -1,5 +1,5 @@
 // Uploads the chunks of one window: connects, delivers, and reconnects when the connection breaks.
-import type { ChunkRejected, RecorderCommand, RecordingReady } from "@contract/audit/v1/audit_service_pb";
+import type { ChunkRejected, RecorderCommand, RecordingReady } from "@messages/audit/v1/audit_service";
 import type { SendQueue } from "../buffer/sendQueue";
 import { Backoff } from "../support/backoff";
 import { timeOf } from "../support/uuid";

@@ -1,6 +1,6 @@
 // Rules that find personal data in text. The server's rules (docs/privacy.md) are exact and final; these are cheap
 // enough for a page, and keep most personal data from leaving it.
-import { MaskMethod, type PrivacyPolicy, type PrivacyRule } from "@contract/audit/v1/privacy_policy_pb";
+import { MaskMethod, type PrivacyPolicy, type PrivacyRule } from "@messages/audit/v1/privacy_policy";
 
 /** Replacement of a masked text; its constant length hides the length of the text. */
 export const MASK = "***";

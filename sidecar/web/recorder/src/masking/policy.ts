@@ -1,6 +1,5 @@
 // The privacy policy in force as rrweb's options, and its copy in the browser's storage for later pages.
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { PrivacyPolicySchema, TextMode, type PrivacyPolicy } from "@contract/audit/v1/privacy_policy_pb";
+import { PrivacyPolicy, TextMode } from "@messages/audit/v1/privacy_policy";
 import type { recordOptions } from "rrweb";
 import type { eventWithTime } from "@rrweb/types";
 import type { KeyValueStore } from "../support/keyValueStore";
@@ -175,7 +174,7 @@ export function rememberedPolicy(store: KeyValueStore): AppliedPolicy | undefine
       return undefined;
     }
     const bytes = Uint8Array.from(atob(kept), (char) => char.charCodeAt(0));
-    return new AppliedPolicy(fromBinary(PrivacyPolicySchema, bytes));
+    return new AppliedPolicy(PrivacyPolicy.decode(bytes));
   } catch {
     return undefined;
   }
@@ -183,5 +182,5 @@ export function rememberedPolicy(store: KeyValueStore): AppliedPolicy | undefine
 
 /** Remembers the policy, so that the next page is recorded from its first moment. */
 export function rememberPolicy(store: KeyValueStore, policy: PrivacyPolicy): void {
-  store.set(POLICY, btoa(String.fromCharCode(...toBinary(PrivacyPolicySchema, policy))));
+  store.set(POLICY, btoa(String.fromCharCode(...PrivacyPolicy.encode(policy).finish())));
 }

@@ -130,10 +130,10 @@ export class HttpTransport implements Transport {
       }
       const { message } = parseResponse(bytes);
       // Every request begins with `start` and is answered with `ready`; only the first is news.
-      if (message.case === "ready" && this.#isReady) {
+      if (message?.$case === "ready" && this.#isReady) {
         continue;
       }
-      this.#isReady ||= message.case === "ready";
+      this.#isReady ||= message?.$case === "ready";
       dispatch(message, this.#events);
     }
   }

@@ -5,7 +5,7 @@ import type {
   RecorderCommand,
   RecordingReady,
   RecordSessionResponse,
-} from "@contract/audit/v1/audit_service_pb";
+} from "@messages/audit/v1/audit_service";
 import { CloseCode as ContractCode } from "@contract/close_codes";
 import type { Entry } from "../wire/entry";
 
@@ -58,7 +58,7 @@ export interface Transport {
 
 /** Passes a message of the server to its callback. An unknown kind of message is ignored. */
 export function dispatch(message: RecordSessionResponse["message"], events: TransportEvents): void {
-  switch (message.case) {
+  switch (message?.$case) {
     case "ready":
       events.onReady(message.value);
       break;

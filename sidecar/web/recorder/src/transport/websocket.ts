@@ -77,7 +77,7 @@ export class WebSocketTransport implements Transport {
       return;
     }
     const { message } = parseResponse(new Uint8Array(data));
-    if (message.case === "ready") {
+    if (message?.$case === "ready") {
       this.#isReady = true;
       clearTimeout(this.#timer);
     }

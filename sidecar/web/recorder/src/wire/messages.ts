@@ -1,13 +1,11 @@
 // Serialization of the recorder's messages: protos/afterimage/audit/v1/audit_service.proto, RecordSession.
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs, timestampMs, type Duration } from "@bufbuild/protobuf/wkt";
 import {
-  RecordSessionRequestSchema,
-  RecordSessionResponseSchema,
+  RecordSessionRequest,
+  RecordSessionResponse,
   type RecordingReady,
-  type RecordSessionResponse,
-} from "@contract/audit/v1/audit_service_pb";
-import { ChunkEncoding, DeviceType } from "@contract/recording/v1/enums_pb";
+  type RecordingStart,
+} from "@messages/audit/v1/audit_service";
+import { ActorType, ChunkEncoding, DeviceType } from "@messages/recording/v1/enums";
 import type { Entry } from "./entry";
 
 const RECORDER_NAME = "afterimage-web";
@@ -28,31 +26,27 @@ export interface StartFields {
  * @param separateStreams - Whether the end of its stream does not mean that the visitor has left.
  */
 export function startMessage(fields: StartFields, nowMs: number, separateStreams = false): Uint8Array {
-  return toBinary(
-    RecordSessionRequestSchema,
-    create(RecordSessionRequestSchema, {
-      message: {
-        case: "start",
-        value: {
-          sessionId: fields.sessionId,
-          windowId: fields.windowId,
-          recorderName: RECORDER_NAME,
-          recorderVersion: RECORDER_VERSION,
-          actorId: fields.actorId,
-          sessionSecret: fields.secret,
-          tags: { ...fields.tags },
-          userAgent: navigator.userAgent,
-          deviceType: isPad() ? DeviceType.TABLET : DeviceType.UNSPECIFIED,
-          viewport: { width: pixels(window.innerWidth), height: pixels(window.innerHeight) },
-          screen: { width: pixels(window.screen.width), height: pixels(window.screen.height) },
-          language: navigator.language.slice(0, 35),
-          firstUrl: `${location.origin}${location.pathname}`.slice(0, 2048),
-          clientTime: timestampFromMs(nowMs),
-          separateStreams,
-        },
-      },
-    }),
-  );
+  const value: RecordingStart = {
+    sessionId: fields.sessionId,
+    windowId: fields.windowId,
+    recorderName: RECORDER_NAME,
+    recorderVersion: RECORDER_VERSION,
+    actorId: fields.actorId,
+    sessionSecret: fields.secret,
+    tags: { ...fields.tags },
+    userAgent: navigator.userAgent,
+    deviceType: isPad() ? DeviceType.TABLET : DeviceType.UNSPECIFIED,
+    viewport: { width: pixels(window.innerWidth), height: pixels(window.innerHeight) },
+    screen: { width: pixels(window.screen.width), height: pixels(window.screen.height) },
+    language: navigator.language.slice(0, 35),
+    firstUrl: `${location.origin}${location.pathname}`.slice(0, 2048),
+    clientTime: { seconds: BigInt(Math.floor(nowMs / 1000)), nanos: Math.floor(nowMs % 1000) * 1e6 },
+    separateStreams,
+    // The rest is for others than browsers.
+    actorType: ActorType.UNSPECIFIED,
+    imported: false,
+  };
+  return written({ $case: "start", value });
 }
 
 /** An iPad has the user agent of a Mac, and no Mac has a touch screen. The server derives all others. */
@@ -66,33 +60,23 @@ function pixels(size: number): number {
 
 /** Returns the message of a chunk, which must have its seq. */
 export function chunkMessage(entry: Entry): Uint8Array {
-  return toBinary(
-    RecordSessionRequestSchema,
-    create(RecordSessionRequestSchema, {
-      message: {
-        case: "chunk",
-        value: {
-          seq: BigInt(entry.seq),
-          encoding: entry.isGzip ? ChunkEncoding.GZIP : ChunkEncoding.IDENTITY,
-          payload: entry.payload,
-          eventCount: entry.events,
-        },
-      },
-    }),
-  );
+  const { payload } = entry;
+  const encoding = entry.isGzip ? ChunkEncoding.GZIP : ChunkEncoding.IDENTITY;
+  return written({ $case: "chunk", value: { seq: BigInt(entry.seq), encoding, payload, eventCount: entry.events } });
 }
 
 /** Returns the message `end`. */
 export function endMessage(lastSeq: number): Uint8Array {
-  return toBinary(
-    RecordSessionRequestSchema,
-    create(RecordSessionRequestSchema, { message: { case: "end", value: { lastSeq: BigInt(lastSeq) } } }),
-  );
+  return written({ $case: "end", value: { lastSeq: BigInt(lastSeq) } });
+}
+
+function written(message: NonNullable<RecordSessionRequest["message"]>): Uint8Array {
+  return RecordSessionRequest.encode({ message }).finish();
 }
 
 /** Returns the server's message; throws if the bytes are not one. */
 export function parseResponse(bytes: Uint8Array): RecordSessionResponse {
-  return fromBinary(RecordSessionResponseSchema, bytes);
+  return RecordSessionResponse.decode(bytes);
 }
 
 /** Returns each message preceded by its length as a varint, the format of POST /record. */
@@ -162,16 +146,16 @@ export function limitsOf(ready: RecordingReady): Limits {
     maxChunkBytes: Number(told.maxChunkBytes) || DEFAULT_LIMITS.maxChunkBytes,
     maxInflatedBytes: Number(told.maxInflatedBytes) || DEFAULT_LIMITS.maxInflatedBytes,
     maxUnackedBytes: Number(told.maxUnackedBytes) || DEFAULT_LIMITS.maxUnackedBytes,
-    flushIntervalMs: told.flushInterval ? durationMs(told.flushInterval) : DEFAULT_LIMITS.flushIntervalMs,
+    flushIntervalMs: told.flushInterval ? milliseconds(told.flushInterval) : DEFAULT_LIMITS.flushIntervalMs,
   };
 }
 
-/** Returns a Duration in milliseconds. */
-export function durationMs(duration: Duration): number {
-  return Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+/** Returns a Duration, or a Timestamp, in milliseconds. */
+export function milliseconds({ seconds, nanos }: { readonly seconds: bigint; readonly nanos: number }): number {
+  return Number(seconds) * 1000 + nanos / 1e6;
 }
 
 /** Returns the milliseconds by which the server's clock is ahead of this device's. */
 export function skewMs(ready: RecordingReady, nowMs: number): number {
-  return ready.serverTime === undefined ? 0 : Math.round(timestampMs(ready.serverTime) - nowMs);
+  return ready.serverTime === undefined ? 0 : Math.round(milliseconds(ready.serverTime) - nowMs);
 }

@@ -1,12 +1,14 @@
 import { readFileSync } from "node:fs";
-import { create } from "@bufbuild/protobuf";
-import { MaskMethod, PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
+import { MaskMethod, PrivacyPolicy } from "@messages/audit/v1/privacy_policy";
 import { describe, expect, test } from "vitest";
 import { MaskingRules, toJavaScript } from "../../src/masking/maskingRules";
 
 function rules(methods: Record<string, MaskMethod>, patterns: Record<string, string> = {}): MaskingRules {
   const list = Object.entries(methods).map(([name, method]) => ({ name, method, pattern: patterns[name] ?? "" }));
-  return new MaskingRules(create(PrivacyPolicySchema, { rules: list, keptQueryParameters: ["page"] }));
+  const policy = create(PrivacyPolicySchema, { rules: list, keptQueryParameters: ["page"] });
+  return new MaskingRules(PrivacyPolicy.decode(toBinary(PrivacyPolicySchema, policy)));
 }
 
 const USUAL = rules({

@@ -1,5 +1,6 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { RecordingReadySchema, RecordSessionRequestSchema } from "@contract/audit/v1/audit_service_pb";
+import { RecordingReady } from "@messages/audit/v1/audit_service";
 import { expect, test } from "vitest";
 import { DEFAULT_LIMITS, delimited, endMessage, limitsOf, undelimited } from "../../src/wire/messages";
 
@@ -20,9 +21,10 @@ test.each([[[5, 1, 2]], [[0x80]], [[0xff, 0xff, 0xff, 0xff, 0xff]]])("a truncate
 });
 
 test("limits that a server does not send have the contract's defaults", () => {
-  expect(limitsOf(create(RecordingReadySchema))).toEqual(DEFAULT_LIMITS);
+  expect(limitsOf(RecordingReady.decode(new Uint8Array()))).toEqual(DEFAULT_LIMITS);
   const told = { maxChunkBytes: 9n, flushInterval: { seconds: 1n, nanos: 500_000_000 } };
-  expect(limitsOf(create(RecordingReadySchema, { limits: told }))).toEqual({
+  const ready = toBinary(RecordingReadySchema, create(RecordingReadySchema, { limits: told }));
+  expect(limitsOf(RecordingReady.decode(ready))).toEqual({
     ...DEFAULT_LIMITS,
     maxChunkBytes: 9,
     flushIntervalMs: 1500,
