@@ -81,4 +81,4 @@ def test_all_in_front_of_the_first_unmasked_frame_is_passed_on_for_any_division_
             place = cut
     assert len(ends) == unmasked
     # The second byte of the header decides; the first may have come in the piece before.
-    assert parser.data in {stream, whole[: len(stream) + unmasked]}
+    assert bytes(parser.data) in {stream, whole[: len(stream) + unmasked]}

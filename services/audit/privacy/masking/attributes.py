@@ -31,8 +31,6 @@ KIND_ATTRIBUTES: Final = (
 )
 """Attributes with the type of a field."""
 
-KINDS: Final = frozenset(KIND_ATTRIBUTES)
-
 ROLES: Final = frozenset({"textbox", "searchbox", "combobox", "spinbutton"})
 """Roles of elements with text that a visitor entered (WAI-ARIA 1.2)."""
 

@@ -95,9 +95,9 @@ class NodeMasker:
         """Returns whether the value of a field is removed; also if its attributes are longer than any valid ones."""
         if _STARRED_ONCE in plain:
             return True
-        autocomplete = _text(plain.get("autocomplete"))
-        if not autocomplete and known.KINDS.isdisjoint(plain):
+        if KIND_ATTRIBUTES.isdisjoint(plain):
             return self._blocks("", "")
+        autocomplete = _text(plain.get("autocomplete"))
         kinds = [_text(plain[name]).strip() for name in known.KIND_ATTRIBUTES if name in plain]
         for kind in kinds or ("",):
             if len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete):

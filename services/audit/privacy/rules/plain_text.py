@@ -13,6 +13,7 @@ import re
 import sys
 import unicodedata
 from bisect import bisect_right
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 from services.audit.re2_patterns import compile_pattern
@@ -149,18 +150,23 @@ class PlainText:
 
     def changed(self, margin: int) -> list[tuple[int, int]]:
         """Returns the parts of the plain form that are at most `margin` bytes from a changed piece, in order."""
-        pieces: list[tuple[int, int]] = []
-        for number, (at, to, _, _) in enumerate(self._rounds):
-            later = self._rounds[number + 1 :]
-            pieces += [(_later(first, later), _later(last, later)) for first, last in zip(at, to, strict=True)]
         parts: list[tuple[int, int]] = []
-        for first, last in sorted(pieces):
+        for first, last in self._pieces:
             start, end = max(0, first - margin), min(len(self.text), last + margin)
             if parts and start <= parts[-1][1]:
                 parts[-1] = parts[-1][0], max(end, parts[-1][1])
             else:
                 parts.append((start, end))
         return parts
+
+    @cached_property
+    def _pieces(self) -> list[tuple[int, int]]:
+        """The changed pieces of all rounds in the plain form, in order."""
+        pieces: list[tuple[int, int]] = []
+        for number, (at, to, _, _) in enumerate(self._rounds):
+            later = self._rounds[number + 1 :]
+            pieces += [(_later(first, later), _later(last, later)) for first, last in zip(at, to, strict=True)]
+        return sorted(pieces)
 
     def span(self, first: int, last: int) -> tuple[int, int]:
         """Returns the part of the original text that a part of the plain form stands for; both ends exclusive."""
