@@ -16,7 +16,7 @@ interface Props {
 
 /** A page about one session: a heading with a way back, and below it the player. */
 export function SessionPage({ back, all, head, headClass = "", children }: Props) {
-  const { state } = useLocation();
+  const state: unknown = useLocation().state;
   const navigate = useNavigate();
   return (
     <div className={styles.page}>

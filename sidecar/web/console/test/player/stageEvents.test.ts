@@ -1,9 +1,10 @@
-import type { eventWithTime } from "@rrweb/types";
+import { EventType, type eventWithTime } from "@rrweb/types";
 import { beforeEach, describe, expect, it } from "vitest";
 import { StageEvents } from "../../src/player/frame/stageEvents";
 
-const event = (type: number, timestamp: number, data: unknown) => ({ type, timestamp, data }) as eventWithTime;
-const meta = (timestamp: number, width = 1200, height = 800) => event(4, timestamp, { href: "a", width, height });
+const event = (type: EventType, timestamp: number, data: unknown) => ({ type, timestamp, data }) as eventWithTime;
+const meta = (timestamp: number, width = 1200, height = 800) =>
+  event(EventType.Meta, timestamp, { href: "a", width, height });
 const element = (id: number, tagName: string, childNodes: unknown[] = []) => ({
   type: 2,
   id,
@@ -22,10 +23,12 @@ const page = {
     ]),
   ],
 };
-const snapshot = (timestamp: number) => event(2, timestamp, { node: page, initialOffset: { top: 0, left: 0 } });
-const resize = (timestamp: number, width: number, height: number) => event(3, timestamp, { source: 4, width, height });
+const snapshot = (timestamp: number) =>
+  event(EventType.FullSnapshot, timestamp, { node: page, initialOffset: { top: 0, left: 0 } });
+const resize = (timestamp: number, width: number, height: number) =>
+  event(EventType.IncrementalSnapshot, timestamp, { source: 4, width, height });
 const mutation = (timestamp: number, ...adds: [parentId: number, node: unknown][]) =>
-  event(3, timestamp, {
+  event(EventType.IncrementalSnapshot, timestamp, {
     source: 0,
     texts: [],
     attributes: [],
@@ -62,8 +65,8 @@ describe("sizes", () => {
     ],
   ])("each snapshot has the one %s", (_, recorded, expected) => {
     const shown = events.next(recorded);
-    const last = shown.findLastIndex(({ type }) => type === 2);
-    expect(shown[last - 1]).toEqual(event(4, shown[last]?.timestamp ?? 0, expected));
+    const last = shown.findLastIndex(({ type }) => type === EventType.FullSnapshot);
+    expect(shown[last - 1]).toEqual(event(EventType.Meta, shown[last]?.timestamp ?? 0, expected));
   });
 
   it("a Meta without a snapshot is only a change of the size, so that a seek does not begin with it", () => {
@@ -74,9 +77,11 @@ describe("sizes", () => {
 
 describe("before the first snapshot", () => {
   it("there is nothing to change", () => {
-    expect(events.next([mutation(1, [3, element(9, "b")]), event(5, 1, { tag: "x" }), snapshot(2)])).toEqual([
-      event(5, 1, { tag: "x" }),
-      event(4, 2, { href: "", width: 1280, height: 720 }),
+    expect(
+      events.next([mutation(1, [3, element(9, "b")]), event(EventType.Custom, 1, { tag: "x" }), snapshot(2)]),
+    ).toEqual([
+      event(EventType.Custom, 1, { tag: "x" }),
+      event(EventType.Meta, 2, { href: "", width: 1280, height: 720 }),
       snapshot(2),
     ]);
     expect(odd).toEqual([]);

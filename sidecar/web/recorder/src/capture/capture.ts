@@ -176,7 +176,7 @@ export class Capture {
       }
     }
     const place = this.#boundary.run(() => placeBefore(event, findNode));
-    if (place != null) {
+    if (place !== undefined && place !== null) {
       this.#events.onEvent(place);
     }
     const deeper = splitDeepTree(event);

@@ -115,8 +115,8 @@ function boxOf(element: Element): Box {
 function inTop(box: Box, doc: Document): Box {
   let { left, top, width, height } = box;
   for (let inner = doc; inner !== document;) {
-    const frame = inner.defaultView?.frameElement as HTMLElement | null | undefined;
-    if (frame == null) {
+    const frame = (inner.defaultView?.frameElement ?? null) as HTMLElement | null;
+    if (frame === null) {
       break;
     }
     const outer = frame.getBoundingClientRect();
@@ -215,7 +215,7 @@ function stuckBy(element: Element, style: CSSStyleDeclaration): number {
   const margin = parseFloat(style.marginTop) || 0;
   let top = outer.top + (parseFloat(around.borderTopWidth) || 0) + (parseFloat(around.paddingTop) || 0) + margin;
   const isRow =
-    /table-row|grid/.test(around.display) || (around.display.includes('flex') && around.flexDirection.includes('row'));
+    /table-row|grid/.test(around.display) || (around.display.includes("flex") && around.flexDirection.includes("row"));
   const before = isRow ? null : inFlowBefore(element);
   if (before !== null) {
     const last = getComputedStyle(before);
@@ -224,8 +224,8 @@ function stuckBy(element: Element, style: CSSStyleDeclaration): number {
     top =
       before.getBoundingClientRect().bottom -
       stuck +
-      (around.display.includes('flex') ? gap + margin : Math.max(gap, margin));
-  } else if (around.display.includes('table-row')) {
+      (around.display.includes("flex") ? gap + margin : Math.max(gap, margin));
+  } else if (around.display.includes("table-row")) {
     top -= margin;
   }
   const moved = element.getBoundingClientRect().top - top;

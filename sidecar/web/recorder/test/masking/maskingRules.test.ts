@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
-import { MaskMethod, PrivacyPolicy } from "@messages/audit/v1/privacy_policy";
+import { MaskMethod, PrivacyPolicySchema } from "@contract/audit/v1/privacy_policy_pb";
+import { PrivacyPolicy } from "@messages/audit/v1/privacy_policy";
 import { describe, expect, test } from "vitest";
 import { MaskingRules, toJavaScript } from "../../src/masking/maskingRules";
 

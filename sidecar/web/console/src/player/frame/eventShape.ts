@@ -155,7 +155,7 @@ function checkMutation(data: Fields): Checked {
     }
     for (const [name, value] of Object.entries(entry.attributes)) {
       if (!canBeSet(name, value)) {
-        delete entry.attributes[name];
+        Reflect.deleteProperty(entry.attributes, name);
         leftOut += 1;
       }
     }
@@ -215,7 +215,7 @@ function checkMedia(data: Fields): Checked {
   for (const [name, [least, most]] of Object.entries(ranges)) {
     const value = data[name];
     if (value !== undefined && !(isNumber(value) && value >= least && value <= most)) {
-      delete data[name];
+      Reflect.deleteProperty(data, name);
     }
   }
   return GOOD;

@@ -89,26 +89,34 @@ export function guard(realm: Realm): void {
 
 /** Makes methods that build nodes return a substitute where they would throw. */
 function forgive(realm: Realm): void {
-  const { createElement, createElementNS } = realm.Document.prototype;
+  const createElement = methodOf(realm.Document.prototype, "createElement");
+  const createElementNS = methodOf(realm.Document.prototype, "createElementNS");
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- no deprecated form of it is called
   realm.Document.prototype.createElement = function (this: Document, tag: string, options?: ElementCreationOptions) {
     return forgiving(() => createElement.call(this, tag, options)) ?? createElement.call(this, "div");
   };
   realm.Document.prototype.createElementNS = function (this: Document, namespace: string | null, name: string) {
     return forgiving(() => createElementNS.call(this, namespace, name)) ?? createElement.call(this, "div");
   } as Document["createElementNS"];
-  const { attachShadow } = realm.Element.prototype;
+  const attachShadow = methodOf(realm.Element.prototype, "attachShadow");
   realm.Element.prototype.attachShadow = function (this: Element, init: ShadowRootInit) {
     // The substitute is that of an element which is nowhere: its contents do not show.
     const root = this.shadowRoot ?? forgiving(() => attachShadow.call(this, init));
     return root ?? attachShadow.call(createElement.call(this.ownerDocument, "div"), init);
   };
-  const { appendChild, insertBefore } = realm.Node.prototype;
+  const appendChild = methodOf(realm.Node.prototype, "appendChild");
+  const insertBefore = methodOf(realm.Node.prototype, "insertBefore");
   realm.Node.prototype.appendChild = function <T extends Node>(this: Node, node: T): T {
     return (forgiving(() => appendChild.call(this, node)) ?? node) as T;
   };
   realm.Node.prototype.insertBefore = function <T extends Node>(this: Node, node: T, child: Node | null): T {
     return (forgiving(() => insertBefore.call(this, node, child)) ?? node) as T;
   };
+}
+
+/** Returns a method by itself, to be called with its object. */
+function methodOf<T extends object, K extends keyof T>(prototype: T, name: K): T[K] {
+  return prototype[name];
 }
 
 /** Returns the result of a function; undefined if it throws. */

@@ -37,7 +37,7 @@ export class MissingFilesWatch {
     media: new Set(),
   };
   readonly #hosts = new Set<string>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isToReport = false;
 
   /** @param report Called with the numbers up to now, after each change. */
   constructor(report: (missing: MissingFiles) => void) {
@@ -80,8 +80,12 @@ export class MissingFilesWatch {
     if (this.#hosts.size < MOST_HOSTS && host.length <= LONGEST_TEXT) {
       this.#hosts.add(host);
     }
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    if (this.#isToReport) {
+      return;
+    }
+    this.#isToReport = true;
+    setTimeout(() => {
+      this.#isToReport = false;
       const { pictures, fonts, sheets, media } = this.#found;
       this.#report({
         pictures: pictures.size,

@@ -8,7 +8,7 @@ export type Fields = Record<string, unknown>;
 const TAG = /^[a-z][a-z0-9._:-]*$/i;
 
 /** Names of attributes that an HTML parser can produce (https://html.spec.whatwg.org/#attribute-name-state). */
- 
+
 const ATTRIBUTE = /^[^\s"'<>/=\0]+$/;
 
 /** Names that a custom element may have; those reserved by SVG and MathML aside. */
@@ -129,7 +129,7 @@ function repairElement(node: Fields): number {
   let leftOut = 0;
   for (const [name, value] of Object.entries(attributes)) {
     if (!isAttribute(tag, name, value)) {
-      delete attributes[name];
+      Reflect.deleteProperty(attributes, name);
       leftOut += 1;
     }
   }
