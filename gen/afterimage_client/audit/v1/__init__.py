@@ -837,7 +837,8 @@ class GetSessionResponse(betterproto.Message):
     markers: List["__recording_v1__.Interaction"] = betterproto.message_field(4)
     """
     Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
-     most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
+     most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
+     `target` are set.
     """
 
     masked_counts: List["MaskedCount"] = betterproto.message_field(5)

@@ -511,3 +511,37 @@ class Interaction(betterproto.Message):
     Output only. Description after masking, such as the message of an error or the URL of a page.
      At most 512 characters.
     """
+
+    target: "Target" = betterproto.message_field(14)
+    """
+    Output only. Element that was clicked, tapped or changed: the interactive element around the
+     target node, or the target node's element. Absent for other kinds, and where the recording does
+     not contain the element.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class Target(betterproto.Message):
+    """Element of a page, as a person knows it."""
+
+    name: str = betterproto.string_field(1)
+    """
+    Output only. Accessible name after masking, by https://www.w3.org/TR/accname-1.2/ as far as the
+     recording allows. At most 80 characters. Empty if the element has no name.
+    """
+
+    role: str = betterproto.string_field(2)
+    """
+    Output only. ARIA role, such as "button": that of the attribute, or else that of the element.
+     Empty if the element has no role.
+    """
+
+    tag: str = betterproto.string_field(3)
+    """Output only. Name of the element in lower case, such as "a"."""
+
+    selector: str = betterproto.string_field(4)
+    """
+    Output only. CSS selector of the element that is the same in other visits of the page, such as
+     `[data-testid="download"]`. At most 256 characters. Within the document of the
+     frame, or the shadow root, that contains the element.
+    """

@@ -673,7 +673,8 @@ export type GetSessionResponse = Message<"afterimage.audit.v1.GetSessionResponse
 
   /**
    * Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
-   * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
+   * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
+   * `target` are set.
    *
    * @generated from field: repeated afterimage.recording.v1.Interaction markers = 4;
    */

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/recording/v1/interaction.proto.
  */
 export const file_afterimage_recording_v1_interaction: GenFile = /*@__PURE__*/
-  fileDesc("CilhZnRlcmltYWdlL3JlY29yZGluZy92MS9pbnRlcmFjdGlvbi5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEi4wIKC0ludGVyYWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEgsKA3NlcRgDIAEoAxI2CgRraW5kGAQgASgOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBm9mZnNldBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYWdlGAcgASgJEhEKCXhfcGVyY2VudBgIIAEoARIRCgl5X3BlcmNlbnQYCSABKAESDwoHbm9kZV9pZBgKIAEoAxIvCgh2aWV3cG9ydBgLIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSDQoFY291bnQYDCABKAUSDgoGZGV0YWlsGA0gASgJYgZwcm90bzM", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CilhZnRlcmltYWdlL3JlY29yZGluZy92MS9pbnRlcmFjdGlvbi5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEilAMKC0ludGVyYWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEgsKA3NlcRgDIAEoAxI2CgRraW5kGAQgASgOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBm9mZnNldBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYWdlGAcgASgJEhEKCXhfcGVyY2VudBgIIAEoARIRCgl5X3BlcmNlbnQYCSABKAESDwoHbm9kZV9pZBgKIAEoAxIvCgh2aWV3cG9ydBgLIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSDQoFY291bnQYDCABKAUSDgoGZGV0YWlsGA0gASgJEi8KBnRhcmdldBgOIAEoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlRhcmdldCJDCgZUYXJnZXQSDAoEbmFtZRgBIAEoCRIMCgRyb2xlGAIgASgJEgsKA3RhZxgDIAEoCRIQCghzZWxlY3RvchgEIAEoCWIGcHJvdG8z", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Action of a visitor, or finding of a detector, at one moment of a session.
@@ -116,6 +116,15 @@ export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
    * @generated from field: string detail = 13;
    */
   detail: string;
+
+  /**
+   * Output only. Element that was clicked, tapped or changed: the interactive element around the
+   * target node, or the target node's element. Absent for other kinds, and where the recording does
+   * not contain the element.
+   *
+   * @generated from field: afterimage.recording.v1.Target target = 14;
+   */
+  target?: Target | undefined;
 };
 
 /**
@@ -124,4 +133,50 @@ export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
  */
 export const InteractionSchema: GenMessage<Interaction> = /*@__PURE__*/
   messageDesc(file_afterimage_recording_v1_interaction, 0);
+
+/**
+ * Element of a page, as a person knows it.
+ *
+ * @generated from message afterimage.recording.v1.Target
+ */
+export type Target = Message<"afterimage.recording.v1.Target"> & {
+  /**
+   * Output only. Accessible name after masking, by https://www.w3.org/TR/accname-1.2/ as far as the
+   * recording allows. At most 80 characters. Empty if the element has no name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Output only. ARIA role, such as "button": that of the attribute, or else that of the element.
+   * Empty if the element has no role.
+   *
+   * @generated from field: string role = 2;
+   */
+  role: string;
+
+  /**
+   * Output only. Name of the element in lower case, such as "a".
+   *
+   * @generated from field: string tag = 3;
+   */
+  tag: string;
+
+  /**
+   * Output only. CSS selector of the element that is the same in other visits of the page, such as
+   * `[data-testid="download"]`. At most 256 characters. Within the document of the
+   * frame, or the shadow root, that contains the element.
+   *
+   * @generated from field: string selector = 4;
+   */
+  selector: string;
+};
+
+/**
+ * Describes the message afterimage.recording.v1.Target.
+ * Use `create(TargetSchema)` to create a new message.
+ */
+export const TargetSchema: GenMessage<Target> = /*@__PURE__*/
+  messageDesc(file_afterimage_recording_v1_interaction, 1);
 

@@ -351,7 +351,8 @@ export interface GetSessionResponse {
   pages: PageView[];
   /**
    * Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
-   * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq` and `detail` are set.
+   * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
+   * `target` are set.
    */
   markers: Interaction[];
   /**

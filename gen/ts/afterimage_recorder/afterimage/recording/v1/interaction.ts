@@ -55,6 +55,34 @@ export interface Interaction {
    * At most 512 characters.
    */
   detail: string;
+  /**
+   * Output only. Element that was clicked, tapped or changed: the interactive element around the
+   * target node, or the target node's element. Absent for other kinds, and where the recording does
+   * not contain the element.
+   */
+  target: Target | undefined;
+}
+
+/** Element of a page, as a person knows it. */
+export interface Target {
+  /**
+   * Output only. Accessible name after masking, by https://www.w3.org/TR/accname-1.2/ as far as the
+   * recording allows. At most 80 characters. Empty if the element has no name.
+   */
+  name: string;
+  /**
+   * Output only. ARIA role, such as "button": that of the attribute, or else that of the element.
+   * Empty if the element has no role.
+   */
+  role: string;
+  /** Output only. Name of the element in lower case, such as "a". */
+  tag: string;
+  /**
+   * Output only. CSS selector of the element that is the same in other visits of the page, such as
+   * `[data-testid="download"]`. At most 256 characters. Within the document of the
+   * frame, or the shadow root, that contains the element.
+   */
+  selector: string;
 }
 
 function createBaseInteraction(): Interaction {
@@ -72,6 +100,7 @@ function createBaseInteraction(): Interaction {
     viewport: undefined,
     count: 0,
     detail: "",
+    target: undefined,
   };
 }
 
@@ -121,6 +150,9 @@ export const Interaction: MessageFns<Interaction> = {
     }
     if (message.detail !== "") {
       writer.uint32(106).string(message.detail);
+    }
+    if (message.target !== undefined) {
+      Target.encode(message.target, writer.uint32(114).fork()).join();
     }
     return writer;
   },
@@ -240,6 +272,93 @@ export const Interaction: MessageFns<Interaction> = {
             }
 
             message.detail = reader.string();
+            continue;
+          }
+          case 14: {
+            if (tag !== 114) {
+              break;
+            }
+
+            message.target = Target.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseTarget(): Target {
+  return { name: "", role: "", tag: "", selector: "" };
+}
+
+export const Target: MessageFns<Target> = {
+  encode(message: Target, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.role !== "") {
+      writer.uint32(18).string(message.role);
+    }
+    if (message.tag !== "") {
+      writer.uint32(26).string(message.tag);
+    }
+    if (message.selector !== "") {
+      writer.uint32(34).string(message.selector);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Target {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.role = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.tag = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.selector = reader.string();
             continue;
           }
         }
