@@ -58,7 +58,8 @@ async def _record(audit: AuditServer, rng: random.Random, at_ms: int) -> Truth:
         ended=rng.random() < 0.5,
         windows=rng.choice([1, 1, 1, 2]),
     )
-    first = [meta(start, page) for page in truth.pages] + [console_error(start)] * truth.errors
+    first = [meta(start, page) for page in truth.pages]
+    first += [console_error(start, f"error {number}") for number in range(truth.errors)]
     for number in range(truth.windows):
         chunks = [first if number == 0 else [move(start)], [move(start + truth.duration_ms)]]
         await audit.record(

@@ -134,8 +134,8 @@ def full_snapshot(at_ms: int) -> dict[str, Any]:
     return {"type": 2, "data": {"node": node, "initialOffset": {"left": 0, "top": 0}}, "timestamp": at_ms}
 
 
-def console_error(at_ms: int) -> dict[str, Any]:
-    payload = {"level": "error", "trace": [], "payload": ['"it broke"']}
+def console_error(at_ms: int, words: str = "it broke") -> dict[str, Any]:
+    payload = {"level": "error", "trace": [], "payload": [json.dumps(words)]}
     return {"type": 6, "data": {"plugin": "rrweb/console@1", "payload": payload}, "timestamp": at_ms}
 
 
