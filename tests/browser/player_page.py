@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import re
 
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 from playwright.async_api import expect
 from support.wait import PATIENCE_S
 
@@ -36,11 +39,11 @@ class PlayerPage:
 
     async def pause(self):
         pause = self.page.get_by_role("button", name="Pause", exact=True)
-        play = self.page.get_by_role("button", name="Play", exact=True)
+        play = self.page.get_by_role("button", name=re.compile("^Play( again)?$"))  # at the end
         await expect(pause.or_(play)).to_be_visible()  # the controls are drawn after the picture
-        if await pause.count():
-            await pause.click()
-        await expect(play).to_be_visible()
+        while not await play.count():
+            with contextlib.suppress(PlaywrightTimeout):  # it may come to its end meanwhile
+                await pause.click(timeout=1_000)
 
     async def seeks_ms(self):
         """Returns how long each seek took until the picture was there, as the page itself measured it."""

@@ -165,7 +165,9 @@ async def test_of_many_sessions_a_part_is_looked_at(store, engine, retention):
     assert (everything.samples, everything.sessions, everything.page_size) == (3_999, 2_000, (1280, 3_004))
     part = (await HeatmapQueries(engine, retention, sample_rows=1_000).cells("demo", query)).counts
     assert part != everything
-    assert replace(part, sessions=0, page_size=(0, 0)) == replace(everything, sessions=0, page_size=(0, 0))
+    estimated = {"sessions": 0, "page_size": (0, 0), "devices": ()}
+    assert replace(part, **estimated) == replace(everything, **estimated)
+    assert part.devices == ((0, part.sessions),)
     # A quarter of 2,000 sessions: the estimate is within 15 %, four standard deviations.
     assert part.sessions == pytest.approx(2_000, rel=0.15)
     assert part.page_size[1] == pytest.approx(3_004, abs=2)

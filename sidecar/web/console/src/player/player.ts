@@ -366,6 +366,11 @@ export class Player {
           this.#onMoved(report.atMs, report.hasPicture);
         }
         break;
+      case "paused":
+        if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
+          this.#apply({ type: "pausedAt", atMs: report.atMs, hasPicture: report.hasPicture });
+        }
+        break;
       case "size":
         this.#apply({ type: "viewportChanged", width: report.width, height: report.height });
         break;

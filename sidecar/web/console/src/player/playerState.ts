@@ -132,6 +132,8 @@ export type PlayerEvent =
   | { type: "momentShown"; hasPicture: boolean }
   /** Playing has reached `atMs`. `lagMs`: delay behind the visitor where the newest moment is followed. */
   | { type: "moved"; atMs: number; lagMs: number | null; hasPicture: boolean }
+  /** The picture stands at this moment, after a pause was requested. */
+  | { type: "pausedAt"; atMs: number; hasPicture: boolean }
   /** Playing is in a pause that is not skipped, up to a moment; null: it is not. */
   | { type: "pauseKept"; untilMs: number | null }
   /** Chunks at the playhead are missing. */
@@ -274,6 +276,10 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
       return { ...state, isWaiting: false, hasPicture: event.hasPicture };
     case "moved":
       return moved(state, event);
+    case "pausedAt": {
+      const { atMs, hasPicture } = event;
+      return state.isPlaying || state.isAtEnd ? state : { ...state, hasPicture, atMs: Math.min(atMs, state.endMs) };
+    }
     case "pauseKept":
       return state.quietUntilMs === event.untilMs ? state : { ...state, quietUntilMs: event.untilMs };
     case "stalled":

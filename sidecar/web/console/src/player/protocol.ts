@@ -131,6 +131,8 @@ export type Report =
   | { type: "shown"; order: number; atMs: number; hasPicture: boolean }
   /** Current playing time; about twenty times per second. */
   | { type: "time"; order: number; atMs: number; hasPicture: boolean }
+  /** The moment at which playing was paused: later than the last `time`. */
+  | { type: "paused"; order: number; atMs: number; hasPicture: boolean }
   /** Size of the visitor's viewport in CSS pixels. */
   | { type: "size"; width: number; height: number }
   /** Content of a chunk; `stage` is the one that loaded it, 0 if it was only read. */

@@ -26,6 +26,7 @@ export function readReport(message: unknown): Report | null {
       return { type: "ready" };
     case "shown":
     case "time":
+    case "paused":
       return isNumber(message.order) && isNumber(message.atMs) && typeof message.hasPicture === "boolean"
         ? { type: message.type, order: message.order, atMs: message.atMs, hasPicture: message.hasPicture }
         : null;

@@ -59,6 +59,7 @@ const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   momentStaged: STAGED,
   momentShown: SHOWN,
   moved: { type: "moved", atMs: START + 1, lagMs: 100, hasPicture: true },
+  pausedAt: { type: "pausedAt", atMs: START + 2, hasPicture: true },
   pauseKept: { type: "pauseKept", untilMs: END },
   stalled: { type: "stalled" },
   resumed: { type: "resumed" },
@@ -161,6 +162,9 @@ describe("playing", () => {
   it("a paused player does not move", () => {
     const paused = state(...READY, { type: "pauseRequested" });
     expect(after(paused, { type: "moved", atMs: START + 7, lagMs: null, hasPicture: true })).toBe(paused);
+    const pausedAt = { type: "pausedAt", atMs: START + 7, hasPicture: true } as const;
+    expect(after(paused, pausedAt).atMs).toBe(START + 7);
+    expect(after(state(...READY), pausedAt)).toEqual(state(...READY));
   });
 
   it("stalls and resumes without pausing", () => {

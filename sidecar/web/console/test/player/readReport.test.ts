@@ -16,6 +16,7 @@ const reports: Report[] = [
   { type: "ready" },
   { type: "shown", order: 1, atMs: 2, hasPicture: true },
   { type: "time", order: 1, atMs: 2, hasPicture: false },
+  { type: "paused", order: 1, atMs: 2, hasPicture: true },
   { type: "size", width: 1280, height: 720 },
   {
     type: "facts",

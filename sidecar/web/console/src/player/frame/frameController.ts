@@ -109,7 +109,7 @@ export class FrameController {
         }
         this.#order = command.order;
         this.#isPlaying = command.isPlaying;
-        this.#stage?.seek(command.atMs, command.isPlaying);
+        this.#stage?.seek(command.atMs);
         this.#hasPicture();
         this.#shown(command.atMs);
         break;
@@ -119,7 +119,11 @@ export class FrameController {
         break;
       case "pause":
         this.#isPlaying = false;
-        this.#stage?.pause();
+        if (this.#stage !== null) {
+          this.#stage.pause();
+          const { nowMs: atMs } = this.#stage;
+          this.#tell({ type: "paused", order: this.#order, atMs, hasPicture: this.#hasPicture() });
+        }
         break;
       case "speed":
         this.#stage?.setSpeed(command.speed);
@@ -182,7 +186,7 @@ export class FrameController {
     );
     // Built beneath the old one, so that the replacement does not flicker.
     stage.element.hidden = true;
-    stage.seek(command.atMs, command.isPlaying);
+    stage.seek(command.atMs);
     this.#stage = stage;
     this.#hasPicture();
     requestAnimationFrame(() => {
@@ -226,6 +230,10 @@ export class FrameController {
     requestAnimationFrame(() => {
       setTimeout(() => {
         this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture() });
+        // Only now: the time that the picture takes is none of the recording's.
+        if (order === this.#order && this.#isPlaying) {
+          this.#stage?.play();
+        }
       });
     });
   }

@@ -82,16 +82,11 @@ export class Stage {
     return this.nowMs >= this.#pictureMs;
   }
 
-  /** Shows the moment, with the events at it, then plays on or pauses. */
-  seek(atMs: number, isPlaying: boolean): void {
+  /** Shows the moment, with the events at it, and stays there. */
+  seek(atMs: number): void {
     // Before the first snapshot there is nothing to build the page from: the Replayer would leave its last picture.
     const isAtStart = atMs < this.#pictureMs && this.#pictureMs - atMs <= FIRST_PICTURE_MS;
-    const offset = Math.max(0, (isAtStart ? this.#pictureMs : atMs) - this.#firstMs) + JUST_AFTER_MS;
-    if (isPlaying) {
-      this.#replayer.play(offset);
-    } else {
-      this.#replayer.pause(offset);
-    }
+    this.#replayer.pause(Math.max(0, (isAtStart ? this.#pictureMs : atMs) - this.#firstMs) + JUST_AFTER_MS);
   }
 
   play(): void {
