@@ -138,7 +138,8 @@ def test_events_outside_of_the_range_are_cut(offsets, start, length):
     end = start + length
     shown, events = shown_events(stored, Times(START + start, START + end))
     # An event that was recorded late is played with those before it.
-    left = [(at, played) for at, played in zip(offsets, accumulate(offsets, max), strict=True) if start <= played <= end]
+    played = zip(offsets, accumulate(offsets, max), strict=True)
+    left = [(at, played_at) for at, played_at in played if start <= played_at <= end]
     assert [event["timestamp"] - START for event in events] == [at for at, _ in left]
     if left:
         assert shown.event_count == len(left)
