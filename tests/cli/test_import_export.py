@@ -260,6 +260,7 @@ def test_the_device_of_an_import_is_told_by_viewport_and_touch(audit, tmp_path):
         return [event(0, 4, href="http://shop.test/", width=width, height=height), *more, *events(2)]
 
     touch, mouse = event(5, source=2, type=7, id=1, x=1, y=1), event(5, source=1, positions=[])
+    press = event(5, source=2, type=1, id=1, x=1, y=1)
     for name, value, expected in (
         ("phone", visit(393, 852, touch), "MOBILE"),
         ("landscape", visit(852, 393, touch), "MOBILE"),
@@ -267,9 +268,9 @@ def test_the_device_of_an_import_is_told_by_viewport_and_touch(audit, tmp_path):
         ("tablet", visit(820, 1_180, touch), "TABLET"),
         ("desktop", visit(1_200, 800, mouse), "DESKTOP"),
         ("laptop", visit(1_440, 900, touch, mouse), "DESKTOP"),
-        ("window", visit(700, 800, mouse), "DESKTOP"),
+        ("window", visit(700, 800, mouse, press), "DESKTOP"),
     ):
-        path = write(tmp_path / f"{name}.json", value)
+        path = write(tmp_path / f"device-{name}.json", value)
         assert audit.run("import", path).status == 0
         (stored,) = sessions(audit, source_file=path.name)
         assert stored["deviceType"] == expected, name
