@@ -75,6 +75,9 @@ const RRWEB: Patched = {
   ],
 };
 
+/** Modules that name globals as properties of `globalThis`, where the bundler does not replace them. */
+const WITH_GLOBAL_THIS = /\/gen\/ts\/afterimage_recorder\/|\/protobuf\/dist\/esm\/wire\/text-encoding\.js$/;
+
 /** A Vite plugin that applies the patches. */
 export function patches(): Plugin {
   return {
@@ -82,6 +85,9 @@ export function patches(): Plugin {
     enforce: "pre",
     transform(code, id) {
       const path = id.replaceAll("\\", "/").replace(/\?.*$/, "");
+      if (WITH_GLOBAL_THIS.test(path)) {
+        return { code: code.replaceAll("globalThis.", ""), map: null };
+      }
       if (!path.endsWith(RRWEB.module)) {
         return undefined;
       }

@@ -161,9 +161,6 @@ function arrayFrom<T, U>(items: Iterable<T> | ArrayLike<T>, map?: (item: T, inde
 }
 
 function arrayClass(): typeof Array {
-  if (!isUnclean) {
-    return source.Array;
-  }
   class OwnArray extends page.Array<unknown> {
     static override from = arrayFrom as typeof Array.from;
     static override [Symbol.hasInstance](value: unknown): boolean {
@@ -186,9 +183,37 @@ const cleanJson = {
 // eslint-disable-next-line @typescript-eslint/require-await -- only the class of its result counts
 const NativePromise = (async () => undefined)().constructor as PromiseConstructor;
 
-const cleanArray = arrayClass();
-const { Object: cleanObject, Map: cleanMap, Set: cleanSet, WeakMap: cleanWeakMap, Math: cleanMath } = source;
-const { Date: cleanDate, Number: cleanNumber, Reflect: cleanReflect } = source;
+/**
+ * Returns a constructor or namespace with the functions that it has now: a page may give it others later, such as
+ * MooTools its `Array.from`.
+ */
+function kept<T extends object>(original: T): T {
+  const { apply, construct } = source.Reflect;
+  const { prototype } = original as { prototype?: unknown };
+  const made = function (...values: unknown[]): unknown {
+    const target = new.target as unknown;
+    if (target === undefined) {
+      return apply(original as never, undefined, values);
+    }
+    return construct(original as never, values, (target === made ? original : target) as never);
+  };
+  const copy = typeof original === "function" ? made : {};
+  for (const name of source.Reflect.ownKeys(original)) {
+    if (name !== "prototype" && name !== "length" && name !== "name") {
+      const value = source.Object.getOwnPropertyDescriptor(original, name)?.value as unknown;
+      source.Object.defineProperty(copy, name, { value, configurable: true });
+    }
+  }
+  if (prototype !== undefined) {
+    (copy as { prototype: unknown }).prototype = prototype;
+  }
+  return copy as T;
+}
+
+const cleanArray = isUnclean ? arrayClass() : kept(source.Array);
+const { Map: cleanMap, Set: cleanSet, WeakMap: cleanWeakMap } = source;
+const [cleanObject, cleanMath, cleanDate] = [kept(source.Object), kept(source.Math), kept(source.Date)];
+const [cleanNumber, cleanReflect] = [kept(source.Number), kept(source.Reflect)];
 export {
   cleanArray as Array,
   cleanDate as Date,
