@@ -100,9 +100,14 @@ function forgive(realm: Realm): void {
   } as Document["createElementNS"];
   const attachShadow = methodOf(realm.Element.prototype, "attachShadow");
   realm.Element.prototype.attachShadow = function (this: Element, init: ShadowRootInit) {
-    // The substitute is that of an element which is nowhere: its contents do not show.
     const root = this.shadowRoot ?? forgiving(() => attachShadow.call(this, init));
-    return root ?? attachShadow.call(createElement.call(this.ownerDocument, "div"), init);
+    if (root !== undefined) {
+      return root;
+    }
+    // The substitute is that of an element which is nowhere: its contents do not show. rrweb reads it from the element.
+    const substitute = attachShadow.call(createElement.call(this.ownerDocument, "div"), init);
+    Object.defineProperty(this, "shadowRoot", { value: substitute });
+    return substitute;
   };
   const appendChild = methodOf(realm.Node.prototype, "appendChild");
   const insertBefore = methodOf(realm.Node.prototype, "insertBefore");
