@@ -203,7 +203,7 @@ async def test_a_snapshot_that_is_larger_than_is_taken(installation, page, serve
     await page.click("button")
     await settled(installation, page)
     window = await stored(installation, session, lambda one: one.losses)
-    # Once as it is, and once with boxes for its inlined contents, of which it has none.
+    # It is tried as it is, then with boxes for large inlined contents.
     assert {loss["reason"] for loss in window.losses} == {"too_large"}
     assert all("exceeds the limit of the installation" in loss["detail"] for loss in window.losses)
     assert window.of_type(FULL_SNAPSHOT) == []

@@ -230,7 +230,7 @@ export class FrameController {
     requestAnimationFrame(() => {
       setTimeout(() => {
         this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture() });
-        // Only now: the time that the picture takes is none of the recording's.
+        // Only now: the time for the picture is not part of the recording.
         if (order === this.#order && this.#isPlaying) {
           this.#stage?.play();
         }
