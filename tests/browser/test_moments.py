@@ -143,7 +143,7 @@ async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
 ):
     """Forward and backward, to the start and the end, paused and playing."""
     guard.allow("Blocked script execution")  # Playwright's own, as in test_canvas.py
-    guard.allow("violates the following Content Security Policy")  # pictures of the recorded pages' own servers
+    guard.allow("violates the following Content Security Policy|ERR_CONNECTION_REFUSED")  # pictures of other servers
     chance = random.Random(41)
     truth = await (await new_context()).new_page()
     await truth.add_script_tag(path=RRWEB)
