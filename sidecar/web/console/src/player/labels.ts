@@ -1,4 +1,4 @@
-// Words of the player for actions of the visitor, errors, and what is left out of the picture.
+// Words of the player for actions of the visitor, errors, and events that are left out of the picture.
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Target } from "@contract/recording/v1/interaction_pb";
 import { pathOf } from "../format/address";
@@ -18,7 +18,7 @@ export interface Quoted {
 /** An action in one line: `before`, `quoted` and `mark` first, then `tail` and `note`. */
 export interface ActionLabel {
   before: string;
-  /** What it was done to. */
+  /** The element, page or request that it is about. */
   quoted: Quoted | null;
   /** Punctuation after it. */
   mark: string;
@@ -212,7 +212,7 @@ function isVisible(name: string): boolean {
   return /[^\s\p{C}\p{Z}]/u.test(name);
 }
 
-/** Whether a name consists of what masking puts in place of characters. */
+/** Whether a name consists of mask characters. */
 function isMasked(name: string): boolean {
   return /^[*•●█\s]+$/u.test(name) && name.trim() !== "";
 }

@@ -15,7 +15,7 @@ import { Spinner } from "../ui/Loading";
 /** Seeking to an entry begins this much before it, so that it can be seen, in milliseconds. */
 const BEFORE_MS = 700;
 
-/** The visitor's actions, what detectors found, errors, and failed requests. */
+/** The visitor's actions, the detectors' findings, errors, and failed requests. */
 export function ActivityTab() {
   const player = usePlayer();
   const actions = usePlayerState(player, (state) => state.actions);

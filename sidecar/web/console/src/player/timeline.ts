@@ -26,7 +26,7 @@ const KINDS: Readonly<Partial<Record<Action["kind"], MarkKind>>> = {
 
 const RANK: Readonly<Record<MarkKind, number>> = { other: 0, page: 1, odd: 2, dead: 3, rage: 4, error: 5 };
 
-/** Returns the kind of an action's marks; undefined: it has none. */
+/** Returns the kind of an action's marks; undefined: it is not marked. */
 export function markKindOf(action: Action): MarkKind | undefined {
   return KINDS[action.kind] ?? ("isDead" in action && action.isDead ? "dead" : undefined);
 }

@@ -26,6 +26,11 @@ describe("an action's line", () => {
     expect(box.querySelector("[title]")?.getAttribute("title")).toContain("#download");
   });
 
+  it("has a message in the place of the role", () => {
+    const box = drawn(errorClick(1_000, '"no answer"', { target: target("Pay") }));
+    expect(box.textContent).toBe("Error after click on Pay:no answer");
+  });
+
   it("shows a selector as code", () => {
     const box = drawn(click(1_000, { target: target("", { selector: "#pay > svg" }) }));
     expect(box.querySelector("code > bdi")?.textContent).toBe("#pay > svg");

@@ -57,7 +57,7 @@ describe("failed requests", () => {
     expect(data.actions.map(({ kind }) => kind)).toEqual(["click", "request", "click"]);
   });
 
-  it("make no new list where there are none", () => {
+  it("make a new list only where there are some", () => {
     const data = new SessionData(0);
     data.takeInteractions(true, [click(500)]);
     const before = data.actions;

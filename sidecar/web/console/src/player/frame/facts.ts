@@ -100,7 +100,7 @@ function requests(
   });
 }
 
-/** Types of requests whose answer the page can read, or else gets none: for others, browsers have 0 for both. */
+/** Types of requests with status 0 only where there was no answer. */
 const READABLE: readonly unknown[] = ["fetch", "xmlhttprequest", undefined];
 
 /**
