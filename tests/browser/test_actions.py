@@ -1,4 +1,4 @@
-"""The list of actions: one row for what belongs together, with failed requests, at any width of the panel."""
+"""The list of actions: one row per action, with failed requests, at any width of the panel."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import type { Action } from "./actions";
 import { actionHint, actionLabel, type Quoted } from "./labels";
 import { markKindOf } from "./timeline";
 
-/** An action in one line: long parts are cut, and are whole in the hint; a message takes the place of the role. */
+/** An action in one line: long parts are cut, and are whole in the hint; a message or number takes the place of the role. */
 export function ActionLine({ action }: { action: Action }) {
   const { before, quoted, mark, tail, note, role } = actionLabel(action);
   return (
@@ -21,7 +21,7 @@ export function ActionLine({ action }: { action: Action }) {
         </span>
       )}
       {note === "" ? null : <span className={styles.note}>{note}</span>}
-      {role === "" || tail !== "" ? null : <span className={styles.role}>{role}</span>}
+      {role === "" || tail !== "" || note !== "" ? null : <span className={styles.role}>{role}</span>}
     </span>
   );
 }

@@ -13,7 +13,7 @@ interface Row {
   windowId: string;
 }
 
-/** An action of the visitor, or what was found, in the order of time. */
+/** A row of the list: an action of the visitor, a detector's finding, an error or a failed request. */
 export type Action = Row &
   (
     | Gesture

@@ -6,7 +6,7 @@ const STRINGS = /(^|\s)"((?:[^"\\]|\\.)*)("(?=\s|$)|$)/g;
 /** Lines of a stack, in the form of any browser, and rrweb's last line. */
 const CALL = /^\s*at\s|^\S*@\S+:\d+:\d+$|^End of stack for Error object$/;
 
-/** What browsers and consoles write before the name of an uncaught error. */
+/** Words of browsers and consoles before the name of an uncaught error. */
 const UNCAUGHT = /^(?:uncaught(?: \(in promise\))?|unhandled (?:promise )?rejection):?\s+/i;
 
 /** The name of an error's class, such as "TypeError: ". */

@@ -1,4 +1,4 @@
-// What the visitor did with a finger or the mouse: a tap is a touch and a click, a double click is two clicks and a
+// Gestures with a finger or the mouse: a tap is a touch and a click, a double click is two clicks and a
 // double click, and a rage click is all of its clicks. Pure.
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction, Target } from "@contract/recording/v1/interaction_pb";
@@ -10,7 +10,7 @@ export interface Gesture {
   target: Target | undefined;
   /** Number of clicks of a rage click; else 1. */
   count: number;
-  /** Whether the page did not answer: what a dead click is. */
+  /** Whether it has a dead click: the page did not answer. */
   isDead: boolean;
 }
 
@@ -45,7 +45,7 @@ const ECHO_MS = 50;
 /** Distance of one place on each axis, in percent of the page: an element may be replaced while it is pressed. */
 const NEAR_PERCENT = 2;
 
-/** A click, and what is known of it. */
+/** A click, and the findings about it. */
 interface Press {
   interaction: Interaction;
   /** Position among the clicks of the window. */
@@ -53,8 +53,8 @@ interface Press {
   ms: number;
   isTap: boolean;
   isDead: boolean;
-  /** Whether another row tells of it. */
-  isTold: boolean;
+  /** Whether it is part of another row. */
+  isTaken: boolean;
   isOfRage: boolean;
 }
 
@@ -80,7 +80,7 @@ export function gesturesOf(interactions: readonly Interaction[]): Made[] {
   return [
     ...found,
     ...presses
-      .filter(({ isTold }) => !isTold)
+      .filter(({ isTaken }) => !isTaken)
       .map(({ interaction, isDead, isTap }) => made(interaction, isDead ? "dead" : isTap ? "tap" : "click")),
     ...menus.map(({ interaction, isTap }) => made(interaction, isTap ? "long-press" : "right-click")),
     ...touches.map((interaction) => made(interaction, "touch")),
@@ -90,10 +90,10 @@ export function gesturesOf(interactions: readonly Interaction[]): Made[] {
 
 function pressOf(interaction: Interaction, at: number): Press {
   const ms = timeMs(interaction.time);
-  return { interaction, at, ms, isTap: false, isDead: false, isTold: false, isOfRage: false };
+  return { interaction, at, ms, isTap: false, isDead: false, isTaken: false, isOfRage: false };
 }
 
-/** Notes which clicks and context menus were touches; returns the touches that were neither. */
+/** Marks the clicks and context menus that were touches; returns the other touches. */
 function withoutPresses(
   touches: readonly Interaction[],
   clicks: readonly Press[],
@@ -103,8 +103,8 @@ function withoutPresses(
   const pair = (presses: readonly Press[], withinMs: number): void => {
     for (const press of presses) {
       for (const touch of before(all, press.ms, withinMs)) {
-        if (!touch.isTold && isOneSpot(touch.interaction, press.interaction)) {
-          touch.isTold = true;
+        if (!touch.isTaken && isOneSpot(touch.interaction, press.interaction)) {
+          touch.isTaken = true;
           press.isTap = true;
           break;
         }
@@ -113,10 +113,10 @@ function withoutPresses(
   };
   pair(clicks, TAP_MS);
   pair(menus, LONG_PRESS_MS);
-  return all.filter(({ isTold }) => !isTold).map(({ interaction }) => interaction);
+  return all.filter(({ isTaken }) => !isTaken).map(({ interaction }) => interaction);
 }
 
-/** Notes which clicks are dead; returns the dead clicks whose click is not known. */
+/** Marks the clicks that are dead; returns the dead clicks without a known click. */
 function withoutClicks(dead: readonly Interaction[], presses: readonly Press[]): Interaction[] {
   return dead.filter((finding) => {
     const press = clickOf(finding, presses);
@@ -132,7 +132,7 @@ function withoutClicks(dead: readonly Interaction[], presses: readonly Press[]):
 function rageOf(rage: Interaction, presses: readonly Press[]): Made {
   const run: Press[] = [];
   for (let press = clickOf(rage, presses); press !== undefined && run.length < rage.count;) {
-    press.isTold = true;
+    press.isTaken = true;
     press.isOfRage = true;
     run.push(press);
     const next: Press | undefined = presses[press.at + 1];
@@ -168,14 +168,14 @@ function clickOf(finding: Interaction, presses: readonly Press[]): Press | undef
 /** Returns a double click with its two clicks; undefined: it is part of a rage click. */
 function doubleOf(double: Interaction, presses: readonly Press[]): Made | undefined {
   const near = [...before(presses, timeMs(double.time), DOUBLE_MS)].filter(
-    ({ interaction, isTold, isOfRage }) => (!isTold || isOfRage) && isOneSpot(interaction, double),
+    ({ interaction, isTaken, isOfRage }) => (!isTaken || isOfRage) && isOneSpot(interaction, double),
   );
   if (near.some(({ isOfRage }) => isOfRage)) {
     return undefined;
   }
   const clicks = near.slice(0, 2);
   for (const press of clicks) {
-    press.isTold = true;
+    press.isTaken = true;
   }
   const first = clicks.at(-1);
   return {
@@ -189,11 +189,11 @@ function doubleOf(double: Interaction, presses: readonly Press[]): Made | undefi
   };
 }
 
-/** Notes clicks on labels that the browser repeated on their fields: the field's tells of both. */
+/** Marks clicks on labels that the browser repeated on their fields: the field's click stands for both. */
 function markEchoes(presses: readonly Press[]): void {
   for (const [index, press] of presses.entries()) {
     const next = presses[index + 1];
-    if (next === undefined || next.ms - press.ms > ECHO_MS || press.isTold || next.isTold) {
+    if (next === undefined || next.ms - press.ms > ECHO_MS || press.isTaken || next.isTaken) {
       continue;
     }
     const [one, other] = [press.interaction, next.interaction];
@@ -201,7 +201,7 @@ function markEchoes(presses: readonly Press[]): void {
     const isNamed = target !== undefined && (target.name !== "" || target.selector !== "");
     const isSame = target?.name === other.target?.name || target?.selector === other.target?.selector;
     if (isNamed && isSame && one.nodeId !== other.nodeId) {
-      press.isTold = true;
+      press.isTaken = true;
       next.isTap ||= press.isTap;
       next.isDead ||= press.isDead;
     }

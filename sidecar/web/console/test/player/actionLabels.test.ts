@@ -17,7 +17,7 @@ const input = (count: number, ...about: Parameters<typeof target>): string =>
   actionText(only(interaction(InteractionKind.INPUT, 1_000, { count, target: target(...about) })));
 
 describe("a name", () => {
-  it("is told apart from the player's words, with the role beside it", () => {
+  it("is apart from the player's words, with the role beside it", () => {
     expect(actionLabel(clicked("Download all invoices"))).toEqual({
       before: "Clicked",
       quoted: { text: "Download all invoices", isCode: false },
@@ -64,7 +64,7 @@ describe("a name", () => {
     expect(actionText(clicked("gpj.\u202eexe"))).toBe("Clicked \u2068gpj.\u202eexe\u2069");
   });
 
-  it("is text, whatever is in it", () => {
+  it("is never HTML", () => {
     const name = "<img src=x onerror=alert(1)>";
     expect(actionText(clicked(name))).toBe(`Clicked ${name}`);
   });
@@ -144,7 +144,7 @@ describe("an error's message", () => {
 });
 
 describe("the hint", () => {
-  it("has the whole of what is known", () => {
+  it("has the whole row, the role and the selector", () => {
     const about = { selector: '[data-testid="download"]' };
     expect(actionHint(clicked("Download", about))).toBe('Clicked Download\nbutton\n[data-testid="download"]');
     expect(actionHint(clicked("***", about))).toBe(

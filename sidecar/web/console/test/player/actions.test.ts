@@ -65,7 +65,7 @@ describe("a rage click", () => {
     expect(texts([rage(2_000, 8, BUTTON)])).toEqual(["Rage click: 8 times on Download all invoices"]);
   });
 
-  it("has the element of its clicks where it has none", () => {
+  it("takes the element from its clicks if need be", () => {
     expect(texts([...run(2_000, 3, BUTTON), rage(2_000, 3)])).toEqual(["Rage click: 3 times on Download all invoices"]);
   });
 });
@@ -171,7 +171,7 @@ describe("a dead click", () => {
 const UNCAUGHT = '"Uncaught TypeError: x is not a function"';
 
 describe("an error", () => {
-  it("that follows a click is told with it, once, when it happened", () => {
+  it("that follows a click names it, once, at the error's time", () => {
     const actions = actionsOf([click(1_000, BUTTON), errorClick(1_000, UNCAUGHT, BUTTON), error(1_400, UNCAUGHT)], []);
     expect(actions.map(actionText)).toEqual([
       "Clicked Download all invoices",
@@ -246,7 +246,7 @@ describe("an error", () => {
     ]);
   });
 
-  it("whose own interaction is missing is told by its click", () => {
+  it("without an interaction of its own has the row of its click", () => {
     expect(texts([errorClick(1_000, '"a"', BUTTON)])).toEqual(["Error after click on Download all invoices: a"]);
     expect(texts([errorClick(1_000, '"a"')])).toEqual(["Error after a click: a"]);
     expect(texts([errorClick(1_000, '"a"'), error(6_000, '"b"')])).toHaveLength(2);
@@ -301,7 +301,7 @@ describe("all interactions", () => {
     expect(actions.map(actionText).filter((words) => words === "")).toEqual([]);
   });
 
-  it("of a long session are told in one go", () => {
+  it("of a long session are taken at once", () => {
     const many = Array.from({ length: 50_000 }, (_, index) => [touch(index * 500), click(index * 500 + 50)]).flat();
     expect(actionsOf(many, [])).toHaveLength(50_000);
   });

@@ -5,7 +5,7 @@ import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import { InteractionSchema, type Interaction, type Target, TargetSchema } from "@contract/recording/v1/interaction_pb";
 import type { NetworkRow } from "../../src/player/protocol";
 
-/** What a test says about an interaction. */
+/** Fields of an interaction that a test sets. */
 export interface Rest {
   windowId?: string;
   nodeId?: bigint;
@@ -42,7 +42,7 @@ export const error = (timeMs: number, detail: string, rest: Rest = {}): Interact
 export const errorClick = (timeMs: number, detail: string, rest: Rest = {}): Interaction =>
   interaction(InteractionKind.ERROR_CLICK, timeMs, { detail, ...rest });
 
-/** A target: a button, unless a test says otherwise. */
+/** A target: a button by default. */
 export function target(name: string, rest: Partial<Omit<Target, "$typeName" | "$unknown">> = {}): Target {
   return create(TargetSchema, { name, role: "button", tag: "button", selector: "#download", ...rest });
 }
