@@ -8,7 +8,7 @@ import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { Controls } from "./Controls";
 import { isTaken, type Order, orderOf } from "./keyboard";
-import { interactionLabel } from "./labels";
+import { actionText } from "./labels";
 import { MissingFilesLine } from "./MissingFilesLine";
 import { Player } from "./player";
 import { type FrameLink, PlayerFrame } from "./PlayerFrame";
@@ -309,7 +309,7 @@ function PlayerOverlay({ player, onRetry }: { player: Player | null; onRetry: ()
 }
 
 function play(player: Player, order: Order): void {
-  const { startMs, endMs, atMs, speed, skipsPauses, interactions } = player.state;
+  const { startMs, endMs, atMs, speed, skipsPauses, actions } = player.state;
   switch (order.kind) {
     case "toggle":
       player.toggle();
@@ -326,7 +326,7 @@ function play(player: Player, order: Order): void {
       break;
     }
     case "mark": {
-      const marks = marksOf(interactions, interactionLabel).filter((mark) => mark.kind !== "page");
+      const marks = marksOf(actions, actionText).filter((mark) => mark.kind !== "page");
       const next =
         order.step > 0
           ? marks.find((mark) => mark.timeMs > atMs + MARK_LEAD_MS + 100)

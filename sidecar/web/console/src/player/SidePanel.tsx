@@ -2,6 +2,7 @@ import { useState } from "react";
 import { compact, count } from "../format/amounts";
 import { FactsTab } from "./FactsTab";
 import { ActivityTab, ConsoleTab, NetworkTab } from "./panelTabs";
+import { mayMissRequests } from "./playerState";
 import styles from "./SidePanel.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
 
@@ -14,9 +15,15 @@ export function SidePanel() {
   const [tab, setTab] = useState<Tab>("Activity");
   const isListed = usePlayerState(player, (state) => state.interactionsState === "loaded");
   const isRead = usePlayerState(player, (state) => state.rowsState === "all");
-  const areAll: Record<Tab, boolean> = { Activity: isListed, Console: isRead, Network: isRead, Facts: true };
+  const mayMiss = usePlayerState(player, mayMissRequests);
+  const areAll: Record<Tab, boolean> = {
+    Activity: isListed && !mayMiss,
+    Console: isRead,
+    Network: isRead,
+    Facts: true,
+  };
   const counts: Record<Tab, number | null> = {
-    Activity: usePlayerState(player, (state) => state.interactions.length),
+    Activity: usePlayerState(player, (state) => state.actions.length),
     Console: usePlayerState(player, (state) => state.consoleRows.length),
     Network: usePlayerState(player, (state) => state.networkRows.length),
     Facts: null,

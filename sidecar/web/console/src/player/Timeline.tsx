@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { clock, duration } from "../format/time";
-import { interactionLabel, oddLabel } from "./labels";
+import { actionText, oddLabel } from "./labels";
 import { gathered, histogramPath, marksOf, marksOfOdd, percentAt } from "./timeline";
 import styles from "./Timeline.module.css";
 import { usePlayer, usePlayerState } from "./usePlayer";
@@ -20,7 +20,7 @@ export function Timeline() {
   const player = usePlayer();
   const startMs = usePlayerState(player, (state) => state.startMs);
   const endMs = usePlayerState(player, (state) => state.endMs);
-  const interactions = usePlayerState(player, (state) => state.interactions);
+  const actions = usePlayerState(player, (state) => state.actions);
   const oddEvents = usePlayerState(player, (state) => state.oddEvents);
   const pauses = usePlayerState(player, (state) => state.pauses);
   const unknown = usePlayerState(player, (state) => state.unknown);
@@ -38,11 +38,11 @@ export function Timeline() {
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version changes with the player's counts
   const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
-    const within = [...marksOf(interactions, interactionLabel), ...marksOfOdd(oddEvents, oddLabel)]
+    const within = [...marksOf(actions, actionText), ...marksOfOdd(oddEvents, oddLabel)]
       .filter((mark) => mark.timeMs >= startMs && mark.timeMs <= endMs)
       .sort((one, other) => one.timeMs - other.timeMs);
     return gathered(within, ((endMs - startMs) / Math.max(1, width)) * MARK_PX);
-  }, [interactions, oddEvents, startMs, endMs, width]);
+  }, [actions, oddEvents, startMs, endMs, width]);
 
   const at = (ms: number): string => `${percentAt(ms, startMs, endMs)}%`;
   const timeOf = (event: PointerEvent): number => {

@@ -1,12 +1,13 @@
-import { InteractionKind } from "@contract/recording/v1/enums_pb";
-import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { useMemo, useState, type ReactNode } from "react";
 import { pathOf } from "../format/address";
 import { clock, duration } from "../format/time";
-import { timeMs } from "./details";
-import { interactionLabel } from "./labels";
+import { ActionLine } from "./ActionLine";
+import { hasFailed } from "./actions";
+import { isFound, statusText } from "./labels";
+import { mayMissRequests } from "./playerState";
 import type { ConsoleRow, NetworkRow } from "./protocol";
 import styles from "./SidePanel.module.css";
+import { markKindOf } from "./timeline";
 import { usePlayer, usePlayerState } from "./usePlayer";
 import { VirtualList } from "./VirtualList";
 import { Spinner } from "../ui/Loading";
@@ -14,56 +15,51 @@ import { Spinner } from "../ui/Loading";
 /** Seeking to an entry begins this much before it, so that it can be seen, in milliseconds. */
 const BEFORE_MS = 700;
 
-/** The visitor's actions, and the detectors' findings. */
+/** The visitor's actions, the detectors' findings, errors, and failed requests. */
 export function ActivityTab() {
   const player = usePlayer();
-  const interactions = usePlayerState(player, (state) => state.interactions);
+  const actions = usePlayerState(player, (state) => state.actions);
   const state = usePlayerState(player, ({ interactionsState }) => interactionsState);
   const isLive = usePlayerState(player, ({ live }) => live !== null);
+  const mayMiss = usePlayerState(player, mayMissRequests);
+  const [search, setSearch] = useState("");
   const [onlyMarked, setOnlyMarked] = useState(false);
   const rows = useMemo(
-    () => (onlyMarked ? interactions.filter((row) => dotOf(row.kind) !== "") : interactions),
-    [interactions, onlyMarked],
+    () => actions.filter((row) => (!onlyMarked || markKindOf(row) !== undefined) && isFound(row, search)),
+    [actions, onlyMarked, search],
   );
   return (
     <>
-      <div className={styles.filter}>
-        <label>
-          <input
-            type="checkbox"
-            checked={onlyMarked}
-            onChange={(event) => {
-              setOnlyMarked(event.target.checked);
-            }}
-          />
-          Only pages, errors and frustration
-        </label>
-      </div>
+      <Filter
+        search={search}
+        onSearch={setSearch}
+        words="Only pages, errors and frustration"
+        isOn={onlyMarked}
+        onToggle={setOnlyMarked}
+      />
       <Rows
         label="Actions of the visitor"
         rows={rows}
-        timeOf={(row) => timeMs(row.time)}
+        timeOf={(row) => row.timeMs}
         empty={
           state === "loading" ? (
             <Spinner label="Loading the actions" />
           ) : state === "failed" ? (
             "The actions could not be loaded. Reload the page to try again."
-          ) : interactions.length > 0 ? (
+          ) : search.trim() !== "" && actions.length > 0 ? (
+            "No action matches."
+          ) : actions.length > 0 ? (
             "No pages, errors or signs of frustration."
           ) : (
             `Nothing was found in this session${isLive ? " yet" : ""}: no clicks, no input, no errors.`
           )
         }
       >
-        {(row) => (
-          <>
-            <span className={styles.dot} data-kind={dotOf(row.kind)} />
-            <span className={styles.text} title={interactionLabel(row)}>
-              {interactionLabel(row)}
-            </span>
-          </>
-        )}
+        {(row) => <ActionLine action={row} />}
       </Rows>
+      {mayMiss ? (
+        <p className={styles.more}>Failed requests are listed for the part of the session that is loaded.</p>
+      ) : null}
     </>
   );
 }
@@ -146,9 +142,9 @@ export function NetworkTab() {
         {(row) => (
           <>
             <span className={[styles.note, hasFailed(row) ? styles.error : ""].join(" ")}>
-              {row.status === 0 ? "none" : row.status}
+              {row.status === null ? "–" : row.status === 0 ? "none" : row.status}
             </span>
-            <span className={styles.note}>{row.method}</span>
+            {row.method === "" ? null : <span className={styles.note}>{row.method}</span>}
             <span className={styles.code} title={row.url}>
               {pathOf(row.url)}
             </span>
@@ -158,11 +154,9 @@ export function NetworkTab() {
       </Rows>
       {chosen === null ? null : (
         <div className={styles.detail}>
-          <pre>
-            {chosen.method} {chosen.url}
-          </pre>
+          <pre>{[chosen.method, chosen.url].filter(Boolean).join(" ")}</pre>
           <p className={styles.note}>
-            {chosen.status === 0 ? "No answer" : `Status ${chosen.status}`}, {duration(chosen.durationMs)}
+            {statusText(chosen.status)}, {duration(chosen.durationMs)}
           </p>
         </div>
       )}
@@ -251,26 +245,4 @@ function Rows<Row>({ label, rows, timeOf, empty, onChoose, children }: RowsProps
       )}
     </VirtualList>
   );
-}
-
-function hasFailed(row: NetworkRow): boolean {
-  return row.status === 0 || row.status >= 400;
-}
-
-function dotOf(kind: Interaction["kind"]): string {
-  switch (kind) {
-    case InteractionKind.PAGE:
-      return "page";
-    case InteractionKind.ERROR:
-    case InteractionKind.ERROR_CLICK:
-      return "error";
-    case InteractionKind.RAGE_CLICK:
-      return "rage";
-    case InteractionKind.DEAD_CLICK:
-    case InteractionKind.QUICK_BACK:
-    case InteractionKind.MOUSE_THRASH:
-      return "dead";
-    default:
-      return "";
-  }
 }

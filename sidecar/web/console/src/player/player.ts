@@ -74,7 +74,7 @@ export class Player {
       },
       onInteractions: (isListed, interactions) => {
         this.#data.takeInteractions(isListed, interactions);
-        this.#apply({ type: "interactionsLoaded", interactions: this.#data.interactions });
+        this.#apply({ type: "actionsFound", actions: this.#data.actions });
         this.#recount();
       },
     });
@@ -507,7 +507,8 @@ export class Player {
       }
       this.#extend();
       this.#recount();
-      const { consoleRows, networkRows } = this.#data;
+      const { actions, consoleRows, networkRows } = this.#data;
+      this.#apply({ type: "actionsFound", actions });
       this.#apply({ type: "rowsRead", consoleRows, networkRows, oddEvents, state: this.#rowsState() });
     }, GATHER_MS);
   }

@@ -1,8 +1,8 @@
 // The player's state, and its transitions. Pure: timers, streams and the frame are in player.ts.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
-import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Problem } from "../api/errors";
 import type { StreamState } from "../sockets/stream";
+import type { Action } from "./actions";
 import type { WindowSegment } from "./activity";
 import type { ConsoleRow, MissingFiles, NetworkRow, OddEvent } from "./protocol";
 import type { Span } from "./spans";
@@ -38,9 +38,9 @@ export interface PlayerState {
   phase: Phase;
   problem: Problem | null;
   details: GetSessionResponse | null;
-  /** Interactions listed in the panel, in the order of time. */
-  interactions: readonly Interaction[];
-  /** Whether `interactions` are all of them. */
+  /** Actions listed in the panel, in the order of time; failed requests: of the part that `rowsState` names. */
+  actions: readonly Action[];
+  /** Whether all interactions are among them. */
   interactionsState: InteractionsState;
   consoleRows: readonly ConsoleRow[];
   networkRows: readonly NetworkRow[];
@@ -92,7 +92,7 @@ export type PlayerEvent =
   | { type: "detailsLoaded"; details: GetSessionResponse; startMs: number; lastMs: number; isLive: boolean }
   /** The first details are there: the moment to begin at is chosen. */
   | { type: "opened"; atMs: number; isPlaying: boolean; isFollowing: boolean }
-  | { type: "interactionsLoaded"; interactions: readonly Interaction[] }
+  | { type: "actionsFound"; actions: readonly Action[] }
   /** All interactions that are fetched have come, or they cannot be. */
   | { type: "interactionsSettled"; as: InteractionsState }
   | {
@@ -155,7 +155,7 @@ export const INITIAL: PlayerState = {
   phase: "loading",
   problem: null,
   details: null,
-  interactions: [],
+  actions: [],
   interactionsState: "loading",
   consoleRows: [],
   networkRows: [],
@@ -199,6 +199,11 @@ export function isFollowing(state: PlayerState): boolean {
   return state.live?.isFollowing === true;
 }
 
+/** Whether failed requests may be missing among the actions: they are found in the chunks. */
+export function mayMissRequests({ rowsState, details }: PlayerState): boolean {
+  return rowsState === "part" && (details?.session?.totals?.failedRequestCount ?? 0n) > 0n;
+}
+
 /** Returns the state after an event; the same value where the event changes nothing. */
 export function after(state: PlayerState, event: PlayerEvent): PlayerState {
   switch (event.type) {
@@ -216,8 +221,8 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
       return event.isFollowing
         ? { ...following(state, true), isPlaying: event.isPlaying, wantedMs: Infinity }
         : { ...following(state, false), isPlaying: event.isPlaying, wantedMs: event.atMs, atMs: event.atMs };
-    case "interactionsLoaded":
-      return { ...state, interactions: event.interactions };
+    case "actionsFound":
+      return event.actions === state.actions ? state : { ...state, actions: event.actions };
     case "interactionsSettled":
       return { ...state, interactionsState: event.as };
     case "activityCounted":

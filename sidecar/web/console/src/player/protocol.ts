@@ -63,10 +63,11 @@ export interface ConsoleRow {
 export interface NetworkRow {
   timeMs: number;
   windowId: string;
+  /** Empty: not recorded. */
   method: string;
   url: string;
-  /** HTTP status; 0: no answer. */
-  status: number;
+  /** HTTP status; 0: no answer; null: not known. */
+  status: number | null;
   durationMs: number;
 }
 

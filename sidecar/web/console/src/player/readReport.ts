@@ -104,7 +104,7 @@ function readNetworkRow(row: Fields): NetworkRow | null {
     isText(windowId) &&
     isText(method) &&
     isText(url) &&
-    isNumber(status) &&
+    (status === null || isNumber(status)) &&
     isNumber(durationMs)
     ? { timeMs, windowId, method, url, status, durationMs }
     : null;

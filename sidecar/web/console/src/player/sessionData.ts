@@ -1,12 +1,13 @@
 // Data of a session besides its pictures: times of activity, the visitor's actions, the page's console messages and
 // requests. The server's interactions cover the whole session at once, the chunks' own facts come as they are read.
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
+import { type Action, actionsOf, hasFailed } from "./actions";
 import { Activity, type WindowSegment } from "./activity";
 import { isActivity, timeMs } from "./details";
 import type { ChunkFacts, ConsoleRow, NetworkRow, OddEvent } from "./protocol";
 import { joined, type Span, within, without } from "./spans";
 
-/** Rows of console and network, and events that are left out, kept at most; the oldest go first. */
+/** Rows of console and network, failed requests, and events that are left out, kept at most; the oldest go first. */
 const MOST_ROWS = 5_000;
 
 export class SessionData {
@@ -14,7 +15,9 @@ export class SessionData {
   readonly #known = new Set<string>();
   #countedSpans: readonly Span[] = [];
   #readSpans: readonly Span[] = [];
-  interactions: readonly Interaction[] = [];
+  #interactions: readonly Interaction[] = [];
+  #failedRequests: readonly NetworkRow[] = [];
+  #actions: readonly Action[] | undefined;
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
   /** Events that are left out of the picture, in the order of time. */
@@ -30,7 +33,7 @@ export class SessionData {
    * Takes the session's interactions, as they are fetched; a live session's again and again, those known included. New
    * ones may lie before known ones: that a click was dead, or raged, is found out later, and windows are not in step.
    *
-   * @param isListed Whether they are listed for the user; else they only mark activity.
+   * @param isListed Whether they are for the list of actions; else they only mark activity.
    */
   takeInteractions(isListed: boolean, interactions: readonly Interaction[]): void {
     const news: Interaction[] = [];
@@ -46,8 +49,15 @@ export class SessionData {
       }
     }
     if (isListed) {
-      this.interactions = merged(this.interactions, news, ({ time }) => timeMs(time));
+      this.#interactions = merged(this.#interactions, news, ({ time }) => timeMs(time));
+      this.#actions = news.length === 0 ? this.#actions : undefined;
     }
+  }
+
+  /** The list of actions: of the interactions, and of the failed requests in the chunks that have been read. */
+  get actions(): readonly Action[] {
+    this.#actions ??= actionsOf(this.#interactions, this.#failedRequests);
+    return this.#actions;
   }
 
   /** Adds the facts of a chunk. */
@@ -57,6 +67,9 @@ export class SessionData {
     }
     this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
+    const failed = facts.networkRows.filter(hasFailed);
+    this.#failedRequests = newest(merged(this.#failedRequests, failed, rowMs));
+    this.#actions = failed.length === 0 ? this.#actions : undefined;
     this.takeOdd(facts.oddEvents);
   }
 

@@ -1,7 +1,5 @@
 // Positions on the timeline. Pure.
-import { InteractionKind } from "@contract/recording/v1/enums_pb";
-import type { Interaction } from "@contract/recording/v1/interaction_pb";
-import { timeMs } from "./details";
+import type { Action } from "./actions";
 import type { OddEvent } from "./protocol";
 
 export type MarkKind = "page" | "error" | "rage" | "dead" | "other" | "odd";
@@ -16,24 +14,30 @@ export interface Mark {
   count: number;
 }
 
-const KINDS: Readonly<Partial<Record<InteractionKind, MarkKind>>> = {
-  [InteractionKind.PAGE]: "page",
-  [InteractionKind.ERROR]: "error",
-  [InteractionKind.ERROR_CLICK]: "error",
-  [InteractionKind.RAGE_CLICK]: "rage",
-  [InteractionKind.DEAD_CLICK]: "dead",
-  [InteractionKind.QUICK_BACK]: "other",
-  [InteractionKind.MOUSE_THRASH]: "other",
+const KINDS: Readonly<Partial<Record<Action["kind"], MarkKind>>> = {
+  page: "page",
+  error: "error",
+  request: "error",
+  rage: "rage",
+  dead: "dead",
+  "quick-back": "other",
+  thrash: "other",
 };
 
 const RANK: Readonly<Record<MarkKind, number>> = { other: 0, page: 1, odd: 2, dead: 3, rage: 4, error: 5 };
 
-/** Returns the marks of interactions, in the order of time. */
-export function marksOf(interactions: readonly Interaction[], name: (interaction: Interaction) => string): Mark[] {
-  return interactions.flatMap((interaction) => {
-    const kind = KINDS[interaction.kind];
-    return kind === undefined ? [] : [{ kind, timeMs: timeMs(interaction.time), label: name(interaction), count: 1 }];
+/** Returns the kind of an action's marks; undefined: it is not marked. */
+export function markKindOf(action: Action): MarkKind | undefined {
+  return KINDS[action.kind] ?? ("isDead" in action && action.isDead ? "dead" : undefined);
+}
+
+/** Returns the marks of actions, in the order of time: one for each time that it happened. */
+export function marksOf(actions: readonly Action[], name: (action: Action) => string): Mark[] {
+  const marks = actions.flatMap((action) => {
+    const kind = markKindOf(action);
+    return kind === undefined ? [] : action.timesMs.map((timeMs) => ({ kind, timeMs, label: name(action), count: 1 }));
   });
+  return marks.sort((one, other) => one.timeMs - other.timeMs);
 }
 
 /** Returns the marks of events that are left out of the picture. */
@@ -57,14 +61,20 @@ export function gathered(marks: readonly Mark[], gapMs: number): Mark[] {
     found[found.length - 1] = {
       kind: RANK[mark.kind] > RANK[last.kind] ? mark.kind : last.kind,
       timeMs: last.timeMs,
-      label: last.count < MOST_WORDS ? `${last.label}\n${mark.label}` : last.label,
+      label: withLine(last.label, mark.label),
       count: last.count + mark.count,
     };
   }
   return found;
 }
 
-const MOST_WORDS = 6;
+const MOST_LINES = 6;
+
+/** Adds a line, unless there are enough or it is there: an error that repeats has one. */
+function withLine(label: string, line: string): string {
+  const lines = label.split("\n");
+  return lines.length >= MOST_LINES || lines.includes(line) ? label : `${label}\n${line}`;
+}
 
 /** Returns where a moment lies between 0 and 100 percent of a span. */
 export function percentAt(timeAtMs: number, startMs: number, endMs: number): number {

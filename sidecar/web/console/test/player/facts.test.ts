@@ -32,12 +32,19 @@ describe("readFacts", () => {
         requests: [
           { name: "https://shop.example/api", method: "POST", status: 500, startTime: 10, endTime: 35 },
           { name: "https://shop.example/x" },
+          { name: "https://shop.example/lost", initiatorType: "fetch", status: 0 },
+          { name: "https://pictures.example/a.png", initiatorType: "img", status: 0 },
+          { name: "https://shop.example/old", initiatorType: "fetch", responseStatus: 404 },
         ],
       }),
     ]);
     expect(networkRows).toMatchObject([
       { method: "POST", url: "https://shop.example/api", status: 500, durationMs: 25 },
-      { method: "GET", url: "https://shop.example/x", status: 0, durationMs: 0 },
+      { method: "", url: "https://shop.example/x", status: null, durationMs: 0 },
+      { url: "https://shop.example/lost", status: 0 },
+      // Another origin's picture has 0 although it was loaded.
+      { url: "https://pictures.example/a.png", status: null },
+      { url: "https://shop.example/old", status: 404 },
     ]);
   });
 

@@ -35,7 +35,7 @@ const FOLLOWING = [LIVE, FOLLOWED, { ...STAGED, atMs: END }, SHOWN] as const;
 const EVENTS: Readonly<Record<PlayerEvent["type"], PlayerEvent>> = {
   detailsLoaded: LIVE,
   opened: OPENED,
-  interactionsLoaded: { type: "interactionsLoaded", interactions: [] },
+  actionsFound: { type: "actionsFound", actions: [] },
   filesMissed: {
     type: "filesMissed",
     missing: { pictures: 1, fonts: 0, sheets: 0, media: 0, hosts: ["shop.example"] },

@@ -25,7 +25,7 @@ describe("interactions of a live session", () => {
     data.takeInteractions(true, [click(500), click(1_500)]);
     data.takeInteractions(false, [click(600)]);
     data.takeInteractions(true, [click(500), click(1_500), click(2_500)]);
-    expect(data.interactions).toHaveLength(3);
+    expect(data.actions).toHaveLength(3);
     expect(data.histogram({ fromMs: 0, toMs: 3_000 }, 3)).toEqual([2, 1, 1]);
   });
 });
@@ -37,7 +37,33 @@ describe("late findings", () => {
     const dead = { ...click(500), kind: InteractionKind.DEAD_CLICK };
     const elsewhere = { ...click(1_500), windowId: "other" };
     data.takeInteractions(true, [click(500), dead, elsewhere, click(2_500)]);
-    expect(data.interactions).toEqual([click(500), dead, elsewhere, click(2_500)]);
+    expect(data.actions).toMatchObject([
+      { kind: "dead", timeMs: 500 },
+      { kind: "click", timeMs: 1_500, windowId: "other" },
+      { kind: "click", timeMs: 2_500 },
+    ]);
+  });
+});
+
+describe("failed requests", () => {
+  const request = { windowId: "w", method: "GET", url: "https://shop.example/api", durationMs: 5 };
+
+  it("are among the actions as chunks are read, also when many others were made", () => {
+    const data = new SessionData(0);
+    data.takeInteractions(true, [click(500), click(1_500)]);
+    data.takeFacts({ ...facts(), networkRows: [{ ...request, timeMs: 1_000, status: 500 }] });
+    const well = Array.from({ length: 6_000 }, (_, index) => ({ ...request, timeMs: 2_000 + index, status: 200 }));
+    data.takeFacts({ ...facts(), networkRows: well });
+    expect(data.actions.map(({ kind }) => kind)).toEqual(["click", "request", "click"]);
+  });
+
+  it("make a new list only where there are some", () => {
+    const data = new SessionData(0);
+    data.takeInteractions(true, [click(500)]);
+    const before = data.actions;
+    data.takeFacts({ ...facts(), networkRows: [{ ...request, timeMs: 1_000, status: 200 }] });
+    data.takeInteractions(true, [click(500)]);
+    expect(data.actions).toBe(before);
   });
 });
 

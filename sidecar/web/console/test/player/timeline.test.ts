@@ -1,33 +1,50 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
-import { InteractionSchema, type Interaction } from "@contract/recording/v1/interaction_pb";
 import { describe, expect, it } from "vitest";
-import { interactionLabel } from "../../src/player/labels";
+import { actionsOf } from "../../src/player/actions";
+import { actionText } from "../../src/player/labels";
 import { gathered, histogramPath, type Mark, type MarkKind, marksOf, percentAt } from "../../src/player/timeline";
-
-const interaction = (
-  kind: InteractionKind,
-  timeMs: number,
-  rest: { detail?: string; count?: number } = {},
-): Interaction => create(InteractionSchema, { kind, time: timestampFromMs(timeMs), count: 1, ...rest });
+import { click, dead, doubleClick, error, failed, interaction, rage, target } from "./interactions";
 
 describe("marks", () => {
-  it("are the notable interactions, in words", () => {
+  it("are the notable actions, in the words of the list", () => {
+    const button = { target: target("Download all invoices") };
     const marks = marksOf(
-      [
-        interaction(InteractionKind.PAGE, 1_000, { detail: "https://shop.example/cart?x=***" }),
-        interaction(InteractionKind.CLICK, 2_000),
-        interaction(InteractionKind.RAGE_CLICK, 3_000, { count: 8 }),
-        interaction(InteractionKind.ERROR, 4_000, { detail: "x is not a function" }),
-      ],
-      interactionLabel,
+      actionsOf(
+        [
+          interaction(InteractionKind.PAGE, 1_000, { detail: "https://shop.example/cart?x=***" }),
+          click(2_000, button),
+          click(2_500, button),
+          rage(2_500, 8, button),
+          click(3_500),
+          dead(3_500),
+          error(4_000, '"x is not a function"'),
+        ],
+        [failed(5_000)],
+      ),
+      actionText,
     );
     expect(marks).toEqual([
       { kind: "page", timeMs: 1_000, label: "Opened /cart?x=***", count: 1 },
-      { kind: "rage", timeMs: 3_000, label: "Rage click: 8 clicks on one spot", count: 1 },
+      { kind: "rage", timeMs: 2_500, label: "Rage click: 8 times on Download all invoices", count: 1 },
+      { kind: "dead", timeMs: 3_500, label: "Dead click: nothing answered", count: 1 },
       { kind: "error", timeMs: 4_000, label: "Error: x is not a function", count: 1 },
+      { kind: "error", timeMs: 5_000, label: "GET /api/invoices failed: 500", count: 1 },
     ]);
+  });
+
+  it("of one row are at each of its times", () => {
+    const errors = [1_000, 1_500, 60_000].map((timeMs) => error(timeMs, '"a"'));
+    const marks = marksOf(actionsOf(errors, []), actionText);
+    expect(marks.map(({ timeMs }) => timeMs)).toEqual([1_000, 1_500, 60_000]);
+    expect(gathered(marks, 1_000)).toMatchObject([
+      { timeMs: 1_000, label: "Error: a (3 times)", count: 2 },
+      { timeMs: 60_000, label: "Error: a (3 times)", count: 1 },
+    ]);
+  });
+
+  it("of a double click that nothing answered are those of a dead click", () => {
+    const marks = marksOf(actionsOf([click(1_000), dead(1_000), click(1_200), doubleClick(1_201)], []), actionText);
+    expect(marks).toMatchObject([{ kind: "dead", label: "Double click, nothing answered" }]);
   });
 
   it("that overlap are merged, with the gravest kind", () => {
@@ -43,7 +60,7 @@ describe("marks", () => {
     const many = Array.from({ length: 500 }, (_, index) => ({
       kind: "error" as const,
       timeMs: index,
-      label: "e",
+      label: `e${index}`,
       count: 1,
     }));
     const [only] = gathered(many, 1_000);

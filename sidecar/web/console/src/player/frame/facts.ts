@@ -92,12 +92,25 @@ function requests(
       // Requests are reported when they have ended; their own clock counts from the page's load.
       timeMs: ownMs === 0 ? timeMs : ownMs + shiftMs,
       windowId,
-      method: cut(text(request.method)) || "GET",
+      method: cut(text(request.method)),
       url: cut(text(request.name) || text(request.url)),
-      status: number(request.status) || number(request.responseStatus),
+      status: statusOf(request),
       durationMs,
     };
   });
+}
+
+/** Types of requests with status 0 only where there was no answer. */
+const READABLE: readonly unknown[] = ["fetch", "xmlhttprequest", undefined];
+
+/**
+ * The status of a request; 0: there was no answer; null: not known. Browsers measure 0 as well for a picture or script
+ * of another origin that did load (Resource Timing, 4.5), and older ones measure none.
+ */
+function statusOf({ status, responseStatus, initiatorType }: Readonly<Record<string, unknown>>): number | null {
+  const found = number(status) || number(responseStatus);
+  const isMeasured = typeof status === "number" || typeof responseStatus === "number";
+  return found !== 0 ? found : isMeasured && READABLE.includes(initiatorType) ? 0 : null;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
