@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from services.audit.behaviour.targets.page_tree import CDATA, DOCUMENT, ELEMENT, TEXT, Node, PageTree
+from services.audit.behaviour.targets.page_tree import CDATA, DOCUMENT, ELEMENT, MAX_TEXT, TEXT, Node, PageTree
 from services.audit.behaviour.targets.roles import (
     NAMED_BY_CONTENT,
     is_button_input,
@@ -126,7 +126,7 @@ class _Names:
         if not own and not is_referenced and is_labelable(tree, node):
             own = self._labels(node)
         caption = _CAPTIONS.get(tag)
-        captions = [child for child in tree.elements(node.children) if child.tag == caption]
+        captions = [child for child in tree.elements_of(node) if child.tag == caption]
         return own or (self._text_of(captions[:1]) if captions else "")
 
     def _button_label(self, node: Node, attributes: dict[str, str], *, is_referenced: bool) -> str:
@@ -146,7 +146,7 @@ class _Names:
         own_id = tree.attributes_of(control).get("id")
         if own_id:
             for node in tree.nodes.values():
-                if node.tag == "label" and tree.attributes_of(node).get("for") == own_id:
+                if node.tag == "label" and tree.attributes_of(node).get("for") == own_id and tree.has(node):
                     labels.append(node)
                     if len(labels) == _MAX_REFERENCES:
                         break
@@ -164,7 +164,7 @@ class _Names:
         tree, found = self._tree, None
         scope = scope_of(tree, near)
         for node in tree.nodes.values():
-            if node.type == ELEMENT and tree.attributes_of(node).get("id") == dom_id:
+            if node.type == ELEMENT and tree.attributes_of(node).get("id") == dom_id and tree.has(node):
                 if scope_of(tree, node) == scope:
                     return node
                 found = found or node
@@ -172,7 +172,11 @@ class _Names:
 
     def _own_text(self, node: Node) -> str:
         """Returns a short text for an element that has no name by the standard."""
-        own = tidy(" ".join(child.text or "" for child in node.children if child.type in {TEXT, CDATA}))
+        own = tidy(
+            " ".join(
+                (child.text or "")[:MAX_TEXT] for child in self._tree.children_of(node) if child.type in {TEXT, CDATA}
+            )
+        )
         if is_interactive(self._tree, node) and node.tag not in {"input", "textarea", "select"}:
             return self._text_of([node])
         whole = self._text_of([node]) if node.tag not in {"input", "textarea", "select", "body", "html"} else ""
@@ -199,7 +203,7 @@ class _Names:
                 continue
             self._left -= 1
             if node.type in {TEXT, CDATA}:
-                yield node.text or ""
+                yield (node.text or "")[:MAX_TEXT]
                 continue
             if node.type != ELEMENT or node is without:
                 continue
@@ -213,7 +217,7 @@ class _Names:
             if named:
                 yield named
             elif not _LIGATURES.search(attributes.get("class", "")) and node.tag not in {"input", "img"}:
-                stack += [space, *reversed(node.children)]
+                stack += [space, *reversed(tree.children_of(node))]
                 continue
             yield space
 
@@ -226,7 +230,7 @@ class _Names:
         if is_button_input(self._tree, node):
             return tidy(attributes.get("value", ""))
         if node.tag == "svg":
-            for child in self._tree.elements(node.children):
+            for child in self._tree.elements_of(node):
                 if child.tag == "title":
                     return self._text_of([child])
         return ""

@@ -58,8 +58,8 @@ class PageMirror:
     @property
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
-        nodes = 0 if self._tree is None else len(self._tree)
-        return len(self._snapshot) + self._log_bytes + NODE_BYTES * (nodes + 1)
+        size_bytes = len(self._snapshot) + self._log_bytes + NODE_BYTES
+        return size_bytes if self._tree is None else size_bytes + self._tree.kept_bytes + NODE_BYTES * len(self._tree)
 
     def begin(self, node: msgspec.Raw) -> None:
         """Takes a full snapshot."""

@@ -221,7 +221,7 @@ def _place(tree: PageTree, node: Node) -> int:
     if parent is None:
         return 0
     place = 0
-    for child in parent.children:
+    for child in tree.children_of(parent):
         if child.type == ELEMENT and child.tag == node.tag and bool(child.is_shadow) == bool(node.is_shadow):
             place += 1
             if child is node:

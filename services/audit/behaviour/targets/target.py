@@ -21,6 +21,8 @@ def target_of(tree: PageTree, node_id: int) -> Target | None:
     root; of a label, its control; else the node's own element.
     """
     node = tree.nodes.get(node_id)
+    if node is None or not tree.has(node):
+        return None
     while node is not None and node.type != ELEMENT:
         node = tree.parent_of(node)
     if node is None:
@@ -28,7 +30,7 @@ def target_of(tree: PageTree, node_id: int) -> Target | None:
     meant = _interactive(tree, node) or _whole_picture(tree, node)
     if meant.tag == "label":
         meant = _control(tree, meant) or meant
-    return Target(name_of(tree, meant), role_of(tree, meant), meant.tag[:_MAX_TAG], selector_of(tree, meant))
+    return Target(name_of(tree, meant), role_of(tree, meant), meant.tag[:_MAX_TAG].lower(), selector_of(tree, meant))
 
 
 def _interactive(tree: PageTree, node: Node) -> Node | None:
@@ -56,14 +58,14 @@ def _control(tree: PageTree, label: Node) -> Node | None:
         scope = scope_of(tree, label)
         for node in tree.nodes.values():
             is_wanted = node.type == ELEMENT and tree.attributes_of(node).get("id") == wanted
-            if is_wanted and is_labelable(tree, node) and scope_of(tree, node) == scope:
+            if is_wanted and tree.has(node) and is_labelable(tree, node) and scope_of(tree, node) == scope:
                 return node
         return None
-    stack, left = list(reversed(label.children)), _MAX_INSIDE
+    stack, left = list(reversed(tree.children_of(label))), _MAX_INSIDE
     while stack and left:
         node = stack.pop()
         left -= 1
         if node.type == ELEMENT and is_labelable(tree, node):
             return node
-        stack += reversed(node.children)
+        stack += reversed(tree.children_of(node))
     return None
