@@ -139,8 +139,8 @@ class Target(NamedTuple):
     A tuple, since it is stored with findings and marks.
 
     Attributes:
-        name: Accessible name, at most 80 characters; "": it has none.
-        role: ARIA role; "": it has none.
+        name: Accessible name, at most 80 characters; "": it has no name.
+        role: ARIA role; "": it has no role.
         tag: Name of the element in lower case.
         selector: CSS selector that is the same in other visits, at most 256 characters.
     """

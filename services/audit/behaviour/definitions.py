@@ -55,7 +55,7 @@ class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     box: Box = NO_BOX
     """Position and size of that element."""
     target: Target | None = None
-    """The element that was acted on; None: the kind has none, or the recording does not contain it."""
+    """The element that was acted on; None: for other kinds, or if the recording does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)

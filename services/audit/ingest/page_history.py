@@ -78,7 +78,7 @@ class PageHistories:
         if not low:
             return NO_HISTORY, "incomplete"
         own = {seq: row.payload for seq, row in unstored.items() if low <= seq < before_seq}
-        high = min(own, default=before_seq) - 1  # what is not stored yet is the end of the window
+        high = min(own, default=before_seq) - 1  # unstored chunks are the end of the window
         if sum(map(len, own.values())) > self._max_bytes:
             return NO_HISTORY, "too_large"
         if low <= high:

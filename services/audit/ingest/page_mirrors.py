@@ -32,7 +32,7 @@ _INPUT = IncrementalSource.INPUT.value
 
 
 class PagePlace(NamedTuple):
-    """A window's state, as far as it tells which chunks a mirror has taken: another chunk of the same seq differs."""
+    """The part of a window's state that identifies the chunks that a mirror has taken: others of the same seq differ."""
 
     seq: int = 0
     raw_bytes: int = 0
@@ -52,7 +52,7 @@ class HistoryNeeded(Exception):  # noqa: N818 - an answer, as StopIteration is
     """A chunk has interactions, and the process does not have the window's page.
 
     Attributes:
-        after: The place that its mirror has reached; NO_PAGE: it has none.
+        after: The place that its mirror has reached; NO_PAGE: there is no mirror.
     """
 
     def __init__(self, after: PagePlace) -> None:
@@ -107,7 +107,7 @@ class PageMirrors:
     def find(
         self, key: WindowKey, state: WindowState, events: Sequence[Event], history: PageHistory | None
     ) -> PageMirror | None:
-        """Returns the mirror of the window before a chunk; None: it has none, and the chunk needs none.
+        """Returns the mirror of the window before a chunk; None: there is no mirror, and the chunk needs no names.
 
         Args:
             key: The window.

@@ -87,7 +87,7 @@ def process_chunk(
 
     Raises:
         BadPayload: If the chunk cannot be stored; the state is unchanged.
-        HistoryNeeded: If the process does not have the page of a chunk with interactions, and `history` is None.
+        HistoryNeeded: If the process does not have the page of a chunk with interactions, and `history` was not given.
     """
     key = head.key
     payload = sent.payload
@@ -233,7 +233,7 @@ class InlineProcessor:
         return _timed(*arguments)
 
     def policies_changed(self) -> None:
-        """Forgets what the former policy has kept of pages; the masker is looked up for each chunk."""
+        """Forgets the pages that the former policy has masked; the masker is looked up for each chunk."""
         self._mirrors = PageMirrors(self._page_memory_bytes) if self._page_memory_bytes else None
 
     def load(self) -> float:

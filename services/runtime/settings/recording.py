@@ -61,9 +61,9 @@ class IngestSettings(Group):
     page_memory_bytes: int = Field(
         default=128 * 1024**2,
         ge=0,
-        description="Maximum memory of the mirrors of open pages, in bytes per worker process: what was clicked gets "
-        "its name from them. The least recently used ones are dropped, and made again from stored chunks when a click "
-        "needs them. A page takes 0.2 to 2 MB. 0: interactions have no names.",
+        description="Maximum memory of the mirrors of open pages, in bytes per worker process: clicked elements get "
+        "their names from them. The least recently used ones are dropped, and made again from stored chunks when a "
+        "click needs them. A page takes 0.2 to 2 MB. 0: interactions have no names.",
     )
     page_history_bytes: int = Field(
         default=8 * 1024**2,

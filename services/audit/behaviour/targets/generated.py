@@ -1,4 +1,4 @@
-"""Tells names that people give from those that programs make: the latter differ between visits, or between builds."""
+"""Distinguishes names that people give from those of programs, which differ between visits or builds."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STATES = re.compile(
     r"loading|loaded|current|is-\w+|has-\w+)$|^(?:active|selected|open|disabled)-",
     re.IGNORECASE,
 )
-"""Classes that tell an element's state, which changes."""
+"""Classes of an element's state, which changes."""
 
 _UTILITIES = re.compile(
     r"[:/\[\]@!%()=,.#&>*+]"
@@ -61,7 +61,7 @@ _UTILITIES = re.compile(
     r"rr-block|rr-mask|rr-ignore)$",
     re.IGNORECASE,
 )
-"""Classes that tell how an element looks (Tailwind, Bootstrap): many elements share them."""
+"""Classes of an element's looks (Tailwind, Bootstrap): many elements share them."""
 
 _MODULE_HASH = re.compile(r"^(.{2,}?(?:__|--|_{3}|-))([A-Za-z0-9+_]{5,8})$")
 """A class of CSS modules: a name that people gave, and a hash."""
@@ -94,7 +94,7 @@ def is_generated(name: str) -> bool:
 
 @lru_cache(4096)
 def stable_class(name: str) -> str:
-    """Returns the part of a class that is the same in other visits and tells the element from others; "": none.
+    """Returns the part of a class that is the same in other visits and of few elements; "": there is no such part.
 
     A part that is shorter than the class is its beginning: CSS modules add a hash.
     """

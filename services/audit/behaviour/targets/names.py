@@ -1,7 +1,8 @@
 """Accessible names by https://www.w3.org/TR/accname-1.2/, as far as a recording allows.
 
 A recording has no layout and no style sheets that are applied: elements count as hidden by their attributes only, and
-generated contents (`::before`) are not part of names. Values of fields are what visitors wrote, and never part of them.
+generated contents (`::before`) are not part of names. Values of fields were written by visitors: they are never part of
+names.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _BLOCKS = frozenset(
 _WITHOUT_TEXT = frozenset(
     {"script", "style", "noscript", "template", "head", "select", "datalist", "textarea", "iframe", "canvas", "video"}
 )
-"""Elements whose texts are not shown, or are choices and values of a field."""
+"""Elements with texts that are not shown, or are choices and values of a field."""
 
 _CAPTIONS = {"fieldset": "legend", "figure": "figcaption", "table": "caption", "svg": "title", "details": "summary"}
 """Children that name their parents."""
@@ -54,17 +55,17 @@ _LIGATURES = re.compile(r"(?:^|\s)(?:material-icons|material-symbols)", re.IGNOR
 """Classes of icon fonts that draw a word as a picture."""
 
 _MASKS = re.compile(r"\[[a-z_]+(?::[A-Za-z0-9]+)?\]|masked-[\w-]+")
-"""What masking puts in place of a value, beside asterisks."""
+"""Replacements of masked values, beside asterisks."""
 
 _NO_WORD = re.compile(r"[\ue000-\uf8ff\u200b-\u200f\u2060\ufeff\U000f0000-\U0010ffff]")
 """Icons of fonts, and characters without a width."""
 
 
 def name_of(tree: PageTree, node: Node) -> str:
-    """Returns an element's name, at most MAX_NAME characters; "": it has none.
+    """Returns an element's name, at most MAX_NAME characters; "": it has no name.
 
-    An element whose role has no name from content, such as a `div` with a listener or a clicked paragraph, is named by
-    its text if that is short, or by its own text without that of other elements.
+    An element with a role that has no name from content, such as a `div` with a listener or a clicked paragraph, is
+    named by its text if that is short, or by its own text without that of other elements.
     """
     return _cut(_Names(tree).of(node))
 

@@ -1,4 +1,4 @@
-"""The mirror of a window's page: what was recorded of it, brought up to date when a click asks.
+"""The mirror of a window's page: its recorded contents, brought up to date when a click asks.
 
 Most events only append a few bytes to a log, which takes about a microsecond; the log is decoded and applied to the
 tree when a target is looked up, or when it has become long.

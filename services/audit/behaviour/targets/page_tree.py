@@ -30,7 +30,7 @@ _LARGE_ATTRIBUTES_BYTES = 1_024
 """Separated attributes with more JSON are reduced at once to those that are read."""
 
 SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
-"""Elements whose contents are not shown; the `title` of an SVG is kept."""
+"""Elements with contents that are not shown; the `title` of an SVG is kept."""
 
 _KEPT = frozenset(
     {
@@ -108,7 +108,7 @@ class TooManyNodes(Exception):  # noqa: N818 - names the state of the page
 class PageTree:
     """The nodes of a page by id.
 
-    A mutation only notes what it changes: the order of children and the values of attributes are worked out when they
+    A mutation only notes its changes: the order of children and the values of attributes are worked out when they
     are asked for, and nodes inside of removed ones stay until there are many of them.
 
     Args:

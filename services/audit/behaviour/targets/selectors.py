@@ -1,9 +1,9 @@
 """CSS selectors of elements that are the same in other visits of the page.
 
 Only the element and its ancestors decide, never how many others a selector fits: a list has one row today and five
-tomorrow, and its buttons keep their selector. So a selector tells a kind of element, and often one element. What is
-looked at, in this order: test attributes, ids that people gave, attributes that say what the element is for, classes
-that people gave, and at last the position among siblings.
+tomorrow, and its buttons keep their selector. So a selector stands for a kind of element, often of one. It is made
+of, in this order: test attributes, ids that people gave, attributes of the element's purpose, classes that people
+gave, and at last the position among siblings.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TEST_ATTRIBUTES = (
 """Attributes that people write for tests and statistics, in the order of preference."""
 
 _TELLING = ("name", "aria-label", "for", "title", "alt", "placeholder")
-"""Attributes that say what an element is for; "value" only of buttons."""
+"""Attributes of an element's purpose; "value" only of buttons."""
 
 _MAX_VALUE = 60
 _MAX_CLASSES = 2
@@ -64,7 +64,7 @@ _COMMON = frozenset(
 
 _PLAIN = re.compile(r"[A-Za-z_\u00a0-\uffff-]")
 _FOLDED = re.compile(r"/[^/]*(?:\d{3,}|[0-9a-f]{8,}|%|\*)[^/]*(?=/|$).*")
-"""A path from the first segment on that tells one item from others."""
+"""A path from the first segment on that is of one item only."""
 
 
 class _Step(NamedTuple):
@@ -73,7 +73,7 @@ class _Step(NamedTuple):
 
 
 _POSITION, _COMMON_CLASS, _CLASS, _TOLD, _KEY = range(5)
-"""What a step stands on: position, classes of many elements, its classes, a telling attribute, a name of its own."""
+"""Strength of a step: position, classes of many elements, its classes, a telling attribute, a name of its own."""
 
 
 def selector_of(tree: PageTree, node: Node) -> str:
@@ -135,7 +135,7 @@ def _step(tree: PageTree, node: Node) -> _Step:
 
 
 def _key(tree: PageTree, node: Node) -> str:
-    """Returns the selector of a test attribute or an id that people gave; "": there is none."""
+    """Returns the selector of a test attribute or an id that people gave; "": there is no such name."""
     attributes = tree.attributes_of(node)
     for name in TEST_ATTRIBUTES:
         value = attributes.get(name, "")
@@ -146,7 +146,7 @@ def _key(tree: PageTree, node: Node) -> str:
 
 
 def _told(tree: PageTree, node: Node) -> str:
-    """Returns the condition on an attribute that says what the element is for; "": there is none."""
+    """Returns the condition on an attribute of the element's purpose; "": there is no such attribute."""
     tag, attributes = node.tag, tree.attributes_of(node)
     if tag in {"a", "area"} and (path := _path(attributes.get("href", ""))):
         return path
@@ -163,7 +163,7 @@ def _told(tree: PageTree, node: Node) -> str:
 
 
 def _choice(attributes: dict[str, str]) -> str:
-    """Returns the condition on the value of a radio button or checkbox, which tells it from others of its name."""
+    """Returns the condition on the value of a radio button or checkbox, unlike others of its name."""
     value = attributes.get("value", "")
     is_choice = attributes.get("type", "").lower() in {"radio", "checkbox"} and value != "on"
     return f"[value={_text(value)}]" if is_choice and _is_told(value, is_id=True) else ""
@@ -176,7 +176,7 @@ def _is_told(value: str, *, is_id: bool) -> bool:
 
 
 def _path(href: str) -> str:
-    """Returns the condition on a link's path, without what tells one item from others; "": there is no path."""
+    """Returns the condition on a link's path, without the parts of a single item; "": there is no path."""
     try:
         url = urlsplit(href.strip())
     except ValueError:

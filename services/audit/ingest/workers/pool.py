@@ -282,7 +282,7 @@ class WorkerPool:
 
         Raises:
             BadPayload: If the chunk cannot be stored.
-            HistoryNeeded: The worker does not have the window's page, and `history` is None.
+            HistoryNeeded: The worker does not have the window's page, and `history` was not given.
             RuntimeError: If a worker failed; its log has the reason.
         """
         if not self._is_started:  # a server that records nothing needs no workers

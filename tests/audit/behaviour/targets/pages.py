@@ -21,7 +21,7 @@ _data = msgspec.json.Decoder(Data)
 
 class _Builder(HTMLParser):
     """Builds a tree. `x` marks the node that is clicked; `template shadowrootmode` is the shadow root of its parent,
-    and what is inside of `iframe` is its document."""
+    and the contents of `iframe` are its document."""
 
     def __init__(self, first_id: int) -> None:
         super().__init__()

@@ -68,7 +68,7 @@ NAMES = [
     ("<button x><style>.a{}</style><script>f()</script>Go</button>", "Go", "button"),
     ("<button x>Ship to <select><option>Sweden</option></select></button>", "Ship to", "button"),
     ("<a x href='/'>日本語のリンク</a>", "日本語のリンク", "link"),
-    # 2I: tooltips, then what is shown inside of the field
+    # 2I: tooltips, then the words inside of the field
     ("<button x title='Bold'></button>", "Bold", "button"),
     ("<input x placeholder='Search orders'>", "Search orders", "textbox"),
     ("<input x title='Amount' placeholder='0.00'>", "Amount", "textbox"),

@@ -1,4 +1,4 @@
-"""Targets in real recordings: what was clicked has a name, or a selector that a person accepts."""
+"""Targets in real recordings: clicked elements have a name, or a selector that a person accepts."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_clicks_of_the_demo_have_names(monkeypatch):
 
 def test_nearly_all_clicks_of_the_recordings_have_names(monkeypatch):
     names = recording_names()
-    recorded(names[0])  # skips where there are none
+    recorded(names[0])  # skips where they are missing
     found = [one for name in names for one in clicked(recorded(name), monkeypatch)]
     accepted = [one for one in found if one.name or ACCEPTED.search(one.selector)]
     assert len(found) >= 100

@@ -1,4 +1,4 @@
-"""Selectors: what they stand on, and that they are the same in other visits."""
+"""Selectors: their basis, and that they are the same in other visits."""
 
 from __future__ import annotations
 
