@@ -32,7 +32,7 @@ _INPUT = IncrementalSource.INPUT.value
 
 
 class PagePlace(NamedTuple):
-    """The part of a window's state that identifies the chunks that a mirror has taken: others of the same seq differ."""
+    """The part of a window's state that identifies the chunks that a mirror has taken: others of their seq differ."""
 
     seq: int = 0
     raw_bytes: int = 0

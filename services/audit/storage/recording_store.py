@@ -118,7 +118,7 @@ class RecordingStore:
         return replace(row, stored_ms=stored_ms)
 
     async def last_snapshot(self, key: WindowKey, before_seq: int) -> int:
-        """Returns the seq of a window's last chunk with a full snapshot before another chunk; 0: there is no such one."""
+        """Returns the seq of a window's last chunk with a full snapshot before another; 0: not found."""
         [(seq,)] = await self._engine.query(
             f"SELECT max(seq) FROM chunks PREWHERE {_OF_WINDOW} AND seq < {{before:UInt32}} AND snapshot_seq > 0"
             f"{POINT_READ}",

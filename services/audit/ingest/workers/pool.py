@@ -346,7 +346,8 @@ class WorkerPool:
             if job is None:
                 return
             last = self._worker_of.get(job.head.key)
-            if slow is None and last in links and len(last.waiting) <= len(link.waiting) + 1:
+            # A slow chunk has a worker for itself.
+            if last in links and len(last.waiting) <= (len(link.waiting) + 1 if slow is None else 0):
                 link = last
             link.slow = slow
             self._send(link, job)
