@@ -22,7 +22,7 @@ from services.audit.behaviour.targets.roles import (
 MAX_NAME = 80
 """Characters of a name, as in the contract; longer ones are cut and end with an ellipsis."""
 
-MAX_VISITED = 2_000
+MAX_VISITED = 1_000
 """Maximum number of nodes that are looked at for a text. Names have a few; a whole page may be a link."""
 
 _MAX_GATHERED = 400
@@ -173,23 +173,31 @@ class _Names:
 
     def _own_text(self, node: Node) -> str:
         """Returns a short text for an element that has no name by the standard."""
-        own = tidy(
-            " ".join(
-                (child.text or "")[:MAX_TEXT] for child in self._tree.children_of(node) if child.type in {TEXT, CDATA}
-            )
-        )
-        if is_interactive(self._tree, node) and node.tag not in {"input", "textarea", "select"}:
+        if node.tag in {"input", "textarea", "select", "body", "html"}:
+            return ""
+        if is_interactive(self._tree, node):
             return self._text_of([node])
-        whole = self._text_of([node]) if node.tag not in {"input", "textarea", "select", "body", "html"} else ""
-        return whole if len(whole) <= MAX_NAME else own
+        whole = self._text_of([node], at_most=MAX_NAME)
+        if len(whole) <= MAX_NAME:
+            return whole
+        texts = (child.text for child in self._tree.children_of(node) if child.type in {TEXT, CDATA})
+        return tidy(" ".join((text or "")[:MAX_TEXT] for text in texts))
 
-    def _text_of(self, nodes: list[Node], *, without: Node | None = None, is_hidden_too: bool = False) -> str:
+    def _text_of(
+        self,
+        nodes: list[Node],
+        *,
+        without: Node | None = None,
+        is_hidden_too: bool = False,
+        at_most: int = _MAX_GATHERED,
+    ) -> str:
+        """Returns the text inside of nodes; of one that is longer than `at_most` characters, more than these."""
         parts: list[str] = []
         size = 0
         for part in self._parts(nodes, without, is_hidden_too):
             parts.append(part)
-            size += len(part)
-            if size > _MAX_GATHERED:
+            size += len(part.strip())
+            if size > at_most:
                 break
         return tidy("".join(parts))
 

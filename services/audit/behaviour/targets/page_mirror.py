@@ -39,7 +39,7 @@ class PageMirror:
     Attributes:
         size_bytes: Approximate memory, in bytes.
         lost: Why elements of the page have no targets until the next full snapshot: "no_snapshot", "too_large",
-            "unreadable", "no_history"; "": they have.
+            "unreadable", "failed", "no_history"; "": they have.
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
     """
 
@@ -92,7 +92,8 @@ class PageMirror:
         if self._tree is not None:
             try:
                 found = target_of(self._tree, node_id)
-            except (msgspec.MsgspecError, RecursionError, MemoryError):
+            except Exception:  # noqa: BLE001 - no defect in naming may cost the chunk
+                self._forget("failed")
                 found = None
             if found is not None:
                 self._last = node_id, found
@@ -116,7 +117,7 @@ class PageMirror:
                     self._tree.mutate(*mutation)
         except TooManyNodes:
             self._forget("too_large")
-        except (msgspec.MsgspecError, RecursionError, MemoryError):
+        except Exception:  # noqa: BLE001 - JSON of another form, nested too deep, no memory; none of it may cost the chunk
             self._forget("unreadable")
 
 

@@ -176,3 +176,13 @@ def test_large_attributes_are_not_kept():
     page = Page(f"<img key='picture' alt='Chart' src='data:image/png;base64,{'A' * 600_000}'>")
     assert page.target("picture").name == "Chart"
     assert page.mirror.size_bytes < 20_000
+
+
+def test_a_defect_in_naming_costs_only_names(monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    page = Page(CART)
+    monkeypatch.setattr(page_mirror, "target_of", broken)
+    assert page.mirror.target_of(page.ids["pay"]) is None
+    assert page.mirror.missed == {"failed": 1}
