@@ -228,15 +228,15 @@ class PageTree:
             node, parent = add.node, add.parent_id
             known = nodes.get(node.id)
             if known is not None:
-                if not node.children:
-                    node.children = known.children  # a moved node; its contents are sent after it
                 self._values.pop(node.id, None)
                 self._changes.pop(node.id, None)
-            if node.children or is_large:
+            if node.children or (is_large and node.raw is not NOTHING):
                 self._link(node, parent, is_large=is_large)
                 if node.type == DOCUMENT:
                     self._replace_document(node, parent)
             else:  # nearly all
+                if known is not None:
+                    node.children = known.children  # a moved node; its contents are sent after it
                 node.parent = parent
                 nodes[node.id] = node
             there = added.get(parent)
