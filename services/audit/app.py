@@ -180,7 +180,8 @@ async def _taking_in(
     settings: Settings, policies: Policies, behaviour: BehaviourRules | None
 ) -> AsyncIterator[ChunkProcessor]:
     """Yields the chunk processor: a worker pool, or this process if the settings ask for no workers."""
-    here = InlineProcessor(lambda project: policies.of(project).masker, behaviour)
+    page_memory_bytes = settings.ingest.page_memory_bytes
+    here = InlineProcessor(lambda project: policies.of(project).masker, behaviour, page_memory_bytes)
     count = default_count() if settings.ingest.workers is None else settings.ingest.workers
 
     def setup() -> WorkerSetup:
@@ -191,6 +192,7 @@ async def _taking_in(
             recursion_limit=sys.getrecursionlimit(),
             chunk_cpu_s=settings.ingest.chunk_cpu_s,
             memory_bytes=settings.ingest.worker_memory_bytes,
+            page_memory_bytes=page_memory_bytes,
         )
 
     if not count:
@@ -230,7 +232,16 @@ async def _serving(
     redis = redis_client.connect(settings)
     counters = SharedCounters(redis, redis_client.key(settings, "quota"))
     quotas = Quotas(settings.quotas, counters, now_ms)
-    recordings = Recordings(intake, store, committer, hub, space, quotas=quotas, server=secrets.token_hex(8))
+    recordings = Recordings(
+        intake,
+        store,
+        committer,
+        hub,
+        space,
+        quotas=quotas,
+        server=secrets.token_hex(8),
+        page_history_bytes=settings.ingest.page_history_bytes,
+    )
     departures = Departures(
         recordings, DepartedWindows(engine), _departure_rules(settings, behaviour), now_ms, alone=alone
     )

@@ -41,7 +41,7 @@ class AuditMetrics(Collector):
         self._quotas = quotas
         registry.register(self)
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Metric]:  # noqa: C901 - one after the other
         """Yields the current metrics."""
         counts = self._committer.counts
         yield CounterMetricFamily("afterimage_inserts", "Inserts that succeeded.", counts.inserts)
@@ -96,6 +96,22 @@ class AuditMetrics(Collector):
         for (rule, field), count in self._recordings.counts.masked.items():
             masked.add_metric([rule, field], count)
         yield masked
+        unnamed = CounterMetricFamily(
+            "afterimage_targets_missing",
+            "Clicks, taps and inputs without the name of their element, although one was looked for.",
+            labels=["reason"],
+        )
+        for why, count in self._recordings.counts.unnamed.items():
+            unnamed.add_metric([why], count)
+        yield unnamed
+        histories = CounterMetricFamily(
+            "afterimage_page_histories",
+            "Stored chunks asked for to make the mirror of a page again: read, or the reason why not.",
+            labels=["outcome"],
+        )
+        for outcome, count in self._recordings.histories.counts.items():
+            histories.add_metric([outcome], count)
+        yield histories
         yield CounterMetricFamily(
             "afterimage_events_repeated",
             "Events that repeat another one and are counted once.",

@@ -133,6 +133,24 @@ class WindowHead:
     """Id of the AuditService process that has the window's stream, or had it last; "": stored before this was kept."""
 
 
+class Target(NamedTuple):
+    """The element that a visitor acted on, as a person knows it; all parts come from masked events.
+
+    A tuple, since it is stored with findings and marks.
+
+    Attributes:
+        name: Accessible name, at most 80 characters; "": it has no name.
+        role: ARIA role; "": it has no role.
+        tag: Name of the element in lower case.
+        selector: CSS selector that is the same in other visits, at most 256 characters.
+    """
+
+    name: str = ""
+    role: str = ""
+    tag: str = ""
+    selector: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """A moment shown on the timeline: a page, an error or a detector's finding."""
@@ -143,6 +161,8 @@ class Mark:
     width: int = 0
     height: int = 0
     count: int = 1
+    target: Target | None = None
+    """Of findings about clicks: the element; None: it is not known, or the row was written before it was kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ class Data(msgspec.Struct, gc=False):
     adds: msgspec.Raw = NOTHING
     """Of a Mutation."""
     text: msgspec.Raw = NOTHING
-    """Of an Input. This field and the next three are for masking, which removes the values that it changed."""
+    """Of an Input. This field is for masking, which removes the values that it changed."""
     texts: msgspec.Raw = NOTHING
     """Of a Mutation."""
     attributes: msgspec.Raw = NOTHING

@@ -12,6 +12,7 @@ from support.recordings import SHARED
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe
+from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.model import InteractionKind
 from services.audit.payload import replace_lone_surrogates
 from services.audit.play_time import PlayClock, play
@@ -134,11 +135,12 @@ def run(
     chunks: Iterable[Sequence[Event]], rules: BehaviourRules = RULES, end_ms: int | None = None
 ) -> list[Interaction]:
     """Observes chunks, the state stored and read back after each, and finishes."""
+    mirror = PageMirror()
     state, clock, last, found = BehaviourState(), PlayClock(), 0, []
     for chunk in chunks:
         played = play(clock, [msgspec.structs.replace(event) for event in chunk], last)
         clock, last = played.clock, played.last
-        state, more = observe(state, played.events, rules, played.set_back)
+        state, more = observe(state, played.events, rules, played.set_back, mirror)
         state = _state_decoder.decode(_state_encoder.encode(state))
         found += more
     state, more = finish(state, int(state.clock_ms) if end_ms is None else end_ms, rules)

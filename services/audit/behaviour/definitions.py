@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from services.audit.behaviour.pages import PageRules
-from services.audit.model import InteractionKind
+from services.audit.model import InteractionKind, Target
 
 MAX_DETAIL = 512
 """Characters of `detail`, as in the contract; longer ones are cut."""
@@ -54,6 +54,8 @@ class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Number of the element that a click is anchored to, the same in every visit; 0: the place is not anchored."""
     box: Box = NO_BOX
     """Position and size of that element."""
+    target: Target | None = None
+    """The element that was acted on; None: for other kinds, or if the recording does not contain it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.audit.behaviour.targets.page_mirror import PageMirror
     from services.audit.rrweb import Data
 
 STATE_VERSION = 1
@@ -44,6 +45,7 @@ LATEST_MS = 253_402_300_799_999.0
 
 # Members as plain integers: comparing with an IntEnum's attribute costs as much as the rest of an event.
 _INCREMENTAL_SNAPSHOT = EventType.INCREMENTAL_SNAPSHOT.value
+_MUTATION = IncrementalSource.MUTATION.value
 _MOUSE_MOVE = IncrementalSource.MOUSE_MOVE.value
 _MOUSE_INTERACTION = IncrementalSource.MOUSE_INTERACTION.value
 _SCROLL = IncrementalSource.SCROLL.value
@@ -109,7 +111,11 @@ class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
 
 
 def observe(
-    state: BehaviourState, events: Sequence[Event], rules: BehaviourRules, set_back: Sequence[int] = ()
+    state: BehaviourState,
+    events: Sequence[Event],
+    rules: BehaviourRules,
+    set_back: Sequence[int] = (),
+    mirror: PageMirror | None = None,
 ) -> tuple[BehaviourState, list[Interaction]]:
     """Returns the state after a chunk, and the interactions that the chunk decides, in the order of decision.
 
@@ -118,8 +124,10 @@ def observe(
         events: The chunk's events in the order of recording, with their play times (`play_time.play`).
         rules: The thresholds; all chunks of a window must use the same rules, or its findings match neither.
         set_back: Positions in `events` at which the clock had been set back.
+        mirror: The window's page after the previous chunk; it takes the chunk's changes, and gives the interactions
+            their targets. None: they have none.
     """
-    observer = _Observer(state, rules)
+    observer = _Observer(state, rules, mirror)
     seen = 0
     for position in set_back:
         observer.see(events[seen:position])
@@ -174,6 +182,7 @@ class _Observer:
         "geometry",
         "index",
         "loading",
+        "mirror",
         "path",
         "rules",
         "state",
@@ -182,8 +191,9 @@ class _Observer:
         "visits",
     )
 
-    def __init__(self, state: BehaviourState, rules: BehaviourRules) -> None:
+    def __init__(self, state: BehaviourState, rules: BehaviourRules, mirror: PageMirror | None = None) -> None:
         self.state = state
+        self.mirror = mirror
         self.rules = rules
         self.found: list[Interaction] = []
         self.clock = state.clock_ms
@@ -217,7 +227,7 @@ class _Observer:
 
     def see(self, events: Sequence[Event]) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch per source: a call costs as much as its work
         clicks, viewing, index, geometry = self.clicks, self.viewing, self.index, self.geometry
-        rules, found, nothing = self.rules, self.found, rrweb.NOTHING
+        rules, found, nothing, mirror = self.rules, self.found, rrweb.NOTHING, self.mirror
         gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
         for event in events:
             time = event.timestamp
@@ -239,6 +249,8 @@ class _Observer:
                     clicks.waiting = ()
                 if data.adds is not nothing:
                     index.grow(data.adds)
+                if source == _MUTATION and mirror is not None:
+                    mirror.change(data)
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue
@@ -336,6 +348,8 @@ class _Observer:
             self._meta(time, data)
         elif kind == EventType.FULL_SNAPSHOT:
             self.index.rebuild(data.node)
+            if self.mirror is not None:
+                self.mirror.begin(data.node)
             self.geometry.frames, self.geometry.scroller = (), 0
             self.geometry.from_right = self.index.from_right
             offset = self.index.body_offset or data.initial_offset
@@ -413,12 +427,18 @@ class _Observer:
         """Handles a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
-        place = self.geometry.place_of_click(kind, int(time), data.x, data.y, node, frame)
+        place = self._targeted(self.geometry.place_of_click(kind, int(time), data.x, data.y, node, frame))
         self.found.append(place)
         if kind is InteractionKind.CLICK:
             clickable = bool(node) and self.index.is_clickable(node)
             self.clicks.click(place, data, frame, clickable, self.rules, self.found)
             self._wait()
+
+    def _targeted(self, one: Interaction) -> Interaction:
+        """Returns an interaction with the element that it was about, as the page is at this moment."""
+        if self.mirror is None or not one.node_id:
+            return one
+        return replace(one, target=self.mirror.target_of(one.node_id))
 
     def _scrolled(self, time: float) -> None:
         viewing, geometry = self.viewing, self.geometry
@@ -447,7 +467,7 @@ class _Observer:
             self.typing = Typing(typing.first, typing.count + 1, time)
             return
         self._end_typing()
-        self.typing = Typing(self.geometry.nowhere(InteractionKind.INPUT, int(time), node), 1, time)
+        self.typing = Typing(self._targeted(self.geometry.nowhere(InteractionKind.INPUT, int(time), node)), 1, time)
         self._wait()
 
     def _end_typing(self) -> None:

@@ -131,4 +131,5 @@ def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> int
         viewport=session_pb2.Size(width=found.viewport[0], height=found.viewport[1]),
         count=found.count,
         detail=found.detail,
+        target=values.target(found.target),
     )

@@ -11,7 +11,7 @@ from afterimage.audit.v1 import session_filter_pb2
 from afterimage.recording.v1 import interaction_pb2, session_pb2
 
 from services.audit import enums
-from services.audit.convert.values import duration, known, milliseconds, numbers, session_id, timestamp
+from services.audit.convert.values import duration, known, milliseconds, numbers, session_id, target, timestamp
 from services.audit.deletion import Receipt
 from services.audit.live.watch import Change, Removed
 from services.audit.model import (
@@ -233,6 +233,7 @@ def marker(key: SessionKey, start_ms: int, window_id: UUID, seq: int, mark: Mark
         offset=duration(max(0, mark.time_ms - start_ms)),
         count=mark.count,
         detail=mark.detail,
+        target=target(mark.target),
     )
 
 

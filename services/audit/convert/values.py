@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
+from afterimage.recording.v1 import interaction_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.audit.model import Target
 from services.runtime.errors import InvalidArgument, Violations
 from services.runtime.rpc.enums import EnumCodec
 
@@ -50,6 +52,13 @@ def numbers(to_number: ToNumber, field: str, given: Iterable[int], problems: Vio
 def as_is(number: int) -> Any:
     """Returns a number of the domain as an enum's value: both use the same numbers."""
     return int(number)
+
+
+def target(found: Target | None) -> interaction_pb2.Target | None:
+    """Returns the element of an interaction."""
+    if found is None:
+        return None
+    return interaction_pb2.Target(name=found.name, role=found.role, tag=found.tag, selector=found.selector)
 
 
 def timestamp(ms: int) -> Timestamp:

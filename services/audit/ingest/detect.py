@@ -9,6 +9,7 @@ import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe, settle
+from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.ingest.fold import MAX_MARKS
 from services.audit.model import ChunkRow, InteractionKind, Mark, Total, WindowHead
 from services.audit.rrweb import Event
@@ -32,6 +33,7 @@ def find(
     events: Sequence[Event],
     rules: BehaviourRules,
     set_back: Sequence[int] = (),
+    mirror: PageMirror | None = None,
 ) -> tuple[WindowState, list[Interaction]]:
     """Returns the state after a chunk, with the behaviour derived from its events, and the interactions in it.
 
@@ -41,14 +43,19 @@ def find(
         events: The chunk's events, with their play times.
         rules: The thresholds.
         set_back: Positions in `events` at which the clock had been set back.
+        mirror: The window's page, as in `observe`.
     """
-    behaviour, found = observe(before.behaviour, events, rules, set_back)
+    behaviour, found = observe(before.behaviour, events, rules, set_back, mirror)
     return _counted(msgspec.structs.replace(after, behaviour=behaviour), found), found
 
 
 def marks_of(found: Sequence[Interaction]) -> tuple[Mark, ...]:
     """Returns the timeline marks of the interactions."""
-    return tuple(Mark(one.kind, one.time_ms, one.detail, count=one.count) for one in found if one.kind in COUNTED)
+    return tuple(
+        Mark(one.kind, one.time_ms, one.detail, count=one.count, target=one.target)
+        for one in found
+        if one.kind in COUNTED
+    )
 
 
 def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Interaction]) -> bytes:

@@ -14,6 +14,7 @@ from datetime import date
 from msgspec.structs import replace as replace_state
 
 from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.page_history import PageHistories
 from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.quotas import Account, Quotas
 from services.audit.ingest.recording import IngestRules, Recording, RecordingCounts
@@ -49,6 +50,7 @@ class Recordings:
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         quotas: Quotas | None = None,
         server: str = "",
+        page_history_bytes: int = 8 * 1024 * 1024,
     ) -> None:
         self.server = server
         """Id of this process, stored with each window that it records."""
@@ -63,6 +65,7 @@ class Recordings:
         self._space = space
         self._closing: set[asyncio.Task[None]] = set()
         self._claims = SessionClaims(store.heads)
+        self.histories = PageHistories(store, page_history_bytes)
         self._open: dict[WindowKey, Recording] = {}
         self._unfinished: set[Recording] = set()
         """Open recordings, and superseded ones with chunks still on their way to storage."""
@@ -190,6 +193,7 @@ class Recordings:
             self._now_us(),
             sender,
             account,
+            self.histories,
         )
 
     async def close(self, recording: Recording) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
@@ -14,6 +14,7 @@ from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import URL_TAG
 from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
+from services.audit.ingest.page_mirrors import NO_HISTORY, PageHistory, PageMirrors
 from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate_within, inflate
@@ -57,6 +58,7 @@ class ProcessedChunk:
         masked: Number of findings per rule and field class, never their content.
         repeated: Number of events that repeat another one; they are stored, and counted once.
         set_back: Number of times that the visitor's clock was set back.
+        unnamed: Number of interactions without a target that could have one, by reason.
     """
 
     state: Folded
@@ -64,6 +66,7 @@ class ProcessedChunk:
     masked: dict[tuple[str, str], int]
     repeated: int = 0
     set_back: int = 0
+    unnamed: dict[str, int] = field(default_factory=dict)
 
 
 def process_chunk(
@@ -73,15 +76,18 @@ def process_chunk(
     bounds: Bounds,
     masker: Masker,
     rules: BehaviourRules | None,
+    mirrors: PageMirrors | None = None,
+    history: PageHistory | None = NO_HISTORY,
 ) -> ProcessedChunk:
-    """Returns a chunk as stored. Pure.
+    """Returns a chunk as stored. Pure, but for the mirrors.
 
     The payload is stored as sent when it is already gzip and nothing was masked in it. Everything
     derived from the chunk (counts, marks, URLs, interactions) comes from the masked events. Interactions
-    are detected only with `rules`.
+    are detected only with `rules`, and their targets only with `mirrors`: the pages that this process keeps.
 
     Raises:
         BadPayload: If the chunk cannot be stored; the state is unchanged.
+        HistoryNeeded: If the process does not have the page of a chunk with interactions, and `history` was not given.
     """
     key = head.key
     payload = sent.payload
@@ -106,6 +112,9 @@ def process_chunk(
     _check_page_changes(events)
     times = [event.timestamp for event in events]
     check_times(events, min(times, default=0.0), max(times, default=0.0), bounds)
+    mirror = None
+    if rules is not None and mirrors is not None:
+        mirror = mirrors.find(key, state, events, history)
     masked = masker.mask(state.mask, text, decoded)
     played = play(state.play_clock(), masked.events, state.last_event)
     if masked.text is not text or sent.encoding != GZIP:
@@ -116,7 +125,13 @@ def process_chunk(
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
     found: list[Interaction] = []
-    if rules is not None:
+    unnamed: dict[str, int] = {}
+    if rules is not None and mirror is not None and mirrors is not None:
+        mirrors.drop(key)  # while it is changed
+        after, found = find(state, after, played.events, rules, played.set_back, mirror)
+        mirrors.keep(key, after, mirror)
+        unnamed, mirror.missed = mirror.missed, {}
+    elif rules is not None:
         after, found = find(state, after, played.events, rules, played.set_back)
     row = ChunkRow(
         key=key,
@@ -134,7 +149,7 @@ def process_chunk(
         payload=payload,
         interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
-    return ProcessedChunk(after, row, masked.counts, played.repeated, len(played.set_back))
+    return ProcessedChunk(after, row, masked.counts, played.repeated, len(played.set_back), unnamed)
 
 
 def _check_page_changes(events: Sequence[Event]) -> None:
@@ -167,6 +182,7 @@ class ChunkProcessor(Protocol):
         sent: SentChunk,
         bounds: Bounds,
         sender: Sender = Sender(),  # noqa: B008 - frozen
+        history: PageHistory | None = NO_HISTORY,
     ) -> ProcessedChunk:
         """Returns a chunk as stored; see `process_chunk`. Senders take turns."""
         ...
@@ -183,15 +199,21 @@ class ChunkProcessor(Protocol):
 class InlineProcessor:
     """Processes chunks in the process that receives them."""
 
-    def __init__(self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None) -> None:
+    def __init__(
+        self, masker: Callable[[str], Masker], behaviour: BehaviourRules | None, page_memory_bytes: int = 0
+    ) -> None:
         """Creates the processor.
 
         Args:
             masker: Returns the masker of the policy currently in force for a project.
             behaviour: Thresholds of the detectors; None disables interaction detection.
+            page_memory_bytes: Maximum memory of mirrors of pages; 0: interactions have no targets.
         """
         self._masker = masker
         self._behaviour = behaviour
+        self._page_memory_bytes = page_memory_bytes
+        self._mirrors: PageMirrors | None = None
+        self.policies_changed()
 
     async def process_chunk(
         self,
@@ -200,16 +222,19 @@ class InlineProcessor:
         sent: SentChunk,
         bounds: Bounds,
         sender: Sender = Sender(),  # noqa: ARG002, B008 - chunks wait in their streams; frozen
+        history: PageHistory | None = NO_HISTORY,
     ) -> ProcessedChunk:
         """Returns a chunk as stored; see `process_chunk`."""
         folded = read_state(state) if isinstance(state, bytes) else state
-        arguments = (head, folded, sent, bounds, self._masker(head.key.project), self._behaviour)
+        masker = self._masker(head.key.project)
+        arguments = (head, folded, sent, bounds, masker, self._behaviour, self._mirrors, history)
         if len(sent.payload) > OFF_LOOP_BYTES:
             return await asyncio.to_thread(_timed, *arguments)
         return _timed(*arguments)
 
     def policies_changed(self) -> None:
-        """Does nothing: the masker is looked up for each chunk."""
+        """Forgets the pages that the former policy has masked; the masker is looked up for each chunk."""
+        self._mirrors = PageMirrors(self._page_memory_bytes) if self._page_memory_bytes else None
 
     def load(self) -> float:
         """Returns 0.0: chunks wait in their streams, where they are not counted."""

@@ -18,7 +18,9 @@ from services.audit.ingest.acks import Ack, Acks
 from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
 from services.audit.ingest.detect import ended, settled
 from services.audit.ingest.first_page import begun_at, first_page
-from services.audit.ingest.process_chunk import ChunkProcessor, Folded, SentChunk
+from services.audit.ingest.page_history import PAUSE_S, PageHistories
+from services.audit.ingest.page_mirrors import NO_HISTORY, HistoryNeeded, PageHistory
+from services.audit.ingest.process_chunk import ChunkProcessor, Folded, ProcessedChunk, SentChunk
 from services.audit.ingest.quotas import Account, Charge
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.session_claims import continued
@@ -121,6 +123,8 @@ class RecordingCounts:
     """Events that repeat another one, and count once."""
     clocks_set_back: int = 0
     """Times that a visitor's clock was set back while a window was recorded."""
+    unnamed: Counter[str] = field(default_factory=Counter)
+    """Interactions without a target that could have one, by reason."""
 
 
 class Recording:
@@ -139,6 +143,7 @@ class Recording:
         opened_us: int,
         sender: Sender,
         account: Account | None,
+        histories: PageHistories,
     ) -> None:
         self.head = head
         self.opened_us = opened_us
@@ -154,6 +159,11 @@ class Recording:
         self._space = space
         self._counts = counts
         self._state: Folded = WindowState()
+        self._histories = histories
+        self._unstored: dict[int, ChunkRow] = {}
+        """Chunks on their way to storage, by seq."""
+        self._no_history_until_s = 0.0
+        """Time by the event loop's clock until which no history of the page is asked for."""
         self._order_ms = 0
         self._head_stored = False
         self._must_announce = False
@@ -400,16 +410,37 @@ class Recording:
         return row
 
     async def _take_in(self, sent: SentChunk) -> ChunkRow:
-        taken = await self._intake.process_chunk(self.head, self._state, sent, self._rules.bounds, self._sender)
+        taken = await self._processed(sent)
         if self._account is not None:
             self._account.check_time(taken.row.last_ms)
         self._state = taken.state
         self._order_ms = taken.row.order_ms
         self._counts.repeated_events += taken.repeated
         self._counts.clocks_set_back += taken.set_back
+        if taken.unnamed:
+            self._counts.unnamed.update(taken.unnamed)
+        if taken.row.snapshot_seq:
+            self._no_history_until_s = 0.0
         if taken.masked:
             self._counts.masked.update(taken.masked)
         return taken.row
+
+    async def _processed(self, sent: SentChunk) -> ProcessedChunk:
+        """Processes a chunk, with the history of its page if that is needed and can be had; else without names."""
+        clock = asyncio.get_running_loop().time
+        history: PageHistory | None = NO_HISTORY if clock() < self._no_history_until_s else None
+        for _ in range(3):
+            try:
+                return await self._intake.process_chunk(
+                    self.head, self._state, sent, self._rules.bounds, self._sender, history
+                )
+            except HistoryNeeded as needed:
+                history = await self._histories.read(self.key, needed.after, sent.seq, self._unstored)
+                if not history.payloads:
+                    self._no_history_until_s = clock() + PAUSE_S
+        return await self._intake.process_chunk(
+            self.head, self._state, sent, self._rules.bounds, self._sender, NO_HISTORY
+        )
 
     def _describe_first(self, chunk: ChunkRow) -> None:
         """Sets the first page and the first event of the window's head from its recording.
@@ -437,6 +468,7 @@ class Recording:
             head = None if self._head_stored else self.head
             self._head_stored = True
             self.next_seq = chunk.seq + 1
+            self._unstored[chunk.seq] = chunk
             entry = self._entry(lambda: self._stored(chunk, size_bytes), chunk, head, size_bytes=size_bytes)
             await self._submit(entry, size_bytes)
 
@@ -495,6 +527,7 @@ class Recording:
     def _stored(self, chunk: ChunkRow, size_bytes: int) -> None:
         self._pending -= 1
         self._acks.stored(chunk.seq, size_bytes)
+        self._unstored.pop(chunk.seq, None)
         if chunk.snapshot_seq:
             self._snapshot_ms = chunk.snapshot_ms
         self._news.set()

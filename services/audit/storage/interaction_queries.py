@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.audit.model import InteractionKind, SessionKey, Times
+from services.audit.model import InteractionKind, SessionKey, Target, Times
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.retention import Retention, day_of
 from services.audit.storage.schema.dialect import last_day
 
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may lag the clock of the session's id, which sets the rows' day."""
+
+_TARGET = tuple(f"target_{name}" for name in Target._fields)
 
 DEFAULT_KINDS = tuple(
     kind
@@ -41,6 +43,7 @@ class StoredInteraction:
     viewport: tuple[int, int]
     count: int
     detail: str
+    target: Target | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +151,7 @@ class InteractionQueries:
             params |= {"time": after.time_ms, "window": after.window, "number": after.number}
         rows = await self._engine.query(
             "SELECT window, seq, number, kind, time_ms, page, x, y, node_id, viewport_width, viewport_height, times, "
-            f"detail FROM interactions FINAL WHERE {' AND '.join(where)} "
+            f"detail, {', '.join(_TARGET)} FROM interactions FINAL WHERE {' AND '.join(where)} "
             f"ORDER BY time_ms, window, number LIMIT {count}{self._settings}",
             params,
         )
@@ -164,10 +167,11 @@ class InteractionQueries:
                 _percent(y),
                 node_id,
                 (width, height),
-                count_of,
+                repeats,
                 detail.decode(errors="replace"),
+                _target(*target),
             )
-            for window, seq, number, kind, time_ms, page, x, y, node_id, width, height, count_of, detail in rows
+            for window, seq, number, kind, time_ms, page, x, y, node_id, width, height, repeats, detail, *target in rows
         ]
 
 
@@ -194,6 +198,11 @@ def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, 
             where.append("day <= {last_day:Date}")
             params["last_day"] = last + _DAY_SLACK
     return where
+
+
+def _target(*parts: bytes) -> Target | None:
+    target = Target(*(part.decode(errors="replace") for part in parts))
+    return target if target.tag else None
 
 
 def _percent(value: float) -> float | None:

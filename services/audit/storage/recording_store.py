@@ -26,6 +26,9 @@ REPAIR_SPAN_MS = 3_600_000
 """The repair at start sums up again the chunks stored within this time before the last stored one."""
 
 
+_OF_WINDOW = "project = {project:String} AND day = {day:Date} AND session = {session:UUID} AND window = {window:UUID}"
+
+
 class RecordingStore:
     """Recordings in ClickHouse.
 
@@ -113,6 +116,33 @@ class RecordingStore:
             *rest,
         )
         return replace(row, stored_ms=stored_ms)
+
+    async def last_snapshot(self, key: WindowKey, before_seq: int) -> int:
+        """Returns the seq of a window's last chunk with a full snapshot before another; 0: not found."""
+        [(seq,)] = await self._engine.query(
+            f"SELECT max(seq) FROM chunks PREWHERE {_OF_WINDOW} AND seq < {{before:UInt32}} AND snapshot_seq > 0"
+            f"{POINT_READ}",
+            {**_window_params(key), "before": before_seq},
+        )
+        return int(seq)
+
+    async def size_of(self, key: WindowKey, low: int, high: int) -> tuple[int, int]:
+        """Returns the number of a window's chunks of these seqs, both included, and the bytes of their payloads."""
+        [(count, size_bytes)] = await self._engine.query(
+            "SELECT count(), sum(size) FROM (SELECT seq, max(payload_bytes) AS size FROM chunks "
+            f"PREWHERE {_OF_WINDOW} AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}} GROUP BY seq){POINT_READ}",
+            {**_window_params(key), "low": low, "high": high},
+        )
+        return int(count), int(size_bytes)
+
+    async def payloads(self, key: WindowKey, low: int, high: int) -> dict[int, bytes]:
+        """Returns the payloads of a window's chunks of these seqs, both included."""
+        rows = await self._engine.query(
+            f"SELECT seq, payload FROM chunks PREWHERE {_OF_WINDOW} AND seq >= {{low:UInt32}} "
+            f"AND seq <= {{high:UInt32}}{POINT_READ}",
+            {**_window_params(key), "low": low, "high": high},
+        )
+        return dict(rows)
 
     async def heads(self, key: SessionKey) -> list[WindowHead]:
         """Returns the newest stored head of each window of a session, with the hash of its secret, the newest first."""

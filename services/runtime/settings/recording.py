@@ -58,6 +58,20 @@ class IngestSettings(Group):
         description="Enables interaction detection: clicks, moves, rage and dead clicks, attention, as shown by "
         "heatmaps and ListInteractions. A server handles more recordings without it (docs/benchmarks.md).",
     )
+    page_memory_bytes: int = Field(
+        default=128 * 1024**2,
+        ge=0,
+        description="Maximum memory of the mirrors of open pages, in bytes per worker process: clicked elements get "
+        "their names from them. The least recently used ones are dropped, and made again from stored chunks when a "
+        "click needs them. A page takes 0.2 to 2 MB. 0: interactions have no names.",
+    )
+    page_history_bytes: int = Field(
+        default=8 * 1024**2,
+        ge=0,
+        description="Maximum size of the stored chunks since a window's last full snapshot from which a mirror is made "
+        "again, in bytes. Interactions that would need more have no names until the next full snapshot. 0: none is "
+        "made again.",
+    )
     watched_flush_interval_s: Seconds = Field(default=0.25, description="The same while the session is watched live.")
     max_future_s: float = Field(
         default=86400.0,

@@ -36,6 +36,7 @@ from audit.behaviour_events import (
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.interactions import BehaviourState, finish, has_open_run, observe, settle
+from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.model import InteractionKind
 
 # `find` runs over each recording twice: as one chunk, and with one chunk per event.
@@ -84,13 +85,14 @@ def test_a_pause_decides_a_burst_as_the_next_event_would(pause_ms):
     before = [*opened(), *sorted(both, key=itemgetter("timestamp"))]
     later = 2_000 + pause_ms
     after = [typed(later), scroll(later + 500, 200), click(later + 1_000), still(later + 9_000)]
-    state, found = observe(BehaviourState(), events(before), RULES)
+    mirror = PageMirror()
+    state, found = observe(BehaviourState(), events(before), RULES, mirror=mirror)
     assert has_open_run(state, RULES)
     state, decided = settle(state, RULES)
     assert {one.kind for one in decided} == {InteractionKind.RAGE_CLICK, InteractionKind.MOUSE_THRASH}
     assert not has_open_run(state, RULES)
     assert settle(state, RULES) == (state, [])
-    state, more = observe(state, events(after), RULES)
+    state, more = observe(state, events(after), RULES, mirror=mirror)
     _, last = finish(state, int(state.clock_ms), RULES)
     key = attrgetter("time_ms", "kind", "y_percent")
     assert sorted([*found, *decided, *more, *last], key=key) == sorted(find([*before, *after]), key=key)

@@ -286,7 +286,7 @@ async def test_a_table_of_before_has_no_anchors(engine, retention, clock, monkey
         await migrate(engine, dialect)
     session = uuid7(NOW_MS)
     row = ("demo", day_of(NOW_MS), session, session, day_of(NOW_MS), 1, 1, 1)
-    row += (0, 1, NOW_MS, 25.0, 50.0, -1.0, 1280, 720, 1280, 4_000, 0, 3, 1, 0, PAGE, "")
+    row += (0, 1, NOW_MS, 25.0, 50.0, -1.0, 1280, 720, 1280, 4_000, 0, 3, 1, 0, PAGE, "", *[""] * 4)
     await engine.insert(before, [row])
     await migrate(engine, dialect)
     await put(RecordingStore(engine, dialect, retention, clock), [anchored(7, (100, 400, 80, 40), (1280, 4_000))])

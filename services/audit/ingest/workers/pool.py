@@ -1,8 +1,9 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
 The workers start with the first chunk. Chunks wait in a queue in which projects, addresses, subjects and windows take
-turns; each goes to the least busy worker, together with its window's state, and is returned as a row. Chunks of streams
-that have ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+turns; each goes, together with its window's state, to the worker that had the window's last chunk if it has room (it
+has the window's page), else to the least busy one, and is returned as a row. Chunks of streams that have ended
+meanwhile are dropped. While no worker is ready, chunks are processed in this process.
 
 Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
 for itself, one address has at most half of the workers, and all of them together leave a worker to the others. When a
@@ -32,6 +33,7 @@ from typing import TypeVar, cast
 
 import structlog
 
+from services.audit.ingest.page_mirrors import NO_HISTORY, HistoryNeeded, PageHistory
 from services.audit.ingest.process_chunk import Folded, InlineProcessor, ProcessedChunk, SentChunk
 from services.audit.ingest.sender import Sender
 from services.audit.ingest.workers.protocol import (
@@ -46,7 +48,7 @@ from services.audit.ingest.workers.protocol import (
     frame,
 )
 from services.audit.ingest.workers.turns import Turns
-from services.audit.model import WindowHead
+from services.audit.model import WindowHead, WindowKey
 from services.audit.payload import BadPayload, Bounds, Fault
 from services.audit.window_state import dump_state
 
@@ -81,12 +83,14 @@ SLOW_PAUSE = 3.0
 worker then."""
 
 MAX_ADDRESSES = 10_000
-"""Maximum number of addresses with remembered costs, and of those that are known as quick."""
+"""Maximum number of addresses with remembered costs, and of those that are known as quick; and of windows with a
+remembered worker."""
 
 RETRY_S = 5.0
 """Pause before a failed start is retried."""
 
 _UNKNOWN = Sender()
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 STOP_S = 5.0
 """Maximum time that a worker may take to end before it is killed."""
@@ -122,6 +126,7 @@ class _Job:
     bounds: Bounds
     sender: Sender
     answer: asyncio.Future[WorkerAnswer]
+    history: PageHistory | None = NO_HISTORY
     is_sent: bool = False
     """Whether a worker got it."""
     is_suspect: bool = False
@@ -245,6 +250,8 @@ class WorkerPool:
         """Time in seconds of an address's slowest chunk, and when it was, by address (or subject)."""
         self._quick: OrderedDict[str, None] = OrderedDict()
         """Addresses with an answered chunk that was quick."""
+        self._worker_of: OrderedDict[WindowKey, _Link] = OrderedDict()
+        """The worker that had the window's last chunk."""
         self._first: set[str] = set()
         """Addresses with their first chunk in a worker."""
         self._slow_from = 0.0
@@ -263,12 +270,19 @@ class WorkerPool:
         return sum(link.ready for link in self._links)
 
     async def process_chunk(
-        self, head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender = _UNKNOWN
+        self,
+        head: WindowHead,
+        state: Folded,
+        sent: SentChunk,
+        bounds: Bounds,
+        sender: Sender = _UNKNOWN,
+        history: PageHistory | None = NO_HISTORY,
     ) -> ProcessedChunk:
         """Returns a chunk as stored; see `process_chunk.process_chunk`. Its state is in stored form.
 
         Raises:
             BadPayload: If the chunk cannot be stored.
+            HistoryNeeded: The worker does not have the window's page, and `history` was not given.
             RuntimeError: If a worker failed; its log has the reason.
         """
         if not self._is_started:  # a server that records nothing needs no workers
@@ -277,8 +291,8 @@ class WorkerPool:
                 self._in_background(self._start_one())
         # Chunks that are known to be slow would stop this process.
         if self._least_busy() is None and not self._is_slow(sender):
-            return await self._here.process_chunk(head, state, sent, bounds, sender)
-        job = _job(head, state, sent, bounds, sender)
+            return await self._here.process_chunk(head, state, sent, bounds, sender, history)
+        job = _job(head, state, sent, bounds, sender, history)
         try:
             return self._taken(await self._wait(job))
         except _Died as died:
@@ -290,7 +304,7 @@ class WorkerPool:
                 while link is None:
                     await asyncio.sleep(RESTART_S / 10)
                     link = self._least_busy()
-                job = _job(head, state, sent, bounds, sender, is_suspect=True)
+                job = _job(head, state, sent, bounds, sender, NO_HISTORY, is_suspect=True)
                 try:
                     return self._taken(await self._ask(link, job))
                 except _Died as died:
@@ -302,6 +316,7 @@ class WorkerPool:
 
     def policies_changed(self) -> None:
         """Sends the workers a new setup; it applies to all later chunks."""
+        self._here.policies_changed()
         setup = frame(FrameKind.SETUP, pickle.dumps(self._setup()))
         for link in self._links:
             link.send(setup)
@@ -330,6 +345,10 @@ class WorkerPool:
             job = slow or self._next_quick() or (slow := self._next_slow())
             if job is None:
                 return
+            last = self._worker_of.get(job.head.key)
+            # A slow chunk has a worker for itself.
+            if last in links and len(last.waiting) <= (len(link.waiting) + 1 if slow is None else 0):
+                link = last
             link.slow = slow
             self._send(link, job)
             if not self._is_watching:
@@ -396,6 +415,8 @@ class WorkerPool:
         if link not in self._links:
             return
         self._links.remove(link)
+        for key in [key for key, worker in self._worker_of.items() if worker is link]:
+            del self._worker_of[key]
         if self._is_closing:
             link.status.set_result(0)
             return
@@ -484,8 +505,17 @@ class WorkerPool:
             self._first.add(address)
         link.waiting[number] = job
         link.waiting_bytes += len(job.sent.payload)
+        _remember(self._worker_of, head.key, link)
         asked = WorkerJob(
-            number, head.key, head.kept_from, head.device_type, head.actor_type, state, job.sent, job.bounds
+            number,
+            head.key,
+            head.kept_from,
+            head.device_type,
+            head.actor_type,
+            state,
+            job.sent,
+            job.bounds,
+            job.history,
         )
         link.send(frame(FrameKind.JOB, encode(asked)))
 
@@ -515,12 +545,20 @@ class WorkerPool:
 
 
 def _job(
-    head: WindowHead, state: Folded, sent: SentChunk, bounds: Bounds, sender: Sender, *, is_suspect: bool = False
+    head: WindowHead,
+    state: Folded,
+    sent: SentChunk,
+    bounds: Bounds,
+    sender: Sender,
+    history: PageHistory | None,
+    *,
+    is_suspect: bool = False,
 ) -> _Job:
-    return _Job(head, state, sent, bounds, sender, asyncio.get_running_loop().create_future(), is_suspect=is_suspect)
+    answer = asyncio.get_running_loop().create_future()
+    return _Job(head, state, sent, bounds, sender, answer, history, is_suspect=is_suspect)
 
 
-def _remember(entries: OrderedDict[str, Value], key: str, value: Value) -> None:
+def _remember(entries: OrderedDict[Key, Value], key: Key, value: Value) -> None:
     entries[key] = value
     entries.move_to_end(key)
     if len(entries) > MAX_ADDRESSES:
@@ -535,10 +573,12 @@ def _who(sender: Sender) -> str:
 def _taken(answer: WorkerAnswer) -> ProcessedChunk:
     if answer.fault is not None:
         raise BadPayload(answer.fault, answer.message, answer.cpu_s)
+    if answer.history_after is not None:
+        raise HistoryNeeded(answer.history_after)
     if answer.row is None:
         raise RuntimeError("a worker could not process a chunk")
     masked = {(rule, field): count for rule, field, count in answer.masked}
-    return ProcessedChunk(answer.row.state, answer.row, masked, answer.repeated, answer.set_back)
+    return ProcessedChunk(answer.row.state, answer.row, masked, answer.repeated, answer.set_back, answer.unnamed)
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

@@ -1,7 +1,8 @@
 """`python -m services.audit.ingest.workers.process LINK PROGRESS`: a worker that processes chunks for the gRPC process.
 
-It keeps only compiled policies between chunks: each chunk comes with its window's state, and is returned as the row
-to store. Any worker can process any chunk, and no state is lost when one dies.
+Between chunks it keeps compiled policies, and mirrors of pages, which can be made again: each chunk comes with its
+window's state, and is returned as the row to store. Any worker can process any chunk, and no state is lost when one
+dies.
 
 The two processes communicate over a private socket (`protocol`), and share the number of the job in process. A worker
 limits itself: a timer of the kernel kills it when a chunk takes too much processor time, and allocations beyond its
@@ -26,6 +27,7 @@ from services.runtime import log  # first: it keeps rich out of structlog
 # isort: split
 import structlog
 
+from services.audit.ingest.page_mirrors import HistoryNeeded, PageMirrors
 from services.audit.ingest.process_chunk import process_chunk
 from services.audit.ingest.workers.protocol import (
     FrameKind,
@@ -58,6 +60,7 @@ class Worker:
         self._progress = progress
         self._setup: WorkerSetup | None = None
         self._maskers: dict[str, Masker] = {}
+        self._mirrors: PageMirrors | None = None
 
     def run(self) -> None:
         """Runs until the other side closes the socket."""
@@ -85,6 +88,8 @@ class Worker:
         begun_s = time.process_time()
         try:
             answer = self._take_in(job, self._setup)
+        except HistoryNeeded as needed:
+            answer = WorkerAnswer(job.number, history_after=needed.after)
         except BadPayload as bad:
             answer = WorkerAnswer(job.number, fault=bad.fault, message=str(bad))
         except MemoryError:
@@ -111,6 +116,8 @@ class Worker:
             limit = most if limit == resource.RLIM_INFINITY else min(limit, most)
         resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
         self._setup = setup
+        # Anew with each policy: names that the former one kept are not given out any more.
+        self._mirrors = PageMirrors(setup.page_memory_bytes) if setup.page_memory_bytes else None
         # All at once, before READY is sent: the first masker takes half a second, and no chunk has to wait for it.
         self._maskers = {project: Masker(*policy) for project, policy in setup.policies.items()}
         gc.freeze()
@@ -119,9 +126,13 @@ class Worker:
     def _take_in(self, job: WorkerJob, setup: WorkerSetup) -> WorkerAnswer:
         masker = self._maskers[job.key.project]
         head = WindowHead(job.key, job.kept_from, device_type=job.device_type, actor_type=job.actor_type)
-        taken = process_chunk(head, read_state(job.state), job.sent, job.bounds, masker, setup.behaviour)
+        taken = process_chunk(
+            head, read_state(job.state), job.sent, job.bounds, masker, setup.behaviour, self._mirrors, job.history
+        )
         masked = [(*where, count) for where, count in taken.masked.items()]
-        return WorkerAnswer(job.number, taken.row, masked, repeated=taken.repeated, set_back=taken.set_back)
+        return WorkerAnswer(
+            job.number, taken.row, masked, repeated=taken.repeated, set_back=taken.set_back, unnamed=taken.unnamed
+        )
 
 
 def main(arguments: list[str]) -> int:

@@ -15,6 +15,7 @@ from enum import IntEnum
 import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules
+from services.audit.ingest.page_mirrors import PageHistory, PagePlace
 from services.audit.ingest.process_chunk import SentChunk
 from services.audit.model import ChunkRow, WindowKey
 from services.audit.payload import Bounds, Fault
@@ -45,6 +46,7 @@ class WorkerSetup:
         recursion_limit: Maximum Python frames and JSON nesting levels.
         chunk_cpu_s: Maximum processor time for a chunk, after which the kernel kills the worker (SIGPROF). 0: any.
         memory_bytes: Maximum private memory of the worker; a chunk that needs more is rejected. 0: any.
+        page_memory_bytes: Maximum memory of the worker's mirrors of pages; 0: interactions have no targets.
     """
 
     policies: dict[str, tuple[Policy, bytes]] = field(repr=False)
@@ -53,6 +55,7 @@ class WorkerSetup:
     recursion_limit: int
     chunk_cpu_s: float = 0.0
     memory_bytes: int = 0
+    page_memory_bytes: int = 0
 
 
 class WorkerJob(msgspec.Struct, array_like=True, gc=False):
@@ -66,10 +69,11 @@ class WorkerJob(msgspec.Struct, array_like=True, gc=False):
     state: bytes
     sent: SentChunk
     bounds: Bounds
+    history: PageHistory | None = None
 
 
 class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
-    """Result of a job: a row, or a fault and a sentence for the sender; neither: the worker failed."""
+    """Result of a job: a row, or a fault and a sentence for the sender, or a question; else: the worker failed."""
 
     number: int
     row: ChunkRow | None = None
@@ -85,7 +89,10 @@ class WorkerAnswer(msgspec.Struct, array_like=True, gc=False):
     """Processor time of the job, in seconds."""
     repeated: int = 0
     set_back: int = 0
+    unnamed: dict[str, int] = {}
     """As in ProcessedChunk."""
+    history_after: PagePlace | None = None
+    """The window's page is needed, and the worker has it up to here."""
 
 
 class Progress:

@@ -193,10 +193,10 @@ class _Chunk:
                 self._stale.add(number)
             elif row.type == EventType.FULL_SNAPSHOT:
                 data.node = Raw(made.apply(text, row.node, row.node_end))
-            else:
-                data.texts = data.attributes = NOTHING
-                if row.adds >= 0:
-                    data.adds = Raw(made.apply(text, row.adds, row.adds_end))
+            elif _has_changes(data.texts) or _has_changes(data.attributes):
+                self._stale.add(number)
+            elif row.adds >= 0:
+                data.adds = Raw(made.apply(text, row.adds, row.adds_end))
         for number in self._stale:
             row = walk.event(number)
             events[number] = decode(b"[" + made.apply(text, row.start, row.end) + b"]")[0]
@@ -518,6 +518,10 @@ class _Chunk:
             self._counts[rule, place.field] = self._counts.get((rule, place.field), 0) + count
         self._edits.put((string.start, string.end), known.masked)
         (self._trees if place.is_node else self._stale).add(string.event)
+
+
+def _has_changes(changes: Raw) -> bool:
+    return changes is not NOTHING and memoryview(changes).nbytes > len(b"[]")
 
 
 def _plugin_field(plugin: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.model import WindowKey
+from services.audit.model import Target, WindowKey
 from services.audit.storage.codecs.rowbinary import date_number, packed_text, uuid_words
 
 _rest_of_chunk = struct.Struct("<HQQQQHIBB")
@@ -21,6 +21,7 @@ ESTIMATED, CLAMPED = 1, 2
 NOWHERE = -1.0
 
 _MOST = 0xFFFF_FFFF
+_NO_TARGET = b"\0" * len(Target._fields)
 
 
 def pack_rows(
@@ -78,5 +79,6 @@ def pack_rows(
                 *one.box,
             ),
             no_detail if not detail else no_detail[:-1] + packed_text(detail),
+            _NO_TARGET if one.target is None else b"".join(map(packed_text, one.target)),
         )
     return b"".join(parts)

@@ -21,7 +21,11 @@ from services.audit.storage.schema.tables import (
     session_secrets_migration,
 )
 from services.audit.storage.schema.tables_access import ACCESS_EVENTS, access_migration
-from services.audit.storage.schema.tables_interactions import anchors_migration, interactions_migration
+from services.audit.storage.schema.tables_interactions import (
+    anchors_migration,
+    interactions_migration,
+    targets_migration,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ MIGRATIONS = (
     Migration(6, "first events", first_events_migration),
     Migration(7, "departures", departures_migration),
     Migration(8, "anchors of clicks", anchors_migration),
+    Migration(9, "targets of interactions", targets_migration),
 )
 
 COLUMN_EXISTS = 44

@@ -40,7 +40,17 @@ _ANCHOR = (
 )
 """The element that a click is anchored to; `anchor` 0: none."""
 
-INTERACTIONS = Table("interactions", (*_OF_CHUNK, *_OF_ONE, *_ANCHOR, ("page", "String"), ("detail", "String")))
+_TARGET = (
+    ("target_name", "String"),
+    ("target_role", "String"),
+    ("target_tag", "String"),
+    ("target_selector", "String"),
+)
+"""The element that was acted on; `target_tag` "": it is not known."""
+
+INTERACTIONS = Table(
+    "interactions", (*_OF_CHUNK, *_OF_ONE, *_ANCHOR, ("page", "String"), ("detail", "String"), *_TARGET)
+)
 """`number` counts the window's interactions; x, y and top_y are -1 for interactions without a place; `flags` are those
 of codecs/interaction_rows.py."""
 
@@ -52,7 +62,7 @@ def interactions_migration(dialect: Dialect) -> list[str]:
     column of its day; a server with bloom filters skips most of it.
     """
     few = {"project", "page"}
-    codecs = {name: dialect.codec("ZSTD(1)") for name in ("window", "detail")}
+    codecs = {name: dialect.codec("ZSTD(1)") for name in ("window", "detail", "target_name", "target_selector")}
     columns = dialect.definitions(INTERACTIONS.columns, few, codecs)
     if dialect.modern:
         columns.append("INDEX by_session session TYPE bloom_filter GRANULARITY 4")
@@ -67,5 +77,14 @@ def interactions_migration(dialect: Dialect) -> list[str]:
 
 def anchors_migration(dialect: Dialect) -> list[str]:
     """Returns the statements that add the anchors of clicks to a table of interactions made without them."""
+    return _added(dialect, _ANCHOR)
+
+
+def targets_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the elements of interactions to a table made without them."""
+    return _added(dialect, _TARGET)
+
+
+def _added(dialect: Dialect, columns: tuple[tuple[str, str], ...]) -> list[str]:
     tables = dict.fromkeys((dialect.local(INTERACTIONS.name), INTERACTIONS.name))  # Distributed ones have own columns
-    return [dialect.add_column(table, f"{name} {kind}") for table in tables for name, kind in _ANCHOR]
+    return [dialect.add_column(table, f"{name} {kind}") for table in tables for name, kind in columns]
