@@ -1,4 +1,4 @@
-"""Looks of a page: what a visitor sees of each node, and how two of them differ."""
+"""Looks of a page: the visible state of each node, and the differences of two looks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import io
 from PIL import Image, ImageChops
 
 COLOUR_TOLERANCE = 8
-"""Difference of two colours, of 255, that nobody sees: encoders round."""
+"""Difference of two colours, of 255, that is not visible: encoders round."""
 MOST_PIXELS = 40
 """Number of pixels of a picture that may differ: edges of glyphs."""
 
@@ -20,7 +20,7 @@ LOOK = r"""(root) => {
   ];
   const PSEUDO = ["content", "color", "background-color", "display"];
   const found = {};
-  const place = (path, what, value) => { found[`${path} ${what}`] = value; };
+  const place = (path, field, value) => { found[`${path} ${field}`] = value; };
   const isNote = ({ name }) => /^(_?on|rr_|data-rr|data-afterimage)/.test(name);
   const isOutside = (node) =>
     ["SCRIPT", "NOSCRIPT", "STYLE", "LINK", "META", "TITLE", "BASE", "HEAD"].includes(node.tagName?.toUpperCase()) ||
@@ -52,7 +52,7 @@ LOOK = r"""(root) => {
   };
   const properties = (element, path) => {
     const tag = element.localName;
-    const put = (what, value) => place(path, what, value);
+    const put = (field, value) => place(path, field, value);
     if (["input", "textarea", "select", "output", "progress", "meter"].includes(tag)) put("value", element.value);
     if (tag === "input") put("checked", element.checked);
     if (tag === "input" && element.type === "checkbox") put("indeterminate", element.indeterminate);
@@ -61,7 +61,7 @@ LOOK = r"""(root) => {
     if (tag === "dialog") put("open", element.open ? (element.matches(":modal") ? "modal" : "open") : "closed");
     if (element.hasAttribute("popover")) put("popover", element.matches(":popover-open"));
     if (tag === "audio" || tag === "video") {
-      for (const name of ["paused", "muted", "volume", "playbackRate", "loop"]) put(name, element[name]);
+      for (const name of ["paused", "muted", "volume", "loop"]) put(name, element[name]);
       if (element.paused) put("time", Math.round(element.currentTime * 10) / 10);
     }
     if (element.scrollLeft !== 0 || element.scrollTop !== 0) put("scroll", [element.scrollLeft, element.scrollTop].map(Math.round).join());
@@ -127,17 +127,17 @@ LOOK = r"""(root) => {
   ofDocument(root, "");
   return JSON.stringify(found);
 }"""
-"""Script: what there is to see in a document and all within it, as JSON of values by "path what"."""
+"""Script: the visible state of a document and of all documents in it, as JSON of values by "path field"."""
 
 
 def differences(recorded: dict[str, object], replayed: dict[str, object]) -> list[str]:
     """Returns a line for each value that differs; one for each element that only one of them has."""
     lines = []
     for name in [*recorded, *(name for name in replayed if name not in recorded)]:
-        path, _, what = name.partition(" ")
+        path, _, field = name.partition(" ")
         is_in_both = f"{path} element" in recorded and f"{path} element" in replayed
         one, other = recorded.get(name), replayed.get(name)
-        if one != other and not _is_close(name, one, other) and (is_in_both or what in ("element", "text", "mode")):
+        if one != other and not _is_close(name, one, other) and (is_in_both or field in ("element", "text", "mode")):
             lines.append(f"{name}: {one!r} -> {other!r}")
     return lines
 

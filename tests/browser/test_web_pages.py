@@ -1,4 +1,4 @@
-"""Web pages of every kind are replayed as they were: what a visitor saw of each node, and the picture itself."""
+"""Replays of web pages of every kind are equal to the pages: the visible state of each node, and the picture."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SCROLL_MS = 200
 POINTER_MS = 700
 """... and those of the pointer every 500 ms."""
 LATE_S = 1
-"""Time in which the replay of a page that differs becomes what it will be: pictures are decoded."""
-AT_ONCE = 3
+"""Time in which the replay of a page that differs reaches its final state: pictures are decoded."""
+AT_ONCE = 5
 """Number of visits at a time: most of a visit is spent with waiting."""
 
 BLUR = """() => {
@@ -43,7 +43,7 @@ BLUR = """() => {
 
 @dataclass(frozen=True)
 class Moment:
-    """What a page looked like."""
+    """Look of a page at a moment."""
 
     at_ms: int
     look: dict
@@ -108,7 +108,7 @@ async def test_the_replay_is_as_the_page_was(name, visits, player):
     payloads, moments = await visits[name]
     last_ms = moments[-1].at_ms
     differs = PAGES[name].differs
-    patience_s = PATIENCE_S / 4 if differs is None else LATE_S
+    patience_s = 2
     found = []
     await player.build(payloads, last_ms)
     found += await _differences(player, moments[-1], "at the end", patience_s)

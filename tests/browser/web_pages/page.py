@@ -1,4 +1,4 @@
-"""A small web page, with what its visitor does on it."""
+"""A small web page, with the actions of its visitor."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from playwright.async_api import Page
 
 Step = str | Callable[[Page], Awaitable[object]]
-"""What happens on a page: JavaScript, or actions of a visitor."""
+"""An event of a page: JavaScript, or actions of a visitor."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a replay cannot show of a page.
+    """Known differences of a replay from its page.
 
     Attributes:
         found: Regular expressions: each matches at least one of the differences, and each difference matches one.

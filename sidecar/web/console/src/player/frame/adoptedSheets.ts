@@ -136,7 +136,7 @@ function rootOf(node: Node): Document | ShadowRoot | null {
 }
 
 function create(inside: Inside, styleId: number, rules: Styles[number]["rules"], host: Node): void {
-  const view = (host.ownerDocument ?? (host as Document)).defaultView as (Window & typeof globalThis) | null;
+  const view = (host.ownerDocument ?? (host as Document)).defaultView;
   if (view !== null) {
     const sheet = new view.CSSStyleSheet();
     inside.styleMirror.add(sheet, styleId);

@@ -14,9 +14,13 @@ export const LINKED_SHEETS = {
     const mirror = replayer.getMirror();
     for (const { id, attributes } of event.data.attributes) {
       const node = mirror.getNode(id);
-      const recorded = node?.nodeName === "LINK" || node?.nodeName === "STYLE" ? mirror.getMeta(node) : null;
+      if (node === null || !["LINK", "STYLE"].includes(node.nodeName)) {
+        continue;
+      }
+      const recorded = mirror.getMeta(node);
       if (recorded?.type === NodeType.Element && typeof attributes.media === "string") {
-        recorded.attributes.media = attributes.media;
+        // A copy: the recorded node is that of the event, which is shown again after a seek backward.
+        mirror.add(node, { ...recorded, attributes: { ...recorded.attributes, media: attributes.media } });
       }
     }
   },
