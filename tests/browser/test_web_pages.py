@@ -29,7 +29,7 @@ POINTER_MS = 700
 """... and those of the pointer every 500 ms."""
 LATE_S = 1
 """Time in which the replay of a page that differs reaches its final state: pictures are decoded."""
-AT_ONCE = 5
+AT_ONCE = 3
 """Number of visits at a time: most of a visit is spent with waiting."""
 
 BLUR = """() => {
@@ -108,7 +108,7 @@ async def test_the_replay_is_as_the_page_was(name, visits, player):
     payloads, moments = await visits[name]
     last_ms = moments[-1].at_ms
     differs = PAGES[name].differs
-    patience_s = 2
+    patience_s = PATIENCE_S / 4 if differs is None else LATE_S
     found = []
     await player.build(payloads, last_ms)
     found += await _differences(player, moments[-1], "at the end", patience_s)
