@@ -23,6 +23,12 @@ from services.runtime.uuid7 import uuid7
 EVERYTHING = ("view", "share", "admin")
 PROJECTS = [
     {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]},
+    {
+        "id": "clear",
+        "keys": ["pk_clear"],
+        "origins": ["http://localhost:*"],
+        "privacy": {"preset": "keep_all"},
+    },
     # No session is ever recorded in it.
     {"id": "empty"},
 ]

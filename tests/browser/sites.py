@@ -42,6 +42,13 @@ async def served(pages, **headers):
             return web.Response(status=404)
         return web.Response(text=page, content_type="text/html", headers=named)
 
+    async with answered(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def answered(answer):
+    """Serves the responses of `answer`, an aiohttp handler; yields the address of the site."""
     app = web.Application()
     app.router.add_get("/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None)

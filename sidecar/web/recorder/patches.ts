@@ -41,6 +41,7 @@ const RRWEB: Patched = {
   head:
     `import { listen as afterimageListen, observerClass as afterimageObserver } from ${JSON.stringify(source("support/realm"))};` +
     `import { startPart as afterimagePart } from ${JSON.stringify(source("support/parts"))};` +
+    `import { fieldOf as afterimageFieldOf, listenToResets as afterimageResets, othersOf as afterimageOthersOf, qualifiedName as afterimageQualified } from ${JSON.stringify(source("capture/fields"))};` +
     `import { beat as afterimageBeat } from ${JSON.stringify(source("capture/pulse"))};`,
   patches: [
     // The page's own addEventListener may be replaced, or run listeners in a zone.
@@ -64,6 +65,40 @@ const RRWEB: Patched = {
     {
       from: `if (["interactive", "complete"].includes(document.readyState)) {`,
       to: `if (options.isReadable || ["interactive", "complete"].includes(document.readyState)) {`,
+    },
+    // It reads `xlink:href` of SVG by its local name, and loses the change.
+    {
+      from: "          let value = m.target.getAttribute(attributeName);\n",
+      to:
+        "          let value = m.attributeNamespace ? target.getAttributeNS(m.attributeNamespace, attributeName)" +
+        " : target.getAttribute(attributeName);\n" +
+        "          attributeName = afterimageQualified(m.attributeNamespace, attributeName);\n",
+    },
+    // A script that selects an option is not recorded: it looks for the option's tag among those of fields.
+    {
+      from:
+        "    const tagName = target && target.tagName;\n" +
+        '    if (target && tagName === "OPTION") {\n' +
+        "      target = index.parentElement(target);\n" +
+        "    }",
+      to: "    target = afterimageFieldOf(target);\n    const tagName = target && target.tagName;",
+    },
+    // It takes radio buttons of the same name in other forms for those of one group, and misses those in shadow roots.
+    {
+      from: `doc.querySelectorAll(\`input[type="radio"][name="\${name}"]\`).forEach((el) => {`,
+      to: "afterimageOthersOf(target).forEach((el) => {",
+    },
+    // A reset form has no events of its fields.
+    {
+      from:
+        "  const handlers = events.map(\n" +
+        "    (eventName) => on(eventName, callbackWrapper(eventHandler), doc)\n" +
+        "  );",
+      to:
+        "  const handlers = events.map(\n" +
+        "    (eventName) => on(eventName, callbackWrapper(eventHandler), doc)\n" +
+        "  );\n" +
+        "  handlers.push(afterimageResets(doc, (target) => callbackWrapper(eventHandler)({ target, isTrusted: false })));",
     },
     // One observer that cannot start must not prevent the others.
     {

@@ -48,7 +48,9 @@ function label(root: RecordedNode | null | undefined): void {
     const node = nodes.pop();
     const kind = KINDS.get(String(node?.tagName).toLowerCase());
     const attributes = node?.attributes ?? {};
-    const source = SOURCES.map((name) => attributes[name]).find((value) => typeof value === "string");
+    const source = isRecorded(attributes)
+      ? undefined
+      : SOURCES.map((name) => attributes[name]).find((value) => typeof value === "string");
     if (kind !== undefined && source !== undefined) {
       if (node?.tagName === "embed") {
         // An <embed> without an address takes no space.
@@ -64,6 +66,11 @@ function label(root: RecordedNode | null | undefined): void {
       }
     }
   }
+}
+
+/** Whether the document of a frame follows in the recording: one in the page itself, unless a sandbox shuts it off. */
+function isRecorded({ srcdoc, sandbox }: Record<string, unknown>): boolean {
+  return typeof srcdoc === "string" && (typeof sandbox !== "string" || /\ballow-same-origin\b/i.test(sandbox));
 }
 
 function hostOf(source: string): string {

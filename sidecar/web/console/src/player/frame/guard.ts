@@ -32,6 +32,14 @@ const RELS = new Set([
 const ORDERS = new Set(["content-type", "content-language", "x-ua-compatible", "default-style"]);
 
 const SVG = "http://www.w3.org/2000/svg";
+const MATHML = "http://www.w3.org/1998/Math/MathML";
+/** Elements of MathML (https://w3c.github.io/mathml-core/#mathml-elements-and-attributes); rrweb has no word for them. */
+const MATH = new Set(
+  (
+    "annotation annotation-xml maction math merror mfrac mi mmultiscripts mn mo mover mpadded mphantom mprescripts mroot " +
+    "mrow ms mspace msqrt mstyle msub msubsup msup mtable mtd mtext mtr munder munderover semantics"
+  ).split(" "),
+);
 const XLINK = "http://www.w3.org/1999/xlink";
 
 type Realm = Window & typeof globalThis;
@@ -93,6 +101,10 @@ function forgive(realm: Realm): void {
   const createElementNS = methodOf(realm.Document.prototype, "createElementNS");
   // eslint-disable-next-line @typescript-eslint/no-deprecated -- no deprecated form of it is called
   realm.Document.prototype.createElement = function (this: Document, tag: string, options?: ElementCreationOptions) {
+    const name = tag.toLowerCase(); // the Replayer has names in capitals, too
+    if (MATH.has(name)) {
+      return createElementNS.call(this, MATHML, name) as HTMLElement;
+    }
     return forgiving(() => createElement.call(this, tag, options)) ?? createElement.call(this, "div");
   };
   realm.Document.prototype.createElementNS = function (this: Document, namespace: string | null, name: string) {

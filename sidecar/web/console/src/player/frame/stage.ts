@@ -1,12 +1,16 @@
 // One rrweb Replayer, showing one window of a session from a full snapshot on.
 import { Replayer } from "@rrweb/replay";
 import { EventType, type eventWithTime } from "@rrweb/types";
+import { AdoptedSheets } from "./adoptedSheets";
 import { CanvasPictures } from "./canvas/canvasPictures";
+import { buildFrameDocuments } from "./frameDocuments";
 import { labelFrames } from "./frameLabels";
 import { FULLSCREEN_RULES } from "./fullscreen";
 import { guard } from "./guard";
+import { LINKED_SHEETS } from "./linkedSheets";
 import type { MissingFilesWatch } from "./missingFiles";
 import { guardReplayer } from "./replayerGuard";
+import { keepScrollPositions } from "./scrollPositions";
 
 /** A Replayer ends with its last event. This end is never reached: events are added as they are loaded. */
 const NEVER_MS = 10 * 365 * 86_400_000;
@@ -21,6 +25,7 @@ const FIRST_PICTURE_MS = 1_000;
 export class Stage {
   readonly #replayer: Replayer;
   readonly #canvases = new CanvasPictures();
+  readonly #sheets = new AdoptedSheets();
   readonly #firstMs: number;
   /** Time of the first full snapshot. */
   readonly #pictureMs: number;
@@ -62,9 +67,12 @@ export class Stage {
         // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
         "* { scroll-behavior: auto !important }",
       ],
-      plugins: [this.#canvases, missing],
+      plugins: [this.#canvases, this.#sheets, LINKED_SHEETS, missing],
       mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
+    this.#sheets.takeOver(this.#replayer);
+    buildFrameDocuments(this.#replayer);
+    keepScrollPositions(this.#replayer);
     guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };

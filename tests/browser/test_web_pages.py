@@ -1,0 +1,183 @@
+"""Replays of web pages of every kind are equal to the pages: the visible state of each node, and the picture."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import time
+from dataclasses import dataclass
+
+import pytest
+import pytest_asyncio
+from afterimage.audit.v1 import audit_service_pb2 as pb
+from aiohttp import web
+from support.wait import PATIENCE_S
+
+from . import sites
+from .page_looks import LOOK, differences, pictures_differ
+from .player_frame import player_frame
+from .recorded import recording, status
+from .web_pages import PAGES
+
+END = "the end of the page"
+SIZE = {"width": 800, "height": 600}
+SCROLL_MS = 200
+"""rrweb hands scroll positions over every 100 ms ..."""
+POINTER_MS = 700
+"""... and those of the pointer every 500 ms."""
+LATE_S = 1
+"""Time in which the replay of a page that differs reaches its final state: pictures are decoded."""
+AT_ONCE = 3
+"""Number of visits at a time: most of a visit is spent with waiting."""
+
+BLUR = """() => {
+  for (let at = document.activeElement, next; at; at = next) {
+    try { next = (at.shadowRoot ?? at.contentDocument)?.activeElement } catch { next = null }
+    at.blur();
+  }
+}"""
+"""Script: takes the focus away, which a replay does not have."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Look of a page at a moment."""
+
+    at_ms: int
+    look: dict
+    picture: bytes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def site(installation):
+    """The pages, each in a folder of its own."""
+
+    async def answer(request):
+        name, _, file = request.match_info["path"].partition("/")
+        page = PAGES.get(name)
+        if page is None or (file and file not in page.files):
+            return web.Response(status=404)
+        starter = sites.starter(installation.url, key="pk_clear", canvas=page.canvas)
+        if file:
+            content_type, content = page.files[file]
+            text = content.replace("STARTER", starter)
+            return web.Response(text=text, content_type=content_type)
+        return web.Response(text=page.document(starter), content_type="text/html")
+
+    async with sites.answered(answer) as url:
+        yield url
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def visitor(browser):
+    """A browser context for all visits."""
+    context = await browser.new_context(viewport=SIZE)
+    yield context
+    await context.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def player(installation, browser):
+    context = await browser.new_context(viewport=SIZE)
+    async with player_frame(installation, context) as frame:
+        yield frame
+    await context.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def visits(request, installation, site, visitor):
+    """The visits of all pages of this run, some at a time, while others are already compared."""
+    names = [item.callspec.params["name"] for item in request.session.items if item.path == request.path]
+    some = asyncio.Semaphore(AT_ONCE)
+
+    async def visit(name):
+        async with some, asyncio.timeout(PATIENCE_S):
+            return await _visit(installation, visitor, f"{site}/{name}/", PAGES[name])
+
+    running = {name: asyncio.create_task(visit(name)) for name in names}
+    yield running
+    for task in running.values():
+        task.cancel()
+    await asyncio.gather(*running.values(), return_exceptions=True)
+
+
+@pytest.mark.parametrize("name", PAGES)
+async def test_the_replay_is_as_the_page_was(name, visits, player):
+    payloads, moments = await visits[name]
+    last_ms = moments[-1].at_ms
+    differs = PAGES[name].differs
+    patience_s = PATIENCE_S / 4 if differs is None else LATE_S
+    found = []
+    await player.build(payloads, last_ms)
+    found += await _differences(player, moments[-1], "at the end", patience_s)
+    for number in reversed(range(len(moments) - 1)):
+        await player.seek(moments[number].at_ms)
+        found += await _differences(player, moments[number], f"after step {number}", patience_s)
+    await player.build(payloads, moments[0].at_ms, is_playing=True)
+    await player.play_until(last_ms)
+    found += await _differences(player, moments[-1], "when played", patience_s)
+    found += [f"odd: {report}" for report in await player.odd()]
+    _compare(found, differs)
+
+
+def _compare(found, differs):
+    patterns = () if differs is None else differs.found
+    unknown = [line for line in found if not any(re.search(pattern, line) for pattern in patterns)]
+    assert unknown == [], "\n".join(unknown)
+    assert [pattern for pattern in patterns if not any(re.search(pattern, line) for line in found)] == []
+
+
+async def _visit(installation, visitor, url, web_page):
+    """Returns the stored chunks of a visit, and the looks of its page."""
+    page = await visitor.new_page()
+    await page.goto(url)
+    session, window = await recording(installation, page), (await status(page))["windowId"]
+    moments = [await _moment(page, web_page)]
+    for step in web_page.steps:
+        await (page.evaluate(f"async () => {{ {step} }}") if isinstance(step, str) else step(page))
+        await recording(installation, page)
+        moments.append(await _moment(page, web_page))
+    await page.evaluate("(words) => console.log(words)", END)
+    await page.evaluate("Afterimage.stop()")
+    await installation.until(lambda: _is_stored(installation, session, window), "the visit is stored")
+    payloads = await _stored(installation, session, window)
+    await page.evaluate("localStorage.clear(), sessionStorage.clear()")  # another visitor
+    await page.close()
+    return payloads, moments
+
+
+async def _moment(page, web_page):
+    if not web_page.keeps_pointer:
+        await page.mouse.move(790, 590)
+    wait_ms = POINTER_MS if web_page.keeps_pointer else SCROLL_MS
+    await page.evaluate("(ms) => new Promise((done) => setTimeout(done, ms))", wait_ms)
+    await page.evaluate(BLUR)
+    look = json.loads(await page.evaluate(f"({LOOK})(document)"))
+    at_ms = await page.evaluate("Date.now()")
+    # The caret would be hidden by a style that is recorded.
+    return Moment(at_ms, look, await page.screenshot(caret="initial"))
+
+
+async def _differences(player, moment, when, patience_s):
+    found = []
+    end_s = time.monotonic() + patience_s
+    while time.monotonic() < end_s:
+        found = differences(moment.look, json.loads(await player.look()))
+        found += pictures_differ(moment.picture, await player.picture())
+        if not found:
+            return []
+    return [f"{when}: {line}" for line in found]
+
+
+async def _is_stored(installation, session, window):
+    return any(END.encode() in gzip.decompress(payload) for payload in await _stored(installation, session, window))
+
+
+async def _stored(installation, session, window):
+    """Returns the chunks of a tab."""
+    request = pb.ReplaySessionRequest(session_id=session)
+    metadata = (("authorization", f"Bearer {installation.token(project='clear')}"),)
+    parts = [part async for part in installation.audit.stub.ReplaySession(request, metadata=metadata)]
+    return [part.chunk.payload for part in parts if part.chunk.window_id == window]
