@@ -156,7 +156,7 @@ async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
         await player.pause()
         parts = [0.9, 0, *(chance.random() for _ in range(rounds - 3)), 0.999]
         for number, part in enumerate(parts):
-            is_playing = number % 3 == 2
+            is_playing = number % 3 == 2 and part < 0.9  # at the end, the button for a pause plays again
             if is_playing:
                 await page.keyboard.press("Space")
             await player.seek_to_part(part)

@@ -37,7 +37,8 @@ describe("labelFrames", () => {
     ["iframe", { rr_src: "https://pay.example/card?token=1" }, "Frame: pay.example"],
     ["IFRAME", { src: "https://pay.example:8443/" }, "Frame: pay.example:8443"],
     ["frame", { src: "/relative" }, "Frame"],
-    ["iframe", { srcdoc: "<p>inline</p>" }, "Frame"],
+    ["iframe", { srcdoc: "<p>inline</p>" }, ""], // its document is recorded
+    ["iframe", { srcdoc: "<p>inline</p>", sandbox: "" }, "Frame"],
     ["object", { data: "https://maps.example/map" }, "Embedded: maps.example"],
     ["embed", { src: "https://maps.example/map" }, "Embedded: maps.example"],
     ["iframe", {}, ""],
