@@ -99,11 +99,15 @@ export class AdoptedSheets {
       }
     }
     this.#adopters.set(id, { styleIds, root: null });
-    this.#adopt(inside);
+    const refused = this.#adopt(inside).get(id);
+    if (refused !== undefined) {
+      throw refused; // replayerGuard.ts reports it
+    }
   }
 
-  /** Adopts the sheets where there is a root without them. */
-  #adopt(inside: Inside): void {
+  /** Adopts the sheets where there is a root without them; returns the errors, by the adopter's id. */
+  #adopt(inside: Inside): Map<number, Error> {
+    const refused = new Map<number, Error>();
     for (const [id, adopter] of this.#adopters) {
       const node = this.#replayer?.getMirror().getNode(id) ?? null;
       const root = node === null ? null : rootOf(node);
@@ -122,11 +126,13 @@ export class AdoptedSheets {
         .filter((one) => one !== null);
       try {
         root.adoptedStyleSheets = sheets;
-      } catch {
+      } catch (error) {
         // A sheet of another document: the host has moved between frames, where a browser drops its sheets, too.
+        refused.set(id, error as Error);
       }
       adopter.root = sheets.length === adopter.styleIds.length ? root : null;
     }
+    return refused;
   }
 }
 

@@ -1,11 +1,13 @@
 // Scroll positions of a replay. When a seek has brought the page to its moment, the Replayer sets them element by
-// element, while the styles and contents that make an element scroll may still be missing: those are set again.
+// element, while the styles and contents that make an element scroll may still be missing: those are set again, and
+// once more when a style sheet has come from its server, before which a browser may not lay the page out.
 import type { Replayer } from "@rrweb/replay";
 import type { scrollData } from "@rrweb/types";
 
 /** Members of a Replayer (2.1.6) that its published types do not have. */
 interface Inside {
   applyScroll: (data: scrollData, isSync: boolean) => void;
+  iframe: HTMLIFrameElement;
 }
 
 /** Keeps the scroll positions of a seek until its end. Must come before the first event is applied. */
@@ -13,18 +15,39 @@ export function keepScrollPositions(replayer: Replayer): void {
   const inside = replayer as unknown as Inside;
   const apply = inside.applyScroll.bind(replayer);
   const ofSeek = new Map<number, scrollData>();
+  /** The positions of the last seek, until the page is scrolled. */
+  let shown: readonly scrollData[] = [];
+  const setAgain = (): void => {
+    for (const data of shown) {
+      apply(data, true);
+    }
+  };
   inside.applyScroll = (data, isSync) => {
-    if (isSync) {
+    if (!isSync) {
+      shown = [];
+    } else {
       // An element's later position comes later in the order, too: it may be inside of one that scrolls.
       ofSeek.delete(data.id);
       ofSeek.set(data.id, data);
     }
     apply(data, isSync);
   };
+  replayer.on("fullsnapshot-rebuilded", () => {
+    shown = [];
+  });
   replayer.on("flush", () => {
-    for (const data of ofSeek.values()) {
-      apply(data, true);
+    if (ofSeek.size === 0) {
+      return; // the beginning of playing
     }
+    shown = [...ofSeek.values()];
     ofSeek.clear();
+    setAgain();
+    const links = inside.iframe.contentDocument?.querySelectorAll("link");
+    for (const link of links ?? []) {
+      if (link.relList.contains("stylesheet") && link.sheet === null) {
+        link.addEventListener("load", setAgain, { once: true });
+        link.addEventListener("error", setAgain, { once: true });
+      }
+    }
   });
 }
