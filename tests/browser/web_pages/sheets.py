@@ -15,14 +15,6 @@ SHEETS = {
         head="<style id=s>p{color:red}</style>",
         steps=("s.textContent = 'p { color: blue }'", "s.append(' b { color: green }')", "s.remove()"),
     ),
-    "style-element-of-parts": WebPage(
-        body=_P,
-        steps=(
-            "window.s = document.createElement('style'); s.append('p { color: red }', ' b { color: teal }'); document.head.append(s)",
-            "s.firstChild.data = 'p { color: purple }'",
-            "s.lastChild.remove()",
-        ),
-    ),
     "rules-inserted": WebPage(
         body=_P,
         head="<style id=s>p{color:red}</style>",
