@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.audit.behaviour.definitions import Interaction
-from services.audit.model import ChunkRow, InteractionKind, Mark, WindowKey
+from services.audit.model import ChunkRow, InteractionKind, Mark, Target, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.interaction_rows import pack_rows
 from services.audit.storage.codecs.rowbinary import encode_rows, unpacked_when_asked
@@ -75,7 +75,11 @@ KEY = WindowKey("demo", uuid.UUID(int=2**127 + 5), uuid.UUID(int=7))
 
 @given(st.lists(found, max_size=5), keys, dates)
 @example(
-    [Interaction(InteractionKind.PAGE, 1, "\ud800"), Interaction(InteractionKind.CLICK, 2, "b", detail="\udfff")],
+    [
+        Interaction(InteractionKind.PAGE, 1, "\ud800"),
+        Interaction(InteractionKind.CLICK, 2, "b", detail="\udfff"),
+        Interaction(InteractionKind.CLICK, 3, "b", target=Target("Pay \ud800", "button", "button", "#pay")),
+    ],
     KEY,
     dt.date(2026, 1, 1),
 )
@@ -87,11 +91,12 @@ def test_packed_interactions_are_their_values_encoded(these: list[Interaction], 
         (key.project.encode(), day, key.session, key.window, day, 9, 2, 1, 40 + place) for place in range(len(these))
     ]
     for row, one in zip(rows, these, strict=True):
-        kind, time_ms, x, y, top, width, height, *page_size, flags, node, times_, weight_ms = row[9:-7]
+        kind, time_ms, x, y, top, width, height, *page_size, flags, node, times_, weight_ms = row[9:-11]
         assert (kind, time_ms, node, times_) == (one.kind, one.time_ms, one.node_id, one.count)
         assert [x, y, top] == [-1.0 if at is None else at for at in (one.x_percent, one.y_percent, one.top_percent)]
         assert ((width, height), tuple(page_size)) == (one.viewport, one.page_size)
         assert flags == one.estimated + 2 * one.clamped
         assert weight_ms == min(one.weight_ms, 2**32 - 1)
-        assert row[-7:-2] == (one.anchor, *one.box)
-        assert list(row[-2:]) == [value.encode("utf-8", "replace") for value in (one.page, one.detail)]
+        assert row[-11:-6] == (one.anchor, *one.box)
+        texts = (one.page, one.detail, *(one.target or ("", "", "", "")))
+        assert list(row[-6:]) == [value.encode("utf-8", "replace") for value in texts]
