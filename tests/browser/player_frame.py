@@ -98,8 +98,12 @@ class PlayerFrame:
 
     async def look(self):
         """Returns the look of the replayed page, as JSON."""
+        return await self.evaluate(LOOK)
+
+    async def evaluate(self, function):
+        """Returns the result of a JavaScript function of the replayed page's document."""
         return await self._frame.evaluate(
-            f"() => ({LOOK})(document.querySelector('.stage:not([hidden]) iframe').contentDocument)"
+            f"() => ({function})(document.querySelector('.stage:not([hidden]) iframe').contentDocument)"
         )
 
     async def picture(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 import random
 import re
@@ -14,6 +15,7 @@ from playwright.async_api import expect
 from support import recordings, web
 from support.wait import PATIENCE_S
 
+from .player_frame import player_frame
 from .player_page import LOOKS, PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
@@ -292,6 +294,48 @@ async def test_a_pause_that_one_goes_into_is_played(installation, page, sign_in)
     # Played from before it, it is skipped.
     await page.keyboard.press("Home")
     await expect(page.get_by_text("without activity", exact=False)).to_be_visible()
+
+
+SPREAD_MS = 450
+"""Time from the first position of a MouseMove to its event; rrweb sends them every half second."""
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        pytest.param((900, 700), id="back-to-between-its-positions"),
+        pytest.param((900, 650, 700, 800, 2_000, 700, 900, 600), id="forward-and-back"),
+        pytest.param((700, 900, 901, 900, 899, 900), id="one-millisecond"),
+    ],
+)
+async def test_seeks_around_a_late_movement_of_the_pointer(installation, new_context, offsets):
+    """Changes between the first position of a MouseMove and the event itself are applied once, and taken back."""
+    start_ms = now_ms() - 60_000
+    moves = [{"x": 10 * step, "y": 10, "id": 4, "timeOffset": 50 * step - SPREAD_MS} for step in range(10)]
+    events = [
+        *opened(start_ms, body=[element(10, "ul")]),
+        *(_added(start_ms + at, 100 + at) for at in (600, 700, 800, 899, 900, 901)),
+        {"type": 3, "timestamp": start_ms + 900, "data": {"source": 1, "positions": moves}},
+        _added(start_ms + 1_500, 200),
+    ]
+    events.sort(key=lambda event: event["timestamp"])
+    payload = gzip.compress(json.dumps(events).encode())
+    added_ms = sorted(event["timestamp"] - start_ms for event in events if event["data"].get("adds"))
+    async with player_frame(installation, await new_context()) as player:
+        await player.build([payload], start_ms + offsets[0])
+        for number, offset in enumerate(offsets):
+            await player.seek(start_ms + offset)
+            items = await player.evaluate("(page) => page.querySelectorAll('li').length")
+            assert items == sum(at <= offset for at in added_ms), f"at {offset}, after {offsets[:number]}"
+
+
+def _added(at_ms, number):
+    add = {"parentId": 10, "nextId": None, "node": element(number, "li")}
+    return {
+        "type": 3,
+        "timestamp": at_ms,
+        "data": {"source": 0, "texts": [], "attributes": [], "removes": [], "adds": [add]},
+    }
 
 
 async def _is_past(player, second):

@@ -356,7 +356,9 @@ export class Player {
         break;
       case "shown":
         if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
-          performance.measure(SEEK_MEASURE, { start: this.#seekStart, detail: this.#stagedMs });
+          const drawn = report.drawnMs - performance.timeOrigin;
+          const end = Math.min(performance.now(), Math.max(this.#seekStart, drawn));
+          performance.measure(SEEK_MEASURE, { start: this.#seekStart, end, detail: this.#stagedMs });
           this.#apply({ type: "momentShown", hasPicture: report.hasPicture });
           this.#checkEnd(report.atMs);
         }

@@ -128,8 +128,11 @@ export interface MissingFiles {
 /** Reports of the frame. */
 export type Report =
   | { type: "ready" }
-  /** The page is shown in its state at this moment; without `hasPicture` it had not sent one yet, and nothing is. */
-  | { type: "shown"; order: number; atMs: number; hasPicture: boolean }
+  /**
+   * The page is shown in its state at this moment; without `hasPicture` it had not sent one yet, and nothing is.
+   * `drawnMs`: when it was drawn, in milliseconds since 1970 UTC by the browser's monotone clock.
+   */
+  | { type: "shown"; order: number; atMs: number; hasPicture: boolean; drawnMs: number }
   /** Current playing time; about twenty times per second. */
   | { type: "time"; order: number; atMs: number; hasPicture: boolean }
   /** The moment at which playing was paused: later than the last `time`. */

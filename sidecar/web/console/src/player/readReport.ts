@@ -25,6 +25,18 @@ export function readReport(message: unknown): Report | null {
     case "ready":
       return { type: "ready" };
     case "shown":
+      return isNumber(message.order) &&
+        isNumber(message.atMs) &&
+        typeof message.hasPicture === "boolean" &&
+        isNumber(message.drawnMs)
+        ? {
+            type: "shown",
+            order: message.order,
+            atMs: message.atMs,
+            hasPicture: message.hasPicture,
+            drawnMs: message.drawnMs,
+          }
+        : null;
     case "time":
     case "paused":
       return isNumber(message.order) && isNumber(message.atMs) && typeof message.hasPicture === "boolean"

@@ -14,7 +14,7 @@ const facts = {
 
 const reports: Report[] = [
   { type: "ready" },
-  { type: "shown", order: 1, atMs: 2, hasPicture: true },
+  { type: "shown", order: 1, atMs: 2, hasPicture: true, drawnMs: 3 },
   { type: "time", order: 1, atMs: 2, hasPicture: false },
   { type: "paused", order: 1, atMs: 2, hasPicture: true },
   { type: "size", width: 1280, height: 720 },
@@ -45,7 +45,8 @@ describe("readReport", () => {
     ["a text", "ready"],
     ["an unknown kind", { type: "navigate", url: "https://elsewhere.example/" }],
     ["a kind of an object's own", { type: "constructor" }],
-    ["a moment that is not a number", { type: "shown", order: 1, atMs: "2" }],
+    ["a moment that is not a number", { type: "shown", order: 1, atMs: "2", hasPicture: true, drawnMs: 3 }],
+    ["a picture without its time", { type: "shown", order: 1, atMs: 2, hasPicture: true }],
     ["a moment that is not finite", { type: "time", order: 1, atMs: Infinity }],
     ["no order", { type: "time", atMs: 1 }],
     ["a negative size", { type: "size", width: -1, height: 720 }],

@@ -229,7 +229,8 @@ export class FrameController {
     // After the frame in which the browser draws it.
     requestAnimationFrame(() => {
       setTimeout(() => {
-        this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture() });
+        const drawnMs = performance.timeOrigin + performance.now();
+        this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture(), drawnMs });
         // Only now: the time for the picture is not part of the recording.
         if (order === this.#order && this.#isPlaying) {
           this.#stage?.play();

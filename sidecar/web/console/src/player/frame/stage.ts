@@ -18,6 +18,11 @@ const NEVER_MS = 10 * 365 * 86_400_000;
 /** The Replayer leaves out the events at the moment itself; their times are whole milliseconds. */
 const JUST_AFTER_MS = 0.5;
 
+/** A member of a Replayer (2.1.6) that its published types do not have. */
+interface Inside {
+  service: { send: (event: { type: "CAST_EVENT"; payload: { event: eventWithTime } }) => void };
+}
+
 /** A session begins with its page's Meta event; its first picture, this much later at most, is that of its start too. */
 const FIRST_PICTURE_MS = 1_000;
 
@@ -29,6 +34,7 @@ export class Stage {
   readonly #firstMs: number;
   /** Time of the first full snapshot. */
   readonly #pictureMs: number;
+  #hasBegun = false;
   readonly element: HTMLDivElement;
 
   /**
@@ -94,15 +100,28 @@ export class Stage {
   seek(atMs: number): void {
     // Before the first snapshot there is nothing to build the page from: the Replayer would leave its last picture.
     const isAtStart = atMs < this.#pictureMs && this.#pictureMs - atMs <= FIRST_PICTURE_MS;
-    this.#replayer.pause(Math.max(0, (isAtStart ? this.#pictureMs : atMs) - this.#firstMs) + JUST_AFTER_MS);
+    this.#go("pause", Math.max(0, (isAtStart ? this.#pictureMs : atMs) - this.#firstMs));
   }
 
   play(): void {
-    this.#replayer.play(this.#replayer.getCurrentTime());
+    this.#go("play", this.#replayer.getCurrentTime());
   }
 
+  /** Stays at the current moment; events before it that are added from now on are applied at once. */
   pause(): void {
-    this.#replayer.pause();
+    this.#go("pause", this.#replayer.getCurrentTime());
+  }
+
+  #go(how: "play" | "pause", offsetMs: number): void {
+    if (this.#hasBegun) {
+      // The Replayer takes the time of the event that it applied last for its moment, and of a MouseMove, which is sent
+      // up to half a second after its first position, that of this position: a seek back to in between would leave the
+      // page as it is, and one forward would apply the events in between twice. All events up to now are applied.
+      const { service } = this.#replayer as unknown as Inside;
+      service.send({ type: "CAST_EVENT", payload: { event: mark(Math.floor(this.nowMs)) } });
+    }
+    this.#hasBegun = true;
+    this.#replayer[how](Math.floor(offsetMs) + JUST_AFTER_MS);
   }
 
   setSpeed(speed: number): void {
