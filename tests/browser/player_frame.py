@@ -39,11 +39,13 @@ window.build = (stored, atMs, isPlaying) => {
   send({ type: "stage", stage, order, chunks, atMs, isPlaying, speed: 4 }, chunks.map(({ payload }) => payload));
   return shown();
 };
-window.seek = (atMs) => {
+window.seek = (atMs, isPlaying) => {
   order += 1;
-  send({ type: "seek", order, atMs, isPlaying: false });
+  send({ type: "seek", order, atMs, isPlaying });
+  if (isPlaying) send({ type: "play" });
   return shown();
 };
+window.ordered = () => reports.filter((report) => "order" in report);
 window.reached = (atMs) => until((report) => report.type === "time" && report.order === order && report.atMs > atMs);
 window.pause = () => send({ type: "pause" });
 onload = () => {
@@ -85,12 +87,16 @@ class PlayerFrame:
             stored.append({"text": text, "firstMs": min(times), "lastMs": max(times)})
         await self.page.evaluate("(all) => build(...all)", [stored, at_ms, is_playing])
 
-    async def seek(self, at_ms):
-        await self.page.evaluate("(at) => seek(at)", at_ms)
+    async def seek(self, at_ms, *, is_playing=False):
+        await self.page.evaluate("(all) => seek(...all)", [at_ms, is_playing])
 
     async def play_until(self, at_ms):
         await self.page.evaluate("(at) => reached(at)", at_ms)
         await self.page.evaluate("pause()")
+
+    async def ordered(self):
+        """Returns all reports about a moment that was to be shown (its `order`), in the order of their arrival."""
+        return await self.page.evaluate("ordered()")
 
     async def odd(self):
         """Returns the reports about events that are not shown."""

@@ -32,6 +32,8 @@ export class FrameController {
   /** Where each event of the stage is in its recording. */
   #places = new WeakMap<eventWithTime, { windowId: string; seq: number; index: number }>();
   #order = 0;
+  /** The latest order whose picture is drawn: time passes only from then on, and is told. */
+  #shownOrder = 0;
   #isPlaying = false;
   #toldMs = 0;
   #layout: Layout = { kind: "contain" };
@@ -115,7 +117,9 @@ export class FrameController {
         break;
       case "play":
         this.#isPlaying = true;
-        this.#stage?.play();
+        if (this.#shownOrder === this.#order) {
+          this.#stage?.play();
+        }
         break;
       case "pause":
         this.#isPlaying = false;
@@ -231,8 +235,12 @@ export class FrameController {
       setTimeout(() => {
         const drawnMs = performance.timeOrigin + performance.now();
         this.#tell({ type: "shown", order, atMs, hasPicture: this.#hasPicture(), drawnMs });
+        if (order !== this.#order) {
+          return;
+        }
+        this.#shownOrder = order;
         // Only now: the time for the picture is not part of the recording.
-        if (order === this.#order && this.#isPlaying) {
+        if (this.#isPlaying) {
           this.#stage?.play();
         }
       });
@@ -240,7 +248,8 @@ export class FrameController {
   }
 
   readonly #tick = (nowMs: number): void => {
-    if (this.#isPlaying && this.#stage !== null && nowMs - this.#toldMs >= TELL_MS) {
+    const isTime = this.#isPlaying && this.#shownOrder === this.#order;
+    if (isTime && this.#stage !== null && nowMs - this.#toldMs >= TELL_MS) {
       this.#toldMs = nowMs;
       const hasPicture = this.#hasPicture();
       this.#tell({ type: "time", order: this.#order, atMs: this.#stage.nowMs, hasPicture });
