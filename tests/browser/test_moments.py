@@ -210,6 +210,8 @@ async def _from_the_start(truth, recording, at_ms):
           document.body.replaceChildren();
           const events = JSON.parse(text);
           const replayer = new rrwebReplay.Replayer(events, { root: document.body, showWarning: false });
+          // It would take the scroll position of a page over into the next one.
+          replayer.on("fullsnapshot-rebuilded", () => (replayer.virtualDom.scrollData = null));
           replayer.pause(events.at(-1).timestamp - events[0].timestamp);
         }""",
         json.dumps([*events, end]),
@@ -329,6 +331,27 @@ async def test_seeks_around_a_late_movement_of_the_pointer(installation, new_con
                 await player.seek(start_ms + offset)
             items = await player.evaluate("(page) => page.querySelectorAll('li').length")
             assert items == sum(at <= offset for at in added_ms), f"at {offset}, after {offsets[:number]}"
+
+
+async def test_a_seek_forward_to_the_next_page_shows_its_own_scroll_position(installation, new_context):
+    start_ms = now_ms() - 60_000
+    body = [element(10, "div", {"style": "height: 3000px"})]
+    scroll = {"source": 3, "id": 1, "x": 0, "y": 300}
+    events = [
+        *opened(start_ms, body=body),
+        _added(start_ms + 500, 101),
+        {"type": 3, "timestamp": start_ms + 1_000, "data": scroll},
+        *opened(start_ms + 4_000, body=body),
+        _added(start_ms + 4_500, 100),
+        {"type": 3, "timestamp": start_ms + 8_000, "data": {**scroll, "y": 500}},
+        *opened(start_ms + 12_000, body=body),
+    ]
+    payload = gzip.compress(json.dumps(events).encode())
+    async with player_frame(installation, await new_context()) as player:
+        await player.build([payload], start_ms)
+        for offset, top in ((2_000, 300), (5_000, 0), (9_000, 500), (13_000, 0), (2_000, 300), (13_000, 0), (0, 0)):
+            await player.seek(start_ms + offset)
+            assert await player.evaluate("(page) => page.documentElement.scrollTop") == top, offset
 
 
 async def test_time_passes_from_the_picture_on(installation, new_context):

@@ -8,6 +8,8 @@ import type { scrollData } from "@rrweb/types";
 interface Inside {
   applyScroll: (data: scrollData, isSync: boolean) => void;
   iframe: HTMLIFrameElement;
+  /** The document that the changes of a seek are collected in; kept from one page to the next. */
+  virtualDom: { scrollData: scrollData | null };
 }
 
 /** Keeps the scroll positions of a seek until its end. Must come before the first event is applied. */
@@ -34,6 +36,9 @@ export function keepScrollPositions(replayer: Replayer): void {
   };
   replayer.on("fullsnapshot-rebuilded", () => {
     shown = [];
+    ofSeek.clear();
+    // That of the page before, which the Replayer would set again.
+    inside.virtualDom.scrollData = null;
   });
   replayer.on("flush", () => {
     if (ofSeek.size === 0) {
