@@ -15,6 +15,24 @@ SHEETS = {
         head="<style id=s>p{color:red}</style>",
         steps=("s.textContent = 'p { color: blue }'", "s.append(' b { color: green }')", "s.remove()"),
     ),
+    "style-element-of-parts": WebPage(
+        body=_P,
+        steps=(
+            "window.s = document.createElement('style'); s.append('p { color: red }', ' b { color: teal }'); document.head.append(s)",
+            "s.firstChild.data = 'p { color: purple }'",
+            "s.lastChild.remove()",
+        ),
+    ),
+    "style-element-added-and-changed": WebPage(
+        body=_P,
+        steps=(
+            "window.s = document.createElement('style'); s.append('p { color: red; font-size: 30px }'); document.head.append(s)",
+            "s.firstChild.data = 'p { color: purple }'",
+            "s.firstChild.remove()",
+            "s.append('p { color: teal }', 'p { font-size: 20px }', 'p { border: 1px solid }')",
+            "s.childNodes[1].remove()",
+        ),
+    ),
     "rules-inserted": WebPage(
         body=_P,
         head="<style id=s>p{color:red}</style>",

@@ -3,6 +3,7 @@ import { EventType, type eventWithTime, IncrementalSource, NodeType } from "@rrw
 import type { OddReason } from "../protocol";
 import { isSize } from "./eventShape";
 import { type Fields, isFields, listOf } from "./nodeShape";
+import { shareOutStyleTexts } from "./styleTexts";
 
 /** Size of a viewport that a recording has no usable size of, in CSS pixels. */
 const USUAL_SIZE = { width: 1280, height: 720 };
@@ -81,6 +82,7 @@ export class StageEvents {
     for (const reason of reasons) {
       this.#onOdd(event, reason);
     }
+    shareOutStyleTexts(data.adds);
     return [event];
   }
 
