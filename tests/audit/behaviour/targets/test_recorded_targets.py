@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
@@ -11,7 +13,9 @@ from support.recordings import SAMPLES, paths, text
 
 from services.audit.behaviour.targets import page_mirror, target
 from services.audit.behaviour.targets.page_mirror import PageMirror
+from services.audit.behaviour.targets.page_tree import PageTree
 from services.audit.behaviour.targets.roles import is_interactive
+from services.audit.behaviour.targets.target import target_of
 from services.audit.rrweb import Event
 
 ACCEPTED = re.compile(r"[#\[]|\.[a-z]", re.IGNORECASE)
@@ -71,3 +75,48 @@ def test_targets_keep_the_limits_of_the_contract(path, monkeypatch):
         assert len(one.name) <= 80
         assert 0 < len(one.selector) <= 256
         assert one.tag == one.tag.lower()
+
+
+def test_an_element_has_the_same_selector_in_nearly_all_visits():
+    """Elements are the same where their place among the elements of the page is, and the address that they link to."""
+    pages = {}
+    for path in paths():
+        for page, elements in _interactive(_events.decode(text(path))):
+            pages.setdefault((path.name.partition("-")[0], page), []).append(elements)
+    pairs = [
+        (one[place], other[place])
+        for visits in pages.values()
+        for one, other in itertools.combinations(visits, 2)
+        for place in one.keys() & other.keys()
+    ]
+    assert len(pairs) >= 200
+    assert sum(one == other for one, other in pairs) >= 0.99 * len(pairs)
+
+
+def _interactive(events):
+    """Yields the path of each page that was opened, and the selectors of its interactive elements by their places."""
+    href = ""
+    for event in events:
+        if event.type == 4:
+            href = event.data.href
+        elif event.type == 2 and urlsplit(href).path.startswith("/"):
+            tree = PageTree(bytes(event.data.node))
+            elements = [node for node in tree.nodes.values() if node.type == 2 and is_interactive(tree, node)]
+            yield (
+                urlsplit(href).path,
+                {
+                    (_place(tree, node), tree.attributes_of(node).get("href")): found.selector
+                    for node in elements
+                    if (found := target_of(tree, node.id)) is not None
+                },
+            )
+
+
+def _place(tree, node):
+    steps = []
+    while node is not None:
+        parent = tree.parent_of(node)
+        siblings = [node] if parent is None else tree.elements_of(parent)
+        steps.append((node.tag, next((at for at, one in enumerate(siblings) if one is node), -1)))
+        node = parent
+    return tuple(steps)
