@@ -46,6 +46,7 @@ class Moment:
     """Look of a page at a moment."""
 
     at_ms: int
+    window: str
     look: dict
     picture: bytes
 
@@ -71,14 +72,6 @@ async def site(installation):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def visitor(browser):
-    """A browser context for all visits."""
-    context = await browser.new_context(viewport=SIZE)
-    yield context
-    await context.close()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def player(installation, browser):
     context = await browser.new_context(viewport=SIZE)
     async with player_frame(installation, context) as frame:
@@ -87,14 +80,19 @@ async def player(installation, browser):
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def visits(request, installation, site, visitor):
+async def visits(request, installation, site, browser):
     """The visits of all pages of this run, some at a time, while others are already compared."""
     names = [item.callspec.params["name"] for item in request.session.items if item.path == request.path]
     some = asyncio.Semaphore(AT_ONCE)
 
     async def visit(name):
         async with some, asyncio.timeout(PATIENCE_S):
-            return await _visit(installation, visitor, f"{site}/{name}/", PAGES[name])
+            # Each visitor has their own storage: the session is in it.
+            visitor = await browser.new_context(viewport=SIZE)
+            try:
+                return await _visit(installation, visitor, f"{site}/{name}/", PAGES[name])
+            finally:
+                await visitor.close()
 
     running = {name: asyncio.create_task(visit(name)) for name in names}
     yield running
@@ -105,20 +103,23 @@ async def visits(request, installation, site, visitor):
 
 @pytest.mark.parametrize("name", PAGES)
 async def test_the_replay_is_as_the_page_was(name, visits, player):
-    payloads, moments = await visits[name]
-    last_ms = moments[-1].at_ms
+    stored, moments = await visits[name]
     differs = PAGES[name].differs
     patience_s = PATIENCE_S / 4 if differs is None else LATE_S
     found = []
-    await player.build(payloads, last_ms)
-    found += await _differences(player, moments[-1], "at the end", patience_s)
-    for number in reversed(range(len(moments) - 1)):
-        await player.seek(moments[number].at_ms)
-        found += await _differences(player, moments[number], f"after step {number}", patience_s)
-    await player.build(payloads, moments[0].at_ms, is_playing=True)
-    await player.play_until(last_ms)
-    found += await _differences(player, moments[-1], "when played", patience_s)
-    found += [f"odd: {report}" for report in await player.odd()]
+    # The recorder takes another window on the next page if it could not learn what of the last one has arrived.
+    for window in dict.fromkeys(moment.window for moment in moments):
+        *earlier, last = [(step, moment) for step, moment in enumerate(moments) if moment.window == window]
+        await player.build(stored[window], last[1].at_ms)
+        found += await _differences(player, last[1], f"at the end, after step {last[0]}", patience_s)
+        for step, moment in reversed(earlier):
+            await player.seek(moment.at_ms)
+            found += await _differences(player, moment, f"after step {step}", patience_s)
+        _, first = [*earlier, last][0]
+        await player.build(stored[window], first.at_ms, is_playing=True)
+        await player.play_until(last[1].at_ms)
+        found += await _differences(player, last[1], f"when played, after step {last[0]}", patience_s)
+        found += [f"odd: {report}" for report in await player.odd()]
     _compare(found, differs)
 
 
@@ -130,10 +131,10 @@ def _compare(found, differs):
 
 
 async def _visit(installation, visitor, url, web_page):
-    """Returns the stored chunks of a visit, and the looks of its page."""
+    """Returns the stored chunks of a visit, by window, and the looks of its page."""
     page = await visitor.new_page()
     await page.goto(url)
-    session, window = await recording(installation, page), (await status(page))["windowId"]
+    session = await recording(installation, page)
     moments = [await _moment(page, web_page)]
     for step in web_page.steps:
         await (page.evaluate(f"async () => {{ {step} }}") if isinstance(step, str) else step(page))
@@ -141,11 +142,8 @@ async def _visit(installation, visitor, url, web_page):
         moments.append(await _moment(page, web_page))
     await page.evaluate("(words) => console.log(words)", END)
     await page.evaluate("Afterimage.stop()")
-    await installation.until(lambda: _is_stored(installation, session, window), "the visit is stored")
-    payloads = await _stored(installation, session, window)
-    await page.evaluate("localStorage.clear(), sessionStorage.clear()")  # another visitor
-    await page.close()
-    return payloads, moments
+    await installation.until(lambda: _is_stored(installation, session), "the visit is stored")
+    return await _stored(installation, session), moments
 
 
 async def _moment(page, web_page):
@@ -156,8 +154,9 @@ async def _moment(page, web_page):
     await page.evaluate(BLUR)
     look = json.loads(await page.evaluate(f"({LOOK})(document)"))
     at_ms = await page.evaluate("Date.now()")
+    window = (await status(page))["windowId"]
     # The caret would be hidden by a style that is recorded.
-    return Moment(at_ms, look, await page.screenshot(caret="initial"))
+    return Moment(at_ms, window, look, await page.screenshot(caret="initial"))
 
 
 async def _differences(player, moment, when, patience_s):
@@ -171,13 +170,17 @@ async def _differences(player, moment, when, patience_s):
     return [f"{when}: {line}" for line in found]
 
 
-async def _is_stored(installation, session, window):
-    return any(END.encode() in gzip.decompress(payload) for payload in await _stored(installation, session, window))
+async def _is_stored(installation, session):
+    windows = await _stored(installation, session)
+    return any(END.encode() in gzip.decompress(payload) for payloads in windows.values() for payload in payloads)
 
 
-async def _stored(installation, session, window):
-    """Returns the chunks of a tab."""
+async def _stored(installation, session):
+    """Returns the chunks of each window."""
     request = pb.ReplaySessionRequest(session_id=session)
     metadata = (("authorization", f"Bearer {installation.token(project='clear')}"),)
-    parts = [part async for part in installation.audit.stub.ReplaySession(request, metadata=metadata)]
-    return [part.chunk.payload for part in parts if part.chunk.window_id == window]
+    windows = {}
+    async for part in installation.audit.stub.ReplaySession(request, metadata=metadata):
+        if part.HasField("chunk"):
+            windows.setdefault(part.chunk.window_id, []).append(part.chunk.payload)
+    return windows

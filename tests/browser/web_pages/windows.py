@@ -103,6 +103,23 @@ WINDOWS = {
             "document.querySelector('iframe').contentDocument.adoptedStyleSheets[0].insertRule('p { font-weight: bold }')",
         ),
     ),
+    "next-page-and-back": WebPage(
+        body="<p>first</p><div style='height:2000px'></div>",
+        files={
+            "next.html": (
+                "text/html",
+                "<!doctype html><html><head>STARTER</head><body><h1>next</h1><a href='./'>first</a></body></html>",
+            ),
+        },
+        steps=(
+            "scrollTo(0, 500)",
+            lambda page: page.goto(f"{page.url}next.html"),
+            lambda page: page.go_back(),
+            "document.querySelector('p').append(' again')",
+            lambda page: page.goto(f"{page.url}next.html"),
+            lambda page: page.click("a"),
+        ),
+    ),
     "frameset": WebPage(
         body="",
         files={
