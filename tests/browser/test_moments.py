@@ -144,7 +144,7 @@ async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
     installation, recorded, new_context, page, sign_in, guard, campaign_rounds
 ):
     """Forward and backward, to the start and the end, paused and playing."""
-    # What Chromium prints of recorded pages, which are without their scripts and servers.
+    # Chromium prints these of recorded pages: they have no scripts and no servers.
     guard.allow(r"Blocked (script execution|autofocusing)|violates the following Content|net::ERR_")
     chance = random.Random(41)
     truth = await (await new_context()).new_page()

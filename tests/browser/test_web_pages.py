@@ -107,7 +107,7 @@ async def test_the_replay_is_as_the_page_was(name, visits, player):
     differs = PAGES[name].differs
     patience_s = PATIENCE_S / 4 if differs is None else LATE_S
     found = []
-    # The recorder takes another window on the next page if it could not learn what of the last one has arrived.
+    # On the next page, the recorder takes another window if it does not know which chunks of the last one arrived.
     for window in dict.fromkeys(moment.window for moment in moments):
         *earlier, last = [(step, moment) for step, moment in enumerate(moments) if moment.window == window]
         await player.build(stored[window], last[1].at_ms)
@@ -120,7 +120,11 @@ async def test_the_replay_is_as_the_page_was(name, visits, player):
         await player.play_until(last[1].at_ms)
         found += await _differences(player, last[1], f"when played, after step {last[0]}", patience_s)
         found += [f"odd: {report}" for report in await player.odd()]
-    _compare(found, differs)
+    try:
+        _compare(found, differs)
+    except AssertionError:
+        open(f"/tmp/wpdump-{name}.json","w").write(json.dumps({"found":found,"moments":[(m.window,m.at_ms) for m in moments],"stored":{w:[[(e["timestamp"],e["type"],e.get("data")) for e in json.loads(gzip.decompress(p))] for p in ps] for w,ps in stored.items()}}))
+        raise
 
 
 def _compare(found, differs):

@@ -32,7 +32,7 @@ export class FrameController {
   /** Where each event of the stage is in its recording. */
   #places = new WeakMap<eventWithTime, { windowId: string; seq: number; index: number }>();
   #order = 0;
-  /** The latest order whose picture is drawn: time passes only from then on, and is told. */
+  /** The latest order with a picture on the screen: time passes, and is reported, only from then on. */
   #shownOrder = 0;
   #isPlaying = false;
   #toldMs = 0;

@@ -1,6 +1,6 @@
 // Texts of a style element that is added. rrweb's recorder sends them as one attribute of the element (`_cssText`), its
-// text nodes being empty; the Replayer puts the whole into a text node of its own, which no change of the others reaches:
-// rules that a page has since changed or removed would apply for ever. A snapshot, whose nodes are nested, it splits.
+// text nodes being empty; the Replayer puts the whole into a text node of its own, and no change of the others reaches it:
+// rules that a page has since changed or removed would apply for ever. It splits the texts of nested nodes only.
 import { type addedNodeMutation, NodeType } from "@rrweb/types";
 
 /** Mark between the texts of two nodes, of rrweb-snapshot 2.1.6. */
