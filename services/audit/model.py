@@ -281,10 +281,6 @@ class Times:
         """Returns whether an interval overlaps the range."""
         return (self.end_ms is None or first_ms <= self.end_ms) and (self.start_ms is None or last_ms >= self.start_ms)
 
-    def contains(self, first_ms: int, last_ms: int) -> bool:
-        """Returns whether an interval is entirely in the range."""
-        return self.holds(first_ms) and self.holds(last_ms)
-
     def clamp(self, time_ms: int) -> int:
         """Returns the moment of the range that is nearest to a given one."""
         if self.end_ms is not None:
