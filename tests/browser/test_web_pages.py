@@ -120,11 +120,7 @@ async def test_the_replay_is_as_the_page_was(name, visits, player):
         await player.play_until(last[1].at_ms)
         found += await _differences(player, last[1], f"when played, after step {last[0]}", patience_s)
         found += [f"odd: {report}" for report in await player.odd()]
-    try:
-        _compare(found, differs)
-    except AssertionError:
-        open(f"/tmp/wpdump-{name}.json","w").write(json.dumps({"found":found,"moments":[(m.window,m.at_ms) for m in moments],"stored":{w:[[(e["timestamp"],e["type"],e.get("data")) for e in json.loads(gzip.decompress(p))] for p in ps] for w,ps in stored.items()}}))
-        raise
+    _compare(found, differs)
 
 
 def _compare(found, differs):
