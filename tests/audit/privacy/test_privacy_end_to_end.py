@@ -36,9 +36,9 @@ EVENTS_PER_CHUNK = 60
 
 @cache
 def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
-    """Returns every recording that has a page to plant in, with canaries, as if it had just been recorded."""
+    """Returns the recordings that have a page to plant in, with canaries, as if they had just been recorded."""
     found = []
-    for path in recordings.paths():
+    for path in recordings.varied():
         recorded = recordings.events(path)
         if not has_page(recorded):
             continue
@@ -210,8 +210,10 @@ def privacy_settings(request, tmp_path, redis_url) -> Settings:
     )
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(600)
 async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplog):
+    """Each kind of canary in each field, in some recordings; with --campaign in all of them."""
     caplog.set_level(logging.DEBUG)
     samples = planted()
     assert len(samples) >= 3
