@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # Read at import: the fixture that cleans the environment comes later.
 SHARED = Path(os.environ.get("AFTERIMAGE_TEST_RECORDINGS", ROOT.parent / "shared" / "recordings"))
 SAMPLES = ROOT / "services" / "cli" / "samples"
+SHIPPED = tuple(sorted(SAMPLES.glob("*.json.gz")))
 _NOT_RECORDINGS = {"manifest", "pii_truth"}
 
 
@@ -23,7 +24,7 @@ _NOT_RECORDINGS = {"manifest", "pii_truth"}
 def paths() -> tuple[Path, ...]:
     """The files: the samples always, the shared recordings where there are any."""
     shared = [path for path in sorted(SHARED.glob("*.json")) if path.stem not in _NOT_RECORDINGS]
-    return (*sorted(SAMPLES.glob("*.json.gz")), *shared)
+    return (*SHIPPED, *shared)
 
 
 @cache

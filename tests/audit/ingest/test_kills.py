@@ -19,7 +19,6 @@ from support.ports import free_port
 from services.audit.app import serve
 from services.audit.storage.engine.chdb import ChdbEngine
 
-RECORDERS = 20
 PACE_S = 0.35
 """Between two chunks of a recorder on average: they have more to say than they can while processes are killed."""
 SEED = 20261122
@@ -94,11 +93,11 @@ def _chunks(number: int, begin: int) -> list:
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
 async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_rounds) -> None:
-    wanted = campaign_rounds(3, 25)
+    wanted, recorders = campaign_rounds(3, 25), campaign_rounds(8, 20)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
-    fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
+    fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(recorders)]
     server = KillableAuditProcess(settings, free_port())
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
