@@ -189,7 +189,7 @@ event = st.one_of(
 
 
 @pytest.mark.campaign
-@settings(max_examples=examples(80, 200), deadline=None)
+@settings(max_examples=examples(40, 200), deadline=None)
 @given(
     st.lists(st.lists(event, max_size=8), min_size=1, max_size=3),
     st.sampled_from(list(POLICIES)),

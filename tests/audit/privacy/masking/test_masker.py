@@ -9,6 +9,7 @@ from audit.canaries import has_page, leaks, plant
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support import recordings
+from support.campaign import examples
 
 from services.audit.privacy.masking.masker import MASK, Masker, MaskState
 from services.audit.privacy.masking.node_flags import MAX_NODES, expand
@@ -466,7 +467,7 @@ event_strategy = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(80, 800), deadline=None)
 @given(st.lists(event_strategy, max_size=6), st.sampled_from([DEFAULT, STRICT]), st.booleans(), st.booleans())
 @example([{"type": 3, "timestamp": 1, "data": [{"\x80": "0", "her name": "0"}]}], STRICT, False, False)
 def test_any_events_are_masked_once_and_for_all(events, which, ascii_only, seen):
