@@ -350,7 +350,7 @@ class AuditServer:
         self._minter = TokenMinter(settings)
 
     def merge(self) -> None:
-        """Merges what a server with chDB has stored: of many small inserts, each query would read all parts."""
+        """Merges the parts of many small inserts into chDB: each query would read all of them."""
         database = self.settings.clickhouse.database
         connection = connect(str(self.settings.chdb_path))
         try:

@@ -1,4 +1,4 @@
-"""What a test marked `campaign` tries by default, and with --campaign."""
+"""The extent of a test marked `campaign`: small by default, full with --campaign."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -26,7 +27,8 @@ async def prepare(settings: Settings) -> None:
     dialect = dialect_for(settings, (99, 0))
     key = database, dialect.ttl(), dialect.fsync
     if key not in _made:
-        _made[key] = tempfile.TemporaryDirectory(prefix="ai-tables-")
+        _made[key] = made = tempfile.TemporaryDirectory(prefix="ai-tables-")
+        atexit.register(made.cleanup)
         engine = await ChdbEngine.open(_path(key), 1, database=database)
         try:
             await migrate(engine, Dialect(engine.version, dialect.cluster, dialect.fsync, dialect.retention_days))

@@ -44,7 +44,7 @@ _VARIED = {"docsify-mobile-touch", "rrwebtest-rrweb-io-iframe-shadowdom-hover", 
 def varied() -> tuple[Path, ...]:
     """The samples, a touch screen, frames with a shadow DOM, and a checkout; with --campaign all recordings.
 
-    For what is done to a recording and costs the same with each, as planting canaries.
+    For steps that cost the same with each recording, as planting canaries.
     """
     return tuple(path for path in paths() if is_campaign() or path.parent == SAMPLES or path.stem in _VARIED)
 
@@ -84,6 +84,6 @@ def _thinned(value: Any) -> Any:
 def shortened(path: Path) -> list[dict]:
     """The events of a recording; of a large one some of each kind, with a part of their nodes: not with --campaign.
 
-    The large ones differ from the others in size, not in what there is in them.
+    The large ones differ from the others in size, not in content.
     """
     return events(path) if is_campaign() or len(text(path)) <= LARGE else json.loads(_shortened(path))

@@ -162,7 +162,7 @@ PAYLOADS = {
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def patient(shared_audit) -> AsyncIterator[StreamRecorder]:
-    """The recorder of all wrong payloads: a stream, its session and what is asked of them cost more than a payload."""
+    """The recorder of all wrong payloads: a stream and the queries about its session cost more than a payload."""
     async with shared_audit.recorder(new_session()) as recorder:
         yield recorder
         assert await recorder.end(recorder.acked) is None
