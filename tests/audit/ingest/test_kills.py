@@ -98,7 +98,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_ro
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
     fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(recorders)]
-    server = KillableAuditProcess(settings, free_port())
+    server = KillableAuditProcess(settings, free_port(), AFTERIMAGE_INGEST__WORKERS=str(campaign_rounds(0, 2)))
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
     kills = 0
