@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from audit.canaries import leaks, plant
-from audit.privacy.masking.test_masker import PLANTABLE, PLANTED, change, masker, node, pack, run, snapshot, words
+from audit.privacy.masking.test_masker import PLANTED, change, masker, node, pack, run, sample, snapshot, words
 
 from services.audit.payload import BadPayload
 from services.audit.privacy.masking.counts import MAX_WORK
@@ -31,12 +31,10 @@ def payload_of(which: Any, payload: Any) -> Any:
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(
-    ("name", "events"), [pytest.param(*each, id=each[0]) for each in PLANTABLE if each[0] in PLANTED]
-)
-def test_no_canary_survives_anywhere_if_all_text_is_masked(name, events):
+@pytest.mark.parametrize("name", PLANTED)
+def test_no_canary_survives_anywhere_if_all_text_is_masked(name):
     """In some recordings; with --campaign in all of them, unabridged."""
-    planted, canaries = plant(events, everywhere=True)
+    planted, canaries = plant(sample(name), everywhere=True)
     text = pack(*planted)
     assert len(leaks(text, canaries)) == len(canaries)
     masked = STRICT.mask(MaskState(), text)
