@@ -60,7 +60,7 @@ loaded: $(VENV)/.dev web ## Runs the Python tests ROUNDS times (10) beside four 
 		echo "round $$round: $$(tail -n 1 "$$work.log")"; grep -E '^(FAILED|ERROR) ' "$$work.log" || true; rm -rf "$$work"; \
 	done; echo "$$failed of $(ROUNDS) rounds failed"; [ "$$failed" = 0 ]
 
-campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) with all rounds
+campaign: $(VENV)/.dev ## Runs the tests that repeat an experiment (kills, guesses, random frames) with all rounds and recordings
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --campaign -m campaign
 

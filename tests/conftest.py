@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis
 import pytest
 import redis
+from hypothesis import is_hypothesis_test
 from support.wait import PATIENCE_S
 
 from services.cli.up.redis_process import find_redis_server
@@ -20,8 +21,8 @@ from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
-hypothesis.settings.register_profile("afterimage", deadline=None)
-hypothesis.settings.register_profile("campaign", parent=hypothesis.settings.get_profile("afterimage"))
+hypothesis.settings.register_profile("afterimage", deadline=None, max_examples=25)
+hypothesis.settings.register_profile("campaign", parent=hypothesis.settings.get_profile("afterimage"), max_examples=250)
 hypothesis.settings.load_profile("afterimage")
 
 # aiohttp loads the machine's certificate authorities when it is imported: 0.15 s in each process that is started. No
@@ -38,6 +39,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("campaign"):
         hypothesis.settings.load_profile("campaign")  # before the modules of tests ask campaign.examples
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks tests with examples of Hypothesis: they are rounds too, 25 by default and 250 with --campaign."""
+    if isinstance(item, pytest.Function) and is_hypothesis_test(item.function):
+        item.add_marker(pytest.mark.campaign)
 
 
 @pytest.fixture

@@ -15,8 +15,10 @@ import grpc
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from afterimage.recording.v1 import chunk_pb2, enums_pb2
+from chdb.state.sqlitelike import connect
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from support.migrated import prepare
 from support.wait import PATIENCE_S
 
 from services.audit.app import serve
@@ -347,6 +349,16 @@ class AuditServer:
         self.stub = audit_service_pb2_grpc.AuditServiceStub(channel)
         self._minter = TokenMinter(settings)
 
+    def merge(self) -> None:
+        """Merges the parts of many small inserts into chDB: each query would read all of them."""
+        database = self.settings.clickhouse.database
+        connection = connect(str(self.settings.chdb_path))
+        try:
+            for table in ("windows", "chunks", "sessions", "interactions"):
+                connection.query(f"OPTIMIZE TABLE {database}.{table} FINAL")
+        finally:
+            connection.close()
+
     def token(self, *scopes: str, project: str = "demo", subject: str = "tester", ttl_s: float = 600) -> str:
         return self._minter.mint(subject, project, scopes, ttl_s)
 
@@ -437,6 +449,7 @@ class AuditServer:
 @asynccontextmanager
 async def running(settings: Settings, **clock: Any) -> AsyncIterator[AuditServer]:
     """Serves AuditService while the block runs. One at a time: a process hosts one chDB directory."""
+    await prepare(settings)
     # The channel is closed after the server, so that its last words are heard.
     async with AsyncExitStack() as channels, serve(settings, **clock) as server:
         channel = await channels.enter_async_context(

@@ -43,6 +43,7 @@ from audit.behaviour_events import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.campaign import examples
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.id_set import IdSet
@@ -354,7 +355,7 @@ def any_event(draw):
     return Event(kind, ms, data if draw(st.integers(0, 20)) else None)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40, 400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(any_event(), max_size=40), st.lists(st.integers(0, 40), max_size=5), st.booleans())
 def test_any_events_give_the_same_in_any_chunks_and_never_a_crash(recording, borders, in_order):
     if in_order:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import grpc
 import pytest
+import pytest_asyncio
 from afterimage.recording.v1 import chunk_pb2
 from isal import igzip
-from support.audit_server import GZIP, IDENTITY, is_one_sentence, move, new_session, now_ms, start_of
+from support.audit_server import GZIP, IDENTITY, StreamRecorder, is_one_sentence, move, new_session, now_ms, start_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -158,27 +160,49 @@ PAYLOADS = {
 }
 
 
-@pytest.mark.parametrize("name", PAYLOADS)
-async def test_a_payload_that_is_wrong(shared_audit, name):
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def patient(shared_audit) -> AsyncIterator[StreamRecorder]:
+    """The recorder of all wrong payloads: a stream and the queries about its session cost more than a payload."""
+    async with shared_audit.recorder(new_session()) as recorder:
+        yield recorder
+        assert await recorder.end(recorder.acked) is None
+
+
+async def send_wrong(recorder: StreamRecorder, seq: int, name: str) -> None:
+    """Sends a payload as the next chunk, and checks its rejection."""
     payload, encoding, reason, words = PAYLOADS[name]
     payload = payload.replace(b"1700000000000", b"%d" % now_ms())  # valid in a session that begins now
+    await recorder.write(chunk=chunk_pb2.Chunk(seq=seq, encoding=encoding, payload=payload))
+    rejected = await recorder.until("rejected")
+    assert rejected.reason == reason if reason else rejected.reason in {INVALID_PAYLOAD, INVALID_TIME}, rejected
+    assert (rejected.seq, rejected.expected_seq) == (seq, seq)
+    assert rejected.code == (8 if reason == TOO_LARGE else 3)
+    assert words in rejected.message
+    assert 10 < len(rejected.message) < 400
+
+
+@pytest.mark.parametrize("name", PAYLOADS)
+async def test_a_payload_that_is_wrong(shared_audit, patient, name):
+    """The stream continues: a valid chunk in its place is stored, without any event of the bad one."""
+    seq, start = patient.acked + 1, start_of(patient.session)
+    await send_wrong(patient, seq, name)
+    await patient.send(seq, [move(start + seq)])
+    await patient.ack(seq)
+    got = (await shared_audit.session(patient.session)).session
+    assert (got.totals.chunk_count, got.totals.event_count) == (seq, seq)
+    assert (got.start_time.ToMilliseconds(), got.end_time.ToMilliseconds()) == (start + 1, start + seq)
+
+
+@pytest.mark.parametrize("name", ["not gzip", "event that is null", "seconds", "too many events", "unknown encoding"])
+async def test_a_session_of_nothing_but_a_wrong_payload_is_not_stored(shared_audit, name):
     session = new_session()
     async with shared_audit.recorder(session) as recorder:
-        await recorder.write(chunk=chunk_pb2.Chunk(seq=1, encoding=encoding, payload=payload))
-        rejected = await recorder.until("rejected")
-        assert rejected.reason == reason if reason else rejected.reason in {INVALID_PAYLOAD, INVALID_TIME}, rejected
-        assert (rejected.seq, rejected.expected_seq) == (1, 1)
-        assert rejected.code == (8 if reason == TOO_LARGE else 3)
-        assert words in rejected.message
-        assert 10 < len(rejected.message) < 400
+        await send_wrong(recorder, 1, name)
         assert not await shared_audit.is_stored(session)
-        # The stream continues: a valid chunk in its place is stored, without any event of the bad one.
         await recorder.send(1, [move(start_of(session))])
         await recorder.ack(1)
         assert await recorder.end(1) is None
-    got = (await shared_audit.session(session)).session
-    assert (got.totals.chunk_count, got.totals.event_count) == (1, 1)
-    assert got.start_time.ToMilliseconds() == got.end_time.ToMilliseconds() == start_of(session)
+    assert await shared_audit.is_stored(session)
 
 
 @pytest.mark.parametrize("count", [1, 3, -1, -(2**31), 2**31 - 1])

@@ -67,7 +67,7 @@ async def until(audit: AuditServer, session: str, holds: Callable[[pb.GetSession
     """Returns the session once a condition holds."""
     async with asyncio.timeout(PATIENCE_S):
         while not holds(got := await audit.session(session)):  # noqa: ASYNC110 - on the server
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
     return got
 
 
@@ -79,7 +79,7 @@ async def until_left(server: Fixture, audit: AuditServer, session: str) -> Any:
     """Lets time pass until a session is left; its stream may still be closing."""
 
     def is_left(got: pb.GetSessionResponse) -> bool:
-        server.clock.advance(1.0)
+        server.clock.advance(LEFT_AFTER_S / 2)
         return got.session.status == LEFT
 
     return await until(audit, session, is_left)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import recordings
+from support.campaign import examples
 
 from services.audit.ingest.fold import ACTIVE_GAP_MS, fold
 from services.audit.model import InteractionKind, Total
@@ -38,7 +39,7 @@ def cut(events: list, places: list[int]) -> list[list]:
 
 @cache
 def uncut(path: Path):
-    state, marks, _ = run([recordings.events(path)])
+    state, marks, _ = run([recordings.shortened(path)])
     return state, marks
 
 
@@ -46,10 +47,11 @@ COUNTED = [place for place in Total if place not in {Total.CHUNKS, Total.RAW_BYT
 
 
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=examples(3, 8), deadline=None)
 @given(places=st.lists(st.integers(0, 10_000), max_size=30))
 def test_where_a_recording_is_cut_changes_nothing(path, places: list[int]) -> None:
-    events = recordings.events(path)
+    """Large recordings are shortened; with --campaign they are not."""
+    events = recordings.shortened(path)
     whole, whole_marks = uncut(path)
     state, marks, _ = run(cut(events, places))
     assert [state.totals[place] for place in COUNTED] == [whole.totals[place] for place in COUNTED]

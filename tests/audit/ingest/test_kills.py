@@ -19,7 +19,6 @@ from support.ports import free_port
 from services.audit.app import serve
 from services.audit.storage.engine.chdb import ChdbEngine
 
-RECORDERS = 20
 PACE_S = 0.35
 """Between two chunks of a recorder on average: they have more to say than they can while processes are killed."""
 SEED = 20261122
@@ -79,12 +78,12 @@ class KilledRecorder:
             await asyncio.gather(writing, return_exceptions=True)
 
 
-def _chunks(number: int, begin: int) -> list:
+def _chunks(number: int, begin: int, laps: int) -> list:
     """A recorder's chunks: the events of a real recording, repeated, with increasing times."""
     paths = recordings.paths()[:3]
     events = [e for e in recordings.events(paths[number % len(paths)]) if e["type"] != 2][:120]
     base, found = events[0]["timestamp"], []
-    for lap in range(4):
+    for lap in range(laps):
         shifted = [{**e, "timestamp": begin + lap * 60_000 + (e["timestamp"] - base)} for e in events]
         found += [shifted[at : at + 8] for at in range(0, len(shifted), 8)]
     return found
@@ -94,12 +93,12 @@ def _chunks(number: int, begin: int) -> list:
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
 async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_rounds) -> None:
-    wanted = campaign_rounds(3, 25)
+    wanted, recorders, laps = campaign_rounds(3, 25), campaign_rounds(8, 20), campaign_rounds(2, 4)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")
-    fleet = [KilledRecorder(_chunks(number, begin), uuid7(begin + number)) for number in range(RECORDERS)]
-    server = KillableAuditProcess(settings, free_port())
+    fleet = [KilledRecorder(_chunks(number, begin, laps), uuid7(begin + number)) for number in range(recorders)]
+    server = KillableAuditProcess(settings, free_port(), AFTERIMAGE_INGEST__WORKERS=str(campaign_rounds(0, 2)))
     await server.start()
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
     kills = 0

@@ -6,6 +6,7 @@ import asyncio
 from uuid import uuid4
 
 import grpc
+import pytest
 from support.audit_server import (
     StreamRecorder,
     audit_settings,
@@ -46,13 +47,15 @@ async def test_other_windows_and_other_sessions_are_not_superseded(audit):
             assert await recorder.end(1) is None
 
 
-async def test_superseding_under_load_keeps_what_either_stream_was_told(audit):
+@pytest.mark.campaign
+async def test_superseding_under_load_keeps_what_either_stream_was_told(audit, campaign_rounds):
     """The chunk that is stored under a seq comes from the stream that got its ack, or that seq as the next one."""
     session, window = new_session(), str(uuid4())
     acked: dict[int, int] = {}
+    count = campaign_rounds(120, 400)
 
     async def keep_sending(recorder: StreamRecorder, writer: int) -> None:
-        for seq in range(recorder.ready.next_seq, recorder.ready.next_seq + 400):
+        for seq in range(recorder.ready.next_seq, recorder.ready.next_seq + count):
             try:
                 await recorder.send(seq, [move(start_of(session) + seq, writer)])
             except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
@@ -67,7 +70,7 @@ async def test_superseding_under_load_keeps_what_either_stream_was_told(audit):
         await asyncio.sleep(0.005 * (writer % 4))
     await asyncio.gather(*tasks)
     last = recorders[-1]
-    await last.ack(last.ready.next_seq + 399)
+    await last.ack(last.ready.next_seq + count - 1)
     for older in recorders[:-1]:
         error = await older.ended(half_close=False)
         assert (error.code, error.reason) == (grpc.StatusCode.ABORTED, "SUPERSEDED")

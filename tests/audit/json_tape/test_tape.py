@@ -14,6 +14,7 @@ from audit.json_tape.uncompiled import Bytes, uncompiled
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import recordings
+from support.campaign import examples
 from support.wait import PATIENCE_S
 
 from services.audit.json_tape import kernels, key_table, tape
@@ -189,9 +190,11 @@ def assert_walk_is_right(text: bytes) -> None:
                 assert {key: json.loads(text[slice(*span)]) for key, span in members.items()} == attributes
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
 def test_recordings_are_walked_through_as_json_reads_them(path):
-    events = recordings.events(path)[:60]
+    """Large recordings are shortened; with --campaign they are not, and those of more than 400 KB left out."""
+    events = recordings.shortened(path)[:60]
     text = json.dumps(events, ensure_ascii=False, separators=(",", ":")).encode()
     if len(text) < 400_000:
         assert_walk_is_right(text)
@@ -275,13 +278,13 @@ def chunks(draw: st.DrawFn) -> bytes:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(80, 800), deadline=None)
 @given(chunks())
 def test_any_events_are_walked_through_as_json_reads_them(text):
     assert_walk_is_right(text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(30, 300), deadline=None)
 @given(chunks(), st.booleans(), st.sampled_from([64, 4096]))
 def test_no_byte_is_read_that_is_not_there_and_what_is_compiled_does_the_same(text, every, room):
     tables = [np.zeros((size, width), np.int64) for size, width in ((8, 20), (room, 14), (room, 6), (64, 6))]
@@ -299,7 +302,7 @@ def test_no_byte_is_read_that_is_not_there_and_what_is_compiled_does_the_same(te
         end = end - 1 if end < 20 else end // 2 - 7
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(50, 500), deadline=None)
 @given(
     chunks() | st.lists(st.sampled_from([b'"', b"\\", b"\\ud83d", b"\\udc00", b"[", b"}", b",", b"u"])).map(b"".join)
 )

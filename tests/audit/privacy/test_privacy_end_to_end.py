@@ -20,6 +20,7 @@ import redis.asyncio
 from audit.canaries import RULES, Canary, Needles, has_page, plant
 from support import recordings
 from support.audit_server import SECRET, AuditServer, audit_settings, new_session, now_ms, running, unpacked
+from support.campaign import is_campaign
 from support.ports import free_port
 from support.wait import PATIENCE_S
 
@@ -36,9 +37,9 @@ EVENTS_PER_CHUNK = 60
 
 @cache
 def planted() -> list[tuple[str, list[dict[str, Any]], list[Canary]]]:
-    """Returns every recording that has a page to plant in, with canaries, as if it had just been recorded."""
+    """Returns the recordings that have a page to plant in, with canaries, as if they had just been recorded."""
     found = []
-    for path in recordings.paths():
+    for path in recordings.paths() if is_campaign() else recordings.SHIPPED:
         recorded = recordings.events(path)
         if not has_page(recorded):
             continue
@@ -210,8 +211,10 @@ def privacy_settings(request, tmp_path, redis_url) -> Settings:
     )
 
 
+@pytest.mark.campaign
 @pytest.mark.timeout(600)
 async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplog):
+    """Each kind of canary in each field, in the samples; with --campaign in all recordings."""
     caplog.set_level(logging.DEBUG)
     samples = planted()
     assert len(samples) >= 3

@@ -26,6 +26,7 @@ from support.audit_server import (
     now_ms,
     start_of,
 )
+from support.campaign import examples
 
 from services.audit.live.hub import TAIL_BYTES
 from services.audit.replay.replayer import POLL_S
@@ -305,7 +306,8 @@ async def test_a_window_that_opens_while_somebody_follows_is_followed_too(audit)
             assert (await viewer.until("end")).reason == SESSION_ENDED
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", range(examples(2, 4)))
 async def test_history_and_tail_join_without_gap_or_repeat(audit, seed):
     """Viewers connect, disconnect and resume with their cursor at random times while two windows are recorded."""
     rng = random.Random(seed)

@@ -51,8 +51,16 @@ _KINDS = (
 )
 """Plain form of characters of Unicode categories, and of others."""
 
+_CATEGORIES = {"Nd"}.union(*(kinds for _, kinds, _ in _KINDS))
+_OTHERS = frozenset("".join(others for _, _, others in _KINDS))
+
 _PLANES = (*range(0x80, 0xD800), *range(0xE000, 0x20000), *range(0xE0000, 0xE0200))
 """Code points that may have a plain form of their own."""
+
+
+def _has_form(code: int) -> bool:
+    """Returns whether a character is a form of another one: full-width, small, or mathematical."""
+    return 0xFE50 <= code <= 0xFE6B or 0xFF01 <= code <= 0xFF5E or 0x1D400 <= code <= 0x1D7FF
 
 
 def _plain(character: str) -> str | None:
@@ -64,15 +72,24 @@ def _plain(character: str) -> str | None:
     for plain, kinds, others in _KINDS:
         if category in kinds or character in others:
             return plain
-    if 0xFF01 <= code <= 0xFF5E or 0xFE50 <= code <= 0xFE6B or 0x1D400 <= code <= 0x1D7FF:
+    if _has_form(code):
         decomposed = unicodedata.normalize("NFKC", character)
         return decomposed if decomposed.isascii() else None
     return None
 
 
 def _plain_characters() -> dict[bytes, bytes]:
-    """Returns the plain form of each character that has one, both in UTF-8."""
-    known = ((chr(code), _plain(chr(code))) for code in _PLANES)
+    """Returns the plain form of each character that has one, both in UTF-8.
+
+    Most characters are passed over by their category: every process that masks looks at all of them when it starts.
+    """
+    characters = "".join(map(chr, _PLANES))
+    categories = map(unicodedata.category, characters)
+    known = (
+        (each, _plain(each))
+        for each, category in zip(characters, categories, strict=True)
+        if category in _CATEGORIES or each in _OTHERS or _has_form(ord(each))
+    )
     return {before.encode(): after.encode() for before, after in known if after is not None}
 
 

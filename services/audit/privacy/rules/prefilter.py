@@ -8,6 +8,7 @@ are covered: an escaped printable character (`\u0040` for @) is itself a sign. A
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -42,10 +43,9 @@ _STOPS = _marked(
 )  # fmt: skip
 _WIDE_DIGITS = np.zeros(0x20000 // 8, np.uint8)
 """A bit for each character beyond ASCII that is a decimal digit."""
-for _code in range(0x80, 0x20000):
-    if chr(_code).isdecimal():
-        _WIDE_DIGITS[_code >> 3] |= 1 << (_code & 7)
-        _STOPS[chr(_code).encode()[0]] = _WIDE  # \xef also begins the full-width signs
+for _digit in re.findall(r"\d", "".join(map(chr, range(0x80, 0x20000)))):
+    _WIDE_DIGITS[ord(_digit) >> 3] |= 1 << (ord(_digit) & 7)
+    _STOPS[_digit.encode()[0]] = _WIDE  # \xef also begins the full-width signs
 _JOINTS = _marked(("&%\\ .:_", 1))
 _RESETS = _marked((_NUMERALS + _LETTERS + '".:,;{}[]%=_#', 1))
 _DIGIT_BIT, _LETTER_BIT, _UPPER_BIT, _HEX_BIT, _WORD_BIT = 1, 2, 4, 8, 16

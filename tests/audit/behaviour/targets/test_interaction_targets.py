@@ -23,6 +23,7 @@ from audit.behaviour_events import (
 )
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.campaign import examples
 
 from services.audit.behaviour.interactions import BehaviourState, observe
 from services.audit.model import InteractionKind, Target
@@ -132,7 +133,7 @@ def any_action(draw):
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20, 150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(any_action(), max_size=25), st.lists(st.integers(0, 28), max_size=5))
 def test_any_changes_give_the_same_targets_in_any_chunks(actions, borders):
     recording = events([*opened(), *sorted(actions, key=lambda one: one["timestamp"])])

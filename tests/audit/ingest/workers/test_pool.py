@@ -19,6 +19,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import pytest_asyncio
 from support import recordings
 from support.wait import PATIENCE_S
 
@@ -96,19 +97,51 @@ def is_running(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
-def children() -> list[psutil.Process]:
+def children(processes: WorkerPool | None = None) -> list[psutil.Process]:
+    """Returns the running workers of a pool; None: of all in this process."""
     running_ones = filter(is_running, psutil.Process().children())  # not those of an installation that other tests use
-    return [each for each in running_ones if "services.audit.ingest.workers.process" in each.cmdline()]
+    found = [each for each in running_ones if "services.audit.ingest.workers.process" in each.cmdline()]
+    own = {each.pid for each in processes._processes} if processes else {each.pid for each in found}
+    return [each for each in found if each.pid in own]
 
 
-async def test_rows_and_refusals_are_those_that_are_made_here():
-    async with pool() as processes:
-        await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
-        await _same_refusals(processes)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_worker() -> AsyncIterator[WorkerPool]:
+    """A pool for tests that end no worker: to start one takes more than a second of CPU."""
+    async with pool(1) as processes:
+        yield processes
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def two_workers() -> AsyncIterator[WorkerPool]:
+    async with pool(2) as processes:
+        yield processes
+
+
+def anew(processes: WorkerPool) -> WorkerPool:
+    """Returns a pool without its memories of the addresses and chunks of other tests."""
+    for memory in (processes._costs, processes._quick, processes._worker_of, processes._first):
+        memory.clear()
+    processes._slow_from = 0.0
+    processes.slow = processes.dropped = 0
+    return processes
+
+
+shares = pytest.mark.asyncio(loop_scope="module")
+"""A test on the loop of the shared pools."""
+
+
+@pytest.mark.campaign
+@shares
+async def test_rows_and_refusals_are_those_that_are_made_here(two_workers):
+    """Large recordings are shortened; with --campaign they are not."""
+    processes = anew(two_workers)
+    await asyncio.gather(*(_same_rows(processes, path) for path in recordings.paths()))
+    await _same_refusals(processes)
 
 
 async def _same_rows(processes: WorkerPool, path: Path) -> None:
-    events = recordings.events(path)
+    events = recordings.shortened(path)
     local, state_here, state_there = here(), WindowState(), WindowState()
     for begin in range(0, len(events), 200):
         sent = SentChunk(begin // 200 + 1, IDENTITY, json.dumps(events[begin : begin + 200]).encode(), 0)
@@ -150,13 +183,13 @@ async def test_chunks_are_spread_and_none_is_lost_when_a_worker_is_killed():
         chunks += [processes.process_chunk(HEAD, WindowState(), large_chunk(), BOUNDS) for _ in range(8)]
         taking = asyncio.gather(*chunks)
         await asyncio.sleep(0.05)
-        victim = children()[0]
+        victim = children(processes)[0]
         victim.send_signal(signal.SIGKILL)
         taken: list[ProcessedChunk] = await taking
         assert [one.row for one in taken[:200]] == [expected] * 200
         assert len(taken) == 208
         await until(lambda: processes.deaths == 1 and processes.ready_count == 2)
-        assert victim.pid not in [each.pid for each in children()]
+        assert victim.pid not in [each.pid for each in children(processes)]
 
 
 async def test_a_chunk_with_which_workers_die_is_refused_and_the_others_are_taken_in(monkeypatch):
@@ -221,7 +254,7 @@ async def test_only_the_chunk_in_process_is_rejected_when_a_worker_exceeds_its_t
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not enforce the limit")
 async def test_a_chunk_that_needs_too_much_memory_is_rejected_and_the_worker_goes_on():
     async with pool(1, memory_bytes=2**30) as processes:
-        pid = children()[0].pid
+        pid = children(processes)[0].pid
         _, most = psutil.Process(pid).rlimit(psutil.RLIMIT_DATA)
         used = psutil.Process(pid).memory_full_info().data
         psutil.Process(pid).rlimit(psutil.RLIMIT_DATA, (used + 2**24, most))
@@ -230,135 +263,137 @@ async def test_a_chunk_that_needs_too_much_memory_is_rejected_and_the_worker_goe
         assert refused.value.fault is Fault.TOO_LARGE
         assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
         assert (processes.overruns["memory"], processes.deaths) == (1, 0)
-        assert [each.pid for each in children()] == [pid]
+        assert [each.pid for each in children(processes)] == [pid]
 
 
-async def test_chunks_of_streams_that_have_ended_are_dropped(monkeypatch):
+@shares
+async def test_chunks_of_streams_that_have_ended_are_dropped(monkeypatch, one_worker):
     sent, send = [], WorkerPool._send
     monkeypatch.setattr(WorkerPool, "_send", lambda *arguments: (sent.append(arguments[-1].sent), send(*arguments))[1])
-    async with pool(1) as processes:
-        [worker] = children()
-        worker.suspend()
-        sent.clear()
-        waiting = [
-            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)
-        ]
-        await until(lambda: processes.load() == 20)
-        for each in waiting[:-1]:
-            each.cancel()
-        await asyncio.gather(*waiting[:-1], return_exceptions=True)
-        assert (processes.load(), processes.dropped) == (module.MAX_AT_ONCE + 1, 19 - module.MAX_AT_ONCE)
-        worker.resume()
-        assert (await waiting[-1]).row.seq == 1
-        assert len(sent) == module.MAX_AT_ONCE + 1
-        assert processes.load() == 0
+    processes = anew(one_worker)
+    [worker] = children(processes)
+    worker.suspend()
+    sent.clear()
+    waiting = [asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(20)]
+    await until(lambda: processes.load() == 20)
+    for each in waiting[:-1]:
+        each.cancel()
+    await asyncio.gather(*waiting[:-1], return_exceptions=True)
+    assert (processes.load(), processes.dropped) == (module.MAX_AT_ONCE + 1, 19 - module.MAX_AT_ONCE)
+    worker.resume()
+    assert (await waiting[-1]).row.seq == 1
+    assert len(sent) == module.MAX_AT_ONCE + 1
+    assert processes.load() == 0
 
 
-async def test_a_project_with_many_chunks_does_not_delay_the_others():
+@shares
+async def test_a_project_with_many_chunks_does_not_delay_the_others(one_worker):
     other = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
-    async with pool(1) as processes:
-        [worker] = children()
-        worker.suspend()
-        order = []
+    processes = anew(one_worker)
+    [worker] = children(processes)
+    worker.suspend()
+    order = []
 
-        async def process(head, name):
-            await processes.process_chunk(head, WindowState(), a_chunk(1), BOUNDS)
-            order.append(name)
+    async def process(head, name):
+        await processes.process_chunk(head, WindowState(), a_chunk(1), BOUNDS)
+        order.append(name)
 
-        many = [asyncio.create_task(process(HEAD, "many")) for _ in range(50)]
-        await until(lambda: processes.load() == 50)
-        few = asyncio.create_task(process(other, "few"))
-        await until(lambda: processes.load() == 51)
-        worker.resume()
-        await asyncio.gather(*many, few)
-        assert order.index("few") <= 2 * module.MAX_AT_ONCE
+    many = [asyncio.create_task(process(HEAD, "many")) for _ in range(50)]
+    await until(lambda: processes.load() == 50)
+    few = asyncio.create_task(process(other, "few"))
+    await until(lambda: processes.load() == 51)
+    worker.resume()
+    await asyncio.gather(*many, few)
+    assert order.index("few") <= 2 * module.MAX_AT_ONCE
 
 
 def slow_chunk() -> SentChunk:
-    words = [f"user{number}@example.org" for number in range(15_000)]
+    words = [f"user{number}@example.org" for number in range(6_000)]
     return a_chunk(2, [{"type": 5, "data": {"tag": "words", "payload": words}}])
 
 
-async def test_nothing_waits_behind_the_slow_chunks_of_an_address(monkeypatch):
+@shares
+async def test_nothing_waits_behind_the_slow_chunks_of_an_address(monkeypatch, two_workers):
     """They have one worker of two, with any number of streams and tokens; the other is for everyone else."""
     monkeypatch.setattr(module, "SLOW_S", 0.02)
     slow_ones = [Sender(f"s{number}", "198.51.100.1") for number in range(8)]
     other = Sender("visitor", "198.51.100.2")
-    async with pool(2) as processes:
+    processes = anew(two_workers)
 
-        async def process(sent, sender):
-            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
-            return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+    async def process(sent, sender):
+        head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+        return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
 
-        await process(slow_chunk(), slow_ones[0])  # nothing is known of an address before its first
-        assert processes.slow == 1
-        waiting = [asyncio.create_task(process(slow_chunk(), sender)) for sender in slow_ones]
-        await until(lambda: any(link.slow for link in processes._links))
+    await process(slow_chunk(), slow_ones[0])  # nothing is known of an address before its first
+    assert processes.slow == 1
+    waiting = [asyncio.create_task(process(slow_chunk(), sender)) for sender in slow_ones]
+    await until(lambda: any(link.slow for link in processes._links))
+    await process(a_chunk(1), other)
+    assert sum(one.done() for one in waiting) < len(waiting)
+    for _ in range(20):
+        running = [link for link in processes._links if link.slow]
+        assert all(len(link.waiting) == 1 for link in running), "it is alone"
+        assert len(running) <= 1
         await process(a_chunk(1), other)
-        assert sum(one.done() for one in waiting) < len(waiting)
-        for _ in range(20):
-            running = [link for link in processes._links if link.slow]
-            assert all(len(link.waiting) == 1 for link in running), "it is alone"
-            assert len(running) <= 1
-            await process(a_chunk(1), other)
-        await asyncio.gather(*waiting)
-        assert processes.load() == 0
-        monkeypatch.setattr(module, "SLOW_HALF_LIFE_S", 1e-9)
-        assert not processes._is_slow(slow_ones[0]), "it is forgotten with time"
+    await asyncio.gather(*waiting)
+    assert processes.load() == 0
+    monkeypatch.setattr(module, "SLOW_HALF_LIFE_S", 1e-9)
+    assert not processes._is_slow(slow_ones[0]), "it is forgotten with time"
 
 
-async def test_while_others_wait_slow_chunks_pause(monkeypatch):
+@shares
+async def test_while_others_wait_slow_chunks_pause(monkeypatch, one_worker):
     monkeypatch.setattr(module, "SLOW_S", 0.02)
     monkeypatch.setattr(module, "SLOW_PAUSE", 1e9)
     slow = Sender("s", "198.51.100.1")
-    async with pool(1) as processes:
-        await processes.process_chunk(HEAD, WindowState(), slow_chunk(), BOUNDS, slow)
-        [worker] = children()
-        worker.suspend()
-        order = []
+    processes = anew(one_worker)
+    await processes.process_chunk(HEAD, WindowState(), slow_chunk(), BOUNDS, slow)
+    [worker] = children(processes)
+    worker.suspend()
+    order = []
 
-        async def process(sent, sender, name):
-            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
-            await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
-            order.append(name)
+    async def process(sent, sender, name):
+        head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+        await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+        order.append(name)
 
-        tasks = [asyncio.create_task(process(a_chunk(1), Sender(), "first"))]
-        await until(lambda: processes.load() == 1)
-        tasks += [asyncio.create_task(process(a_chunk(1), Sender(), "other")) for _ in range(20)]
-        tasks.append(asyncio.create_task(process(slow_chunk(), slow, "slow")))
-        await until(lambda: processes.load() == 22)
-        worker.resume()
-        await asyncio.gather(*tasks)
-        # Those that had been given to the worker come first in any case.
-        assert order.index("slow") >= 21 - module.MAX_AT_ONCE, "it waits until the queue of the others is empty"
+    tasks = [asyncio.create_task(process(a_chunk(1), Sender(), "first"))]
+    await until(lambda: processes.load() == 1)
+    tasks += [asyncio.create_task(process(a_chunk(1), Sender(), "other")) for _ in range(20)]
+    tasks.append(asyncio.create_task(process(slow_chunk(), slow, "slow")))
+    await until(lambda: processes.load() == 22)
+    worker.resume()
+    await asyncio.gather(*tasks)
+    # Those that had been given to the worker come first in any case.
+    assert order.index("slow") >= 21 - module.MAX_AT_ONCE, "it waits until the queue of the others is empty"
 
 
-async def test_a_rejected_chunk_has_its_processor_time():
-    async with pool(1) as processes:
-        bad = replace(slow_chunk(), event_count=7)
-        with pytest.raises(BadPayload) as refused:
-            await processes.process_chunk(HEAD, WindowState(), bad, BOUNDS)
-        assert refused.value.cpu_s > 0
+@shares
+async def test_a_rejected_chunk_has_its_processor_time(one_worker):
+    processes = anew(one_worker)
+    bad = replace(slow_chunk(), event_count=7)
+    with pytest.raises(BadPayload) as refused:
+        await processes.process_chunk(HEAD, WindowState(), bad, BOUNDS)
+    assert refused.value.cpu_s > 0
     with pytest.raises(BadPayload) as refused:
         await here().process_chunk(HEAD, WindowState(), bad, BOUNDS)
     assert refused.value.cpu_s > 0
 
 
-async def test_a_worker_with_a_large_chunk_gets_no_further_one():
-    async with pool(2) as processes:
-        await until(lambda: processes.ready_count == 2)
-        for worker in children():
-            worker.suspend()
-        large = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), noisy_chunk(), BOUNDS))
-        await until(lambda: processes.load() == 0.5)
-        small = [
-            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(9)
-        ]
-        await until(lambda: processes.load() == 5)
-        assert sorted(len(link.waiting) for link in processes._links) == [1, module.MAX_AT_ONCE]
-        for worker in children():
-            worker.resume()
-        await asyncio.gather(large, *small)
+@shares
+async def test_a_worker_with_a_large_chunk_gets_no_further_one(two_workers):
+    processes = anew(two_workers)
+    await until(lambda: processes.ready_count == 2)
+    for worker in children(processes):
+        worker.suspend()
+    large = asyncio.create_task(processes.process_chunk(HEAD, WindowState(), noisy_chunk(), BOUNDS))
+    await until(lambda: processes.load() == 0.5)
+    small = [asyncio.create_task(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)) for _ in range(9)]
+    await until(lambda: processes.load() == 5)
+    assert sorted(len(link.waiting) for link in processes._links) == [1, module.MAX_AT_ONCE]
+    for worker in children(processes):
+        worker.resume()
+    await asyncio.gather(large, *small)
 
 
 async def test_a_new_policy_holds_from_the_next_chunk_on():
@@ -375,12 +410,12 @@ async def test_a_new_policy_holds_from_the_next_chunk_on():
 
 async def test_processes_end_with_the_block_and_ignore_signals_to_the_group():
     async with pool(2) as processes:
-        started = children()
+        started = children(processes)
         for each in started:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 each.send_signal(number)
         assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
-        assert [each.pid for each in children()] == [each.pid for each in started]
+        assert [each.pid for each in children(processes)] == [each.pid for each in started]
         assert processes.deaths == 0
     assert len(started) == 2
     assert not any(map(is_running, started))
@@ -400,9 +435,9 @@ async def test_processes_that_are_being_replaced_when_the_block_ends_are_waited_
     plain = module._end
     monkeypatch.setattr(module, "_end", end)
     async with pool(2) as processes:
-        started = {each.pid for each in children()}
-        victims.append(children()[0].pid)
-        children()[0].kill()
+        started = {each.pid for each in children(processes)}
+        victims.append(children(processes)[0].pid)
+        children(processes)[0].kill()
         await until(lambda: processes.deaths == 1)
         is_left.set()
     assert set(waited) == started
@@ -450,7 +485,7 @@ async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
         story,
     )
 
-    session, window, stored = new_session(), str(uuid.uuid4()), []
+    session, window, stored, before = new_session(), str(uuid.uuid4()), [], set(children())
     chunks = story(session, 30)
     for count in (0, 2):
         async with running(audit_settings(tmp_path / str(count), ingest={"workers": count})) as audit:
@@ -458,64 +493,66 @@ async def test_a_server_with_workers_stores_what_one_without_stores(tmp_path):
             details = await audit.session(session)
             stored.append(((await audit.replay(session)).events, details.session.totals, details.markers))
             if count:
-                await until(lambda: bool(children()))
+                await until(lambda: set(children()) - before)
             else:
-                assert not children()
+                assert set(children()) == before
     assert stored[0] == stored[1]
     assert stored[0][0] == [event for events in chunks for event in events]
 
 
-async def test_an_unknown_address_cannot_occupy_all_workers_and_nothing_stays_behind_its_slow_chunk(monkeypatch):
+@shares
+async def test_an_unknown_address_cannot_occupy_all_workers_and_nothing_stays_behind_its_slow_chunk(
+    monkeypatch, two_workers
+):
     monkeypatch.setattr(module, "SLOW_S", 0.02)
     monkeypatch.setattr(module, "WATCH_S", 0.005)
-    async with pool(2) as processes:
-        processes._costs.clear()  # those of the first chunk, which compiles
+    processes = anew(two_workers)
+    processes._costs.clear()  # those of the first chunk, which compiles
 
-        async def process(sent, sender):
-            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
-            return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+    async def process(sent, sender):
+        head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+        return await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
 
-        hostile = [
-            asyncio.create_task(process(slow_chunk(), Sender(f"s{number}", "198.51.100.1"))) for number in range(4)
-        ]
-        others = [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{number}"))) for number in range(30)]
-        while not all(one.done() for one in others):
-            with_one = [link for link in processes._links if any(_is_hostile(job) for job in link.waiting.values())]
-            assert len(with_one) <= 1
-            assert sum(_is_hostile(job) for link in with_one for job in link.waiting.values()) <= 1
-            await asyncio.sleep(0.001)
-        assert [one.result().row.seq for one in others] == [1] * 30
-        assert [one.row.seq for one in await asyncio.gather(*hostile)] == [1] * 4
-        assert (processes.load(), processes._first) == (0, set())
+    hostile = [asyncio.create_task(process(slow_chunk(), Sender(f"s{number}", "198.51.100.1"))) for number in range(4)]
+    others = [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{number}"))) for number in range(30)]
+    while not all(one.done() for one in others):
+        with_one = [link for link in processes._links if any(_is_hostile(job) for job in link.waiting.values())]
+        assert len(with_one) <= 1
+        assert sum(_is_hostile(job) for link in with_one for job in link.waiting.values()) <= 1
+        await asyncio.sleep(0.001)
+    assert [one.result().row.seq for one in others] == [1] * 30
+    assert [one.row.seq for one in await asyncio.gather(*hostile)] == [1] * 4
+    assert (processes.load(), processes._first) == (0, set())
 
 
 def _is_hostile(job):
     return job.sender.address == "198.51.100.1"
 
 
-async def test_chunks_behind_one_that_turns_out_to_be_slow_are_recalled(monkeypatch):
+@shares
+async def test_chunks_behind_one_that_turns_out_to_be_slow_are_recalled(monkeypatch, one_worker):
     monkeypatch.setattr(module, "SLOW_S", 0.02)
     monkeypatch.setattr(module, "WATCH_S", 0.005)
-    async with pool(1) as processes:
-        processes._costs.clear()
-        [worker] = children()
-        worker.suspend()
-        order = []
+    processes = anew(one_worker)
+    processes._costs.clear()
+    [worker] = children(processes)
+    worker.suspend()
+    order = []
 
-        async def process(sent, sender, name):
-            head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
-            await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
-            order.append(name)
+    async def process(sent, sender, name):
+        head = replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4()))
+        await processes.process_chunk(head, WindowState(), sent, BOUNDS, sender)
+        order.append(name)
 
-        tasks = [asyncio.create_task(process(slow_chunk(), Sender("s", "198.51.100.1"), "slow"))]
-        await until(lambda: processes.load() == 1)
-        tasks += [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{n}"), "other")) for n in range(3)]
-        await until(lambda: processes.load() == 4)
-        [link] = processes._links
-        assert len(link.waiting) == 4
-        worker.resume()
-        await until(lambda: link.slow is not None or len(order) == 4)
-        if link.slow is not None:
-            assert len(link.waiting) == 1, "the others wait in the queue, for any worker"
-        await asyncio.gather(*tasks)
-        assert sorted(order) == ["other"] * 3 + ["slow"]
+    tasks = [asyncio.create_task(process(slow_chunk(), Sender("s", "198.51.100.1"), "slow"))]
+    await until(lambda: processes.load() == 1)
+    tasks += [asyncio.create_task(process(a_chunk(1), Sender("v", f"203.0.113.{n}"), "other")) for n in range(3)]
+    await until(lambda: processes.load() == 4)
+    [link] = processes._links
+    assert len(link.waiting) == 4
+    worker.resume()
+    await until(lambda: link.slow is not None or len(order) == 4)
+    if link.slow is not None:
+        assert len(link.waiting) == 1, "the others wait in the queue, for any worker"
+    await asyncio.gather(*tasks)
+    assert sorted(order) == ["other"] * 3 + ["slow"]

@@ -256,11 +256,14 @@ HOSTILE = {
 }
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_texts_are_masked_or_refused_within_the_work_of_a_chunk(name):
-    counts = Counts()
+def test_hostile_texts_are_masked_or_refused_within_the_work_of_a_chunk(name, campaign_rounds):
+    """A tenth of each text within a tenth of the work, as both are in proportion; with --campaign the whole."""
+    part = campaign_rounds(10, 1)
+    text, counts = HOSTILE[name][: len(HOSTILE[name]) // part], Counts(MAX_WORK // part)
     try:
-        TEXT.mask(HOSTILE[name], "text", counts, key="href")
+        TEXT.mask(text, "text", counts, key="href")
     except BadPayload:
         return
-    assert 0 <= counts.work < MAX_WORK
+    assert 0 <= counts.work < MAX_WORK // part

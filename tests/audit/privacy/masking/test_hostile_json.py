@@ -87,7 +87,7 @@ def strings(text: bytes) -> list[str]:
 
 
 @pytest.mark.campaign
-@settings(max_examples=examples(160, 400), deadline=None)
+@settings(max_examples=examples(60, 400), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([2, 3, 3, 3, 5, 6, 4]), data, st.booleans()), max_size=5),
     st.sampled_from(list(POLICIES)),

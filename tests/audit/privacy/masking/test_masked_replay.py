@@ -102,10 +102,12 @@ def laid_out(value: Any, tag: str = "") -> list[tuple[str, Any]]:
     return found
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name.partition(".")[0])
 def test_what_lays_a_page_out_is_untouched(path, preset):
-    events = recordings.events(path)
+    """Large recordings are shortened; with --campaign they are not."""
+    events = recordings.shortened(path)
     pages = [event for event in events if event["type"] == 2 or (event["type"] == 3 and event["data"]["source"] == 0)]
     after = masked(pages, preset)
     kept, expected = ([laid_out(event) for event in some] for some in (after, pages))
@@ -134,9 +136,11 @@ def plain(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
     ]
 
 
+@pytest.mark.campaign
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name.partition(".")[0])
 def test_ids_stay_distinct_in_strict(path):
-    pages = [event for event in recordings.events(path) if event["type"] == 2]
+    """Large recordings are shortened; with --campaign they are not."""
+    pages = [event for event in recordings.shortened(path) if event["type"] == 2]
     before, after = (
         [value for event in some for name, value in laid_out(event) if name == "id"]
         for some in (pages, masked(pages, "strict"))

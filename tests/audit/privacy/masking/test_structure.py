@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 from audit.canaries import leaks, plant
-from audit.privacy.masking.test_masker import PLANTABLE, change, masker, node, pack, run, snapshot, words
+from audit.privacy.masking.test_masker import PLANTED, change, masker, node, pack, run, sample, snapshot, words
 
 from services.audit.payload import BadPayload
+from services.audit.privacy.masking.counts import MAX_WORK
 from services.audit.privacy.masking.masker import MASK, MaskState
 from services.audit.privacy.masking.stylesheets import hide_text
 
@@ -29,9 +30,11 @@ def payload_of(which: Any, payload: Any) -> Any:
     return json.loads(which.mask(MaskState(True), pack(custom(payload))).text)[0]["data"]["payload"]
 
 
-@pytest.mark.parametrize(("name", "events"), PLANTABLE, ids=[name for name, _ in PLANTABLE])
-def test_no_canary_survives_anywhere_if_all_text_is_masked(name, events):
-    planted, canaries = plant(events, everywhere=True)
+@pytest.mark.campaign
+@pytest.mark.parametrize("name", PLANTED)
+def test_no_canary_survives_anywhere_if_all_text_is_masked(name):
+    """In some recordings; with --campaign in all of them, unabridged."""
+    planted, canaries = plant(sample(name), everywhere=True)
     text = pack(*planted)
     assert len(leaks(text, canaries)) == len(canaries)
     masked = STRICT.mask(MaskState(), text)
@@ -241,8 +244,12 @@ def test_a_label_beside_an_address_stays():
     assert find_texts(body(run(DEFAULT, pack(snapshot(*spans)))[0])) == ["Mail:", MASK, "Edit"]
 
 
-def test_many_split_texts_are_rejected_rather_than_searched_for_hours():
-    texts = b",".join(b'{"type":3,"id":%d,"textContent":"a@"}' % number for number in range(10, 400_000))
+@pytest.mark.campaign
+def test_many_split_texts_are_rejected_rather_than_searched_for_hours(campaign_rounds, monkeypatch):
+    """A tenth of them, at a tenth of the work; with --campaign all."""
+    part = campaign_rounds(10, 1)
+    monkeypatch.setattr("services.audit.privacy.masking.counts.MAX_WORK", MAX_WORK // part)
+    texts = b",".join(b'{"type":3,"id":%d,"textContent":"a@"}' % number for number in range(10, 400_000 // part))
     tree = b'{"type":2,"tagName":"p","attributes":{},"childNodes":[%b],"id":2}' % texts
     with pytest.raises(BadPayload, match="send smaller chunks"):
         DEFAULT.mask(MaskState(), b'[{"type":2,"data":{"node":%b},"timestamp":1790000000000}]' % tree)

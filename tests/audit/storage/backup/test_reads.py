@@ -144,7 +144,7 @@ async def test_blocks_are_small_however_large_a_table_is(engine, store, copy):
 
 async def test_a_read_that_fails_in_the_middle_raises(engine, dialect):
     table = Table("chunks", (("n", "UInt64"),))
-    sql = "SELECT number + throwIf(number = 3000000) FROM system.numbers LIMIT 4000000"
+    sql = "SELECT number + throwIf(number = 300000) FROM system.numbers LIMIT 400000"
     with pytest.raises(StorageError, match="throwIf"):
         _ = [block.row_count async for block in engine.blocks(sql, table.types)]
     assert await engine.query("SELECT 7") == [(7,)]
