@@ -87,7 +87,7 @@ _QUOTES, _BACKSLASHES = np.uint64(0x2222222222222222), np.uint64(0x5C5C5C5C5C5C5
 
 @compiled()
 def _string_end(t, words, i, n):
-    """Returns the offset of the closing quote of a string, given that after its first; n: there is none.
+    """Returns the offset of the closing quote of a string, given that after its first; n: it is missing.
 
     Words of 8 bytes without quotes and backslashes are skipped (Bit Twiddling Hacks, "Determine if a word has a byte
     equal to n"): short strings take a third of the time of a loop over the bytes, long ones a tenth.
@@ -176,7 +176,7 @@ def _key(t, words, i, n):
 
 @compiled()
 def _integer(t, i, end):
-    """Returns an integer; ABSENT: it is none, or has more than 18 digits."""
+    """Returns an integer; ABSENT: another value, or more than 18 digits."""
     k = i + 1 if i < end and t[i] == 0x2D else i
     if k == end or end - k > 18:
         return ABSENT
