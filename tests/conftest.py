@@ -20,7 +20,9 @@ from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
-hypothesis.settings.register_profile("afterimage", deadline=None)
+hypothesis.settings.register_profile(
+    "afterimage", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.register_profile("campaign", parent=hypothesis.settings.get_profile("afterimage"))
 hypothesis.settings.load_profile("afterimage")
 
