@@ -13,9 +13,9 @@ TOGETHER = (
     "tests/browser/test_[t-z]",
     "tests/share/",
 )
-"""Files whose names begin like one of these patterns run in one process, one after the other: they share a Chromium and
-an installation of five processes, or a Redis of each kind with an AuditService. Four installations let four processes
-work in parallel: all browser tests in one or two processes take longer than the other tests together."""
+"""Patterns of files that run in one process, one after the other: files of one pattern share a Chromium and an
+installation of five processes, or a Redis of each kind with an AuditService. Four installations let four processes work
+in parallel: all browser tests in one or two processes take longer than the other tests together."""
 
 LONGEST = (
     *TOGETHER,

@@ -89,8 +89,8 @@ async def launched_as_people_do(profile, *arguments):
 class UsedContexts:
     """Contexts of a browser that serve one test after another: the second load of the console costs half of the first.
 
-    What is kept is what pages loaded, in the cache; what they stored is cleared. Routes, scripts and clocks that a test
-    gives to a context cannot be taken back: such a test wants a context of its own.
+    The cache of the files that pages loaded is kept; everything that pages stored is cleared. Routes, scripts and
+    clocks of a context cannot be taken back: a test with one of these wants a context of its own.
     """
 
     def __init__(self, browser):
@@ -98,7 +98,7 @@ class UsedContexts:
         self._free = {}
 
     async def take(self, **options):
-        """Returns a context with these options that nobody uses."""
+        """Returns a context with these options that is not in use."""
         free = self._free.get(_key(options))
         return free.pop() if free else await self._browser.new_context(**options)
 

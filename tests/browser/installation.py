@@ -109,7 +109,7 @@ class BrowserInstallation:
     async def until(self, condition, what="the expected state"):
         """Waits until `condition()`, which may be a coroutine function, is true; returns its result.
 
-        It looks again after a pause in proportion to what the last look took: some read and decode whole recordings.
+        The pause before the next look is in proportion to the duration of the last: some read whole recordings.
         """
         async with asyncio.timeout(PATIENCE_S):
             while True:
