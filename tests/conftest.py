@@ -21,7 +21,9 @@ from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import Settings, load_settings
 
 # Machines are shared: no test is about an absolute time.
-hypothesis.settings.register_profile("afterimage", deadline=None, max_examples=25)
+hypothesis.settings.register_profile(
+    "afterimage", deadline=None, max_examples=25, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.register_profile("campaign", parent=hypothesis.settings.get_profile("afterimage"), max_examples=250)
 hypothesis.settings.load_profile("afterimage")
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import re
+
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = (
-    "tests/browser/test_accessibility",
-    "tests/browser/test_recorder",
-    "tests/browser/",
+    "tests/browser/test_[a-h]",
+    "tests/browser/test_[i-q]|tests/browser/test_s",
+    "tests/browser/test_r",
+    "tests/browser/test_[t-z]",
     "tests/share/",
 )
-"""Files with these name prefixes run in one process, one after the other: they share a Chromium and an installation of
-five processes, or a Redis of each kind with an AuditService. Three installations let three processes work in parallel:
-all browser tests in one or two processes take longer than the other tests together."""
+"""Patterns of files that run in one process, one after the other: files of one pattern share a Chromium and an
+installation of five processes, or a Redis of each kind with an AuditService. Four installations let four processes work
+in parallel: all browser tests in one or two processes take longer than the other tests together."""
 
 LONGEST = (
-    "tests/browser/",
-    "tests/browser/test_accessibility",
-    "tests/browser/test_recorder",
-    "tests/share/",
+    *TOGETHER,
     "tests/audit/privacy/test_privacy_end_to_end.py",
     "tests/operating/test_backup_command.py",
     "tests/cli/test_up.py",
@@ -58,7 +58,7 @@ class Distribution(LoadFileScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = super()._split_scope(nodeid)
-        return next((beginning for beginning in TOGETHER if file.startswith(beginning)), file)
+        return next((beginnings for beginnings in TOGETHER if re.match(beginnings, file)), file)
 
     def _assign_work_unit(self, node) -> None:
         first = next((scope for scope in LONGEST if scope in self.workqueue), None)

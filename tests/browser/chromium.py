@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -85,6 +86,40 @@ async def launched_as_people_do(profile, *arguments):
             await context.close()
 
 
+class UsedContexts:
+    """Contexts of a browser that serve one test after another: the second load of the console costs half of the first.
+
+    The cache of the files that pages loaded is kept; everything that pages stored is cleared. Routes, scripts and
+    clocks of a context cannot be taken back: a test with one of these wants a context of its own.
+    """
+
+    def __init__(self, browser):
+        self._browser = browser
+        self._free = {}
+
+    async def take(self, **options):
+        """Returns a context with these options that is not in use."""
+        free = self._free.get(_key(options))
+        return free.pop() if free else await self._browser.new_context(**options)
+
+    async def give_back(self, context, **options):
+        """Takes a context that `take(**options)` returned, when its test is over."""
+        for page in context.pages:
+            await page.close()
+        await context.set_offline(False)
+        page = await context.new_page()
+        devtools = await context.new_cdp_session(page)
+        # Not "all": that has the cache.
+        stored = "cookies,local_storage,indexeddb,service_workers,cache_storage"
+        await devtools.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": stored})
+        await page.close()
+        self._free.setdefault(_key(options), []).append(context)
+
+
+def _key(options):
+    return json.dumps(options, sort_keys=True)
+
+
 class Guard:
     """Collects errors of all pages of its contexts: uncaught ones, printed ones, broken policies, failed loads."""
 
@@ -93,8 +128,12 @@ class Guard:
         self._allowed = []
 
     def watch(self, context):
-        context.on("weberror", lambda error: self._found.append(f"uncaught: {error.error}"))
+        context.on("weberror", self._thrown)
         context.on("console", self._printed)
+
+    def unwatch(self, context):
+        context.remove_listener("weberror", self._thrown)
+        context.remove_listener("console", self._printed)
 
     def allow(self, pattern):
         """Accepts errors that match `pattern` (a regular expression): the test causes them on purpose."""
@@ -103,6 +142,9 @@ class Guard:
     @property
     def problems(self):
         return [text for text in self._found if not any(allowed.search(text) for allowed in self._allowed)]
+
+    def _thrown(self, error):
+        self._found.append(f"uncaught: {error.error}")
 
     def _printed(self, message):
         # A Content Security Policy that was broken is printed as an error, in whichever frame.

@@ -1,5 +1,8 @@
 """Fixtures for browser tests: one installation and one Chromium per test process, a fresh context per test.
 
+Tests marked `used_browser` have a context that other tests have used, with nothing stored in it: those of the console,
+which loads in half of the time there.
+
 A test fails when one of its pages throws, prints an error, breaks a Content Security Policy or fails to load something;
 `guard.allow(...)` names the errors that a test causes on purpose. All tests run in the session's event loop.
 """
@@ -13,8 +16,8 @@ import pytest_asyncio
 from playwright.async_api import expect
 from support import web
 
-from .chromium import PATIENCE_MS, Guard, launched
-from .installation import follow_sign_in, installed
+from .chromium import PATIENCE_MS, Guard, UsedContexts, launched
+from .installation import enter, installed
 from .network import network_to
 from .sites import served
 
@@ -35,6 +38,12 @@ async def browser():
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def used_contexts(browser):
+    """Contexts for tests marked `used_browser`."""
+    return UsedContexts(browser)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def installation(browser, tmp_path_factory):
     """A whole installation with the sample recordings; other tests may have left sessions in it."""
     web.built()
@@ -52,13 +61,21 @@ async def guard():
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def new_context(browser, guard):
+async def new_context(request, browser, used_contexts, guard):
     """Makes further contexts: other people, with other browsers. `await new_context(viewport=...)`."""
+    marker = request.node.get_closest_marker("used_browser")
+    is_fresh = marker is None or marker.args == (False,)
     async with AsyncExitStack() as stack:
 
         async def make(**options):
-            context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
-            stack.push_async_callback(context.close)
+            options = {"viewport": {"width": 1280, "height": 800}, **options}
+            if is_fresh:
+                context = await browser.new_context(**options)
+                stack.push_async_callback(context.close)
+            else:
+                context = await used_contexts.take(**options)
+                stack.push_async_callback(used_contexts.give_back, context, **options)
+                stack.callback(guard.unwatch, context)
             context.set_default_timeout(PATIENCE_MS)
             guard.watch(context)
             return context
@@ -80,16 +97,12 @@ async def page(context):
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def sign_in(installation):
-    """Signs a tab in and opens a page of the console: `await sign_in(page, "/live")`."""
+    """Signs a tab in and opens a page of the console: `await sign_in(page, "/live")`; no page for None."""
 
-    async def enter(page, path="/", *scopes, url=None, **claims):
-        base = url or installation.url
-        await follow_sign_in(page, installation.sign_in_url(*scopes, url=base, **claims))
-        await page.wait_for_url(lambda address: "/signin" not in address)
-        if path != "/":
-            await page.goto(f"{base}{path}")
+    async def open_signed_in(page, path="/", *scopes, url=None, **claims):
+        await enter(page, url or installation.url, path, installation.token(*scopes, **claims))
 
-    return enter
+    return open_signed_in
 
 
 @pytest_asyncio.fixture(loop_scope="session")

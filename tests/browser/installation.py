@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import socket
+import time
 import uuid
 from contextlib import asynccontextmanager
 
@@ -48,6 +49,18 @@ async def follow_sign_in(page, url):
             await asyncio.sleep(0.02)
     if "/signin" in page.url and not await page.get_by_role("alert").count():
         await page.get_by_role("button", name="Sign in").click()
+
+
+async def enter(page, url, path, token):
+    """Opens a page of the console of the installation at `url`, signed in; with None as `path`, only signs in.
+
+    The token is where a sign-in puts it; the page of the sign-in, which costs as much as another page, is for the tests
+    of it (`follow_sign_in`).
+    """
+    await page.goto(f"{url}/healthz")
+    await page.evaluate("(token) => sessionStorage.setItem('afterimage.token', token)", token)
+    if path is not None:
+        await page.goto(f"{url}{path}")
 
 
 class BrowserInstallation:
@@ -94,15 +107,19 @@ class BrowserInstallation:
             await self.until(lambda name=name: self._listens(name), f"{name} is back")
 
     async def until(self, condition, what="the expected state"):
-        """Waits until `condition()`, which may be a coroutine function, is true; returns its result."""
+        """Waits until `condition()`, which may be a coroutine function, is true; returns its result.
+
+        The pause before the next look is in proportion to the duration of the last: some read whole recordings.
+        """
         async with asyncio.timeout(PATIENCE_S):
             while True:
+                began = time.monotonic()
                 found = condition()
                 if asyncio.iscoroutine(found):
                     found = await found
                 if found:
                     return found
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(min(max(0.05, 3 * (time.monotonic() - began)), 2))
         raise AssertionError(what)
 
     @property

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from afterimage.share.v1 import share_service_pb2 as share
 from google.protobuf.duration_pb2 import Duration
 
-from .installation import follow_sign_in
+from .installation import enter
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ class Scenes:
         await page.get_by_label("Token").wait_for()
 
     async def _enter(self, page, path):
-        await follow_sign_in(page, self._installation.sign_in_url(subject="ada@loom.example"))
-        await page.wait_for_url(lambda address: "/signin" not in address)
-        await page.goto(f"{self._installation.url}{path}")
+        await enter(page, self._installation.url, path, self._installation.token(subject="ada@loom.example"))
 
     async def _revoke_all(self):
         service, metadata = self._installation.share, self._installation.metadata

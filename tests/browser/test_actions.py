@@ -11,6 +11,8 @@ from playwright.async_api import expect
 from .player_page import PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
+pytestmark = pytest.mark.used_browser
+
 LONG = "Download all invoices of all customers in all countries of the last ten years now"
 UNCAUGHT = "Uncaught TypeError: x is not a function"
 

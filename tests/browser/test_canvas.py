@@ -12,6 +12,8 @@ from playwright.async_api import expect
 from .player_page import PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
+pytestmark = pytest.mark.used_browser
+
 WIDTH, HEIGHT = 300, 120
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 CANVAS = 20

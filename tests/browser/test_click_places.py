@@ -233,7 +233,7 @@ async def test_the_picture_is_hot_where_the_target_is_in_it(installation, new_co
         await click_on(page, SHAPES[name])
         await settled(installation, page)
     viewer = await (await new_context()).new_page()
-    await sign_in(viewer)
+    await sign_in(viewer, None)
     wrong = {}
     for name in DRAWN:
         await viewer.goto(f"{installation.url}/heatmap?{urlencode({'page': f'{url}/{name}'})}")

@@ -20,6 +20,8 @@ from .long_session import MINUTES, long_session
 from .player_page import LOOKS, PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
+pytestmark = pytest.mark.used_browser
+
 SAMPLES = ("shop-checkout.json.gz", "shop-errors.json.gz", "shop-mobile.json.gz")
 SOME_CHUNKS = 80  # more than from a full snapshot to the moments that are opened, and less than to the end
 RRWEB = web.WEB / "node_modules" / "@rrweb" / "replay" / "dist" / "replay.umd.min.cjs"
@@ -107,7 +109,7 @@ async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installatio
 
         server.on_message(forward)
 
-    await sign_in(page)
+    await sign_in(page, None)
     await page.route("**/ListInteractions", wait)
     await page.route_web_socket("**/ws/replay", slow)
     await page.goto(f"{installation.url}/sessions/{half_an_hour}?t={start_s}")
@@ -272,7 +274,7 @@ async def test_no_such_session(installation, page, sign_in, guard):
 async def test_a_token_that_ends_leads_to_the_sign_in_page_and_back(installation, page, sign_in, guard):
     guard.allow("401")
     session = await _sample(installation, SAMPLES[0])
-    await sign_in(page)
+    await sign_in(page, None)
     await page.evaluate("sessionStorage.setItem('afterimage.token', sessionStorage.getItem('afterimage.token') + 'x')")
     await page.goto(f"{installation.url}/sessions/{session}")
     await expect(page.get_by_role("alert")).to_contain_text("You are signed out")

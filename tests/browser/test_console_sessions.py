@@ -9,6 +9,8 @@ from playwright.async_api import expect
 from .installation import follow_sign_in
 from .rrweb_events import click, now_ms, opened, rage
 
+pytestmark = pytest.mark.used_browser
+
 
 async def test_signing_in_by_hand(installation, page):
     await page.goto(f"{installation.url}/heatmap")
@@ -186,6 +188,7 @@ async def test_an_empty_project_says_how_to_record(installation, page, sign_in):
     await expect(page.get_by_role("link", name="Open the demo shop")).to_have_attribute("href", "/demo/")
 
 
+@pytest.mark.used_browser(False)  # the files are in no cache
 async def test_a_page_whose_files_are_gone(installation, page, sign_in, guard):
     """As in a tab that was opened before Afterimage was updated."""
     guard.allow("ERR_FAILED|dynamically imported|PlayerPage")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from . import sites
+
 
 async def test_signed_in(installation, page, sign_in):
     await sign_in(page)
@@ -19,6 +21,23 @@ async def test_errors_of_pages_are_seen(installation, page, guard):
     for what in ("thrown", "printed on purpose", "Content Security Policy", "404"):
         assert [text for text in guard.problems if what in text], (what, guard.problems)
         guard.allow(what)
+
+
+async def test_a_context_that_is_used_again_has_nothing_that_was_stored(serve, used_contexts):
+    url = await serve({"/": sites.document()})
+    stored = "[localStorage.length, document.cookie]"
+    found = []
+    for _ in range(2):
+        context = await used_contexts.take(locale="en")
+        found.append(context)
+        page = await context.new_page()
+        await page.goto(url)
+        assert await page.evaluate(stored) == [0, ""]
+        await page.evaluate("localStorage.setItem('kept', '1'), document.cookie = 'kept=1'")
+        assert await page.evaluate(stored) == [1, "kept=1"]
+        await used_contexts.give_back(context, locale="en")
+    assert found[0] is found[1]
+    assert found[0].pages == []
 
 
 async def test_a_cut_network_is_cut(network, page, guard):

@@ -11,6 +11,8 @@ from audit import behaviour_events as rrweb
 
 from .recorded import recording, settled
 
+pytestmark = pytest.mark.used_browser
+
 WIDTH, HEIGHT = 1000, 2000
 """The recorded page, as `behaviour_events.opened` measures it; its viewport is 1000 x 500."""
 
@@ -71,7 +73,7 @@ async def test_the_canvas_is_hot_where_the_clicks_were(installation, new_context
         await installation.record(visit(site, [HOT, HOT, WARM]))
     context = await new_context(device_scale_factor=scale)
     page = await context.new_page()
-    await sign_in(page)
+    await sign_in(page, None)
     await page.goto(address(installation, site))
     await drawn(installation, page)
     hot, warm = await opacity(page, HOT), await opacity(page, WARM)
@@ -99,7 +101,7 @@ async def test_what_the_recorder_saw_is_hot_over_the_page_that_it_saw(installati
     await settled(installation, shop)
 
     page = await (await new_context()).new_page()
-    await sign_in(page)
+    await sign_in(page, None)
     await page.goto(address(installation, f"{installation.url}/demo", width="1111"))
     await page.locator("canvas[role=img]").wait_for()
 
@@ -113,7 +115,7 @@ async def test_what_the_recorder_saw_is_hot_over_the_page_that_it_saw(installati
 
 async def test_the_pointer_reads_what_was_counted(installation, page, sign_in, site):
     await installation.record(visit(site, [HOT, HOT, HOT, WARM]))
-    await sign_in(page)
+    await sign_in(page, None)
     await page.goto(address(installation, site))
     await drawn(installation, page)
     canvas = page.locator("canvas[role=img]")
@@ -126,7 +128,7 @@ async def test_the_pointer_reads_what_was_counted(installation, page, sign_in, s
 async def test_bands_are_read_across_the_page(installation, page, sign_in, site):
     await installation.record(visit(site, [HOT]))
     await installation.record(visit(site, [HOT, WARM]))
-    await sign_in(page)
+    await sign_in(page, None)
     await page.goto(address(installation, site, kind="scroll"))
     await drawn(installation, page)
     await page.get_by_text("2 page views in 2 sessions").wait_for()
@@ -151,7 +153,7 @@ async def test_what_is_chosen_is_in_the_address(installation, page, sign_in, sit
 
 async def test_a_heatmap_without_points_says_why(installation, page, sign_in, site):
     await installation.record(visit(site, [HOT]))
-    await sign_in(page)
+    await sign_in(page, None)
     await page.goto(address(installation, site, kind="rage", device="tablet"))
     await page.get_by_text("There are no rage clicks on this page with these filters.").wait_for()
     await page.get_by_text("Choose all devices.").wait_for()

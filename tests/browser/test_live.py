@@ -11,6 +11,8 @@ from services.runtime.uuid7 import uuid7
 from .installation import follow_sign_in
 from .rrweb_events import click, now_ms, opened, rage
 
+pytestmark = pytest.mark.used_browser
+
 BROKEN = r"WebSocket connection to|ERR_|Failed to load resource"
 """Messages that a browser itself prints when a connection breaks."""
 

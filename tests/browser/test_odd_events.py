@@ -11,6 +11,8 @@ from support.wait import PATIENCE_S
 from .player_page import PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
+pytestmark = pytest.mark.used_browser
+
 BODY = [
     element(10, "p", {"id": "p"}, text(11, "first")),
     element(12, "iframe", {"id": "frame"}),

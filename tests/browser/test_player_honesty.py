@@ -13,6 +13,8 @@ from services.runtime.uuid7 import uuid7
 from .player_page import PlayerPage
 from .rrweb_events import click, element, now_ms, opened, text
 
+pytestmark = pytest.mark.used_browser
+
 
 async def test_nothing_is_said_about_what_is_not_loaded_yet(installation, page, sign_in):
     start_ms = now_ms() - 60_000
@@ -37,7 +39,7 @@ async def test_nothing_is_said_about_what_is_not_loaded_yet(installation, page, 
         server.on_message(forward)
         server.on_close(close)
 
-    await sign_in(page)
+    await sign_in(page, None)
     await page.route("**/GetSession", lambda route: held(route, details))
     await page.route("**/ListInteractions", lambda route: held(route, actions))
     await page.route_web_socket("**/ws/replay", slow)
@@ -129,7 +131,7 @@ async def test_the_panel_of_a_live_session_keeps_up_with_the_picture(installatio
     session, window = uuid7(start_ms), uuid.uuid4()
     chunks = [[*opened(start_ms, body=[element(10, "h1", {}, text(11, "Before"))])]]
     await installation.record(*chunks, session=session, window=window, finish=False)
-    await sign_in(page)
+    await sign_in(page, None)
     fetched = []
     page.on("request", lambda request: fetched.append(request) if "GetSession" in request.url else None)
     await page.goto(f"{installation.url}/live/{session}")

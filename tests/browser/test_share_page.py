@@ -18,6 +18,8 @@ from services.runtime.settings.servers import ShareSettings
 
 from .chromium import PATIENCE_MS
 
+pytestmark = pytest.mark.used_browser
+
 WORDS = "Nothing but a shared page"
 SECONDS = 20
 TYPED = "typed and deleted"

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import uuid
 
+import pytest
 from playwright.async_api import expect
 
 from .player_page import PlayerPage
 from .rrweb_events import click, now_ms, opened
+
+pytestmark = pytest.mark.used_browser
 
 
 async def test_back_from_a_session_keeps_filters_and_place(installation, new_context, sign_in):
@@ -108,6 +111,7 @@ async def test_an_address_without_a_page(installation, page, context, sign_in, g
     assert "<html" not in await answer.text()
 
 
+@pytest.mark.used_browser(False)  # the page is in no cache
 async def test_a_page_that_cannot_be_loaded_without_a_network(installation, page, context, sign_in, guard):
     guard.allow("ERR_|[Ff]ailed|offline|network|preload CSS")
     await sign_in(page, "/")

@@ -8,8 +8,9 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.campaign import examples
 
 from services.cli.transfer.formats import ImportedRecording, read_recordings, to_chunks
 from services.cli.transfer.joining import ChunkError, write_events
@@ -46,6 +47,8 @@ def test_real_recordings_survive_the_round_trip(path):
     assert written(stored(chunks)) == load(path)
 
 
+@pytest.mark.campaign
+@settings(max_examples=examples(25, 200))
 @given(EVENTS, st.integers(1, 3_000), st.integers(1, 10), st.integers(1, 50_000))
 def test_chunks_joined_are_the_events(texts, max_bytes, max_events, span_ms):
     chunks = list(to_chunks(texts, max_bytes, max_events, span_ms))
@@ -60,6 +63,8 @@ def test_chunks_joined_are_the_events(texts, max_bytes, max_events, span_ms):
     assert written(stored(chunks)) == expected
 
 
+@pytest.mark.campaign
+@settings(max_examples=examples(25, 200))
 @given(st.dictionaries(st.integers(0, 3), EVENTS, min_size=2), st.randoms(use_true_random=False))
 def test_windows_are_merged_and_each_keeps_its_order(recorded, chance):
     lanes = {window: stored(to_chunks(texts, 300, 3, 9_000), window) for window, texts in recorded.items()}

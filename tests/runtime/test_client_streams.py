@@ -175,7 +175,7 @@ async def test_a_single_answer(style, campaign_rounds):
         await context.abort(*REFUSAL)
 
     async with served(behaviour, streams_answers=False) as address, kept(address) as channel:
-        with busy_loops(2):
+        with busy_loops(campaign_rounds(1, 2)):
             for _ in range(campaign_rounds(5, 100)):
                 found = await asyncio.gather(*(status_of(channel, style, "stream_unary") for _ in range(5)))
                 assert {status[:2] for status in found} == {REFUSAL}
@@ -185,7 +185,7 @@ async def test_a_single_answer(style, campaign_rounds):
 @pytest.mark.timeout(1800)
 async def test_on_a_busy_machine(campaign_rounds):
     rounds = campaign_rounds(5, 500)
-    with busy_loops():
+    with busy_loops(campaign_rounds(1, 4)):
         async with (
             served(ending(*REFUSAL, "before it reads")) as at_once,
             served(ending(*REFUSAL, "after the third message")) as later,

@@ -14,7 +14,7 @@ from support.share import SECRET, AuditCalls, ShareCalls, audit_process, redis_e
 from support.wait import PATIENCE_S
 
 from services.runtime.settings.loader import Settings, load_settings
-from services.share import audit_client
+from services.share import audit_client, passcode
 from services.share.app import serve
 
 _EXECUTABLES = redis_executables()
@@ -41,6 +41,13 @@ def audit_address(redis_server: str, tmp_path_factory: pytest.TempPathFactory) -
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Lets ShareService wait for AuditService for as long as a test waits for ShareService."""
     monkeypatch.setattr(audit_client, "TIMEOUT_S", PATIENCE_S)
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes passcodes at the least cost: their strength is no matter of these tests."""
+    monkeypatch.setattr(passcode, "TIME_COST", 1)
+    monkeypatch.setattr(passcode, "MEMORY_KIB", 8)
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Busy loops beside a test: the effect of a loaded machine on the order of things."""
+"""Busy loops beside a test: the effect of a loaded machine on the order of things.
+
+In `make test`, other tests load the machine: one loop is enough there, and `make campaign` has more.
+"""
 
 from __future__ import annotations
 
