@@ -53,7 +53,7 @@ async def count_targets(
         query: The heatmap's query.
         where: Conditions on the heatmap's interactions, but for their kind.
         params: Parameters of these conditions.
-        sample: Sessions whose interactions are counted.
+        sample: The sessions that are counted.
     """
     if query.kind not in CLICKS or query.max_targets == 0:
         return HeatmapTargets()

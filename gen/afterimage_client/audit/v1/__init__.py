@@ -327,8 +327,8 @@ class HeatmapDevice(betterproto.Message):
 @dataclass(eq=False, repr=False)
 class HeatmapTarget(betterproto.Message):
     """
-    Element of a page, and the interactions of a heatmap with it. Interactions whose targets have the
-     same name, role, tag and selector are with one element.
+    Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+     and selector are one element.
     """
 
     target: "__recording_v1__.Target" = betterproto.message_field(1)

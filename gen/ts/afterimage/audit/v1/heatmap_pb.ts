@@ -90,8 +90,8 @@ export const HeatmapDeviceSchema: GenMessage<HeatmapDevice> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Interactions whose targets have the
- * same name, role, tag and selector are with one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+ * and selector are one element.
  *
  * @generated from message afterimage.audit.v1.HeatmapTarget
  */

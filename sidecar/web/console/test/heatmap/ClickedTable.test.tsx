@@ -65,7 +65,7 @@ describe("the table of clicked elements", () => {
     expect(texts(box, "code > bdi")).toEqual([NASTY]);
   });
 
-  it("says that no element is known, and is absent where elements are not counted", () => {
+  it("names no element where none is known, and is absent where elements are not counted", () => {
     expect(drawn([]).textContent).toContain("The elements are not known");
     expect(drawn([]).querySelector("table")).toBeNull();
     const nothing = { listed: [], isTruncated: false, fraction: 0 };

@@ -72,7 +72,7 @@ describe("the elements of a heatmap", () => {
     expect([MOVE, SCROLL, ATTENTION].map(clickedHeading)).toEqual([undefined, undefined, undefined]);
   });
 
-  it("are said to be cut, estimated or not known", () => {
+  it("have notes if they are cut, estimated or not known", () => {
     const listed = [clicked("Buy", 3), clicked("Save", 2)];
     expect(clickedNotes({ listed, isTruncated: false, fraction: 1 })).toEqual([]);
     expect(clickedNotes({ listed, isTruncated: true, fraction: 0.0625 })).toEqual([

@@ -56,8 +56,8 @@ export interface HeatmapDevice {
 }
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Interactions whose targets have the
- * same name, role, tag and selector are with one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+ * and selector are one element.
  */
 export interface HeatmapTarget {
   /** Output only. The element. */
