@@ -24,7 +24,7 @@ _log = structlog.get_logger("afterimage.heatmap_cache")
 
 _encoder = msgspec.msgpack.Encoder()
 
-_FORM = 3
+_FORM = 4
 """Version of the cached format: part of the keys, so that entries of another version are never read."""
 
 

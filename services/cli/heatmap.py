@@ -1,4 +1,4 @@
-"""`afterimage heatmap`: a page's heatmap as a PNG."""
+"""`afterimage heatmap`: a page's heatmap as a PNG, and the elements that were clicked most as a table."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from afterimage_client.audit.v1 import GetHeatmapRequest, GetHeatmapResponse
+from afterimage_client.audit.v1 import GetHeatmapRequest, GetHeatmapResponse, HeatmapTarget
 from afterimage_client.audit.v1 import HeatmapKind as KindMessage
 from afterimage_client.recording.v1 import DeviceType
+from rich.text import Text
 
-from services.audit.behaviour.heatmap import Heatmap, HeatmapCounts, HeatmapKind, HeatmapPoint
+from services.audit.behaviour.heatmap import MAX_TARGETS, Heatmap, HeatmapCounts, HeatmapKind, HeatmapPoint
 from services.audit.behaviour.heatmap_picture import DEFAULT_WIDTH, PictureStyle, draw_heatmap
 from services.cli.client import TIMEOUT_S, connect
 from services.cli.command import Address, CommandError, ProjectName, duration_s, invocation_of, run
+from services.cli.tables import new_table, print_table
 from services.runtime.identity.tokens import Scope
+
+_AMOUNTS = {HeatmapKind.CLICK: "Clicks", HeatmapKind.RAGE: "Rage clicks", HeatmapKind.DEAD: "Dead clicks"}
 
 
 def heatmap(
@@ -32,10 +36,13 @@ def heatmap(
     ] = None,
     width: Annotated[int, typer.Option(min=320, max=4096, help="Width of the picture, in pixels.")] = DEFAULT_WIDTH,
     resolution: Annotated[int, typer.Option(min=10, max=400, help="Cells along each axis.")] = 100,
+    top: Annotated[
+        int, typer.Option(min=0, max=MAX_TARGETS, help="Maximum number of elements to list, most clicks first.")
+    ] = 10,
     project: ProjectName = None,
     address: Address = None,
 ) -> None:
-    """Draws the heatmap of a page."""
+    """Draws the heatmap of a page, and lists the elements that were clicked most."""
 
     async def main() -> None:
         wanted = _named(kind)
@@ -45,6 +52,7 @@ def heatmap(
             device_types=[_device(name) for name in device or ()],
             resolution=resolution,
             max_points=10_000,
+            max_targets=top,
         )
         if since is not None:
             request.start_time = datetime.fromtimestamp(datetime.now(UTC).timestamp() - duration_s(since), UTC)
@@ -59,6 +67,7 @@ def heatmap(
             raise CommandError(f"{error.filename or background or out}: {error.strerror or error}") from error
         samples = f"{found.counted.samples:,} {'ms' if wanted is HeatmapKind.ATTENTION else 'samples'}"
         sys.stdout.write(f"{out}: {samples}, {found.counted.sessions:,} sessions\n{_mixed(answer)}")
+        _print_targets(wanted, answer)
 
     run(main())
 
@@ -69,6 +78,40 @@ def _mixed(answer: GetHeatmapResponse) -> str:
         return ""
     kinds = ", ".join(f"{(one.device_type.name or '').lower()} {one.session_count:,}" for one in answer.devices)
     return f"Several kinds of device are mixed ({kinds} sessions); --device selects one.\n"
+
+
+def _print_targets(kind: HeatmapKind, answer: GetHeatmapResponse) -> None:
+    """Prints the elements, with their parts of all samples."""
+    if not answer.targets:
+        return
+    # Few pages have rage clicks or dead clicks: without any, they have no column.
+    rage, dead = (
+        any(getattr(one, name) for one in answer.targets) for name in ("rage_click_count", "dead_click_count")
+    )
+    beside = [name for name, is_any in (("Rage clicks", rage), ("Dead clicks", dead)) if is_any]
+    numbers = (_AMOUNTS[kind], "Of all", "Sessions", *beside)
+    table = new_table(*numbers, "Element", "Role", "Selector", right=numbers)
+    for one in answer.targets:
+        share = one.count / max(answer.sample_count, 1)
+        counts = [f"{one.rage_click_count:,}"] * rage + [f"{one.dead_click_count:,}"] * dead
+        table.add_row(f"{one.count:,}", f"{share:.1%}", f"{one.session_count:,}", *counts, *_words(one))
+    sys.stdout.write("\n")
+    print_table(table)
+    if answer.targets_truncated:
+        sys.stdout.write(f"There are more elements; --top lists up to {MAX_TARGETS}.\n")
+    if answer.target_sample_fraction < 1:
+        sys.stdout.write(f"These numbers are estimated from {answer.target_sample_fraction:.2%} of the sessions.\n")
+
+
+def _words(one: HeatmapTarget) -> list[Text]:
+    """Returns an element's name or else its tag, its role and its selector: texts of a page, without markup."""
+    element = one.target
+    return [Text(_printable(part)) for part in (element.name or f"<{element.tag}>", element.role, element.selector)]
+
+
+def _printable(text: str) -> str:
+    """Returns a text without characters that a terminal obeys."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def _named(kind: str) -> HeatmapKind:

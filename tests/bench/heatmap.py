@@ -32,14 +32,16 @@ PAGE = "https://shop.example/cart"
 FILL = """\
 INSERT INTO interactions (project, day, session, window, kept_from, seq, device_type, actor_type, number, kind,
     time_ms, x, y, top_y, viewport_width, viewport_height, page_width, page_height, flags, node_id, times, weight_ms,
-    page, detail)
+    page, detail, target_name, target_role, target_tag, target_selector)
 WITH 1780272000000 + {day} * 86400000 + intDiv(number, 100) AS at,
     toUInt64(bitOr(bitShiftLeft(toUInt64(at), 16), 28672)) AS high,
     bitOr(bitShiftRight(cityHash64(intDiv(number, 100), {day}), 2), 9223372036854775808) AS low,
     reinterpretAsUUID(concat(reinterpretAsString(high), reinterpretAsString(low))) AS id
 SELECT 'demo', toDate('2026-06-01') + {day}, id, id, toDate('2026-06-01') + {day}, 1, 1, 1, number % 100, 1,
     at + number % 100, 100 * pow(rand(1) / 4294967295, 2), 100 * pow(rand(2) / 4294967295, 3), -1,
-    1280, 720, 1280, 3000 + rand(3) % 500, rand(4) % 2, 1, 1, 0, '{page}', ''
+    1280, 720, 1280, 3000 + rand(3) % 500, rand(4) % 2, 1, 1, 0, '{page}', '',
+    concat('Element number ', toString(rand(5) % 3000)), 'button', 'button',
+    concat('[data-testid="element-', toString(rand(5) % 3000), '"]')
 FROM numbers({first}, {rows}) SETTINGS max_memory_usage = 0, max_threads = 1, max_block_size = {rows},
     min_insert_block_size_rows = {rows}"""
 
@@ -128,7 +130,7 @@ async def _measure(engine: ChdbEngine, size: str, client: object | None) -> list
         (f"{size}: bare GROUP BY cell, count() of the same rows", bare, "ms"),
         (f"{size}: the same with FINAL", final, "ms"),
         (f"{size}: the same without FINAL, its key in 16 bits as GetHeatmap's is", narrow, "ms"),
-        (f"{size}: cells, flags, sessions and sizes", counted, "ms"),
+        (f"{size}: cells, flags, sessions, sizes and elements", counted, "ms"),
         (f"{size}: GetHeatmap uncached", full, "ms"),
         (f"{size}: GetHeatmap uncached / bare", full / bare, "x"),
     ]

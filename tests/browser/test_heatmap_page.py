@@ -125,6 +125,45 @@ async def test_the_pointer_reads_what_was_counted(installation, page, sign_in, s
     await page.get_by_text(re.compile(r"^3 clicks within \d+ px: 75 %$")).wait_for()
 
 
+def shelf(site, times):
+    """A visit to a page of buttons, which are clicked these numbers of times."""
+    buttons = [
+        rrweb.element(100 + number, "button", **{"aria-label": f"Pick {number}"}) for number in range(len(times))
+    ]
+    events = visit(site, [])
+    events[3] = rrweb.snapshot(10, rrweb.document(*buttons))
+    clicked = [number for number, count in enumerate(times) for _ in range(count)]
+    events[-1:-1] = [rrweb.click(1_000 + 1_500 * at, *HOT, node=100 + number) for at, number in enumerate(clicked)]
+    return [*events[:-1], rrweb.still(1_500 * len(clicked) + 20_000)]
+
+
+async def test_the_elements_that_were_clicked_most_are_listed_below(installation, page, sign_in, site):
+    times = [1, 5, 2, *[1] * 9]
+    await installation.record(shelf(site, times))
+    await installation.record(shelf(site, times[:3]))
+    await sign_in(page)
+    await page.goto(address(installation, site))
+    table = page.get_by_role("table", name="Most clicked")
+    rows = table.locator("tbody tr")
+    await rows.nth(9).wait_for()
+    assert await rows.count() == 10
+    first = await rows.nth(0).inner_text()
+    assert re.split(r"\s+", first)[:2] == ["Pick", "1"]
+    assert re.search(r"\b10\s+40\s%\s+2\b", first), first
+    # With the keyboard alone; the button that was pressed keeps the focus.
+    more = page.get_by_role("button", name="Show all 12")
+    await more.focus()
+    await page.keyboard.press("Enter")
+    await rows.nth(11).wait_for()
+    fewer = page.get_by_role("button", name="Show the first 10")
+    assert await fewer.evaluate("(button) => button === document.activeElement")
+    await page.set_viewport_size({"width": 390, "height": 844})
+    assert await table.evaluate("(table) => table.scrollWidth <= table.parentElement.clientWidth")
+    await page.get_by_label("Attention").click()
+    await page.get_by_text(re.compile("of viewing time in 2 sessions")).wait_for()
+    assert await table.count() == 0
+
+
 async def test_bands_are_read_across_the_page(installation, page, sign_in, site):
     await installation.record(visit(site, [HOT]))
     await installation.record(visit(site, [HOT, WARM]))

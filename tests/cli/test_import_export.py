@@ -94,6 +94,44 @@ def test_a_heatmap_of_several_kinds_of_device_names_them(audit, tmp_path):
     assert "mixed" not in alone.out
 
 
+def shop_page(*buttons):
+    """A page of buttons: ids, attributes and names."""
+    nodes = [
+        {"type": 2, "tagName": "button", "id": number, "attributes": attributes, "childNodes": []}
+        for number, attributes in buttons
+    ]
+    body = {"type": 2, "tagName": "body", "id": 3, "attributes": {}, "childNodes": nodes}
+    html = {"type": 2, "tagName": "html", "id": 2, "attributes": {}, "childNodes": [body]}
+    document = {"type": 0, "id": 1, "childNodes": [html]}
+    return event(10, 2, node=document, initialOffset={"top": 0, "left": 0})
+
+
+def test_a_heatmap_lists_the_elements_that_were_clicked_most(audit, tmp_path):
+    href = "https://shop.example/named"
+    nasty = "[bold]Pay[/] \x1b[31mnow"
+    page = shop_page((10, {"aria-label": "Download", "id": "download"}), (20, {"aria-label": nasty, "class": "pay"}))
+    visit = [event(0, 4, href=href, width=1280, height=720), page]
+    for number, node in enumerate((10, 20, 20, 20, 20)):
+        visit.append(event(1_000 + 3_000 * number, source=2, id=node, x=9, y=9, type=2))
+    visit.append(event(30_000, source=2, id=10, x=9, y=9, type=5))
+    assert audit.run("import", write(tmp_path / "named.json", visit)).status == 0
+
+    answer = audit.run("heatmap", href, "-o", tmp_path / "named.png")
+    assert answer.status == 0, answer.err
+    heading, pay, download = answer.lines[-3:]
+    assert heading.split() == ["Clicks", "Of", "all", "Sessions", "Dead", "clicks", "Element", "Role", "Selector"]
+    assert pay.split() == ["4", "80.0%", "1", "4", "[bold]Pay[/]", "[31mnow", "button", "button.pay"]
+    assert download.split() == ["1", "20.0%", "1", "1", "Download", "button", "#download"]
+    assert "\x1b" not in answer.out
+
+    one = audit.run("heatmap", href, "--top", "1", "-o", tmp_path / "named.png")
+    assert one.lines[-1] == "There are more elements; --top lists up to 500."
+    assert "Download" not in one.out
+    assert "Element" not in audit.run("heatmap", href, "--top", "0", "-o", tmp_path / "named.png").out
+    assert "Element" not in audit.run("heatmap", href, "--kind", "attention", "-o", tmp_path / "named.png").out
+    assert audit.run("heatmap", href, "--top", "501", "-o", tmp_path / "named.png").status != 0
+
+
 def test_an_import_that_was_cut_off_goes_on(audit, tmp_path, monkeypatch):
     visit = write(tmp_path / "visit.json", events(6_000, step_ms=20))
     (recording,) = read_recordings(visit)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from services.audit.model import InteractionKind
+from services.audit.model import InteractionKind, Target
 from services.runtime.errors import Violations
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ Grid = npt.NDArray[np.float64]
 MAX_PAGE_LENGTH = 2_048
 MIN_RESOLUTION, DEFAULT_RESOLUTION, MAX_RESOLUTION = 10, 100, 400
 DEFAULT_POINTS, MAX_POINTS = 2_000, 10_000
+DEFAULT_TARGETS, MAX_TARGETS = 50, 500
 DEFAULT_SMOOTHING, MAX_SMOOTHING = 1.0, 10.0
 DEFAULT_PERCENTILE = 99.0
 
@@ -57,6 +58,9 @@ KIND_OF = {
 BANDS = frozenset({HeatmapKind.SCROLL, HeatmapKind.ATTENTION})
 """Kinds that are bands of the page: without x, and counted as steps."""
 
+CLICKS = frozenset({HeatmapKind.CLICK, HeatmapKind.RAGE, HeatmapKind.DEAD})
+"""Kinds of clicks: their samples have targets, and may be anchored to elements."""
+
 
 @dataclass(frozen=True, slots=True)
 class HeatmapQuery:
@@ -75,6 +79,7 @@ class HeatmapQuery:
         max_points: Maximum number of points.
         smoothing: Standard deviation in cells; 0: no smoothing.
         normalise_percentile: Percentile of the values that gets intensity 1.
+        max_targets: Maximum number of elements.
     """
 
     page: str
@@ -89,6 +94,7 @@ class HeatmapQuery:
     max_points: int = DEFAULT_POINTS
     smoothing: float = DEFAULT_SMOOTHING
     normalise_percentile: float = DEFAULT_PERCENTILE
+    max_targets: int = DEFAULT_TARGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +135,40 @@ class HeatmapCounts:
     devices: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class HeatmapTarget:
+    """An element, and the samples that have it as their target.
+
+    Attributes:
+        target: The element.
+        samples: Number of samples.
+        sessions: Number of sessions with these samples.
+        rage_clicks: For CLICK, number of rage clicks on it; else 0.
+        dead_clicks: For CLICK, number of dead clicks on it; else 0.
+    """
+
+    target: Target
+    samples: int
+    sessions: int
+    rage_clicks: int = 0
+    dead_clicks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class HeatmapTargets:
+    """The elements with the most samples.
+
+    Attributes:
+        listed: The elements, most samples first.
+        is_truncated: Whether there are more of them.
+        fraction: Fraction of the sessions from which the numbers are extrapolated; 0: not counted.
+    """
+
+    listed: tuple[HeatmapTarget, ...] = ()
+    is_truncated: bool = False
+    fraction: float = 0.0
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class AnchoredSamples:
     """Samples that are anchored to elements, as arrays of equal length.
@@ -152,20 +192,23 @@ class HeatmapCells:
         cells: Rows of (column, row, count), zero-based; for bands the column is 0 (`cells_of_steps`).
         counts: The samples in the cells.
         anchored: Further samples, with their exact places.
+        targets: The elements with the most samples.
     """
 
     cells: npt.ArrayLike
     counts: HeatmapCounts = HeatmapCounts()
     anchored: AnchoredSamples | None = None
+    targets: HeatmapTargets = HeatmapTargets()
 
 
 @dataclass(frozen=True, slots=True)
 class Heatmap:
-    """A heatmap: the points, hottest first, and the samples that they were computed from."""
+    """A heatmap: the points, hottest first, the samples that they were computed from, and the elements of these."""
 
     points: tuple[HeatmapPoint, ...]
     counted: HeatmapCounts
     resolution: int
+    targets: HeatmapTargets = HeatmapTargets()
 
 
 def heatmap_query(
@@ -182,6 +225,7 @@ def heatmap_query(
     max_points: int = 0,
     smoothing: float | None = None,
     normalise_percentile: float | None = None,
+    max_targets: int | None = None,
 ) -> HeatmapQuery:
     """Returns the validated query, with the contract's defaults.
 
@@ -198,6 +242,7 @@ def heatmap_query(
         max_points: 0: the default; over the maximum: the maximum.
         smoothing: None: the default.
         normalise_percentile: None: the default.
+        max_targets: None: the default; over the maximum: the maximum.
 
     Raises:
         InvalidArgument: If fields are out of bounds; the error names all of them.
@@ -220,6 +265,8 @@ def heatmap_query(
         wrong.add("smoothing", f"{smoothing:g} is not between 0 and {MAX_SMOOTHING:g}")
     if normalise_percentile is not None and not 0.0 < normalise_percentile <= 100.0:
         wrong.add("normalise_percentile", f"{normalise_percentile:g} is not over 0 and up to 100")
+    if max_targets is not None and max_targets < 0:
+        wrong.add("max_targets", f"{max_targets} is negative")
     wrong.raise_if_any()
     return HeatmapQuery(
         page=page,
@@ -234,6 +281,7 @@ def heatmap_query(
         max_points=min(max_points or DEFAULT_POINTS, MAX_POINTS),
         smoothing=DEFAULT_SMOOTHING if smoothing is None else smoothing,
         normalise_percentile=DEFAULT_PERCENTILE if normalise_percentile is None else normalise_percentile,
+        max_targets=DEFAULT_TARGETS if max_targets is None else min(max_targets, MAX_TARGETS),
     )
 
 
@@ -272,7 +320,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
     values = grid if scroll or not query.smoothing else _smooth(grid, query.smoothing)
     top = _top(values, grid, 100.0 if scroll else query.normalise_percentile)
     if top <= 0.0:
-        return Heatmap((), counted.counts, query.resolution)
+        return Heatmap((), counted.counts, query.resolution, counted.targets)
     intensity = np.minimum(values / top, 1.0)
     rows, columns = np.nonzero((grid > 0.0) | (intensity >= MIN_INTENSITY))
     # Hottest first; ties are ordered by count and position, so that equal cells give equal lists.
@@ -290,7 +338,7 @@ def heatmap(counted: HeatmapCells, query: HeatmapQuery) -> Heatmap:
         intensity[rows, columns].tolist(),
         strict=True,
     )
-    return Heatmap(tuple(HeatmapPoint(*point) for point in points), counted.counts, query.resolution)
+    return Heatmap(tuple(HeatmapPoint(*point) for point in points), counted.counts, query.resolution, counted.targets)
 
 
 def _all_cells(counted: HeatmapCells, resolution: int) -> npt.ArrayLike:

@@ -41,6 +41,7 @@ def wanted_heatmap(request: pb.GetHeatmapRequest) -> HeatmapQuery:
         max_points=request.max_points,
         smoothing=request.smoothing if request.HasField("smoothing") else None,
         normalise_percentile=request.normalise_percentile if request.HasField("normalise_percentile") else None,
+        max_targets=request.max_targets if request.HasField("max_targets") else None,
     )
 
 
@@ -71,6 +72,18 @@ def pack_heatmap(found: Heatmap) -> bytes:
             heatmap_pb2.HeatmapDevice(device_type=values.known(enums.device_type, number), session_count=sessions)
             for number, sessions in counted.devices
         ],
+        targets=[
+            heatmap_pb2.HeatmapTarget(
+                target=values.target(one.target),
+                count=one.samples,
+                session_count=one.sessions,
+                rage_click_count=one.rage_clicks,
+                dead_click_count=one.dead_clicks,
+            )
+            for one in found.targets.listed
+        ],
+        targets_truncated=found.targets.is_truncated,
+        target_sample_fraction=found.targets.fraction,
     )
     return answer.SerializeToString()
 

@@ -4,7 +4,8 @@ The pass groups by one small number that holds the cell and the flags; while it 
 counts in an array instead of a hash table, in half the time. The number of sessions and the typical page
 sizes would each cost as much again, so with many interactions they are taken from a sample of the sessions:
 the ones with the first ids in ClickHouse's order of UUIDs, which goes by their random half. The table is
-sorted by that order, so only this part of it is read.
+sorted by that order, so only this part of it is read. The elements with the most clicks come from the same
+sample (target_queries.py).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy.typing as npt
 
 from services.audit.behaviour.heatmap import (
     BANDS,
+    CLICKS,
     AnchoredSamples,
     HeatmapCells,
     HeatmapCounts,
@@ -30,16 +32,14 @@ from services.audit.behaviour.heatmap import KIND_OF as INTERACTION_OF
 from services.audit.storage.codecs.interaction_rows import CLAMPED, ESTIMATED
 from services.audit.storage.interaction_queries import final_settings, time_conditions
 from services.audit.storage.retention import FOREVER, Retention
+from services.audit.storage.target_queries import SessionSample, count_targets
 
 if TYPE_CHECKING:
     from services.audit.storage.engine.engine import Engine, Row
 
 SAMPLE_ROWS = 1_000_000
-"""With more interactions, sessions and sizes come from a sample: a fraction 1/2^n of the sessions that has
+"""With more interactions, sessions, sizes and targets come from a sample: a fraction 1/2^n of the sessions that has
 between half this number of interactions and this number."""
-
-ANCHORED = frozenset({HeatmapKind.CLICK, HeatmapKind.RAGE, HeatmapKind.DEAD})
-"""Kinds with samples that may be anchored to elements."""
 
 _FLAG_BITS = 2
 _FLAGS = ESTIMATED | CLAMPED
@@ -72,16 +72,17 @@ class HeatmapQueries:
             "kind": int(INTERACTION_OF[query.kind]),
             "since": self._retention.kept_since(project),
         }
-        where = _conditions(query, params, self._engine)
+        of_page = _conditions(query, params, self._engine)
+        where = f"kind = {{kind:UInt8}} AND {of_page}"
         [row] = await self._engine.query(_cells_sql(query, where) + self._settings, params)
         keys, counts, weights = _columns(row)
         if not len(keys):
             return HeatmapCells(())
         rows = int(counts.sum())
-        page = await self._sample(where, params, rows)
+        page, sample = await self._sample(where, params, rows)
         outside = 0
         anchored = None
-        if query.kind in ANCHORED and (is_anchored := keys == _anchored_key(query)).any():
+        if query.kind in CLICKS and (is_anchored := keys == _anchored_key(query)).any():
             anchored, outside = await self._anchored(where, params, page)
             keys, counts, weights = keys[~is_anchored], counts[~is_anchored], weights[~is_anchored]
         flags, places = keys & _FLAGS, keys >> _FLAG_BITS
@@ -98,6 +99,7 @@ class HeatmapQueries:
                 page.devices,
             ),
             anchored,
+            await count_targets(self._engine, query, of_page, params, sample),
         )
 
     async def _anchored(self, where: str, params: dict[str, object], page: _Typical) -> tuple[AnchoredSamples, int]:
@@ -137,8 +139,8 @@ class HeatmapQueries:
         outside = int(counts[(y > 100.0) | (y < 0.0) | (x > 100.0) | (x < 0.0)].sum())
         return AnchoredSamples(np.clip(x, 0.0, 100.0), np.clip(y, 0.0, 100.0), counts), outside
 
-    async def _sample(self, where: str, params: dict[str, object], rows: int) -> _Typical:
-        """Returns the number of sessions and the medians of sizes.
+    async def _sample(self, where: str, params: dict[str, object], rows: int) -> tuple[_Typical, SessionSample]:
+        """Returns the number of sessions and the medians of sizes, and a sample of the sessions for other counts.
 
         With many rows they come from a sample of the sessions. Where ids are not random, they come from all
         sessions: the sample would not have its share of the rows.
@@ -150,8 +152,9 @@ class HeatmapQueries:
             below = UUID(int=_LOW_IDS + _ID_SPAN // share)
             found, page = await self._sizes(f"{where} AND session < {{below:UUID}}", params | {"below": below}, _EXACT)
             if rows / 2 < found * share < rows * 2:
-                return page.times(share)
-        return (await self._sizes(where, params, _EXACT if share == 1 else _BOUNDED))[1]
+                return page.times(share), SessionSample(share, below)
+        _, page = await self._sizes(where, params, _EXACT if share == 1 else _BOUNDED)
+        return page, SessionSample(share)
 
     async def _sizes(self, where: str, params: dict[str, object], median: str) -> tuple[int, _Typical]:
         medians = (median.format(name) for name in _SIZES)
@@ -201,7 +204,6 @@ def _conditions(query: HeatmapQuery, params: dict[str, object], engine: Engine) 
     where = [
         "project = {project:String}",
         "page = {page:String}",
-        "kind = {kind:UInt8}",
         "y >= 0",  # interactions without a place are in no heatmap
         *time_conditions(query.start_ms, query.end_ms, params, engine),
     ]
@@ -243,7 +245,7 @@ def _cells_sql(query: HeatmapQuery, where: str) -> str:
     number = "toUInt8" if size <= 0xFF else "toUInt16"
     key = "toUInt16" if (size + 1) ** 2 << _FLAG_BITS < 1 << 16 else "toUInt32"
     cell = f"({number}({major}) * {size + 1} + {number}({minor})) * {1 << _FLAG_BITS} + bitAnd(flags, {_FLAGS})"
-    if query.kind in ANCHORED:
+    if query.kind in CLICKS:
         cell = f"if(anchor > 0, {_anchored_key(query)}, {cell})"
     cell = f"{key}({cell})"
     return (

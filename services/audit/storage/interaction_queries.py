@@ -18,7 +18,8 @@ from services.audit.storage.schema.dialect import last_day
 _DAY_SLACK = timedelta(days=1)
 """A visitor's clock may lag the clock of the session's id, which sets the rows' day."""
 
-_TARGET = tuple(f"target_{name}" for name in Target._fields)
+TARGET_COLUMNS = tuple(f"target_{name}" for name in Target._fields)
+"""Columns of the element that was acted on, in the order of Target's fields."""
 
 DEFAULT_KINDS = tuple(
     kind
@@ -151,7 +152,7 @@ class InteractionQueries:
             params |= {"time": after.time_ms, "window": after.window, "number": after.number}
         rows = await self._engine.query(
             "SELECT window, seq, number, kind, time_ms, page, x, y, node_id, viewport_width, viewport_height, times, "
-            f"detail, {', '.join(_TARGET)} FROM interactions FINAL WHERE {' AND '.join(where)} "
+            f"detail, {', '.join(TARGET_COLUMNS)} FROM interactions FINAL WHERE {' AND '.join(where)} "
             f"ORDER BY time_ms, window, number LIMIT {count}{self._settings}",
             params,
         )
@@ -169,7 +170,7 @@ class InteractionQueries:
                 (width, height),
                 repeats,
                 detail.decode(errors="replace"),
-                _target(*target),
+                target_of(*target),
             )
             for window, seq, number, kind, time_ms, page, x, y, node_id, width, height, repeats, detail, *target in rows
         ]
@@ -200,7 +201,8 @@ def time_conditions(start_ms: int | None, end_ms: int | None, params: dict[str, 
     return where
 
 
-def _target(*parts: bytes) -> Target | None:
+def target_of(*parts: bytes) -> Target | None:
+    """Returns the element in the values of TARGET_COLUMNS; None: it is not known."""
     target = Target(*(part.decode(errors="replace") for part in parts))
     return target if target.tag else None
 

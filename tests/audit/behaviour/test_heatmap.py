@@ -64,6 +64,7 @@ def test_what_is_left_out_has_the_contracts_defaults():
         ({"resolution": 401}, "resolution"),
         ({"resolution": -1}, "resolution"),
         ({"max_points": -1}, "max_points"),
+        ({"max_targets": -1}, "max_targets"),
         ({"smoothing": -0.1}, "smoothing"),
         ({"smoothing": 10.1}, "smoothing"),
         ({"smoothing": float("nan")}, "smoothing"),
@@ -82,6 +83,11 @@ def test_all_that_is_wrong_is_named_at_once():
     with pytest.raises(InvalidArgument) as caught:
         query(page="", kind=9, resolution=1, max_points=-1)
     assert [violation.field for violation in caught.value.violations] == ["page", "kind", "resolution", "max_points"]
+
+
+@pytest.mark.parametrize(("asked", "given"), [(None, 50), (0, 0), (1, 1), (500, 500), (501, 500), (2**31 - 1, 500)])
+def test_the_number_of_elements_is_bounded(asked, given):
+    assert query(max_targets=asked).max_targets == given
 
 
 @pytest.mark.parametrize("fields", [{"start_ms": 5, "end_ms": 5}, {"min_viewport_width": 5, "max_viewport_width": 5}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
@@ -11,7 +12,7 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import heatmap_pb2
 from afterimage.recording.v1 import enums_pb2
-from audit.behaviour_events import click, error, measure, meta, move, scroll, snapshot, still
+from audit.behaviour_events import click, document, element, error, measure, meta, move, scroll, snapshot, still
 from support.audit_server import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
 from support.wait import PATIENCE_S
 
@@ -139,6 +140,71 @@ async def _filters(audit: AuditServer, session: str) -> None:
     assert await samples(page=PAGE + "/other") == 0
 
 
+SAVE = element(10, "button", {"type": 3, "textContent": "Save", "id": 11}, **{"data-testid": "save"})
+CARD = element(20, "button", {"type": 3, "textContent": "Card 4111 1111 1111 1111", "id": 21}, id="card")
+CANCEL = element(30, "button", {"type": 3, "textContent": "Cancel", "id": 31})
+
+
+def visit_of_buttons(session: str) -> list[dict]:
+    events = [
+        meta(0),
+        snapshot(10, document(SAVE, CARD, CANCEL)),
+        measure(20),
+        *(click(1_000 + 2_000 * number, 100, 100, 10) for number in range(3)),
+        *(click(10_000 + 100 * number, 500, 300, 20) for number in range(5)),  # a rage click
+        click(15_000, 700, 100, 30),
+        click(17_000, 700, 100, 99),  # a node that the recording does not have
+        still(30_000),
+    ]
+    base = start_of(session)
+    return [{**event, "timestamp": event["timestamp"] - T0 + base} for event in events]
+
+
+async def test_elements_that_were_clicked_most_have_names(audit):
+    session, short = new_session(now_ms() - 60_000), new_session(now_ms() - 60_000)
+    await audit.record(session, [visit_of_buttons(session)])
+    await audit.record(short, [visit_of_buttons(short)[:4]])
+
+    clicks = await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK)
+    assert [(one.target.name, one.target.role, one.target.tag, one.target.selector) for one in clicks.targets] == [
+        ("Card 4111 1111 1111 1111", "button", "button", "#card"),
+        ("Save", "button", "button", '[data-testid="save"]'),
+        ("Cancel", "button", "button", "button:nth-of-type(3)"),
+    ]
+    assert [(one.count, one.session_count) for one in clicks.targets] == [(5, 1), (4, 2), (1, 1)]
+    assert (clicks.sample_count, clicks.targets_truncated, clicks.target_sample_fraction) == (11, False, 1.0)
+    counted: Counter[tuple[int, str]] = Counter()
+    for one in (session, short):
+        for found in (await interactions(audit, one)).interactions:
+            counted[found.kind, found.target.selector] += 1
+    kinds = ("CLICK", "RAGE_CLICK", "DEAD_CLICK")
+    for one in clicks.targets:
+        listed = tuple(counted[getattr(enums_pb2, f"INTERACTION_KIND_{kind}"), one.target.selector] for kind in kinds)
+        assert (one.count, one.rage_click_count, one.dead_click_count) == listed
+    assert [one.rage_click_count for one in clicks.targets] == [1, 0, 0]
+    assert any(one.dead_click_count for one in clicks.targets)
+
+    rage = await heatmap(audit, heatmap_pb2.HEATMAP_KIND_RAGE)
+    assert [(one.target.selector, one.count, one.rage_click_count) for one in rage.targets] == [("#card", 1, 0)]
+    some = await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK, max_targets=2)
+    assert list(some.targets) == list(clicks.targets)[:2]
+    assert some.targets_truncated
+    for kind, most in ((heatmap_pb2.HEATMAP_KIND_CLICK, 0), (heatmap_pb2.HEATMAP_KIND_ATTENTION, 50)):
+        none = await heatmap(audit, kind, max_targets=most)
+        assert none.points
+        assert (list(none.targets), none.targets_truncated, none.target_sample_fraction) == ([], False, 0.0)
+    assert not (await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK, page=PAGE + "/other")).targets
+
+
+async def test_names_of_elements_are_masked(tmp_path):
+    async with running(audit_settings(tmp_path, privacy={"preset": "default"})) as audit:
+        session = new_session(now_ms() - 60_000)
+        await audit.record(session, [visit_of_buttons(session)])
+        clicks = await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK)
+    assert [one.target.selector for one in clicks.targets][:2] == ["#card", '[data-testid="save"]']
+    assert "4111" not in str(clicks)
+
+
 async def test_a_window_that_is_resumed_and_ended_twice_counts_nothing_twice(audit):
     whole, parted = new_session(now_ms() - 60_000), new_session(now_ms() - 60_000)
     await audit.record(whole, story(whole))
@@ -166,6 +232,7 @@ async def test_bad_questions_are_refused_by_field_and_empty_answers_are_no_error
         ({"smoothing": float("nan")}, "smoothing"),
         ({"normalise_percentile": 0.0}, "normalise_percentile"),
         ({"max_points": -1}, "max_points"),
+        ({"max_targets": -1}, "max_targets"),
         ({"device_types": [77]}, "device_types"),
         ({"actor_types": [77]}, "actor_types"),
         ({"min_viewport_width": 5, "max_viewport_width": 4}, "max_viewport_width"),

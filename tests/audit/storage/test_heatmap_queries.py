@@ -6,7 +6,8 @@ import math
 import random
 import statistics
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +15,16 @@ import pytest
 from audit.storage import NOW_MS, MillisecondClock, chunk, head, numbered_uuid7, uuid7
 
 from services.audit.behaviour.definitions import Box, Interaction
-from services.audit.behaviour.heatmap import KIND_OF, HeatmapCells, HeatmapKind, cells_of_steps, heatmap, heatmap_query
-from services.audit.model import WindowKey
+from services.audit.behaviour.heatmap import (
+    KIND_OF,
+    HeatmapCells,
+    HeatmapKind,
+    HeatmapTargets,
+    cells_of_steps,
+    heatmap,
+    heatmap_query,
+)
+from services.audit.model import InteractionKind, Target, WindowKey
 from services.audit.storage.engine.engine import Engine, Table
 from services.audit.storage.heatmap_queries import HeatmapQueries
 from services.audit.storage.recording_store import RecordingStore
@@ -146,12 +155,21 @@ async def test_bands_are_those_that_python_counts(store, engine, retention, kind
     assert (counts.page_size, counts.viewport) == ((1280, 4_000), (1280, 720))
 
 
-async def put_sessions(store: RecordingStore, low_of) -> None:
+async def put_sessions(store: RecordingStore, low_of, target: Target | None = None) -> None:
     """2,000 sessions of one to three clicks; a page's height is that of most sessions, or of some."""
     chunks, heads = [], []
     for number in range(2_000):
         key = WindowKey("demo", numbered_uuid7(NOW_MS - number, low_of(number)), uuid.uuid4())
-        one = Interaction(KIND_OF[HeatmapKind.CLICK], NOW_MS, PAGE, 5.0, 5.0, (1280, 720), (1280, 3_000 + number % 9))
+        one = Interaction(
+            KIND_OF[HeatmapKind.CLICK],
+            NOW_MS,
+            PAGE,
+            5.0,
+            5.0,
+            (1280, 720),
+            (1280, 3_000 + number % 9),
+            target=target,
+        )
         heads.append(head(key))
         chunks.append(chunk(key, 1, found=(one,) * (1 + number % 3), first_number=0))
     await store.insert(heads, chunks)
@@ -293,3 +311,107 @@ async def test_a_table_of_before_has_no_anchors(engine, retention, clock, monkey
     counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
     assert (counted.counts.samples, counted.counts.anchored) == (2, 1)
     assert (25.5, 50.5, 1) in spots(counted)
+
+
+TARGETS = [
+    Target("Buy", "button", "button", '[data-testid="buy"]'),
+    Target("Buy", "button", "button", ".card > button"),
+    Target("Kaufen ☃ \x1b[31m'\\", "link", "a", 'a[href="/x"]'),
+    Target("", "", "div", "div:nth-child(3)"),
+    Target("Cart", "link", "a", 'a[href="/cart"]'),
+    Target("Cart (1)", "link", "a", 'a[href="/cart"]'),
+]
+"""Elements that differ in one part or in several."""
+
+
+def on_targets(rng: random.Random, count: int) -> list[Interaction]:
+    """Clicks and findings on elements; some without a target, without a place, or of another page, time or window."""
+    kinds = [InteractionKind.CLICK] * 4 + [InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK, InteractionKind.MOVE]
+    return [
+        Interaction(
+            rng.choice(kinds),
+            NOW_MS + number,
+            rng.choice([PAGE, PAGE, PAGE, f"{PAGE}/other"]),
+            *((None, None) if rng.random() < 0.1 else (1.0, 1.0)),
+            (rng.choice([390, 1280]), 720),
+            (1280, 4_000),
+            count=rng.randrange(1, 5),
+            target=None if rng.random() < 0.2 else rng.choices(TARGETS, range(1, 7))[0],
+        )
+        for number in range(count)
+    ]
+
+
+def targets_of(
+    visits: list[list[Interaction]], kind: HeatmapKind, fits: Callable[[Interaction], bool] = lambda _: True
+) -> list[tuple[Target, int, int, int, int]]:
+    """The elements that Python counts: samples, sessions, and for clicks rage and dead clicks."""
+    counts: dict[Target, Counter[object]] = defaultdict(Counter)
+    sessions: dict[Target, set[int]] = defaultdict(set)
+    for number, visit in enumerate(visits):
+        for one in visit:
+            if one.target is not None and one.page == PAGE and one.x_percent is not None and fits(one):
+                counts[one.target][one.kind] += 1
+                if one.kind is KIND_OF[kind]:
+                    sessions[one.target].add(number)
+    beside = [InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK] if kind is HeatmapKind.CLICK else [None, None]
+    found = [
+        (target, counted[KIND_OF[kind]], len(sessions[target]), *(counted[one] for one in beside))
+        for target, counted in counts.items()
+        if counted[KIND_OF[kind]]
+    ]
+    return sorted(found, key=lambda row: (-row[1], -row[2], row[0]))
+
+
+def listed(counted: HeatmapCells) -> list[tuple[Target, int, int, int, int]]:
+    return [(one.target, one.samples, one.sessions, one.rage_clicks, one.dead_clicks) for one in counted.targets.listed]
+
+
+@pytest.mark.parametrize("kind", [HeatmapKind.CLICK, HeatmapKind.RAGE, HeatmapKind.DEAD])
+async def test_elements_are_those_that_python_counts(store, engine, retention, kind):
+    rng = random.Random(int(kind))
+    visits = [on_targets(rng, 120) for _ in range(7)]
+    for visit in visits:
+        await put(store, visit)
+    queries = HeatmapQueries(engine, retention)
+    counted = await queries.cells("demo", heatmap_query(page=PAGE, kind=kind))
+    expected = targets_of(visits, kind)
+    assert len(expected) == len(TARGETS)
+    assert listed(counted) == expected
+    assert (counted.targets.is_truncated, counted.targets.fraction) == (False, 1.0)
+
+    narrow = heatmap_query(page=PAGE, kind=kind, max_viewport_width=500, start_ms=NOW_MS + 20, end_ms=NOW_MS + 90)
+    assert listed(await queries.cells("demo", narrow)) == targets_of(
+        visits, kind, lambda one: one.viewport[0] == 390 and NOW_MS + 20 <= one.time_ms < NOW_MS + 90
+    )
+    for most, is_cut in ((1, True), (5, True), (6, False)):
+        some = await queries.cells("demo", heatmap_query(page=PAGE, kind=kind, max_targets=most))
+        assert (listed(some), some.targets.is_truncated) == (expected[:most], is_cut)
+
+
+async def test_elements_are_counted_for_clicks_only_and_only_if_asked_for(store, engine, retention):
+    found = on_targets(random.Random(1), 60)
+    await put(store, found)
+    queries = HeatmapQueries(engine, retention)
+    for kind, most in ((HeatmapKind.MOVE, 50), (HeatmapKind.CLICK, 0)):
+        counted = await queries.cells("demo", heatmap_query(page=PAGE, kind=kind, max_targets=most))
+        assert counted.counts.samples > 0
+        assert counted.targets == HeatmapTargets()
+
+
+RANDOM = random.Random(9)
+
+
+@pytest.mark.parametrize("low", [lambda _: RANDOM.getrandbits(62), lambda number: number, lambda _: 0])
+async def test_of_many_sessions_elements_come_from_a_part_whatever_the_ids(store, engine, retention, low):
+    await put_sessions(store, low, TARGETS[0])
+    query = heatmap_query(page=PAGE, kind=1)
+    everything = (await HeatmapQueries(engine, retention).cells("demo", query)).targets
+    assert [(one.samples, one.sessions) for one in everything.listed] == [(3_999, 2_000)]
+    part = (await HeatmapQueries(engine, retention, sample_rows=1_000).cells("demo", query)).targets
+    assert (part.fraction, everything.fraction) == (0.25, 1.0)
+    [one] = part.listed
+    assert (one.samples, one.sessions) != (3_999, 2_000)
+    # A quarter of 2,000 sessions: the estimates are within 15 %, four standard deviations.
+    assert one.samples == pytest.approx(3_999, rel=0.15)
+    assert one.sessions == pytest.approx(2_000, rel=0.15)

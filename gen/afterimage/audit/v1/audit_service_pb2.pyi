@@ -370,7 +370,7 @@ class SessionRemoval(_message.Message):
     def __init__(self, session_id: _Optional[str] = ..., status: _Optional[_Union[_enums_pb2.SessionStatus, str]] = ...) -> None: ...
 
 class GetHeatmapRequest(_message.Message):
-    __slots__ = ("page", "kind", "start_time", "end_time", "device_types", "actor_types", "min_viewport_width", "max_viewport_width", "resolution", "max_points", "smoothing", "normalise_percentile")
+    __slots__ = ("page", "kind", "start_time", "end_time", "device_types", "actor_types", "min_viewport_width", "max_viewport_width", "resolution", "max_points", "smoothing", "normalise_percentile", "max_targets")
     PAGE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     START_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -383,6 +383,7 @@ class GetHeatmapRequest(_message.Message):
     MAX_POINTS_FIELD_NUMBER: _ClassVar[int]
     SMOOTHING_FIELD_NUMBER: _ClassVar[int]
     NORMALISE_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    MAX_TARGETS_FIELD_NUMBER: _ClassVar[int]
     page: str
     kind: _heatmap_pb2.HeatmapKind
     start_time: _timestamp_pb2.Timestamp
@@ -395,10 +396,11 @@ class GetHeatmapRequest(_message.Message):
     max_points: int
     smoothing: float
     normalise_percentile: float
-    def __init__(self, page: _Optional[str] = ..., kind: _Optional[_Union[_heatmap_pb2.HeatmapKind, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_types: _Optional[_Iterable[_Union[_enums_pb2.DeviceType, str]]] = ..., actor_types: _Optional[_Iterable[_Union[_enums_pb2.ActorType, str]]] = ..., min_viewport_width: _Optional[int] = ..., max_viewport_width: _Optional[int] = ..., resolution: _Optional[int] = ..., max_points: _Optional[int] = ..., smoothing: _Optional[float] = ..., normalise_percentile: _Optional[float] = ...) -> None: ...
+    max_targets: int
+    def __init__(self, page: _Optional[str] = ..., kind: _Optional[_Union[_heatmap_pb2.HeatmapKind, str]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_types: _Optional[_Iterable[_Union[_enums_pb2.DeviceType, str]]] = ..., actor_types: _Optional[_Iterable[_Union[_enums_pb2.ActorType, str]]] = ..., min_viewport_width: _Optional[int] = ..., max_viewport_width: _Optional[int] = ..., resolution: _Optional[int] = ..., max_points: _Optional[int] = ..., smoothing: _Optional[float] = ..., normalise_percentile: _Optional[float] = ..., max_targets: _Optional[int] = ...) -> None: ...
 
 class GetHeatmapResponse(_message.Message):
-    __slots__ = ("points", "sample_count", "session_count", "page_size", "viewport", "resolution", "estimated_count", "clamped_count", "anchored_count", "devices")
+    __slots__ = ("points", "sample_count", "session_count", "page_size", "viewport", "resolution", "estimated_count", "clamped_count", "anchored_count", "devices", "targets", "targets_truncated", "target_sample_fraction")
     POINTS_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_COUNT_FIELD_NUMBER: _ClassVar[int]
     SESSION_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -409,6 +411,9 @@ class GetHeatmapResponse(_message.Message):
     CLAMPED_COUNT_FIELD_NUMBER: _ClassVar[int]
     ANCHORED_COUNT_FIELD_NUMBER: _ClassVar[int]
     DEVICES_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_FIELD_NUMBER: _ClassVar[int]
+    TARGETS_TRUNCATED_FIELD_NUMBER: _ClassVar[int]
+    TARGET_SAMPLE_FRACTION_FIELD_NUMBER: _ClassVar[int]
     points: _containers.RepeatedCompositeFieldContainer[_heatmap_pb2.HeatmapPoint]
     sample_count: int
     session_count: int
@@ -419,7 +424,10 @@ class GetHeatmapResponse(_message.Message):
     clamped_count: int
     anchored_count: int
     devices: _containers.RepeatedCompositeFieldContainer[_heatmap_pb2.HeatmapDevice]
-    def __init__(self, points: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapPoint, _Mapping]]] = ..., sample_count: _Optional[int] = ..., session_count: _Optional[int] = ..., page_size: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., resolution: _Optional[int] = ..., estimated_count: _Optional[int] = ..., clamped_count: _Optional[int] = ..., anchored_count: _Optional[int] = ..., devices: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapDevice, _Mapping]]] = ...) -> None: ...
+    targets: _containers.RepeatedCompositeFieldContainer[_heatmap_pb2.HeatmapTarget]
+    targets_truncated: bool
+    target_sample_fraction: float
+    def __init__(self, points: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapPoint, _Mapping]]] = ..., sample_count: _Optional[int] = ..., session_count: _Optional[int] = ..., page_size: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., resolution: _Optional[int] = ..., estimated_count: _Optional[int] = ..., clamped_count: _Optional[int] = ..., anchored_count: _Optional[int] = ..., devices: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapDevice, _Mapping]]] = ..., targets: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapTarget, _Mapping]]] = ..., targets_truncated: _Optional[bool] = ..., target_sample_fraction: _Optional[float] = ...) -> None: ...
 
 class ListPagesRequest(_message.Message):
     __slots__ = ("page_size", "page_token", "contains", "start_time", "end_time")

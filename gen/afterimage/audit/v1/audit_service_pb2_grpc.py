@@ -170,7 +170,7 @@ class AuditServiceServicer:
 
     def GetHeatmap(self, request, context):
         """Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
-        attention on a page. Scope: `view`.
+        attention on a page, and the elements that were clicked most. Scope: `view`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

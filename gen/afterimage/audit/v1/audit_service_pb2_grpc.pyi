@@ -67,7 +67,7 @@ class AuditServiceStub:
     """Streams the live sessions: first a snapshot, then every change. Scope: `view`."""
     GetHeatmap: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetHeatmapRequest, _audit_service_pb2.GetHeatmapResponse]
     """Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
-    attention on a page. Scope: `view`.
+    attention on a page, and the elements that were clicked most. Scope: `view`.
     """
     ListPages: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListPagesRequest, _audit_service_pb2.ListPagesResponse]
     """Lists pages with interactions. Scope: `view`."""
@@ -124,7 +124,7 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Streams the live sessions: first a snapshot, then every change. Scope: `view`."""
     GetHeatmap: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetHeatmapRequest, _audit_service_pb2.GetHeatmapResponse]  # type: ignore[assignment]
     """Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
-    attention on a page. Scope: `view`.
+    attention on a page, and the elements that were clicked most. Scope: `view`.
     """
     ListPages: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListPagesRequest, _audit_service_pb2.ListPagesResponse]  # type: ignore[assignment]
     """Lists pages with interactions. Scope: `view`."""
@@ -220,7 +220,7 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_audit_service_pb2.GetHeatmapResponse, _abc.Awaitable[_audit_service_pb2.GetHeatmapResponse]]:
         """Gets a heatmap of clicks, pointer positions, scroll depth, rage clicks, dead clicks or
-        attention on a page. Scope: `view`.
+        attention on a page, and the elements that were clicked most. Scope: `view`.
         """
 
     @_abc_1.abstractmethod

@@ -23,22 +23,25 @@ _sym_db = _symbol_database.Default()
 
 
 from afterimage.recording.v1 import enums_pb2 as afterimage_dot_recording_dot_v1_dot_enums__pb2
+from afterimage.recording.v1 import interaction_pb2 as afterimage_dot_recording_dot_v1_dot_interaction__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!afterimage/audit/v1/heatmap.proto\x12\x13\x61\x66terimage.audit.v1\x1a#afterimage/recording/v1/enums.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n\x0cHeatmapPoint\x12\x1b\n\tx_percent\x18\x01 \x01(\x01R\x08xPercent\x12\x1b\n\ty_percent\x18\x02 \x01(\x01R\x08yPercent\x12\x14\n\x05\x63ount\x18\x03 \x01(\x03R\x05\x63ount\x12\x1c\n\tintensity\x18\x04 \x01(\x01R\tintensity\"z\n\rHeatmapDevice\x12\x44\n\x0b\x64\x65vice_type\x18\x01 \x01(\x0e\x32#.afterimage.recording.v1.DeviceTypeR\ndeviceType\x12#\n\rsession_count\x18\x02 \x01(\x03R\x0csessionCount\"\xcd\x01\n\x0bPageSummary\x12\x12\n\x04page\x18\x01 \x01(\tR\x04page\x12+\n\x11interaction_count\x18\x02 \x01(\x03R\x10interactionCount\x12\x1f\n\x0b\x63lick_count\x18\x03 \x01(\x03R\nclickCount\x12#\n\rsession_count\x18\x04 \x01(\x03R\x0csessionCount\x12\x37\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08lastTime*\xbd\x01\n\x0bHeatmapKind\x12\x1c\n\x18HEATMAP_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12HEATMAP_KIND_CLICK\x10\x01\x12\x15\n\x11HEATMAP_KIND_MOVE\x10\x02\x12\x17\n\x13HEATMAP_KIND_SCROLL\x10\x03\x12\x15\n\x11HEATMAP_KIND_RAGE\x10\x04\x12\x15\n\x11HEATMAP_KIND_DEAD\x10\x05\x12\x1a\n\x16HEATMAP_KIND_ATTENTION\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!afterimage/audit/v1/heatmap.proto\x12\x13\x61\x66terimage.audit.v1\x1a#afterimage/recording/v1/enums.proto\x1a)afterimage/recording/v1/interaction.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"|\n\x0cHeatmapPoint\x12\x1b\n\tx_percent\x18\x01 \x01(\x01R\x08xPercent\x12\x1b\n\ty_percent\x18\x02 \x01(\x01R\x08yPercent\x12\x14\n\x05\x63ount\x18\x03 \x01(\x03R\x05\x63ount\x12\x1c\n\tintensity\x18\x04 \x01(\x01R\tintensity\"z\n\rHeatmapDevice\x12\x44\n\x0b\x64\x65vice_type\x18\x01 \x01(\x0e\x32#.afterimage.recording.v1.DeviceTypeR\ndeviceType\x12#\n\rsession_count\x18\x02 \x01(\x03R\x0csessionCount\"\xd7\x01\n\rHeatmapTarget\x12\x37\n\x06target\x18\x01 \x01(\x0b\x32\x1f.afterimage.recording.v1.TargetR\x06target\x12\x14\n\x05\x63ount\x18\x02 \x01(\x03R\x05\x63ount\x12#\n\rsession_count\x18\x03 \x01(\x03R\x0csessionCount\x12(\n\x10rage_click_count\x18\x04 \x01(\x03R\x0erageClickCount\x12(\n\x10\x64\x65\x61\x64_click_count\x18\x05 \x01(\x03R\x0e\x64\x65\x61\x64\x43lickCount\"\xcd\x01\n\x0bPageSummary\x12\x12\n\x04page\x18\x01 \x01(\tR\x04page\x12+\n\x11interaction_count\x18\x02 \x01(\x03R\x10interactionCount\x12\x1f\n\x0b\x63lick_count\x18\x03 \x01(\x03R\nclickCount\x12#\n\rsession_count\x18\x04 \x01(\x03R\x0csessionCount\x12\x37\n\tlast_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x08lastTime*\xbd\x01\n\x0bHeatmapKind\x12\x1c\n\x18HEATMAP_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12HEATMAP_KIND_CLICK\x10\x01\x12\x15\n\x11HEATMAP_KIND_MOVE\x10\x02\x12\x17\n\x13HEATMAP_KIND_SCROLL\x10\x03\x12\x15\n\x11HEATMAP_KIND_RAGE\x10\x04\x12\x15\n\x11HEATMAP_KIND_DEAD\x10\x05\x12\x1a\n\x16HEATMAP_KIND_ATTENTION\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.audit.v1.heatmap_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HEATMAPKIND']._serialized_start=587
-  _globals['_HEATMAPKIND']._serialized_end=776
-  _globals['_HEATMAPPOINT']._serialized_start=128
-  _globals['_HEATMAPPOINT']._serialized_end=252
-  _globals['_HEATMAPDEVICE']._serialized_start=254
-  _globals['_HEATMAPDEVICE']._serialized_end=376
-  _globals['_PAGESUMMARY']._serialized_start=379
-  _globals['_PAGESUMMARY']._serialized_end=584
+  _globals['_HEATMAPKIND']._serialized_start=848
+  _globals['_HEATMAPKIND']._serialized_end=1037
+  _globals['_HEATMAPPOINT']._serialized_start=171
+  _globals['_HEATMAPPOINT']._serialized_end=295
+  _globals['_HEATMAPDEVICE']._serialized_start=297
+  _globals['_HEATMAPDEVICE']._serialized_end=419
+  _globals['_HEATMAPTARGET']._serialized_start=422
+  _globals['_HEATMAPTARGET']._serialized_end=637
+  _globals['_PAGESUMMARY']._serialized_start=640
+  _globals['_PAGESUMMARY']._serialized_end=845
 # @@protoc_insertion_point(module_scope)

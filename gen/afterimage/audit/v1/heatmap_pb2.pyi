@@ -1,6 +1,7 @@
 import datetime
 
 from afterimage.recording.v1 import enums_pb2 as _enums_pb2
+from afterimage.recording.v1 import interaction_pb2 as _interaction_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -46,6 +47,20 @@ class HeatmapDevice(_message.Message):
     device_type: _enums_pb2.DeviceType
     session_count: int
     def __init__(self, device_type: _Optional[_Union[_enums_pb2.DeviceType, str]] = ..., session_count: _Optional[int] = ...) -> None: ...
+
+class HeatmapTarget(_message.Message):
+    __slots__ = ("target", "count", "session_count", "rage_click_count", "dead_click_count")
+    TARGET_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    SESSION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    RAGE_CLICK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DEAD_CLICK_COUNT_FIELD_NUMBER: _ClassVar[int]
+    target: _interaction_pb2.Target
+    count: int
+    session_count: int
+    rage_click_count: int
+    dead_click_count: int
+    def __init__(self, target: _Optional[_Union[_interaction_pb2.Target, _Mapping]] = ..., count: _Optional[int] = ..., session_count: _Optional[int] = ..., rage_click_count: _Optional[int] = ..., dead_click_count: _Optional[int] = ...) -> None: ...
 
 class PageSummary(_message.Message):
     __slots__ = ("page", "interaction_count", "click_count", "session_count", "last_time")

@@ -325,6 +325,40 @@ class HeatmapDevice(betterproto.Message):
 
 
 @dataclass(eq=False, repr=False)
+class HeatmapTarget(betterproto.Message):
+    """
+    Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+     and selector are one element.
+    """
+
+    target: "__recording_v1__.Target" = betterproto.message_field(1)
+    """Output only. The element."""
+
+    count: int = betterproto.int64_field(2)
+    """
+    Output only. Number of the heatmap's interactions with it: clicks for CLICK, runs for RAGE, dead
+     clicks for DEAD. With `target_sample_fraction` below 1 an estimate.
+    """
+
+    session_count: int = betterproto.int64_field(3)
+    """
+    Output only. Number of sessions with these interactions, with the same error as `count`.
+    """
+
+    rage_click_count: int = betterproto.int64_field(4)
+    """
+    Output only. Number of rage clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+     error as `count`.
+    """
+
+    dead_click_count: int = betterproto.int64_field(5)
+    """
+    Output only. Number of dead clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+     error as `count`.
+    """
+
+
+@dataclass(eq=False, repr=False)
 class PageSummary(betterproto.Message):
     """Page with interactions."""
 
@@ -1156,6 +1190,12 @@ class GetHeatmapRequest(betterproto.Message):
      range.
     """
 
+    max_targets: Optional[int] = betterproto.int32_field(13, optional=True)
+    """
+    Optional. Maximum number of elements to return in `targets`. Default: 50. 0 means none; values
+     above 500 are reduced to 500. Returns INVALID_ARGUMENT if it is negative.
+    """
+
 
 @dataclass(eq=False, repr=False)
 class GetHeatmapResponse(betterproto.Message):
@@ -1210,6 +1250,22 @@ class GetHeatmapResponse(betterproto.Message):
     """
     Output only. Sessions per kind of device, those with sessions only. Several kinds have several
      layouts: `device_types` selects one.
+    """
+
+    targets: List["HeatmapTarget"] = betterproto.message_field(11)
+    """
+    Output only. Elements with the most of the heatmap's interactions, by `count`, highest first.
+     Empty for MOVE, SCROLL and ATTENTION. Interactions without a target are not among them, so the
+     counts may add up to less than `sample_count`.
+    """
+
+    targets_truncated: bool = betterproto.bool_field(12)
+    """Output only. Whether there are more elements than `max_targets`."""
+
+    target_sample_fraction: float = betterproto.double_field(13)
+    """
+    Output only. Fraction of the sessions from which the counts of `targets` are extrapolated: 1 if
+     all were counted, less for more than 1,000,000 interactions. 0 if `targets` was not counted.
     """
 
 

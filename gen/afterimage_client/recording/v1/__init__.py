@@ -162,75 +162,6 @@ class InteractionKind(betterproto.Enum):
 
 
 @dataclass(eq=False, repr=False)
-class Chunk(betterproto.Message):
-    """Consecutive rrweb events of one window, as sent by a recorder."""
-
-    seq: int = betterproto.int64_field(1)
-    """
-    Required. Position of the chunk in its window: 1 for the first chunk, incremented by 1 for each
-     following one. Returns INVALID_ARGUMENT if it is 0. A chunk that is already stored is
-     acknowledged and ignored. A gap is answered with ChunkRejected, which has the expected seq.
-    """
-
-    encoding: "ChunkEncoding" = betterproto.enum_field(2)
-    """
-    Required. Encoding of `payload`. Other values are rejected with INVALID_PAYLOAD.
-    """
-
-    payload: bytes = betterproto.bytes_field(3)
-    """
-    Required. JSON array of rrweb events in the order of recording. Each event is an object with an
-     integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
-     RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
-    """
-
-    event_count: int = betterproto.int32_field(4)
-    """
-    Optional. Number of events in `payload`. 0 means that the recorder did not count them. Any
-     other number that differs from the actual number is rejected with INVALID_PAYLOAD.
-    """
-
-
-@dataclass(eq=False, repr=False)
-class StoredChunk(betterproto.Message):
-    """Chunk as stored."""
-
-    window_id: str = betterproto.string_field(1)
-    """
-    Output only. Id of the window of the events: a UUID in its canonical text form.
-    """
-
-    seq: int = betterproto.int64_field(2)
-    """
-    Output only. Position of the chunk in its window, from 1, without gaps.
-    """
-
-    encoding: "ChunkEncoding" = betterproto.enum_field(3)
-    """Output only. Encoding of `payload`. Always GZIP in this version."""
-
-    payload: bytes = betterproto.bytes_field(4)
-    """Output only. JSON array of rrweb events, after masking."""
-
-    first_time: datetime = betterproto.message_field(5)
-    """
-    Output only. Play time of the first event in the chunk: its timestamp by the visitor's clock, plus
-     the whole seconds by which that clock was set back in the window. The play times of all events in
-     the chunk follow from it (docs/definitions.md).
-    """
-
-    last_time: datetime = betterproto.message_field(6)
-    """Output only. Play time of the last event in the chunk."""
-
-    event_count: int = betterproto.int32_field(7)
-    """Output only. Number of events in `payload`."""
-
-    has_full_snapshot: bool = betterproto.bool_field(8)
-    """
-    Output only. Whether a replay can start at this chunk: it contains a FullSnapshot event.
-    """
-
-
-@dataclass(eq=False, repr=False)
 class Size(betterproto.Message):
     """Width and height in CSS pixels."""
 
@@ -544,4 +475,73 @@ class Target(betterproto.Message):
     Output only. CSS selector of the element that is the same in other visits of the page, such as
      `[data-testid="download"]`. At most 256 characters. Within the document of the
      frame, or the shadow root, that contains the element.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class Chunk(betterproto.Message):
+    """Consecutive rrweb events of one window, as sent by a recorder."""
+
+    seq: int = betterproto.int64_field(1)
+    """
+    Required. Position of the chunk in its window: 1 for the first chunk, incremented by 1 for each
+     following one. Returns INVALID_ARGUMENT if it is 0. A chunk that is already stored is
+     acknowledged and ignored. A gap is answered with ChunkRejected, which has the expected seq.
+    """
+
+    encoding: "ChunkEncoding" = betterproto.enum_field(2)
+    """
+    Required. Encoding of `payload`. Other values are rejected with INVALID_PAYLOAD.
+    """
+
+    payload: bytes = betterproto.bytes_field(3)
+    """
+    Required. JSON array of rrweb events in the order of recording. Each event is an object with an
+     integer `type` and a `timestamp` in milliseconds since 1970 UTC. At most
+     RecorderLimits.max_chunk_bytes as sent and RecorderLimits.max_inflated_bytes when inflated.
+    """
+
+    event_count: int = betterproto.int32_field(4)
+    """
+    Optional. Number of events in `payload`. 0 means that the recorder did not count them. Any
+     other number that differs from the actual number is rejected with INVALID_PAYLOAD.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class StoredChunk(betterproto.Message):
+    """Chunk as stored."""
+
+    window_id: str = betterproto.string_field(1)
+    """
+    Output only. Id of the window of the events: a UUID in its canonical text form.
+    """
+
+    seq: int = betterproto.int64_field(2)
+    """
+    Output only. Position of the chunk in its window, from 1, without gaps.
+    """
+
+    encoding: "ChunkEncoding" = betterproto.enum_field(3)
+    """Output only. Encoding of `payload`. Always GZIP in this version."""
+
+    payload: bytes = betterproto.bytes_field(4)
+    """Output only. JSON array of rrweb events, after masking."""
+
+    first_time: datetime = betterproto.message_field(5)
+    """
+    Output only. Play time of the first event in the chunk: its timestamp by the visitor's clock, plus
+     the whole seconds by which that clock was set back in the window. The play times of all events in
+     the chunk follow from it (docs/definitions.md).
+    """
+
+    last_time: datetime = betterproto.message_field(6)
+    """Output only. Play time of the last event in the chunk."""
+
+    event_count: int = betterproto.int32_field(7)
+    """Output only. Number of events in `payload`."""
+
+    has_full_snapshot: bool = betterproto.bool_field(8)
+    """
+    Output only. Whether a replay can start at this chunk: it contains a FullSnapshot event.
     """

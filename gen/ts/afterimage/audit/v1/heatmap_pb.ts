@@ -6,6 +6,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { DeviceType } from "../../recording/v1/enums_pb";
 import { file_afterimage_recording_v1_enums } from "../../recording/v1/enums_pb";
+import type { Target } from "../../recording/v1/interaction_pb";
+import { file_afterimage_recording_v1_interaction } from "../../recording/v1/interaction_pb";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message } from "@bufbuild/protobuf";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/audit/v1/heatmap.proto.
  */
 export const file_afterimage_audit_v1_heatmap: GenFile = /*@__PURE__*/
-  fileDesc("CiFhZnRlcmltYWdlL2F1ZGl0L3YxL2hlYXRtYXAucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiVgoMSGVhdG1hcFBvaW50EhEKCXhfcGVyY2VudBgBIAEoARIRCgl5X3BlcmNlbnQYAiABKAESDQoFY291bnQYAyABKAMSEQoJaW50ZW5zaXR5GAQgASgBImAKDUhlYXRtYXBEZXZpY2USOAoLZGV2aWNlX3R5cGUYASABKA4yIy5hZnRlcmltYWdlLnJlY29yZGluZy52MS5EZXZpY2VUeXBlEhUKDXNlc3Npb25fY291bnQYAiABKAMikQEKC1BhZ2VTdW1tYXJ5EgwKBHBhZ2UYASABKAkSGQoRaW50ZXJhY3Rpb25fY291bnQYAiABKAMSEwoLY2xpY2tfY291bnQYAyABKAMSFQoNc2Vzc2lvbl9jb3VudBgEIAEoAxItCglsYXN0X3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKr0BCgtIZWF0bWFwS2luZBIcChhIRUFUTUFQX0tJTkRfVU5TUEVDSUZJRUQQABIWChJIRUFUTUFQX0tJTkRfQ0xJQ0sQARIVChFIRUFUTUFQX0tJTkRfTU9WRRACEhcKE0hFQVRNQVBfS0lORF9TQ1JPTEwQAxIVChFIRUFUTUFQX0tJTkRfUkFHRRAEEhUKEUhFQVRNQVBfS0lORF9ERUFEEAUSGgoWSEVBVE1BUF9LSU5EX0FUVEVOVElPThAGYgZwcm90bzM", [file_afterimage_recording_v1_enums, file_google_protobuf_timestamp]);
+  fileDesc("CiFhZnRlcmltYWdlL2F1ZGl0L3YxL2hlYXRtYXAucHJvdG8SE2FmdGVyaW1hZ2UuYXVkaXQudjEiVgoMSGVhdG1hcFBvaW50EhEKCXhfcGVyY2VudBgBIAEoARIRCgl5X3BlcmNlbnQYAiABKAESDQoFY291bnQYAyABKAMSEQoJaW50ZW5zaXR5GAQgASgBImAKDUhlYXRtYXBEZXZpY2USOAoLZGV2aWNlX3R5cGUYASABKA4yIy5hZnRlcmltYWdlLnJlY29yZGluZy52MS5EZXZpY2VUeXBlEhUKDXNlc3Npb25fY291bnQYAiABKAMimgEKDUhlYXRtYXBUYXJnZXQSLwoGdGFyZ2V0GAEgASgLMh8uYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuVGFyZ2V0Eg0KBWNvdW50GAIgASgDEhUKDXNlc3Npb25fY291bnQYAyABKAMSGAoQcmFnZV9jbGlja19jb3VudBgEIAEoAxIYChBkZWFkX2NsaWNrX2NvdW50GAUgASgDIpEBCgtQYWdlU3VtbWFyeRIMCgRwYWdlGAEgASgJEhkKEWludGVyYWN0aW9uX2NvdW50GAIgASgDEhMKC2NsaWNrX2NvdW50GAMgASgDEhUKDXNlc3Npb25fY291bnQYBCABKAMSLQoJbGFzdF90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCq9AQoLSGVhdG1hcEtpbmQSHAoYSEVBVE1BUF9LSU5EX1VOU1BFQ0lGSUVEEAASFgoSSEVBVE1BUF9LSU5EX0NMSUNLEAESFQoRSEVBVE1BUF9LSU5EX01PVkUQAhIXChNIRUFUTUFQX0tJTkRfU0NST0xMEAMSFQoRSEVBVE1BUF9LSU5EX1JBR0UQBBIVChFIRUFUTUFQX0tJTkRfREVBRBAFEhoKFkhFQVRNQVBfS0lORF9BVFRFTlRJT04QBmIGcHJvdG8z", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_interaction, file_google_protobuf_timestamp]);
 
 /**
  * Cell of a heatmap.
@@ -88,6 +90,59 @@ export const HeatmapDeviceSchema: GenMessage<HeatmapDevice> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+ * and selector are one element.
+ *
+ * @generated from message afterimage.audit.v1.HeatmapTarget
+ */
+export type HeatmapTarget = Message<"afterimage.audit.v1.HeatmapTarget"> & {
+  /**
+   * Output only. The element.
+   *
+   * @generated from field: afterimage.recording.v1.Target target = 1;
+   */
+  target?: Target | undefined;
+
+  /**
+   * Output only. Number of the heatmap's interactions with it: clicks for CLICK, runs for RAGE, dead
+   * clicks for DEAD. With `target_sample_fraction` below 1 an estimate.
+   *
+   * @generated from field: int64 count = 2;
+   */
+  count: bigint;
+
+  /**
+   * Output only. Number of sessions with these interactions, with the same error as `count`.
+   *
+   * @generated from field: int64 session_count = 3;
+   */
+  sessionCount: bigint;
+
+  /**
+   * Output only. Number of rage clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+   * error as `count`.
+   *
+   * @generated from field: int64 rage_click_count = 4;
+   */
+  rageClickCount: bigint;
+
+  /**
+   * Output only. Number of dead clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+   * error as `count`.
+   *
+   * @generated from field: int64 dead_click_count = 5;
+   */
+  deadClickCount: bigint;
+};
+
+/**
+ * Describes the message afterimage.audit.v1.HeatmapTarget.
+ * Use `create(HeatmapTargetSchema)` to create a new message.
+ */
+export const HeatmapTargetSchema: GenMessage<HeatmapTarget> = /*@__PURE__*/
+  messageDesc(file_afterimage_audit_v1_heatmap, 2);
+
+/**
  * Page with interactions.
  *
  * @generated from message afterimage.audit.v1.PageSummary
@@ -134,7 +189,7 @@ export type PageSummary = Message<"afterimage.audit.v1.PageSummary"> & {
  * Use `create(PageSummarySchema)` to create a new message.
  */
 export const PageSummarySchema: GenMessage<PageSummary> = /*@__PURE__*/
-  messageDesc(file_afterimage_audit_v1_heatmap, 2);
+  messageDesc(file_afterimage_audit_v1_heatmap, 3);
 
 /**
  * Interaction that a heatmap counts.

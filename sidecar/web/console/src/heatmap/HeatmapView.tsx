@@ -7,6 +7,7 @@ import { PageProblem } from "../shell/PageProblem";
 import { EmptyState } from "../ui/EmptyState";
 import { Spinner } from "../ui/Loading";
 import { type Choice, requestOf, resolutionFor } from "./choice";
+import { ClickedTable } from "./ClickedTable";
 import { ALL_DEVICES, DEVICES } from "./devices";
 import { reachOf } from "./gradients";
 import { type Extent, type HeatmapData, heatmapDataOf } from "./heatmapData";
@@ -55,6 +56,7 @@ function HeatmapResult({ heat, choice, isStale }: { heat: HeatmapData; choice: C
         <Legend heat={heat} page={page} reach={reach} />
       </div>
       <Stage heat={heat} choice={withDevice(choice, heat.device)} page={page} reach={reach} />
+      <ClickedTable heat={heat} />
       <HottestTable heat={heat} page={page} reach={reach} />
     </div>
   );
@@ -79,7 +81,7 @@ function EmptyHeatmap({ choice }: { choice: Choice }) {
 
 /**
  * Returns a heatmap. Where no device is chosen, it is of the one with the most sessions: layouts are not mixed. A tall
- * page is requested again, with cells that are small enough for it.
+ * page is requested again, with cells that are small enough for it; its elements stay the same.
  */
 async function fetchHeat(api: Api, choice: Choice, now: number, signal: AbortSignal): Promise<HeatmapData> {
   const whole = await fetchCells(api, choice, now, signal);
@@ -88,7 +90,10 @@ async function fetchHeat(api: Api, choice: Choice, now: number, signal: AbortSig
   const heat = device === undefined ? whole : await fetchCells(api, { ...choice, device }, now, signal);
   const resolution = resolutionFor(heat.page);
   const chosen = { ...choice, device: device ?? choice.device };
-  const fine = resolution <= heat.resolution ? heat : await fetchCells(api, chosen, now, signal, resolution);
+  const fine =
+    resolution <= heat.resolution
+      ? heat
+      : { ...(await fetchCells(api, chosen, now, signal, resolution, 0)), clicked: heat.clicked };
   return device === undefined || most === undefined ? fine : { ...fine, devices: whole.devices, device: most.device };
 }
 
@@ -98,8 +103,9 @@ async function fetchCells(
   now: number,
   signal: AbortSignal,
   resolution?: number,
+  maxTargets?: number,
 ): Promise<HeatmapData> {
-  return heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution), { signal }));
+  return heatmapDataOf(choice.kind, await audit.getHeatmap(requestOf(choice, now, resolution, maxTargets), { signal }));
 }
 
 function nameOf(device: DeviceType | undefined): string | undefined {

@@ -41,6 +41,7 @@ const MAX_WIDTH = 65_535;
 const RESOLUTION = 100;
 const MAX_RESOLUTION = 400;
 const MAX_POINTS = 10_000;
+const MAX_TARGETS = 50;
 
 /** Tallest that a cell should be, in CSS pixels. */
 const CELL_HEIGHT = 16;
@@ -106,8 +107,14 @@ export function resolutionFor(page: Extent): number {
  *
  * @param now Milliseconds since 1970, which periods count back from.
  * @param resolution Cells along each axis.
+ * @param maxTargets Maximum number of elements.
  */
-export function requestOf(choice: Choice, now: number, resolution = RESOLUTION): GetHeatmapRequest {
+export function requestOf(
+  choice: Choice,
+  now: number,
+  resolution = RESOLUTION,
+  maxTargets = MAX_TARGETS,
+): GetHeatmapRequest {
   const device = DEVICES.find(({ name }) => name === choice.device);
   const since = sinceOf(choice, now);
   return create(GetHeatmapRequestSchema, {
@@ -119,6 +126,7 @@ export function requestOf(choice: Choice, now: number, resolution = RESOLUTION):
     maxViewportWidth: choice.widths.max,
     resolution,
     maxPoints: MAX_POINTS,
+    maxTargets,
   });
 }
 

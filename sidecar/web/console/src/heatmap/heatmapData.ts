@@ -2,6 +2,7 @@
 import type { GetHeatmapResponse } from "@contract/audit/v1/audit_service_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import type { DeviceType } from "@contract/recording/v1/enums_pb";
+import type { Target } from "@contract/recording/v1/interaction_pb";
 
 /** Width and height in CSS pixels. */
 export interface Extent {
@@ -37,6 +38,27 @@ export interface HeatmapData {
   readonly devices: readonly DeviceShare[];
   /** The only kind of device that is counted; undefined: all of `devices`. */
   readonly device?: DeviceType;
+  readonly clicked: ClickedElements;
+}
+
+/** An element, and the heatmap's interactions with it. */
+export interface ClickedElement {
+  readonly target: Target;
+  readonly count: number;
+  readonly sessions: number;
+  /** Rage clicks on it, if the heatmap is of clicks. */
+  readonly rageClicks: number;
+  /** Dead clicks on it, if the heatmap is of clicks. */
+  readonly deadClicks: number;
+}
+
+/** The elements with the most interactions, the highest count first. */
+export interface ClickedElements {
+  readonly listed: readonly ClickedElement[];
+  /** Whether there are more. */
+  readonly isTruncated: boolean;
+  /** Fraction of the sessions that the counts are extrapolated from; 0: elements are not counted. */
+  readonly fraction: number;
 }
 
 /** Sessions on one kind of device. */
@@ -74,5 +96,20 @@ export function heatmapDataOf(kind: HeatmapKind, answer: GetHeatmapResponse): He
     devices: answer.devices
       .map(({ deviceType, sessionCount }) => ({ device: deviceType, sessions: Number(sessionCount) }))
       .toSorted((a, b) => b.sessions - a.sessions),
+    clicked: {
+      listed: answer.targets.flatMap(({ target, count, sessionCount, rageClickCount, deadClickCount }) =>
+        target === undefined
+          ? []
+          : {
+              target,
+              count: Number(count),
+              sessions: Number(sessionCount),
+              rageClicks: Number(rageClickCount),
+              deadClicks: Number(deadClickCount),
+            },
+      ),
+      isTruncated: answer.targetsTruncated,
+      fraction: answer.targetSampleFraction,
+    },
   };
 }

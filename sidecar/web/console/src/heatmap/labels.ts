@@ -2,7 +2,7 @@
 import { HeatmapKind, type PageSummary } from "@contract/audit/v1/heatmap_pb";
 import type { DeviceType } from "@contract/recording/v1/enums_pb";
 import { DEVICES } from "./devices";
-import type { DeviceShare, Extent, HeatmapData } from "./heatmapData";
+import type { ClickedElements, DeviceShare, Extent, HeatmapData } from "./heatmapData";
 import { type Hit, hottest } from "./hitTest";
 
 /** The kinds in the order in which they are offered. */
@@ -57,6 +57,35 @@ export function amountLabel(kind: HeatmapKind, count: number): string {
   }
   const [one, many] = UNITS[kind] ?? ["sample", "samples"];
   return `${numbers.format(count)} ${count === 1 ? one : many}`;
+}
+
+/** Returns the heading of the elements with the most interactions of a kind; undefined: the kind has no elements. */
+export function clickedHeading(kind: HeatmapKind): string | undefined {
+  switch (kind) {
+    case HeatmapKind.CLICK:
+      return "Most clicked";
+    case HeatmapKind.RAGE:
+      return "Most rage clicks";
+    case HeatmapKind.DEAD:
+      return "Most dead clicks";
+    default:
+      return undefined;
+  }
+}
+
+/** Returns sentences about the elements: which are missing, and which numbers are estimates. */
+export function clickedNotes({ listed, isTruncated, fraction }: ClickedElements): string[] {
+  const notes: string[] = [];
+  if (listed.length === 0) {
+    notes.push("The elements are not known: they are found on arrival, in recordings that contain them.");
+  }
+  if (isTruncated) {
+    notes.push(`There are more elements: these are the first ${numbers.format(listed.length)}.`);
+  }
+  if (fraction < 1) {
+    notes.push(`Their numbers are estimated from ${percentLabel(fraction)} of the sessions.`);
+  }
+  return notes;
 }
 
 /** Returns a page's name without its site, unless there are pages of several sites. */

@@ -27,7 +27,7 @@ export function ActionLine({ action }: { action: Action }) {
 }
 
 /** A text of the recorded page, in its own direction. */
-function Quotation({ quoted: { text, isCode } }: { quoted: Quoted }) {
+export function Quotation({ quoted: { text, isCode } }: { quoted: Quoted }) {
   const words = <bdi>{text}</bdi>;
   return (
     <Fragment>

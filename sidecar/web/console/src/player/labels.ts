@@ -171,7 +171,7 @@ function tailed(label: ActionLabel, tail: string, mark = ":"): ActionLabel {
 }
 
 /** Returns an element's name, or else its selector or tag; null: nothing is known. */
-function quotedOf(target: Target | undefined): Quoted | null {
+export function quotedOf(target: Target | undefined): Quoted | null {
   if (target === undefined) {
     return null;
   }
@@ -193,7 +193,8 @@ function isTypedIn(target: Target | undefined): boolean {
   return target.tag !== "select";
 }
 
-function roleWord(role: string): string {
+/** Returns a role in a plain word; "" for one of no interest. */
+export function roleWord(role: string): string {
   const word = oneLine(role);
   return Object.hasOwn(ROLES, word) ? (ROLES[word] ?? "") : word;
 }
@@ -203,7 +204,7 @@ function timesNote(times: number): string {
 }
 
 /** Returns a text of a page in one line: without line breaks and control characters. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/[\s\p{Cc}\u2028\u2029]+/gu, " ").trim();
 }
 
@@ -213,7 +214,7 @@ function isVisible(name: string): boolean {
 }
 
 /** Whether a name consists of mask characters. */
-function isMasked(name: string): boolean {
+export function isMasked(name: string): boolean {
   return /^[*•●█\s]+$/u.test(name) && name.trim() !== "";
 }
 

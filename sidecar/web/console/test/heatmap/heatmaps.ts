@@ -1,6 +1,8 @@
 // Heatmaps to test with.
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
-import type { HeatmapData, HeatPoint } from "../../src/heatmap/heatmapData";
+import { TargetSchema } from "@contract/recording/v1/interaction_pb";
+import type { ClickedElement, HeatmapData, HeatPoint } from "../../src/heatmap/heatmapData";
 
 /** Returns a heatmap of clicks with changed fields. */
 export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
@@ -15,8 +17,21 @@ export function heat(changes: Partial<HeatmapData> = {}): HeatmapData {
     estimated: 0,
     clamped: 0,
     devices: [],
+    clicked: { listed: [], isTruncated: false, fraction: 1 },
     ...changes,
   };
+}
+
+type TargetParts = MessageInitShape<typeof TargetSchema>;
+
+/** Returns a button that was clicked, by default in one session. */
+export function clicked(
+  name: string,
+  count: number,
+  { target = {}, ...numbers }: Partial<Omit<ClickedElement, "target">> & { target?: TargetParts } = {},
+): ClickedElement {
+  const element = create(TargetSchema, { name, role: "button", tag: "button", selector: `#${name}`, ...target });
+  return { target: element, count, sessions: 1, rageClicks: 0, deadClicks: 0, ...numbers };
 }
 
 /** Returns the cells of one spot of clicks after the server's smoothing, the hottest first. */

@@ -2,8 +2,16 @@ import { create } from "@bufbuild/protobuf";
 import { HeatmapKind, PageSummarySchema } from "@contract/audit/v1/heatmap_pb";
 import { DeviceType } from "@contract/recording/v1/enums_pb";
 import { describe, expect, it } from "vitest";
-import { emptyLabels, hitLabel, legendLabels, shortName, summaryLabels } from "../../src/heatmap/labels";
-import { heat, spot } from "./heatmaps";
+import {
+  clickedHeading,
+  clickedNotes,
+  emptyLabels,
+  hitLabel,
+  legendLabels,
+  shortName,
+  summaryLabels,
+} from "../../src/heatmap/labels";
+import { clicked, heat, spot } from "./heatmaps";
 
 const PAGE = { width: 1000, height: 2000 };
 
@@ -54,6 +62,24 @@ describe("the devices of a heatmap", () => {
   it("are not mentioned where there is only one", () => {
     expect(summaryLabels(heat({ samples: 9, devices: devices.slice(1), device: DeviceType.MOBILE }))).toHaveLength(1);
     expect(summaryLabels(heat({ samples: 9, devices: devices.slice(1) }))).toHaveLength(1);
+  });
+});
+
+describe("the elements of a heatmap", () => {
+  it("have a heading for kinds of clicks only", () => {
+    const { CLICK, RAGE, DEAD, MOVE, SCROLL, ATTENTION } = HeatmapKind;
+    expect([CLICK, RAGE, DEAD].map(clickedHeading)).toEqual(["Most clicked", "Most rage clicks", "Most dead clicks"]);
+    expect([MOVE, SCROLL, ATTENTION].map(clickedHeading)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it("have notes if they are cut, estimated or not known", () => {
+    const listed = [clicked("Buy", 3), clicked("Save", 2)];
+    expect(clickedNotes({ listed, isTruncated: false, fraction: 1 })).toEqual([]);
+    expect(clickedNotes({ listed, isTruncated: true, fraction: 0.0625 })).toEqual([
+      "There are more elements: these are the first 2.",
+      "Their numbers are estimated from 6 % of the sessions.",
+    ]);
+    expect(clickedNotes({ listed: [], isTruncated: false, fraction: 1 })[0]).toMatch(/^The elements are not known/);
   });
 });
 

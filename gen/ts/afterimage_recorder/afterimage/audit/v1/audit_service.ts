@@ -13,7 +13,7 @@ import { ActorType, DeviceType, InteractionKind, SessionStatus } from "../../rec
 import { Interaction } from "../../recording/v1/interaction.ts";
 import { PageView, Session, Size, Window } from "../../recording/v1/session.ts";
 import { AccessAction, AccessEvent } from "./access_event.ts";
-import { HeatmapDevice, HeatmapKind, HeatmapPoint, PageSummary } from "./heatmap.ts";
+import { HeatmapDevice, HeatmapKind, HeatmapPoint, HeatmapTarget, PageSummary } from "./heatmap.ts";
 import { PrivacyPolicy } from "./privacy_policy.ts";
 import { SessionFilter } from "./session_filter.ts";
 
@@ -617,7 +617,14 @@ export interface GetHeatmapRequest {
    * Default: 99. 100 normalises by the largest value. Returns INVALID_ARGUMENT if it is out of
    * range.
    */
-  normalisePercentile?: number | undefined;
+  normalisePercentile?:
+    | number
+    | undefined;
+  /**
+   * Optional. Maximum number of elements to return in `targets`. Default: 50. 0 means none; values
+   * above 500 are reduced to 500. Returns INVALID_ARGUMENT if it is negative.
+   */
+  maxTargets?: number | undefined;
 }
 
 /** Response for `GetHeatmap`. */
@@ -655,6 +662,19 @@ export interface GetHeatmapResponse {
    * layouts: `device_types` selects one.
    */
   devices: HeatmapDevice[];
+  /**
+   * Output only. Elements with the most of the heatmap's interactions, by `count`, highest first.
+   * Empty for MOVE, SCROLL and ATTENTION. Interactions without a target are not among them, so the
+   * counts may add up to less than `sample_count`.
+   */
+  targets: HeatmapTarget[];
+  /** Output only. Whether there are more elements than `max_targets`. */
+  targetsTruncated: boolean;
+  /**
+   * Output only. Fraction of the sessions from which the counts of `targets` are extrapolated: 1 if
+   * all were counted, less for more than 1,000,000 interactions. 0 if `targets` was not counted.
+   */
+  targetSampleFraction: number;
 }
 
 /** Request for `ListPages`. */
@@ -3016,6 +3036,7 @@ function createBaseGetHeatmapRequest(): GetHeatmapRequest {
     maxPoints: 0,
     smoothing: undefined,
     normalisePercentile: undefined,
+    maxTargets: undefined,
   };
 }
 
@@ -3064,6 +3085,9 @@ export const GetHeatmapRequest: MessageFns<GetHeatmapRequest> = {
     }
     if (message.normalisePercentile !== undefined) {
       writer.uint32(97).double(message.normalisePercentile);
+    }
+    if (message.maxTargets !== undefined) {
+      writer.uint32(104).int32(message.maxTargets);
     }
     return writer;
   },
@@ -3197,6 +3221,14 @@ export const GetHeatmapRequest: MessageFns<GetHeatmapRequest> = {
             message.normalisePercentile = reader.double();
             continue;
           }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.maxTargets = reader.int32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -3222,6 +3254,9 @@ function createBaseGetHeatmapResponse(): GetHeatmapResponse {
     clampedCount: 0n,
     anchoredCount: 0n,
     devices: [],
+    targets: [],
+    targetsTruncated: false,
+    targetSampleFraction: 0,
   };
 }
 
@@ -3271,6 +3306,15 @@ export const GetHeatmapResponse: MessageFns<GetHeatmapResponse> = {
     }
     for (const v of message.devices) {
       HeatmapDevice.encode(v!, writer.uint32(82).fork()).join();
+    }
+    for (const v of message.targets) {
+      HeatmapTarget.encode(v!, writer.uint32(90).fork()).join();
+    }
+    if (message.targetsTruncated !== false) {
+      writer.uint32(96).bool(message.targetsTruncated);
+    }
+    if (message.targetSampleFraction !== 0) {
+      writer.uint32(105).double(message.targetSampleFraction);
     }
     return writer;
   },
@@ -3366,6 +3410,30 @@ export const GetHeatmapResponse: MessageFns<GetHeatmapResponse> = {
             }
 
             message.devices.push(HeatmapDevice.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.targets.push(HeatmapTarget.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.targetsTruncated = reader.bool();
+            continue;
+          }
+          case 13: {
+            if (tag !== 105) {
+              break;
+            }
+
+            message.targetSampleFraction = reader.double();
             continue;
           }
         }

@@ -8,6 +8,7 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { Timestamp } from "../../../google/protobuf/timestamp.ts";
 import { DeviceType } from "../../recording/v1/enums.ts";
+import { Target } from "../../recording/v1/interaction.ts";
 
 export const protobufPackage = "afterimage.audit.v1";
 
@@ -52,6 +53,34 @@ export interface HeatmapDevice {
   deviceType: DeviceType;
   /** Output only. Number of sessions, with the same error as `session_count` of the heatmap. */
   sessionCount: bigint;
+}
+
+/**
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
+ * and selector are one element.
+ */
+export interface HeatmapTarget {
+  /** Output only. The element. */
+  target:
+    | Target
+    | undefined;
+  /**
+   * Output only. Number of the heatmap's interactions with it: clicks for CLICK, runs for RAGE, dead
+   * clicks for DEAD. With `target_sample_fraction` below 1 an estimate.
+   */
+  count: bigint;
+  /** Output only. Number of sessions with these interactions, with the same error as `count`. */
+  sessionCount: bigint;
+  /**
+   * Output only. Number of rage clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+   * error as `count`.
+   */
+  rageClickCount: bigint;
+  /**
+   * Output only. Number of dead clicks on it, if the heatmap is of clicks; otherwise 0. With the same
+   * error as `count`.
+   */
+  deadClickCount: bigint;
 }
 
 /** Page with interactions. */
@@ -195,6 +224,108 @@ export const HeatmapDevice: MessageFns<HeatmapDevice> = {
             }
 
             message.sessionCount = reader.int64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseHeatmapTarget(): HeatmapTarget {
+  return { target: undefined, count: 0n, sessionCount: 0n, rageClickCount: 0n, deadClickCount: 0n };
+}
+
+export const HeatmapTarget: MessageFns<HeatmapTarget> = {
+  encode(message: HeatmapTarget, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.target !== undefined) {
+      Target.encode(message.target, writer.uint32(10).fork()).join();
+    }
+    if (message.count !== 0n) {
+      if (BigInt.asIntN(64, message.count) !== message.count) {
+        throw new globalThis.Error("value provided for field message.count of type int64 too large");
+      }
+      writer.uint32(16).int64(message.count);
+    }
+    if (message.sessionCount !== 0n) {
+      if (BigInt.asIntN(64, message.sessionCount) !== message.sessionCount) {
+        throw new globalThis.Error("value provided for field message.sessionCount of type int64 too large");
+      }
+      writer.uint32(24).int64(message.sessionCount);
+    }
+    if (message.rageClickCount !== 0n) {
+      if (BigInt.asIntN(64, message.rageClickCount) !== message.rageClickCount) {
+        throw new globalThis.Error("value provided for field message.rageClickCount of type int64 too large");
+      }
+      writer.uint32(32).int64(message.rageClickCount);
+    }
+    if (message.deadClickCount !== 0n) {
+      if (BigInt.asIntN(64, message.deadClickCount) !== message.deadClickCount) {
+        throw new globalThis.Error("value provided for field message.deadClickCount of type int64 too large");
+      }
+      writer.uint32(40).int64(message.deadClickCount);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): HeatmapTarget {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseHeatmapTarget();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.target = Target.decode(reader, reader.uint32());
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.count = reader.int64() as bigint;
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.sessionCount = reader.int64() as bigint;
+            continue;
+          }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.rageClickCount = reader.int64() as bigint;
+            continue;
+          }
+          case 5: {
+            if (tag !== 40) {
+              break;
+            }
+
+            message.deadClickCount = reader.int64() as bigint;
             continue;
           }
         }
