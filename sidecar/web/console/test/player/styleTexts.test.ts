@@ -22,7 +22,11 @@ describe("texts of an added style element", () => {
   it.each([
     ["one", [style("a{}"), text(2, null)], { 2: "a{}" }],
     ["two, the last one first", [style("a{}/* rr_split */b{}"), text(3, null), text(2, 3)], { 2: "a{}", 3: "b{}" }],
-    ["children before their parent", [text(2, 3), text(3, null), style("a{}/* rr_split */b{}")], { 2: "a{}", 3: "b{}" }],
+    [
+      "children before their parent",
+      [text(2, 3), text(3, null), style("a{}/* rr_split */b{}")],
+      { 2: "a{}", 3: "b{}" },
+    ],
     ["more parts than nodes", [style("a{}/* rr_split */b{}/* rr_split */c{}"), text(2, null)], { 2: "a{}b{}c{}" }],
     ["fewer parts than nodes", [style("a{}"), text(3, null), text(2, 3)], { 2: "a{}", 3: "" }],
     ["texts of others", [style("a{}"), text(2, null), text(4, null, 8)], { 2: "a{}", 4: "" }],
