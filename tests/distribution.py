@@ -7,15 +7,13 @@ import re
 from xdist.scheduler import LoadFileScheduling
 
 TOGETHER = (
-    "tests/browser/test_[a-h]",
-    "tests/browser/test_[i-q]|tests/browser/test_s",
-    "tests/browser/test_r",
-    "tests/browser/test_[t-z]",
+    "tests/browser/test_[a-q]",
+    "tests/browser/test_[r-z]",
     "tests/share/",
 )
 """Patterns of files that run in one process, one after the other: files of one pattern share a Chromium and an
-installation of five processes, or a Redis of each kind with an AuditService. Four installations let four processes work
-in parallel: all browser tests in one or two processes take longer than the other tests together."""
+installation of five processes, or a Redis of each kind with an AuditService. All browser tests in one process take
+longer than the other tests together; more than two browsers are too much for two cores."""
 
 LONGEST = (
     *TOGETHER,

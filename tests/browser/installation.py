@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import asynccontextmanager
 
+import psutil
 from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import AuditCaller
 from cli.commands import Up, are_gone, up_environment
@@ -104,7 +105,7 @@ class BrowserInstallation:
             process.send_signal(number)
         for name, process in zip(names, ended, strict=True):
             await self.until(lambda process=process: are_gone([process]), f"{name} has ended")
-            await self.until(lambda name=name: self._listens(name), f"{name} is back")
+            await self.until(lambda name=name: self._is_back(name), f"{name} is back")
 
     async def until(self, condition, what="the expected state"):
         """Waits until `condition()`, which may be a coroutine function, is true; returns its result.
@@ -134,10 +135,12 @@ class BrowserInstallation:
     def _process(self, name):
         return self._up.child("sidecar" if name == "sidecar" else f"services.{name}")
 
-    def _listens(self, name):
+    def _is_back(self, name):
+        # The port alone could be that of another program for a moment.
         try:
+            self._process(name)
             socket.create_connection(("127.0.0.1", self._ports[name]), timeout=1).close()
-        except OSError:
+        except (StopIteration, OSError, psutil.NoSuchProcess):
             return False
         return True
 

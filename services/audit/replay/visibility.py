@@ -47,7 +47,8 @@ class Visible:
     def session(self, summary: SessionSummary) -> SessionSummary:
         """Returns a session without the fields hidden from link holders: actor, tags, user agent, first page.
 
-        A part of a session has no totals, since they count events outside of it, and it ends with the part.
+        A part of a session has no totals, since they count events outside of it, and it ends with the part: also the
+        time of storing, which tells when the visitor left.
         """
         if not self.by_grant:
             return summary
@@ -56,7 +57,7 @@ class Visible:
             return replace(summary, head=head)
         origin_ms, times = self.origin(summary.first_ms), self.within(summary.first_ms)
         last_ms = max(times.clamp(summary.last_ms), origin_ms)
-        return replace(summary, head=head, first_ms=origin_ms, last_ms=last_ms, totals=())
+        return replace(summary, head=head, first_ms=origin_ms, last_ms=last_ms, stored_ms=last_ms, totals=())
 
     def details(self, details: SessionDetails) -> SessionDetails:
         """Returns a session and those of its windows that were open during the part, as far as the part goes."""

@@ -78,7 +78,7 @@ def test_a_part_tells_nothing_of_the_rest():
     part = Visible(100, 500, by_grant=True, origin_ms=START)
     shown = part.details(SessionDetails(summary, windows))
     assert (shown.session.first_ms, shown.session.last_ms) == (START, START + 500)
-    assert (shown.session.totals, shown.session.window_count) == ((), 2)
+    assert (shown.session.totals, shown.session.window_count, shown.session.stored_ms) == ((), 2, START + 500)
     assert [(one.first_ms - START, one.last_ms - START, one.totals) for one in shown.windows] == [
         (100, 400, ()),
         (200, 500, ()),

@@ -332,7 +332,8 @@ class Session(betterproto.Message):
 
     update_time: datetime = betterproto.message_field(22)
     """
-    Output only. Time at which the latest chunk was stored, by the server's clock.
+    Output only. Time at which the latest chunk was stored, by the server's clock; where a grant shows
+     a part of the session, the end of the part.
     """
 
 

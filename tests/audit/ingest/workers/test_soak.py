@@ -14,8 +14,8 @@ from services.audit.ingest.process_chunk import GZIP, SentChunk
 from services.audit.payload import deflate
 from services.audit.window_state import WindowState
 
-MAX_GROWTH_BYTES = 6 * 1024**2
-"""The strings of the fewest rounds have 9 MB."""
+MAX_GROWTH_BYTES = 9 * 1024**2
+"""The strings of the fewest rounds have 18 MB; without a leak, one to seven come and go."""
 
 
 def word(size: int) -> str:
@@ -68,6 +68,6 @@ async def test_the_memory_of_a_worker_is_flat(campaign_rounds):
             return psutil.Process(worker.pid).memory_info().rss
 
         before = await soak(5)
-        after = await soak(campaign_rounds(6, 200))
+        after = await soak(campaign_rounds(12, 200))
         assert after - before < MAX_GROWTH_BYTES
         assert processes.deaths == 0

@@ -338,7 +338,8 @@ export type Session = Message<"afterimage.recording.v1.Session"> & {
   userAgent: string;
 
   /**
-   * Output only. Time at which the latest chunk was stored, by the server's clock.
+   * Output only. Time at which the latest chunk was stored, by the server's clock; where a grant shows
+   * a part of the session, the end of the part.
    *
    * @generated from field: google.protobuf.Timestamp update_time = 22;
    */

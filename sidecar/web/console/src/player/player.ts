@@ -48,6 +48,9 @@ const NOTICE_MS = 4_000;
 /** Name of each seek's measure in the browser's timeline: from the request to the picture; with the moment in it. */
 export const SEEK_MEASURE = "afterimage:seek";
 
+/** Name of the mark of each pause in the browser's timeline, with its moment. */
+export const PAUSE_MARK = "afterimage:pause";
+
 export class Player {
   readonly #options: PlayerOptions;
   readonly #feed: ReplayFeed;
@@ -370,6 +373,7 @@ export class Player {
         break;
       case "paused":
         if (this.#stage.isCurrent(report.order) && this.#state.wantedMs === null) {
+          performance.mark(PAUSE_MARK, { detail: report.atMs });
           this.#apply({ type: "pausedAt", atMs: report.atMs, hasPicture: report.hasPicture });
         }
         break;

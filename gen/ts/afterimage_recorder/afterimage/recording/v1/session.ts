@@ -137,7 +137,10 @@ export interface Session {
   windowCount: number;
   /** Output only. User agent string as sent by the recorder. */
   userAgent: string;
-  /** Output only. Time at which the latest chunk was stored, by the server's clock. */
+  /**
+   * Output only. Time at which the latest chunk was stored, by the server's clock; where a grant shows
+   * a part of the session, the end of the part.
+   */
   updateTime: Timestamp | undefined;
 }
 
