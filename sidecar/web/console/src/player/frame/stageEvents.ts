@@ -1,7 +1,6 @@
 // The events of one stage, as the Replayer needs them: the meaning of an event depends on those before it.
-import { type addedNodeMutation, EventType, type eventWithTime, IncrementalSource, NodeType } from "@rrweb/types";
+import { EventType, type eventWithTime, IncrementalSource, NodeType } from "@rrweb/types";
 import type { OddReason } from "../protocol";
-import { takeOutDeep } from "./deepTrees";
 import { isSize } from "./eventShape";
 import { type Fields, isFields, listOf } from "./nodeShape";
 import { shareOutStyleTexts } from "./styleTexts";
@@ -46,9 +45,7 @@ export class StageEvents {
             data: { href: this.#href, ...size },
             timestamp: event.timestamp,
           };
-          const adds = takeOutDeep(event.data.node);
-          shareOutStyleTexts(adds);
-          return adds.length === 0 ? [meta, event] : [meta, event, mutation(event.timestamp, adds)];
+          return [meta, event];
         }
         case EventType.IncrementalSnapshot:
           return this.#incremental(event);
@@ -149,14 +146,6 @@ function resize(timestamp: number, width: number, height: number): eventWithTime
   return {
     type: EventType.IncrementalSnapshot,
     data: { source: IncrementalSource.ViewportResize, width, height },
-    timestamp,
-  };
-}
-
-function mutation(timestamp: number, adds: addedNodeMutation[]): eventWithTime {
-  return {
-    type: EventType.IncrementalSnapshot,
-    data: { source: IncrementalSource.Mutation, texts: [], attributes: [], removes: [], adds },
     timestamp,
   };
 }
