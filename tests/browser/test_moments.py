@@ -37,7 +37,7 @@ SLOWEST_MESSAGE_S = 0.05
 CPU_RATE = 4
 """Slowdown of the page by Chromium, as that of a small phone."""
 PAUSES = "performance.getEntriesByName('afterimage:pause')"
-"""JavaScript: the pauses so far, with their moments."""
+"""JavaScript: all pauses since the page was opened, with their moments."""
 QUIET_S = 0.9
 """A pause is skipped a second after its beginning at the earliest, so in this time nothing is."""
 

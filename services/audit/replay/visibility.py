@@ -48,7 +48,7 @@ class Visible:
         """Returns a session without the fields hidden from link holders: actor, tags, user agent, first page.
 
         A part of a session has no totals, since they count events outside of it, and it ends with the part: also the
-        time of storing, which tells when the visitor left.
+        time of storing, from which one could see when the visitor left.
         """
         if not self.by_grant:
             return summary
