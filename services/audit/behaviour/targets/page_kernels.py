@@ -47,7 +47,7 @@ _QUOTE, _BACKSLASH, _COMMA, _COLON = 0x22, 0x5C, 0x2C, 0x3A
 _OPEN_OBJECT, _CLOSE_OBJECT, _OPEN_ARRAY, _CLOSE_ARRAY = 0x7B, 0x7D, 0x5B, 0x5D
 
 
-def _word(text: str) -> np.ndarray:
+def _word(text: str) -> np.ndarray:  # type: ignore[type-arg]
     return np.frombuffer(text.encode(), np.uint8)
 
 
