@@ -146,8 +146,8 @@ class _Names:
         labels: list[Node] = []
         own_id = tree.attributes_of(control).get("id")
         if own_id:
-            for node in tree.elements_with("for", own_id):
-                if node.tag == "label":
+            for node in tree.nodes.values():
+                if node.tag == "label" and tree.attributes_of(node).get("for") == own_id and tree.has(node):
                     labels.append(node)
                     if len(labels) == _MAX_REFERENCES:
                         break
@@ -164,10 +164,11 @@ class _Names:
         """Returns the element with an id, preferably in the same document or shadow root."""
         tree, found = self._tree, None
         scope = scope_of(tree, near)
-        for node in tree.elements_with("id", dom_id):
-            if scope_of(tree, node) == scope:
-                return node
-            found = found or node
+        for node in tree.nodes.values():
+            if node.type == ELEMENT and tree.attributes_of(node).get("id") == dom_id and tree.has(node):
+                if scope_of(tree, node) == scope:
+                    return node
+                found = found or node
         return found
 
     def _own_text(self, node: Node) -> str:

@@ -22,16 +22,12 @@ MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
 """Maximum JSON of a full snapshot, in bytes; elements of larger ones get no names."""
 
 LOG_BYTES = 1024 * 1024
-"""A log with more JSON is applied, in bytes: it takes about 2 ms then."""
+"""A log with more JSON of mutations is applied, in bytes: it takes some 10 ms then."""
 
-_OWN_BYTES = 500
-"""Approximate memory of a mirror without a page, in bytes."""
+NODE_BYTES = 500
+"""Approximate memory of a node, in bytes, with its attributes and its texts."""
 
-_SNAPSHOT, _REMOVES, _ADDS, _TEXTS, _CHANGED = range(5)
-"""Kinds of entries of the log (page_kernels)."""
-
-_EMPTY_BYTES = 4
-"""Lists with more bytes of JSON are not empty; `null` is not longer."""
+_Mutation = tuple[bytes, bytes, bytes, bytes]
 
 
 class PageMirror:
@@ -47,14 +43,13 @@ class PageMirror:
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
     """
 
-    __slots__ = ("_last", "_log", "_text", "_tree", "lost", "missed")
+    __slots__ = ("_last", "_log", "_log_bytes", "_snapshot", "_tree", "lost", "missed")
 
     def __init__(self, lost: str = "no_snapshot") -> None:
         self._tree: PageTree | None = None
-        self._text = bytearray()
-        """JSON of the snapshot and the mutations that are not applied to the tree yet."""
-        self._log: list[tuple[int, int, int]] = []
-        """Its parts: kind, start and end."""
+        self._snapshot = b""
+        self._log: list[_Mutation] = []
+        self._log_bytes = 0
         self._last: tuple[int, Target] | None = None
         """The last lookup since the page changed: taps and clicks come in twos, rage clicks in more."""
         self.lost = lost
@@ -63,7 +58,8 @@ class PageMirror:
     @property
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
-        return len(self._text) + _OWN_BYTES + (0 if self._tree is None else self._tree.size_bytes)
+        size_bytes = len(self._snapshot) + self._log_bytes + NODE_BYTES
+        return size_bytes if self._tree is None else size_bytes + self._tree.kept_bytes + NODE_BYTES * len(self._tree)
 
     def begin(self, node: msgspec.Raw) -> None:
         """Takes a full snapshot."""
@@ -73,30 +69,18 @@ class PageMirror:
         elif memoryview(node).nbytes > MAX_SNAPSHOT_BYTES:
             self._forget("too_large")
         else:
-            self._text += node
-            self._log.append((_SNAPSHOT, 0, len(self._text)))
+            self._snapshot = bytes(node)
 
     def change(self, data: Data) -> None:
         """Takes a mutation."""
         if self.lost:
             return
-        text = self._text
-        end, before = len(text), len(self._log)
-        for kind, raw in (
-            (_REMOVES, data.removes),
-            (_ADDS, data.adds),
-            (_TEXTS, data.texts),
-            (_CHANGED, data.attributes),
-        ):
-            if raw is not NOTHING:
-                start = end
-                text += raw
-                end = len(text)
-                if end - start > _EMPTY_BYTES:
-                    self._log.append((kind, start, end))
-        if len(self._log) != before:
+        mutation = _json(data.removes), _json(data.adds), _json(data.texts), _json(data.attributes)
+        if size := sum(map(len, mutation)):
+            self._log.append(mutation)
             self._last = None
-            if end > LOG_BYTES and len(self._log) > 1:
+            self._log_bytes += size
+            if self._log_bytes > LOG_BYTES:
                 self._apply()
 
     def target_of(self, node_id: int) -> Target | None:
@@ -120,19 +104,26 @@ class PageMirror:
 
     def _forget(self, why: str) -> None:
         self._last = None
-        self._tree, self._text, self._log, self.lost = None, bytearray(), [], why
+        self._tree, self._snapshot, self._log, self._log_bytes, self.lost = None, b"", [], 0, why
 
     def _apply(self) -> None:
-        if not self._log:
-            return
-        text, log = self._text, self._log
-        self._text, self._log = bytearray(), []
         try:
-            if log[0][0] == _SNAPSHOT:
-                self._tree = PageTree()
+            if self._snapshot:
+                snapshot, self._snapshot = self._snapshot, b""
+                self._tree = PageTree(snapshot)
+            log, self._log, self._log_bytes = self._log, [], 0
             if self._tree is not None:
-                self._tree.apply(text, log)
+                for mutation in log:
+                    self._tree.mutate(*mutation)
         except TooManyNodes:
             self._forget("too_large")
-        except Exception:  # noqa: BLE001 - JSON of another form, no memory; none of it may cost the chunk
+        except Exception:  # noqa: BLE001 - JSON of another form, nested too deep, no memory; none of it may cost the chunk
             self._forget("unreadable")
+
+
+def _json(raw: msgspec.Raw) -> bytes:
+    """Returns the JSON of a list; b"": it is empty."""
+    if raw is NOTHING:
+        return b""
+    text = bytes(raw)
+    return b"" if text in {b"[]", b"null"} else text

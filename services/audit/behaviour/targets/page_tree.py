@@ -1,24 +1,17 @@
 """The recorded DOM of one window: the elements and texts of its open page, with the documents of its frames.
 
-A tree is built of a full snapshot and changed by mutations, in the order and by the rules of rrweb's Replayer. It is
-tables of numbers, which compiled loops fill from the JSON (page_kernels). Attributes and texts stay JSON until they
-are asked for: a click looks at a few dozen of thousands of elements.
+A tree is built of a full snapshot and changed by mutations, in the order and by the rules of rrweb's Replayer.
+Attributes stay JSON until they are asked for: a click looks at a few dozen of thousands of elements.
 """
 
 from __future__ import annotations
 
-import secrets
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from typing import Any
 
 import msgspec
-import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    import numpy.typing as npt
-
-    Table = npt.NDArray[np.int64]
+from services.audit.rrweb import NOTHING
 
 MAX_NODES = 30_000
 """Maximum number of nodes of a page; the pages of the sample recordings have up to 6,000."""
@@ -30,13 +23,14 @@ MAX_VALUE = 1_000
 """Characters kept of an attribute's value."""
 
 LARGE_BYTES = 512 * 1024
-"""Of a full snapshot with more JSON only the attributes that are read are kept: most of it is styles and pictures."""
-
-SWEEP_BYTES = 1024 * 1024
-"""JSON of mutations, in bytes, after which that of nodes that were removed or changed is dropped."""
+"""Attributes are parts of the JSON that they came with, which is kept for them. Of larger JSON they are separated:
+most of it is inlined styles and pictures."""
 
 _LARGE_ATTRIBUTES_BYTES = 1_024
-"""Attributes with more JSON are reduced to those that are read when they are copied."""
+"""Separated attributes with more JSON are reduced at once to those that are read."""
+
+SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
+"""Elements with contents that are not shown; the `title` of an SVG is kept."""
 
 _KEPT = frozenset(
     {
@@ -50,51 +44,61 @@ _KEPT_PREFIX = "data-"
 MAX_DEPTH = 3_000
 """Maximum number of elements around a node: browsers nest less, and damaged recordings may have circles."""
 
-MAX_CHILDREN = 4_096
-"""Children of a node that are looked at."""
-
-_MAX_CHANGES = 16
-"""Changes of one element's attributes that are kept when they are copied; more are applied."""
-
-_MAX_HOLDING = 64
-"""Elements with a word among their attributes that are found at once."""
-
-_FEWEST_NODES = 64
-
-_attributes = msgspec.json.Decoder(dict[str, Any])
-_string = msgspec.json.Decoder(str)
-
-DOCUMENT, ELEMENT, TEXT, CDATA = 0, 2, 3, 4
-"""rrweb's NodeType (packages/types/src/index.ts)."""
+_MAX_NOTED = 16
+"""Changes of one element's attributes that are noted before they are applied."""
 
 
 class Node(msgspec.Struct, gc=False, eq=False):
-    """A node of the tree, as rrweb serialises it. Equal only to itself, until the tree changes.
+    """A node of the tree, as rrweb serialises it. `parent` is the id of its parent; 0: none."""
 
-    Attributes:
-        row: Its row of the tree's table.
-        id: rrweb's id.
-        type: rrweb's type of node.
-        tag: Tag of an element.
-        text: Contents of a text node.
-        is_shadow: Whether it is a child of a shadow root.
-        is_svg: Whether it is part of a drawing.
-    """
+    id: int = 0
+    type: int = 0
+    tag: str = msgspec.field(default="", name="tagName")
+    raw: msgspec.Raw = msgspec.field(default=NOTHING, name="attributes")
+    children: list[Node] = msgspec.field(default=[], name="childNodes")
+    text: str | None = msgspec.field(default=None, name="textContent")
+    is_shadow: bool | None = msgspec.field(default=None, name="isShadow")
+    is_svg: bool | None = msgspec.field(default=None, name="isSVG")
+    parent: int = msgspec.field(default=0, name="afterimage.parent")  # set below, never read from JSON
 
-    row: int
+
+class Add(msgspec.Struct, gc=False):
+    """An addition of a mutation; `next_id` is the sibling after it."""
+
+    parent_id: int = msgspec.field(name="parentId")
+    node: Node
+    next_id: int | None = msgspec.field(default=None, name="nextId")
+
+
+class Removal(msgspec.Struct, gc=False):
+    """A removal of a mutation."""
+
     id: int
-    type: int
-    tag: str
-    text: str | None
-    is_shadow: bool
-    is_svg: bool
-    parent: int
-    attributes: tuple[int, int]
-    changes: tuple[int, int]
 
 
-class UnreadablePage(Exception):  # noqa: N818 - names the state of the page
-    """A snapshot or a mutation is not of rrweb's form."""
+class TextChange(msgspec.Struct, gc=False):
+    """A changed text node."""
+
+    id: int
+    value: str | None = None
+
+
+class AttributeChange(msgspec.Struct, gc=False):
+    """Changed attributes of an element; null: removed."""
+
+    id: int
+    attributes: msgspec.Raw = NOTHING
+
+
+_tree = msgspec.json.Decoder(Node)
+_adds = msgspec.json.Decoder(list[Add])
+_removals = msgspec.json.Decoder(list[Removal])
+_texts = msgspec.json.Decoder(list[TextChange])
+_changes = msgspec.json.Decoder(list[AttributeChange])
+_attributes = msgspec.json.Decoder(dict[str, Any])
+
+DOCUMENT, ELEMENT, TEXT, CDATA = 0, 2, 3, 4
+"""rrweb's NodeType (packages/types/src/index.ts)."""
 
 
 class TooManyNodes(Exception):  # noqa: N818 - names the state of the page
@@ -102,246 +106,248 @@ class TooManyNodes(Exception):  # noqa: N818 - names the state of the page
 
 
 class PageTree:
-    """The nodes of a page.
+    """The nodes of a page by id.
 
-    Nodes that were removed keep their rows until there are many of them.
+    A mutation only notes its changes: the order of children and the values of attributes are worked out when they
+    are asked for, and nodes inside of removed ones stay until there are many of them.
+
+    Args:
+        snapshot: JSON of a full snapshot's node.
+
+    Raises:
+        msgspec.MsgspecError: It is not such a node.
+        RecursionError: It is nested too deep.
+        TooManyNodes: It has too many nodes.
     """
 
-    def __init__(self) -> None:
-        from services.audit.behaviour.targets import page_kernels
-
-        self._compiled: Any = page_kernels
-        self._text = bytearray()
-        self._size: Table = np.array([0, 0, 0, secrets.randbits(62)], np.int64)
-        self._nodes, self._table, self._changes = self._tables(_FEWEST_NODES, _FEWEST_NODES)
-        self._seen: dict[int, Node] = {}
-        """The nodes that were asked for since the last change, by row."""
-        self._values: dict[int, tuple[tuple[int, int], tuple[int, int], dict[str, str]]] = {}
-        """Attributes that were asked for, by row, with the spans of their JSON."""
-        self._sweep_at_nodes = MAX_NODES
-        self._sweep_at_bytes = LARGE_BYTES
+    def __init__(self, snapshot: bytes) -> None:
+        self.nodes: dict[int, Node] = {}
+        self.kept_bytes = 0 if len(snapshot) > LARGE_BYTES else len(snapshot)
+        """JSON that attributes are parts of."""
+        self._values: dict[int, dict[str, str]] = {}
+        """Attributes that were asked for."""
+        self._changes: dict[int, list[msgspec.Raw]] = {}
+        """Changes of attributes since they were asked for."""
+        self._added: dict[int, list[Add]] = {}
+        """Additions since the children of their parent were asked for."""
+        root = _tree.decode(snapshot)
+        self._root = root.id
+        self._link(root, 0, is_large=not self.kept_bytes)
+        self._sweep_at = _next_sweep(len(self.nodes))
+        self._check_size()
 
     def __len__(self) -> int:
-        return int(self._size[self._compiled.S_NODES])
-
-    @property
-    def size_bytes(self) -> int:
-        """Memory of the tables and of the text, in bytes."""
-        return len(self._text) + self._nodes.nbytes + self._table.nbytes + self._changes.nbytes
-
-    def _tables(self, nodes: int, changes: int) -> tuple[Table, Table, Table]:
-        kernels = self._compiled
-        places = 1 << (2 * nodes - 1).bit_length()
-        return (
-            np.empty((nodes, kernels.WIDTH), np.int64),
-            np.zeros(places, np.int64),
-            np.empty((changes, 4), np.int64),
-        )
-
-    # Changes
-
-    def apply(self, text: bytes | bytearray, log: Sequence[tuple[int, int, int]]) -> None:
-        """Applies snapshots and mutations, in their order.
-
-        Changes of nodes that are not known are ignored, as the Replayer does.
-
-        Args:
-            text: Their JSON.
-            log: The parts of the text, as (kind, start, end); kinds are those of page_kernels.
-
-        Raises:
-            UnreadablePage: A part is not of rrweb's form.
-            TooManyNodes: The page has too many nodes now.
-        """
-        kernels = self._compiled
-        before = len(self._text)
-        self._text += text
-        self._seen.clear()
-        entries = np.array(log, np.int64).reshape(-1, 3)
-        entries[:, 1:] += before
-        at = 0
-        while True:
-            result, at = kernels.apply(
-                np.frombuffer(self._text, np.uint8),
-                np.frombuffer(self._text, np.uint64, len(self._text) // 8),
-                entries,
-                at,
-                self._nodes,
-                self._table,
-                self._changes,
-                self._size,
-            )
-            if result == kernels.OK:
-                break
-            if result == kernels.FULL_NODES:
-                self._grow_nodes()
-            elif result == kernels.FULL_CHANGES:
-                self._changes = np.concatenate((self._changes, np.empty_like(self._changes)))
-            else:
-                raise UnreadablePage
-        if len(self) > self._sweep_at_nodes or len(self._text) > self._sweep_at_bytes:
-            self._sweep()
-
-    def _grow_nodes(self) -> None:
-        if len(self._nodes) > 4 * MAX_NODES:
-            raise TooManyNodes
-        nodes, table, _ = self._tables(2 * len(self._nodes), 1)
-        nodes[: len(self._nodes)] = self._nodes
-        self._compiled.enter_again(nodes, self._table, table, self._size)
-        self._nodes, self._table = nodes, table
-
-    def _sweep(self) -> None:
-        """Drops nodes that are not in the page any more, and attributes that are not read."""
-        kernels = self._compiled
-        self._reduce()
-        nodes, table, changes = self._tables(len(self._nodes), len(self._changes))
-        text, size = np.empty(len(self._text), np.uint8), self._size.copy()
-        length = kernels.compact(
-            np.frombuffer(self._text, np.uint8), self._nodes, self._changes, self._size,
-            np.empty(len(self._nodes), np.int64), text, nodes, table, changes, size,
-        )  # fmt: skip
-        self._size = size
-        if len(self) > MAX_NODES:
-            raise TooManyNodes
-        self._nodes, self._table, self._changes = nodes, table, changes
-        if len(nodes) > _FEWEST_NODES and 4 * len(self) < len(nodes):
-            self._nodes, self._table, _ = self._tables(2 * len(self) + _FEWEST_NODES, 1)
-            self._nodes[: len(self)] = nodes[: len(self)]
-            kernels.enter_again(self._nodes, table, self._table, size)
-        if 4 * size[kernels.S_CHANGES] < len(changes):
-            self._changes = changes[: 2 * size[kernels.S_CHANGES] + _FEWEST_NODES].copy()
-        self._text = bytearray(text[:length].data)
-        self._seen.clear()
-        self._values.clear()
-        self._sweep_at_nodes = max(min(2 * len(self), MAX_NODES), len(self)) + 1_000
-        self._sweep_at_bytes = 2 * length + SWEEP_BYTES
-
-    def _reduce(self) -> None:
-        """Replaces long and often changed attributes by those that are read."""
-        k = self._compiled
-        nodes = self._nodes[: len(self)]
-        is_long = nodes[:, k.ATTRIBUTES_END] - nodes[:, k.ATTRIBUTES] > _LARGE_ATTRIBUTES_BYTES
-        for row in np.flatnonzero(is_long | (nodes[:, k.CHANGES] > _MAX_CHANGES)).tolist():
-            if not k.is_inside(self._nodes, row, int(self._size[k.S_ROOT]), MAX_DEPTH):
-                continue
-            kept = msgspec.json.encode(self.attributes_of(self._at(row)))
-            start = len(self._text)
-            self._text += kept
-            nodes[row, k.ATTRIBUTES], nodes[row, k.ATTRIBUTES_END] = start, len(self._text)
-            nodes[row, k.CHANGE] = nodes[row, k.LAST_CHANGE] = k.NONE
-            nodes[row, k.CHANGES] = 0
-
-    # Reading
-
-    def get(self, node_id: int) -> Node | None:
-        """Returns the node of an id, inside or outside of the page; None: unknown."""
-        row = self._compiled.find(self._nodes, self._table, self._size, node_id)
-        return self._at(row) if row >= 0 else None
+        return len(self.nodes)
 
     def parent_of(self, node: Node) -> Node | None:
         """Returns the node's parent: of a shadow root's children its host, of a frame's document the frame."""
-        return self._at(node.parent) if node.parent >= 0 else None
+        return self.nodes.get(node.parent)
 
     def has(self, node: Node) -> bool:
         """Returns whether a node is in the page; nodes inside of removed ones are not. So walks up from it end."""
-        return bool(self._compiled.is_inside(self._nodes, node.row, int(self._size[self._compiled.S_ROOT]), MAX_DEPTH))
+        nodes, at = self.nodes, node
+        for _ in range(MAX_DEPTH):
+            if at.id == self._root:
+                return True
+            above = nodes.get(at.parent)
+            if above is None:
+                return False
+            at = above
+        return False
 
     def attributes_of(self, node: Node) -> dict[str, str]:
         """Returns an element's attributes, as far as they matter; boolean ones are ""."""
-        known = self._values.get(node.row)
-        if known is not None and known[0] == node.attributes and known[1] == node.changes:
-            return known[2]
-        found = _reduced(self._read(*node.attributes))
-        at = node.changes[0]
-        while at >= 0:
-            start, end, at, _ = self._changes[at].tolist()
-            changed = self._read(start, end)
-            for name in changed.keys() & found.keys():
-                del found[name]
-            found |= _reduced(changed)
-        self._values[node.row] = node.attributes, node.changes, found
+        own = node.id
+        found = self._values.get(own)
+        if found is None:
+            found = self._values[own] = _reduced(_read(node.raw))
+        if self._changes and own in self._changes:
+            for raw in self._changes.pop(own):
+                changed = _read(raw)
+                for name in changed.keys() & found.keys():
+                    del found[name]
+                found |= _reduced(changed)
         return found
 
     def children_of(self, node: Node) -> list[Node]:
-        """Returns the node's children in their order, at most MAX_CHILDREN."""
-        return [self._at(row) for row in self._children(node)]
+        """Returns the node's children in their order."""
+        nodes, own = self.nodes, node.id
+        if own in self._added:
+            node.children = _ordered(node.children, self._added.pop(own), nodes)
+        children = node.children
+        if any(nodes.get(child.id) is not child or child.parent != own for child in children):
+            children = node.children = [
+                child for child in children if nodes.get(child.id) is child and child.parent == own
+            ]
+        return children
 
     def elements_of(self, node: Node) -> list[Node]:
         """Returns the elements among the node's children."""
         return [child for child in self.children_of(node) if child.type == ELEMENT]
 
-    def place_of(self, node: Node) -> int:
-        """Returns the node's position among its siblings of the same tag, from 1; 0: it has no parent.
+    def mutate(self, removes: bytes, adds: bytes, texts: bytes, attributes: bytes) -> None:
+        """Applies a mutation, given as the JSON of its lists; b"": an empty one.
 
-        Those in a shadow root and those beside it are counted apart.
+        Changes of nodes that are not known are ignored, as the Replayer does.
+
+        Raises:
+            msgspec.MsgspecError: A list is not of rrweb's form.
+            RecursionError: It is nested too deep.
+            TooManyNodes: The page has too many nodes now.
         """
-        if node.parent < 0:
-            return 0
-        return int(self._compiled.place(np.frombuffer(self._text, np.uint8), self._nodes, node.row))
+        nodes = self.nodes
+        if removes:
+            for removal in _removals.decode(removes):
+                if nodes.pop(removal.id, None) is not None:
+                    self._forget(removal.id)
+        if adds:
+            self._add_all(_adds.decode(adds), is_large=len(adds) > LARGE_BYTES)
+        if texts:
+            for text in _texts.decode(texts):
+                if (node := nodes.get(text.id)) is not None:
+                    node.text = text.value
+        if attributes:
+            self._note(_changes.decode(attributes))
 
-    def elements_with(self, name: str, value: str) -> Iterator[Node]:
-        """Yields the elements of the page with an attribute, in the order in which they were added, mostly."""
-        if not value:
-            return
-        word = f'"{value}"'.encode()
-        if len(value) > MAX_VALUE or msgspec.json.encode(value) != word or not value.isascii() or "/" in value:
-            word = f'"{name}"'.encode()  # the value may be written in several ways
-        out = np.empty(_MAX_HOLDING, np.int64)
-        row, count = 0, _MAX_HOLDING
-        while count == _MAX_HOLDING:
-            count = self._compiled.holding(
-                np.frombuffer(self._text, np.uint8), self._nodes, self._changes, self._size,
-                np.frombuffer(bytearray(word), np.uint8), row, out,
-            )  # fmt: skip
-            for row in out[:count].tolist():
-                node = self._at(row)
-                is_wanted = node.type == ELEMENT and self.attributes_of(node).get(name) == value
-                if is_wanted and self.has(node) and self.get(node.id) is node:
-                    yield node
-            row += 1
+    def _note(self, changes: list[AttributeChange]) -> None:
+        for change in changes:
+            if (node := self.nodes.get(change.id)) is not None:
+                noted = self._changes.setdefault(change.id, [])
+                noted.append(change.attributes)
+                if len(noted) > _MAX_NOTED:
+                    self.attributes_of(node)
 
-    def _children(self, node: Node) -> list[int]:
-        out = np.empty(_FEWEST_NODES, np.int64)
-        count = self._compiled.children(self._nodes, node.row, out)
-        if count == len(out):
-            out = np.empty(MAX_CHILDREN, np.int64)
-            count = self._compiled.children(self._nodes, node.row, out)
-        rows: list[int] = out[:count].tolist()
-        return rows
+    def _forget(self, node_id: int) -> None:
+        self._values.pop(node_id, None)
+        self._changes.pop(node_id, None)
+        self._added.pop(node_id, None)
 
-    def _at(self, row: int) -> Node:
-        node = self._seen.get(row)
-        if node is None:
-            (
-                own, kind, flags, tag, tag_end, attributes, attributes_end, text, text_end, up,
-                _, _, _, _, change, last_change, *_,
-            ) = self._nodes[row].tolist()  # fmt: skip
-            k = self._compiled
-            node = self._seen[row] = Node(
-                row,
-                own,
-                kind,
-                _decoded(self._text, tag, tag_end) or "",
-                _decoded(self._text, text, text_end),
-                flags & k.SHADOW != 0,
-                flags & k.SVG != 0,
-                up,
-                (attributes, attributes_end),
-                (change, last_change),
-            )
-        return node
+    def _add_all(self, adds: list[Add], *, is_large: bool) -> None:
+        nodes, added = self.nodes, self._added
+        for add in adds:
+            node, parent = add.node, add.parent_id
+            known = nodes.get(node.id)
+            if known is not None:
+                self._values.pop(node.id, None)
+                self._changes.pop(node.id, None)
+            if node.children or (is_large and node.raw is not NOTHING):
+                self._link(node, parent, is_large=is_large)
+                if node.type == DOCUMENT:
+                    self._replace_document(node, parent)
+            else:  # nearly all
+                if known is not None:
+                    node.children = known.children  # a moved node; its contents are sent after it
+                node.parent = parent
+                nodes[node.id] = node
+            there = added.get(parent)
+            if there is None:
+                added[parent] = [add]
+            else:
+                there.append(add)
+        if len(nodes) > self._sweep_at:
+            self._sweep()
 
-    def _read(self, start: int, end: int) -> dict[str, Any]:
-        if start < 0:
-            return {}
-        try:
-            return _attributes.decode(self._text[start:end])
-        except msgspec.MsgspecError:
-            return {}
+    def _replace_document(self, document: Node, frame_id: int) -> None:
+        """Removes the documents that a frame had before."""
+        frame = self.nodes.get(frame_id)
+        if frame is not None:
+            for child in self.children_of(frame):
+                if child is not document:
+                    self.nodes.pop(child.id, None)
+
+    def _link(self, tree: Node, parent: int, *, is_large: bool) -> None:
+        nodes, values = self.nodes, self._values
+        tree.parent = parent
+        stack = [tree]
+        while stack:
+            node = stack.pop()
+            own = node.id
+            nodes[own] = node
+            if own in values:
+                del values[own]
+            if is_large and node.raw is not NOTHING:
+                _shorten(node)
+            children = node.children
+            if children:
+                if node.tag in SKIPPED and not node.is_svg:
+                    node.children = []
+                    continue
+                for child in children:
+                    child.parent = own
+                children.reverse()  # twice: the nodes are in the order of the document
+                stack += children
+                children.reverse()
+
+    def _sweep(self) -> None:
+        """Drops the nodes inside of removed ones."""
+        nodes = self.nodes
+        found: dict[int, Node] = {}
+        stack = [nodes[self._root]] if self._root in nodes else []
+        while stack:
+            node = stack.pop()
+            if node.id not in found:
+                found[node.id] = node
+                stack += reversed(self.children_of(node))
+        for gone in nodes.keys() - found.keys():
+            self._forget(gone)
+        for unknown in self._added.keys() - found.keys():
+            del self._added[unknown]
+        self.nodes = found
+        self._sweep_at = _next_sweep(len(found))
+        self._check_size()
+
+    def _check_size(self) -> None:
+        if len(self.nodes) > MAX_NODES:
+            raise TooManyNodes
 
 
-def _decoded(text: bytearray, start: int, end: int) -> str | None:
-    return None if start < 0 else _string.decode(text[start:end])
+def _next_sweep(count: int) -> int:
+    """Returns the number of nodes at which they are swept again: often enough for the limit, and not each time."""
+    return max(min(2 * count, MAX_NODES), count) + 1_000
+
+
+def _ordered(children: list[Node], adds: list[Add], nodes: dict[int, Node]) -> list[Node]:
+    """Returns children with additions at their places, in the order in which they came; each waits for its sibling."""
+    order = [child.id for child in children]
+    by_id = {child.id: child for child in children}
+    waiting: dict[int, list[Add]] = {}
+    coming = Counter(add.node.id for add in adds)
+    ready = adds[::-1]
+    while ready:
+        add = ready.pop()
+        own, following = add.node.id, add.next_id
+        if following is not None and following not in by_id and coming[following] and following != own:
+            waiting.setdefault(following, []).append(add)
+            continue
+        coming[own] -= 1
+        if own in by_id:
+            order.remove(own)
+        by_id[own] = nodes.get(own, add.node)
+        order.insert(order.index(following) if following in by_id and following != own else len(order), own)
+        if own in waiting:
+            ready += reversed(waiting.pop(own))
+    for left in waiting.values():  # they wait for each other
+        for add in left:
+            if add.node.id not in by_id:
+                by_id[add.node.id] = nodes.get(add.node.id, add.node)
+                order.append(add.node.id)
+    return [by_id[each] for each in order]
+
+
+def _shorten(node: Node) -> None:
+    """Separates an element's attributes from the JSON around them, which is then free."""
+    raw = node.raw
+    if memoryview(raw).nbytes <= _LARGE_ATTRIBUTES_BYTES:
+        node.raw = raw.copy()
+    else:
+        node.raw = msgspec.Raw(msgspec.json.encode(_reduced(_read(raw))))
+
+
+def _read(raw: msgspec.Raw) -> dict[str, Any]:
+    try:
+        return _attributes.decode(raw) if raw is not NOTHING else {}
+    except msgspec.MsgspecError:
+        return {}
 
 
 def _reduced(attributes: dict[str, Any]) -> dict[str, str]:

@@ -130,7 +130,7 @@ def _step(tree: PageTree, node: Node) -> _Step:
         return _Step(tag, _CLASS)
     if classes and not is_interactive(tree, node):
         return _Step(tag + classes, _COMMON_CLASS)
-    place = tree.place_of(node)
+    place = _place(tree, node)
     return _Step(f"{tag}{classes}:nth-of-type({place})" if place else tag + classes, _POSITION)
 
 
@@ -213,6 +213,20 @@ def _classes(tree: PageTree, node: Node) -> tuple[str, bool]:
             is_common = is_common and stable.lower() in _COMMON
     told = [css for css in found if css[1:].lower() not in _COMMON]
     return "".join((told or found)[:_MAX_CLASSES]), is_common
+
+
+def _place(tree: PageTree, node: Node) -> int:
+    """Returns the position among the siblings of the same kind, from 1; 0: the element has no parent."""
+    parent = tree.parent_of(node)
+    if parent is None:
+        return 0
+    place = 0
+    for child in tree.children_of(parent):
+        if child.type == ELEMENT and child.tag == node.tag and bool(child.is_shadow) == bool(node.is_shadow):
+            place += 1
+            if child is node:
+                break
+    return place
 
 
 def _fitting(path: list[str]) -> str:

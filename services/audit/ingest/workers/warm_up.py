@@ -3,8 +3,7 @@
 Compilation takes some seconds, once per machine and after each change to the loops.
 """
 
-from services.audit.behaviour.targets import page_kernels
 from services.audit.json_tape import kernels
 from services.audit.privacy.rules import prefilter
 
-__all__ = ["kernels", "page_kernels", "prefilter"]
+__all__ = ["kernels", "prefilter"]

@@ -32,7 +32,7 @@ def clicked(events, monkeypatch):
 
     def noted(tree, node_id):
         described = describe(tree, node_id)
-        node = tree.get(node_id)
+        node = tree.nodes.get(node_id)
         while node is not None and not (node.type == 2 and is_interactive(tree, node)):
             node = tree.parent_of(node)
         if node is not None and described is not None and described not in seen:
