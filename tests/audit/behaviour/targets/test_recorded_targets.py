@@ -12,7 +12,6 @@ from audit.behaviour_events import recorded, recording_names
 from support.recordings import SAMPLES, paths, text
 
 from services.audit.behaviour.targets import page_mirror, target
-from services.audit.behaviour.targets.page_kernels import SNAPSHOT
 from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.behaviour.targets.page_tree import PageTree
 from services.audit.behaviour.targets.roles import is_interactive
@@ -101,11 +100,8 @@ def _interactive(events):
         if event.type == 4:
             href = event.data.href
         elif event.type == 2 and urlsplit(href).path.startswith("/"):
-            text_of_page = bytes(event.data.node)
-            tree = PageTree()
-            tree.apply(text_of_page, [(SNAPSHOT, 0, len(text_of_page))])
-            nodes = (tree.get(int(number)) for number in set(re.findall(rb'"id":(\d+)', text_of_page)))
-            elements = [node for node in nodes if node is not None and node.type == 2 and is_interactive(tree, node)]
+            tree = PageTree(bytes(event.data.node))
+            elements = [node for node in tree.nodes.values() if node.type == 2 and is_interactive(tree, node)]
             yield (
                 urlsplit(href).path,
                 {
