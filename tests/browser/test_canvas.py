@@ -99,8 +99,7 @@ async def test_the_picture_of_a_snapshot_is_shown(installation, page, sign_in):
     await _until_colour(installation, player, RED)
 
 
-async def test_recorded_frames_follow_each_other_forward_and_backward(installation, page, sign_in, guard):
-    guard.allow("Blocked script execution")  # Playwright's own, in a frame without scripts that is opened anew
+async def test_recorded_frames_follow_each_other_forward_and_backward(installation, page, sign_in):
     start = now_ms() - 60_000
     events = [*_page(start), _frame(start + 2_000, GREEN), _frame(start + 5_000, BLUE)]
     player = await _shown(installation, page, sign_in, events)

@@ -75,11 +75,8 @@ async def recorded(installation):
 
 
 @pytest.mark.campaign
-async def test_an_address_with_a_moment_opens_there(
-    installation, recorded, new_context, sign_in, guard, campaign_rounds
-):
+async def test_an_address_with_a_moment_opens_there(installation, recorded, new_context, sign_in, campaign_rounds):
     """With a slow network and a slow processor, too: the player stays at its moment while the rest is loaded."""
-    guard.allow("Blocked script execution")  # Playwright's own, as in test_canvas.py
     chance = random.Random(14)
     wrong = []
     for number in range(campaign_rounds(3, 200)):

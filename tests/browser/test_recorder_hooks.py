@@ -337,8 +337,7 @@ FULLSCREENS = {
 
 
 @pytest.mark.parametrize("kind", FULLSCREENS)
-async def test_an_element_that_fills_the_screen(kind, installation, page, serve, sign_in, new_context, guard):
-    guard.allow("Blocked script execution")  # Playwright's own, as in test_canvas.py
+async def test_an_element_that_fills_the_screen(kind, installation, page, serve, sign_in, new_context):
     body = (
         f"<h1>player</h1>{FULLSCREENS[kind]}"
         "<button id=go onclick='document.getElementById(\"v\").requestFullscreen()'>full</button>"
