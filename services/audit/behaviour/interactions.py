@@ -247,10 +247,9 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
-                if data.adds is not nothing:
-                    index.grow(data.adds)
+                added = index.grow(data.adds) if data.adds is not nothing else None
                 if source == _MUTATION and mirror is not None:
-                    mirror.change(data)
+                    mirror.change(data, added)
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue
@@ -347,9 +346,9 @@ class _Observer:
         elif kind == EventType.META:
             self._meta(time, data)
         elif kind == EventType.FULL_SNAPSHOT:
-            self.index.rebuild(data.node)
+            tree = self.index.rebuild(data.node)
             if self.mirror is not None:
-                self.mirror.begin(data.node)
+                self.mirror.begin(data.node, tree)
             self.geometry.frames, self.geometry.scroller = (), 0
             self.geometry.from_right = self.index.from_right
             offset = self.index.body_offset or data.initial_offset

@@ -1,7 +1,6 @@
 """The detectors' index of the recorded DOM: the clickable nodes, and the nodes inside frames.
 
-A full snapshot is a tree of a few hundred KB, reduced here to small sets of ids. It is decoded once, with as few
-fields as possible: about 0.3 microseconds per node.
+A full snapshot is a tree of a few hundred KB, reduced here to small sets of ids.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from bisect import bisect_right
 
 import msgspec
 
+from services.audit.behaviour.dom_nodes import Add, Node, decode_adds, decode_tree
 from services.audit.behaviour.id_set import Borders, IdSet
 from services.audit.rrweb import NOTHING, Offset
 
@@ -37,6 +37,9 @@ CLICKABLE_INPUTS = frozenset({"button", "submit", "reset", "image", "checkbox", 
 _PROMISING_TAGS = frozenset({"button", "summary"})
 _LINK_TAGS = frozenset({"a", "area"})
 _TELLING_TAGS = _PROMISING_TAGS | _LINK_TAGS | {"input"}
+_ROLE, _ONCLICK = b'"role"', b'"onclick"'
+"""JSON of the attributes by which any element may promise a response."""
+
 _ELSEWHERE = ("mailto:", "tel:", "sms:", "geo:")
 
 
@@ -57,25 +60,8 @@ class Attributes(msgspec.Struct, gc=False):
     scroll_left: Scalar = msgspec.field(default=None, name="rr_scrollLeft")
 
 
-class Node(msgspec.Struct, gc=False):
-    """The decoded part of a serialised node."""
-
-    id: int = 0
-    tag_name: str | None = msgspec.field(default=None, name="tagName")
-    attributes: Attributes | None = None
-    child_nodes: list[Node] = msgspec.field(default=[], name="childNodes")
-    root_id: int = msgspec.field(default=0, name="rootId")
-
-
-class Add(msgspec.Struct, gc=False):
-    """An addition of a Mutation; `node` has no children, unless it is a frame's document."""
-
-    parent_id: int = msgspec.field(default=0, name="parentId")
-    node: Node = msgspec.field(default_factory=Node)
-
-
-_tree_decoder = msgspec.json.Decoder(Node)
-_adds_decoder = msgspec.json.Decoder(list[Add])
+_attributes = msgspec.json.Decoder(Attributes)
+_NO_ATTRIBUTES = Attributes()
 
 
 class FrameNodes(msgspec.Struct, array_like=True, frozen=True):
@@ -152,77 +138,80 @@ class NodeIndex:
                 return frame.element
         return 0
 
-    def rebuild(self, tree: msgspec.Raw) -> None:
-        """Rebuilds the index from a full snapshot's tree; an invalid or too large tree leaves it empty."""
+    def rebuild(self, tree: msgspec.Raw) -> Node | None:
+        """Rebuilds the index from a full snapshot's tree; an invalid or too large tree leaves it empty.
+
+        Returns:
+            The decoded tree. None: it is invalid or too large.
+        """
         self._stored = Nodes()
         self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), ()
         self.body, self.body_offset, self.from_right = 0, None, False
         self._framed.clear()
         if tree is NOTHING or memoryview(tree).nbytes > MAX_TREE_BYTES:
-            return
+            return None
         try:
-            node = _tree_decoder.decode(tree)
+            node = decode_tree(bytes(tree))
         except (msgspec.MsgspecError, RecursionError):
-            return
+            return None
         self.root = node.id if node.id > 0 else 1
         self._take_body(node)
         self._take(node)
+        return node
 
     def _take_body(self, document: Node) -> None:
         root = _child(document, "html")
         body = None if root is None else _child(root, "body")
-        self.from_right = any(
-            element is not None and element.attributes is not None and _is_rtl(element.attributes.dir)
-            for element in (root, body)
-        )
+        self.from_right = any(element is not None and _is_rtl(_attributes_of(element).dir) for element in (root, body))
         if body is None:
             return
         self.body = max(body.id, 0)
-        attributes = body.attributes
-        if attributes is not None and (attributes.scroll_top or attributes.scroll_left):
+        attributes = _attributes_of(body)
+        if attributes.scroll_top or attributes.scroll_left:
             self.body_offset = Offset(_pixels(attributes.scroll_top), _pixels(attributes.scroll_left))
 
-    def grow(self, adds: msgspec.Raw) -> None:  # noqa: C901 - runs for every added node
-        """Adds a mutation's additions: a button's new label is as clickable as the button."""
+    def grow(self, adds: msgspec.Raw) -> list[Add] | None:
+        """Adds a mutation's additions: a button's new label is as clickable as the button.
+
+        Returns:
+            The decoded additions. None: they are invalid, too large, or without elements.
+        """
         text = bytes(adds)
         if b'"tagName"' not in text or len(text) > MAX_TREE_BYTES:
-            return  # text nodes are never click targets
+            return None  # text nodes are never click targets
         try:
-            decoded = _adds_decoder.decode(text)
+            decoded = decode_adds(text)
         except (msgspec.MsgspecError, RecursionError):
-            return
+            return None
+        may_tell = _ROLE in text or _ONCLICK in text
         clickable = self._working_copy()
         borders = clickable.borders
         fresh: set[int] = set()
         parent, inside = 0, False
         for add in decoded:
             node = add.node
-            tag = node.tag_name
-            if node.root_id or node.child_nodes:
+            tag = node.tag
+            if node.root_id or node.children:
                 self._take_subtree(add)
-            if tag is None:
+            if not tag:
                 continue
             if add.parent_id != parent:  # siblings are adjacent
                 parent = add.parent_id
                 inside = bisect_right(borders, parent) & 1 == 1 or parent in fresh
-            if not inside:
-                if tag not in _TELLING_TAGS:
-                    attributes = node.attributes
-                    if attributes is None or (attributes.role is None and attributes.onclick is None):
-                        continue
-                if not _promises(node):
-                    continue
+            if not inside and (not (may_tell or tag in _TELLING_TAGS) or not _promises(node)):
+                continue
             node_id = node.id
             if not bisect_right(borders, node_id) & 1:  # moved nodes are already in the set
                 fresh.add(node_id)
         if fresh:
             clickable.update(fresh)
+        return decoded
 
     def _take_subtree(self, add: Add) -> None:
         """Adds a node that has children or is inside a frame."""
-        if add.node.child_nodes:
+        if add.node.children:
             self._take(add.node)
-        if add.node.root_id or add.node.tag_name is None:
+        if add.node.root_id or not add.node.tag:
             self._take_framed(add)
 
     def _working_copy(self) -> IdSet:
@@ -236,10 +225,10 @@ class NodeIndex:
         stack = [tree]
         while stack:
             node = stack.pop()
-            if node.tag_name is not None and _promises(node):
+            if node.tag and _promises(node):
                 ids += _ids_of(node)
-            elif node.child_nodes:
-                stack += node.child_nodes
+            elif node.children:
+                stack += node.children
         if ids:
             self._working_copy().update(ids)
 
@@ -259,7 +248,7 @@ class NodeIndex:
 
 
 def _child(node: Node, tag: str) -> Node | None:
-    return next((child for child in node.child_nodes if child.tag_name == tag), None)
+    return next((child for child in node.children if child.tag == tag), None)
 
 
 def _is_rtl(direction: Scalar) -> bool:
@@ -286,18 +275,31 @@ def _ids_of(tree: Node) -> list[int]:
     while stack:
         node = stack.pop()
         ids.append(node.id)
-        if node.child_nodes:
-            stack += node.child_nodes
+        if node.children:
+            stack += node.children
     return ids
+
+
+def _attributes_of(node: Node) -> Attributes:
+    """Returns the attributes of a node; those of another form are as good as none."""
+    if node.raw is NOTHING:
+        return _NO_ATTRIBUTES
+    try:
+        return _attributes.decode(node.raw)
+    except msgspec.MsgspecError:
+        return _NO_ATTRIBUTES
 
 
 def _promises(node: Node) -> bool:
     """Returns whether the element promises a response in this page to a click."""
-    tag, attributes = node.tag_name, node.attributes
+    tag = node.tag
     if tag in _PROMISING_TAGS:
         return True
-    if tag is None or attributes is None:
-        return False
+    if tag not in _TELLING_TAGS:
+        raw = bytes(node.raw)
+        if _ROLE not in raw and _ONCLICK not in raw:
+            return False  # nearly all
+    attributes = _attributes_of(node)
     if tag == "input":
         return attributes.type in CLICKABLE_INPUTS
     if attributes.href is not None and tag in _LINK_TAGS:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from services.audit.behaviour.targets.page_tree import CDATA, DOCUMENT, ELEMENT, MAX_TEXT, TEXT, Node, PageTree
+from services.audit.behaviour.dom_nodes import CDATA, DOCUMENT, ELEMENT, TEXT, Node
+from services.audit.behaviour.targets.page_tree import MAX_TEXT, PageTree
 from services.audit.behaviour.targets.roles import (
     NAMED_BY_CONTENT,
     is_button_input,

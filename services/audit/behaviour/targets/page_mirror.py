@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from services.audit.behaviour.targets.page_tree import PageTree, TooManyNodes
+from services.audit.behaviour.dom_nodes import Add, Node, decode_adds, decode_tree
+from services.audit.behaviour.targets.page_tree import LARGE_BYTES, PageTree, TooManyNodes
 from services.audit.behaviour.targets.target import target_of
 from services.audit.rrweb import NOTHING
 
 if TYPE_CHECKING:
+    import msgspec
+
     from services.audit.model import Target
     from services.audit.rrweb import Data
 
@@ -27,7 +28,11 @@ LOG_BYTES = 1024 * 1024
 NODE_BYTES = 500
 """Approximate memory of a node, in bytes, with its attributes and its texts."""
 
-_Mutation = tuple[bytes, bytes, bytes, bytes]
+
+_EMPTY_BYTES = len(b"[]")
+
+_Mutation = tuple[bytes, bytes | list[Add], bytes, bytes, bool]
+"""Removals, additions, texts and attributes of a mutation, as JSON unless decoded; whether the additions are large."""
 
 
 class PageMirror:
@@ -43,11 +48,12 @@ class PageMirror:
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
     """
 
-    __slots__ = ("_last", "_log", "_log_bytes", "_snapshot", "_tree", "lost", "missed")
+    __slots__ = ("_last", "_log", "_log_bytes", "_snapshot", "_snapshot_bytes", "_tree", "lost", "missed")
 
     def __init__(self, lost: str = "no_snapshot") -> None:
         self._tree: PageTree | None = None
-        self._snapshot = b""
+        self._snapshot: bytes | Node = b""
+        self._snapshot_bytes = 0
         self._log: list[_Mutation] = []
         self._log_bytes = 0
         self._last: tuple[int, Target] | None = None
@@ -58,26 +64,29 @@ class PageMirror:
     @property
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
-        size_bytes = len(self._snapshot) + self._log_bytes + NODE_BYTES
-        return size_bytes if self._tree is None else size_bytes + self._tree.kept_bytes + NODE_BYTES * len(self._tree)
+        if self._tree is None:
+            return self._snapshot_bytes + self._log_bytes + NODE_BYTES
+        return self._log_bytes + self._tree.kept_bytes + NODE_BYTES * (len(self._tree) + 1)
 
-    def begin(self, node: msgspec.Raw) -> None:
-        """Takes a full snapshot."""
+    def begin(self, node: msgspec.Raw, decoded: Node | None = None) -> None:
+        """Takes a full snapshot, and its node if it is decoded already."""
         self._forget("")
-        if node is NOTHING:
+        size = 0 if node is NOTHING else memoryview(node).nbytes
+        if not size:
             self._forget("unreadable")
-        elif memoryview(node).nbytes > MAX_SNAPSHOT_BYTES:
+        elif size > MAX_SNAPSHOT_BYTES:
             self._forget("too_large")
         else:
-            self._snapshot = bytes(node)
+            self._snapshot, self._snapshot_bytes = decoded or bytes(node), size
 
-    def change(self, data: Data) -> None:
-        """Takes a mutation."""
+    def change(self, data: Data, added: list[Add] | None = None) -> None:
+        """Takes a mutation, and its additions if they are decoded already."""
         if self.lost:
             return
-        mutation = _json(data.removes), _json(data.adds), _json(data.texts), _json(data.attributes)
-        if size := sum(map(len, mutation)):
-            self._log.append(mutation)
+        removes, texts, attributes = _json(data.removes), _json(data.texts), _json(data.attributes)
+        adds = _json(data.adds)
+        if size := len(removes) + len(adds) + len(texts) + len(attributes):
+            self._log.append((removes, adds if added is None else added, texts, attributes, len(adds) > LARGE_BYTES))
             self._last = None
             self._log_bytes += size
             if self._log_bytes > LOG_BYTES:
@@ -104,17 +113,20 @@ class PageMirror:
 
     def _forget(self, why: str) -> None:
         self._last = None
-        self._tree, self._snapshot, self._log, self._log_bytes, self.lost = None, b"", [], 0, why
+        self._tree, self._snapshot, self._snapshot_bytes = None, b"", 0
+        self._log, self._log_bytes, self.lost = [], 0, why
 
     def _apply(self) -> None:
         try:
             if self._snapshot:
                 snapshot, self._snapshot = self._snapshot, b""
-                self._tree = PageTree(snapshot)
+                root = decode_tree(snapshot) if isinstance(snapshot, bytes) else snapshot
+                self._tree = PageTree(root, self._snapshot_bytes)
             log, self._log, self._log_bytes = self._log, [], 0
             if self._tree is not None:
-                for mutation in log:
-                    self._tree.mutate(*mutation)
+                for removes, adds, texts, attributes, is_large in log:
+                    added = decode_adds(adds) if isinstance(adds, bytes) and adds else adds or []
+                    self._tree.mutate(removes, added, texts, attributes, is_large=is_large)
         except TooManyNodes:
             self._forget("too_large")
         except Exception:  # noqa: BLE001 - JSON of another form, nested too deep, no memory; none of it may cost the chunk
@@ -126,4 +138,4 @@ def _json(raw: msgspec.Raw) -> bytes:
     if raw is NOTHING:
         return b""
     text = bytes(raw)
-    return b"" if text in {b"[]", b"null"} else text
+    return text if len(text) > _EMPTY_BYTES and text != b"null" else b""

@@ -1,7 +1,7 @@
 """The recorded DOM of one window: the elements and texts of its open page, with the documents of its frames.
 
 A tree is built of a full snapshot and changed by mutations, in the order and by the rules of rrweb's Replayer.
-Attributes stay JSON until they are asked for: a click looks at a few dozen of thousands of elements.
+Attributes stay JSON until they are asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from services.audit.behaviour.dom_nodes import DOCUMENT, ELEMENT, Add, Node
 from services.audit.rrweb import NOTHING
 
 MAX_NODES = 30_000
@@ -48,28 +49,6 @@ _MAX_NOTED = 16
 """Changes of one element's attributes that are noted before they are applied."""
 
 
-class Node(msgspec.Struct, gc=False, eq=False):
-    """A node of the tree, as rrweb serialises it. `parent` is the id of its parent; 0: none."""
-
-    id: int = 0
-    type: int = 0
-    tag: str = msgspec.field(default="", name="tagName")
-    raw: msgspec.Raw = msgspec.field(default=NOTHING, name="attributes")
-    children: list[Node] = msgspec.field(default=[], name="childNodes")
-    text: str | None = msgspec.field(default=None, name="textContent")
-    is_shadow: bool | None = msgspec.field(default=None, name="isShadow")
-    is_svg: bool | None = msgspec.field(default=None, name="isSVG")
-    parent: int = msgspec.field(default=0, name="afterimage.parent")  # set below, never read from JSON
-
-
-class Add(msgspec.Struct, gc=False):
-    """An addition of a mutation; `next_id` is the sibling after it."""
-
-    parent_id: int = msgspec.field(name="parentId")
-    node: Node
-    next_id: int | None = msgspec.field(default=None, name="nextId")
-
-
 class Removal(msgspec.Struct, gc=False):
     """A removal of a mutation."""
 
@@ -90,15 +69,10 @@ class AttributeChange(msgspec.Struct, gc=False):
     attributes: msgspec.Raw = NOTHING
 
 
-_tree = msgspec.json.Decoder(Node)
-_adds = msgspec.json.Decoder(list[Add])
 _removals = msgspec.json.Decoder(list[Removal])
 _texts = msgspec.json.Decoder(list[TextChange])
 _changes = msgspec.json.Decoder(list[AttributeChange])
 _attributes = msgspec.json.Decoder(dict[str, Any])
-
-DOCUMENT, ELEMENT, TEXT, CDATA = 0, 2, 3, 4
-"""rrweb's NodeType (packages/types/src/index.ts)."""
 
 
 class TooManyNodes(Exception):  # noqa: N818 - names the state of the page
@@ -112,17 +86,16 @@ class PageTree:
     are asked for, and nodes inside of removed ones stay until there are many of them.
 
     Args:
-        snapshot: JSON of a full snapshot's node.
+        root: The node of a full snapshot; it becomes part of the tree.
+        json_bytes: Length of its JSON, in bytes.
 
     Raises:
-        msgspec.MsgspecError: It is not such a node.
-        RecursionError: It is nested too deep.
         TooManyNodes: It has too many nodes.
     """
 
-    def __init__(self, snapshot: bytes) -> None:
+    def __init__(self, root: Node, json_bytes: int) -> None:
         self.nodes: dict[int, Node] = {}
-        self.kept_bytes = 0 if len(snapshot) > LARGE_BYTES else len(snapshot)
+        self.kept_bytes = 0 if json_bytes > LARGE_BYTES else json_bytes
         """JSON that attributes are parts of."""
         self._values: dict[int, dict[str, str]] = {}
         """Attributes that were asked for."""
@@ -130,7 +103,6 @@ class PageTree:
         """Changes of attributes since they were asked for."""
         self._added: dict[int, list[Add]] = {}
         """Additions since the children of their parent were asked for."""
-        root = _tree.decode(snapshot)
         self._root = root.id
         self._link(root, 0, is_large=not self.kept_bytes)
         self._sweep_at = _next_sweep(len(self.nodes))
@@ -185,14 +157,18 @@ class PageTree:
         """Returns the elements among the node's children."""
         return [child for child in self.children_of(node) if child.type == ELEMENT]
 
-    def mutate(self, removes: bytes, adds: bytes, texts: bytes, attributes: bytes) -> None:
-        """Applies a mutation, given as the JSON of its lists; b"": an empty one.
+    def mutate(self, removes: bytes, adds: list[Add], texts: bytes, attributes: bytes, *, is_large: bool) -> None:
+        """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
 
-        Changes of nodes that are not known are ignored, as the Replayer does.
+        Args:
+            removes: JSON of the removals; b"": it has no removals.
+            adds: The additions; their nodes become part of the tree.
+            texts: JSON of the changed texts.
+            attributes: JSON of the changed attributes.
+            is_large: Whether the JSON of the additions is longer than LARGE_BYTES.
 
         Raises:
             msgspec.MsgspecError: A list is not of rrweb's form.
-            RecursionError: It is nested too deep.
             TooManyNodes: The page has too many nodes now.
         """
         nodes = self.nodes
@@ -201,7 +177,7 @@ class PageTree:
                 if nodes.pop(removal.id, None) is not None:
                     self._forget(removal.id)
         if adds:
-            self._add_all(_adds.decode(adds), is_large=len(adds) > LARGE_BYTES)
+            self._add_all(adds, is_large=is_large)
         if texts:
             for text in _texts.decode(texts):
                 if (node := nodes.get(text.id)) is not None:
@@ -218,32 +194,36 @@ class PageTree:
                     self.attributes_of(node)
 
     def _forget(self, node_id: int) -> None:
-        self._values.pop(node_id, None)
-        self._changes.pop(node_id, None)
-        self._added.pop(node_id, None)
+        for noted in (self._values, self._changes, self._added):
+            if node_id in noted:  # few are
+                del noted[node_id]
 
     def _add_all(self, adds: list[Add], *, is_large: bool) -> None:
-        nodes, added = self.nodes, self._added
+        nodes, added, values, changes = self.nodes, self._added, self._values, self._changes
+        last: int | None = None
+        siblings: list[Add] = []
         for add in adds:
             node, parent = add.node, add.parent_id
-            known = nodes.get(node.id)
+            own = node.id
+            if parent != last:  # siblings are adjacent
+                last = parent
+                siblings = added.setdefault(parent, [])
+            siblings.append(add)
+            known = nodes.get(own)
             if known is not None:
-                self._values.pop(node.id, None)
-                self._changes.pop(node.id, None)
-            if node.children or (is_large and node.raw is not NOTHING):
+                if own in values:
+                    del values[own]
+                if own in changes:
+                    del changes[own]
+            if node.children or is_large:
                 self._link(node, parent, is_large=is_large)
                 if node.type == DOCUMENT:
                     self._replace_document(node, parent)
-            else:  # nearly all
-                if known is not None:
-                    node.children = known.children  # a moved node; its contents are sent after it
-                node.parent = parent
-                nodes[node.id] = node
-            there = added.get(parent)
-            if there is None:
-                added[parent] = [add]
-            else:
-                there.append(add)
+                    last = None  # the frame's children are in their order now
+            if known is not None and not node.children:
+                node.children = known.children  # a moved node; its contents are sent after it
+            node.parent = parent
+            nodes[own] = node
         if len(nodes) > self._sweep_at:
             self._sweep()
 
@@ -281,20 +261,36 @@ class PageTree:
     def _sweep(self) -> None:
         """Drops the nodes inside of removed ones."""
         nodes = self.nodes
-        found: dict[int, Node] = {}
-        stack = [nodes[self._root]] if self._root in nodes else []
-        while stack:
-            node = stack.pop()
-            if node.id not in found:
-                found[node.id] = node
-                stack += reversed(self.children_of(node))
-        for gone in nodes.keys() - found.keys():
+        found = {self._root}
+        left: list[Node] = []
+        for own, node in nodes.items():
+            if node.parent in found:  # nearly all: nodes come after their parents
+                found.add(own)
+            else:
+                left.append(node)
+        lost: set[int] = set()
+        for node in left:
+            self._follow(node, found, lost)
+        for gone in nodes.keys() - found:
+            del nodes[gone]
             self._forget(gone)
-        for unknown in self._added.keys() - found.keys():
+        for unknown in self._added.keys() - found:
             del self._added[unknown]
-        self.nodes = found
-        self._sweep_at = _next_sweep(len(found))
+        self._sweep_at = _next_sweep(len(nodes))
         self._check_size()
+
+    def _follow(self, node: Node, found: set[int], lost: set[int]) -> None:
+        """Adds a node, and those around it, to the nodes that are in the page, or to those that are not."""
+        path: set[int] = set()
+        own = node.id
+        while own not in found:
+            above = self.nodes.get(own)
+            if above is None or own in lost or own in path:
+                lost |= path
+                return
+            path.add(own)
+            own = above.parent
+        found |= path
 
     def _check_size(self) -> None:
         if len(self.nodes) > MAX_NODES:

@@ -5,7 +5,8 @@ Sources: WAI-ARIA 1.2 (roles), HTML-AAM 1.0 (roles of HTML elements).
 
 from __future__ import annotations
 
-from services.audit.behaviour.targets.page_tree import Node, PageTree
+from services.audit.behaviour.dom_nodes import Node
+from services.audit.behaviour.targets.page_tree import PageTree
 
 WIDGETS = frozenset(
     {

@@ -12,9 +12,10 @@ import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from services.audit.behaviour.dom_nodes import ELEMENT, Node
 from services.audit.behaviour.targets.generated import is_generated, stable_class
 from services.audit.behaviour.targets.names import tidy
-from services.audit.behaviour.targets.page_tree import ELEMENT, Node, PageTree
+from services.audit.behaviour.targets.page_tree import PageTree
 from services.audit.behaviour.targets.roles import is_interactive
 
 MAX_SELECTOR = 256

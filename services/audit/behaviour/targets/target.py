@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from services.audit.behaviour.dom_nodes import ELEMENT, Node
 from services.audit.behaviour.targets.names import name_of, scope_of
-from services.audit.behaviour.targets.page_tree import ELEMENT, Node, PageTree
+from services.audit.behaviour.targets.page_tree import PageTree
 from services.audit.behaviour.targets.roles import is_interactive, is_labelable, role_of
 from services.audit.behaviour.targets.selectors import selector_of
 from services.audit.model import Target

@@ -1,9 +1,9 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
 The workers start with the first chunk. Chunks wait in a queue in which projects, addresses, subjects and windows take
-turns; each goes, together with its window's state, to the worker that had the window's last chunk if it has room (it
-has the window's page), else to the least busy one, and is returned as a row. Chunks of streams that have ended
-meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+turns; each goes, together with its window's state, to the worker that had the window's last chunk and has its page,
+unless that one has MAX_AHEAD more chunks than the least busy one; it is returned as a row. Chunks of streams that have
+ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
 
 Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
 for itself, one address has at most half of the workers, and all of them together leave a worker to the others. When a
@@ -63,6 +63,10 @@ MAX_AT_ONCE = 4
 MAX_BYTES_AT_ONCE = 128 * 1024
 """A worker with more bytes of payload gets no further chunk: it would wait behind a large one while another worker
 becomes free."""
+
+MAX_AHEAD = 16
+"""A window's chunk goes to the worker that has its page unless this one has more chunks than another by this number: to
+make the page again takes as long as several chunks."""
 
 MAX_TRIES = 3
 RESTART_S = 1.0
@@ -199,6 +203,17 @@ class _Link(asyncio.Protocol):
         """Returns whether the worker should get a further chunk now."""
         is_free = self.slow is None and len(self.waiting) < MAX_AT_ONCE and self.waiting_bytes <= MAX_BYTES_AT_ONCE
         return self.ready and is_free
+
+    def takes(self, least: _Link, *, is_slow: bool) -> bool:
+        """Returns whether the worker, which has the page of a chunk's window, should get the chunk.
+
+        Args:
+            least: The worker that has the fewest chunks.
+            is_slow: Whether the chunk is expected to be slow; it has a worker for itself then.
+        """
+        if is_slow or not self.ready or self.slow is not None:
+            return self.ready and not self.waiting
+        return self.waiting_bytes <= MAX_BYTES_AT_ONCE and len(self.waiting) <= len(least.waiting) + MAX_AHEAD
 
     def look(self, now: float) -> list[_Job]:
         """Returns the jobs that wait behind one that has turned out to be slow, and recalls them."""
@@ -346,8 +361,7 @@ class WorkerPool:
             if job is None:
                 return
             last = self._worker_of.get(job.head.key)
-            # A slow chunk has a worker for itself.
-            if last in links and len(last.waiting) <= (len(link.waiting) + 1 if slow is None else 0):
+            if last is not None and last.takes(link, is_slow=slow is not None):
                 link = last
             link.slow = slow
             self._send(link, job)

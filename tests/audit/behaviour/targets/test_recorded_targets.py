@@ -11,6 +11,7 @@ import pytest
 from audit.behaviour_events import recorded, recording_names
 from support.recordings import SAMPLES, paths, text
 
+from services.audit.behaviour.dom_nodes import decode_tree
 from services.audit.behaviour.targets import page_mirror, target
 from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.behaviour.targets.page_tree import PageTree
@@ -100,7 +101,8 @@ def _interactive(events):
         if event.type == 4:
             href = event.data.href
         elif event.type == 2 and urlsplit(href).path.startswith("/"):
-            tree = PageTree(bytes(event.data.node))
+            node = bytes(event.data.node)
+            tree = PageTree(decode_tree(node), len(node))
             elements = [node for node in tree.nodes.values() if node.type == 2 and is_interactive(tree, node)]
             yield (
                 urlsplit(href).path,

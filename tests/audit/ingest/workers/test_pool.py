@@ -396,6 +396,32 @@ async def test_a_worker_with_a_large_chunk_gets_no_further_one(two_workers):
     await asyncio.gather(large, *small)
 
 
+@shares
+async def test_a_window_stays_with_the_worker_that_has_its_page(two_workers):
+    """Unless that one has many more chunks than the other: a page that is made again costs as much as several."""
+    processes = anew(two_workers)
+    await until(lambda: processes.ready_count == 2)
+    heads = [replace(HEAD, key=replace(HEAD.key, window=uuid.uuid4())) for _ in range(module.MAX_AHEAD + 3)]
+
+    async def process(head):
+        await processes.process_chunk(head, WindowState(), a_chunk(1), BOUNDS)
+
+    home, other = processes._links
+    for head in heads:
+        processes._worker_of[head.key] = home
+    for worker in children(processes):
+        worker.suspend()
+    tasks = [asyncio.create_task(process(head)) for head in heads[: module.MAX_AHEAD + 1]]
+    await until(lambda: processes.load() == len(tasks) / 2)
+    assert (len(home.waiting), len(other.waiting)) == (module.MAX_AHEAD + 1, 0)
+    tasks += [asyncio.create_task(process(head)) for head in heads[module.MAX_AHEAD + 1 :]]
+    await until(lambda: processes.load() == len(tasks) / 2)
+    assert (len(home.waiting), len(other.waiting)) == (module.MAX_AHEAD + 2, 1)
+    for worker in children(processes):
+        worker.resume()
+    await asyncio.gather(*tasks)
+
+
 async def test_a_new_policy_holds_from_the_next_chunk_on():
     policy = KEEPS_ALL
     async with pool(2, lambda: policy) as processes:
