@@ -327,12 +327,16 @@ class HeatmapDevice(betterproto.Message):
 @dataclass(eq=False, repr=False)
 class HeatmapTarget(betterproto.Message):
     """
-    Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
-     and selector are one element.
+    Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+     are one element, whatever their names; those without a selector are one if name, role and tag are
+     the same.
     """
 
     target: "__recording_v1__.Target" = betterproto.message_field(1)
-    """Output only. The element."""
+    """
+    Output only. The element. Where it had several names or roles, those of its latest interaction
+     (by the visitors' clocks) with the element.
+    """
 
     count: int = betterproto.int64_field(2)
     """
@@ -870,7 +874,7 @@ class GetSessionResponse(betterproto.Message):
 
     markers: List["__recording_v1__.Interaction"] = betterproto.message_field(4)
     """
-    Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+    Output only. Timeline markers (errors, failed requests, rage clicks ...) in chronological order, at
      most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
      `target` are set.
     """

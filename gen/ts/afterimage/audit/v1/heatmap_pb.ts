@@ -90,14 +90,16 @@ export const HeatmapDeviceSchema: GenMessage<HeatmapDevice> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
- * and selector are one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+ * are one element, whatever their names; those without a selector are one if name, role and tag are
+ * the same.
  *
  * @generated from message afterimage.audit.v1.HeatmapTarget
  */
 export type HeatmapTarget = Message<"afterimage.audit.v1.HeatmapTarget"> & {
   /**
-   * Output only. The element.
+   * Output only. The element. Where it had several names or roles, those of its latest interaction
+   * (by the visitors' clocks) with the element.
    *
    * @generated from field: afterimage.recording.v1.Target target = 1;
    */

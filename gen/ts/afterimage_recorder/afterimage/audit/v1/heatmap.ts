@@ -56,11 +56,15 @@ export interface HeatmapDevice {
 }
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
- * and selector are one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+ * are one element, whatever their names; those without a selector are one if name, role and tag are
+ * the same.
  */
 export interface HeatmapTarget {
-  /** Output only. The element. */
+  /**
+   * Output only. The element. Where it had several names or roles, those of its latest interaction
+   * (by the visitors' clocks) with the element.
+   */
   target:
     | Target
     | undefined;
