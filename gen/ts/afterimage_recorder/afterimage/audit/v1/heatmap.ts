@@ -57,13 +57,14 @@ export interface HeatmapDevice {
 
 /**
  * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
- * are one element, whatever their names; those without a selector are one if name, role and tag are
- * the same.
+ * are one element, whatever their names, if the selector is an id, if the recorder found them at the
+ * same place of the page's structure, or, where it does not find places, if the selector is a test
+ * attribute. Otherwise they are one element if name and role are the same, too.
  */
 export interface HeatmapTarget {
   /**
-   * Output only. The element. Where it had several names or roles, those of its latest interaction
-   * (by the visitors' clocks) with the element.
+   * Output only. The element, with the name and role of the latest of these interactions, by the
+   * visitors' clocks.
    */
   target:
     | Target
