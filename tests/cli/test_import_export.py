@@ -7,6 +7,7 @@ import base64
 import gzip
 import json
 import random
+import re
 import sys
 
 import pytest
@@ -282,6 +283,16 @@ def test_sentrys_breadcrumbs_are_counted_as_errors_requests_and_clicks(audit, tm
     counts = {name: int(totals[name]) for name in ("errorCount", "failedRequestCount", "clickCount")}
     assert counts == {"errorCount": 1, "failedRequestCount": 1, "clickCount": 1}
     assert float(stored["duration"].rstrip("s")) < 10
+    table = audit.run("sessions", "--tag", f"source_file={path.name}", COLUMNS="240").out
+    header, row = (
+        re.split(r"\s{2,}", line.strip()) for line in table.splitlines() if "failed" in line or "shop.test" in line
+    )
+    assert {name: row[header.index(name)] for name in ("clicks", "errors", "failed", "rage")} == {
+        "clicks": "1",
+        "errors": "1",
+        "failed": "1",
+        "rage": "0",
+    }
     found = asyncio.run(failed_requests(audit, stored["sessionId"], monkeypatch))
     assert found == ["GET shop.test/a 500"]
 

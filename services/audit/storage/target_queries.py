@@ -1,9 +1,8 @@
 """Counting the elements that were clicked most on a page.
 
-docs/definitions.md ("Targets") says which interactions are on one element. They are grouped in two steps. The first one
-reads the interactions: those with one selector and one anchor are on one element, whatever its name was, and those
-without an anchor have their name and role instead. The second one has a row per element and name only, and puts
-together what the selector or the name tells to be one element: one button in each row of a list, for example.
+docs/definitions.md ("Targets") defines the elements. Interactions are grouped in two steps. The first one groups those
+with an anchor by selector and anchor, regardless of the name, and the others by selector, role and name. The second one
+joins groups with the same id, or with the same selector, role and name: one button in each row of a list, for example.
 
 The first step reads four texts per interaction, which costs more than all other statements of the heatmap, so it groups
 by their hash. With many interactions the counts come from a sample of the sessions, which also bounds memory.

@@ -380,14 +380,14 @@ def link(name: str, selector: str = "a.entry", role: str = "link") -> Target:
 
 RAGE, DEAD = InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK
 ELEMENTS: dict[str, tuple[list[list[Interaction]], list[tuple[Target, int, int, int, int]]]] = {
-    "an element whose text changes": (
+    "an element with a changing text": (
         [
             [on(link("Cart (1)"), 7, 1), on(link("Cart (2)"), 7, 2), on(link("Cart (2)"), 7, 3, RAGE)],
             [on(link("Cart (9)"), 7, 8), on(link("Cart (1)"), 7, 5, DEAD)],
         ],
         [(link("Cart (9)"), 3, 2, 1, 1)],
     ),
-    "an element whose role changes": (
+    "an element with a changing role": (
         [[on(link("Menu"), 7, 2), on(link("Menu", role="button"), 7, 1)]],
         [(link("Menu"), 2, 1, 0, 0)],
     ),

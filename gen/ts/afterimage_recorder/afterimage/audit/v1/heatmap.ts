@@ -57,8 +57,8 @@ export interface HeatmapDevice {
 
 /**
  * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
- * are one element, whatever their names, if the selector is an id, if the recorder found them at the
- * same place of the page's structure, or, where it does not find places, if the selector is a test
+ * are one element, also with different names, if the selector is an id, if the recorder found them at
+ * the same place of the page's structure, or, where it does not find places, if the selector is a test
  * attribute. Otherwise they are one element if name and role are the same, too.
  */
 export interface HeatmapTarget {
