@@ -61,6 +61,7 @@ class InteractionKind(IntEnum):
     ERROR = 14
     PAGE = 15
     ATTENTION = 16
+    FAILED_REQUEST = 17
 
 
 class SessionStatus(IntEnum):
@@ -153,7 +154,7 @@ class Target(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A moment shown on the timeline: a page, an error or a detector's finding."""
+    """A moment shown on the timeline: a page, an error, a failed request or a detector's finding."""
 
     kind: int
     time_ms: int

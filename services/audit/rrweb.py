@@ -64,7 +64,8 @@ class MouseInteractions(IntEnum):
 
 
 CONSOLE_PLUGIN = "rrweb/console@1"
-NETWORK_PLUGIN = "rrweb/network@1"
+NETWORK_PLUGIN = "rrweb/network"
+"""Beginning of the network plugin's name, which ends with its version."""
 
 ACTIVE_SOURCES = frozenset(
     {
@@ -165,18 +166,22 @@ class ConsolePayload(msgspec.Struct):
 
 
 class NetworkRequest(msgspec.Struct):
-    """One request in the payload of the network plugin."""
+    """One request in the payload of the network plugin; recorders differ in names and types."""
 
-    name: str = ""
-    method: str | None = None
-    status: int | None = None
-    initiator_type: str | None = msgspec.field(default=None, name="initiatorType")
+    name: Any = None
+    """Its address."""
+    url: Any = None
+    """Its address, of recorders without `name`."""
+    method: Any = None
+    status: Any = None
+    response_status: Any = msgspec.field(default=None, name="responseStatus")
+    initiator_type: Any = msgspec.field(default=None, name="initiatorType")
 
 
 class NetworkPayload(msgspec.Struct):
-    """Payload of the network plugin."""
+    """Payload of the network plugin: a list of NetworkRequest, of which some may have another form."""
 
-    requests: list[NetworkRequest] = []
+    requests: list[msgspec.Raw] = []
 
 
 class UrlPayload(msgspec.Struct):
@@ -189,3 +194,4 @@ url_decoder = msgspec.json.Decoder(UrlPayload)
 positions_decoder = msgspec.json.Decoder(list[PointerPosition])
 console_decoder = msgspec.json.Decoder(ConsolePayload)
 network_decoder = msgspec.json.Decoder(NetworkPayload)
+request_decoder = msgspec.json.Decoder(NetworkRequest)

@@ -124,7 +124,7 @@ def show(found: Sequence[Session]) -> None:
     if not found:
         sys.stdout.write("no sessions\n")
         return
-    numbers = ("events", "clicks", "errors", "rage", "stored")
+    numbers = ("events", "clicks", "errors", "failed", "rage", "stored")
     table = new_table(
         "session", "started", "lasted", "status", "device", "actor", *numbers, "first page", right=numbers
     )
@@ -140,6 +140,7 @@ def show(found: Sequence[Session]) -> None:
             f"{totals.event_count:,}",
             f"{totals.click_count:,}",
             f"{totals.error_count:,}",
+            f"{totals.failed_request_count:,}",
             f"{totals.rage_click_count:,}",
             spoken_size(totals.stored_bytes),
             Text(_cut(session.first_url)),

@@ -117,6 +117,10 @@ def error(ms: float, words: str = "boom") -> Json:
     return event(ms, 6, plugin="rrweb/console@1", payload=payload)
 
 
+def requests(ms: float, *entries: Json) -> Json:
+    return event(ms, 6, plugin="rrweb/network@1", payload={"requests": list(entries)})
+
+
 def still(ms: float) -> Json:
     """Something that shows that time has passed, and is no answer to anything."""
     return mouse(ms, 5)

@@ -48,9 +48,9 @@ async def served(pages, **headers):
 
 @asynccontextmanager
 async def answered(answer):
-    """Serves the responses of `answer`, an aiohttp handler; yields the address of the site."""
+    """Serves the responses of `answer`, an aiohttp handler for all methods; yields the address of the site."""
     app = web.Application()
-    app.router.add_get("/{path:.*}", answer)
+    app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:

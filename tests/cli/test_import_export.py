@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import gzip
 import json
 import random
+import re
 import sys
 
 import pytest
-from afterimage_client.audit.v1 import RecordingStart
+from afterimage_client.audit.v1 import ListInteractionsRequest, RecordingStart
+from afterimage_client.recording.v1 import InteractionKind
 from support import recordings
 
 from services.cli.client import connect
@@ -247,7 +250,15 @@ def snapshot(offset_ms, body):
     return event(offset_ms, 2, node=page, initialOffset={"top": 0, "left": 0})
 
 
-def test_sentrys_breadcrumbs_are_counted_as_errors_requests_and_clicks(audit, tmp_path):
+async def failed_requests(audit, session_id, monkeypatch):
+    for name, value in audit.environment.items():
+        monkeypatch.setenv(name, value)
+    wanted = ListInteractionsRequest(session_id=session_id, kinds=[InteractionKind.FAILED_REQUEST])
+    async with connect(load_settings(), [Scope.VIEW]) as client:
+        return [one.detail for one in (await client.audit.list_interactions(wanted)).interactions]
+
+
+def test_sentrys_breadcrumbs_are_counted_as_errors_requests_and_clicks(audit, tmp_path, monkeypatch):
     start_s = events(1)[0]["timestamp"] / 1_000
     page = node(4, "body", node(14, "button", {"type": 3, "id": 15, "textContent": "Go"}))
     visit = [
@@ -272,6 +283,18 @@ def test_sentrys_breadcrumbs_are_counted_as_errors_requests_and_clicks(audit, tm
     counts = {name: int(totals[name]) for name in ("errorCount", "failedRequestCount", "clickCount")}
     assert counts == {"errorCount": 1, "failedRequestCount": 1, "clickCount": 1}
     assert float(stored["duration"].rstrip("s")) < 10
+    table = audit.run("sessions", "--tag", f"source_file={path.name}", COLUMNS="240").out
+    header, row = (
+        re.split(r"\s{2,}", line.strip()) for line in table.splitlines() if "failed" in line or "shop.test" in line
+    )
+    assert {name: row[header.index(name)] for name in ("clicks", "errors", "failed", "rage")} == {
+        "clicks": "1",
+        "errors": "1",
+        "failed": "1",
+        "rage": "0",
+    }
+    found = asyncio.run(failed_requests(audit, stored["sessionId"], monkeypatch))
+    assert found == ["GET shop.test/a 500"]
 
 
 @pytest.mark.parametrize("depth", [500, 1_000, 1_400])

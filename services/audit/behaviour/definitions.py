@@ -49,7 +49,7 @@ class Interaction(msgspec.Struct, array_like=True, frozen=True, gc=False):
     top_percent: float | None = None
     """Of a band: its upper edge; equal to the lower edge of the previous band if the two adjoin."""
     detail: str = ""
-    """Text (after masking): an error's message or a page's URL."""
+    """Text (after masking): an error's message, a page's URL, or a failed request (`FailedRequest.text`)."""
     anchor: int = 0
     """Number of the element that a click is anchored to, the same in every visit; 0: the place is not anchored."""
     box: Box = NO_BOX
@@ -87,6 +87,8 @@ class BehaviourRules:
             position is split, since a heatmap should not have to wait until the visitor scrolls.
         attention_step: Scrolling by less than this fraction of the viewport's height is not a new position.
         scroll_step_percent: Minimum growth of the scroll depth that is stored, in percent of the page.
+        max_failed_requests: Maximum number of stored failed requests per event; further ones are counted only. An event
+            reports the requests that ended together.
         max_interactions: Maximum number of stored interactions per window.
     """
 
@@ -107,4 +109,5 @@ class BehaviourRules:
     attention_max_ms: int = 60_000
     attention_step: float = 0.1
     scroll_step_percent: float = 1.0
+    max_failed_requests: int = 100
     max_interactions: int = 100_000

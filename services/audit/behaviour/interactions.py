@@ -7,6 +7,7 @@ docs/definitions.md defines the kinds; the detectors are in pointer.py, attentio
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from services.audit import rrweb
 from services.audit.behaviour.attention import Viewing
 from services.audit.behaviour.definitions import MAX_DETAIL, BehaviourRules, Interaction
+from services.audit.behaviour.failed_requests import failed_requests
 from services.audit.behaviour.frustration import NEVER, Clicks, Visits
 from services.audit.behaviour.geometry import Geometry
 from services.audit.behaviour.node_index import NodeIndex, Nodes
@@ -368,8 +370,11 @@ class _Observer:
                 self.geometry.place_click(data.payload)
             elif data.tag == URL_TAG:
                 self._url(time, data)
-        elif kind == EventType.PLUGIN and data.plugin == rrweb.CONSOLE_PLUGIN:
-            self._console(time, data)
+        elif kind == EventType.PLUGIN:
+            if data.plugin == rrweb.CONSOLE_PLUGIN:
+                self._console(time, data)
+            else:
+                self._requests(time, data)
 
     def _meta(self, time: float, data: Data) -> None:
         """Handles a Meta event: a page was opened, or the recorder takes another snapshot of the open one."""
@@ -485,3 +490,9 @@ class _Observer:
             words = console.words[:MAX_DETAIL]
             self.found.append(self.geometry.nowhere(InteractionKind.ERROR, int(time), detail=words))
             self.clicks.error(time, words, self.rules, self.found)
+
+    def _requests(self, time: float, data: Data) -> None:
+        room = self.rules.max_interactions - self.state.kept - len(self.found)
+        for request in islice(failed_requests(data), min(max(room, 0), self.rules.max_failed_requests)):
+            words = request.text(MAX_DETAIL)
+            self.found.append(self.geometry.nowhere(InteractionKind.FAILED_REQUEST, int(time), detail=words))

@@ -145,4 +145,5 @@ def interaction(key: SessionKey, first_ms: int, found: StoredInteraction) -> int
         count=found.count,
         detail=found.detail,
         target=values.target(found.target),
+        number=found.number,
     )

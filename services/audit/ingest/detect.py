@@ -26,6 +26,9 @@ COUNTED = {
 }
 """Findings with a running total and a mark on the timeline. Those of pages and errors come from the fold."""
 
+MARKED = frozenset({*COUNTED, InteractionKind.FAILED_REQUEST})
+"""Interactions with a mark on the timeline, beside those of the fold. Failed requests are counted there."""
+
 
 def find(
     before: WindowState,
@@ -50,12 +53,10 @@ def find(
 
 
 def marks_of(found: Sequence[Interaction]) -> tuple[Mark, ...]:
-    """Returns the timeline marks of the interactions."""
-    return tuple(
-        Mark(one.kind, one.time_ms, one.detail, count=one.count, target=one.target)
-        for one in found
-        if one.kind in COUNTED
-    )
+    """Returns the timeline marks of the interactions: failed requests last, as they may be many."""
+    marked = [one for one in found if one.kind in MARKED]
+    marked.sort(key=lambda one: one.kind == InteractionKind.FAILED_REQUEST)
+    return tuple(Mark(one.kind, one.time_ms, one.detail, count=one.count, target=one.target) for one in marked)
 
 
 def rows_of(head: WindowHead, seq: int, first_number: int, found: Sequence[Interaction]) -> bytes:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.audit import rrweb
+from services.audit.behaviour.failed_requests import failed_requests
 from services.audit.model import InteractionKind, Mark, Total
 from services.audit.privacy.masking.counts import Counts
 from services.audit.privacy.masking.masker import Masked, MaskState
@@ -33,9 +34,6 @@ MAX_DETAIL = 512
 
 MAX_URL = 2_048
 """Maximum characters kept of a page's URL."""
-
-FAILED_STATUS = 400
-"""Lowest HTTP status that counts as a failed request."""
 
 # Plain integers: an enum lookup costs more than the code that uses it, 50 times per chunk.
 _INCREMENTAL = int(EventType.INCREMENTAL_SNAPSHOT)
@@ -166,10 +164,8 @@ def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list
                 marks.append(Mark(InteractionKind.ERROR, time_ms, console.words[:MAX_DETAIL]))
             elif console.level == "warn":
                 totals[Total.WARNINGS] += 1
-        elif data.plugin == rrweb.NETWORK_PLUGIN:
-            for request in rrweb.network_decoder.decode(data.payload).requests:
-                if request.status is not None and (request.status >= FAILED_STATUS or request.status == 0):
-                    totals[Total.FAILED_REQUESTS] += 1
+        else:
+            totals[Total.FAILED_REQUESTS] += sum(1 for _ in failed_requests(data))
     except msgspec.MsgspecError:
         return
 

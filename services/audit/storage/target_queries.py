@@ -1,7 +1,11 @@
 """Counting the elements that were clicked most on a page.
 
-Grouping by an element's name, role, tag and selector reads four texts per interaction, which costs ten times as much as
-grouping by cells. So with many interactions the counts come from a sample of the sessions, which also bounds memory.
+docs/definitions.md ("Targets") defines the elements. Interactions are grouped in two steps. The first one groups those
+with an anchor by selector and anchor, regardless of the name, and the others by selector, role and name. The second one
+joins groups with the same id, or with the same selector, role and name: one button in each row of a list, for example.
+
+The first step reads four texts per interaction, which costs more than all other statements of the heatmap, so it groups
+by their hash. With many interactions the counts come from a sample of the sessions, which also bounds memory.
 """
 
 from __future__ import annotations
@@ -11,13 +15,24 @@ from typing import TYPE_CHECKING
 
 from services.audit.behaviour.heatmap import CLICKS, KIND_OF, HeatmapKind, HeatmapTarget, HeatmapTargets
 from services.audit.model import InteractionKind
-from services.audit.storage.interaction_queries import TARGET_COLUMNS, final_settings, target_of
+from services.audit.storage.interaction_queries import final_settings, target_of
 
 if TYPE_CHECKING:
     from uuid import UUID
 
     from services.audit.behaviour.heatmap import HeatmapQuery
     from services.audit.storage.engine.engine import Engine
+
+_PLACE_OR_NAME = (
+    "cityHash64(target_selector, target_tag, if(anchor > 0, toUInt64(anchor), cityHash64(target_role, target_name)))"
+)
+_ID = r"^#[^ ]+$"
+_TEST_ATTRIBUTE = r'^\\[data-[a-z0-9-]+="[^"]+"\\]$'
+_IS_OF_ONE = f"(match(selector, '{_ID}') OR (place = 0 AND match(selector, '{_TEST_ATTRIBUTE}')))"
+"""An id is of one element of a page. A test attribute may be of several; where they have no anchors that tell them
+apart, it is taken to be of one, too."""
+
+_ELEMENT = f"cityHash64(selector, tag, if({_IS_OF_ONE}, '', name), if({_IS_OF_ONE}, '', role))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +76,19 @@ async def count_targets(
     # Findings are counted beside their clicks, not clicks beside findings: of clicks there may be far more.
     beside = (InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK) if query.kind is HeatmapKind.CLICK else ()
     kinds = ", ".join(str(int(kind)) for kind in (KIND_OF[query.kind], *beside))
-    also = "".join(f", countIf(kind = {int(kind)}) AS also_{int(kind)}" for kind in beside)
-    element = ", ".join(TARGET_COLUMNS)
+    also = tuple(f"also_{int(kind)}" for kind in beside)
+    counts = "".join(f", countIf(kind = {int(kind)}) AS {name}" for kind, name in zip(beside, also, strict=True))
+    sums = "".join(f", sum({name}) AS all_{name}" for name in also)
     rows = await engine.query(
-        f"SELECT * FROM (SELECT {element}, countIf(kind = {{kind:UInt8}}) AS samples, "
-        f"uniqIf(session, kind = {{kind:UInt8}}) AS sessions{also} FROM interactions FINAL "
-        f"WHERE kind IN ({kinds}) AND {where} AND {sample.condition(params)} AND target_tag != '' GROUP BY {element}) "
-        f"WHERE samples > 0 ORDER BY samples DESC, sessions DESC, {element} "
+        "SELECT * FROM (SELECT argMax(name, latest) AS last_name, argMax(role, latest) AS last_role, "
+        "any(tag) AS its_tag, any(selector) AS its_selector, sum(found) AS samples, "
+        f"uniqIfMerge(visits) AS sessions{sums} FROM ("
+        "SELECT argMax(target_name, time_ms) AS name, argMax(target_role, time_ms) AS role, any(target_tag) AS tag, "
+        "any(target_selector) AS selector, max(time_ms) AS latest, any(anchor) AS place, "
+        "countIf(kind = {kind:UInt8}) AS found, uniqIfState(session, kind = {kind:UInt8}) AS visits"
+        f"{counts} FROM interactions FINAL WHERE kind IN ({kinds}) AND {where} AND {sample.condition(params)} "
+        f"AND target_tag != '' GROUP BY {_PLACE_OR_NAME}) GROUP BY {_ELEMENT}) "
+        "WHERE samples > 0 ORDER BY samples DESC, sessions DESC, last_name, last_role, its_tag, its_selector "
         f"LIMIT {query.max_targets + 1}{final_settings(engine)}",
         params,
     )

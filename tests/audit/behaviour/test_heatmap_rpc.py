@@ -12,7 +12,19 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import heatmap_pb2
 from afterimage.recording.v1 import enums_pb2
-from audit.behaviour_events import click, document, element, error, measure, meta, move, scroll, snapshot, still
+from audit.behaviour_events import (
+    click,
+    document,
+    element,
+    error,
+    measure,
+    meta,
+    move,
+    requests,
+    scroll,
+    snapshot,
+    still,
+)
 from support.audit_server import AuditServer, audit_settings, new_session, now_ms, problem, running, start_of
 from support.wait import PATIENCE_S
 
@@ -203,6 +215,62 @@ async def test_names_of_elements_are_masked(tmp_path):
         clicks = await heatmap(audit, heatmap_pb2.HEATMAP_KIND_CLICK)
     assert [one.target.selector for one in clicks.targets][:2] == ["#card", '[data-testid="save"]']
     assert "4111" not in str(clicks)
+
+
+def visit_of_requests(session: str) -> list[list[dict]]:
+    lost = {"name": "https://shop.example/api/cart?user=7", "method": "GET", "status": 500, "initiatorType": "fetch"}
+    picture = {"name": "https://pictures.example/a.png", "status": 0, "initiatorType": "img"}
+    card = {"name": "https://shop.example/cards/4111111111111111", "status": 404, "initiatorType": "xmlhttprequest"}
+    chunks = [
+        [meta(0), snapshot(10), measure(20), requests(500, {**lost, "status": 200}, picture)],
+        [requests(1_000, lost, lost, card), requests(2_000, {**lost, "method": "POST", "status": 0})],
+        [meta(3_000, PAGE + "/orders"), error(3_100), requests(3_200, lost)],
+    ]
+    base = start_of(session)
+    return [[{**event, "timestamp": event["timestamp"] - T0 + base} for event in chunk] for chunk in chunks]
+
+
+FAILED = enums_pb2.INTERACTION_KIND_FAILED_REQUEST
+
+
+async def test_failed_requests_are_listed_one_by_one(audit):
+    session = new_session(now_ms() - 60_000)
+    await audit.record(session, visit_of_requests(session))
+    everything = (await interactions(audit, session)).interactions
+    found = [one for one in everything if one.kind == FAILED]
+    assert [(one.offset.ToMilliseconds(), one.seq, one.page, one.detail) for one in found] == [
+        (1_000, 2, PAGE, "GET shop.example/api/cart 500"),
+        (1_000, 2, PAGE, "GET shop.example/api/cart 500"),
+        (1_000, 2, PAGE, "shop.example/cards/4111111111111111 404"),
+        (2_000, 2, PAGE, "POST shop.example/api/cart 0"),
+        (3_200, 3, PAGE + "/orders", "GET shop.example/api/cart 500"),
+    ]
+    assert len({(one.window_id, one.number) for one in everything}) == len(everything)
+    assert list((await interactions(audit, session, FAILED)).interactions) == found
+    pages, token = [], ""
+    while not pages or token:
+        answer = await interactions(audit, session, FAILED, page_size=2, page_token=token)
+        pages.append(list(answer.interactions))
+        token = answer.next_page_token
+    assert pages == [found[:2], found[2:4], found[4:]]
+
+    details = await audit.session(session)
+    markers = [(one.offset.ToMilliseconds(), one.detail) for one in details.markers if one.kind == FAILED]
+    assert markers == [(one.offset.ToMilliseconds(), one.detail) for one in found]
+    assert details.session.totals.failed_request_count == len(found)
+    assert details.session.totals.error_count == 1
+
+
+async def test_addresses_of_failed_requests_are_masked(tmp_path):
+    async with running(audit_settings(tmp_path, privacy={"preset": "default"})) as audit:
+        session = new_session(now_ms() - 60_000)
+        await audit.record(session, visit_of_requests(session))
+        found = (await interactions(audit, session, FAILED)).interactions
+        details = await audit.session(session)
+    assert found[0].detail == "GET shop.example/api/cart 500"
+    assert [one.detail.split()[-1] for one in found] == ["500", "500", "404", "0", "500"]
+    assert found[2].detail.startswith("shop.example/cards/")
+    assert "4111" not in str(found) + str(details)
 
 
 async def test_a_window_that_is_resumed_and_ended_twice_counts_nothing_twice(audit):

@@ -158,12 +158,15 @@ def test_an_empty_chunk_counts_and_holds_nothing() -> None:
 
 def test_failed_requests() -> None:
     requests = [{"name": "/a", "status": status} for status in (200, 399, 400, 500, 0, None)]
+    requests.append({"name": "https://pictures.example/a.png", "status": 0, "initiatorType": "img"})
     event = {"type": 6, "timestamp": T, "data": {"plugin": "rrweb/network@1", "payload": {"requests": requests}}}
     state, _, _ = run([[event]])
     assert state.totals[Total.FAILED_REQUESTS] == 3
 
 
-@pytest.mark.parametrize("payload", [None, 7, "x", [], {"level": 3}, {"requests": 7}, {"requests": [{"status": "x"}]}])
+@pytest.mark.parametrize(
+    "payload", [None, 7, "x", [], {"level": 3}, {"requests": 7}, {"requests": [{"status": "x"}, 7, None]}]
+)
 @pytest.mark.parametrize("plugin", ["rrweb/console@1", "rrweb/network@1", "unknown"])
 def test_plugin_payloads_of_any_form_pass(plugin: str, payload: object) -> None:
     event = {"type": 6, "timestamp": T, "data": {"plugin": plugin, "payload": payload}}

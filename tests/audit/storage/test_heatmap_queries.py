@@ -367,6 +367,90 @@ def listed(counted: HeatmapCells) -> list[tuple[Target, int, int, int, int]]:
     return [(one.target, one.samples, one.sessions, one.rage_clicks, one.dead_clicks) for one in counted.targets.listed]
 
 
+def on(target: Target, anchor: int, second: int, kind: InteractionKind = InteractionKind.CLICK) -> Interaction:
+    """An interaction on an element; anchor 0: its recorder does not measure places."""
+    return Interaction(
+        kind, NOW_MS + second * 1_000, PAGE, 1.0, 1.0, (1280, 720), (1280, 4_000), anchor=anchor, target=target
+    )
+
+
+def link(name: str, selector: str = "a.entry", role: str = "link") -> Target:
+    return Target(name, role, "a", selector)
+
+
+RAGE, DEAD = InteractionKind.RAGE_CLICK, InteractionKind.DEAD_CLICK
+ELEMENTS: dict[str, tuple[list[list[Interaction]], list[tuple[Target, int, int, int, int]]]] = {
+    "an element with a changing text": (
+        [
+            [on(link("Cart (1)"), 7, 1), on(link("Cart (2)"), 7, 2), on(link("Cart (2)"), 7, 3, RAGE)],
+            [on(link("Cart (9)"), 7, 8), on(link("Cart (1)"), 7, 5, DEAD)],
+        ],
+        [(link("Cart (9)"), 3, 2, 1, 1)],
+    ),
+    "an element with a changing role": (
+        [[on(link("Menu"), 7, 2), on(link("Menu", role="button"), 7, 1)]],
+        [(link("Menu"), 2, 1, 0, 0)],
+    ),
+    "siblings with one selector": (
+        [[on(link("Lamp"), 7, 1), on(link("Lamp"), 7, 2)], [on(link("Chair"), 8, 3), on(link("Chair"), 8, 4, DEAD)]],
+        [(link("Lamp"), 2, 1, 0, 0), (link("Chair"), 1, 1, 0, 1)],
+    ),
+    "siblings with one selector, of which one changes its text": (
+        [[on(link("Cart (1)"), 7, 1), on(link("Cart (2)"), 7, 2), on(link("Orders"), 8, 3)]],
+        [(link("Cart (2)"), 2, 1, 0, 0), (link("Orders"), 1, 1, 0, 0)],
+    ),
+    "siblings with selectors of their own": (
+        [[on(link("Same", "a:nth-of-type(1)"), 7, 1), on(link("Same", "a:nth-of-type(2)"), 8, 2)]],
+        [(link("Same", "a:nth-of-type(1)"), 1, 1, 0, 0), (link("Same", "a:nth-of-type(2)"), 1, 1, 0, 0)],
+    ),
+    "siblings without anchors": (
+        [[on(link("Lamp"), 0, 1), on(link("Lamp"), 0, 2), on(link("Chair"), 0, 3)]],
+        [(link("Lamp"), 2, 1, 0, 0), (link("Chair"), 1, 1, 0, 0)],
+    ),
+    "one button in each row": (
+        [[on(link("Delete"), 7, 1), on(link("Delete"), 8, 2)], [on(link("Delete"), 0, 3)]],
+        [(link("Delete"), 3, 2, 0, 0)],
+    ),
+    "an id, wherever it is in the page": (
+        [
+            [
+                on(link("Cart (1)", "#cart"), 7, 1),
+                on(link("Cart (2)", "#cart"), 8, 3),
+                on(link("Cart (3)", "#cart"), 0, 2),
+            ]
+        ],
+        [(link("Cart (2)", "#cart"), 3, 1, 0, 0)],
+    ),
+    "elements within one with an id": (
+        [[on(link("Lamp", "#list > a"), 0, 1), on(link("Chair", "#list > a"), 0, 2)]],
+        [(link("Chair", "#list > a"), 1, 1, 0, 0), (link("Lamp", "#list > a"), 1, 1, 0, 0)],
+    ),
+    "a test attribute without anchors": (
+        [[on(link("Cart (1)", '[data-testid="cart"]'), 0, 1)], [on(link("Cart (2)", '[data-testid="cart"]'), 0, 2)]],
+        [(link("Cart (2)", '[data-testid="cart"]'), 2, 2, 0, 0)],
+    ),
+    "a test attribute of siblings": (
+        [[on(link("Buy lamp", '[data-testid="buy"]'), 7, 1), on(link("Buy chair", '[data-testid="buy"]'), 8, 2)]],
+        [
+            (link("Buy chair", '[data-testid="buy"]'), 1, 1, 0, 0),
+            (link("Buy lamp", '[data-testid="buy"]'), 1, 1, 0, 0),
+        ],
+    ),
+    "an element that was only found to be dead": (
+        [[on(link("Lamp"), 7, 1, DEAD)], [on(link("Chair"), 8, 1)]],
+        [(link("Chair"), 1, 1, 0, 0)],
+    ),
+}
+
+
+@pytest.mark.parametrize(("visits", "expected"), ELEMENTS.values(), ids=ELEMENTS)
+async def test_what_is_one_element(store, engine, retention, visits, expected):
+    for visit in visits:
+        await put(store, visit)
+    counted = await HeatmapQueries(engine, retention).cells("demo", heatmap_query(page=PAGE, kind=1))
+    assert listed(counted) == expected
+
+
 @pytest.mark.parametrize("kind", [HeatmapKind.CLICK, HeatmapKind.RAGE, HeatmapKind.DEAD])
 async def test_elements_are_those_that_python_counts(store, engine, retention, kind):
     rng = random.Random(int(kind))

@@ -53,6 +53,7 @@ class InteractionKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     INTERACTION_KIND_ERROR: _ClassVar[InteractionKind]
     INTERACTION_KIND_PAGE: _ClassVar[InteractionKind]
     INTERACTION_KIND_ATTENTION: _ClassVar[InteractionKind]
+    INTERACTION_KIND_FAILED_REQUEST: _ClassVar[InteractionKind]
 DEVICE_TYPE_UNSPECIFIED: DeviceType
 DEVICE_TYPE_DESKTOP: DeviceType
 DEVICE_TYPE_MOBILE: DeviceType
@@ -88,3 +89,4 @@ INTERACTION_KIND_MOUSE_THRASH: InteractionKind
 INTERACTION_KIND_ERROR: InteractionKind
 INTERACTION_KIND_PAGE: InteractionKind
 INTERACTION_KIND_ATTENTION: InteractionKind
+INTERACTION_KIND_FAILED_REQUEST: InteractionKind

@@ -28,7 +28,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)afterimage/recording/v1/interaction.proto\x12\x17\x61\x66terimage.recording.v1\x1a#afterimage/recording/v1/enums.proto\x1a%afterimage/recording/v1/session.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x04\n\x0bInteraction\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1b\n\twindow_id\x18\x02 \x01(\tR\x08windowId\x12\x10\n\x03seq\x18\x03 \x01(\x03R\x03seq\x12<\n\x04kind\x18\x04 \x01(\x0e\x32(.afterimage.recording.v1.InteractionKindR\x04kind\x12.\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x31\n\x06offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\x12\n\x04page\x18\x07 \x01(\tR\x04page\x12\x1b\n\tx_percent\x18\x08 \x01(\x01R\x08xPercent\x12\x1b\n\ty_percent\x18\t \x01(\x01R\x08yPercent\x12\x17\n\x07node_id\x18\n \x01(\x03R\x06nodeId\x12\x39\n\x08viewport\x18\x0b \x01(\x0b\x32\x1d.afterimage.recording.v1.SizeR\x08viewport\x12\x14\n\x05\x63ount\x18\x0c \x01(\x05R\x05\x63ount\x12\x16\n\x06\x64\x65tail\x18\r \x01(\tR\x06\x64\x65tail\x12\x37\n\x06target\x18\x0e \x01(\x0b\x32\x1f.afterimage.recording.v1.TargetR\x06target\"^\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04role\x18\x02 \x01(\tR\x04role\x12\x10\n\x03tag\x18\x03 \x01(\tR\x03tag\x12\x1a\n\x08selector\x18\x04 \x01(\tR\x08selectorb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)afterimage/recording/v1/interaction.proto\x12\x17\x61\x66terimage.recording.v1\x1a#afterimage/recording/v1/enums.proto\x1a%afterimage/recording/v1/session.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\x04\n\x0bInteraction\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1b\n\twindow_id\x18\x02 \x01(\tR\x08windowId\x12\x10\n\x03seq\x18\x03 \x01(\x03R\x03seq\x12<\n\x04kind\x18\x04 \x01(\x0e\x32(.afterimage.recording.v1.InteractionKindR\x04kind\x12.\n\x04time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\x12\x31\n\x06offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\x12\n\x04page\x18\x07 \x01(\tR\x04page\x12\x1b\n\tx_percent\x18\x08 \x01(\x01R\x08xPercent\x12\x1b\n\ty_percent\x18\t \x01(\x01R\x08yPercent\x12\x17\n\x07node_id\x18\n \x01(\x03R\x06nodeId\x12\x39\n\x08viewport\x18\x0b \x01(\x0b\x32\x1d.afterimage.recording.v1.SizeR\x08viewport\x12\x14\n\x05\x63ount\x18\x0c \x01(\x05R\x05\x63ount\x12\x16\n\x06\x64\x65tail\x18\r \x01(\tR\x06\x64\x65tail\x12\x37\n\x06target\x18\x0e \x01(\x0b\x32\x1f.afterimage.recording.v1.TargetR\x06target\x12\x16\n\x06number\x18\x0f \x01(\x03R\x06number\"^\n\x06Target\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n\x04role\x18\x02 \x01(\tR\x04role\x12\x10\n\x03tag\x18\x03 \x01(\tR\x03tag\x12\x1a\n\x08selector\x18\x04 \x01(\tR\x08selectorb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,7 +36,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.recording.v1.int
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_INTERACTION']._serialized_start=212
-  _globals['_INTERACTION']._serialized_end=729
-  _globals['_TARGET']._serialized_start=731
-  _globals['_TARGET']._serialized_end=825
+  _globals['_INTERACTION']._serialized_end=753
+  _globals['_TARGET']._serialized_start=755
+  _globals['_TARGET']._serialized_end=849
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Interaction(_message.Message):
-    __slots__ = ("session_id", "window_id", "seq", "kind", "time", "offset", "page", "x_percent", "y_percent", "node_id", "viewport", "count", "detail", "target")
+    __slots__ = ("session_id", "window_id", "seq", "kind", "time", "offset", "page", "x_percent", "y_percent", "node_id", "viewport", "count", "detail", "target", "number")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +27,7 @@ class Interaction(_message.Message):
     COUNT_FIELD_NUMBER: _ClassVar[int]
     DETAIL_FIELD_NUMBER: _ClassVar[int]
     TARGET_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     window_id: str
     seq: int
@@ -41,7 +42,8 @@ class Interaction(_message.Message):
     count: int
     detail: str
     target: Target
-    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., seq: _Optional[int] = ..., kind: _Optional[_Union[_enums_pb2.InteractionKind, str]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., page: _Optional[str] = ..., x_percent: _Optional[float] = ..., y_percent: _Optional[float] = ..., node_id: _Optional[int] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., count: _Optional[int] = ..., detail: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ...) -> None: ...
+    number: int
+    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., seq: _Optional[int] = ..., kind: _Optional[_Union[_enums_pb2.InteractionKind, str]] = ..., time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., page: _Optional[str] = ..., x_percent: _Optional[float] = ..., y_percent: _Optional[float] = ..., node_id: _Optional[int] = ..., viewport: _Optional[_Union[_session_pb2.Size, _Mapping]] = ..., count: _Optional[int] = ..., detail: _Optional[str] = ..., target: _Optional[_Union[Target, _Mapping]] = ..., number: _Optional[int] = ...) -> None: ...
 
 class Target(_message.Message):
     __slots__ = ("name", "role", "tag", "selector")

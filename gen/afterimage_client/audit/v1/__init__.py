@@ -327,12 +327,17 @@ class HeatmapDevice(betterproto.Message):
 @dataclass(eq=False, repr=False)
 class HeatmapTarget(betterproto.Message):
     """
-    Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
-     and selector are one element.
+    Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+     are one element, also with different names, if the selector is an id, if the recorder found them at
+     the same place of the page's structure, or, where it does not find places, if the selector is a test
+     attribute. Otherwise they are one element if name and role are the same, too.
     """
 
     target: "__recording_v1__.Target" = betterproto.message_field(1)
-    """Output only. The element."""
+    """
+    Output only. The element, with the name and role of the latest of these interactions, by the
+     visitors' clocks.
+    """
 
     count: int = betterproto.int64_field(2)
     """
@@ -870,7 +875,7 @@ class GetSessionResponse(betterproto.Message):
 
     markers: List["__recording_v1__.Interaction"] = betterproto.message_field(4)
     """
-    Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+    Output only. Timeline markers (errors, failed requests, rage clicks ...) in chronological order, at
      most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
      `target` are set.
     """

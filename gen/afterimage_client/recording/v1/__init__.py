@@ -160,6 +160,11 @@ class InteractionKind(betterproto.Enum):
     ATTENTION = 16
     """Time for which a band of the page was visible."""
 
+    FAILED_REQUEST = 17
+    """
+    Request of the page that failed: with a status of 400 or above, or without an answer.
+    """
+
 
 @dataclass(eq=False, repr=False)
 class Size(betterproto.Message):
@@ -210,7 +215,7 @@ class Totals(betterproto.Message):
     failed_request_count: int = betterproto.int64_field(8)
     """
     Output only. Number of failed network requests: those with a status of 400 or above, or without
-     a status.
+     an answer.
     """
 
     full_snapshot_count: int = betterproto.int64_field(9)
@@ -441,7 +446,9 @@ class Interaction(betterproto.Message):
     detail: str = betterproto.string_field(13)
     """
     Output only. Description after masking, such as the message of an error or the URL of a page.
-     At most 512 characters.
+     Of a failed request its method, if it was recorded, its host and path, and its status, separated
+     by spaces, such as `GET shop.example/api/cart 500`; status 0: there was no answer. At most 512
+     characters.
     """
 
     target: "Target" = betterproto.message_field(14)
@@ -449,6 +456,12 @@ class Interaction(betterproto.Message):
     Output only. Element that was clicked, tapped or changed: the interactive element around the
      target node, or the target node's element. Absent for other kinds, and where the recording does
      not contain the element.
+    """
+
+    number: int = betterproto.int64_field(15)
+    """
+    Output only. Number of interactions of the window that were found before this one: with
+     `window_id` it identifies the interaction. 0 in `GetSessionResponse.markers`.
     """
 
 

@@ -672,7 +672,7 @@ export type GetSessionResponse = Message<"afterimage.audit.v1.GetSessionResponse
   pages: PageView[];
 
   /**
-   * Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+   * Output only. Timeline markers (errors, failed requests, rage clicks ...) in chronological order, at
    * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
    * `target` are set.
    *

@@ -90,14 +90,17 @@ export const HeatmapDeviceSchema: GenMessage<HeatmapDevice> = /*@__PURE__*/
   messageDesc(file_afterimage_audit_v1_heatmap, 1);
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
- * and selector are one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+ * are one element, also with different names, if the selector is an id, if the recorder found them at
+ * the same place of the page's structure, or, where it does not find places, if the selector is a test
+ * attribute. Otherwise they are one element if name and role are the same, too.
  *
  * @generated from message afterimage.audit.v1.HeatmapTarget
  */
 export type HeatmapTarget = Message<"afterimage.audit.v1.HeatmapTarget"> & {
   /**
-   * Output only. The element.
+   * Output only. The element, with the name and role of the latest of these interactions, by the
+   * visitors' clocks.
    *
    * @generated from field: afterimage.recording.v1.Target target = 1;
    */

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/recording/v1/interaction.proto.
  */
 export const file_afterimage_recording_v1_interaction: GenFile = /*@__PURE__*/
-  fileDesc("CilhZnRlcmltYWdlL3JlY29yZGluZy92MS9pbnRlcmFjdGlvbi5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEilAMKC0ludGVyYWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEgsKA3NlcRgDIAEoAxI2CgRraW5kGAQgASgOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBm9mZnNldBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYWdlGAcgASgJEhEKCXhfcGVyY2VudBgIIAEoARIRCgl5X3BlcmNlbnQYCSABKAESDwoHbm9kZV9pZBgKIAEoAxIvCgh2aWV3cG9ydBgLIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSDQoFY291bnQYDCABKAUSDgoGZGV0YWlsGA0gASgJEi8KBnRhcmdldBgOIAEoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlRhcmdldCJDCgZUYXJnZXQSDAoEbmFtZRgBIAEoCRIMCgRyb2xlGAIgASgJEgsKA3RhZxgDIAEoCRIQCghzZWxlY3RvchgEIAEoCWIGcHJvdG8z", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CilhZnRlcmltYWdlL3JlY29yZGluZy92MS9pbnRlcmFjdGlvbi5wcm90bxIXYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEipAMKC0ludGVyYWN0aW9uEhIKCnNlc3Npb25faWQYASABKAkSEQoJd2luZG93X2lkGAIgASgJEgsKA3NlcRgDIAEoAxI2CgRraW5kGAQgASgOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kEigKBHRpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBm9mZnNldBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIMCgRwYWdlGAcgASgJEhEKCXhfcGVyY2VudBgIIAEoARIRCgl5X3BlcmNlbnQYCSABKAESDwoHbm9kZV9pZBgKIAEoAxIvCgh2aWV3cG9ydBgLIAEoCzIdLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlNpemUSDQoFY291bnQYDCABKAUSDgoGZGV0YWlsGA0gASgJEi8KBnRhcmdldBgOIAEoCzIfLmFmdGVyaW1hZ2UucmVjb3JkaW5nLnYxLlRhcmdldBIOCgZudW1iZXIYDyABKAMiQwoGVGFyZ2V0EgwKBG5hbWUYASABKAkSDAoEcm9sZRgCIAEoCRILCgN0YWcYAyABKAkSEAoIc2VsZWN0b3IYBCABKAliBnByb3RvMw", [file_afterimage_recording_v1_enums, file_afterimage_recording_v1_session, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Action of a visitor, or finding of a detector, at one moment of a session.
@@ -111,7 +111,9 @@ export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
 
   /**
    * Output only. Description after masking, such as the message of an error or the URL of a page.
-   * At most 512 characters.
+   * Of a failed request its method, if it was recorded, its host and path, and its status, separated
+   * by spaces, such as `GET shop.example/api/cart 500`; status 0: there was no answer. At most 512
+   * characters.
    *
    * @generated from field: string detail = 13;
    */
@@ -125,6 +127,14 @@ export type Interaction = Message<"afterimage.recording.v1.Interaction"> & {
    * @generated from field: afterimage.recording.v1.Target target = 14;
    */
   target?: Target | undefined;
+
+  /**
+   * Output only. Number of interactions of the window that were found before this one: with
+   * `window_id` it identifies the interaction. 0 in `GetSessionResponse.markers`.
+   *
+   * @generated from field: int64 number = 15;
+   */
+  number: bigint;
 };
 
 /**

@@ -103,7 +103,7 @@ export type Totals = Message<"afterimage.recording.v1.Totals"> & {
 
   /**
    * Output only. Number of failed network requests: those with a status of 400 or above, or without
-   * a status.
+   * an answer.
    *
    * @generated from field: int64 failed_request_count = 8;
    */

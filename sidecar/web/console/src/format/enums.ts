@@ -43,4 +43,5 @@ export const INTERACTION: Readonly<Record<InteractionKind, string>> = {
   [InteractionKind.ERROR]: "Error",
   [InteractionKind.PAGE]: "Page",
   [InteractionKind.ATTENTION]: "Attention",
+  [InteractionKind.FAILED_REQUEST]: "Failed request",
 };

@@ -3,6 +3,7 @@ import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction, Target } from "@contract/recording/v1/interaction_pb";
 import { timeMs } from "./details";
 import { isSameError, plainMessage } from "./errorMessages";
+import { type FailedRequest, failedRequest, readFailedRequest } from "./failedRequests";
 import { type Gesture, gesturesOf } from "./gestures";
 import type { NetworkRow } from "./protocol";
 
@@ -20,8 +21,8 @@ export type Action = Row &
     | { kind: "input"; target: Target | undefined; count: number }
     /** An error; `isAfterClick`: one on `target`, as far as that is known. */
     | { kind: "error"; isAfterClick: boolean; target: Target | undefined; message: string; count: number }
-    /** A request that failed; `method` is empty if it was not recorded; `status` 0: there was no answer. */
-    | { kind: "request"; method: string; url: string; status: number; count: number }
+    /** A request that failed. */
+    | ({ kind: "request"; count: number } & FailedRequest)
     | { kind: "page" | "quick-back"; url: string }
     | { kind: "thrash"; count: number }
     | { kind: "resize"; viewport: { width: number; height: number } | undefined }
@@ -46,7 +47,7 @@ const GESTURES: ReadonlySet<InteractionKind> = new Set([
  * Returns the rows of a session's interactions and failed requests, in the order of time.
  *
  * @param interactions In the order of time.
- * @param failedRequests Requests with `hasFailed`, in the order of time.
+ * @param failedRequests Requests with `hasFailed` that are not among the interactions, in the order of time.
  */
 export function actionsOf(interactions: readonly Interaction[], failedRequests: readonly NetworkRow[]): Action[] {
   const windows = new Map<string, Interaction[]>();
@@ -62,11 +63,6 @@ export function actionsOf(interactions: readonly Interaction[], failedRequests: 
   rows.push(...failedRequests.map(requestAction));
   rows.sort((one, other) => one.timeMs - other.timeMs);
   return withoutRepeats(rows);
-}
-
-/** Whether a request failed: an error's status, or no answer. */
-export function hasFailed({ status }: NetworkRow): boolean {
-  return status !== null && (status === 0 || status >= 400);
 }
 
 function actionsOfWindow(interactions: readonly Interaction[]): Action[] {
@@ -149,13 +145,20 @@ function otherAction(interaction: Interaction, click: Interaction | undefined): 
       return { ...row, kind: "thrash", count };
     case InteractionKind.RESIZE:
       return { ...row, kind: "resize", viewport };
+    case InteractionKind.FAILED_REQUEST: {
+      const request = readFailedRequest(detail);
+      if (request !== null) {
+        return { ...row, kind: "request", ...request, count: 1 };
+      }
+      return { ...row, kind: "other", interaction: kind, detail };
+    }
     default:
       return { ...row, kind: "other", interaction: kind, detail };
   }
 }
 
-function requestAction({ timeMs: ms, windowId, method, url, status }: NetworkRow): Action {
-  return { timeMs: ms, timesMs: [ms], windowId, kind: "request", method, url, status: status ?? 0, count: 1 };
+function requestAction({ reportedMs: ms, windowId, method, url, status }: NetworkRow): Action {
+  return { timeMs: ms, timesMs: [ms], windowId, kind: "request", ...failedRequest(method, url, status), count: 1 };
 }
 
 function rowOf({ time, windowId }: Interaction): Row {
@@ -208,6 +211,9 @@ function isSameTarget(one: Target | undefined, other: Target | undefined): boole
 
 function isSameRequest(last: RequestAction, row: RequestAction): boolean {
   return (
-    last.windowId === row.windowId && last.method === row.method && last.url === row.url && last.status === row.status
+    last.windowId === row.windowId &&
+    last.method === row.method &&
+    last.address === row.address &&
+    last.status === row.status
   );
 }

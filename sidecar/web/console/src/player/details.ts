@@ -50,6 +50,7 @@ export async function* fetchInteractions(
 export function isActivity(kind: InteractionKind): boolean {
   switch (kind) {
     case InteractionKind.ERROR:
+    case InteractionKind.FAILED_REQUEST:
     case InteractionKind.PAGE:
     case InteractionKind.ATTENTION:
     case InteractionKind.UNSPECIFIED:

@@ -5,6 +5,7 @@ import { pathOf } from "../format/address";
 import { count, number } from "../format/amounts";
 import { INTERACTION } from "../format/enums";
 import type { Action } from "./actions";
+import { pathIn } from "./failedRequests";
 import type { GestureKind } from "./gestures";
 import type { OddEvent, OddReason } from "./protocol";
 
@@ -97,12 +98,13 @@ export function actionLabel(action: Action): ActionLabel {
       return { ...tailed(on(before, quoted, action.target), oneLine(action.message)), note: timesNote(action.count) };
     }
     case "request": {
-      const failed = action.status === 0 ? "failed: no answer" : `failed: ${action.status}`;
+      const path = oneLine(pathIn(action.address));
+      const status = action.status === 0 ? "no answer" : String(action.status);
       return {
         ...PLAIN,
-        before: oneLine(action.method) || "Request",
-        quoted: { text: oneLine(pathOf(action.url)), isCode: true },
-        note: [failed, timesNote(action.count)].filter(Boolean).join(" "),
+        before: ["Request failed:", action.method].filter(Boolean).join(" "),
+        quoted: path === "" ? null : { text: path, isCode: true },
+        note: [status, timesNote(action.count)].filter(Boolean).join(" "),
       };
     }
     case "page":
@@ -151,7 +153,7 @@ export function actionHint(action: Action): string {
     }
   }
   if (action.kind === "request") {
-    lines.push(oneLine(action.url));
+    lines.push(oneLine(action.address));
   }
   return lines.filter(Boolean).join("\n");
 }

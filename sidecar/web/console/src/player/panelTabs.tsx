@@ -2,7 +2,7 @@ import { useMemo, useState, type ReactNode } from "react";
 import { pathOf } from "../format/address";
 import { clock, duration } from "../format/time";
 import { ActionLine } from "./ActionLine";
-import { hasFailed } from "./actions";
+import { hasFailed } from "./failedRequests";
 import { isFound, statusText } from "./labels";
 import { mayMissRequests } from "./playerState";
 import type { ConsoleRow, NetworkRow } from "./protocol";
@@ -58,7 +58,7 @@ export function ActivityTab() {
         {(row) => <ActionLine action={row} />}
       </Rows>
       {mayMiss ? (
-        <p className={styles.more}>Failed requests are listed for the part of the session that is loaded.</p>
+        <p className={styles.more}>Some failed requests are listed only for the part of the session that is loaded.</p>
       ) : null}
     </>
   );

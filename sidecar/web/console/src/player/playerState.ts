@@ -38,8 +38,10 @@ export interface PlayerState {
   phase: Phase;
   problem: Problem | null;
   details: GetSessionResponse | null;
-  /** Actions listed in the panel, in the order of time; failed requests: of the part that `rowsState` names. */
+  /** Actions listed in the panel, in the order of time. */
   actions: readonly Action[];
+  /** Number of failed requests among them. */
+  listedRequests: number;
   /** Whether all interactions are among them. */
   interactionsState: InteractionsState;
   consoleRows: readonly ConsoleRow[];
@@ -156,6 +158,7 @@ export const INITIAL: PlayerState = {
   problem: null,
   details: null,
   actions: [],
+  listedRequests: 0,
   interactionsState: "loading",
   consoleRows: [],
   networkRows: [],
@@ -199,9 +202,9 @@ export function isFollowing(state: PlayerState): boolean {
   return state.live?.isFollowing === true;
 }
 
-/** Whether failed requests may be missing among the actions: they are found in the chunks. */
-export function mayMissRequests({ rowsState, details }: PlayerState): boolean {
-  return rowsState === "part" && (details?.session?.totals?.failedRequestCount ?? 0n) > 0n;
+/** Whether failed requests may be missing among the actions: those that were not stored are found in the chunks. */
+export function mayMissRequests({ rowsState, details, listedRequests }: PlayerState): boolean {
+  return rowsState === "part" && (details?.session?.totals?.failedRequestCount ?? 0n) > BigInt(listedRequests);
 }
 
 /** Returns the state after an event; the same value where the event changes nothing. */
@@ -222,7 +225,9 @@ export function after(state: PlayerState, event: PlayerEvent): PlayerState {
         ? { ...following(state, true), isPlaying: event.isPlaying, wantedMs: Infinity }
         : { ...following(state, false), isPlaying: event.isPlaying, wantedMs: event.atMs, atMs: event.atMs };
     case "actionsFound":
-      return event.actions === state.actions ? state : { ...state, actions: event.actions };
+      return event.actions === state.actions
+        ? state
+        : { ...state, actions: event.actions, listedRequests: requestsIn(event.actions) };
     case "interactionsSettled":
       return { ...state, interactionsState: event.as };
     case "activityCounted":
@@ -338,4 +343,8 @@ function failed(state: PlayerState, problem: Problem): PlayerState {
   }
   const phase = state.phase === "ready" && problem.mayRetry ? "ready" : "failed";
   return entered(state, phase, { problem, isPlaying: false, isWaiting: false, live: null });
+}
+
+function requestsIn(actions: readonly Action[]): number {
+  return actions.reduce((count, action) => (action.kind === "request" ? count + action.count : count), 0);
 }

@@ -61,7 +61,10 @@ export interface ConsoleRow {
 
 /** A request of the recorded page. */
 export interface NetworkRow {
+  /** When it began. */
   timeMs: number;
+  /** When the recorder reported it: it had ended. */
+  reportedMs: number;
   windowId: string;
   /** Empty: not recorded. */
   method: string;

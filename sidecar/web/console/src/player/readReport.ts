@@ -111,14 +111,15 @@ function readConsoleRow(row: Fields): ConsoleRow | null {
 }
 
 function readNetworkRow(row: Fields): NetworkRow | null {
-  const { timeMs, windowId, method, url, status, durationMs } = row;
+  const { timeMs, reportedMs, windowId, method, url, status, durationMs } = row;
   return isNumber(timeMs) &&
+    isNumber(reportedMs) &&
     isText(windowId) &&
     isText(method) &&
     isText(url) &&
     (status === null || isNumber(status)) &&
     isNumber(durationMs)
-    ? { timeMs, windowId, method, url, status, durationMs }
+    ? { timeMs, reportedMs, windowId, method, url, status, durationMs }
     : null;
 }
 

@@ -1,14 +1,21 @@
 // Data of a session besides its pictures: times of activity, the visitor's actions, the page's console messages and
 // requests. The server's interactions cover the whole session at once, the chunks' own facts come as they are read.
+import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
-import { type Action, actionsOf, hasFailed } from "./actions";
+import { type Action, actionsOf } from "./actions";
 import { Activity, type WindowSegment } from "./activity";
 import { isActivity, timeMs } from "./details";
+import { hasFailed } from "./failedRequests";
 import type { ChunkFacts, ConsoleRow, NetworkRow, OddEvent } from "./protocol";
 import { joined, type Span, within, without } from "./spans";
 
 /** Rows of console and network, failed requests, and events that are left out, kept at most; the oldest go first. */
 const MOST_ROWS = 5_000;
+
+/** A failed request in a chunk that has been read. */
+interface FailedRow extends NetworkRow {
+  chunk: string;
+}
 
 export class SessionData {
   #activity: Activity;
@@ -16,7 +23,7 @@ export class SessionData {
   #countedSpans: readonly Span[] = [];
   #readSpans: readonly Span[] = [];
   #interactions: readonly Interaction[] = [];
-  #failedRequests: readonly NetworkRow[] = [];
+  #failedRequests: readonly FailedRow[] = [];
   #actions: readonly Action[] | undefined;
   consoleRows: readonly ConsoleRow[] = [];
   networkRows: readonly NetworkRow[] = [];
@@ -54,10 +61,22 @@ export class SessionData {
     }
   }
 
-  /** The list of actions: of the interactions, and of the failed requests in the chunks that have been read. */
+  /**
+   * The list of actions: of the interactions. Failed requests of a chunk that are not among them (a recording of an
+   * earlier version, a server without detectors, interactions on their way) are those of the chunk, once it is read.
+   */
   get actions(): readonly Action[] {
-    this.#actions ??= actionsOf(this.#interactions, this.#failedRequests);
+    this.#actions ??= actionsOf(this.#interactions, this.#requestsBeside());
     return this.#actions;
+  }
+
+  #requestsBeside(): readonly NetworkRow[] {
+    if (this.#failedRequests.length === 0) {
+      return [];
+    }
+    const failed = this.#interactions.filter(({ kind }) => kind === InteractionKind.FAILED_REQUEST);
+    const stored = new Set(failed.map(({ windowId, seq }) => chunkOf(windowId, seq)));
+    return this.#failedRequests.filter(({ chunk }) => !stored.has(chunk));
   }
 
   /** Adds the facts of a chunk. */
@@ -67,8 +86,9 @@ export class SessionData {
     }
     this.consoleRows = newest(merged(this.consoleRows, facts.consoleRows, rowMs));
     this.networkRows = newest(merged(this.networkRows, facts.networkRows, rowMs));
-    const failed = facts.networkRows.filter(hasFailed);
-    this.#failedRequests = newest(merged(this.#failedRequests, failed, rowMs));
+    const chunk = chunkOf(facts.windowId, facts.seq);
+    const failed = facts.networkRows.filter(hasFailed).map((row) => ({ ...row, chunk }));
+    this.#failedRequests = newest(merged(this.#failedRequests, failed, ({ reportedMs }) => reportedMs));
     this.#actions = failed.length === 0 ? this.#actions : undefined;
     this.takeOdd(facts.oddEvents);
   }
@@ -122,9 +142,13 @@ export class SessionData {
   }
 }
 
-/** Key of an interaction, which has no id. */
-function keyOf({ windowId, seq, kind, time, nodeId, xPercent, yPercent }: Interaction): string {
-  return [windowId, seq, kind, timeMs(time), nodeId, xPercent, yPercent].join(" ");
+/** Key of an interaction. */
+function keyOf({ windowId, number, seq, kind, time }: Interaction): string {
+  return [windowId, number, seq, kind, timeMs(time)].join(" ");
+}
+
+function chunkOf(windowId: string, seq: bigint | number): string {
+  return `${windowId} ${seq}`;
 }
 
 function rowMs({ timeMs: ms }: { timeMs: number }): number {

@@ -151,7 +151,7 @@ describe("the hint", () => {
       'Clicked [data-testid="download"]\nbutton\n[data-testid="download"]\nIts name is masked',
     );
     const [request] = actionsOf([], [failed(1_000)]);
-    expect(request && actionHint(request)).toBe("GET /api/invoices failed: 500\nhttps://shop.example/api/invoices");
+    expect(request && actionHint(request)).toBe("Request failed: GET /api/invoices 500\nshop.example/api/invoices");
   });
 
   it("has the tag of an element without a role, and plain words for roles", () => {

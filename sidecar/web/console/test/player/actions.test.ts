@@ -1,10 +1,22 @@
 import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import { describe, expect, it } from "vitest";
-import { actionsOf, hasFailed } from "../../src/player/actions";
+import { actionsOf } from "../../src/player/actions";
 import { actionText } from "../../src/player/labels";
 import type { NetworkRow } from "../../src/player/protocol";
-import { click, dead, doubleClick, error, errorClick, failed, interaction, rage, target, touch } from "./interactions";
+import {
+  click,
+  dead,
+  doubleClick,
+  error,
+  errorClick,
+  failed,
+  failedRequest,
+  interaction,
+  rage,
+  target,
+  touch,
+} from "./interactions";
 
 const BUTTON = { target: target("Download all invoices") };
 const texts = (interactions: readonly Interaction[], requests: readonly NetworkRow[] = []): string[] =>
@@ -260,35 +272,41 @@ describe("an error", () => {
 
 describe("failed requests", () => {
   it("are rows among the others, with their method where it was recorded", () => {
-    const requests = [failed(1_500), failed(3_000, { method: "", status: 0 })];
-    expect(texts([click(1_000, BUTTON), click(2_000, BUTTON)], requests)).toEqual([
+    const stored = [
+      failedRequest(1_500, "GET shop.example/api/invoices 500"),
+      failedRequest(3_000, "shop.example/api/invoices 0"),
+      failedRequest(4_000, "500"),
+    ];
+    const requests = [failed(5_000, { method: "" }), failed(6_000, { method: "", status: 0 })];
+    expect(texts([click(1_000, BUTTON), click(2_000, BUTTON), ...stored], requests)).toEqual([
       "Clicked Download all invoices",
-      "GET /api/invoices failed: 500",
+      "Request failed: GET /api/invoices 500",
       "Clicked Download all invoices",
-      "Request /api/invoices failed: no answer",
+      "Request failed: /api/invoices no answer",
+      "Request failed: 500",
+      "Request failed: /api/invoices 500",
+      "Request failed: /api/invoices no answer",
     ]);
   });
 
-  it("that repeat have a count", () => {
-    const requests = [failed(1_000), failed(2_000), failed(3_000, { status: 503 }), failed(4_000, { method: "POST" })];
-    expect(texts([], requests)).toEqual([
-      "GET /api/invoices failed: 500 (2 times)",
-      "GET /api/invoices failed: 503",
-      "POST /api/invoices failed: 500",
+  it("that repeat have a count, whether they are stored or in a chunk", () => {
+    const requests = [failed(2_000), failed(3_000, { status: 503 }), failed(4_000, { method: "POST" })];
+    expect(texts([failedRequest(1_000, "GET shop.example/api/invoices 500")], requests)).toEqual([
+      "Request failed: GET /api/invoices 500 (2 times)",
+      "Request failed: GET /api/invoices 503",
+      "Request failed: POST /api/invoices 500",
     ]);
   });
 
-  it.each([
-    [200, false],
-    [304, false],
-    [399, false],
-    [400, true],
-    [404, true],
-    [599, true],
-    [0, true],
-    [null, false],
-  ])("are those of status %s: %s", (status, isFailed) => {
-    expect(hasFailed(failed(0, { status }))).toBe(isFailed);
+  it("have the time at which they were reported", () => {
+    const [request] = actionsOf([], [failed(1_000, { reportedMs: 9_000 })]);
+    expect(request?.timeMs).toBe(9_000);
+  });
+
+  it("of an unknown form are rows", () => {
+    expect(texts([failedRequest(1_000, "a form of later versions")])).toEqual([
+      "Failed request: a form of later versions",
+    ]);
   });
 });
 

@@ -48,6 +48,15 @@ describe("readFacts", () => {
     ]);
   });
 
+  it("has the times at which a request began and was reported", () => {
+    const requests = [{ name: "/a", timestamp: 900 }, { name: "/b" }];
+    const { networkRows } = readFacts("w", 1, [plugin("rrweb/network@1", { requests })], [50]);
+    expect(networkRows).toMatchObject([
+      { timeMs: 950, reportedMs: 1_000 },
+      { timeMs: 1_000, reportedMs: 1_000 },
+    ]);
+  });
+
   it("knows the visitor's doings from the page's", () => {
     const sources = [0, 1, 2, 3, 4, 5, 6, 8];
     const { activeMs } = readFacts(

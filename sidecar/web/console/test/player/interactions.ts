@@ -15,6 +15,8 @@ export interface Rest {
   detail?: string;
   page?: string;
   target?: Target;
+  seq?: bigint;
+  number?: bigint;
 }
 
 /** An interaction at a time, in milliseconds. */
@@ -42,13 +44,17 @@ export const error = (timeMs: number, detail: string, rest: Rest = {}): Interact
 export const errorClick = (timeMs: number, detail: string, rest: Rest = {}): Interaction =>
   interaction(InteractionKind.ERROR_CLICK, timeMs, { detail, ...rest });
 
+/** A failed request as the server stores it. */
+export const failedRequest = (timeMs: number, detail: string, rest: Rest = {}): Interaction =>
+  interaction(InteractionKind.FAILED_REQUEST, timeMs, { nodeId: 0n, detail, ...rest });
+
 /** A target: a button by default. */
 export function target(name: string, rest: Partial<Omit<Target, "$typeName" | "$unknown">> = {}): Target {
   return create(TargetSchema, { name, role: "button", tag: "button", selector: "#download", ...rest });
 }
 
-/** A request that failed. */
+/** A request that failed, as a chunk has it. */
 export function failed(timeMs: number, rest: Partial<NetworkRow> = {}): NetworkRow {
   const url = "https://shop.example/api/invoices";
-  return { timeMs, windowId: "w", method: "GET", url, status: 500, durationMs: 20, ...rest };
+  return { timeMs, reportedMs: timeMs, windowId: "w", method: "GET", url, status: 500, durationMs: 20, ...rest };
 }

@@ -5,6 +5,7 @@ import { problem } from "../../src/api/errors";
 import {
   after,
   INITIAL,
+  mayMissRequests,
   NEXT_PHASES,
   type Phase,
   type PlayerEvent,
@@ -250,4 +251,29 @@ it("a notice stands until it expires", () => {
   expect(raised.notice).toEqual({ kind: "skipped", lengthMs: 9 });
   expect(after(raised, { type: "noticeExpired" }).notice).toBeNull();
   expect(after(INITIAL, { type: "noticeExpired" })).toBe(INITIAL);
+});
+
+describe("failed requests", () => {
+  const request = {
+    timeMs: 1,
+    timesMs: [1],
+    windowId: "w",
+    kind: "request",
+    method: "",
+    address: "/",
+    status: 500,
+  } as const;
+  const session = { session: { totals: { failedRequestCount: 3n } } } as PlayerState["details"];
+  const part: PlayerEvent = { type: "rowsRead", consoleRows: [], networkRows: [], oddEvents: [], state: "part" };
+
+  it.each([
+    [0, true],
+    [2, true],
+    [3, false],
+  ])("may be missing in a part of a session with three, of which %i are listed: %s", (count, mayMiss) => {
+    const actions = count === 0 ? [] : [{ ...request, count }];
+    const found = { ...state(part, { type: "actionsFound", actions }), details: session };
+    expect(mayMissRequests(found)).toBe(mayMiss);
+    expect(mayMissRequests({ ...found, rowsState: "all" })).toBe(false);
+  });
 });

@@ -8,7 +8,7 @@ const facts = {
   rawBytes: 10,
   activeMs: [1, 2],
   consoleRows: [{ timeMs: 1, windowId: "w", level: "warn", text: "t", source: "" }],
-  networkRows: [{ timeMs: 1, windowId: "w", method: "GET", url: "/", status: 200, durationMs: 5 }],
+  networkRows: [{ timeMs: 1, reportedMs: 6, windowId: "w", method: "GET", url: "/", status: 200, durationMs: 5 }],
   oddEvents: [{ windowId: "w", seq: 1, index: 3, timeMs: 1, reason: "no-data", isPart: false }],
 } as const;
 

@@ -3,6 +3,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import { InteractionSchema, type Interaction } from "@contract/recording/v1/interaction_pb";
 import { describe, expect, it } from "vitest";
+import { failedRequest } from "./interactions";
 import type { ConsoleRow } from "../../src/player/protocol";
 import { SessionData } from "../../src/player/sessionData";
 
@@ -46,7 +47,38 @@ describe("late findings", () => {
 });
 
 describe("failed requests", () => {
-  const request = { windowId: "w", method: "GET", url: "https://shop.example/api", durationMs: 5 };
+  const request = { reportedMs: 1_000, windowId: "w", method: "GET", url: "https://shop.example/api", durationMs: 5 };
+  const stored = (number: bigint, seq: bigint): Interaction =>
+    failedRequest(1_000, "GET shop.example/api 500", { seq, number });
+
+  it("that are stored are rows of their own, also at one time, however often they are fetched", () => {
+    const data = new SessionData(0);
+    const requests = [stored(0n, 1n), stored(1n, 1n)];
+    data.takeInteractions(true, requests);
+    data.takeInteractions(true, requests);
+    expect(data.actions).toMatchObject([{ kind: "request", count: 2 }]);
+    expect(data.histogram({ fromMs: 0, toMs: 3_000 }, 3)).toEqual([0, 0, 0]);
+  });
+
+  it.each(["stored", "read"])("that are stored and in a chunk that was read are rows once: %s first", (first) => {
+    const data = new SessionData(0);
+    const take = {
+      stored: () => {
+        data.takeInteractions(true, [stored(0n, 1n)]);
+      },
+      read: () => {
+        data.takeFacts({ ...facts(), networkRows: [{ ...request, timeMs: 900, status: 500 }] });
+      },
+    };
+    const [one, other] = first === "stored" ? [take.stored, take.read] : [take.read, take.stored];
+    one();
+    expect(data.actions).toMatchObject([{ kind: "request", count: 1 }]);
+    other();
+    expect(data.actions).toMatchObject([{ kind: "request", count: 1, timeMs: 1_000 }]);
+    // Of a chunk without stored ones they are those of the chunk.
+    data.takeFacts({ ...facts(), seq: 2, networkRows: [{ ...request, timeMs: 900, status: 500 }] });
+    expect(data.actions).toMatchObject([{ kind: "request", count: 2 }]);
+  });
 
   it("are among the actions as chunks are read, also when many others were made", () => {
     const data = new SessionData(0);

@@ -28,7 +28,7 @@ describe("marks", () => {
       { kind: "rage", timeMs: 2_500, label: "Rage click: 8 times on Download all invoices", count: 1 },
       { kind: "dead", timeMs: 3_500, label: "Dead click: nothing answered", count: 1 },
       { kind: "error", timeMs: 4_000, label: "Error: x is not a function", count: 1 },
-      { kind: "error", timeMs: 5_000, label: "GET /api/invoices failed: 500", count: 1 },
+      { kind: "error", timeMs: 5_000, label: "Request failed: GET /api/invoices 500", count: 1 },
     ]);
   });
 

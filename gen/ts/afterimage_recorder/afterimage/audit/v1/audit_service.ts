@@ -350,7 +350,7 @@ export interface GetSessionResponse {
   /** Output only. The session's page views in chronological order, at most 1,000. */
   pages: PageView[];
   /**
-   * Output only. Timeline markers (errors, rage clicks, dead clicks ...) in chronological order, at
+   * Output only. Timeline markers (errors, failed requests, rage clicks ...) in chronological order, at
    * most 1,000. Only `kind`, `time`, `offset`, `window_id`, `seq`, `detail`, `count` and
    * `target` are set.
    */

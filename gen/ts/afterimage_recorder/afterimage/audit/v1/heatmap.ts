@@ -56,11 +56,16 @@ export interface HeatmapDevice {
 }
 
 /**
- * Element of a page, and the interactions of a heatmap with it. Targets with the same name, role, tag
- * and selector are one element.
+ * Element of a page, and the interactions of a heatmap with it. Targets with the same selector and tag
+ * are one element, also with different names, if the selector is an id, if the recorder found them at
+ * the same place of the page's structure, or, where it does not find places, if the selector is a test
+ * attribute. Otherwise they are one element if name and role are the same, too.
  */
 export interface HeatmapTarget {
-  /** Output only. The element. */
+  /**
+   * Output only. The element, with the name and role of the latest of these interactions, by the
+   * visitors' clocks.
+   */
   target:
     | Target
     | undefined;

@@ -113,4 +113,6 @@ export enum InteractionKind {
   PAGE = 15,
   /** ATTENTION - Time for which a band of the page was visible. */
   ATTENTION = 16,
+  /** FAILED_REQUEST - Request of the page that failed: with a status of 400 or above, or without an answer. */
+  FAILED_REQUEST = 17,
 }

@@ -52,7 +52,9 @@ export interface Interaction {
   count: number;
   /**
    * Output only. Description after masking, such as the message of an error or the URL of a page.
-   * At most 512 characters.
+   * Of a failed request its method, if it was recorded, its host and path, and its status, separated
+   * by spaces, such as `GET shop.example/api/cart 500`; status 0: there was no answer. At most 512
+   * characters.
    */
   detail: string;
   /**
@@ -60,7 +62,14 @@ export interface Interaction {
    * target node, or the target node's element. Absent for other kinds, and where the recording does
    * not contain the element.
    */
-  target: Target | undefined;
+  target:
+    | Target
+    | undefined;
+  /**
+   * Output only. Number of interactions of the window that were found before this one: with
+   * `window_id` it identifies the interaction. 0 in `GetSessionResponse.markers`.
+   */
+  number: bigint;
 }
 
 /** Element of a page, as a person knows it. */
@@ -101,6 +110,7 @@ function createBaseInteraction(): Interaction {
     count: 0,
     detail: "",
     target: undefined,
+    number: 0n,
   };
 }
 
@@ -153,6 +163,12 @@ export const Interaction: MessageFns<Interaction> = {
     }
     if (message.target !== undefined) {
       Target.encode(message.target, writer.uint32(114).fork()).join();
+    }
+    if (message.number !== 0n) {
+      if (BigInt.asIntN(64, message.number) !== message.number) {
+        throw new globalThis.Error("value provided for field message.number of type int64 too large");
+      }
+      writer.uint32(120).int64(message.number);
     }
     return writer;
   },
@@ -280,6 +296,14 @@ export const Interaction: MessageFns<Interaction> = {
             }
 
             message.target = Target.decode(reader, reader.uint32());
+            continue;
+          }
+          case 15: {
+            if (tag !== 120) {
+              break;
+            }
+
+            message.number = reader.int64() as bigint;
             continue;
           }
         }

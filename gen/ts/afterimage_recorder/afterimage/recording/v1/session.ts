@@ -46,7 +46,7 @@ export interface Totals {
   warningCount: bigint;
   /**
    * Output only. Number of failed network requests: those with a status of 400 or above, or without
-   * a status.
+   * an answer.
    */
   failedRequestCount: bigint;
   /** Output only. Number of full snapshots. */

@@ -1,5 +1,6 @@
 // Data of rrweb events besides pictures: console messages, requests, and times of the visitor's actions.
 import { EventType, IncrementalSource, type eventWithTime } from "@rrweb/types";
+import { statusOf } from "../failedRequests";
 import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow } from "../protocol";
 
 /**
@@ -91,26 +92,14 @@ function requests(
     return {
       // Requests are reported when they have ended; their own clock counts from the page's load.
       timeMs: ownMs === 0 ? timeMs : ownMs + shiftMs,
+      reportedMs: timeMs,
       windowId,
-      method: cut(text(request.method)),
-      url: cut(text(request.name) || text(request.url)),
+      method: cut(word(request.method)),
+      url: cut(word(request.name) || word(request.url)),
       status: statusOf(request),
       durationMs,
     };
   });
-}
-
-/** Types of requests with status 0 only where there was no answer. */
-const READABLE: readonly unknown[] = ["fetch", "xmlhttprequest", undefined];
-
-/**
- * The status of a request; 0: there was no answer; null: not known. Browsers measure 0 as well for a picture or script
- * of another origin that did load (Resource Timing, 4.5), and older ones measure none.
- */
-function statusOf({ status, responseStatus, initiatorType }: Readonly<Record<string, unknown>>): number | null {
-  const found = number(status) || number(responseStatus);
-  const isMeasured = typeof status === "number" || typeof responseStatus === "number";
-  return found !== 0 ? found : isMeasured && READABLE.includes(initiatorType) ? 0 : null;
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {
@@ -119,6 +108,10 @@ function record(value: unknown): Readonly<Record<string, unknown>> {
 
 function number(value: unknown): number {
   return typeof value === "number" && Number.isFinite(value) ? value : 0;
+}
+
+function word(value: unknown): string {
+  return typeof value === "string" ? value : "";
 }
 
 function text(value: unknown): string {
