@@ -54,6 +54,10 @@ setInterval(() => {
 """
 
 
+OF_THE_PAGES = r"Blocked (script execution|autofocusing)|violates the following Content|net::ERR_"
+"""Chromium prints these of recorded pages: they have no scripts and no servers."""
+
+
 class Recorded:
     """A recording in the installation."""
 
@@ -75,8 +79,12 @@ async def recorded(installation):
 
 
 @pytest.mark.campaign
-async def test_an_address_with_a_moment_opens_there(installation, recorded, new_context, sign_in, campaign_rounds):
+@pytest.mark.timeout(3_600)
+async def test_an_address_with_a_moment_opens_there(
+    installation, recorded, new_context, sign_in, guard, campaign_rounds
+):
     """With a slow network and a slow processor, too: the player stays at its moment while the rest is loaded."""
+    guard.allow(OF_THE_PAGES)
     chance = random.Random(14)
     wrong = []
     for number in range(campaign_rounds(3, 200)):
@@ -143,8 +151,7 @@ async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
     name, installation, recorded, new_context, page, sign_in, guard, campaign_rounds
 ):
     """Forward and backward, to the start and the end, paused and playing."""
-    # Chromium prints these of recorded pages: they have no scripts and no servers.
-    guard.allow(r"Blocked (script execution|autofocusing)|violates the following Content|net::ERR_")
+    guard.allow(OF_THE_PAGES)
     chance = random.Random(41)
     truth = await (await new_context()).new_page()
     await truth.add_script_tag(path=RRWEB)
