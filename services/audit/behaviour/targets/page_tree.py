@@ -260,10 +260,36 @@ class PageTree:
 
     def _sweep(self) -> None:
         """Drops the nodes inside of removed ones."""
-        nodes = self.nodes
+        self._keep(self._with_parents())
+        if len(self.nodes) > MAX_NODES:
+            # A node that was removed and came back has not got its former children back; they are still here.
+            self._keep(self._reached())
+        self._sweep_at = _next_sweep(len(self.nodes))
+        self._check_size()
+
+    def _keep(self, found: set[int]) -> None:
+        for gone in self.nodes.keys() - found:
+            del self.nodes[gone]
+            self._forget(gone)
+        for unknown in self._added.keys() - found:
+            del self._added[unknown]
+
+    def _reached(self) -> set[int]:
+        """Returns the nodes that are children of nodes in the page: exact, and ten times as dear as `_with_parents`."""
+        found: set[int] = set()
+        stack = [self.nodes[self._root]] if self._root in self.nodes else []
+        while stack:
+            node = stack.pop()
+            if node.id not in found:
+                found.add(node.id)
+                stack += self.children_of(node)
+        return found
+
+    def _with_parents(self) -> set[int]:
+        """Returns the nodes whose parents are in the page."""
         found = {self._root}
         left: list[Node] = []
-        for own, node in nodes.items():
+        for own, node in self.nodes.items():
             if node.parent in found:  # nearly all: nodes come after their parents
                 found.add(own)
             else:
@@ -271,13 +297,7 @@ class PageTree:
         lost: set[int] = set()
         for node in left:
             self._follow(node, found, lost)
-        for gone in nodes.keys() - found:
-            del nodes[gone]
-            self._forget(gone)
-        for unknown in self._added.keys() - found:
-            del self._added[unknown]
-        self._sweep_at = _next_sweep(len(nodes))
-        self._check_size()
+        return found
 
     def _follow(self, node: Node, found: set[int], lost: set[int]) -> None:
         """Adds a node, and those around it, to the nodes that are in the page, or to those that are not."""

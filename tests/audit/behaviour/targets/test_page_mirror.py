@@ -156,6 +156,24 @@ def test_a_page_with_too_many_nodes_has_no_targets_until_the_next_snapshot(monke
     assert page.mirror.size_bytes < 10_000
 
 
+def test_former_children_of_an_element_that_came_back_do_not_count(monkeypatch):
+    monkeypatch.setattr(page_tree, "MAX_NODES", 1_500)
+    page = Page(CART)
+    two = page.ids["two"]
+    box = {"type": 2, "tagName": "div", "attributes": {}, "childNodes": [], "id": 5_000}
+    for time in range(5):
+        texts = [{"type": 3, "textContent": "x", "id": 10_000 * (time + 1) + number} for number in range(1_000)]
+        page.change(
+            removes=[{"parentId": two, "id": 5_000}] if time else [],
+            adds=[
+                {"parentId": two, "nextId": None, "node": box},
+                *({"parentId": 5_000, "nextId": None, "node": node} for node in texts),
+            ],
+        )
+        assert page.target("pay").name == "Pay now"
+    assert page.mirror.size_bytes < 2_600 * page_mirror.NODE_BYTES
+
+
 def test_a_snapshot_that_is_too_large_is_not_kept(monkeypatch):
     monkeypatch.setattr(page_mirror, "MAX_SNAPSHOT_BYTES", 100)
     page = Page(CART)
