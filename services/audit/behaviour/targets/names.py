@@ -147,11 +147,8 @@ class _Names:
         labels: list[Node] = []
         own_id = tree.attributes_of(control).get("id")
         if own_id:
-            for node in tree.nodes.values():
-                if node.tag == "label" and tree.attributes_of(node).get("for") == own_id and tree.has(node):
-                    labels.append(node)
-                    if len(labels) == _MAX_REFERENCES:
-                        break
+            labels = [label for label in tree.labels() if tree.attributes_of(label).get("for") == own_id]
+            del labels[_MAX_REFERENCES:]
         around = tree.parent_of(control)
         while around is not None and around.type == ELEMENT:
             if around.tag == "label":

@@ -97,6 +97,8 @@ class PageTree:
         self.nodes: dict[int, Node] = {}
         self.kept_bytes = 0 if json_bytes > LARGE_BYTES else json_bytes
         """JSON that attributes are parts of."""
+        self._labels: dict[int, None] = {}
+        """Ids of elements `label`; some of them may be removed."""
         self._values: dict[int, dict[str, str]] = {}
         """Attributes that were asked for."""
         self._changes: dict[int, list[msgspec.Raw]] = {}
@@ -157,6 +159,17 @@ class PageTree:
         """Returns the elements among the node's children."""
         return [child for child in self.children_of(node) if child.type == ELEMENT]
 
+    def labels(self) -> list[Node]:
+        """Returns the elements `label` of the page."""
+        found: list[Node] = []
+        for own in list(self._labels):
+            node = self.nodes.get(own)
+            if node is None or node.tag != "label":
+                del self._labels[own]
+            elif self.has(node):
+                found.append(node)
+        return found
+
     def mutate(self, removes: bytes, adds: list[Add], texts: bytes, attributes: bytes, *, is_large: bool) -> None:
         """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
 
@@ -198,7 +211,7 @@ class PageTree:
             if node_id in noted:  # few are
                 del noted[node_id]
 
-    def _add_all(self, adds: list[Add], *, is_large: bool) -> None:
+    def _add_all(self, adds: list[Add], *, is_large: bool) -> None:  # noqa: C901 - runs for every added node
         nodes, added, values, changes = self.nodes, self._added, self._values, self._changes
         last: int | None = None
         siblings: list[Add] = []
@@ -224,6 +237,8 @@ class PageTree:
                 node.children = known.children  # a moved node; its contents are sent after it
             node.parent = parent
             nodes[own] = node
+            if node.tag == "label":
+                self._labels[own] = None
         if len(nodes) > self._sweep_at:
             self._sweep()
 
@@ -243,6 +258,8 @@ class PageTree:
             node = stack.pop()
             own = node.id
             nodes[own] = node
+            if node.tag == "label":
+                self._labels[own] = None
             if own in values:
                 del values[own]
             if is_large and node.raw is not NOTHING:
