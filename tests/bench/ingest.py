@@ -41,6 +41,7 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
     foundation = await _measure(chunks, each, **bare_settings)
     detected = await _measure(chunks, each, AFTERIMAGE_PRIVACY=KEEP_ALL)
     masked = await _measure(chunks, each, AFTERIMAGE_INGEST__DETECTORS="false")
+    unnamed = await _measure(chunks, each, AFTERIMAGE_INGEST__PAGE_MEMORY_BYTES="0")
     both = await _measure(chunks, each)
     alone = await _measure(chunks, each, AFTERIMAGE_INGEST__WORKERS="0")
     bare_insert = await _bare_insert(chunks, 5_000 if quick else 20_000)
@@ -68,6 +69,8 @@ async def rows(*, quick: bool = False) -> list[tuple[str, float, str]]:
         ("processor time, with the policy", masked.cpu_us, "us/chunk"),
         ("durable ingest with both (the default)", both.full.per_second, "chunks/s"),
         ("processor time, with both", both.cpu_us, "us/chunk"),
+        ("durable ingest with both, without names of elements", unnamed.full.per_second, "chunks/s"),
+        ("processor time, with both, without names of elements", unnamed.cpu_us, "us/chunk"),
         ("ack p50 at half load, with both", both.half.percentile(0.50), "ms"),
         ("ack p99 at half load, with both", both.half.percentile(0.99), "ms"),
         ("audit process, peak resident, with both", both.peak_mb, "MB"),
