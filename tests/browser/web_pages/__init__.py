@@ -12,4 +12,54 @@ from .windows import WINDOWS
 
 PAGES: dict[str, WebPage] = {**FORMS, **CONTENTS, **WINDOWS, **SHEETS, **DRAWINGS, **STAGES}
 
-__all__ = ["PAGES", "Difference", "WebPage"]
+SAMPLE = (
+    # Forms
+    "text-fields",
+    "checkbox-neither",
+    "select-by-its-options",
+    "fields-of-all-types",
+    "form-that-is-reset",
+    "editable",
+    # Contents
+    "moved-between-parents",
+    "inner-html",
+    "inlined-pictures",
+    "odd-elements",
+    "quirks-mode",
+    "clicks-that-change",
+    # Windows, and roots within a page
+    "frame-of-srcdoc",
+    "frame-that-navigates",
+    "next-page-and-back",
+    "frameset",
+    "slots",
+    "shadow-root-removed-and-back",
+    # Sheets
+    "style-element-of-parts",
+    "style-element-added-and-changed",
+    "rules-within-rules",
+    "linked-sheet-added-later",
+    "adopted-sheet-changed-in-place",
+    "adopted-sheet-before-its-host",
+    "transitions",
+    # Drawings and media
+    "svg-use",
+    "canvas-with-pictures",
+    "webgl-triangle",
+    "audio-that-played",
+    "objects",
+    # Stages
+    "dialogs-over-dialogs",
+    "popover",
+    "fullscreen",
+    "scrolled-at-first",
+    "scroll-of-elements",
+    "window-resized",
+    "document-written-anew",
+    "body-replaced",
+    "zones",
+)
+"""Pages of `make test`: some of each kind, among them those with known differences and those that found the latest
+faults."""
+
+__all__ = ["PAGES", "SAMPLE", "Difference", "WebPage"]

@@ -1,0 +1,99 @@
+"""Catalogues: many instances of one check (web pages, odd events, recordings), of which `make test` runs a sample.
+
+A test marked `catalogue` names its sample, by patterns of the shell for ids or parameters. All other instances are
+deselected, counted, and run with --all (`make test-all`), as CI does. The sample is fixed, and has an instance or two
+of every kind, with those that found the latest faults. A check that no other instance repeats always runs.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+
+Left = Counter[str]
+"""Number of instances that this run leaves to `make test-all`, by the file of their test."""
+
+DESELECTED = pytest.StashKey[Left]()
+"""Those that are parameters of a test: equal in all processes."""
+PASSED_OVER = pytest.StashKey[Left]()
+"""Those that a test goes through itself: of the tests of this process."""
+
+
+def is_complete(config: pytest.Config) -> bool:
+    """Returns whether all instances run; they do in a campaign, too."""
+    return bool(config.getoption("all") or config.getoption("campaign"))
+
+
+def sampled(config: pytest.Config, items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
+    """Returns the items to run and those to leave out.
+
+    Instances that the command line names run in any case.
+
+    Raises:
+        pytest.UsageError: A marker names no sample, or one that none of the test's instances has.
+    """
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    unused: dict[tuple[str, str], bool] = {}
+    named = {arg.rpartition("::")[2] for arg in config.args if "[" in arg.rpartition("::")[2]}
+    for item in items:
+        marker = item.get_closest_marker("catalogue")
+        if marker is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+            kept.append(item)
+            continue
+        test = item.nodeid.partition("[")[0]
+        matching = [pattern for pattern in marker.args if _has(item, pattern)]
+        for pattern in marker.args:
+            unused[test, pattern] = unused.get((test, pattern), True) and pattern not in matching
+        is_kept = matching or item.name in named or is_complete(config)
+        (kept if is_kept else left).append(item)
+    wrong = [f"{test}: no instance is {pattern!r}" for (test, pattern), is_unused in unused.items() if is_unused]
+    if wrong and not named:
+        raise pytest.UsageError("the samples of `catalogue` are out of date:\n" + "\n".join(wrong))
+    return kept, left
+
+
+def _has(item: pytest.Function, pattern: str) -> bool:
+    """Returns whether a pattern is that of an instance: of its id, or of a parameter that is a string."""
+    texts = [item.callspec.id, *(value for value in item.callspec.params.values() if isinstance(value, str))]
+    return any(fnmatchcase(text, pattern) for text in texts)
+
+
+def count(items: Iterable[pytest.Item]) -> Left:
+    return Counter(item.nodeid.partition("::")[0] for item in items)
+
+
+def sample_of(request: pytest.FixtureRequest, instances: Collection[T], names: Collection[T]) -> list[T]:
+    """Returns the instances that a test goes through: those of `names`, all with --all.
+
+    Raises:
+        pytest.UsageError: The test has no marker, or a name is that of no instance.
+    """
+    if request.node.get_closest_marker("catalogue") is None:
+        raise pytest.UsageError(f"{request.node.nodeid} takes a sample, but has no marker `catalogue`")
+    unknown = [name for name in names if name not in instances]
+    if unknown or not names:
+        raise pytest.UsageError(f"{request.node.nodeid}: no instance is one of {unknown}")
+    if is_complete(request.config):
+        return list(instances)
+    file = request.node.nodeid.partition("::")[0]
+    request.config.stash[PASSED_OVER][file] += len(instances) - len(names)
+    return [instance for instance in instances if instance in names]
+
+
+def report(left: Left) -> str:
+    """Returns what a run leaves to `make test-all`; "": nothing."""
+    if not left:
+        return ""
+    rooms: Left = Counter()
+    for file, number in left.items():
+        rooms[str(Path(file).parent)] += number
+    parts = ", ".join(f"{room} {number}" for room, number in rooms.most_common())
+    return f"{left.total():,} instances of {len(left)} files are left to `make test-all`: {parts}"
