@@ -159,6 +159,7 @@ def engine_settings(engine: str, stack: ExitStack) -> dict[str, str]:
 
 
 @pytest.mark.clickhouse
+@pytest.mark.catalogue("chdb-to-server")
 @pytest.mark.parametrize("engines", list(ENGINES))
 def test_everything_comes_back_from_a_backup_made_while_recording_goes_on(tmp_path, engines):
     of_first, of_second = ENGINES[engines]

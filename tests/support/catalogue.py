@@ -1,8 +1,8 @@
 """Catalogues: many instances of one check (web pages, odd events, recordings), of which `make test` runs a sample.
 
-A test marked `catalogue` names its sample, by patterns of the shell for ids or parameters. All other instances are
-deselected, counted, and run with --all (`make test-all`), as CI does. The sample is fixed, and has an instance or two
-of every kind, with those that found the latest faults. A check that no other instance repeats always runs.
+A test marked `catalogue` names its sample, by patterns of the shell for ids, parameters or files. All other instances
+are deselected, counted, and run with --all (`make test-all`), as CI does. The sample is fixed, and has an instance or
+two of every kind, with those that found the latest faults. A check that no other instance repeats always runs.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def sampled(config: pytest.Config, items: Sequence[pytest.Item]) -> tuple[list[p
     named = {arg.rpartition("::")[2] for arg in config.args if "[" in arg.rpartition("::")[2]}
     for item in items:
         marker = item.get_closest_marker("catalogue")
-        if marker is None or not isinstance(item, pytest.Function) or not hasattr(item, "callspec"):
+        is_instance = isinstance(item, pytest.Function) and hasattr(item, "callspec")
+        if marker is None or not is_instance or item.get_closest_marker("skip"):
             kept.append(item)
             continue
         test = item.nodeid.partition("[")[0]
@@ -61,9 +62,10 @@ def sampled(config: pytest.Config, items: Sequence[pytest.Item]) -> tuple[list[p
 
 
 def _has(item: pytest.Function, pattern: str) -> bool:
-    """Returns whether a pattern is that of an instance: of its id, or of a parameter that is a string."""
-    texts = [item.callspec.id, *(value for value in item.callspec.params.values() if isinstance(value, str))]
-    return any(fnmatchcase(text, pattern) for text in texts)
+    """Returns whether a pattern is that of an instance: of its id, or of a parameter: a string, or a file's name."""
+    values = item.callspec.params.values()
+    names = [value.name if isinstance(value, Path) else value for value in values if isinstance(value, str | Path)]
+    return any(fnmatchcase(text, pattern) for text in (item.callspec.id, *names))
 
 
 def count(items: Iterable[pytest.Item]) -> Left:
