@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -74,11 +74,15 @@ def campaign_rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]
     return rounds
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    kept, left = catalogue.sampled(config, items)
-    if left:
-        items[:] = kept
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    if catalogue.is_named(config):
+        return (yield)
+    catalogue.refuse_unknown_samples(items)
+    yield
+    if left := catalogue.left_out(config, items):
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
         config.hook.pytest_deselected(items=left)
         config.stash[catalogue.DESELECTED] = catalogue.count(left)
 

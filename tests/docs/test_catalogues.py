@@ -29,7 +29,7 @@ def run(directory, text, *options):
     (directory / "test_numbers.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-c", str(TESTS.parent / "pyproject.toml"), "--rootdir", str(directory)]
     found = subprocess.run(
-        [*command, "-p", "conftest", "-p", "no:cacheprovider", "test_numbers.py", *options],
+        [*command, "-p", "conftest", "-p", "no:cacheprovider", *options],
         cwd=directory,
         env=os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent), str(TESTS.parent / "gen")])},
         capture_output=True,
@@ -40,15 +40,16 @@ def run(directory, text, *options):
 
 
 EXPECTED = {
-    "sample": ("", 0, "3 passed", "5 instances of 1 files are left to `make test-all`: . 5"),
-    "sample in another process": ("--numprocesses 1", 0, "3 passed", "left to `make test-all`: . 5"),
-    "all": ("--all", 1, "2 failed, 4 passed", ""),
-    "one that is named": ("test_numbers.py::test_a_number[five]", 1, "1 failed, 3 passed", "`make test-all`: . 4"),
-    "no such instance": ("-q", pytest.ExitCode.USAGE_ERROR, "", "no instance is 'six'"),
+    "sample": ("test_numbers.py", 0, "3 passed", "5 instances of 1 files are left to `make test-all`: . 5"),
+    "sample in another process": ("test_numbers.py --numprocesses 1", 0, "3 passed", "left to `make test-all`: . 5"),
+    "all": ("test_numbers.py --all", 1, "2 failed, 4 passed", ""),
+    "one that is named": ("test_numbers.py::test_a_number[five]", 1, "1 failed", ""),
+    "some of them": ("test_numbers.py -k two", 0, "1 passed", ""),
+    "no such instance": ("test_numbers.py", pytest.ExitCode.USAGE_ERROR, "", "no instance is 'six'"),
 }
 
 
-@pytest.mark.catalogue("sample in another process", "all")
+@pytest.mark.catalogue("sample in another process")
 @pytest.mark.parametrize("kind", EXPECTED)
 def test_a_sample_runs_and_the_rest_is_counted(tmp_path, kind):
     options, expected, results, words = EXPECTED[kind]

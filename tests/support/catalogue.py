@@ -8,10 +8,10 @@ two of every kind, with those that found the latest faults. A check that no othe
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,37 +31,47 @@ def is_complete(config: pytest.Config) -> bool:
     return bool(config.getoption("all") or config.getoption("campaign"))
 
 
-def sampled(config: pytest.Config, items: Sequence[pytest.Item]) -> tuple[list[pytest.Item], list[pytest.Item]]:
-    """Returns the items to run and those to leave out.
-
-    Instances that the command line names run in any case.
+def refuse_unknown_samples(items: Iterable[pytest.Item]) -> None:
+    """Checks the markers of all tests that are collected, before any is deselected.
 
     Raises:
-        pytest.UsageError: A marker names no sample, or one that none of the test's instances has.
+        pytest.UsageError: A marker names an instance that its test does not have.
     """
-    kept: list[pytest.Item] = []
-    left: list[pytest.Item] = []
-    unused: dict[tuple[str, str], bool] = {}
-    named = {arg.rpartition("::")[2] for arg in config.args if "[" in arg.rpartition("::")[2]}
+    is_found: dict[tuple[str, str], bool] = {}
     for item in items:
-        marker = item.get_closest_marker("catalogue")
-        is_instance = isinstance(item, pytest.Function) and hasattr(item, "callspec")
-        if marker is None or not is_instance or item.get_closest_marker("skip"):
-            kept.append(item)
-            continue
-        test = item.nodeid.partition("[")[0]
-        matching = [pattern for pattern in marker.args if _has(item, pattern)]
-        for pattern in marker.args:
-            unused[test, pattern] = unused.get((test, pattern), True) and pattern not in matching
-        is_kept = matching or item.name in named or is_complete(config)
-        (kept if is_kept else left).append(item)
-    wrong = [f"{test}: no instance is {pattern!r}" for (test, pattern), is_unused in unused.items() if is_unused]
-    if wrong and not named:
-        raise pytest.UsageError("the samples of `catalogue` are out of date:\n" + "\n".join(wrong))
-    return kept, left
+        marker = _marker(item)
+        for pattern in marker.args if marker else ():
+            found = is_found.setdefault((item.nodeid.partition("[")[0], pattern), False)
+            is_found[item.nodeid.partition("[")[0], pattern] = found or _has(item, pattern)
+    unknown = [f"{test}: no instance is {pattern!r}" for (test, pattern), is_there in is_found.items() if not is_there]
+    if unknown:
+        raise pytest.UsageError("samples of `catalogue` are out of date:\n" + "\n".join(unknown))
 
 
-def _has(item: pytest.Function, pattern: str) -> bool:
+def left_out(config: pytest.Config, items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Returns the instances that do not run: those of no sample, unless the command line names them."""
+    if is_complete(config):
+        return []
+    found = []
+    for item in items:
+        marker = _marker(item)
+        if marker and not any(_has(item, pattern) for pattern in marker.args):
+            found.append(item)
+    return found
+
+
+def is_named(config: pytest.Config) -> bool:
+    """Returns whether the command line names single instances: these run, and whether others exist does not matter."""
+    return any("[" in arg.rpartition("::")[2] for arg in config.args)
+
+
+def _marker(item: pytest.Item) -> pytest.Mark | None:
+    """Returns the marker of an instance; None: it is none, or cannot run at all."""
+    is_instance = isinstance(item, pytest.Function) and hasattr(item, "callspec")
+    return item.get_closest_marker("catalogue") if is_instance and not item.get_closest_marker("skip") else None
+
+
+def _has(item: Any, pattern: str) -> bool:
     """Returns whether a pattern is that of an instance: of its id, or of a parameter: a string, or a file's name."""
     values = item.callspec.params.values()
     names = [value.name if isinstance(value, Path) else value for value in values if isinstance(value, str | Path)]
