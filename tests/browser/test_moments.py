@@ -83,7 +83,7 @@ async def test_an_address_with_a_moment_opens_there(installation, recorded, new_
     """With a slow network and a slow processor, too: the player stays at its moment while the rest is loaded."""
     chance = random.Random(14)
     wrong = []
-    for number in range(campaign_rounds(3, 200)):
+    for number in range(campaign_rounds(2, 200)):
         recording = await recorded(list(PATHS)[number % len(PATHS)])
         offset_s = round(chance.uniform(0, (recording.end_ms - recording.start_ms) / 1000), 1)
         page = await _slow_page(await new_context(), sign_in, chance)
