@@ -57,8 +57,12 @@ _IN_SAMPLE = {
 
 def catalogue() -> pytest.MarkDecorator:
     """Returns the marker of a test with all recordings: of `make test` are the samples, and one or two of each kind."""
-    names = [path.name for path in paths() if path.parent == SAMPLES or path.stem in _IN_SAMPLE]
-    return pytest.mark.catalogue(*names)
+    return pytest.mark.catalogue(*(path.name for path in sample()))
+
+
+def sample() -> tuple[Path, ...]:
+    """Returns those of `catalogue()`, for a test that goes through the files itself."""
+    return tuple(path for path in paths() if path.parent == SAMPLES or path.stem in _IN_SAMPLE)
 
 
 _VARIED = {"docsify-mobile-touch", "rrwebtest-rrweb-io-iframe-shadowdom-hover", "shop-checkout-pii"}
