@@ -45,7 +45,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--all",
         action="store_true",
         help="run all instances of tests marked `catalogue`, which repeat one check over many pages, events or "
-        "recordings; without it a fixed sample with every kind of them runs, and the summary says how many were left",
+        "recordings; without it a fixed sample with every kind of them runs, and the summary has the number left out",
     )
 
 
@@ -94,7 +94,7 @@ def catalogue_sample(request: pytest.FixtureRequest) -> Callable[[Collection[T],
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    # A process of xdist tells the one that prints the summary.
+    # From a process of xdist to the one that prints the summary.
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["left"] = [dict(session.config.stash[key]) for key in (catalogue.DESELECTED, catalogue.PASSED_OVER)]
 

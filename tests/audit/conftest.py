@@ -16,7 +16,7 @@ from services.audit.storage import access_event_store
 
 ENGINES = {"chdb", "clickhouse"}
 ON_BOTH_ENGINES = {"test_recording_store.py", "test_heatmap_rpc.py"}
-"""Files whose tests run on both engines in `make test`, too: they have statements of all kinds."""
+"""Files with statements of all kinds: their tests run on both engines in `make test`, too."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -130,7 +130,7 @@ async def _is_right(page, player):
     await expect(player.recorded.locator("#p")).to_have_text("the end")
 
 
-# Of each kind: data, an unknown type, wrong types, a document, an element, an attribute, and what the Replayer throws.
+# Of each kind: data, an unknown type, wrong types, a document, an element, an attribute, and an error of the Replayer.
 @pytest.mark.catalogue(
     "a snapshot without a page",
     "an unknown source",

@@ -1,4 +1,4 @@
-"""Samples of catalogues: what is left out is counted, and said in the last lines of a run."""
+"""Samples of catalogues: instances that are left out are counted in the last lines of a run."""
 
 from __future__ import annotations
 

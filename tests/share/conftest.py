@@ -21,7 +21,7 @@ _EXECUTABLES = redis_executables()
 
 
 OF_EACH_REDIS = {"test_grants.py", "test_redis_batcher.py"}
-"""Files whose tests run on each Redis in `make test`, too: the others ask it for nothing else."""
+"""Files of which all tests run on each Redis in `make test`, too: the others use the same scripts."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

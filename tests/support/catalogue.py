@@ -66,7 +66,7 @@ def is_named(config: pytest.Config) -> bool:
 
 
 def _marker(item: pytest.Item) -> pytest.Mark | None:
-    """Returns the marker of an instance; None: it is none, or cannot run at all."""
+    """Returns the marker of an instance; None: the test has no instances, or is skipped."""
     is_instance = isinstance(item, pytest.Function) and hasattr(item, "callspec")
     return item.get_closest_marker("catalogue") if is_instance and not item.get_closest_marker("skip") else None
 
@@ -101,7 +101,7 @@ def sample_of(request: pytest.FixtureRequest, instances: Collection[T], names: C
 
 
 def report(left: Left) -> str:
-    """Returns what a run leaves to `make test-all`; "": nothing."""
+    """Returns the numbers that a run leaves to `make test-all`, in a line; "": it leaves nothing."""
     if not left:
         return ""
     rooms: Left = Counter()
