@@ -106,8 +106,9 @@ def pytest_testnodedown(node: Any) -> None:
         node.config.stash[catalogue.PASSED_OVER] += Counter(left[1])
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
+    yield  # everything else: the line below is the last but one
     left = config.stash[catalogue.DESELECTED] + config.stash[catalogue.PASSED_OVER]
     if said := catalogue.report(left):
         terminalreporter.write_line(said)

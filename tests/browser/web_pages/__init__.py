@@ -16,19 +16,16 @@ SAMPLE = (
     # Forms
     "text-fields",
     "checkbox-neither",
-    "select-by-its-options",
     "fields-of-all-types",
     "form-that-is-reset",
     "editable",
     # Contents
     "moved-between-parents",
-    "inner-html",
     "inlined-pictures",
     "odd-elements",
     "quirks-mode",
     "clicks-that-change",
     # Windows, and roots within a page
-    "frame-of-srcdoc",
     "frame-that-navigates",
     "next-page-and-back",
     "frameset",
@@ -37,11 +34,8 @@ SAMPLE = (
     # Sheets
     "style-element-of-parts",
     "style-element-added-and-changed",
-    "rules-within-rules",
     "linked-sheet-added-later",
     "adopted-sheet-changed-in-place",
-    "adopted-sheet-before-its-host",
-    "transitions",
     # Drawings and media
     "svg-use",
     "canvas-with-pictures",
@@ -50,9 +44,7 @@ SAMPLE = (
     "objects",
     # Stages
     "dialogs-over-dialogs",
-    "popover",
     "fullscreen",
-    "scrolled-at-first",
     "scroll-of-elements",
     "window-resized",
     "document-written-anew",
