@@ -23,6 +23,7 @@ LONGEST = (
     "tests/cli/test_backup.py",
     "tests/operating/test_backup.py",
     "tests/audit/privacy/test_privacy_end_to_end.py",
+    "tests/audit/privacy/policy/test_policy_reload.py",
     "tests/operating/test_disk_faults.py",
     "tests/operating/test_full_disk.py",
     "tests/audit/ingest/test_kills.py",

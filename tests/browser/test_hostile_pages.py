@@ -146,15 +146,15 @@ KINDS = {
 }
 
 
-# A library that replaces methods, one that wraps callbacks, closed prototypes, clocks, observers, and storage.
-@pytest.mark.catalogue("PROTOTYPE_1_6", "ZONE", "FROZEN", "CLOCKS", "DEAF_OBSERVERS", "BROKEN_STORAGE")
+# A library that replaces methods, one that wraps callbacks, closed prototypes, clocks, and observers.
+@pytest.mark.catalogue("PROTOTYPE_1_7", "ZONE", "FROZEN", "CLOCKS", "DEAF_OBSERVERS")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_page_that_changes_javascript_before(installation, serve, opened, new_context, kind):
     tab = await opened(await serve(_site(installation, KINDS[kind])))
     await _is_recorded(installation, tab, new_context)
 
 
-@pytest.mark.catalogue("MOOTOOLS", "OLD_COLLECTIONS")
+@pytest.mark.catalogue("OLD_COLLECTIONS")
 @pytest.mark.parametrize("kind", ["PROTOTYPE_1_6", "MOOTOOLS", "FROZEN", "OLD_COLLECTIONS", "DEAF_OBSERVERS"])
 async def test_a_page_that_changes_javascript_after(installation, serve, opened, new_context, kind):
     head = f'<script src="{installation.url}/recorder.js" data-key="pk_demo"></script><script>{KINDS[kind]}</script>'
@@ -177,7 +177,7 @@ async def test_a_policy_without_frames(installation, serve, opened, new_context)
     await _is_recorded(installation, await opened(url), new_context)
 
 
-@pytest.mark.catalogue("ENDLESS_COMPRESSION", "SILENT_FETCH", "BLOCKER")
+@pytest.mark.catalogue("ENDLESS_COMPRESSION", "BLOCKER")
 @pytest.mark.parametrize(
     ("script", "part"),
     [
@@ -199,7 +199,7 @@ async def test_recording_goes_on_without_a_part(installation, serve, opened, new
     assert any(f"recording without {part}" in message for message in (await tab.notices()).values())
 
 
-@pytest.mark.catalogue("THROWING_SOCKET", "A_SOCKET_THAT_OPENS")
+@pytest.mark.catalogue("THROWING_SOCKET")
 @pytest.mark.parametrize(
     ("script", "notice"),
     [

@@ -130,12 +130,10 @@ async def _is_right(page, player):
     await expect(player.recorded.locator("#p")).to_have_text("the end")
 
 
-# Of each kind: data, an unknown type, wrong types, a document, an element, an attribute, and an error of the Replayer.
+# Data, wrong types, an element at a wrong place, and an error of the Replayer.
 @pytest.mark.catalogue(
     "a snapshot without a page",
-    "an unknown source",
     "lists that are objects",
-    "a document on a paragraph",
     "an element next to <html>",
     "a sheet of another document, at which the Replayer throws",
 )

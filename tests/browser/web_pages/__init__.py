@@ -17,37 +17,29 @@ SAMPLE = (
     "text-fields",
     "checkbox-neither",
     "fields-of-all-types",
-    "form-that-is-reset",
     "editable",
     # Contents
     "moved-between-parents",
     "inlined-pictures",
-    "odd-elements",
     "quirks-mode",
     "clicks-that-change",
     # Windows, and roots within a page
     "frame-that-navigates",
     "next-page-and-back",
     "frameset",
-    "slots",
     "shadow-root-removed-and-back",
     # Sheets
     "style-element-of-parts",
     "style-element-added-and-changed",
-    "linked-sheet-added-later",
     "adopted-sheet-changed-in-place",
     # Drawings and media
     "svg-use",
     "canvas-with-pictures",
     "webgl-triangle",
-    "audio-that-played",
     "objects",
     # Stages
     "dialogs-over-dialogs",
-    "fullscreen",
-    "scroll-of-elements",
     "window-resized",
-    "document-written-anew",
     "body-replaced",
     "zones",
 )
