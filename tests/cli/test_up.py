@@ -118,6 +118,7 @@ def test_no_child_outlives_one_that_is_killed(tmp_path):
         until(lambda: are_gone(children), "the children are gone")
 
 
+@pytest.mark.catalogue(like="test_no_child_outlives_one_that_is_killed")
 def test_it_ends_with_whoever_started_it(tmp_path):
     # A shell that waits for it: the second command keeps bash from becoming the program itself.
     with Up(tmp_path, "--port", "0", prefix=["bash", "-c", '"$@"; true', "bash"], environment=NO_WORKERS) as up:

@@ -18,6 +18,10 @@ import pytest
 def test_a_number(number):
     assert number != "five"
 
+@pytest.mark.catalogue(like="test_a_number")
+def test_a_large_number():
+    pass
+
 @pytest.mark.catalogue
 def test_all_numbers(catalogue_sample):
     assert catalogue_sample({"one": 1, "two": 2, "three": 3}, ["three"]) == ["three"]
@@ -40,9 +44,9 @@ def run(directory, text, *options):
 
 
 EXPECTED = {
-    "sample": ("test_numbers.py", 0, "3 passed", "5 instances of 1 files are left to `make test-all`: . 5"),
-    "sample in another process": ("test_numbers.py --numprocesses 1", 0, "3 passed", "left to `make test-all`: . 5"),
-    "all": ("test_numbers.py --all", 1, "2 failed, 4 passed", ""),
+    "sample": ("test_numbers.py", 0, "3 passed", "6 instances of 1 files are left to `make test-all`: . 6"),
+    "sample in another process": ("test_numbers.py --numprocesses 1", 0, "3 passed", "left to `make test-all`: . 6"),
+    "all": ("test_numbers.py --all", 1, "2 failed, 5 passed", ""),
     "one that is named": ("test_numbers.py::test_a_number[five]", 1, "1 failed", ""),
     "some of them": ("test_numbers.py -k two", 0, "1 passed", ""),
     "no such instance": ("test_numbers.py", pytest.ExitCode.USAGE_ERROR, "", "no instance is 'six'"),

@@ -3,6 +3,7 @@
 A test marked `catalogue` names its sample, by patterns of the shell for ids, parameters or files. All other instances
 are deselected, counted, and run with --all (`make test-all`), as CI does. The sample is fixed, and has an instance or
 two of every kind, with those that found the latest faults. A check that no other instance repeats always runs.
+A test with `like="test_of_the_sample"` is an instance, too: it repeats that test of its file in another way.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def is_complete(config: pytest.Config) -> bool:
     return bool(config.getoption("all") or config.getoption("campaign"))
 
 
-def refuse_unknown_samples(items: Iterable[pytest.Item]) -> None:
+def refuse_unknown_samples(items: Collection[pytest.Item]) -> None:
     """Checks the markers of all tests that are collected, before any is deselected.
 
     Raises:
@@ -43,6 +44,10 @@ def refuse_unknown_samples(items: Iterable[pytest.Item]) -> None:
         for pattern in marker.args if marker else ():
             found = is_found.setdefault((item.nodeid.partition("[")[0], pattern), False)
             is_found[item.nodeid.partition("[")[0], pattern] = found or _has(item, pattern)
+    names = {item.nodeid.partition("[")[0] for item in items}
+    for item in items:
+        like = marker.kwargs.get("like") if (marker := _marker(item)) else None
+        is_found |= {(item.nodeid, like): item.nodeid.rpartition("::")[0] + f"::{like}" in names} if like else {}
     unknown = [f"{test}: no instance is {pattern!r}" for (test, pattern), is_there in is_found.items() if not is_there]
     if unknown:
         raise pytest.UsageError("samples of `catalogue` are out of date:\n" + "\n".join(unknown))
@@ -55,20 +60,18 @@ def left_out(config: pytest.Config, items: Iterable[pytest.Item]) -> list[pytest
     found = []
     for item in items:
         marker = _marker(item)
-        if marker and not any(_has(item, pattern) for pattern in marker.args):
+        if marker is None or any(arg.endswith(f"::{item.name}") for arg in config.args):
+            continue
+        if "like" in marker.kwargs or (marker.args and not any(_has(item, pattern) for pattern in marker.args)):
             found.append(item)
     return found
 
 
-def is_named(config: pytest.Config) -> bool:
-    """Returns whether the command line names single instances: these run, and whether others exist does not matter."""
-    return any("[" in arg.rpartition("::")[2] for arg in config.args)
-
-
 def _marker(item: pytest.Item) -> pytest.Mark | None:
     """Returns the marker of an instance; None: the test has no instances, or is skipped."""
-    is_instance = isinstance(item, pytest.Function) and hasattr(item, "callspec")
-    return item.get_closest_marker("catalogue") if is_instance and not item.get_closest_marker("skip") else None
+    marker = item.get_closest_marker("catalogue")
+    is_instance = marker is not None and (hasattr(item, "callspec") or "like" in marker.kwargs)
+    return marker if is_instance and not item.get_closest_marker("skip") else None
 
 
 def _has(item: Any, pattern: str) -> bool:
