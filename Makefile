@@ -27,7 +27,7 @@ NO_NODE := $(shell command -v npm >/dev/null || { echo "npm is not installed"; e
 	if (!(a > 22 || (a === 22 && b >= 12) || (a === 20 && b >= 19))) console.log("Node " + process.version + " is too old")' \
 	|| echo "node does not run here")
 
-.PHONY: help run web test collected loaded campaign test-web format format-web lint lint-protos lint-web typecheck \
+.PHONY: help run web test test-all collected loaded campaign test-web format format-web lint lint-protos lint-web typecheck \
 	typecheck-web bench screenshots gen check-gen lock audit
 
 help: ## Lists the targets
@@ -38,11 +38,15 @@ run: $(BIN)/afterimage ## Installs, starts everything, imports the sample record
 	@echo "Starting"
 	@$(BIN)/afterimage up --samples
 
-test: ## Installs test dependencies, lints and type-checks the code, runs all tests
+test: ## Installs test dependencies, lints and type-checks the code, runs the tests; of catalogues, a sample
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint typecheck web test-web collected
 	@work=$$(mktemp -d -p $(TEST_DIR)); trap 'rm -rf "$$work"' EXIT; \
 	set -x; TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
-	--dist loadfile --durations=10
+	--dist loadfile --durations=10 $(EXTENT)
+
+# Catalogues: many pages, events or recordings for one check. The last lines of `make test` tell how many were left.
+test-all: EXTENT := --all
+test-all: test ## As `make test`, with all instances of the catalogues, as CI runs it
 
 # Python's and pytest's compiled forms of all modules: else, on a fresh clone, each test process would compile them.
 collected: $(VENV)/.dev
@@ -56,7 +60,7 @@ loaded: $(VENV)/.dev web ## Runs the Python tests ROUNDS times (10) beside four 
 	failed=0; for round in $$(seq $(ROUNDS)); do \
 		work=$$(mktemp -d -p $(TEST_DIR)); \
 		TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
-			--dist loadfile --quiet > "$$work.log" 2>&1 || failed=$$((failed + 1)); \
+			--dist loadfile --all --quiet > "$$work.log" 2>&1 || failed=$$((failed + 1)); \
 		echo "round $$round: $$(tail -n 1 "$$work.log")"; grep -E '^(FAILED|ERROR) ' "$$work.log" || true; rm -rf "$$work"; \
 	done; echo "$$failed of $(ROUNDS) rounds failed"; [ "$$failed" = 0 ]
 

@@ -6,14 +6,17 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Generator, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hypothesis
 import pytest
 import redis
 from hypothesis import is_hypothesis_test
+from support import catalogue
 from support.wait import PATIENCE_S
 
 from services.cli.up.redis_process import find_redis_server
@@ -31,14 +34,24 @@ hypothesis.settings.load_profile("afterimage")
 # test connects to a server that they vouch for.
 os.environ["SSL_CERT_FILE"] = os.devnull
 
+T = TypeVar("T")
+
 SECRET = "test-secret-of-more-than-32-bytes-length"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="run tests marked `campaign` for all of their rounds")
+    parser.addoption(
+        "--all",
+        action="store_true",
+        help="run all instances of tests marked `catalogue`, which repeat one check over many pages, events or "
+        "recordings; without it a fixed sample with every kind of them runs, and the summary has the number left out",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[catalogue.DESELECTED] = Counter()
+    config.stash[catalogue.PASSED_OVER] = Counter()
     if config.getoption("campaign"):
         hypothesis.settings.load_profile("campaign")  # before the modules of tests ask campaign.examples
 
@@ -59,6 +72,45 @@ def campaign_rounds(request: pytest.FixtureRequest) -> Callable[[int, int], int]
         return full if request.config.getoption("campaign") else few
 
     return rounds
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    if not any("::" in arg for arg in config.args):  # else some tests of their files are not here
+        catalogue.refuse_unknown_samples(items)
+    yield
+    if left := catalogue.left_out(config, items):
+        gone = set(left)
+        items[:] = [item for item in items if item not in gone]
+        config.hook.pytest_deselected(items=left)
+        config.stash[catalogue.DESELECTED] = catalogue.count(left)
+
+
+@pytest.fixture
+def catalogue_sample(request: pytest.FixtureRequest) -> Callable[[Collection[T], Collection[T]], list[T]]:
+    """Instances of a catalogue that one test goes through: `catalogue_sample(SHAPES, ["plain"])`; all with --all."""
+    return partial(catalogue.sample_of, request)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    # From a process of xdist to the one that prints the summary.
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["left"] = [dict(session.config.stash[key]) for key in (catalogue.DESELECTED, catalogue.PASSED_OVER)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if (left := getattr(node, "workeroutput", {}).get("left")) is not None:
+        node.config.stash[catalogue.DESELECTED] = Counter(left[0])
+        node.config.stash[catalogue.PASSED_OVER] += Counter(left[1])
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
+    yield  # everything else: the line below is the last but one
+    left = config.stash[catalogue.DESELECTED] + config.stash[catalogue.PASSED_OVER]
+    if said := catalogue.report(left):
+        terminalreporter.write_line(said)
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,18 @@ from services.audit import app
 from services.audit.ingest import open_recordings, stream
 from services.audit.storage import access_event_store
 
+ENGINES = {"chdb", "clickhouse"}
+ON_BOTH_ENGINES = {"test_recording_store.py", "test_heatmap_rpc.py"}
+"""Files with statements of all kinds: their tests run on both engines in `make test`, too."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Lets other tests of both engines run on the embedded one; with --all they run on a ClickHouse server as well."""
+    params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    is_of_engines = any(isinstance(value, str) and value in ENGINES for value in params)
+    if is_of_engines and item.path.name not in ON_BOTH_ENGINES:
+        item.add_marker(pytest.mark.catalogue("chdb"))
+
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:

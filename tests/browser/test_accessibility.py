@@ -54,6 +54,11 @@ IS_REPAINTED = """(before) => getComputedStyle(document.body).backgroundColor !=
     && !document.getAnimations().some((one) => one instanceof CSSTransition)"""
 
 
+# Each scene once; the sizes show different parts of the list of sessions, which has both.
+@pytest.mark.catalogue(
+    *(f"{scene}-phone" for scene in ("sessions", "live", "heatmap", "share_dialog", "share", "share_expired")),
+    *(f"{scene}-desk" for scene in ("sessions", "player", "share_form", "share_passcode", "share_ready", "sign_in")),
+)
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scene", SCENES)
 async def test_axe_finds_nothing_serious_and_nothing_is_wider_than_its_window(scenes, new_context, guard, scene, size):
@@ -105,6 +110,7 @@ async def walk(page, most=150):
     return seen
 
 
+@pytest.mark.catalogue("sessions", "player", "heatmap", "sign_in")
 @pytest.mark.parametrize(
     ("scene", "names"),
     [

@@ -105,6 +105,7 @@ async def test_what_belongs_together_is_one_row_and_failed_requests_are_among_th
 
 
 # The panel is the narrowest beside the picture of a small screen, and the widest below it.
+@pytest.mark.catalogue("320", "1024")
 @pytest.mark.parametrize("width", [320, 414, 768, 1024, 1280, 1920])
 async def test_a_row_is_one_line_and_nothing_overlaps(width, installation, new_context, sign_in):
     context = await new_context(viewport={"width": width, "height": 800})

@@ -70,6 +70,7 @@ async def _until_colour(installation, player, colour, part=0.5):
     await installation.until(lambda: _has_colour(player, colour, part), f"the canvas is {colour}")
 
 
+@pytest.mark.catalogue("height: 60px", "max-width: 90px")
 @pytest.mark.parametrize(
     ("style", "size"),
     [
@@ -132,6 +133,7 @@ async def test_a_change_of_style_or_size_does_not_take_it_away(installation, pag
     assert (await player.recorded.locator("canvas").evaluate("(one) => one.getBoundingClientRect().height")) == 60
 
 
+@pytest.mark.catalogue("2")
 @pytest.mark.parametrize("kind", [1, 2])
 async def test_webgl(kind, installation, page, sign_in):
     start = now_ms() - 60_000

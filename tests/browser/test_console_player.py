@@ -27,6 +27,7 @@ SOME_CHUNKS = 80  # more than from a full snapshot to the moments that are opene
 RRWEB = web.WEB / "node_modules" / "@rrweb" / "replay" / "dist" / "replay.umd.min.cjs"
 
 
+@pytest.mark.catalogue("shop-mobile*")
 @pytest.mark.parametrize("sample", SAMPLES)
 async def test_the_end_looks_as_in_rrwebs_own_replayer(sample, installation, page, new_context, sign_in):
     session = await _sample(installation, sample)
@@ -87,6 +88,7 @@ async def test_seek_into_half_an_hour(installation, half_an_hour, page, sign_in,
     # Figures, not bounds: docs/benchmarks.md has those of a quiet machine.
 
 
+@pytest.mark.catalogue("100")
 @pytest.mark.parametrize("start_s", [1, 100, MINUTES * 60 - 280])
 async def test_what_is_not_loaded_is_not_skipped_as_a_pause(start_s, installation, half_an_hour, page, sign_in):
     """`?t=` opens at its moment, and stays there while the rest of the session is still on its way."""

@@ -75,6 +75,7 @@ async def test_a_link_renews_the_account_that_is_signed_in(installation, page, s
     await expect(page.get_by_text("ana", exact=True)).to_be_visible()
 
 
+@pytest.mark.catalogue("publishable key", "does not accept")
 @pytest.mark.parametrize(
     ("token", "words"),
     [

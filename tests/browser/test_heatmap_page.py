@@ -67,6 +67,7 @@ async def _is_hot(page):
     return await opacity(page, HOT) > 0
 
 
+@pytest.mark.catalogue("2")
 @pytest.mark.parametrize("scale", [1, 2])
 async def test_the_canvas_is_hot_where_the_clicks_were(installation, new_context, sign_in, site, scale):
     for _ in range(3):

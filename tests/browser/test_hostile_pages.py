@@ -146,12 +146,15 @@ KINDS = {
 }
 
 
+# A library that replaces methods, one that wraps callbacks, closed prototypes, clocks, and observers.
+@pytest.mark.catalogue("PROTOTYPE_1_7", "ZONE", "FROZEN", "CLOCKS", "DEAF_OBSERVERS")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_page_that_changes_javascript_before(installation, serve, opened, new_context, kind):
     tab = await opened(await serve(_site(installation, KINDS[kind])))
     await _is_recorded(installation, tab, new_context)
 
 
+@pytest.mark.catalogue("OLD_COLLECTIONS")
 @pytest.mark.parametrize("kind", ["PROTOTYPE_1_6", "MOOTOOLS", "FROZEN", "OLD_COLLECTIONS", "DEAF_OBSERVERS"])
 async def test_a_page_that_changes_javascript_after(installation, serve, opened, new_context, kind):
     head = f'<script src="{installation.url}/recorder.js" data-key="pk_demo"></script><script>{KINDS[kind]}</script>'
@@ -159,6 +162,7 @@ async def test_a_page_that_changes_javascript_after(installation, serve, opened,
     await _is_recorded(installation, tab, new_context)
 
 
+@pytest.mark.catalogue("MOOTOOLS")
 @pytest.mark.parametrize("kind", ["PROTOTYPE_1_6", "MOOTOOLS"])
 async def test_a_page_without_frames(installation, serve, opened, new_context, kind):
     tab = await opened(
@@ -173,6 +177,7 @@ async def test_a_policy_without_frames(installation, serve, opened, new_context)
     await _is_recorded(installation, await opened(url), new_context)
 
 
+@pytest.mark.catalogue("ENDLESS_COMPRESSION", "BLOCKER")
 @pytest.mark.parametrize(
     ("script", "part"),
     [
@@ -194,6 +199,7 @@ async def test_recording_goes_on_without_a_part(installation, serve, opened, new
     assert any(f"recording without {part}" in message for message in (await tab.notices()).values())
 
 
+@pytest.mark.catalogue("THROWING_SOCKET")
 @pytest.mark.parametrize(
     ("script", "notice"),
     [
@@ -209,6 +215,7 @@ async def test_a_socket_that_does_not_work(installation, serve, opened, new_cont
     assert "by POST" in (await tab.notices())[notice]
 
 
+@pytest.mark.catalogue("")
 @pytest.mark.parametrize("end", ["document.close();", ""])
 async def test_a_page_that_is_written_anew(installation, serve, opened, new_context, end):
     tab = await opened(await serve(_site(installation, "", "<h1>Before</h1><p>old</p>")))

@@ -25,7 +25,7 @@ BROKEN = "ERR_|WebSocket|426|503"
 async def alone(tmp_path_factory):
     """An installation with the default settings of sessions."""
     web.built()
-    async with installed(tmp_path_factory.mktemp("alone")) as running:
+    async with installed(tmp_path_factory.mktemp("alone"), AFTERIMAGE_INGEST__WORKERS="0") as running:
         yield running
 
 

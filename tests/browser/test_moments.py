@@ -70,12 +70,16 @@ class Recorded:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recorded(installation):
-    """Some of the samples, and of the shared recordings where there are any."""
+    """Records a sample, or a shared recording where there is any, once: `await recorded("shop-mobile")`."""
     found = {}
-    for name, path in PATHS.items():
-        session = await installation.record(*_chunks(recordings.events(path)))
-        found[name] = Recorded(session, await installation.audit.events(uuid.UUID(session)))
-    return found
+
+    async def record(name):
+        if name not in found:
+            session = await installation.record(*_chunks(recordings.events(PATHS[name])))
+            found[name] = Recorded(session, await installation.audit.events(uuid.UUID(session)))
+        return found[name]
+
+    return record
 
 
 @pytest.mark.campaign
@@ -87,8 +91,8 @@ async def test_an_address_with_a_moment_opens_there(
     guard.allow(OF_THE_PAGES)
     chance = random.Random(14)
     wrong = []
-    for number in range(campaign_rounds(3, 200)):
-        recording = list(recorded.values())[number % len(recorded)]
+    for number in range(campaign_rounds(2, 200)):
+        recording = await recorded(list(PATHS)[number % len(PATHS)])
         offset_s = round(chance.uniform(0, (recording.end_ms - recording.start_ms) / 1000), 1)
         page = await _slow_page(await new_context(), sign_in, chance)
         await page.goto(f"{installation.url}/sessions/{recording.session}?t={offset_s}")
@@ -146,6 +150,7 @@ async def _seeks(page):
 
 
 @pytest.mark.campaign
+@pytest.mark.catalogue("shop-mobile", *({"sbadmin-multipage"} & PATHS.keys()))
 @pytest.mark.parametrize("name", PATHS)
 async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
     name, installation, recorded, new_context, page, sign_in, guard, campaign_rounds
@@ -156,7 +161,7 @@ async def test_a_seek_shows_the_same_as_a_replay_from_the_start(
     truth = await (await new_context()).new_page()
     await truth.add_script_tag(path=RRWEB)
     await sign_in(page)
-    recording = recorded[name]
+    recording = await recorded(name)
     await page.goto(f"{installation.url}/sessions/{recording.session}")
     player = PlayerPage(page)
     await player.until_ready()
@@ -311,6 +316,7 @@ SPREAD_MS = 450
 """Time from the first position of a MouseMove to its event; rrweb sends them every half second."""
 
 
+@pytest.mark.catalogue("forward-and-back")
 @pytest.mark.parametrize(
     "offsets",
     [

@@ -90,6 +90,7 @@ async def _heatmap(installation, sign_in, page):
 PLACES = {"player": _player, "share page": _share, "live": _watched, "heatmap": _heatmap}
 
 
+@pytest.mark.catalogue("player", "live")
 @pytest.mark.parametrize("place", PLACES)
 async def test_a_recording_connects_to_no_machine(place, installation, listener, chromium, sign_in, serve):
     page = await chromium.new_page()

@@ -130,6 +130,13 @@ async def _is_right(page, player):
     await expect(player.recorded.locator("#p")).to_have_text("the end")
 
 
+# Data, wrong types, an element at a wrong place, and an error of the Replayer.
+@pytest.mark.catalogue(
+    "a snapshot without a page",
+    "lists that are objects",
+    "an element next to <html>",
+    "a sheet of another document, at which the Replayer throws",
+)
 @pytest.mark.parametrize("name", LEFT_OUT)
 async def test_what_cannot_be_shown_is_left_out_and_said(name, installation, page, sign_in):
     odd, reason = LEFT_OUT[name]
@@ -141,6 +148,7 @@ async def test_what_cannot_be_shown_is_left_out_and_said(name, installation, pag
     await expect(page.locator("[data-mark=odd]")).to_have_count(1)
 
 
+@pytest.mark.catalogue("missing lists", "a shadow root where none can be")
 @pytest.mark.parametrize("name", SHOWN)
 async def test_what_can_be_repaired_is_shown(name, installation, page, sign_in):
     odd, selector = SHOWN[name]
@@ -150,6 +158,7 @@ async def test_what_can_be_repaired_is_shown(name, installation, page, sign_in):
     await expect(page.locator("[data-mark=odd]")).to_have_count(0)
 
 
+@pytest.mark.catalogue("('wide', 720)")
 @pytest.mark.parametrize("size", [(0, 0), (-5, 720), ("wide", 720), (10**9, 720)], ids=str)
 async def test_a_page_of_no_size_is_shown_at_a_usual_one(size, installation, page, sign_in):
     at = now_ms() - 60_000
@@ -173,6 +182,7 @@ STEPS_BACK = {
 }
 
 
+@pytest.mark.catalogue("set back twice")
 @pytest.mark.parametrize("name", STEPS_BACK)
 async def test_a_clock_that_is_set_plays_in_the_order_of_recording(name, installation, page, sign_in):
     at = now_ms() - 1_800_000

@@ -145,6 +145,7 @@ async def test_the_panel_of_a_live_session_keeps_up_with_the_picture(installatio
     assert len(fetched) >= 4
 
 
+@pytest.mark.catalogue("360")
 @pytest.mark.parametrize("width", [360, 414, 768, 1024, 1280, 1920])
 async def test_the_panels_tabs_stay_on_one_line(width, installation, new_context, sign_in):
     context = await new_context(viewport={"width": width, "height": 800})

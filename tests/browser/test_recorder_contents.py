@@ -110,6 +110,7 @@ PICTURES = {
 }
 
 
+@pytest.mark.catalogue("srcset", "font")
 @pytest.mark.parametrize("kind", PICTURES)
 async def test_a_page_with_large_inlined_data_has_its_replay(
     kind, installation, page, serve, sign_in, new_context, guard
@@ -215,6 +216,7 @@ DRAWN_LEVELS = 2_000
 """Levels of a tree that the player draws on any machine."""
 
 
+@pytest.mark.catalogue("1800")
 @pytest.mark.parametrize("levels", [700, 1800, 2600])
 async def test_deep_trees_are_recorded(levels, installation, page, serve, sign_in, new_context):
     """Added by a script after the first snapshot; then in a snapshot. Of the deepest, only the recording is compared:

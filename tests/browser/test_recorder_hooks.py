@@ -302,6 +302,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.catalogue("push later", "splice", "cleared")
 @pytest.mark.parametrize("change", CHANGES)
 async def test_adopted_sheets_changed_in_place(change, installation, page, serve):
     body = f"<p id='outer'>outer</p><div id='host'></div><script>{SHEETS}</script>"
@@ -336,6 +337,7 @@ FULLSCREENS = {
 }
 
 
+@pytest.mark.catalogue("in a transformed box")
 @pytest.mark.parametrize("kind", FULLSCREENS)
 async def test_an_element_that_fills_the_screen(kind, installation, page, serve, sign_in, new_context):
     body = (

@@ -19,7 +19,7 @@ from . import sites
 from .page_looks import LOOK, differences, pictures_differ
 from .player_frame import player_frame
 from .recorded import recording, status
-from .web_pages import PAGES
+from .web_pages import PAGES, SAMPLE
 
 END = "the end of the page"
 SIZE = {"width": 800, "height": 600}
@@ -101,6 +101,7 @@ async def visits(request, installation, site, browser):
     await asyncio.gather(*running.values(), return_exceptions=True)
 
 
+@pytest.mark.catalogue(*SAMPLE)
 @pytest.mark.parametrize("name", PAGES)
 async def test_the_replay_is_as_the_page_was(name, visits, player):
     stored, moments = await visits[name]

@@ -225,6 +225,7 @@ def test_a_killed_restore_leaves_an_empty_installation_that_can_be_restored(tmp_
     assert content(tmp_path / "again") == content(whole)
 
 
+@pytest.mark.catalogue(like="test_a_killed_restore_leaves_an_empty_installation_that_can_be_restored")
 @pytest.mark.clickhouse
 def test_a_killed_restore_into_a_server_is_noticed_and_can_be_restored(tmp_path, whole):
     with clickhouse.server() as url:

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import recordings
 from support.campaign import examples
 
 from services.cli.transfer.formats import ImportedRecording, read_recordings, to_chunks
@@ -39,6 +40,7 @@ def written(chunks, **options):
     return json.loads(out.getvalue())
 
 
+@recordings.catalogue()
 @pytest.mark.parametrize("path", EVERY_RECORDING)
 def test_real_recordings_survive_the_round_trip(path):
     (recording,) = (one for one in read_recordings(path) if isinstance(one, ImportedRecording))

@@ -10,6 +10,7 @@ from uuid import RFC_4122, UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import recordings
 
 from services.cli.transfer import inflate
 from services.cli.transfer.formats import (
@@ -59,6 +60,7 @@ def windows(recording):
 FIVE = events(5)
 
 
+@recordings.catalogue()
 @pytest.mark.parametrize("path", EVERY_RECORDING)
 def test_real_recordings_are_read_event_for_event(path):
     (recording,) = read_well(path)

@@ -83,7 +83,7 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
         assert (tmp_path / ".data/up.json").read_text() == ""
 
     # Once more on the same directory, ended as a service manager ends it: everything is still there, and once.
-    with Up(tmp_path, "--port", "0", "--samples") as up:
+    with Up(tmp_path, "--port", "0", "--samples", environment=NO_WORKERS) as up:
         assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
         assert set(run("sessions", "--ids").lines) == ids
         assert up.interrupt(signal.SIGTERM) == 0
@@ -91,7 +91,7 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
 
 def test_each_line_to_type_works_as_it_stands(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # `export` writes there
-    with Up(tmp_path, "--port", "0", "--samples") as up:
+    with Up(tmp_path, "--port", "0", "--samples", environment=NO_WORKERS) as up:
         said = up.said("Ctrl-C ends it")
         lines = said.split("How to look:")[1].split("Open in a browser:")[0]
         typed = "\n".join(line.strip() for line in lines.splitlines() if line.startswith("  "))
@@ -118,6 +118,7 @@ def test_no_child_outlives_one_that_is_killed(tmp_path):
         until(lambda: are_gone(children), "the children are gone")
 
 
+@pytest.mark.catalogue(like="test_no_child_outlives_one_that_is_killed")
 def test_it_ends_with_whoever_started_it(tmp_path):
     # A shell that waits for it: the second command keeps bash from becoming the program itself.
     with Up(tmp_path, "--port", "0", prefix=["bash", "-c", '"$@"; true', "bash"], environment=NO_WORKERS) as up:

@@ -73,6 +73,7 @@ def clickhouse_client():
         missing("no clickhouse-client here (apt-get install clickhouse-client): backup of servers is NOT tested")
 
 
+@pytest.mark.catalogue(like="test_embedded_engine_comes_back_from_the_archive")
 @pytest.mark.clickhouse
 @pytest.mark.usefixtures("clickhouse_client")
 def test_clickhouse_server_comes_back_from_the_copy(tmp_path, redis_url):

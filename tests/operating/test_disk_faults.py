@@ -130,6 +130,7 @@ async def test_a_power_cut_loses_something_without_fsync(tmp_path, settings, min
 @pytest.mark.chaos
 @pytest.mark.campaign
 @pytest.mark.timeout(7_200)
+@pytest.mark.catalogue("chdb")
 @pytest.mark.parametrize("engine", ["chdb", pytest.param("server", marks=pytest.mark.clickhouse)])
 async def test_a_disk_that_fails_with_eio_loses_nothing_that_was_acknowledged(
     tmp_path, settings, mint, campaign_rounds, engine

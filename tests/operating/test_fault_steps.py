@@ -76,6 +76,7 @@ def openings(engine: str, directory: Path) -> Opening:
 @pytest.mark.chaos
 @pytest.mark.campaign
 @pytest.mark.timeout(3_600)
+@pytest.mark.catalogue("chdb-kill", "server-eio")
 @pytest.mark.parametrize("kind", ["kill", "eio"])
 @pytest.mark.parametrize("engine", ["chdb", pytest.param("server", marks=pytest.mark.clickhouse)])
 def test_a_fault_at_any_change_of_a_file_breaks_no_promise(tmp_path, campaign_rounds, engine, kind):

@@ -118,6 +118,7 @@ async def fill_and_recover(disk: SmallDisk, process: KillableAuditProcess, mint,
 @pytest.mark.chaos
 @pytest.mark.campaign
 @pytest.mark.timeout(7_200)
+@pytest.mark.catalogue("chdb")
 @pytest.mark.parametrize("engine", ["chdb", pytest.param("server", marks=pytest.mark.clickhouse)])
 async def test_a_disk_that_fills_up_loses_nothing_that_was_acknowledged(
     tmp_path, settings, mint, campaign_rounds, engine

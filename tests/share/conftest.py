@@ -20,6 +20,17 @@ from services.share.app import serve
 _EXECUTABLES = redis_executables()
 
 
+OF_EACH_REDIS = {"test_grants.py", "test_redis_batcher.py"}
+"""Files of which all tests run on each Redis in `make test`, too: the others use the same scripts."""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """The other tests run on the embedded Redis; with --all on the machine's as well."""
+    callspec = getattr(item, "callspec", None)
+    if callspec and "redis_server" in callspec.params and item.path.name not in OF_EACH_REDIS:
+        item.add_marker(pytest.mark.catalogue("embedded"))
+
+
 @pytest.fixture(scope="session", params=list(_EXECUTABLES))
 def redis_server(request: pytest.FixtureRequest) -> Iterator[str]:
     """The embedded Redis, then the machine's."""

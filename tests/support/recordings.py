@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.campaign import is_campaign
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,6 +36,33 @@ def text(path: Path) -> bytes:
 
 def events(path: Path) -> list[dict]:
     return json.loads(text(path))
+
+
+_IN_SAMPLE = {
+    "docsify-mobile-touch",
+    "idle-then-active",
+    "jsoneditor-edit",
+    "posthog-mock-snapshots0",
+    "rrweb-stats-recordings-1",
+    "rrwebtest-rrweb-io-adopted-style-sheet",
+    "rrwebtest-rrweb-io-canvas-in-iframe",
+    "rrwebtest-rrweb-io-document-replacement",
+    "rrwebtest-rrweb-io-iframe-shadowdom-hover",
+    "rrwebtest-rrweb-io-input",
+    "rrwebtest-rrweb-io-style-sheet-rule-events",
+    "shop-checkout-pii",
+    "todomvc-backbone",
+}
+
+
+def catalogue() -> pytest.MarkDecorator:
+    """Returns the marker of a test with all recordings: of `make test` are the samples, and one or two of each kind."""
+    return pytest.mark.catalogue(*(path.name for path in sample()))
+
+
+def sample() -> tuple[Path, ...]:
+    """Returns those of `catalogue()`, for a test that goes through the files itself."""
+    return tuple(path for path in paths() if path.parent == SAMPLES or path.stem in _IN_SAMPLE)
 
 
 _VARIED = {"docsify-mobile-touch", "rrwebtest-rrweb-io-iframe-shadowdom-hover", "shop-checkout-pii"}

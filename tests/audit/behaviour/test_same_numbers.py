@@ -95,6 +95,7 @@ def cells(found: list[Interaction], page: str, kind: HeatmapKind) -> Counter[tup
     )
 
 
+@pytest.mark.catalogue("chdb-shop-errors*", "clickhouse-shop-mobile*")
 @pytest.mark.parametrize("name", ["shop-checkout.json.gz", "shop-errors.json.gz", "shop-mobile.json.gz"])
 async def test_a_sample_has_what_the_detectors_find_also_when_it_comes_three_times(audit, name):
     session = new_session(now_ms() - 600_000)

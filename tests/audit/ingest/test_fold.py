@@ -46,6 +46,7 @@ def uncut(path: Path):
 COUNTED = [place for place in Total if place not in {Total.CHUNKS, Total.RAW_BYTES, Total.STORED_BYTES}]
 
 
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name)
 @settings(max_examples=examples(3, 8), deadline=None)
 @given(places=st.lists(st.integers(0, 10_000), max_size=30))
@@ -61,6 +62,7 @@ def test_where_a_recording_is_cut_changes_nothing(path, places: list[int]) -> No
     assert (state.url, state.width, state.height) == (whole.url, whole.width, whole.height)
 
 
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name)
 def test_counts_equal_a_count_by_hand(path) -> None:
     events = recordings.events(path)

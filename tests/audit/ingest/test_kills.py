@@ -93,7 +93,7 @@ def _chunks(number: int, begin: int, laps: int) -> list:
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
 async def test_kills_lose_nothing_and_repeat_nothing(settings, mint, campaign_rounds) -> None:
-    wanted, recorders, laps = campaign_rounds(3, 25), campaign_rounds(8, 20), campaign_rounds(2, 4)
+    wanted, recorders, laps = campaign_rounds(2, 25), campaign_rounds(6, 20), campaign_rounds(2, 4)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view")

@@ -222,6 +222,7 @@ def test_a_changed_text_is_masked_too():
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
 def test_any_process_names_the_same_as_one_process(path):
     """Large recordings are shortened; with --campaign they are not."""

@@ -32,6 +32,7 @@ def masker(preset: str = "default", *, opens_all: bool = False) -> Masker:
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
 def test_rows_are_the_same_as_if_every_event_were_opened_and_hold_no_canary(path):
     """Canaries are planted in some recordings, and the large ones are shortened; with --campaign all, unabridged."""

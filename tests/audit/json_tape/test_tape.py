@@ -191,6 +191,7 @@ def assert_walk_is_right(text: bytes) -> None:
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
 def test_recordings_are_walked_through_as_json_reads_them(path):
     """Large recordings are shortened; with --campaign they are not, and those of more than 400 KB left out."""

@@ -212,6 +212,7 @@ def privacy_settings(request, tmp_path, redis_url) -> Settings:
 
 
 @pytest.mark.campaign
+@pytest.mark.catalogue("chdb")
 @pytest.mark.timeout(600)
 async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplog):
     """Each kind of canary in each field, in the samples; with --campaign in all recordings."""
@@ -254,6 +255,7 @@ async def test_no_canary_gets_anywhere(privacy_settings, redis_url, capfd, caplo
     assert needles.looked_at > 1_000_000
 
 
+@pytest.mark.catalogue("clickhouse")
 async def test_what_is_looked_through_is_what_holds_the_recording(privacy_settings, redis_url):
     """The same search finds the canaries under keep_all, so it would find one that got through."""
     open_settings = privacy_settings.model_copy(update={"privacy": {"preset": "keep_all"}})

@@ -99,6 +99,7 @@ CASES = [
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize(("path", "policy"), CASES)
 def test_recordings_with_canaries_and_escapes_are_masked_alike(path, policy):
     """Canaries are planted in some recordings, and the large ones are shortened; with --campaign all, unabridged."""

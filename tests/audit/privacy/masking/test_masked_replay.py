@@ -104,6 +104,7 @@ def laid_out(value: Any, tag: str = "") -> list[tuple[str, Any]]:
 
 @pytest.mark.campaign
 @pytest.mark.parametrize("preset", PRESETS)
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name.partition(".")[0])
 def test_what_lays_a_page_out_is_untouched(path, preset):
     """Large recordings are shortened; with --campaign they are not."""
@@ -137,6 +138,7 @@ def plain(found: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.name.partition(".")[0])
 def test_ids_stay_distinct_in_strict(path):
     """Large recordings are shortened; with --campaign they are not."""

@@ -114,6 +114,7 @@ def test_every_string_in_which_a_rule_finds_something_is_seen_with_any_escapes(
 
 
 @pytest.mark.campaign
+@recordings.catalogue()
 @pytest.mark.parametrize("path", recordings.paths(), ids=lambda path: path.stem)
 def test_of_recordings_no_string_is_seen_for_nothing_that_hints_would_not(path):
     """The compiled look is no wider than the hints: strings that it sees for nothing would cost time.
