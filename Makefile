@@ -60,7 +60,7 @@ loaded: $(VENV)/.dev web ## Runs the Python tests ROUNDS times (10) beside four 
 	failed=0; for round in $$(seq $(ROUNDS)); do \
 		work=$$(mktemp -d -p $(TEST_DIR)); \
 		TMPDIR="$$work" PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --numprocesses $(TEST_PROCESSES) \
-			--dist loadfile --all --quiet > "$$work.log" 2>&1 || failed=$$((failed + 1)); \
+			--dist loadfile --quiet $(EXTENT) > "$$work.log" 2>&1 || failed=$$((failed + 1)); \
 		echo "round $$round: $$(tail -n 1 "$$work.log")"; grep -E '^(FAILED|ERROR) ' "$$work.log" || true; rm -rf "$$work"; \
 	done; echo "$$failed of $(ROUNDS) rounds failed"; [ "$$failed" = 0 ]
 
