@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from collections import OrderedDict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -22,7 +23,7 @@ from services.audit.privacy.policy.policy import Method
 from services.audit.privacy.rules.builtin import BUILT_IN, Finder
 from services.audit.privacy.rules.digit_groups import REACH, continues
 from services.audit.privacy.rules.plain_text import PlainText, is_plain, plain_forms
-from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE, UrlMasker, is_path, is_url
+from services.audit.privacy.rules.urls import PATH_RULE, URL_KEYS, URL_RULE, UrlMasker, is_path, is_url
 from services.audit.re2_patterns import PatternSet, compile_pattern
 
 if TYPE_CHECKING:
@@ -41,6 +42,10 @@ _SHORT = 2048
 
 _MAX_KNOWN, _MOST_KNOWN = 512, 16_384
 """Maximum length in bytes, and maximum number, of strings with a cached result of the rules."""
+
+_LEAST_CLEAN, _MOST_CLEAN = 2048, 2048
+"""Fewest bytes of JSON, and maximum number, of long strings that are remembered as clean: style sheets come again with
+every snapshot. A digest and a number each, under 1 MB together, and no text."""
 
 _LONGEST_GATE = 512
 """Maximum length in bytes of a gate's match that may belong to a candidate: the longest are nine digits with gaps."""
@@ -161,6 +166,7 @@ class TextMasker:
         self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
         self._rule_sets = {gate: PatternSet([rule.source for rule in behind]) for gate, behind in gated.items()}
         self._known: dict[bytes, Known] = {}
+        self._clean: OrderedDict[bytes, int] = OrderedDict()
         self._salt = secrets.token_bytes(32)
         names = sorted(
             {rule.name for rule in policy.rules}
@@ -257,21 +263,37 @@ class TextMasker:
     def mask_json_at(self, raw: bytes, key: str, spent: Counts, *, resource: bool) -> Known:
         """Returns the result of the rules for a JSON string in its context.
 
+        Long strings are searched each time, but for those that were found clean in the same kind of context.
+
         Args:
             raw: The JSON string.
             key: As in `mask`.
             spent: Pays for the work in a long string; its counts stay unchanged.
             resource: As in `mask`.
         """
-        if len(raw) > _MAX_KNOWN:
-            inside = Counts(spent.work)
-            known = self._judge(raw, key, inside, resource=resource)
-            spent.work = inside.work
-            return known
-        return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
+        kind = b"url" if key in URL_KEYS else b"key" if key else b"text"
+        place = (b"+" if resource else b"-") + kind
+        if len(raw) <= _MAX_KNOWN:
+            return self._recall(raw, place, key, resource=resource)
+        digest = self._digest_of(raw, place) if len(raw) >= _LEAST_CLEAN else b""
+        work = self._clean.pop(digest, None)
+        if work is not None:
+            self._clean[digest] = work  # the last one to be forgotten
+            return Known(None, Counts(), work)
+        inside = Counts(spent.work)
+        known = self._judge(raw, key, inside, resource=resource)
+        if digest and known.masked is None:
+            self._clean[digest] = spent.work - inside.work
+            while len(self._clean) > _MOST_CLEAN:
+                self._clean.popitem(last=False)
+        spent.work = inside.work
+        return known
+
+    def _digest_of(self, raw: bytes, place: bytes) -> bytes:
+        return blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
 
     def _recall(self, raw: bytes, place: bytes, key: str, *, resource: bool) -> Known:
-        digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
+        digest = self._digest_of(raw, place)
         known = self._known.get(digest)
         if known is None:
             counts = Counts()
