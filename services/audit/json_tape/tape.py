@@ -104,6 +104,11 @@ class EventRow(NamedTuple):
     plugin_end: int
     payload: int
     payload_end: int
+    texts: int
+    texts_end: int
+    changes: int
+    """Start of the list of changes of attributes."""
+    changes_end: int
 
 
 class Row(NamedTuple):

@@ -189,14 +189,21 @@ class _Chunk:
         walk, text, events = self._walk, self._text, self._events
         for number in self._trees - self._stale:
             row, data = walk.event(number), events[number].data
-            if data is None:
-                self._stale.add(number)
-            elif row.type == EventType.FULL_SNAPSHOT:
+            left = made.count(row.start, row.end)
+            if data is not None and (count := made.count(row.node, row.node_end)):
                 data.node = Raw(made.apply(text, row.node, row.node_end))
-            elif _has_changes(data.texts) or _has_changes(data.attributes):
-                self._stale.add(number)
-            elif row.adds >= 0:
+                left -= count
+            if data is not None and (count := made.count(row.adds, row.adds_end)):
                 data.adds = Raw(made.apply(text, row.adds, row.adds_end))
+                left -= count
+            if data is not None and (count := made.count(row.texts, row.texts_end)):
+                data.texts = Raw(made.apply(text, row.texts, row.texts_end))
+                left -= count
+            if data is not None and (count := made.count(row.changes, row.changes_end)):
+                data.attributes = Raw(made.apply(text, row.changes, row.changes_end))
+                left -= count
+            if left:
+                self._stale.add(number)
         for number in self._stale:
             row = walk.event(number)
             events[number] = decode(b"[" + made.apply(text, row.start, row.end) + b"]")[0]
@@ -518,10 +525,6 @@ class _Chunk:
             self._counts[rule, place.field] = self._counts.get((rule, place.field), 0) + count
         self._edits.put((string.start, string.end), known.masked)
         (self._trees if place.is_node else self._stale).add(string.event)
-
-
-def _has_changes(changes: Raw) -> bool:
-    return changes is not NOTHING and memoryview(changes).nbytes > len(b"[]")
 
 
 def _plugin_field(plugin: str) -> str:
