@@ -50,8 +50,10 @@ class Made:
         """Starts of the replacements."""
 
     def count(self, start: int, end: int) -> int:
-        """Returns the number of replacements that begin in a part of the text; of none if its ends are -1."""
-        return bisect_left(self.starts, end) - bisect_left(self.starts, start)
+        """Returns the number of replacements that begin in a part of the text."""
+        starts = self.starts
+        first = bisect_left(starts, start)
+        return bisect_left(starts, end, first) - first
 
     def apply(self, text: bytes, start: int = 0, end: int | None = None) -> bytes:
         """Returns the part of the text from `start` to `end`, with the replacements made.

@@ -190,20 +190,17 @@ class _Chunk:
         for number in self._trees - self._stale:
             row, data = walk.event(number), events[number].data
             left = made.count(row.start, row.end)
-            if data is not None and (count := made.count(row.node, row.node_end)):
-                data.node = Raw(made.apply(text, row.node, row.node_end))
-                left -= count
-            if data is not None and (count := made.count(row.adds, row.adds_end)):
-                data.adds = Raw(made.apply(text, row.adds, row.adds_end))
-                left -= count
-            if data is not None and (count := made.count(row.texts, row.texts_end)):
-                data.texts = Raw(made.apply(text, row.texts, row.texts_end))
-                left -= count
-            if data is not None and (count := made.count(row.changes, row.changes_end)):
-                data.attributes = Raw(made.apply(text, row.changes, row.changes_end))
-                left -= count
+            for name, start, end in (
+                ("node", row.node, row.node_end),
+                ("adds", row.adds, row.adds_end),
+                ("attributes", row.changes, row.changes_end),
+                ("texts", row.texts, row.texts_end),
+            ):
+                if left and start >= 0 and data is not None and (count := made.count(start, end)):
+                    setattr(data, name, Raw(made.apply(text, start, end)))
+                    left -= count
             if left:
-                self._stale.add(number)
+                self._stale.add(number)  # in another place
         for number in self._stale:
             row = walk.event(number)
             events[number] = decode(b"[" + made.apply(text, row.start, row.end) + b"]")[0]

@@ -59,6 +59,7 @@ FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
 KIND_ATTRIBUTES = frozenset({*known.KIND_ATTRIBUTES, "autocomplete", "role"})
 """Attributes that make it one by their value."""
 
+_KINDS = frozenset(known.KIND_ATTRIBUTES)
 _JSON_OPENS = frozenset({"{", "["})
 
 _LEAST_REPEATED = 3
@@ -98,7 +99,7 @@ class NodeMasker:
         if KIND_ATTRIBUTES.isdisjoint(plain):
             return self._blocks("", "")
         autocomplete = _text(plain.get("autocomplete"))
-        kinds = [_text(plain[name]).strip() for name in known.KIND_ATTRIBUTES if name in plain]
+        kinds = [_text(value).strip() for name, value in plain.items() if name in _KINDS]
         for kind in kinds or ("",):
             if len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete):
                 return True
@@ -239,7 +240,7 @@ class NodeMasker:
         hides = flags & _HIDING
         is_chosen = flags & Flag.SELECT and plain.get("selected") is True
         values = self._values(tag, plain) if flags & Flag.FIELD else ()
-        others = () if hides else self._with_rules(plain)
+        others = () if hides or not (row.look & Look.JSON or self.walks_all) else self._with_rules(plain)
         if not hides and not is_chosen and not values and not others:
             return
         counts.spend(ATTRIBUTES_WORK + 2 * len(plain))

@@ -36,6 +36,7 @@ MASK = "***"
 """Replacement of a masked value of any length."""
 
 _PSEUDONYM = PSEUDONYM.encode()
+_AS_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _MAX_PASSES = 8
 _SHORT = 2048
 """Texts shorter than this many bytes are searched as a whole."""
@@ -203,7 +204,7 @@ class TextMasker:
     def _digest(self, rule: str, value: str) -> str:
         """Returns 64 bits of a keyed hash as letters from a to p."""
         digest = hmac.digest(self._key, rule.encode() + b"\0" + value.encode(), hashlib.sha256)[:8]
-        return "".join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))
+        return digest.hex().translate(_AS_LETTERS)
 
     def mask(
         self,
