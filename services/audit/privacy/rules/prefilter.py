@@ -513,9 +513,11 @@ def _has_sign(t, i, n):
     no_at_before = 0
     while i < n:
         stop = _STOPS[t[i]]
-        if stop == _DULL:
+        while stop == _DULL:
             i += 1
-            continue
+            stop = _STOPS[t[i]]
+        if i >= n:
+            break
         if stop == _DIGIT:
             end = i + 1
             while end < n and _IS[t[end]] & _DIGIT_BIT:
@@ -556,7 +558,7 @@ def _has_sign(t, i, n):
                     return True
             if (t[i - 1] == 0x69 or 0x61 <= t[i - 1] <= 0x66) and _is_databricks(t, i):
                 return True
-            if (
+            if (length >= 2 or t[end] == 0x20) and (
                 ((_IS[t[i - 1]] & _UPPER_BIT or t[i - 1] == 0x20 or t[i - 1] == 0x2D) and _is_british(t, i, n))
                 or (
                     (length >= 6 or (length >= 2 and end + 1 < n and _IS[t[end + 1]] & _DIGIT_BIT))
