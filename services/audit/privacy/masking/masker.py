@@ -316,7 +316,7 @@ class _Chunk:
         if task == Task.TEXT:
             self._nodes.replace_text(row, flags, self._walk, self._edits, self._counts)
             return
-        if not row.look and not flags and not self._masker.opens_all:
+        if not (row.look or self._nodes.needs_changes(flags) or self._masker.opens_all):
             return
         became = self._nodes.change_attributes(row, flags, self._walk, self._edits, self._counts)
         if became != flags:

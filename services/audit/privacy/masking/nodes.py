@@ -50,8 +50,8 @@ MAX_CACHED_FIELD = 256
 for shorter ones is cached."""
 
 
-WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
-"""Attributes of an ordinary element with relevant changes, besides those used by selectors."""
+WATCHED_ATTRIBUTES = known.VALUE_ATTRIBUTES | {"type", "autocomplete", "selected", "aria-valuenow", _STARRED_ONCE}
+"""Attributes with relevant changes, besides those used by selectors, FIELD_ATTRIBUTES and KIND_ATTRIBUTES."""
 
 FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
 """Attributes that make an element a field with any value."""
@@ -82,6 +82,7 @@ class NodeMasker:
         self._asked = frozenset(each.attribute for each in selectors if each.attribute)
         self._classes = tuple({each.cls.lower() for each in selectors if each.cls})
         self._blocks = lru_cache(maxsize=1024)(policy.blocks_input)
+        self._always = ~0 if self._blocks("", "") or self.walks_all else _HIDING | Flag.SELECT
 
     def kind_words(self) -> list[str]:
         """Returns the beginnings of values of `KIND_ATTRIBUTES` by which an element is a field."""
@@ -134,6 +135,10 @@ class NodeMasker:
         if row.text >= 0:
             self.replace_text(row, above, walk, edits, counts)
         return above
+
+    def needs_changes(self, flags: int) -> bool:
+        """Returns whether changes of attributes matter for a node with these flags even if the walk has no reason."""
+        return flags & self._always != 0
 
     def change_attributes(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> int:
         """Masks new attributes of an element, and returns its new flags.
