@@ -191,10 +191,10 @@ class _Chunk:
             row, data = walk.event(number), events[number].data
             left = made.count(row.start, row.end)
             for name, start, end in (
-                ("node", row.node, row.node_end),
                 ("adds", row.adds, row.adds_end),
                 ("attributes", row.changes, row.changes_end),
                 ("texts", row.texts, row.texts_end),
+                ("node", row.node, row.node_end),
             ):
                 if left and start >= 0 and data is not None and (count := made.count(start, end)):
                     setattr(data, name, Raw(made.apply(text, start, end)))
