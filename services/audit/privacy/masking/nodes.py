@@ -7,7 +7,7 @@ in place. Nodes inside a blocked element are emptied but kept, since later event
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ from services.audit.json_tape.tape import Look
 from services.audit.privacy.masking import attributes as known
 from services.audit.privacy.masking.addresses import ADDRESS_ATTRIBUTES, is_pseudonym
 from services.audit.privacy.masking.counts import ATTRIBUTES_WORK, BYTES_PER_WORK, MATCH_WORK
+from services.audit.privacy.masking.known_elements import MAX_CACHED_ATTRIBUTES, KnownElements
 from services.audit.privacy.masking.node_flags import Flag
 from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.masking.stylesheets import hide_text
@@ -67,7 +68,7 @@ _LEAST_REPEATED = 3
 
 
 class NodeMasker:
-    """Masks nodes by one policy. Stateless: the caller keeps the remembered nodes."""
+    """Masks nodes by one policy. Keeps no nodes: the caller keeps the remembered ones."""
 
     def __init__(self, policy: Policy, text: TextMasker, payloads: PayloadMasker) -> None:
         self._policy = policy
@@ -82,6 +83,7 @@ class NodeMasker:
         self._asked = frozenset(each.attribute for each in selectors if each.attribute)
         self._classes = tuple({each.cls.lower() for each in selectors if each.cls})
         self._blocks = lru_cache(maxsize=1024)(policy.blocks_input)
+        self._known = KnownElements()
         self._always = ~0 if self._blocks("", "") or self.walks_all else _HIDING | Flag.SELECT
 
     def kind_words(self) -> list[str]:
@@ -127,14 +129,22 @@ class NodeMasker:
             select: Whether to try the selectors even if the walk found none that may match the node.
         """
         if row.tag >= 0:
-            tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
-            flags = self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
+            looks = select or row.look & (Look.TAG | Look.SELECT | Look.JSON) or above & _HIDING
+            if looks and 0 < row.attributes_end - row.attributes <= MAX_CACHED_ATTRIBUTES:
+                given = b"%b%d %d %d" % (walk.text[row.tag : row.tag_end], above, row.look, select)
+                flags = self._known.recall(given, row, walk, edits, counts, partial(self._tagged, above, select))
+            else:
+                flags = self._tagged(above, select, row, walk, edits, counts)
             if row.text >= 0:  # not of rrweb
                 self.replace_text(row, flags, walk, edits, counts)
             return flags
         if row.text >= 0:
             self.replace_text(row, above, walk, edits, counts)
         return above
+
+    def _tagged(self, above: int, select: bool, row: Row, walk: Walk, edits: Edits, counts: Counts) -> int:
+        tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
+        return self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
 
     def needs_changes(self, flags: int) -> bool:
         """Returns whether changes of attributes matter for a node with these flags even if the walk has no reason."""
@@ -145,6 +155,11 @@ class NodeMasker:
 
         Protection never decreases: a password field switched to visible text is still a password field.
         """
+        if row.attributes_end - row.attributes > MAX_CACHED_ATTRIBUTES:
+            return self._changed(flags, row, walk, edits, counts)
+        return self._known.recall(b"%d %d" % (flags, row.look), row, walk, edits, counts, partial(self._changed, flags))
+
+    def _changed(self, flags: int, row: Row, walk: Walk, edits: Edits, counts: Counts) -> int:
         plain = _plain(walk.text[row.attributes : row.attributes_end])
         became = _settled(flags | self._selected("", plain), flags)
         if self._blocked(plain):
