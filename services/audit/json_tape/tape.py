@@ -182,9 +182,9 @@ class Walk:
         self.text = text
         self.marks = marks
         self.events = events
-        self._event_bytes = memoryview(events)
+        self._event_bytes = events.data
         self._rows = rows
-        self._row_bytes = memoryview(rows)
+        self._row_bytes = rows.data
         self.strings = strings
         self._compiled = compiled
         self._room: Table = np.empty((len(rows) + len(events) + 1, 3), np.int64)

@@ -375,8 +375,8 @@ class TextMasker:
 
     def _places_in(self, text: bytes, counts: Counts) -> dict[int, _Spans]:
         """Returns the parts of a long text around the places of gates, by the gate's number in `_placed`."""
-        places, found = self._places.find(text)
-        counts.spend(GATE_WORK * found)
+        places = self._places.find(text)
+        counts.spend(GATE_WORK * sum(map(len, places.values())))
         return places
 
     def find(self, text: str, counts: Counts) -> Iterator[tuple[str, int, int, str]]:

@@ -1,7 +1,7 @@
 """Places of a long text around which rules may match: one pass for all gates, instead of one of RE2 for each.
 
-Style sheets have hundreds of kilobytes, and digits on every line. The loops find what the gates of builtin.py describe,
-or more, never less; tests compare the two. All compiled code is in this one file (see json_tape/kernels.py).
+Style sheets have hundreds of kilobytes, and digits on every line. The loops find all that matches the gates of
+builtin.py, and at times more; tests compare the two. All compiled code is in this one file (see json_tape/kernels.py).
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _put(kind, start, end, last, out, count):
 _READ_ONLY = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@compiled(types.UniTuple(types.int64, 2)(_READ_ONLY, types.int64[::1], types.int64[:, ::1]))
+@compiled(types.int64(_READ_ONLY, types.int64[::1], types.int64[:, ::1]))
 def places(t, last, out):
     """Fills `out` with (kind, start, end) of the places of gates in a text; near ones of a kind are one.
 
@@ -155,10 +155,10 @@ def places(t, last, out):
         out: Receives the rows.
 
     Returns:
-        The number of filled rows, and of places before near ones are joined. More rows than `out` has: it is too small.
+        The number of filled rows; more than `out` has: it is too small.
     """
     n = len(t)
-    i = count = found = 0
+    i = count = 0
     behind = -1  # end of the previous run of digits
     length_1 = length_2 = 0  # lengths of the previous runs
     start_1 = start_2 = 0
@@ -170,7 +170,7 @@ def places(t, last, out):
             i += 1
             continue
         if count > len(out):
-            return count, found
+            return count
         kind, start, end = -1, i, i + 1
         if stop == _DIGIT:
             while end < n and _IS[t[end]] & _DIGIT_BIT:
@@ -187,31 +187,24 @@ def places(t, last, out):
                 six, six_start = 0, i
             six += length
             if nine >= 9:
-                found += 1
                 count = _put(DIGITS, nine_start, end, last, out, count)
             if is_dot and dot_1:
                 if length_1 <= 4:
-                    found += 1
                     count = _put(DIGITS, start_1 - 2, i + 1, last, out, count)
                 if dot_2 and length_1 <= 3 and length_2 <= 3:
-                    found += 1
                     count = _put(IP_V4, start_2 - 2, i + 1, last, out, count)
             if separate and (
                 (separate_1 and length >= 2 and length_1 >= 2 and length_2 >= 2) or (length >= 4 and length_1 >= 6)
             ):
                 first = min(start_2 + length_2 - 2, behind - 6) if separate_1 else behind - 6
-                found += 1
                 count = _put(GROUPS, first, min(end, i + 4), last, out, count)
             is_letter = before != 0 and _IS[before] & _LETTER_BIT != 0
             if six >= 6:
-                found += 1
                 count = _put(LETTERED, six_start, end, last, out, count)
             elif is_letter and length_1 >= 2 and length == 2 and end < n and _IS[t[end]] & _LETTER_BIT:
-                found += 1
                 count = _put(LETTERED, behind - 2, end + 1, last, out, count)
             is_sex = before == 0x3C or before | 0x20 == 0x6D or before | 0x20 == 0x66 or before | 0x20 == 0x78
             if length >= 7 and length_1 >= 7 and is_sex:
-                found += 1
                 count = _put(MRZ, behind - 7, i + 7, last, out, count)
             dot_2, dot_1, separate_1 = dot_1, is_dot, separate
             length_2, length_1, start_2, start_1 = length_1, length, start_1, i
@@ -225,7 +218,6 @@ def places(t, last, out):
                 kind, end = AT, i + 3
         elif stop == _COLON:
             if i > 2 and t[i - 1] == 0x6C and t[i - 2] == 0x65 and t[i - 3] == 0x74:
-                found += 1
                 count = _put(TEL, i - 3, i + 1, last, out, count)
             behind_v6 = _end_of_v6(t, i, n)
             if behind_v6:
@@ -239,10 +231,9 @@ def places(t, last, out):
         elif i > 0 and i + 2 < n and t[i + 1] == 0x3C and _IS[t[i - 1]] & _IS[t[i + 2]] & _UPPER_BIT:
             kind, start, end = MRZ, i - 1, i + 3
         if kind >= 0:
-            found += 1
             count = _put(kind, start, end, last, out, count)
         i += 1
-    return count, found
+    return count
 
 
 class GatePlaces:
@@ -258,12 +249,12 @@ class GatePlaces:
             ([KINDS.index(name) for name in names], reach) for names, reach in zip(kinds, reaches, strict=True)
         ]
 
-    def find(self, text: bytes) -> tuple[dict[int, list[tuple[int, int]]], int]:
-        """Returns the parts of a text in which rules may match, by gate and in order, and the number of places."""
+    def find(self, text: bytes) -> dict[int, list[tuple[int, int]]]:
+        """Returns the parts of a text in which rules may match, by gate and in order."""
         marks, room = np.frombuffer(text, np.uint8), _FIRST_ROOM
         while True:
             out = np.empty((room, 3), np.int64)
-            count, found = places(marks, np.full(len(KINDS), -1), out)
+            count = places(marks, np.full(len(KINDS), -1), out)
             if count <= room:
                 break
             room *= 8
@@ -274,7 +265,7 @@ class GatePlaces:
         for gate, (kinds, reach) in enumerate(self._gates):
             if its := [place for kind in kinds for place in by_kind[kind]]:
                 parts[gate] = _around(sorted(its), reach, len(text))
-        return parts, found
+        return parts
 
 
 def _around(its: list[tuple[int, int]], reach: int, length: int) -> list[tuple[int, int]]:
