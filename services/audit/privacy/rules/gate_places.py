@@ -21,6 +21,7 @@ KINDS = ("digits", "groups", "lettered", "v4", "v6", "mac", "mrz", "at", "tel")
 """Names of the kinds of places, for PLACED_GATES in builtin.py."""
 
 _FIRST_ROOM = 512
+_ROW, _START, _END = range(3)
 _NEAR = 192
 """Bytes between two places of a kind that are taken as one: rules match at least half as far beyond each."""
 
@@ -129,29 +130,35 @@ def _is_dotted_mac(t, i, n):
 
 
 @compiled()
-def _put(kind, start, end, last, out, count):
-    """Adds a place, or extends the previous one of its kind; returns the number of filled rows."""
-    row = last[kind]
-    if row >= 0 and start - _NEAR <= out[row, 2]:
-        out[row, 1] = min(out[row, 1], start)
-        out[row, 2] = max(out[row, 2], end)
-        return count
-    if count < len(out):
-        out[count, 0], out[count, 1], out[count, 2] = kind, start, end
-        last[kind] = count
-    return count + 1
+def _put(state, out, count):
+    """Adds the noted places, or extends the previous ones of their kinds; returns the number of filled rows."""
+    for kind in range(len(state)):
+        start, end = state[kind, _START], state[kind, _END]
+        if start < 0:
+            continue
+        state[kind, _START] = -1
+        row = state[kind, _ROW]
+        if row >= 0 and start - _NEAR <= out[row, 2]:
+            out[row, 1] = min(out[row, 1], start)
+            out[row, 2] = max(out[row, 2], end)
+            continue
+        if count < len(out):
+            out[count, 0], out[count, 1], out[count, 2] = kind, start, end
+            state[kind, _ROW] = count
+        count += 1
+    return count
 
 
 _READ_ONLY = types.Array(types.uint8, 1, "C", readonly=True)
 
 
-@compiled(types.int64(_READ_ONLY, types.int64[::1], types.int64[:, ::1]))
-def places(t, last, out):
+@compiled(types.int64(_READ_ONLY, types.int64[:, ::1], types.int64[:, ::1]))
+def places(t, state, out):
     """Fills `out` with (kind, start, end) of the places of gates in a text; near ones of a kind are one.
 
     Args:
         t: The text, in UTF-8.
-        last: For each kind -1.
+        state: For each kind three times -1: the row of the last place, and the place that was found last.
         out: Receives the rows.
 
     Returns:
@@ -171,6 +178,7 @@ def places(t, last, out):
             continue
         if count > len(out):
             return count
+        noted = False
         kind, start, end = -1, i, i + 1
         if stop == _DIGIT:
             while end < n and _IS[t[end]] & _DIGIT_BIT:
@@ -187,30 +195,37 @@ def places(t, last, out):
                 six, six_start = 0, i
             six += length
             if nine >= 9:
-                count = _put(DIGITS, nine_start, end, last, out, count)
+                state[DIGITS, _START], state[DIGITS, _END] = nine_start, end
+                noted = True
             if is_dot and dot_1:
                 if length_1 <= 4:
-                    count = _put(DIGITS, start_1 - 2, i + 1, last, out, count)
+                    state[DIGITS, _START], state[DIGITS, _END] = start_1 - 2, end
+                    noted = True
                 if dot_2 and length_1 <= 3 and length_2 <= 3:
-                    count = _put(IP_V4, start_2 - 2, i + 1, last, out, count)
+                    state[IP_V4, _START], state[IP_V4, _END] = start_2 - 2, i + 1
+                    noted = True
             if separate and (
                 (separate_1 and length >= 2 and length_1 >= 2 and length_2 >= 2) or (length >= 4 and length_1 >= 6)
             ):
-                first = min(start_2 + length_2 - 2, behind - 6) if separate_1 else behind - 6
-                count = _put(GROUPS, first, min(end, i + 4), last, out, count)
+                first = max(0, min(start_2 + length_2 - 2, behind - 6) if separate_1 else behind - 6)
+                state[GROUPS, _START], state[GROUPS, _END] = first, min(end, i + 4)
+                noted = True
             is_letter = before != 0 and _IS[before] & _LETTER_BIT != 0
             if six >= 6:
-                count = _put(LETTERED, six_start, end, last, out, count)
+                state[LETTERED, _START], state[LETTERED, _END] = six_start, end
+                noted = True
             elif is_letter and length_1 >= 2 and length == 2 and end < n and _IS[t[end]] & _LETTER_BIT:
-                count = _put(LETTERED, behind - 2, end + 1, last, out, count)
+                state[LETTERED, _START], state[LETTERED, _END] = behind - 2, end + 1
+                noted = True
             is_sex = before == 0x3C or before | 0x20 == 0x6D or before | 0x20 == 0x66 or before | 0x20 == 0x78
             if length >= 7 and length_1 >= 7 and is_sex:
-                count = _put(MRZ, behind - 7, i + 7, last, out, count)
+                state[MRZ, _START], state[MRZ, _END] = behind - 7, i + 7
+                noted = True
             dot_2, dot_1, separate_1 = dot_1, is_dot, separate
             length_2, length_1, start_2, start_1 = length_1, length, start_1, i
-            behind = i = end
-            continue
-        if stop == _AT:
+            behind = end
+            i = end - 1
+        elif stop == _AT:
             if i > 0 and (_IN_LOCAL[t[i - 1]] or _has_user(t, i)):
                 kind = AT
         elif stop == _PERCENT:
@@ -218,7 +233,8 @@ def places(t, last, out):
                 kind, end = AT, i + 3
         elif stop == _COLON:
             if i > 2 and t[i - 1] == 0x6C and t[i - 2] == 0x65 and t[i - 3] == 0x74:
-                count = _put(TEL, i - 3, i + 1, last, out, count)
+                state[TEL, _START], state[TEL, _END] = i - 3, i + 1
+                noted = True
             behind_v6 = _end_of_v6(t, i, n)
             if behind_v6:
                 kind, start, end = IP_V6, i - 1, behind_v6
@@ -231,7 +247,10 @@ def places(t, last, out):
         elif i > 0 and i + 2 < n and t[i + 1] == 0x3C and _IS[t[i - 1]] & _IS[t[i + 2]] & _UPPER_BIT:
             kind, start, end = MRZ, i - 1, i + 3
         if kind >= 0:
-            count = _put(kind, start, end, last, out, count)
+            state[kind, _START], state[kind, _END] = start, end
+            noted = True
+        if noted:
+            count = _put(state, out, count)
         i += 1
     return count
 
@@ -254,7 +273,7 @@ class GatePlaces:
         marks, room = np.frombuffer(text, np.uint8), _FIRST_ROOM
         while True:
             out = np.empty((room, 3), np.int64)
-            count = places(marks, np.full(len(KINDS), -1), out)
+            count = places(marks, np.full((len(KINDS), 3), -1), out)
             if count <= room:
                 break
             room *= 8

@@ -33,9 +33,9 @@ text_of_pieces = st.lists(
 def placed(text: bytes) -> dict[str, list[tuple[int, int]]]:
     """Returns the places in a text by gate; compiled and not, which must say the same."""
     tables = [np.zeros((64, 3), np.int64) for _ in range(2)]
-    lasts = [np.full(len(gate_places.KINDS), -1) for _ in range(2)]
-    told = gate_places.places(np.frombuffer(text, np.uint8), lasts[0], tables[0])
-    assert PLAIN.places(Bytes(text), lasts[1], tables[1]) == told
+    states = [np.full((len(gate_places.KINDS), 3), -1) for _ in range(2)]
+    told = gate_places.places(np.frombuffer(text, np.uint8), states[0], tables[0])
+    assert PLAIN.places(Bytes(text), states[1], tables[1]) == told
     assert (tables[0] == tables[1]).all()
     found = gate_places.GatePlaces(list(PLACED_GATES.values()), [0] * len(PLACED_GATES)).find(text)
     return {gate: found.get(number, []) for number, gate in enumerate(PLACED_GATES)}
