@@ -17,7 +17,8 @@ from services.audit.json_tape.jit import compiled
 # Columns of the tables, in the order of the classes in tape.py (verified by a test).
 E_START, E_END, E_TYPE, E_SOURCE, E_STATUS, E_ROWS, E_ROWS_END, E_ID, E_TEXT, E_TEXT_END = range(10)
 E_DATA, E_DATA_END, E_ADDS, E_ADDS_END, E_NODE, E_NODE_END = range(10, 16)
-E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END, E_WIDTH = range(16, 21)
+E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END = range(16, 20)
+E_TEXTS, E_TEXTS_END, E_CHANGES, E_CHANGES_END, E_WIDTH = range(20, 25)
 R_EVENT, R_KIND, R_ID, R_PARENT, R_UP, R_END, R_TYPE, R_LOOK = range(8)
 R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END = range(8, 14)
 S_START, S_END, S_EVENT, S_KEY, S_KEY_END, S_ROW = range(6)
@@ -68,6 +69,14 @@ _HALF = 0xFFFFFFFF
 _ENDS_NUMBER = np.zeros(256, np.bool_)
 _ENDS_NUMBER[[ord(each) for each in ",]} \t\r\n"]] = True
 
+_LETTER, _DIGIT, _TAG_SIGN, _REFUSED = range(1, 5)
+_FORM = np.zeros(256, np.uint8)
+"""Kind of a byte in a value of layout, for is_plain."""
+_FORM[[ord(each) for each in "-:"]] = _TAG_SIGN
+_FORM[[ord(each) for each in "0123456789"]] = _DIGIT
+_FORM[[ord(each) for each in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_"]] = _LETTER
+_FORM[[*b"@\\{", *range(0x80, 0x100)]] = _REFUSED
+
 _READ_ONLY = types.Array(types.uint8, 1, "C", readonly=True)
 _WORDS = types.uint8[::1]
 _TABLE = types.int64[:, ::1]
@@ -100,29 +109,28 @@ def is_plain(t, i, n, is_tag):
     is_fraction = has_digit = False
     k = i
     while k < n:
-        c = t[k]
-        is_digit = 0x30 <= c <= 0x39
-        is_letter = 0x61 <= (c | 0x20) <= 0x7A or c == 0x5F
-        if c >= 0x80 or c == 0x40 or c == _BACKSLASH or c == _OPEN_OBJECT:
-            return False
-        if is_tag and not (is_letter or ((is_digit or c == 0x2D or c == 0x3A) and k > i)):
-            return False
-        if is_digit:
+        form = _FORM[t[k]]
+        if form == _LETTER:
+            digits = 0
+            is_fraction = False
+            word += 1
+            if has_digit and word >= _LEAST_WORD:
+                return False
+        elif form == _DIGIT:
+            if is_tag and k == i:
+                return False
             digits += 1
             all_digits += 1
-            if digits >= _LEAST_DIGITS and not is_fraction:
-                return False
-        else:
-            digits = 0
-            is_fraction = c == 0x2E
-        if is_digit or is_letter:
             word += 1
-            has_digit |= is_digit
-            if word >= _LEAST_WORD and has_digit:
+            has_digit = True
+            if (digits >= _LEAST_DIGITS and not is_fraction) or word >= _LEAST_WORD:
                 return False
+        elif form == _REFUSED or (is_tag and (form != _TAG_SIGN or k == i)):
+            return False
         else:
-            word = 0
+            digits = word = 0
             has_digit = False
+            is_fraction = t[k] == 0x2E
         k += 1
     return not is_tag or (all_digits < _LEAST_TAG_DIGITS and n > i)
 
@@ -351,6 +359,7 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
             c = t[i]
 
         is_empty = False
+        look = 0
         kind, value, first = _OTHER_VALUE, 0, i
         if c == _QUOTE:
             i, escapes = _quiet(t, i + 1, n)
@@ -373,7 +382,11 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     rows[row, R_LOOK] |= LOOK_INLINE
             is_quiet = trusted and (
                 (context == _ATTRS and has_layout and bits & B_QUIET != 0 and is_plain(t, first + 1, i, False))
-                or (context == _NODE and number == N_TAG and is_plain(t, first + 1, i, True))
+                or (
+                    context == _NODE
+                    and number == N_TAG
+                    and ((look != 0 and not escapes) or is_plain(t, first + 1, i, True))
+                )
             )
             if every or not is_quiet:
                 if n_strings == len(strings):
@@ -525,8 +538,13 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                         events[event, E_ADDS], events[event, E_ADDS_END] = first, i
                         if kind != _ARRAY:
                             bad = BAD_LISTS
-                    elif (number == N_TEXTS or number == N_ATTRIBUTES or number == N_REMOVES) and kind != _ARRAY:
-                        bad = BAD_LISTS
+                    elif number == N_TEXTS or number == N_ATTRIBUTES or number == N_REMOVES:
+                        if number == N_TEXTS:
+                            events[event, E_TEXTS], events[event, E_TEXTS_END] = first, i
+                        elif number == N_ATTRIBUTES:
+                            events[event, E_CHANGES], events[event, E_CHANGES_END] = first, i
+                        if kind != _ARRAY:
+                            bad = BAD_LISTS
                     events[event, E_STATUS] |= bad
                 elif context == _EVENT:
                     if number == N_TYPE:

@@ -6,6 +6,7 @@ reads only the few relevant rows. The classes here are the rows of the tables.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -104,6 +105,11 @@ class EventRow(NamedTuple):
     plugin_end: int
     payload: int
     payload_end: int
+    texts: int
+    texts_end: int
+    changes: int
+    """Start of the list of changes of attributes."""
+    changes_end: int
 
 
 class Row(NamedTuple):
@@ -159,33 +165,43 @@ class StringRow(NamedTuple):
     row: int
 
 
+_EVENT_ROW = Struct(f"{len(EventRow._fields)}q")
+_ROW = Struct(f"{len(Row._fields)}q")
+_KIND, _KIND_AT = Struct("2q"), 8 * EventRow._fields.index("type")
+_INPUT, _INPUT_AT = Struct("3q"), 8 * EventRow._fields.index("id")
+_TAG, _TAG_AT = Struct("2q"), 8 * Row._fields.index("tag")
+"""Rows and parts of rows as they stand in the tables: read in a third of the time of numpy's own indexing."""
+
+
 class Walk:
     """The result of a walk through a chunk."""
 
-    __slots__ = ("_compiled", "_room", "_rows", "events", "marks", "strings", "text")
+    __slots__ = ("_compiled", "_event_bytes", "_room", "_row_bytes", "_rows", "events", "marks", "strings", "text")
 
     def __init__(self, text: bytes, marks: Any, events: Table, rows: Table, strings: Table, compiled: Any) -> None:
         self.text = text
         self.marks = marks
         self.events = events
+        self._event_bytes = events.data
         self._rows = rows
+        self._row_bytes = rows.data
         self.strings = strings
         self._compiled = compiled
         self._room: Table = np.empty((len(rows) + len(events) + 1, 3), np.int64)
 
     def event(self, number: int) -> EventRow:
         """Returns an event by its index."""
-        row: EventRow = _make(EventRow, self.events[number].tolist())
+        row: EventRow = _make(EventRow, _EVENT_ROW.unpack_from(self._event_bytes, number * _EVENT_ROW.size))
         return row
 
     def row(self, place: int) -> Row:
         """Returns a row by its index."""
-        row: Row = _make(Row, self._rows[place].tolist())
+        row: Row = _make(Row, _ROW.unpack_from(self._row_bytes, place * _ROW.size))
         return row
 
     def kind_of(self, event: int) -> tuple[int, int]:
         """Returns type and source of an event by its index."""
-        kind, source = self.events[event, 2:4].tolist()
+        kind, source = _KIND.unpack_from(self._event_bytes, event * _EVENT_ROW.size + _KIND_AT)
         return kind, source
 
     def is_plain(self, start: int, end: int, *, is_tag: bool) -> bool:
@@ -194,12 +210,12 @@ class Walk:
 
     def input_of(self, event: int) -> tuple[int, int, int]:
         """Returns the node id of an event, and the start and end of its text."""
-        node, start, end = self.events[event, 7:10].tolist()
+        node, start, end = _INPUT.unpack_from(self._event_bytes, event * _EVENT_ROW.size + _INPUT_AT)
         return node, start, end
 
     def tag_of(self, place: int) -> str:
         """Returns the tag of the element in a row; "" for other nodes."""
-        start, end = self._rows[place, 8:10].tolist()
+        start, end = _TAG.unpack_from(self._row_bytes, place * _ROW.size + _TAG_AT)
         return _decoded(self.text[start:end]) if start >= 0 else ""
 
     def below(self, row: Row, place: int) -> list[Row]:

@@ -4,6 +4,6 @@ Compilation takes some seconds, once per machine and after each change to the lo
 """
 
 from services.audit.json_tape import kernels
-from services.audit.privacy.rules import prefilter
+from services.audit.privacy.rules import gate_places, prefilter
 
-__all__ = ["kernels", "prefilter"]
+__all__ = ["gate_places", "kernels", "prefilter"]

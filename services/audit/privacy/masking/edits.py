@@ -15,7 +15,8 @@ class Edits:
     def __init__(self) -> None:
         self.places: dict[int, tuple[int, bytes]] = {}
         """Replacements, by start: the end, and the new JSON."""
-        self._covered: list[Span] = []
+        self.covered: list[Span] = []
+        """Values that were handled and stay."""
 
     def put(self, span: Span, value: bytes) -> None:
         """Replaces the value at `span` with JSON."""
@@ -23,11 +24,11 @@ class Edits:
 
     def cover(self, span: Span) -> None:
         """Marks a span as handled, without replacing it."""
-        self._covered.append(span)
+        self.covered.append(span)
 
     def covers(self) -> list[Span]:
         """Returns all handled spans, in order and without overlaps."""
-        spans = sorted({*self._covered, *((start, end) for start, (end, _) in self.places.items())})
+        spans = sorted({*self.covered, *((start, end) for start, (end, _) in self.places.items())})
         outer: list[Span] = []
         for span in spans:
             if not outer or span[0] >= outer[-1][1]:
@@ -48,6 +49,12 @@ class Made:
         self._edits = edits
         self.starts = [start for start, _ in edits]
         """Starts of the replacements."""
+
+    def count(self, start: int, end: int) -> int:
+        """Returns the number of replacements that begin in a part of the text."""
+        starts = self.starts
+        first = bisect_left(starts, start)
+        return bisect_left(starts, end, first) - first
 
     def apply(self, text: bytes, start: int = 0, end: int | None = None) -> bytes:
         """Returns the part of the text from `start` to `end`, with the replacements made.

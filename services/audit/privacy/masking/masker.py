@@ -189,14 +189,18 @@ class _Chunk:
         walk, text, events = self._walk, self._text, self._events
         for number in self._trees - self._stale:
             row, data = walk.event(number), events[number].data
-            if data is None:
-                self._stale.add(number)
-            elif row.type == EventType.FULL_SNAPSHOT:
-                data.node = Raw(made.apply(text, row.node, row.node_end))
-            elif _has_changes(data.texts) or _has_changes(data.attributes):
-                self._stale.add(number)
-            elif row.adds >= 0:
-                data.adds = Raw(made.apply(text, row.adds, row.adds_end))
+            left = made.count(row.start, row.end)
+            for name, start, end in (
+                ("adds", row.adds, row.adds_end),
+                ("attributes", row.changes, row.changes_end),
+                ("texts", row.texts, row.texts_end),
+                ("node", row.node, row.node_end),
+            ):
+                if left and start >= 0 and data is not None and (count := made.count(start, end)):
+                    setattr(data, name, Raw(made.apply(text, start, end)))
+                    left -= count
+            if left:
+                self._stale.add(number)  # in another place
         for number in self._stale:
             row = walk.event(number)
             events[number] = decode(b"[" + made.apply(text, row.start, row.end) + b"]")[0]
@@ -312,7 +316,7 @@ class _Chunk:
         if task == Task.TEXT:
             self._nodes.replace_text(row, flags, self._walk, self._edits, self._counts)
             return
-        if not row.look and not flags and not self._masker.opens_all:
+        if not (row.look or self._nodes.needs_changes(flags) or self._masker.opens_all):
             return
         became = self._nodes.change_attributes(row, flags, self._walk, self._edits, self._counts)
         if became != flags:
@@ -518,10 +522,6 @@ class _Chunk:
             self._counts[rule, place.field] = self._counts.get((rule, place.field), 0) + count
         self._edits.put((string.start, string.end), known.masked)
         (self._trees if place.is_node else self._stale).add(string.event)
-
-
-def _has_changes(changes: Raw) -> bool:
-    return changes is not NOTHING and memoryview(changes).nbytes > len(b"[]")
 
 
 def _plugin_field(plugin: str) -> str:

@@ -7,7 +7,7 @@ in place. Nodes inside a blocked element are emptied but kept, since later event
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,6 +16,7 @@ from services.audit.json_tape.tape import Look
 from services.audit.privacy.masking import attributes as known
 from services.audit.privacy.masking.addresses import ADDRESS_ATTRIBUTES, is_pseudonym
 from services.audit.privacy.masking.counts import ATTRIBUTES_WORK, BYTES_PER_WORK, MATCH_WORK
+from services.audit.privacy.masking.known_elements import MAX_CACHED_ATTRIBUTES, KnownElements
 from services.audit.privacy.masking.node_flags import Flag
 from services.audit.privacy.masking.strings import is_masked
 from services.audit.privacy.masking.stylesheets import hide_text
@@ -50,8 +51,8 @@ MAX_CACHED_FIELD = 256
 for shorter ones is cached."""
 
 
-WATCHED_ATTRIBUTES = frozenset({"value", "type", "autocomplete", _STARRED_ONCE})
-"""Attributes of an ordinary element with relevant changes, besides those used by selectors."""
+WATCHED_ATTRIBUTES = known.VALUE_ATTRIBUTES | {"type", "autocomplete", "selected", "aria-valuenow", _STARRED_ONCE}
+"""Attributes with relevant changes, besides those used by selectors, FIELD_ATTRIBUTES and KIND_ATTRIBUTES."""
 
 FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
 """Attributes that make an element a field with any value."""
@@ -59,6 +60,7 @@ FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
 KIND_ATTRIBUTES = frozenset({*known.KIND_ATTRIBUTES, "autocomplete", "role"})
 """Attributes that make it one by their value."""
 
+_KINDS = frozenset(known.KIND_ATTRIBUTES)
 _JSON_OPENS = frozenset({"{", "["})
 
 _LEAST_REPEATED = 3
@@ -66,7 +68,7 @@ _LEAST_REPEATED = 3
 
 
 class NodeMasker:
-    """Masks nodes by one policy. Stateless: the caller keeps the remembered nodes."""
+    """Masks nodes by one policy. Keeps no nodes: the caller keeps the remembered ones."""
 
     def __init__(self, policy: Policy, text: TextMasker, payloads: PayloadMasker) -> None:
         self._policy = policy
@@ -81,6 +83,8 @@ class NodeMasker:
         self._asked = frozenset(each.attribute for each in selectors if each.attribute)
         self._classes = tuple({each.cls.lower() for each in selectors if each.cls})
         self._blocks = lru_cache(maxsize=1024)(policy.blocks_input)
+        self._known = KnownElements()
+        self._always = ~0 if self._blocks("", "") or self.walks_all else _HIDING | Flag.SELECT
 
     def kind_words(self) -> list[str]:
         """Returns the beginnings of values of `KIND_ATTRIBUTES` by which an element is a field."""
@@ -98,7 +102,7 @@ class NodeMasker:
         if KIND_ATTRIBUTES.isdisjoint(plain):
             return self._blocks("", "")
         autocomplete = _text(plain.get("autocomplete"))
-        kinds = [_text(plain[name]).strip() for name in known.KIND_ATTRIBUTES if name in plain]
+        kinds = [_text(value).strip() for name, value in plain.items() if name in _KINDS]
         for kind in kinds or ("",):
             if len(kind) + len(autocomplete) > MAX_CACHED_FIELD or self._blocks(kind, autocomplete):
                 return True
@@ -125,8 +129,12 @@ class NodeMasker:
             select: Whether to try the selectors even if the walk found none that may match the node.
         """
         if row.tag >= 0:
-            tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
-            flags = self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
+            looks = select or row.look & (Look.TAG | Look.SELECT | Look.JSON) or above & _HIDING
+            if looks and 0 < row.attributes_end - row.attributes <= MAX_CACHED_ATTRIBUTES:
+                given = b"%b%d %d %d" % (walk.text[row.tag : row.tag_end], above, row.look, select)
+                flags = self._known.recall(given, row, walk, edits, counts, partial(self._tagged, above, select))
+            else:
+                flags = self._tagged(above, select, row, walk, edits, counts)
             if row.text >= 0:  # not of rrweb
                 self.replace_text(row, flags, walk, edits, counts)
             return flags
@@ -134,11 +142,24 @@ class NodeMasker:
             self.replace_text(row, above, walk, edits, counts)
         return above
 
+    def _tagged(self, above: int, select: bool, row: Row, walk: Walk, edits: Edits, counts: Counts) -> int:
+        tag = _decoded(walk.text[row.tag : row.tag_end]).lower()
+        return self._element(row, tag, above, walk, edits, counts, select=select or row.look & Look.SELECT != 0)
+
+    def needs_changes(self, flags: int) -> bool:
+        """Returns whether changes of attributes matter for a node with these flags even if the walk has no reason."""
+        return flags & self._always != 0
+
     def change_attributes(self, row: Row, flags: int, walk: Walk, edits: Edits, counts: Counts) -> int:
         """Masks new attributes of an element, and returns its new flags.
 
         Protection never decreases: a password field switched to visible text is still a password field.
         """
+        if row.attributes_end - row.attributes > MAX_CACHED_ATTRIBUTES:
+            return self._changed(flags, row, walk, edits, counts)
+        return self._known.recall(b"%d %d" % (flags, row.look), row, walk, edits, counts, partial(self._changed, flags))
+
+    def _changed(self, flags: int, row: Row, walk: Walk, edits: Edits, counts: Counts) -> int:
         plain = _plain(walk.text[row.attributes : row.attributes_end])
         became = _settled(flags | self._selected("", plain), flags)
         if self._blocked(plain):
@@ -239,7 +260,7 @@ class NodeMasker:
         hides = flags & _HIDING
         is_chosen = flags & Flag.SELECT and plain.get("selected") is True
         values = self._values(tag, plain) if flags & Flag.FIELD else ()
-        others = () if hides else self._with_rules(plain)
+        others = () if hides or not (row.look & Look.JSON or self.walks_all) else self._with_rules(plain)
         if not hides and not is_chosen and not values and not others:
             return
         counts.spend(ATTRIBUTES_WORK + 2 * len(plain))

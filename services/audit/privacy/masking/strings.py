@@ -11,6 +11,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from bisect import bisect_left
+from collections import OrderedDict
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -19,10 +21,10 @@ import msgspec
 from services.audit.privacy.masking.addresses import PSEUDONYM, hide_path
 from services.audit.privacy.masking.counts import BYTES_PER_WORK, GATE_WORK, MATCH_WORK, MAX_WORK, STRING_WORK, Counts
 from services.audit.privacy.policy.policy import Method
-from services.audit.privacy.rules.builtin import BUILT_IN, Finder
+from services.audit.privacy.rules.builtin import BUILT_IN, PLACED_GATES, Finder
 from services.audit.privacy.rules.digit_groups import REACH, continues
 from services.audit.privacy.rules.plain_text import PlainText, is_plain, plain_forms
-from services.audit.privacy.rules.urls import PATH_RULE, URL_RULE, UrlMasker, is_path, is_url
+from services.audit.privacy.rules.urls import PATH_RULE, URL_KEYS, URL_RULE, UrlMasker, is_path, is_url
 from services.audit.re2_patterns import PatternSet, compile_pattern
 
 if TYPE_CHECKING:
@@ -35,12 +37,17 @@ MASK = "***"
 """Replacement of a masked value of any length."""
 
 _PSEUDONYM = PSEUDONYM.encode()
+_AS_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _MAX_PASSES = 8
 _SHORT = 2048
 """Texts shorter than this many bytes are searched as a whole."""
 
 _MAX_KNOWN, _MOST_KNOWN = 512, 16_384
 """Maximum length in bytes, and maximum number, of strings with a cached result of the rules."""
+
+_LEAST_CLEAN, _MOST_CLEAN = 2048, 2048
+"""Fewest bytes of JSON, and maximum number, of long strings that are remembered as clean: style sheets come again with
+every snapshot. A digest and a number each, under 1 MB together, and no text."""
 
 _LONGEST_GATE = 512
 """Maximum length in bytes of a gate's match that may belong to a candidate: the longest are nine digits with gaps."""
@@ -135,13 +142,18 @@ def _touches(text: bytes, start: int, end: int) -> bool:
 Found: TypeAlias = tuple[int, int, int]
 """(start, index of the rule, end)."""
 
-_Gate: TypeAlias = tuple["Pattern | None", list[_Rule]]
+_Spans: TypeAlias = list[tuple[int, int]]
+
+_Gate: TypeAlias = tuple["Pattern | _Spans | None", list[_Rule]]
+"""A gate, or the parts of the text around its places, and the rules behind it."""
 
 
 class TextMasker:
     """Masks strings by the rules of one policy."""
 
     def __init__(self, policy: Policy, hash_key: bytes) -> None:
+        from services.audit.privacy.rules.gate_places import GatePlaces
+
         self._key = hash_key
         self._rules: list[_Rule] = []
         self._url_methods = {URL_RULE: Method.KEEP, PATH_RULE: Method.KEEP}
@@ -157,10 +169,14 @@ class TextMasker:
         for place, each in enumerate(self._rules):
             each.place = place
             gated.setdefault(each.gate, []).append(each)
-        self._gates: list[_Gate] = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
+        self._gates = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
+        placed = [gate for gate in gated if gate in PLACED_GATES]
+        self._placed = {number: placed.index(gate) for number, gate in enumerate(gated) if gate in PLACED_GATES}
+        self._places = GatePlaces([PLACED_GATES[gate] for gate in placed], [gated[gate][0].reach for gate in placed])
         self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
         self._rule_sets = {gate: PatternSet([rule.source for rule in behind]) for gate, behind in gated.items()}
         self._known: dict[bytes, Known] = {}
+        self._clean: OrderedDict[bytes, int] = OrderedDict()
         self._salt = secrets.token_bytes(32)
         names = sorted(
             {rule.name for rule in policy.rules}
@@ -197,7 +213,7 @@ class TextMasker:
     def _digest(self, rule: str, value: str) -> str:
         """Returns 64 bits of a keyed hash as letters from a to p."""
         digest = hmac.digest(self._key, rule.encode() + b"\0" + value.encode(), hashlib.sha256)[:8]
-        return "".join(chr(97 + nibble) for byte in digest for nibble in (byte >> 4, byte & 15))
+        return digest.hex().translate(_AS_LETTERS)
 
     def mask(
         self,
@@ -257,21 +273,37 @@ class TextMasker:
     def mask_json_at(self, raw: bytes, key: str, spent: Counts, *, resource: bool) -> Known:
         """Returns the result of the rules for a JSON string in its context.
 
+        Long strings are searched each time, but for those that were found clean in the same kind of context.
+
         Args:
             raw: The JSON string.
             key: As in `mask`.
             spent: Pays for the work in a long string; its counts stay unchanged.
             resource: As in `mask`.
         """
-        if len(raw) > _MAX_KNOWN:
-            inside = Counts(spent.work)
-            known = self._judge(raw, key, inside, resource=resource)
-            spent.work = inside.work
-            return known
-        return self._recall(raw, (b"+" if resource else b"-") + (b"key" if key else b"text"), key, resource=resource)
+        kind = b"url" if key in URL_KEYS else b"key" if key else b"text"
+        place = (b"+" if resource else b"-") + kind
+        if len(raw) <= _MAX_KNOWN:
+            return self._recall(raw, place, key, resource=resource)
+        digest = self._digest_of(raw, place) if len(raw) >= _LEAST_CLEAN else b""
+        work = self._clean.pop(digest, None)
+        if work is not None:
+            self._clean[digest] = work  # the last one to be forgotten
+            return Known(None, Counts(), work)
+        inside = Counts(spent.work)
+        known = self._judge(raw, key, inside, resource=resource)
+        if digest and known.masked is None:
+            self._clean[digest] = spent.work - inside.work
+            while len(self._clean) > _MOST_CLEAN:
+                self._clean.popitem(last=False)
+        spent.work = inside.work
+        return known
+
+    def _digest_of(self, raw: bytes, place: bytes) -> bytes:
+        return blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
 
     def _recall(self, raw: bytes, place: bytes, key: str, *, resource: bool) -> Known:
-        digest = blake2b(raw, digest_size=16, key=self._salt, person=place).digest()
+        digest = self._digest_of(raw, place)
         known = self._known.get(digest)
         if known is None:
             counts = Counts()
@@ -294,7 +326,7 @@ class TextMasker:
 
     def _once(self, body: bytes, field: str, counts: Counts, method: Method | None) -> tuple[bytes, int]:
         """Returns a text after one pass, and the number of its bytes outside masks."""
-        gates = self._open_gates(body)
+        gates = self._open_gates(body, counts)
         plain = is_plain(body)
         if not gates and plain:
             return body, len(body)
@@ -305,19 +337,34 @@ class TextMasker:
         left = at = 0
         for kept in self._keep.finditer(body):
             start, end = kept[0]
-            left += self._mask_part(body[at:start], gates, plain, field, counts, parts, method)
+            part = body[at:start]
+            left += self._mask_part(part, self._gates_of_part(part, gates, counts), plain, field, counts, parts, method)
             parts.append(body[start:end])
             at = end
-        left += self._mask_part(body[at:], gates, plain, field, counts, parts, method)
+        part = body[at:]
+        if at:
+            gates = self._gates_of_part(part, gates, counts)
+        left += self._mask_part(part, gates, plain, field, counts, parts, method)
         return b"".join(parts), left
 
-    def _open_gates(self, body: bytes) -> list[_Gate]:
+    def _gates_of_part(self, part: bytes, gates: list[_Gate], counts: Counts) -> list[_Gate]:
+        """Returns the gates for a part of a text with these gates."""
+        return self._open_gates(part, counts) if len(part) >= _SHORT else [(None, rules) for _, rules in gates]
+
+    def _open_gates(self, body: bytes, counts: Counts) -> list[_Gate]:
         """Returns the rules that may match, grouped by gate."""
         if not body:
             return []
-        if len(body) >= _SHORT:
-            return [each for each in self._gates if each[0] is None or each[0].search(body) is not None]
         gates: list[_Gate] = []
+        if len(body) >= _SHORT:
+            places = self._places_in(body, counts)
+            for number, (gate, rules) in enumerate(self._gates):
+                if number in self._placed:
+                    if spans := places.get(self._placed[number]):
+                        gates.append((spans, rules))
+                elif gate is None or gate.search(body) is not None:
+                    gates.append((gate, rules))
+            return gates
         for place in self._gate_set.matching(body):
             rules = self._gates[place][1]
             if len(rules) > 2:
@@ -326,10 +373,16 @@ class TextMasker:
                 gates.append((None, rules))
         return gates
 
+    def _places_in(self, text: bytes, counts: Counts) -> dict[int, _Spans]:
+        """Returns the parts of a long text around the places of gates, by the gate's number in `_placed`."""
+        places = self._places.find(text)
+        counts.spend(GATE_WORK * sum(map(len, places.values())))
+        return places
+
     def find(self, text: str, counts: Counts) -> Iterator[tuple[str, int, int, str]]:
         """Yields the matches of rules in a text that has no masks: rule, start and end in characters, replacement."""
         body = text.encode()
-        for start, place, end in self._found(body, self._open_gates(body), is_plain(body), counts):
+        for start, place, end in self._found(body, self._open_gates(body, counts), is_plain(body), counts):
             rule = self._rules[place]
             before, inside = body[:start].decode(), body[start:end].decode()
             instead = self.replacement(rule.name, rule.method, inside)
@@ -370,7 +423,7 @@ class TextMasker:
         """Returns the verified matches of the rules behind gates, in no order."""
         found: list[Found] = []
         for gate, rules in gates:
-            for first, last in _windows(gate, part, rules[0].reach, counts):
+            for first, last in gate if isinstance(gate, list) else _windows(gate, part, rules[0].reach, counts):
                 self._find(part, first, last, rules, found, counts)
         return found
 
@@ -378,10 +431,16 @@ class TextMasker:
         """Returns the verified matches in a plain form, in no order; of a long one those near its changed pieces."""
         text = read.text
         if len(text) < _SHORT:
-            return self._search(text, self._open_gates(text), counts)
+            return self._search(text, self._open_gates(text, counts), counts)
         found: list[Found] = []
-        for gate, rules in self._gates:
+        places = self._places_in(text, counts)
+        for number, (gate, rules) in enumerate(self._gates):
             reach = rules[0].reach
+            if number in self._placed:
+                spans = places.get(self._placed[number])
+                for first, last in _touching(spans, read.changed(reach + _LONGEST_GATE)) if spans else ():
+                    self._find(text, first, last, rules, found, counts)
+                continue
             if gate is None or not reach:
                 if gate is None or gate.search(text) is not None:
                     self._find(text, 0, len(text), rules, found, counts)
@@ -410,6 +469,15 @@ def _windows(gate: Pattern | None, part: bytes, reach: int, counts: Counts) -> l
     if gate is None or not reach or len(part) < _SHORT:
         return [(0, len(part))] if part else []
     return [(max(0, first), last) for first, last in _around_gates(gate, part, reach, counts)]
+
+
+def _touching(spans: _Spans, parts: _Spans) -> Iterator[tuple[int, int]]:
+    """Yields the spans that touch one of some parts; both are in order, and the parts do not overlap."""
+    ends = [end for _, end in parts]
+    for first, last in spans:
+        place = bisect_left(ends, first)
+        if place < len(parts) and parts[place][0] <= last:
+            yield first, last
 
 
 def _around_gates(gate: Pattern, part: bytes, reach: int, counts: Counts) -> list[tuple[int, int]]:

@@ -327,6 +327,27 @@ _GROUPS = rf"\d{{2}}{SEPARATOR}\d{{2}}[0-9]*{SEPARATOR}\d{{2}}|\d{{6}}{SEPARATOR
 _KEYS = "|".join((*KEY_SHAPES.values(), *PRIVATE_KEY_HINTS, "eyJ", "(?i:bearer|basic)"))
 
 
+_V4_GATE = r"\d\.\d{1,3}\.\d{1,3}\.\d"
+_TEL = "tel:"
+_DIGITS_OR_GROUPS = rf"{_DIGITS}|{_GROUPS}"
+_ANY_MAC = rf"{MAC_HINT}|{_V6_HINT}"
+
+PLACED_GATES = {
+    _DIGITS: ("digits",),
+    _GROUPS: ("groups",),
+    _DIGITS_OR_GROUPS: ("digits", "groups"),
+    _LETTERED: ("lettered",),
+    _V4_GATE: ("v4",),
+    _V6_HINT: ("v6",),
+    MAC_HINT: ("mac",),
+    _ANY_MAC: ("mac", "v6"),
+    MRZ_HINT: ("mrz",),
+    _AT: ("at",),
+    _TEL: ("tel",),
+}
+"""Gates that gate_places.py finds in long texts, with its kinds of places for each."""
+
+
 @cache
 def phone_finder(countries: tuple[str, ...]) -> Finder:
     """Returns the finder of phone numbers as they are written within countries."""
@@ -363,9 +384,7 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
         _grouped_finder(joined(*[r"\d{4}"] * 4, r"\d{3}"), grouped(is_card), alone=False),
         _grouped_finder(joined(r"\d{4}", r"\d{6}", r"\d{4,5}"), grouped(is_card), alone=False),
     ),
-    "iban": (
-        Finder(_IBAN, _iban, (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT), gate=rf"{_DIGITS}|{_GROUPS}", work=_IBAN_WORK),
-    ),
+    "iban": (Finder(_IBAN, _iban, (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT), gate=_DIGITS_OR_GROUPS, work=_IBAN_WORK),),
     "us_ssn": (
         Finder(r"\d{3}-\d{2}-\d{4}|\d{3} \d{2} \d{4}", _us_ssn),
         _grouped_finder(joined(r"\d{3}", r"\d{2}", r"\d{4}"), grouped(_is_ssn)),
@@ -376,7 +395,7 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
             r"\+[1-9](?:[ .\-/()_|\t\r\n\x{a0}\x{2007}\x{2009}\x{202f}\x{2010}-\x{2013}]{0,4}\d){7,16}",
             _phone,
             (DIGITS_HINT, DOTTED_HINT, GROUPS_HINT),
-            gate=rf"{_DIGITS}|{_GROUPS}",
+            gate=_DIGITS_OR_GROUPS,
         ),
         Finder(r"00[1-9]\d{0,2}(?:[ /()\t\r\n\x{a0}-]{1,4}\d{2,8}){2,6}", _phone),
         Finder(
@@ -385,7 +404,7 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
         ),
         Finder(r"0[1-9]\d{0,3}[ \t\r\n/-]{1,3}\d{2,8}(?:[ \t\r\n/-]{0,3}\d{2,4}){0,4}", _national_phone),
         Finder(r"0[1-9](?:\.\d{2}){4}", _national_phone, alone=True),
-        Finder(r"tel:([+0-9][0-9().-]{5,20})", None, (r"tel:[+0-9]",), gate="tel:"),
+        Finder(r"tel:([+0-9][0-9().-]{5,20})", None, (r"tel:[+0-9]",), gate=_TEL),
     ),
     "mrz": (Finder(MRZ, _mrz, (MRZ_HINT, ENCODED_HINT), gate=MRZ_HINT, reach=160),),
     "mac_address": (
@@ -393,13 +412,13 @@ BUILT_IN: dict[str, tuple[Finder, ...]] = {
             rf"{_PAIR}(?:(?:-{_PAIR}){{5}}(?:(?:-{_PAIR}){{2}})?|(?::{_PAIR}){{5}}(?:(?::{_PAIR}){{2}})?)",
             _mac,
             (MAC_HINT, _V6_HINT),
-            gate=rf"{MAC_HINT}|{_V6_HINT}",
+            gate=_ANY_MAC,
             alone=True,
         ),
         Finder(rf"{_FOUR}\.{_FOUR}\.{_FOUR}", _mac, (MAC_HINT,), gate=MAC_HINT, alone=True),
     ),
     "ip_address": (
-        Finder(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\.\d+)*", _ip, (DOTTED_HINT,), gate=r"\d\.\d{1,3}\.\d{1,3}\.\d"),
+        Finder(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?:\.\d+)*", _ip, (DOTTED_HINT,), gate=_V4_GATE),
         Finder(_V6, _ip, (_V6_HINT,), gate=_V6_HINT),
     ),
 }

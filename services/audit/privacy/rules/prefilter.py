@@ -16,9 +16,6 @@ from numba import types
 
 from services.audit.json_tape.jit import compiled
 
-DIGITS, DOTTED, AT, PARAMETER, ESCAPE, SECRET, LETTERED, IP_V6, TEL = 1, 2, 4, 8, 16, 32, 64, 128, 256
-ENCODED, WIDE, MAC, MRZ = 512, 1024, 2048, 4096
-
 
 def _marked(*groups: tuple[str, int]) -> np.ndarray[Any, Any]:
     """Returns a number per byte: that of the last group that contains it, or 0."""
@@ -509,24 +506,25 @@ def _hides(t, i, n):
 
 
 @compiled()
-def _signs(t, i, n):
-    """Returns the signs in a string; `n` is the offset of its closing quote."""
-    signs = 0
+def _has_sign(t, i, n):
+    """Returns whether a string has a sign; `n` is the offset of its closing quote."""
     last, length, count, dotted = -1, 0, 0, False  # the previous digits
     joint, group, group_end, group_before, wide = 0, 0, 0, 0, 0  # the previous groups, for _joint
     no_at_before = 0
     while i < n:
         stop = _STOPS[t[i]]
-        if stop == _DULL:
+        while stop == _DULL:
             i += 1
-            continue
+            stop = _STOPS[t[i]]
+        if i >= n:
+            break
         if stop == _DIGIT:
             end = i + 1
             while end < n and _IS[t[end]] & _DIGIT_BIT:
                 end += 1
             behind_dot = last == i - 1 and t[last] == 0x2E
             if behind_dot and dotted and length <= 4:
-                signs |= DOTTED
+                return True
             dotted = behind_dot
             if count and not _is_gap(t, last, i):
                 count = 0
@@ -534,11 +532,11 @@ def _signs(t, i, n):
             if count or _may_begin(t, i):
                 count += length
                 if count >= 9:
-                    signs |= DIGITS
+                    return True
             if length == 1:
                 if t[i - 1] != 0x25 and t[i - 2] != 0x25:  # not of an escape
                     group_end = 0
-            elif not signs & DIGITS:
+            else:
                 c = t[i - 1]
                 skipped = 0  # digits of an escape
                 if c == 0x25:
@@ -552,15 +550,15 @@ def _signs(t, i, n):
                     same = kind == joint and group >= 2 and group_before >= 2 and size >= 3
                     two = kind != 0x2E and kind != 0x3A and kind != 0x5F and group >= 4 and size >= 4
                     if kind and (same or two):
-                        signs |= DIGITS
+                        return True
                     joint, group_before, group, group_end = kind, group, size, end
-            if length >= 7 and end + 8 <= n and not signs & MRZ:
+            if length >= 7 and end + 8 <= n:
                 c = t[end] | 32
                 if (c == 0x6D or c == 0x66 or c == 0x78 or c == 0x3C) and _run(t, end + 1, n, _DIGIT_BIT) >= 7:
-                    signs |= MRZ
+                    return True
             if (t[i - 1] == 0x69 or 0x61 <= t[i - 1] <= 0x66) and _is_databricks(t, i):
-                signs |= SECRET
-            if not signs & LETTERED and (
+                return True
+            if (length >= 2 or t[end] == 0x20) and (
                 ((_IS[t[i - 1]] & _UPPER_BIT or t[i - 1] == 0x20 or t[i - 1] == 0x2D) and _is_british(t, i, n))
                 or (
                     (length >= 6 or (length >= 2 and end + 1 < n and _IS[t[end + 1]] & _DIGIT_BIT))
@@ -568,84 +566,84 @@ def _signs(t, i, n):
                 )
                 or ((length >= 6 or t[end] == 0x20) and _has_french(t, i, end, n))
             ):
-                signs |= LETTERED
+                return True
             last = i = end
             continue
         if stop == _BACKSLASH:
             if _hides(t, i, n):
-                signs |= ESCAPE
-            elif i + 2 < n and t[i + 1] == 0x5C:
+                return True
+            if i + 2 < n and t[i + 1] == 0x5C:
                 if (t[i + 2] == 0x75 and i + 3 < n and (_IS[t[i + 3]] & _HEX_BIT or t[i + 3] == 0x7B)) or (
                     t[i + 2] == 0x78 and _run(t, i + 3, n, _HEX_BIT) >= 2
                 ):
-                    signs |= ENCODED
+                    return True
             elif i + 1 < n and t[i + 1] == 0x75:
                 code = _escaped_code(t, i, n)
                 if _is_wide_digit(code) or code == 0xD835 or code == 0xFF20 or code == 0xFE6B:
-                    signs |= ESCAPE
+                    return True
             i += 6 if i + 1 < n and t[i + 1] == 0x75 else 2
             continue
         if stop == _DASH:
             if _follows_dash(t, i, n):
-                signs |= SECRET
+                return True
             if _is_mac(t, i, n):
-                signs |= MAC
+                return True
         elif stop == _COLON:
-            if _is_v6(t, i, n):
-                signs |= IP_V6
-            elif i + 1 < n and (t[i + 1] == 0x2B or _IS[t[i + 1]] & _DIGIT_BIT) and _stands(t, i - 3, n, _TEL):
-                signs |= TEL
+            if _is_v6(t, i, n) or (
+                i + 1 < n and (t[i + 1] == 0x2B or _IS[t[i + 1]] & _DIGIT_BIT) and _stands(t, i - 3, n, _TEL)
+            ):
+                return True
         elif stop == _UNDERSCORE:
             if _follows_underscore(t, i, n):
-                signs |= SECRET
+                return True
         elif stop == _EQUALS:
             if _is_parameter(t, i):
-                signs |= PARAMETER
+                return True
             if _is_quoted_printable(t, i, n):
-                signs |= ENCODED
+                return True
         elif stop == _AT or stop == _PERCENT:
             first = i + 1
             if stop == _PERCENT:
                 if _is_percent_encoded(t, i, n):
-                    signs |= ENCODED
+                    return True
                 first = i + 3 if i + 2 < n and t[i + 1] == 0x34 and t[i + 2] == 0x30 else 0
             if first > no_at_before and not _BEFORE_AT[t[i - 1]]:
                 end = first
                 while end < n and not _BEHIND_AT[t[end]] and not (t[end] == 0x2F and end > first):
                     end += 1
                 if end > first and (_BEHIND_AT[t[end]] == 2 or t[end] == 0x2F):
-                    signs |= AT
+                    return True
                 no_at_before = end  # further at signs up to here have the same result
         elif stop == _DOT:
             c = t[i - 1]
             if (c == 0x47 and t[i - 2] == 0x53) or _stands(t, i - 4, n, _YA29) or _is_vault_or_dynatrace(t, i, n):
-                signs |= SECRET
+                return True
             if _is_dotted_mac(t, i, n):
-                signs |= MAC
+                return True
         elif stop == _AMPERSAND:
             if _is_entity(t, i, n):
-                signs |= ENCODED
+                return True
         elif stop == _LESS:
             if t[i + 1] == 0x3C and _IS[t[i - 1]] & _UPPER_BIT and _IS[t[i + 2]] & _UPPER_BIT:
-                signs |= MRZ
+                return True
         elif stop == _WIDE:
             code = _code_at(t, i, n)
             if _is_wide_digit(code):
                 wide += 1
                 if wide >= 4:
-                    signs |= WIDE
+                    return True
             elif code == 0xFF20 or code == 0xFE6B:
-                signs |= AT
+                return True
         elif stop == _J:
             if t[i - 1] == 0x79 and t[i - 2] == 0x65:
-                signs |= SECRET
+                return True
         elif stop == _I:
             if i + 1 < n and ((t[i - 1] == 0x41 and t[i + 1] == 0x7A) or (t[i - 2] == 0x41 and t[i + 1] == 0x41)):
-                signs |= SECRET
+                return True
         elif _is_authorization(t, i, n):
-            signs |= SECRET
+            return True
         i += 1
-    return signs
+    return False
 
 
 @compiled(types.int64(types.Array(types.uint8, 1, "C", readonly=True), types.int64[:, ::1], types.int64))
@@ -662,7 +660,7 @@ def sift(t, strings, count):
     """
     left = 0
     for at in range(count):
-        if _signs(t, strings[at, 0] + 1, strings[at, 1] - 1):
+        if _has_sign(t, strings[at, 0] + 1, strings[at, 1] - 1):
             if left < at:
                 strings[left] = strings[at]
             left += 1
