@@ -12,7 +12,7 @@ from . import sites
 from .player_page import PlayerPage
 from .recorded import recording, settled
 
-MAKE = """async (nobody) => {
+MAKE = """async ([nobody, elsewhere]) => {
     const picture = (address) => new Promise((done) => {
         const made = new Image();
         made.onload = made.onerror = done;
@@ -28,7 +28,10 @@ MAKE = """async (nobody) => {
     await fetch("/api/cart?page=2");
     await xhr("/api/well");
     await xhr("/api/orders");
-    await fetch(`${nobody}/api/lost`).catch(() => undefined);
+    await xhr(`${nobody}/api/lost`);
+    await fetch("/api/dropped").catch(() => undefined);
+    await fetch(`${elsewhere}/api/counted`, { mode: "no-cors" });
+    await fetch(`${nobody}/api/uncounted`, { mode: "no-cors" }).catch(() => undefined);
     await picture("/missing.svg");
     await picture("/there.svg");
     await picture(`${nobody}/lost.svg`);
@@ -38,6 +41,7 @@ ANSWERS = {
     "/there.svg": lambda: web.Response(
         text='<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>', content_type="image/svg+xml"
     ),
+    "/api/counted": web.Response,
     "/missing.svg": lambda: web.Response(status=404),
     "/api/cart": lambda: web.Response(status=500),
     "/api/orders": lambda: web.Response(status=503),
@@ -51,16 +55,20 @@ async def test_requests_that_fail_are_rows_once_and_others_are_none(installation
     async def answer(request):
         if request.path == "/":
             return web.Response(text=sites.document(sites.tag(installation.url)), content_type="text/html")
+        if request.path == "/api/dropped":
+            request.transport.abort()
+            return web.Response()
         return ANSWERS[request.path]()
 
     async with sites.answered(answer) as url:
         await page.goto(url)
         session = await recording(installation, page)
-        await page.evaluate(MAKE, nobody)
+        await page.evaluate(MAKE, [nobody, url.replace("localhost", "127.0.0.1")])
         await settled(installation, page)
     await page.close()
 
-    # The picture of another origin has status 0 too, as it has where it was loaded: it is not known to have failed.
+    # The picture and the fetch without an answer of another origin have status 0, as the fetch that was answered has:
+    # they are not known to have failed. An XMLHttpRequest has it only without an answer.
     host, lost = (address.removeprefix("http://") for address in (url, nobody))
     request = pb.ListInteractionsRequest(session_id=session, kinds=[enums_pb2.INTERACTION_KIND_FAILED_REQUEST])
     found = await installation.audit.stub.ListInteractions(request, metadata=installation.metadata)
@@ -68,6 +76,7 @@ async def test_requests_that_fail_are_rows_once_and_others_are_none(installation
         f"{host}/api/cart 500",
         f"{host}/api/orders 503",
         f"{lost}/api/lost 0",
+        f"{host}/api/dropped 0",
         f"{host}/missing.svg 404",
     ]
 
@@ -79,15 +88,19 @@ async def test_requests_that_fail_are_rows_once_and_others_are_none(installation
     # The chunks, which have the same requests, have been read once the network is listed.
     await console.get_by_role("tab", name="Network").click()
     requests = console.get_by_role("list", name="Requests").get_by_role("button")
-    await expect(requests.filter(has_text="/api/")).to_have_count(5)
+    await expect(requests.filter(has_text="/api/")).to_have_count(8)
+    unknown = "\N{EN DASH}"
+    for path, status in {"lost": "none", "dropped": "none", "counted": unknown, "uncounted": unknown}.items():
+        await expect(requests.filter(has_text=f"/api/{path}").filter(has_text=status)).to_have_count(1)
     await console.get_by_role("tab", name="Activity").click()
     rows = console.get_by_role("list", name="Actions of the visitor").get_by_role("button")
-    await expect(rows.filter(has_text="Request failed:")).to_have_count(4)
+    await expect(rows.filter(has_text="Request failed:")).to_have_count(5)
     words = [" ".join(row.split()) for row in await rows.filter(has_text="Request failed:").all_inner_texts()]
     assert [text.partition(" ")[2] for text in words] == [
         "Request failed: /api/cart 500",
         "Request failed: /api/orders 503",
         "Request failed: /api/lost no answer",
+        "Request failed: /api/dropped no answer",
         "Request failed: /missing.svg 404",
     ]
     mark = await console.locator("[data-mark=error]").first.bounding_box()

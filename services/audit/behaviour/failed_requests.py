@@ -22,10 +22,16 @@ FAILED_STATUS = 400
 MAX_STATUS = 999
 """Highest number that is a status; others are not known."""
 
-_MEASURED = ("fetch", "xmlhttprequest", None)
-"""Initiators with status 0 only where there was no answer; None: not recorded. Browsers measure 0 as well for a picture
-or script of another origin that did load (Resource Timing, 4.5)."""
+_UNANSWERED = "xmlhttprequest"
+"""The initiator with status 0 only where there was no answer."""
 
+_UNANSWERED_AT_HOME = ("fetch", None)
+"""Initiators with status 0 only where there was no answer from the page's own origin: a fetch to another one that
+succeeds in mode no-cors has 0 as well, as has a picture or script that did load (Resource Timing, 4.5). None: not
+recorded; it may be a fetch."""
+
+_ORIGIN = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):)?//(?:[^/?#]*@)?([^/?#]*)")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#]*@)?")
 _SPACE = re.compile(r"\s+")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,15}")
@@ -51,8 +57,13 @@ class FailedRequest(NamedTuple):
         return f"{method}{address} {self.status}" if address else f"{method}{self.status}"
 
 
-def failed_requests(data: rrweb.Data) -> Iterator[FailedRequest]:
-    """Yields the requests of a Plugin event that failed; other plugins, and entries of another form, have none."""
+def failed_requests(data: rrweb.Data, page: str) -> Iterator[FailedRequest]:
+    """Yields the requests of a Plugin event that failed; other plugins, and entries of another form, have none.
+
+    Args:
+        data: The event's data.
+        page: URL of the page that made them, or its origin; "": not known.
+    """
     if data.plugin is None or not data.plugin.startswith(rrweb.NETWORK_PLUGIN):
         return
     try:
@@ -64,18 +75,43 @@ def failed_requests(data: rrweb.Data) -> Iterator[FailedRequest]:
             request = rrweb.request_decoder.decode(raw)
         except (msgspec.MsgspecError, RecursionError):
             continue
-        status = _status_of(request)
+        status = _status_of(request, page)
         if status is not None and (status == 0 or status >= FAILED_STATUS):
             yield FailedRequest(_method(request.method), _address(request.name) or _address(request.url), status)
 
 
-def _status_of(request: rrweb.NetworkRequest) -> int | None:
+def origin_of(address: str, page: str = "") -> str:
+    """Returns the origin of an address, such as "https://shop.example:8443"; "": the address is relative.
+
+    Args:
+        address: The address; one that begins with "//" has the page's scheme.
+        page: URL of the page, or its origin; "": not known.
+    """
+    found = _ORIGIN.match(address.strip())
+    if found is None:
+        return ""
+    scheme = (found[1] or origin_of(page).partition(":")[0]).lower()
+    return f"{scheme}://{found[2].lower().removesuffix(_DEFAULT_PORTS.get(scheme, ':'))}"
+
+
+def _status_of(request: rrweb.NetworkRequest, page: str) -> int | None:
     """Returns the status of a request; 0: there was no answer; None: it is not known."""
     measured = [number for each in (request.status, request.response_status) if (number := _status(each)) is not None]
     found = next((number for number in measured if number), None)
-    if found is None and measured and request.initiator_type in _MEASURED:
+    if found is None and measured and _is_unanswered(request, page):
         return 0
     return found
+
+
+def _is_unanswered(request: rrweb.NetworkRequest, page: str) -> bool:
+    """Returns whether status 0 of a request means that there was no answer."""
+    if request.initiator_type == _UNANSWERED:
+        return True
+    if request.initiator_type not in _UNANSWERED_AT_HOME:
+        return False
+    address = next((each for each in (request.name, request.url) if isinstance(each, str) and each.strip()), "")
+    origin = origin_of(address, page)
+    return not origin or origin == origin_of(page)
 
 
 def _status(value: Any) -> int | None:

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from services.audit import rrweb
 from services.audit.behaviour.attention import Viewing
 from services.audit.behaviour.definitions import MAX_DETAIL, BehaviourRules, Interaction
-from services.audit.behaviour.failed_requests import failed_requests
+from services.audit.behaviour.failed_requests import failed_requests, origin_of
 from services.audit.behaviour.frustration import NEVER, Clicks, Visits
 from services.audit.behaviour.geometry import Geometry
 from services.audit.behaviour.node_index import NodeIndex, Nodes
@@ -110,6 +110,8 @@ class BehaviourState(msgspec.Struct, array_like=True, frozen=True):
     clicks: Clicks = msgspec.field(default_factory=Clicks)
     visits: Visits = msgspec.field(default_factory=Visits)
     typing: Typing | None = None
+    origin: str = ""
+    """Origin of the open page; "": not known yet."""
 
 
 def observe(
@@ -185,6 +187,7 @@ class _Observer:
         "index",
         "loading",
         "mirror",
+        "origin",
         "path",
         "rules",
         "state",
@@ -207,6 +210,7 @@ class _Observer:
         self.clicks = replace(state.clicks)
         self.visits = replace(state.visits)
         self.typing = state.typing
+        self.origin = state.origin
         self.due = 0.0
         self._wait()
 
@@ -224,6 +228,7 @@ class _Observer:
             self.clicks,
             self.visits,
             self.typing,
+            self.origin,
         )
         return state, found
 
@@ -379,6 +384,7 @@ class _Observer:
     def _meta(self, time: float, data: Data) -> None:
         """Handles a Meta event: a page was opened, or the recorder takes another snapshot of the open one."""
         address = page_address(data.href or "", self.rules.pages)
+        self.origin = origin_of(data.href or "")
         if self.loading or not self.visits.is_at(address):
             self.loading = False
             self._open(time, data.href or "", address, (data.width, data.height))
@@ -493,6 +499,6 @@ class _Observer:
 
     def _requests(self, time: float, data: Data) -> None:
         room = self.rules.max_interactions - self.state.kept - len(self.found)
-        for request in islice(failed_requests(data), min(max(room, 0), self.rules.max_failed_requests)):
+        for request in islice(failed_requests(data, self.origin), min(max(room, 0), self.rules.max_failed_requests)):
             words = request.text(MAX_DETAIL)
             self.found.append(self.geometry.nowhere(InteractionKind.FAILED_REQUEST, int(time), detail=words))

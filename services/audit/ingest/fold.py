@@ -116,7 +116,7 @@ def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: 
                 width, height = _pixels(data.width), _pixels(data.height)
                 marks.append(Mark(InteractionKind.PAGE, int(time), url, width, height))
         elif kind == EventType.PLUGIN and data is not None and data.payload is not None:
-            _count_plugin(data, int(time), totals, marks)
+            _count_plugin(data, int(time), url, totals, marks)
 
     totals[Total.CLICKS] += clicks
     totals[Total.INPUTS] += inputs
@@ -153,7 +153,7 @@ def _add_leaks(leaks: dict[str, int], counts: dict[tuple[str, str], int]) -> dic
     return added
 
 
-def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list[Mark]) -> None:
+def _count_plugin(data: rrweb.Data, time_ms: int, url: str, totals: list[int], marks: list[Mark]) -> None:
     """Counts console messages and failed requests; payloads of another form are not counted."""
     assert data.payload is not None  # noqa: S101 - the caller looked
     try:
@@ -165,7 +165,7 @@ def _count_plugin(data: rrweb.Data, time_ms: int, totals: list[int], marks: list
             elif console.level == "warn":
                 totals[Total.WARNINGS] += 1
         else:
-            totals[Total.FAILED_REQUESTS] += sum(1 for _ in failed_requests(data))
+            totals[Total.FAILED_REQUESTS] += sum(1 for _ in failed_requests(data, url))
     except msgspec.MsgspecError:
         return
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from audit.behaviour_events import PAGE, T0, click, event, events, find, opened, requests, run, still, url
+from audit.behaviour_events import PAGE, T0, click, cut, event, events, find, meta, opened, requests, run, still, url
 
 from services.audit.behaviour.definitions import MAX_DETAIL, BehaviourRules
 from services.audit.behaviour.failed_requests import failed_requests
@@ -15,7 +15,7 @@ from services.audit.behaviour.interactions import BehaviourState, observe
 from services.audit.ingest.detect import marks_of
 from services.audit.ingest.fold import fold
 from services.audit.model import InteractionKind, Total
-from services.audit.window_state import WindowState
+from services.audit.window_state import WindowState, dump_state, load_state
 
 FAILED = InteractionKind.FAILED_REQUEST
 CASES = json.loads((Path(__file__).parents[2] / "support/failed_requests.json").read_text())
@@ -24,12 +24,13 @@ LOST = {"name": "https://shop.example/api/cart", "method": "GET", "status": 500,
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_rule(case):
-    [network] = events([requests(0, case["request"], LOST)])
+    page = [meta(0, case["page"])] if "page" in case else []
+    recording = events([*page, requests(0, case["request"], LOST)])
     expected = [*([] if case["failed"] is None else [case["failed"]]), "GET shop.example/api/cart 500"]
-    assert [one.text(MAX_DETAIL) for one in failed_requests(network.data)] == expected
-    state, _ = fold(WindowState(), [network], raw_bytes=1, stored_bytes=1)
+    assert [one.text(MAX_DETAIL) for one in failed_requests(recording[-1].data, case.get("page", ""))] == expected
+    state, _ = fold(WindowState(), recording, raw_bytes=1, stored_bytes=1)
     assert state.totals[Total.FAILED_REQUESTS] == len(expected)
-    _, found = observe(BehaviourState(), [network], BehaviourRules())
+    _, found = observe(BehaviourState(), recording, BehaviourRules())
     assert [one.detail for one in found if one.kind is FAILED] == expected
 
 
@@ -49,6 +50,33 @@ def test_a_failed_request_is_an_interaction_of_its_page_at_the_time_of_its_repor
     assert {(one.x_percent, one.y_percent, one.node_id, one.count, one.target) for one in found} == {
         (None, None, 0, 1, None)
     }
+
+
+def test_the_origin_is_that_of_the_latest_page_in_any_division_into_chunks():
+    to_shop, to_other = (
+        {"name": f"https://{host}.example/a", "status": 0, "initiatorType": "fetch"} for host in ("shop", "other")
+    )
+    decoded = events(
+        [
+            requests(0, to_shop, to_other),
+            *opened(),
+            requests(1_000, to_shop, to_other),
+            url(1_500, "https://shop.example/orders"),
+            requests(2_000, to_shop, to_other),
+            meta(3_000, "https://other.example/"),
+            requests(4_000, to_shop, to_other),
+            meta(5_000, ""),
+            requests(6_000, to_shop, to_other),
+        ]
+    )
+    expected = [(1_000, "shop.example/a 0"), (2_000, "shop.example/a 0"), (4_000, "other.example/a 0")]
+    for chunks in ([decoded], [[one] for one in decoded], cut(decoded, [4, 9])):
+        found = [one for one in run(chunks) if one.kind is FAILED]
+        assert [(one.time_ms - T0, one.detail) for one in found] == expected
+        state = WindowState()
+        for chunk in chunks:
+            state, _ = fold(load_state(dump_state(state)), chunk, raw_bytes=1, stored_bytes=1)
+        assert state.totals[Total.FAILED_REQUESTS] == len(expected)
 
 
 def test_a_failed_request_answers_no_click_and_ends_none():
@@ -80,7 +108,7 @@ def test_a_long_address_is_cut_before_the_status(method, status):
     [network] = events(
         [requests(0, {**LOST, "name": "https://shop.example/" + "a" * 600, "method": method, "status": status})]
     )
-    [one] = failed_requests(network.data)
+    [one] = failed_requests(network.data, PAGE)
     text = one.text(MAX_DETAIL)
     assert MAX_DETAIL - 3 <= len(text) <= MAX_DETAIL
     assert text.endswith(f"aaa {status}")
@@ -89,20 +117,20 @@ def test_a_long_address_is_cut_before_the_status(method, status):
 @pytest.mark.parametrize("payload", [None, 7, "x", [], {}, {"requests": 7}, {"requests": {"status": 500}}])
 def test_payloads_of_another_form_have_none(payload):
     [network] = events([event(0, 6, plugin="rrweb/network@1", payload=payload)])
-    assert list(failed_requests(network.data)) == []
+    assert list(failed_requests(network.data, PAGE)) == []
 
 
 @pytest.mark.parametrize(("plugin", "count"), [("rrweb/network@1", 1), ("rrweb/network@2", 1), ("other", 0), (None, 0)])
 def test_the_network_plugin_is_known_by_its_name(plugin, count):
     [network] = events([event(0, 6, plugin=plugin, payload={"requests": [LOST]})])
-    assert len(list(failed_requests(network.data))) == count
+    assert len(list(failed_requests(network.data, PAGE))) == count
 
 
 def test_a_payload_that_is_nested_too_deep_has_none():
     [network] = events([requests(0, LOST)])
     deep = "[" * 100_000 + "]" * 100_000
     network.data.payload = msgspec.Raw(f'{{"requests": [{{"name": {deep}, "status": 500}}]}}'.encode())
-    assert list(failed_requests(network.data)) == []
+    assert list(failed_requests(network.data, PAGE)) == []
 
 
 def test_marks_of_failed_requests_follow_those_of_findings():

@@ -46,7 +46,7 @@ export function usePicture(
         order: 1,
         chunks: chunks
           .filter((chunk, index) => index < 2 || chunk.firstMs <= moment.timeMs)
-          .map(({ payload, ...chunk }) => ({ ...chunk, payload: payload.slice().buffer })),
+          .map(({ payload, ...chunk }) => ({ ...chunk, page: "", payload: payload.slice().buffer })),
         atMs: moment.timeMs,
         isPlaying: false,
         speed: 1,

@@ -14,18 +14,47 @@ export interface FailedRequest {
 /** Highest number that is a status. */
 const MOST_STATUS = 999;
 
-/** Initiators with status 0 only where there was no answer; none: not recorded. */
-const MEASURED: readonly unknown[] = ["fetch", "xmlhttprequest", null, undefined];
+/**
+ * Initiators with status 0 only where there was no answer from the page's own origin: a fetch to another one that
+ * succeeds in mode no-cors has 0 as well, as has a picture or script that did load (Resource Timing, 4.5). None: not
+ * recorded; it may be a fetch.
+ */
+const UNANSWERED_AT_HOME: readonly unknown[] = ["fetch", null, undefined];
+
+const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: ":80", https: ":443" };
 
 /**
- * Returns the status of a request as the network plugin has it; 0: there was no answer; null: not known. Browsers
- * measure 0 as well for a picture or script of another origin that did load (Resource Timing, 4.5), and older ones
+ * Returns the status of a request as the network plugin has it; 0: there was no answer; null: not known. Older browsers
  * measure none.
+ *
+ * @param page URL of the page that made it; empty: not known.
  */
-export function statusOf({ status, responseStatus, initiatorType }: Readonly<Record<string, unknown>>): number | null {
-  const measured = [status, responseStatus].filter(isStatus);
+export function statusOf(request: Readonly<Record<string, unknown>>, page: string): number | null {
+  const measured = [request.status, request.responseStatus].filter(isStatus);
   const found = measured.find((one) => one !== 0);
-  return found ?? (measured.length > 0 && MEASURED.includes(initiatorType) ? 0 : null);
+  return found ?? (measured.length > 0 && isUnanswered(request, page) ? 0 : null);
+}
+
+/** Whether status 0 of a request means that there was no answer. */
+function isUnanswered({ name, url, initiatorType }: Readonly<Record<string, unknown>>, page: string): boolean {
+  if (!UNANSWERED_AT_HOME.includes(initiatorType)) {
+    return initiatorType === "xmlhttprequest";
+  }
+  const address = [name, url].find((one): one is string => typeof one === "string" && one.trim() !== "") ?? "";
+  const origin = originOf(address, page);
+  return origin === "" || origin === originOf(page);
+}
+
+/** Returns the origin of an address; empty: the address is relative. One that begins with "//" has the page's scheme. */
+function originOf(address: string, page = ""): string {
+  const found = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?\/\/(?:[^/?#]*@)?([^/?#]*)/u.exec(address.trim());
+  if (found === null) {
+    return "";
+  }
+  const scheme = (found[1] ?? originOf(page).split(":", 1)[0] ?? "").toLowerCase();
+  const host = (found[2] ?? "").toLowerCase();
+  const port = DEFAULT_PORTS[scheme] ?? ":";
+  return `${scheme}://${host.endsWith(port) ? host.slice(0, -port.length) : host}`;
 }
 
 /** Whether a request failed: an error's status, or no answer. */

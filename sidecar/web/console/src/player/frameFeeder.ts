@@ -3,7 +3,9 @@
 // Memory: the frame holds the events of its stage. It loads chunks while they are less than STAGE_BYTES of JSON, and
 // beyond that only those of the next minute; above that, a new stage is built from the last full snapshot before the
 // playhead.
+import type { PageView } from "@contract/recording/v1/session_pb";
 import type { ChunkStore, StoredChunk } from "./chunkStore";
+import { timeMs } from "./details";
 import type { FrameLink } from "./PlayerFrame";
 import type { ChunkFacts, FrameChunk } from "./protocol";
 import type { Span } from "./spans";
@@ -41,6 +43,7 @@ export class FrameFeeder {
   /** Chunks that have come without their facts. */
   readonly #awaited = new Map<string, StoredChunk>();
   #unread: StoredChunk[] = [];
+  #pages: readonly PageView[] = [];
 
   get isAttached(): boolean {
     return this.#link !== null;
@@ -55,6 +58,11 @@ export class FrameFeeder {
     for (const name of this.#awaited.keys()) {
       this.#read.delete(name);
     }
+  }
+
+  /** Takes the session's page views, in the order of time. */
+  takePages(pages: readonly PageView[]): void {
+    this.#pages = pages;
   }
 
   /** Returns whether a report follows the latest moment that was to be shown. */
@@ -103,7 +111,7 @@ export class FrameFeeder {
       type: "stage",
       stage: this.#count,
       order: this.#order,
-      chunks: first.map(copy),
+      chunks: first.map((chunk) => this.#copy(chunk)),
       atMs,
       isPlaying,
       speed,
@@ -136,7 +144,7 @@ export class FrameFeeder {
         continue;
       }
       this.#read.add(key(chunk));
-      this.#link.send({ type: "read", chunk: copy(chunk) });
+      this.#link.send({ type: "read", chunk: this.#copy(chunk) });
     }
     this.#unread = [];
   }
@@ -194,22 +202,18 @@ export class FrameFeeder {
       }
       staged.lastSeq = chunk.seq;
       this.#read.add(key(chunk));
-      this.#link?.send({ type: "append", stage: staged.number, chunk: copy(chunk) });
+      this.#link?.send({ type: "append", stage: staged.number, chunk: this.#copy(chunk) });
     }
+  }
+
+  #copy({ windowId, seq, firstMs, lastMs, isGzip, payload }: StoredChunk): FrameChunk {
+    const views = this.#pages.filter((view) => view.windowId === windowId);
+    // Page views may be missing: all pages of a window mostly have one origin.
+    const view = views.findLast(({ openTime }) => timeMs(openTime) <= firstMs) ?? views[0];
+    return { windowId, seq, firstMs, lastMs, isGzip, page: view?.url ?? "", payload: payload.slice().buffer };
   }
 }
 
 function key(chunk: { windowId: string; seq: number }): string {
   return `${chunk.windowId}/${chunk.seq}`;
-}
-
-function copy(chunk: StoredChunk): FrameChunk {
-  return {
-    windowId: chunk.windowId,
-    seq: chunk.seq,
-    firstMs: chunk.firstMs,
-    lastMs: chunk.lastMs,
-    isGzip: chunk.isGzip,
-    payload: chunk.payload.slice().buffer,
-  };
 }

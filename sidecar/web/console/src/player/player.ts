@@ -289,6 +289,7 @@ export class Player {
     if (this.#state.details === null) {
       this.#data = new SessionData(firstMs);
     }
+    this.#stage.takePages(details.pages);
     this.#apply({
       type: "detailsLoaded",
       details,

@@ -9,6 +9,8 @@ export interface FrameChunk {
   firstMs: number;
   lastMs: number;
   isGzip: boolean;
+  /** URL of the page before it; empty: not known. */
+  page: string;
   payload: ArrayBuffer;
 }
 

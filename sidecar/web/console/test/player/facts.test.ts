@@ -32,7 +32,7 @@ describe("readFacts", () => {
         requests: [
           { name: "https://shop.example/api", method: "POST", status: 500, startTime: 10, endTime: 35 },
           { name: "https://shop.example/x" },
-          { name: "https://shop.example/lost", initiatorType: "fetch", status: 0 },
+          { name: "https://shop.example/lost", initiatorType: "xmlhttprequest", status: 0 },
           { name: "https://pictures.example/a.png", initiatorType: "img", status: 0 },
           { name: "https://shop.example/old", initiatorType: "fetch", responseStatus: 404 },
         ],
@@ -46,6 +46,20 @@ describe("readFacts", () => {
       { url: "https://pictures.example/a.png", status: null },
       { url: "https://shop.example/old", status: 404 },
     ]);
+  });
+
+  it("has no status of a fetch to another origin than that of the page before the chunk, or in it", () => {
+    const requests = ["shop", "other"].map((host) => ({
+      name: `https://${host}.example/a`,
+      initiatorType: "fetch",
+      status: 0,
+    }));
+    const network = plugin("rrweb/network@1", { requests });
+    const meta = event(EventType.Meta, { href: "https://other.example/", width: 1, height: 1 });
+    const statuses = (page?: string): (number | null)[] =>
+      readFacts("w", 1, [network, meta, network], [], page).networkRows.map(({ status }) => status);
+    expect(statuses("https://shop.example/cart")).toEqual([0, null, null, 0]);
+    expect(statuses()).toEqual([null, null, null, 0]);
   });
 
   it("has the times at which a request began and was reported", () => {

@@ -7,6 +7,8 @@ import { readFacts } from "../../src/player/frame/facts";
 
 interface Case {
   name: string;
+  /** URL of the page; none: not known. */
+  page?: string;
   request: unknown;
   /** As the server stores it; null: it has not failed. */
   failed: string | null;
@@ -18,10 +20,12 @@ const CASES = JSON.parse(
 ) as Case[];
 
 describe("a failed request", () => {
-  it.each(CASES.map((one) => [one.name, one]))("is the server's: %s", (_, { request, failed }) => {
+  it.each(CASES.map((one) => [one.name, one]))("is the server's: %s", (_, { page, request, failed }) => {
     const data = { plugin: "rrweb/network@1", payload: { requests: [request] } };
     const event = { type: EventType.Plugin, timestamp: 1_000, data } as eventWithTime;
-    const found = readFacts("w", 1, [event]).networkRows.filter(hasFailed);
+    const meta = { type: EventType.Meta, timestamp: 1_000, data: { href: page, width: 1, height: 1 } } as eventWithTime;
+    const { networkRows } = readFacts("w", 1, [...(page === undefined ? [] : [meta]), event]);
+    const found = networkRows.filter(hasFailed);
     const expected = failed === null ? null : readFailedRequest(failed);
     expect(found.map(({ method, url, status }) => failedRequest(method, url, status))).toEqual(
       expected === null ? [] : [expected],

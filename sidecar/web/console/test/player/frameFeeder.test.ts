@@ -1,3 +1,6 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type PageView, PageViewSchema } from "@contract/recording/v1/session_pb";
 import { beforeEach, describe, expect, it } from "vitest";
 import { ChunkStore, type StoredChunk } from "../../src/player/chunkStore";
 import { FrameFeeder, STAGE_BYTES } from "../../src/player/frameFeeder";
@@ -47,6 +50,8 @@ const took = (stage: number, seqs: number[], rawBytes = 1_000): void => {
     });
   }
 };
+const pageView = (windowId: string, atMs: number, url: string): PageView =>
+  create(PageViewSchema, { windowId, url, openTime: timestampFromMs(atMs) });
 const from = (low: number, high: number): number[] => Array.from({ length: high - low + 1 }, (_, at) => low + at);
 
 describe("a moment", () => {
@@ -101,6 +106,20 @@ describe("a moment", () => {
     feeder.show(store, "a", 400_000, true, 1);
     expect(feeder.isCurrent(1)).toBe(false);
     expect(feeder.isCurrent(2)).toBe(true);
+  });
+});
+
+describe("a chunk", () => {
+  it.each([
+    ["the latest before it", [pageView("a", 1_000, "/one"), pageView("a", 50_000, "/two")], ["/one", "/two"]],
+    ["its window's first, if earlier ones are not known", [pageView("a", 60_000, "/late")], ["/late", "/late"]],
+    ["none of another window", [pageView("b", 1_000, "/other")], ["", ""]],
+  ])("has a page: %s", (_, pages, expected) => {
+    feeder.takePages(pages);
+    feeder.show(store, "a", 50_000, true, 1);
+    expect(commands("stage")[0]?.chunks.slice(-2)).toMatchObject(expected.map((page) => ({ page })));
+    expect(commands("append")[0]?.chunk.page).toBe(expected[1]);
+    expect(commands("read")[0]?.chunk.page).toBe(expected[0]);
   });
 });
 

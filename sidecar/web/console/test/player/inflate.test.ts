@@ -13,6 +13,7 @@ const chunk = (payload: ArrayBuffer, isGzip = true) => ({
   firstMs: 1,
   lastMs: 9_000,
   isGzip,
+  page: "",
   payload,
 });
 

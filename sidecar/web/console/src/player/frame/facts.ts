@@ -7,27 +7,32 @@ import { type ChunkFacts, type ConsoleRow, LONGEST_TEXT, type NetworkRow } from 
  * Returns the facts of a chunk's events; fields in an unexpected format are read as empty.
  *
  * @param shiftsMs Milliseconds by which each event is played after the visitor's clock; none: 0.
+ * @param page URL of the page at its beginning; empty: not known.
  */
 export function readFacts(
   windowId: string,
   seq: number,
   events: readonly eventWithTime[],
   shiftsMs: readonly number[] = [],
+  page = "",
 ): Omit<ChunkFacts, "rawBytes" | "oddEvents"> {
   const activeMs: number[] = [];
   const consoleRows: ConsoleRow[] = [];
   const networkRows: NetworkRow[] = [];
+  let url = page;
   for (const [at, event] of events.entries()) {
     if (event.type === EventType.IncrementalSnapshot) {
       if (isUserInteraction(event.data.source)) {
         activeMs.push(event.timestamp);
       }
+    } else if (event.type === EventType.Meta) {
+      url = word(record(event.data).href);
     } else if (event.type === EventType.Plugin) {
       const payload = record(event.data.payload);
       if (event.data.plugin.startsWith("rrweb/console")) {
         consoleRows.push(consoleRow(windowId, event.timestamp, payload));
       } else if (event.data.plugin.startsWith("rrweb/network")) {
-        networkRows.push(...requests(windowId, event.timestamp, shiftsMs[at] ?? 0, payload));
+        networkRows.push(...requests(windowId, event.timestamp, shiftsMs[at] ?? 0, url, payload));
       }
     }
   }
@@ -82,6 +87,7 @@ function requests(
   windowId: string,
   timeMs: number,
   shiftMs: number,
+  page: string,
   payload: Readonly<Record<string, unknown>>,
 ): NetworkRow[] {
   const list = Array.isArray(payload.requests) ? payload.requests : [];
@@ -96,7 +102,7 @@ function requests(
       windowId,
       method: cut(word(request.method)),
       url: cut(word(request.name) || word(request.url)),
-      status: statusOf(request),
+      status: statusOf(request, page),
       durationMs,
     };
   });

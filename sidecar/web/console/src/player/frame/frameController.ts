@@ -31,6 +31,8 @@ export class FrameController {
   #events = this.#newEvents();
   /** Where each event of the stage is in its recording. */
   #places = new WeakMap<eventWithTime, { windowId: string; seq: number; index: number }>();
+  /** URL of the latest page that was read, by window. */
+  readonly #pages = new Map<string, string>();
   #order = 0;
   /** The latest order with a picture on the screen: time passes, and is reported, only from then on. */
   #shownOrder = 0;
@@ -204,10 +206,16 @@ export class FrameController {
   async #read(chunk: FrameChunk, stage: number): Promise<eventWithTime[]> {
     const { windowId, seq } = chunk;
     const { events, places, shiftsMs, oddEvents, rawBytes } = await inflate(chunk);
-    const facts = { ...readFacts(windowId, seq, events, shiftsMs), oddEvents: oddEvents.slice(0, MOST_ODD), rawBytes };
+    // The page views of a live session may not be known yet.
+    const page = chunk.page || (this.#pages.get(windowId) ?? "");
+    const read = readFacts(windowId, seq, events, shiftsMs, page);
+    const facts = { ...read, oddEvents: oddEvents.slice(0, MOST_ODD), rawBytes };
     this.#tell({ type: "facts", stage, facts });
     for (const [at, event] of events.entries()) {
       this.#places.set(event, { windowId, seq, index: places[at] ?? at });
+      if (event.type === EventType.Meta) {
+        this.#pages.set(windowId, event.data.href);
+      }
     }
     return events;
   }

@@ -73,7 +73,7 @@ export function playable(elements: readonly unknown[], { windowId, seq, firstMs,
   return { events, places, shiftsMs, oddEvents };
 }
 
-type ChunkTimes = Omit<FrameChunk, "isGzip" | "payload">;
+type ChunkTimes = Omit<FrameChunk, "isGzip" | "page" | "payload">;
 type Playable = Omit<Inflated, "rawBytes">;
 
 // Written and read by hand: a Blob's stream would go through the browser's own process, which is slow.
