@@ -303,7 +303,7 @@ class PageTree:
         return found
 
     def _with_parents(self) -> set[int]:
-        """Returns the nodes whose parents are in the page."""
+        """Returns the nodes with a parent in the page."""
         found = {self._root}
         left: list[Node] = []
         for own, node in self.nodes.items():
