@@ -29,6 +29,8 @@ POINTER_MS = 700
 """... and those of the pointer every 500 ms."""
 LATE_S = 1
 """Time in which the replay of a page that differs reaches its final state: pictures are decoded."""
+LATE_FILE_S = 0.8
+"""Time after which a file with a name that begins with "late-" is sent: the first snapshot was taken."""
 AT_ONCE = 3
 """Number of visits at a time: most of a visit is spent with waiting."""
 
@@ -61,6 +63,8 @@ async def site(installation):
         if page is None or (file and file not in page.files):
             return web.Response(status=404)
         starter = sites.starter(installation.url, key="pk_clear", canvas=page.canvas)
+        if file.startswith("late-"):
+            await asyncio.sleep(LATE_FILE_S)
         if file:
             content_type, content = page.files[file]
             text = content.replace("STARTER", starter)

@@ -29,6 +29,7 @@ SAMPLE = (
     "frameset",
     "shadow-root-removed-and-back",
     # Sheets
+    "linked-sheet-that-comes-late",
     "style-element-of-parts",
     "style-element-added-and-changed",
     "adopted-sheet-changed-in-place",

@@ -123,6 +123,30 @@ SHEETS = {
         files={"one.css": ("text/css", "p{color:red}")},
         steps=("l.media = 'all'",),
     ),
+    # Loaded after the first snapshot, in which its link has no rules yet.
+    "linked-sheet-that-comes-late": WebPage(
+        body=_P,
+        head="<link rel=stylesheet href=late-one.css id=l>",
+        files={"late-one.css": ("text/css", "p{color:red}.box{background:gold}")},
+        steps=("l.sheet.insertRule('p { font-size: 25px }', 1)", "l.sheet.deleteRule(0)"),
+    ),
+    "linked-sheet-for-print-that-comes-late": WebPage(
+        body=_P,
+        head="<link rel=stylesheet href=late-one.css media=print id=l>",
+        files={"late-one.css": ("text/css", "p{color:red}")},
+        steps=("l.media = 'all'", "l.disabled = true"),
+    ),
+    "linked-sheets-that-come-late-in-a-frame": WebPage(
+        body="<iframe src=frame.html></iframe>",
+        files={
+            "frame.html": ("text/html", "<!doctype html><link rel=stylesheet href=late-one.css id=l><p>In a frame"),
+            "late-one.css": ("text/css", "p{color:red}"),
+        },
+        steps=(
+            "frames[0].l.sheet.insertRule('p { font-size: 25px }')",
+            "frames[0].l.sheet.cssRules[0].style.color = 'blue'",
+        ),
+    ),
     "adopted-sheet": WebPage(
         body=_P,
         steps=(

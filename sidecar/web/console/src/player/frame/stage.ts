@@ -9,6 +9,7 @@ import { FULLSCREEN_RULES } from "./fullscreen";
 import { guard } from "./guard";
 import { LINKED_SHEETS } from "./linkedSheets";
 import type { MissingFilesWatch } from "./missingFiles";
+import { keepReplacedNodes } from "./replacedNodes";
 import { guardReplayer } from "./replayerGuard";
 import { keepScrollPositions } from "./scrollPositions";
 
@@ -78,6 +79,7 @@ export class Stage {
     });
     this.#sheets.takeOver(this.#replayer);
     buildFrameDocuments(this.#replayer);
+    keepReplacedNodes(this.#replayer);
     keepScrollPositions(this.#replayer);
     guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
