@@ -1,5 +1,5 @@
-// Nodes that another one replaces under the same id, such as a link whose style sheet was loaded after the snapshot. When
-// the Replayer brings its page up to a moment, it enters the new node, then takes out the old one with its id, and the new
+// Nodes that are replaced under their id, such as a link when its style sheet is loaded after the snapshot. When the
+// Replayer brings its page up to a moment, it enters the new node, then takes out the old one with its id, and the new
 // one is not found any more: rules and attributes that change while it plays on would be lost. The mirror's method is
 // replaced on the instance; it is that of rrweb-snapshot 2.1.6.
 import type { Replayer } from "@rrweb/replay";
