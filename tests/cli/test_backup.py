@@ -325,7 +325,7 @@ def test_a_backup_whose_disk_fills_up_leaves_nothing(tmp_path, filled):
             error = running.communicate()[1]
         assert running.returncode == 1, error
         assert "No space left on device" in error.splitlines()[-1]
-        assert [path.name for path in disk.path.iterdir()] == ["ballast"]
+        assert {path.name for path in disk.path.iterdir()} <= {"ballast"}  # the copy may have filled the disk itself
 
 
 def test_a_restore_onto_a_disk_that_is_too_small_is_refused_before_it_begins(tmp_path, whole):

@@ -134,7 +134,7 @@ SHEETS = {
         body=_P,
         head="<link rel=stylesheet href=late-one.css media=print id=l>",
         files={"late-one.css": ("text/css", "p{color:red}")},
-        steps=("l.media = 'all'", "l.disabled = true"),
+        steps=("l.media = 'all'", "l.media = 'print'"),
     ),
     "linked-sheets-that-come-late-in-a-frame": WebPage(
         body="<iframe src=frame.html></iframe>",
