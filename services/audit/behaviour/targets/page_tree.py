@@ -98,7 +98,7 @@ class PageTree:
         self.kept_bytes = 0 if json_bytes > LARGE_BYTES else json_bytes
         """JSON that attributes are parts of."""
         self._labels: dict[int, None] = {}
-        """Ids of elements `label`; some of them may be removed."""
+        """Ids of elements `label`; of removed ones, only those that were inside of others are still here."""
         self._values: dict[int, dict[str, str]] = {}
         """Attributes that were asked for."""
         self._changes: dict[int, list[msgspec.Raw]] = {}
@@ -207,7 +207,7 @@ class PageTree:
                     self.attributes_of(node)
 
     def _forget(self, node_id: int) -> None:
-        for noted in (self._values, self._changes, self._added):
+        for noted in (self._values, self._changes, self._added, self._labels):
             if node_id in noted:  # few are
                 del noted[node_id]
 

@@ -174,6 +174,24 @@ def test_former_children_of_an_element_that_came_back_do_not_count(monkeypatch):
     assert page.mirror.size_bytes < 2_600 * page_mirror.NODE_BYTES
 
 
+def test_nothing_is_kept_of_labels_that_come_and_go():
+    page = Page("<div key='form'><input key='field' id='name'></div>")
+    form = page.ids["form"]
+    for own in range(5_000, 5_200):
+        label = {"type": 2, "tagName": "label", "attributes": {"for": "name"}, "childNodes": [], "id": own}
+        text = {"type": 3, "textContent": f"Name {own}", "id": own + 1_000}
+        page.change(
+            removes=[{"parentId": form, "id": own - 1}],
+            adds=[
+                {"parentId": form, "nextId": None, "node": label},
+                {"parentId": own, "nextId": None, "node": text},
+            ],
+        )
+    page.mirror.target_of(form)
+    assert len(page.mirror._tree._labels) == 1
+    assert page.target("field").name == "Name 5199"
+
+
 def test_a_snapshot_that_is_too_large_is_not_kept(monkeypatch):
     monkeypatch.setattr(page_mirror, "MAX_SNAPSHOT_BYTES", 100)
     page = Page(CART)
