@@ -42,7 +42,8 @@ const RRWEB: Patched = {
     `import { listen as afterimageListen, observerClass as afterimageObserver } from ${JSON.stringify(source("support/realm"))};` +
     `import { startPart as afterimagePart } from ${JSON.stringify(source("support/parts"))};` +
     `import { fieldOf as afterimageFieldOf, listenToResets as afterimageResets, othersOf as afterimageOthersOf, qualifiedName as afterimageQualified } from ${JSON.stringify(source("capture/fields"))};` +
-    `import { beat as afterimageBeat } from ${JSON.stringify(source("capture/pulse"))};`,
+    `import { beat as afterimageBeat } from ${JSON.stringify(source("capture/pulse"))};` +
+    `import { hasSheet as afterimageHasSheet, imported as afterimageImported, loadedSheet as afterimageLoadedSheet, onSheet as afterimageOnSheet, sheetChange as afterimageSheetChange } from ${JSON.stringify(source("capture/sheets"))};`,
   patches: [
     // The page's own addEventListener may be replaced, or run listeners in a zone.
     {
@@ -99,6 +100,63 @@ const RRWEB: Patched = {
         "    (eventName) => on(eventName, callbackWrapper(eventHandler), doc)\n" +
         "  );\n" +
         "  handlers.push(afterimageResets(doc, (target) => callbackWrapper(eventHandler)({ target, isTrusted: false })));",
+    },
+    // It looks for the sheet of a link by its address, and does not find those of shadow roots.
+    {
+      from:
+        "    const stylesheet = Array.from(doc.styleSheets).find((s) => {\n" +
+        "      return s.href === n.href;\n" +
+        "    });",
+      to: "    const stylesheet = afterimageLoadedSheet(n);",
+    },
+    // A sheet that is replaced, or loaded before those that it imports, is not recorded.
+    {
+      from:
+        'serializedNode.tagName === "link" && typeof serializedNode.attributes.rel === "string" && ' +
+        '(serializedNode.attributes.rel === "stylesheet" || serializedNode.attributes.rel === "preload" && ' +
+        'typeof serializedNode.attributes.href === "string" && ' +
+        'extractFileExtension(serializedNode.attributes.href) === "css")',
+      to: "afterimageHasSheet(n)",
+    },
+    {
+      from: "function onceStylesheetLoaded(link, listener, styleSheetLoadTimeout) {",
+      to: "function onceStylesheetLoaded(link, listener, styleSheetLoadTimeout) {\n  return afterimageOnSheet(link, listener);",
+    },
+    // A player builds a style element anew without the texts in it.
+    {
+      from:
+        "        adds: [],\n" +
+        "        removes: [],\n" +
+        "        texts: [],\n" +
+        "        attributes: [\n" +
+        "          {\n" +
+        "            id: childSn.id,\n" +
+        "            attributes: childSn.attributes\n" +
+        "          }\n" +
+        "        ]\n",
+      to: "        adds: [],\n        removes: [],\n        ...afterimageSheetChange(childSn)\n",
+    },
+    // It throws at an import that is not loaded yet, loses the conditions of imports, and changes the number of rules.
+    {
+      from:
+        "    let importStringified;\n" +
+        "    try {\n" +
+        "      importStringified = // for same-origin stylesheets,\n" +
+        "      // we can access the imported stylesheet rules directly\n" +
+        "      stringifyStylesheet(rule.styleSheet) || // work around browser issues with the raw string `@import url(...)` statement\n" +
+        "      escapeImportStatement(rule);\n" +
+        "    } catch (error) {\n" +
+        "      importStringified = rule.cssText;\n" +
+        "    }\n" +
+        "    if (rule.styleSheet.href) {\n" +
+        "      return absolutifyURLs(importStringified, rule.styleSheet.href);\n" +
+        "    }\n" +
+        "    return importStringified;",
+      to:
+        "    return afterimageImported(rule, stringifyStylesheet, () => {\n" +
+        "      const statement = escapeImportStatement(rule);\n" +
+        "      return sheetHref ? absolutifyURLs(statement, sheetHref) : statement;\n" +
+        "    });",
     },
     // One observer that cannot start must not prevent the others.
     {

@@ -30,6 +30,8 @@ SAMPLE = (
     "shadow-root-removed-and-back",
     # Sheets
     "linked-sheet-that-comes-late",
+    "linked-sheet-with-imports-that-come-late",
+    "import-inserted-by-a-script",
     "style-element-of-parts",
     "style-element-added-and-changed",
     "adopted-sheet-changed-in-place",

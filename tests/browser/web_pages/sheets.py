@@ -147,6 +147,82 @@ SHEETS = {
             "frames[0].l.sheet.cssRules[0].style.color = 'blue'",
         ),
     ),
+    # Loaded before the first snapshot, but for the sheets that they import, at once or through others.
+    "linked-sheet-with-imports-that-come-late": WebPage(
+        body=_P,
+        head="<link rel=stylesheet href=one.css id=l>",
+        files={
+            "one.css": ("text/css", "@import 'two.css';@import 'late-three.css';p{color:red}"),
+            "two.css": ("text/css", "@import 'late-three.css' screen;.box{background:gold}"),
+            "late-three.css": ("text/css", "b{color:green}b{font-size:25px}"),
+        },
+        steps=("l.sheet.insertRule('p { font-size: 30px }', 3)", "l.sheet.deleteRule(2)"),
+    ),
+    "style-element-with-an-import-that-comes-late": WebPage(
+        body=_P,
+        head="<style id=s>@import 'late-two.css';p{color:red}</style>",
+        files={
+            "late-two.css": ("text/css", "b{color:green}.box{background:gold}"),
+            "late-three.css": ("text/css", "b{color:blue}"),
+        },
+        steps=(
+            "s.sheet.insertRule('p { font-size: 30px }', 2)",
+            "await new Promise((done) => { s.onload = done; s.textContent = '@import \"late-three.css\"; p { color: teal }' })",
+            "s.sheet.insertRule('p { font-size: 25px }', 2)",
+        ),
+    ),
+    "imports-with-conditions": WebPage(
+        body=_P,
+        head="<style>@layer low,high;@import 'one.css' layer(high);@import 'two.css' layer(low) screen;@import 'three.css' print;"
+        "@import 'four.css' supports(display:none) screen;@import 'five.css' supports(not (display:none));"
+        "@import 'missing.css';@import 'six.css' layer</style>",
+        files={
+            "one.css": ("text/css", "p{color:red}"),
+            "two.css": ("text/css", "p{color:green;font-size:25px}"),
+            "three.css": ("text/css", "b{color:blue}"),
+            "four.css": ("text/css", "b{color:purple}"),
+            "five.css": ("text/css", "b{color:teal}"),
+            "six.css": ("text/css", ".box{background:gold}"),
+        },
+    ),
+    "import-inserted-by-a-script": WebPage(
+        body=_P,
+        head="<style id=s>p{color:red}</style>",
+        files={"two.css": ("text/css", "b{color:green}b{font-size:25px}")},
+        steps=(
+            "await new Promise((done) => { s.onload = done; s.sheet.insertRule('@import \"two.css\"', 0) })",
+            "s.sheet.insertRule('b { color: blue }', 2)",
+            "s.sheet.deleteRule(0)",
+        ),
+    ),
+    # As themes are changed.
+    "linked-sheet-with-another-address": WebPage(
+        body=_P,
+        head="<link rel=stylesheet href=one.css id=l>",
+        files={
+            "one.css": ("text/css", "p{color:red}"),
+            "two.css": ("text/css", "p{color:green}.box{background:gold}"),
+            "three.css": ("text/css", "p{color:blue}"),
+        },
+        steps=(
+            "await new Promise((done) => { l.onload = done; l.href = 'two.css' })",
+            "l.sheet.insertRule('p { font-size: 25px }', 1)",
+            "await new Promise((done) => { l.onload = done; l.href = 'three.css' })",
+        ),
+    ),
+    "linked-sheets-in-a-shadow-root": WebPage(
+        body=_P + "<div id=h></div>",
+        files={
+            "one.css": ("text/css", "p{color:red}"),
+            "late-two.css": ("text/css", "p{font-size:25px}"),
+        },
+        head="<script>addEventListener('DOMContentLoaded', () => h.attachShadow({mode:'open'}).innerHTML = "
+        "'<link rel=stylesheet href=one.css><link rel=stylesheet href=late-two.css><p>Inside</p>')</script>",
+        steps=(
+            "h.shadowRoot.styleSheets[0].insertRule('p { background: gold }')",
+            "h.shadowRoot.styleSheets[1].insertRule('p { margin: 30px }')",
+        ),
+    ),
     "adopted-sheet": WebPage(
         body=_P,
         steps=(
