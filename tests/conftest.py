@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -111,6 +114,18 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     left = config.stash[catalogue.DESELECTED] + config.stash[catalogue.PASSED_OVER]
     if said := catalogue.report(left):
         terminalreporter.write_line(said)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Prints the stack of every task when a test has taken too long: those of the threads do not tell why."""
+    try:
+        yield
+    except pytest.fail.Exception as failure:
+        if "Timeout" in str(failure):
+            for task in (each for each in gc.get_objects() if isinstance(each, asyncio.Task) and not each.done()):
+                task.print_stack(file=sys.stderr)
+        raise
 
 
 @pytest.fixture(autouse=True)

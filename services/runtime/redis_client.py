@@ -9,6 +9,7 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from services.runtime.cancellation import keeping_cancellation
 from services.runtime.errors import Unavailable
 
 if TYPE_CHECKING:
@@ -51,18 +52,20 @@ def connect(settings: Settings) -> redis.asyncio.Redis | None:
 def _keeping_cancellation(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     """Returns a subclass of `kind` in which a task cancelled during a send raises CancelledError.
 
-    redis-py sends under asyncio.wait_for, which before Python 3.12 swallows a cancellation that arrives in the loop
-    iteration in which the send completes (python/cpython#86296): the task would continue as if not cancelled.
+    redis-py sends under asyncio.wait_for: see `keeping_cancellation`.
     """
 
     class Connection(kind):  # type: ignore[misc, valid-type]
         async def send_packed_command(self, *args: Any, **options: Any) -> None:
-            task = asyncio.current_task()
-            requests = 0 if task is None else task.cancelling()
-            await super().send_packed_command(*args, **options)
-            if task is not None and task.cancelling() > requests:
-                await self.disconnect(nowait=True)  # the answer to the sent command is still unread
-                raise asyncio.CancelledError
+            is_sent = False
+            try:
+                with keeping_cancellation():
+                    await super().send_packed_command(*args, **options)
+                    is_sent = True
+            except asyncio.CancelledError:
+                if is_sent:
+                    await self.disconnect(nowait=True)  # the answer to the sent command is still unread
+                raise
 
     return Connection
 

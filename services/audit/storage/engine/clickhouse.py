@@ -25,6 +25,7 @@ from services.audit.storage.engine.engine import (
     encoding_errors,
     storage_error,
 )
+from services.runtime.cancellation import keeping_cancellation
 
 T = TypeVar("T")
 
@@ -103,8 +104,9 @@ class ClickHouseEngine:
         with _our_errors():
             async with self._connection() as connection, connection.cursor() as cursor:
                 cursor.set_stream_results(True, STREAMED_ROWS)  # type: ignore[no-untyped-call]
-                async with asyncio.timeout(self._timeout_s):
-                    await cursor.execute(_bind(sql, params))
+                with keeping_cancellation():
+                    async with asyncio.timeout(self._timeout_s):
+                        await cursor.execute(_bind(sql, params))
                 count, data = 0, bytearray()
                 while rows := await self._fetched(cursor):
                     data += encode_rows(types, rows)
@@ -116,8 +118,9 @@ class ClickHouseEngine:
                     yield Block(count, bytes(data))
 
     async def _fetched(self, cursor: Any) -> list[Row]:
-        async with asyncio.timeout(self._timeout_s):
-            return _plain_rows(await cursor.fetchmany(FETCHED_ROWS))
+        with keeping_cancellation():
+            async with asyncio.timeout(self._timeout_s):
+                return _plain_rows(await cursor.fetchmany(FETCHED_ROWS))
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
         """Runs a statement that returns no rows; see Engine."""
@@ -161,7 +164,7 @@ class ClickHouseEngine:
             await self._idle.pop().close()
 
     async def _on_connection(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        with _our_errors():
+        with keeping_cancellation(), _our_errors():
             async with asyncio.timeout(self._timeout_s), self._connection() as connection:
                 return await work(connection)
 
@@ -187,7 +190,12 @@ class ClickHouseEngine:
             connect_timeout=self._timeout_s,
             settings={"strings_as_bytes": True},
         )
-        await connection.connect()
+        try:
+            with keeping_cancellation():
+                await connection.connect()
+        except BaseException:
+            await _drop(connection)
+            raise
         self._where = f"{connection.host}:{connection.port}"
         return connection
 
