@@ -117,6 +117,16 @@ class Bridge:
             if self._deadline is not None:
                 self._deadline.reschedule(self._clock())
 
+    def leave(self) -> None:
+        """Ends the bridge because this server stops, and lets a frame that is being sent reach the service."""
+        deadline = self._deadline
+        if self._verdict is None and deadline is not None and self._forwarding_since < math.inf:
+            # Cancelling a write would cancel the call with all that was written before.
+            self._verdict = close_codes.GOING_AWAY
+            deadline.reschedule(self._clock() + self._settings.drain_timeout_s)
+        else:
+            self.end(close_codes.GOING_AWAY)
+
     def _exceeded(self, verdict: Verdict) -> None:
         self._excess.labels(verdict.word).inc()
         self.end(verdict)
@@ -202,6 +212,8 @@ class Bridge:
                 data = await self._transcoded(frame.data, now) if self._is_json else self._checked(frame.data, now)
                 await self._forward(data, now)
                 self._socket.passed_on()
+                if self._verdict is not None:
+                    return 1006
 
     async def _pong(self, data: bytes) -> None:
         try:

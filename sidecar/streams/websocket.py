@@ -143,7 +143,7 @@ class WebSockets:
         code = 1006
         try:
             if self._is_stopping:
-                bridge.end(close_codes.GOING_AWAY)
+                bridge.leave()
             code = await bridge.run()
         finally:
             self._open.discard(bridge)
@@ -170,7 +170,7 @@ class WebSockets:
     async def _end_all(self) -> None:
         self._is_stopping = True
         for bridge in self._open:
-            bridge.end(close_codes.GOING_AWAY)
+            bridge.leave()
         try:
             async with asyncio.timeout(self._settings.stop_timeout_s):
                 await self._all_closed.wait()

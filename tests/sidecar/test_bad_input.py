@@ -497,6 +497,11 @@ async def test_open_connections_are_limited(settings):
         assert rig.metric("refused_total", route="/ws/sessions", reason="too_many_connections") == 2
 
 
+async def send_all(socket, messages):
+    for message in messages:
+        await socket.send_bytes(message)
+
+
 async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(settings):
     recorder = WindowMessages()
     async with aiohttp.ClientSession() as http:
@@ -514,6 +519,12 @@ async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(setti
             audit.accept.clear()
             await recording.send_bytes(recorder.chunk(1))
             await rig.until(lambda: audit.requests == 2)  # the service has it, and stores it while the sidecar stops
+            # It reads these after it has stored the first: until then, the sidecar cannot send all of them.
+            sending = asyncio.create_task(send_all(recording, [recorder.chunk(seq, 1_000_000) for seq in range(2, 40)]))
+            taken, before = rig.metric("messages_total", route="/ws/record", direction="in"), -1
+            while taken != before:
+                await asyncio.sleep(0.2)
+                taken, before = rig.metric("messages_total", route="/ws/record", direction="in"), taken
 
             async def closing():
                 others = [await closed(ws) for ws in (watching, idle)]
@@ -523,4 +534,6 @@ async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(setti
 
             task = asyncio.create_task(closing())
         assert await task == [(1001, "going_away")] * 3
-    assert len(next(iter(audit.chunks.values()))) == 1
+        sending.cancel()
+    assert 2 < taken < 40
+    assert len(next(iter(audit.chunks.values()))) == taken - 1  # without the message of the start
