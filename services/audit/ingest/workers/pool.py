@@ -28,7 +28,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
 import structlog
@@ -63,6 +63,10 @@ MAX_AT_ONCE = 4
 MAX_BYTES_AT_ONCE = 128 * 1024
 """A worker with more bytes of payload gets no further chunk: it would wait behind a large one while another worker
 becomes free."""
+
+MAX_BYTES_HERE = 256 * 1024
+"""Maximum payload and JSON of a chunk that is processed in this process while no worker is ready, in bytes: about ten
+milliseconds of an ordinary chunk."""
 
 MAX_AHEAD = 16
 """A window's chunk goes to the worker that has its page unless this one has more chunks than another by this number: to
@@ -304,9 +308,14 @@ class WorkerPool:
             self._is_started = True
             for _ in range(self._count):
                 self._in_background(self._start_one())
-        # Chunks that are known to be slow would stop this process.
-        if self._least_busy() is None and not self._is_slow(sender):
-            return await self._here.process_chunk(head, state, sent, bounds, sender, history)
+        # Large chunks, and those that are known to be slow, would stop this process: they wait for a worker.
+        if self._least_busy() is None and not self._is_slow(sender) and len(sent.payload) <= MAX_BYTES_HERE:
+            small = replace(bounds, max_inflated_bytes=min(bounds.max_inflated_bytes, MAX_BYTES_HERE))
+            try:
+                return await self._here.process_chunk(head, state, sent, small, sender, history)
+            except BadPayload as bad:
+                if bad.fault is not Fault.TOO_LARGE:
+                    raise
         job = _job(head, state, sent, bounds, sender, history)
         try:
             return self._taken(await self._wait(job))
@@ -610,7 +619,7 @@ async def workers(count: int, here: InlineProcessor, setup: Callable[[], WorkerS
 
     Args:
         count: Number of workers.
-        here: Processes chunks while no worker is ready.
+        here: Processes small chunks while no worker is ready.
         setup: Returns the workers' current configuration.
     """
     pool = WorkerPool(count, here, setup)

@@ -52,14 +52,14 @@ def here(policy=POLICY) -> InlineProcessor:
     return InlineProcessor(lambda _: masker, RULES)
 
 
+def setup_of(policy: Callable, **limits: float) -> Callable[[], WorkerSetup]:
+    return lambda: WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000, **limits)
+
+
 @asynccontextmanager
 async def pool(count: int = 2, policy: Callable = lambda: POLICY, **limits: float) -> AsyncIterator[WorkerPool]:
     """Workers of which at least one is ready."""
-
-    def setup() -> WorkerSetup:
-        return WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000, **limits)
-
-    async with workers(count, here(policy()), setup) as running_workers:
+    async with workers(count, here(policy()), setup_of(policy, **limits)) as running_workers:
         await running_workers.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
         await until(lambda: running_workers.ready_count == count)
         yield running_workers
@@ -237,6 +237,30 @@ async def test_a_chunk_that_takes_too_much_processor_time_is_rejected_at_once(mo
         assert (processes.deaths, processes.overruns["cpu"]) == (1, 1), "no second worker was given to it"
         await until(lambda: processes.ready_count == 1)
         assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
+
+
+async def test_while_no_worker_is_ready_only_small_chunks_are_processed_here(monkeypatch):
+    may_start = asyncio.Event()
+    start = WorkerPool._start
+
+    async def later(processes):
+        await may_start.wait()
+        await start(processes)
+
+    monkeypatch.setattr(WorkerPool, "_start", later)
+    async with workers(1, here(), setup_of(lambda: POLICY)) as processes:
+        small, large = a_chunk(1), a_chunk(1, [{"type": 9, "data": os.urandom(2 * module.MAX_BYTES_HERE).hex()}])
+        repeated = a_chunk(
+            1, [{"type": 9, "data": "a" * 2 * module.MAX_BYTES_HERE}]
+        )  # a small payload, and a large JSON
+        waiting = [
+            asyncio.create_task(processes.process_chunk(HEAD, WindowState(), sent, BOUNDS))
+            for sent in (large, repeated)
+        ]
+        assert (await processes.process_chunk(HEAD, WindowState(), small, BOUNDS)).row.seq == 1
+        assert not any(task.done() for task in waiting)
+        may_start.set()
+        assert [(await task).row.seq for task in waiting] == [1, 1]
 
 
 async def test_only_the_chunk_in_process_is_rejected_when_a_worker_exceeds_its_time(monkeypatch):
