@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -141,7 +141,8 @@ class Up:
 
     def __exit__(self, *_):
         for process in [*self.descendants(), psutil.Process(self.process.pid)] if self.process.poll() is None else []:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # ended by the ones before it
+                process.kill()
         self.process.wait()
 
     def said(self, text):

@@ -175,14 +175,14 @@ SHEETS = {
         body=_P,
         head="<style>@layer low,high;@import 'one.css' layer(high);@import 'two.css' layer(low) screen;@import 'three.css' print;"
         "@import 'four.css' supports(display:none) screen;@import 'five.css' supports(not (display:none));"
-        "@import 'missing.css';@import 'six.css' layer</style>",
+        "@import 'missing.css';@import 'late-six.css' layer</style>",
         files={
             "one.css": ("text/css", "p{color:red}"),
             "two.css": ("text/css", "p{color:green;font-size:25px}"),
             "three.css": ("text/css", "b{color:blue}"),
             "four.css": ("text/css", "b{color:purple}"),
             "five.css": ("text/css", "b{color:teal}"),
-            "six.css": ("text/css", ".box{background:gold}"),
+            "late-six.css": ("text/css", ".box{background:gold}"),
         },
     ),
     "import-inserted-by-a-script": WebPage(

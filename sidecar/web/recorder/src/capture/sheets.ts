@@ -47,13 +47,15 @@ export function onSheet(element: SheetElement, report: () => void): void {
   }
   watched.add(element);
   let reported = loadedSheet(element);
-  listen(element, "load", () => {
+  const look = (): void => {
     const sheet = loadedSheet(element);
     if (sheet !== undefined && element.isConnected && (sheet !== reported || importsOf(sheet).length > 0)) {
       reported = sheet;
       report();
     }
-  });
+  };
+  listen(element, "load", look);
+  listen(element, "error", look); // one of several imports could not be loaded
 }
 
 /** Returns the change of an element with another sheet: of its texts, if it has any, else of an attribute. */
