@@ -521,10 +521,14 @@ async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(setti
             await rig.until(lambda: audit.requests == 2)  # the service has it, and stores it while the sidecar stops
             # It reads these after it has stored the first: until then, the sidecar cannot send all of them.
             sending = asyncio.create_task(send_all(recording, [recorder.chunk(seq, 1_000_000) for seq in range(2, 40)]))
-            taken, before = rig.metric("messages_total", route="/ws/record", direction="in"), -1
-            while taken != before:
+
+            def taken():
+                return rig.metric("messages_total", route="/ws/record", direction="in")
+
+            now, before = taken(), -1
+            while now != before:
                 await asyncio.sleep(0.2)
-                taken, before = rig.metric("messages_total", route="/ws/record", direction="in"), taken
+                now, before = taken(), now
 
             async def closing():
                 others = [await closed(ws) for ws in (watching, idle)]
@@ -535,5 +539,6 @@ async def test_stopping_sends_everybody_elsewhere_and_stores_what_was_sent(setti
             task = asyncio.create_task(closing())
         assert await task == [(1001, "going_away")] * 3
         sending.cancel()
-    assert 2 < taken < 40
-    assert len(next(iter(audit.chunks.values()))) == taken - 1  # without the message of the start
+        await asyncio.gather(sending, return_exceptions=True)
+    assert 2 < taken() < 40
+    assert len(next(iter(audit.chunks.values()))) == taken() - 1  # without the message of the start
