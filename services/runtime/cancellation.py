@@ -15,7 +15,7 @@ def keeping_cancellation() -> Iterator[None]:
     iteration in which the awaited call completes (python/cpython#86296); others raise an error of closing a connection
     instead of it. The task would continue as if it had not been cancelled, and a service would never end.
 
-    The block must not be one that cancels itself, such as an asyncio.timeout around this one.
+    An asyncio.timeout, around this block or inside of it, works as usual.
     """
     task = asyncio.current_task()
     requests = 0 if task is None else task.cancelling()
