@@ -13,8 +13,13 @@ type Import = Omit<CSSImportRule, "layerName" | "supportsText"> & {
 /** Mark between the texts of two nodes, of rrweb-snapshot 2.1.6. */
 const SPLIT = "/* rr_split */";
 
+interface Watched {
+  report: () => void;
+  reported: CSSStyleSheet | undefined;
+}
+
 /** Elements with a listener. */
-const watched = new WeakSet<Element>();
+const watched = new WeakMap<Element, Watched>();
 
 function importsOf(sheet: CSSStyleSheet): CSSImportRule[] {
   try {
@@ -42,16 +47,21 @@ export function hasSheet({ tagName }: Element): boolean {
 
 /** Calls back each time that an element has another sheet, or one that imports others, and all are loaded. */
 export function onSheet(element: SheetElement, report: () => void): void {
-  if (watched.has(element)) {
+  const known = watched.get(element);
+  const reported = loadedSheet(element);
+  if (known !== undefined) {
+    // The page is recorded anew: the former recording may have ended.
+    known.report = report;
+    known.reported = reported;
     return;
   }
-  watched.add(element);
-  let reported = loadedSheet(element);
+  const its = { report, reported };
+  watched.set(element, its);
   const look = (): void => {
     const sheet = loadedSheet(element);
-    if (sheet !== undefined && element.isConnected && (sheet !== reported || importsOf(sheet).length > 0)) {
-      reported = sheet;
-      report();
+    if (sheet !== undefined && element.isConnected && (sheet !== its.reported || importsOf(sheet).length > 0)) {
+      its.reported = sheet;
+      its.report();
     }
   };
   listen(element, "load", look);
