@@ -167,7 +167,11 @@ SHEETS = {
         },
         steps=(
             "s.sheet.insertRule('p { font-size: 30px }', 2)",
-            "await new Promise((done) => { s.onload = done; s.textContent = '@import \"late-three.css\"; p { color: teal }' })",
+            # The first of two events `load` is that of the element while it is empty.
+            (
+                "s.textContent = '@import \"late-three.css\"; p { color: teal }'; "
+                "while (getComputedStyle(p.children[0]).color !== 'rgb(0, 0, 255)') await new Promise(requestAnimationFrame)"
+            ),
             "s.sheet.insertRule('p { font-size: 25px }', 2)",
         ),
     ),
