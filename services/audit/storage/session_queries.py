@@ -5,8 +5,8 @@ A listing does not sum up all sessions to show fifty. It walks: the newest N sta
 between those starts are summed up, and N grows until the page is full. Measured on chDB with 1M sessions:
 the walk's step 12 ms, the sum over 5,000 sessions 14 ms, over all of them 1,045 ms (docs/adr/0002).
 
-The orders by duration, errors and rage clicks look at all sessions, in slices of bounded size: first at the ranks only,
-then at the rest of the sessions that are shown.
+The orders by duration, errors and rage clicks look at the ranks of all sessions (`session_ranks`), and at the rest only
+of those that are shown; filters are applied in slices of bounded size.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from services.audit.model import (
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
 from services.audit.storage.head_rows import SHOWN_COLUMNS, newest_heads, read_head
 from services.audit.storage.retention import NowMs, Retention
+from services.audit.storage.session_ranks import BOUNDED_MOST, BOUNDED_STEP, SessionRanks
 from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
@@ -60,6 +61,7 @@ _COUNTED = {
     SessionOrder.MOST_ERRORS_FIRST: Total.ERRORS,
     SessionOrder.MOST_RAGE_CLICKS_FIRST: Total.RAGE_CLICKS,
 }
+_FIGURES = {Total.ERRORS: "errors", Total.RAGE_CLICKS: "rage_clicks"}
 """Orders by a total; most sessions have none of it, and follow the others by their start."""
 
 _AFTER_RANK = (
@@ -134,6 +136,7 @@ class SessionQueries:
 
     def __init__(self, engine: Engine, retention: Retention, idle_timeout_ms: int, now_ms: NowMs) -> None:
         self._engine = engine
+        self._ranks = SessionRanks(engine)
         self._retention = retention
         self._idle_timeout_ms = idle_timeout_ms
         self._now_ms = now_ms
@@ -235,7 +238,7 @@ class SessionQueries:
         newest = order is SessionOrder.NEWEST_FIRST
         found: list[Row] = []
         step = 2 * (count + 1)
-        low, high = wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1
+        low, high = wanted.start_ms, _last_ms(wanted)
         if after is not None:
             if newest:
                 high = after.start_ms
@@ -274,33 +277,99 @@ class SessionQueries:
     async def _top(
         self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
     ) -> list[Row]:
-        """Returns the sessions of the highest ranks, those of totals above 0: the first ones of each slice, merged."""
+        """Returns the sessions of the highest ranks, those of totals above 0."""
         place = _COUNTED.get(order)
         by_total = bool(wanted.has or wanted.page or wanted.statuses)
         by_total = by_total or wanted.min_duration_ms is not None or wanted.max_duration_ms is not None
+        if by_total:
+            return await self._top_of_slices(project, wanted, order, count, after, by_total=True)
+        where, params = self._row_conditions(project, wanted.start_ms, _last_ms(wanted))
+        if place is None and not wanted.by_head:
+            longest = await self._longest(project, order, count, after, where, params)
+            if longest is not None:
+                return longest
+        if place is not None and not wanted.by_head and await self._ranks.is_summable(_FIGURES[place], where, params):
+            found = await self._highest(self._ranks.summed(_FIGURES[place], where), params, count, after)
+        else:
+            found = await self._top_of_slices(project, wanted, order, count, after, by_total=False)
+        shown = {row[2]: row for row in await self._totals_of(project, order, [row[2] for row in found])}
+        return [shown[row[2]] for row in found if row[2] in shown]
+
+    async def _longest(
+        self,
+        project: str,
+        order: SessionOrder,
+        count: int,
+        after: SessionCursor | None,
+        where: str,
+        params: dict[str, object],
+    ) -> list[Row] | None:
+        """Returns the totals of the next sessions by duration; None: too many sessions may be among them."""
+        at_most = after.rank if after is not None else None
+        end = _place((after.rank, after.start_ms, after.session)) if after is not None else None
+        known: dict[UUID, Row] = {}
+        asked = count * BOUNDED_STEP
+        while asked <= BOUNDED_MOST:
+            sessions, bound = await self._ranks.longest(where, params, asked, at_most)
+            new = [session for session in sessions if session not in known]
+            known |= {row[2]: row for row in await self._totals_of(project, order, new)}
+            following = [row for row in known.values() if end is None or _place(row) < end]
+            found = sorted(following, key=_place, reverse=True)[:count]
+            if bound is None or (len(found) == count and found[-1][0] > bound):
+                return found
+            asked *= BOUNDED_STEP
+        return None
+
+    async def _top_of_slices(
+        self,
+        project: str,
+        wanted: SessionFilter,
+        order: SessionOrder,
+        count: int,
+        after: SessionCursor | None,
+        *,
+        by_total: bool,
+    ) -> list[Row]:
+        """Returns the first ones of all slices by start, merged: their totals, or rank, start and id."""
+        place = _COUNTED.get(order)
         if by_total and place is not None:
             wanted = replace(wanted, has={**wanted.has, place: True})
         found: list[Row] = []
         step = WALK_MOST if by_total else RANK_STEP
-        low, high = wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1
+        low, high = wanted.start_ms, _last_ms(wanted)
         while True:
             edge, seen = await self._edge(project, wanted, True, low, high, step)
             if not seen:
                 break
-            span = (edge, high)
             if by_total:
-                found += await self._totals(project, wanted, order, count, after, span)
+                found += await self._totals(project, wanted, order, count, after, (edge, high))
             else:
-                found += await self._ranks(project, wanted, order, count, after, span)
+                heads, params = self._head_conditions(project, wanted, edge, high)
+                where, _ = self._row_conditions(project, edge, high)
+                if wanted.by_head:
+                    where += f" AND session IN (SELECT session FROM windows WHERE {heads})"
+                ranks = self._ranks.durations(where) if place is None else self._ranks.summed(_FIGURES[place], where)
+                found += await self._highest(ranks, params, count, after)
             # Stable: sessions of one start are in one slice, and in order there.
             found = sorted(found, key=_rank_and_start, reverse=True)[:count]
             if seen < step:
                 break
             high = edge - 1
-        if by_total or not found:
-            return found
-        shown = {row[2]: row for row in await self._totals_of(project, order, [row[2] for row in found])}
-        return [shown[row[2]] for row in found if row[2] in shown]
+        return found
+
+    async def _highest(
+        self, ranks: str, params: dict[str, object], count: int, after: SessionCursor | None
+    ) -> list[Row]:
+        """Returns rank, start and id of the first sessions of a SELECT of start_ms, session and rank."""
+        further = ""
+        if after is not None:
+            params = params | {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
+            further = f"WHERE {_AFTER_RANK.format(start='start_ms', ahead='<')} "
+        return await self._engine.query(
+            f"SELECT rank, start_ms, session FROM ({ranks}) {further}"
+            f"ORDER BY rank DESC, start_ms DESC, session DESC LIMIT {count}",
+            params,
+        )
 
     async def _totals_of(self, project: str, order: SessionOrder, sessions: Sequence[UUID]) -> list[Row]:
         """Returns the totals of some sessions, in any order."""
@@ -311,50 +380,6 @@ class SessionQueries:
                 project, SessionFilter(), order, TOTALS_AT_ONCE, None, None, sessions[begin : begin + TOTALS_AT_ONCE]
             )
         ]
-
-    async def _ranks(
-        self,
-        project: str,
-        wanted: SessionFilter,
-        order: SessionOrder,
-        count: int,
-        after: SessionCursor | None,
-        span: tuple[int, int | None],
-    ) -> list[Row]:
-        """Returns rank, start and id of the first sessions between two start times.
-
-        It reads the one column of the rank, and merges no states: a running total is the largest of those stored.
-        """
-        low, high = span
-        heads, params = self._head_conditions(project, wanted, low, high)
-        where = ["project = {project:String}", "kept_from >= {since:Date}", "start_ms >= {low:Int64}"]
-        where += ["start_ms <= {high:Int64}"] if high is not None else []
-        if wanted.by_head:
-            where.append(f"session IN (SELECT session FROM windows WHERE {heads})")
-        place = _COUNTED.get(order)
-        if place is None:
-            ranks = (
-                "SELECT start_ms, session, toInt64(max(finalizeAggregation(last_ms)) - "
-                f"min(finalizeAggregation(first_ms))) AS rank FROM sessions WHERE {' AND '.join(where)} "
-                "GROUP BY start_ms, session"
-            )
-        else:
-            counted = f"finalizeAggregation(totals)[{place + 1}]"
-            ranks = (
-                "SELECT start_ms, session, toInt64(sum(most)) AS rank FROM ("
-                f"SELECT start_ms, session, window, max({counted}) AS most FROM sessions "
-                f"WHERE {' AND '.join(where)} AND {counted} > 0 GROUP BY start_ms, session, window"
-                ") GROUP BY start_ms, session"
-            )
-        further = ""
-        if after is not None:
-            params |= {"after_rank": after.rank, "after_start": after.start_ms, "after_session": after.session}
-            further = f"WHERE {_AFTER_RANK.format(start='start_ms', ahead='<')} "
-        return await self._engine.query(
-            f"SELECT rank, start_ms, session FROM ({ranks}) {further}"
-            f"ORDER BY rank DESC, start_ms DESC, session DESC LIMIT {count}",
-            params,
-        )
 
     async def _edge(
         self, project: str, wanted: SessionFilter, newest: bool, low: int | None, high: int | None, step: int
@@ -369,9 +394,8 @@ class SessionQueries:
         )
         return edge, seen
 
-    def _head_conditions(
-        self, project: str, wanted: SessionFilter, low: int | None, high: int | None
-    ) -> tuple[str, dict[str, object]]:
+    def _row_conditions(self, project: str, low: int | None, high: int | None) -> tuple[str, dict[str, object]]:
+        """Returns the condition of rows between two start times, of `windows` and `sessions`, and its parameters."""
         conditions = ["project = {project:String}", "kept_from >= {since:Date}"]
         params: dict[str, object] = {"project": project, "since": self._retention.kept_since(project)}
         if low is not None:
@@ -380,6 +404,13 @@ class SessionQueries:
         if high is not None:
             conditions.append("start_ms <= {high:Int64}")
             params["high"] = high
+        return " AND ".join(conditions), params
+
+    def _head_conditions(
+        self, project: str, wanted: SessionFilter, low: int | None, high: int | None
+    ) -> tuple[str, dict[str, object]]:
+        rows, params = self._row_conditions(project, low, high)
+        conditions = [rows]
         if wanted.actor_id:
             conditions.append("actor_id IN {actors:Array(String)}")
             params["actors"] = list(wanted.actor_ids or (wanted.actor_id,))
@@ -407,11 +438,9 @@ class SessionQueries:
         sessions: Sequence[UUID] = (),
     ) -> list[Row]:
         """Sums up the sessions between two start times and returns those that match the filter, in order."""
-        low, high = span or (wanted.start_ms, None if wanted.end_ms is None else wanted.end_ms - 1)
+        low, high = span or (wanted.start_ms, _last_ms(wanted))
         heads, params = self._head_conditions(project, wanted, low, high)
-        inner = ["project = {project:String}", "kept_from >= {since:Date}"]
-        inner += ["start_ms >= {low:Int64}"] if low is not None else []
-        inner += ["start_ms <= {high:Int64}"] if high is not None else []
+        inner = [self._row_conditions(project, low, high)[0]]
         if sessions:
             inner.append("start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)}")
             params |= {"sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]}
@@ -502,6 +531,17 @@ class SessionQueries:
             {"project": project, "sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]},
         )
         return [read_head(row) for row in rows]
+
+
+def _last_ms(wanted: SessionFilter) -> int | None:
+    """Returns the last start time of a filter."""
+    return None if wanted.end_ms is None else wanted.end_ms - 1
+
+
+def _place(row: Row) -> tuple[int, int, int, int]:
+    """Returns a row's place in an order by rank. ClickHouse sorts UUIDs by their second half first."""
+    rank, start_ms, session = row[:3]
+    return rank, start_ms, session.int & 0xFFFF_FFFF_FFFF_FFFF, session.int >> 64
 
 
 def _rank_and_start(row: Row) -> tuple[int, int]:

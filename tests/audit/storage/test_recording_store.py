@@ -305,35 +305,6 @@ async def test_listing_equals_a_filter_and_a_sort_by_hand(store: RecordingStore,
             assert [by(s) for s in found] == sorted(map(by, expected)), (name, order)
 
 
-async def test_an_order_by_rank_is_the_same_in_slices_of_any_size(
-    engine: Engine, store: RecordingStore, catalog: SessionQueries, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    heads, chunks = _fill(90)
-    # Sessions of several windows, with sums as totals, and rows that were delivered twice.
-    for number, key in enumerate([one.key for one in heads][:40]):
-        other = window_key(session=key.session)
-        heads.append(head(other, actor_id=f"u{number % 7}"))
-        chunks += [chunk(other, seq, errors=number % 5, rage_clicks=number % 3) for seq in (1, 2 + number)]
-    await store.insert(heads, chunks)
-    await store.insert(heads[:50], chunks[::2])
-    orders = [
-        (SessionOrder.LONGEST_FIRST, lambda s: s.last_ms - s.first_ms),
-        (SessionOrder.MOST_ERRORS_FIRST, lambda s: s.totals[Total.ERRORS]),
-        (SessionOrder.MOST_RAGE_CLICKS_FIRST, lambda s: s.totals[Total.RAGE_CLICKS]),
-    ]
-    everything = await _pages(catalog, SessionFilter(), SessionOrder.NEWEST_FIRST, 500)
-    place = {session.key.session: number for number, session in enumerate(everything)}
-    for order, rank in orders:
-        expected = [s.key.session for s in sorted(everything, key=lambda s: (-rank(s), place[s.key.session]))]
-        for step in (30, 500_000):
-            monkeypatch.setattr("services.audit.storage.session_queries.RANK_STEP", step)
-            monkeypatch.setattr("services.audit.storage.session_queries.WALK_MOST", step)
-            everyone = SessionFilter(), SessionFilter(max_duration_ms=10**12)
-            for wanted in everyone if order is SessionOrder.LONGEST_FIRST else everyone[step > 30 :][:1]:
-                found = await _pages(catalog, wanted, order, 60)
-                assert [s.key.session for s in found] == expected, (order, step, wanted)
-
-
 async def test_a_page_is_found_behind_many_sessions_that_do_not_match(
     store: RecordingStore, catalog: SessionQueries
 ) -> None:

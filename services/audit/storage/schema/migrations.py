@@ -17,6 +17,7 @@ from services.audit.storage.schema.tables import (
     deletions_migration,
     departures_migration,
     first_events_migration,
+    ranks_migration,
     recordings_migration,
     session_secrets_migration,
 )
@@ -47,6 +48,7 @@ MIGRATIONS = (
     Migration(7, "departures", departures_migration),
     Migration(8, "anchors of clicks", anchors_migration),
     Migration(9, "targets of interactions", targets_migration),
+    Migration(10, "ranks of sessions", ranks_migration),
 )
 
 COLUMN_EXISTS = 44

@@ -5,6 +5,9 @@ One DDL for all engines; the `Dialect` adds the features of a server's version (
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from services.audit.model import Total
 from services.audit.storage.engine.engine import Table
 from services.audit.storage.schema.dialect import Dialect
 
@@ -96,6 +99,37 @@ SESSIONS = Table(
     ),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """A plain column of `sessions` by which lists are ordered.
+
+    Attributes:
+        name: Its name.
+        function: Its aggregate function.
+        kind: Its type.
+        computed: The figure of a row, from its states. The default of the column: the view does not fill it.
+    """
+
+    name: str
+    function: str
+    kind: str
+    computed: str
+
+
+def _total(place: Total) -> str:
+    return f"finalizeAggregation(totals)[{place + 1}]"
+
+
+RANKS = (
+    Rank("length_ms", "max", "Int64", "finalizeAggregation(last_ms) - start_ms"),
+    Rank("offset_ms", "min", "Int64", "finalizeAggregation(first_ms) - start_ms"),
+    Rank("errors", "max", "UInt64", _total(Total.ERRORS)),
+    Rank("rage_clicks", "max", "UInt64", _total(Total.RAGE_CLICKS)),
+)
+"""Times of a window's last and first event after its session's start, and totals. Servers before `MODERN` have no
+columns for them, since they know no SimpleAggregateFunction: another column would keep the figure of any row."""
+
 _KEY = ", ".join(_WINDOW_COLUMNS)
 TOTALS_STATE = (
     f"SELECT {_KEY}, {', '.join(f'{function}State({name}) AS {name}' for name, function, _ in _SUMS)} "
@@ -158,6 +192,21 @@ def departures_migration(dialect: Dialect) -> list[str]:
         f"ENGINE = {dialect.engine('ReplacingMergeTree', name, 'seen_ms')} PARTITION BY tuple() ORDER BY id"
     )
     return [*_window_columns(dialect, {"left_ms", "server"}), create, *dialect.distributed(name, "id")]
+
+
+def ranks_migration(dialect: Dialect) -> list[str]:
+    """Returns the statements that add the columns of ranks to a table of sessions made without them.
+
+    Rows from before are not rewritten: their figures are computed when they are read, until they are merged.
+    """
+    tables = dict.fromkeys((dialect.local(SESSIONS.name), SESSIONS.name)) if dialect.modern else ()
+    return [
+        dialect.add_column(
+            table, f"{rank.name} SimpleAggregateFunction({rank.function}, {rank.kind}) DEFAULT {rank.computed}"
+        )
+        for table in tables
+        for rank in RANKS
+    ]
 
 
 def _window_columns(dialect: Dialect, names: set[str]) -> list[str]:
