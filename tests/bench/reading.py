@@ -16,6 +16,7 @@ from google.protobuf.duration_pb2 import Duration
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.schema.dialect import Dialect
 from services.audit.storage.schema.migrations import migrate
+from services.audit.storage.schema.tables import SESSIONS
 
 CHUNKS_OF_SESSION = 1_000
 DAY_MS = 86_400_000
@@ -160,9 +161,11 @@ async def _make_sessions(engine: ChdbEngine, count: int) -> None:
         f"FROM numbers({count})) SETTINGS max_memory_usage = 0"
     )
     await engine.execute(
-        "INSERT INTO sessions SELECT project, day, start_ms, session, window, kept_from, minState(start_ms), "
+        f"INSERT INTO sessions ({', '.join(name for name, _ in SESSIONS.columns)}) "
+        "SELECT project, day, start_ms, session, window, kept_from, minState(start_ms), "
         "maxState(start_ms + toInt64(cityHash64(session) % 600000)), maxState(start_ms), maxState(toUInt32(9)), "
         "maxForEachState([toUInt64(9), 450, cityHash64(session) % 90, 3, 4, if(cityHash64(session) % 100 = 0, 3, 0), "
-        "0, 0, 1, 0, 0, 0, 0, 0, 200000, 40000, 30000, 0]), groupUniqArrayArrayState(['https://shop.example/']) "
+        "0, 0, 1, if(cityHash64(session) % 20 = 1, 1 + cityHash64(session) % 7, 0), 0, 0, 0, 0, 200000, 40000, 30000, "
+        "0]), groupUniqArrayArrayState(['https://shop.example/']) "
         "FROM windows GROUP BY project, day, start_ms, session, window, kept_from SETTINGS max_memory_usage = 0"
     )

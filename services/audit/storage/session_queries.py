@@ -32,7 +32,7 @@ from services.audit.model import (
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
 from services.audit.storage.head_rows import SHOWN_COLUMNS, newest_heads, read_head
 from services.audit.storage.retention import NowMs, Retention
-from services.audit.storage.session_ranks import BOUNDED_MOST, BOUNDED_STEP, SessionRanks
+from services.audit.storage.session_ranks import BOUNDED_GROWTH, BOUNDED_MORE, BOUNDED_MOST, SessionRanks
 from services.runtime.uuid7 import uuid7_ms
 
 WALK_GROWTH = 8
@@ -72,7 +72,9 @@ _AFTER_RANK = (
 """Condition of the sessions after a cursor."""
 
 TOTALS_AT_ONCE = 500
-"""Sessions of which one statement returns the totals: their ids are in its text."""
+"""Start times of which one statement returns the sessions: they are in its text."""
+
+NO_LIMIT = (1 << 63) - 1
 
 _RANKS = {
     SessionOrder.LONGEST_FIRST: "toInt64(last_at - first_at)",
@@ -278,46 +280,44 @@ class SessionQueries:
         self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
     ) -> list[Row]:
         """Returns the sessions of the highest ranks, those of totals above 0."""
-        place = _COUNTED.get(order)
         by_total = bool(wanted.has or wanted.page or wanted.statuses)
         by_total = by_total or wanted.min_duration_ms is not None or wanted.max_duration_ms is not None
         if by_total:
             return await self._top_of_slices(project, wanted, order, count, after, by_total=True)
-        where, params = self._row_conditions(project, wanted.start_ms, _last_ms(wanted))
-        if place is None and not wanted.by_head:
-            longest = await self._longest(project, order, count, after, where, params)
-            if longest is not None:
-                return longest
-        if place is not None and not wanted.by_head and await self._ranks.is_summable(_FIGURES[place], where, params):
-            found = await self._highest(self._ranks.summed(_FIGURES[place], where), params, count, after)
-        else:
-            found = await self._top_of_slices(project, wanted, order, count, after, by_total=False)
-        shown = {row[2]: row for row in await self._totals_of(project, order, [row[2] for row in found])}
+        if not wanted.by_head:
+            bounded = await self._top_by_bounds(project, wanted, order, count, after)
+            if bounded is not None:
+                return bounded
+        found = await self._top_of_slices(project, wanted, order, count, after, by_total=False)
+        shown = {row[2]: row for row in await self._totals_at(project, order, [row[1] for row in found])}
         return [shown[row[2]] for row in found if row[2] in shown]
 
-    async def _longest(
-        self,
-        project: str,
-        order: SessionOrder,
-        count: int,
-        after: SessionCursor | None,
-        where: str,
-        params: dict[str, object],
+    async def _top_by_bounds(
+        self, project: str, wanted: SessionFilter, order: SessionOrder, count: int, after: SessionCursor | None
     ) -> list[Row] | None:
-        """Returns the totals of the next sessions by duration; None: too many sessions may be among them."""
-        at_most = after.rank if after is not None else None
-        end = _place((after.rank, after.start_ms, after.session)) if after is not None else None
-        known: dict[UUID, Row] = {}
-        asked = count * BOUNDED_STEP
+        """Returns the totals of the next sessions by rank; None: too many sessions may be among them."""
+        place = _COUNTED.get(order)
+        where, params = self._row_conditions(project, wanted.start_ms, _last_ms(wanted))
+        begin = None if after is None else (after.rank, after.start_ms)
+        known: dict[int, list[Row]] = {}
+        asked = count + BOUNDED_MORE
         while asked <= BOUNDED_MOST:
-            sessions, bound = await self._ranks.longest(where, params, asked, at_most)
-            new = [session for session in sessions if session not in known]
-            known |= {row[2]: row for row in await self._totals_of(project, order, new)}
-            following = [row for row in known.values() if end is None or _place(row) < end]
-            found = sorted(following, key=_place, reverse=True)[:count]
-            if bound is None or (len(found) == count and found[-1][0] > bound):
+            if place is None:
+                bounds = await self._ranks.bounds_of_durations(where, params, asked, begin)
+            else:
+                of_sums = await self._ranks.bounds_of_sums(_FIGURES[place], where, params, asked, begin)
+                if of_sums is None:
+                    break
+                bounds = of_sums
+            new = list(dict.fromkeys(start_ms for _, start_ms in bounds if start_ms not in known))
+            known |= {start_ms: [] for start_ms in new}
+            for row in await self._totals_at(project, order, new):
+                if (place is None or row[0] > 0) and _follows(row, after):
+                    known[row[1]].append(row)
+            found = sorted((row for rows in known.values() for row in rows), key=_place, reverse=True)[:count]
+            if len(bounds) < asked or (len(found) == count and found[-1][:2] >= bounds[-1]):
                 return found
-            asked *= BOUNDED_STEP
+            asked *= BOUNDED_GROWTH
         return None
 
     async def _top_of_slices(
@@ -371,15 +371,13 @@ class SessionQueries:
             params,
         )
 
-    async def _totals_of(self, project: str, order: SessionOrder, sessions: Sequence[UUID]) -> list[Row]:
-        """Returns the totals of some sessions, in any order."""
-        return [
-            row
-            for begin in range(0, len(sessions), TOTALS_AT_ONCE)
-            for row in await self._totals(
-                project, SessionFilter(), order, TOTALS_AT_ONCE, None, None, sessions[begin : begin + TOTALS_AT_ONCE]
-            )
-        ]
+    async def _totals_at(self, project: str, order: SessionOrder, starts: Sequence[int]) -> list[Row]:
+        """Returns the totals of all sessions with these start times, in any order."""
+        found: list[Row] = []
+        for begin in range(0, len(starts), TOTALS_AT_ONCE):
+            some = starts[begin : begin + TOTALS_AT_ONCE]
+            found += await self._totals(project, SessionFilter(), order, NO_LIMIT, None, None, starts=some)
+        return found
 
     async def _edge(
         self, project: str, wanted: SessionFilter, newest: bool, low: int | None, high: int | None, step: int
@@ -436,14 +434,19 @@ class SessionQueries:
         after: SessionCursor | None,
         span: tuple[int | None, int | None] | None,
         sessions: Sequence[UUID] = (),
+        starts: Sequence[int] = (),
     ) -> list[Row]:
         """Sums up the sessions between two start times and returns those that match the filter, in order."""
         low, high = span or (wanted.start_ms, _last_ms(wanted))
         heads, params = self._head_conditions(project, wanted, low, high)
         inner = [self._row_conditions(project, low, high)[0]]
         if sessions:
-            inner.append("start_ms IN {starts:Array(Int64)} AND session IN {sessions:Array(UUID)}")
-            params |= {"sessions": list(sessions), "starts": [uuid7_ms(session) for session in sessions]}
+            inner.append("session IN {sessions:Array(UUID)}")
+            params["sessions"] = list(sessions)
+            starts = [uuid7_ms(session) for session in sessions]
+        if starts:
+            inner.append("start_ms IN {starts:Array(Int64)}")
+            params["starts"] = list(starts)
         if wanted.by_head:
             inner.append(f"session IN (SELECT session FROM windows WHERE {heads})")
         outer = self._total_conditions(wanted, params)
@@ -536,6 +539,10 @@ class SessionQueries:
 def _last_ms(wanted: SessionFilter) -> int | None:
     """Returns the last start time of a filter."""
     return None if wanted.end_ms is None else wanted.end_ms - 1
+
+
+def _follows(row: Row, after: SessionCursor | None) -> bool:
+    return after is None or _place(row) < _place((after.rank, after.start_ms, after.session))
 
 
 def _place(row: Row) -> tuple[int, int, int, int]:

@@ -4,32 +4,39 @@ Rows of `sessions` have the figures of a rank as plain columns (`schema.tables.R
 from the states). A column of ten million rows is read in some ten milliseconds, while merging their states takes
 seconds.
 
-- **Totals** (errors, rage clicks) are the sum over a session's windows. Only rows that have any are summed up.
-- **Durations** last from the first event of any window to the last one of any. No row knows both. But none of a session
-  ends later than `length_ms` after the session's start, and if no event is before that start, the duration is at most
-  the largest `length_ms`. So rows are taken in the order of this bound, the exact durations of their sessions are
-  computed, and rows are added until no further session can be among the first (the threshold algorithm: R. Fagin,
-  A. Lotem, M. Naor, Optimal aggregation algorithms for middleware, 2003). Sessions with an event before their start,
-  whose visitor's clock was set back, are always computed.
+No row has the rank of its session: a session has a row for each window, and more until they are merged. But rows give
+an upper bound of it, for all sessions with one start time. So starts are taken in the order of their bounds, the exact
+ranks of their sessions are computed, and more are taken until no further session can be among the first. (This is the
+threshold algorithm: R. Fagin, A. Lotem, M. Naor, Optimal aggregation algorithms for middleware, 2003.) The bounds:
+
+- **Totals** (errors, rage clicks): the sum over all rows. The total is the sum over windows of the largest.
+- **Durations**, from the first event of any window to the last one of any: the largest `length_ms`, the time from the
+  session's start to the last event, if no event is before that start. Sessions with such an event, whose visitor's
+  clock was set back, are always computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID
+from collections.abc import Mapping
 
 from services.audit.storage.engine.engine import Engine, Row
 from services.audit.storage.schema.dialect import MODERN
 from services.audit.storage.schema.tables import RANKS
 
-SUMMED_MOST = 1_000_000
-"""Rows with errors or rage clicks that one statement sums up."""
+SUMMED_MOST = 4_000_000
+"""Rows with errors or rage clicks that one statement sums up, with 16 to 32 bytes each."""
 
-BOUNDED_MOST = 4_000
-"""Rows of which the exact durations are computed for one page. If they do not suffice, all durations are computed."""
+BOUNDED_MOST = 2_000
+"""Starts of which the exact ranks are computed for one page. If they do not suffice, all ranks are computed."""
 
-BOUNDED_STEP = 4
-"""Rows at first, as a multiple of the page's sessions, since some are of one session; and factor of each step."""
+BOUNDED_MORE = 16
+"""Starts at first, besides one for each session of the page, since a session may have several rows."""
+
+BOUNDED_GROWTH = 4
+"""Factor of the number of starts when they did not suffice."""
+
+_FIRST = 1 << 62
+"""Bound of rows that come first: more than any duration in milliseconds."""
 
 
 class SessionRanks:
@@ -43,14 +50,6 @@ class SessionRanks:
         self._engine = engine
         is_modern = engine.version >= MODERN
         self._figures = {rank.name: rank.name if is_modern else f"({rank.computed})" for rank in RANKS}
-
-    def figure(self, name: str) -> str:
-        """Returns the expression of a rank's figure in a statement over `sessions`.
-
-        Args:
-            name: Name in `RANKS`.
-        """
-        return self._figures[name]
 
     def summed(self, name: str, where: str) -> str:
         """Returns a SELECT of start_ms, session and rank: a figure, summed up over each session's windows, if above 0.
@@ -79,39 +78,53 @@ class SessionRanks:
             f"WHERE {where} GROUP BY start_ms, session"
         )
 
-    async def is_summable(self, name: str, where: str, params: Mapping[str, object]) -> bool:
-        """Returns whether one statement can sum up a figure."""
-        [(count,)] = await self._engine.query(
-            f"SELECT count() FROM sessions WHERE {where} AND {self._figures[name]} > 0", params
-        )
-        return bool(count <= SUMMED_MOST)
-
-    async def longest(
-        self, where: str, params: Mapping[str, object], count: int, at_most: int | None
-    ) -> tuple[list[UUID], int | None]:
-        """Returns sessions among which the next ones by duration are.
+    async def bounds_of_sums(
+        self, name: str, where: str, params: Mapping[str, object], count: int, after: tuple[int, int] | None
+    ) -> list[Row] | None:
+        """Returns upper bounds of a total, the highest first, and the start that each holds for; equal ones by start.
 
         Args:
+            name: Name in `RANKS`.
             where: Conditions of the rows.
             params: Values of the parameters in it.
-            count: Number of rows; those of sessions with an event before their start come first.
-            at_most: Longest duration that is wanted, in milliseconds; None: any.
+            count: Maximum number of starts.
+            after: Rank and start after which sessions are wanted; None: from the first.
 
         Returns:
-            The sessions, and the longest duration that another one may have, in milliseconds; None: these are all.
+            Bounds above 0; None: there are too many rows for it.
+        """
+        figure = self._figures[name]
+        [(rows,)] = await self._engine.query(f"SELECT count() FROM sessions WHERE {figure} > 0")
+        if rows > SUMMED_MOST:
+            return None
+        having = ""
+        if after is not None:
+            # One row: the bound is the rank, and the session was listed before.
+            having = (
+                "HAVING count() > 1 OR bound < {after_rank:Int64} "
+                "OR (bound = {after_rank:Int64} AND start_ms <= {after_start:Int64}) "
+            )
+            params = {**params, "after_rank": after[0], "after_start": after[1]}
+        return await self._engine.query(
+            f"SELECT toInt64(sum({figure})) AS bound, start_ms FROM sessions WHERE {where} AND {figure} > 0 "
+            f"GROUP BY start_ms {having}ORDER BY bound DESC, start_ms DESC LIMIT {count}",
+            params,
+        )
+
+    async def bounds_of_durations(
+        self, where: str, params: Mapping[str, object], count: int, after: tuple[int, int] | None
+    ) -> list[Row]:
+        """Returns upper bounds of durations and the start that each holds for, as `bounds_of_sums` does.
+
+        A start may be there several times.
         """
         length, offset = self._figures["length_ms"], self._figures["offset_ms"]
-        bound = f"if({offset} < 0, toInt64({_FIRST}), {length})"
-        if at_most is not None:
+        if after is not None:
             # A window is not longer than its session.
-            where += f" AND {length} - {offset} <= {{at_most:Int64}}"
-            params = {**params, "at_most": at_most}
-        rows: Sequence[Row] = await self._engine.query(
-            f"SELECT session, {bound} AS bound FROM sessions WHERE {where} ORDER BY bound DESC LIMIT {count}", params
+            where += f" AND {length} - {offset} <= {{after_rank:Int64}}"
+            params = {**params, "after_rank": after[0]}
+        return await self._engine.query(
+            f"SELECT if({offset} < 0, toInt64({_FIRST}), {length}) AS bound, start_ms FROM sessions "
+            f"WHERE {where} ORDER BY bound DESC, start_ms DESC LIMIT {count}",
+            params,
         )
-        sessions = list(dict.fromkeys(session for session, _ in rows))
-        return sessions, rows[-1][1] if len(rows) == count else None
-
-
-_FIRST = 1 << 62
-"""Bound of rows that come first: more than any duration in milliseconds."""

@@ -27,7 +27,7 @@ RANKS: dict[SessionOrder, Callable[[SessionSummary], int]] = {
 
 WAYS = {
     "as it is": {},
-    "few rows at first": {"BOUNDED_STEP": 2},
+    "few rows at first": {"BOUNDED_MORE": -10, "BOUNDED_GROWTH": 2},
     "slices of 30": {"BOUNDED_MOST": 0, "SUMMED_MOST": 0, "RANK_STEP": 30},
 }
 """Limits that are changed, so that lists are found another way."""

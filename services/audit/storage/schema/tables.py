@@ -118,14 +118,14 @@ class Rank:
 
 
 def _total(place: Total) -> str:
-    return f"finalizeAggregation(totals)[{place + 1}]"
+    return f"toUInt32(finalizeAggregation(totals)[{place + 1}])"
 
 
 RANKS = (
     Rank("length_ms", "max", "Int64", "finalizeAggregation(last_ms) - start_ms"),
     Rank("offset_ms", "min", "Int64", "finalizeAggregation(first_ms) - start_ms"),
-    Rank("errors", "max", "UInt64", _total(Total.ERRORS)),
-    Rank("rage_clicks", "max", "UInt64", _total(Total.RAGE_CLICKS)),
+    Rank("errors", "max", "UInt32", _total(Total.ERRORS)),
+    Rank("rage_clicks", "max", "UInt32", _total(Total.RAGE_CLICKS)),
 )
 """Times of a window's last and first event after its session's start, and totals. Servers before `MODERN` have no
 columns for them, since they know no SimpleAggregateFunction: another column would keep the figure of any row."""
