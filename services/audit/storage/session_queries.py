@@ -309,13 +309,13 @@ class SessionQueries:
                 if of_sums is None:
                     break
                 bounds = of_sums
-            new = list(dict.fromkeys(start_ms for _, start_ms in bounds if start_ms not in known))
+            new = [start_ms for start_ms in bounds.starts if start_ms not in known]
             known |= {start_ms: [] for start_ms in new}
             for row in await self._totals_at(project, order, new):
                 if (place is None or row[0] > 0) and _follows(row, after):
                     known[row[1]].append(row)
             found = sorted((row for rows in known.values() for row in rows), key=_place, reverse=True)[:count]
-            if len(bounds) < asked or (len(found) == count and found[-1][:2] >= bounds[-1]):
+            if bounds.rest is None or (len(found) == count and found[-1][:2] >= bounds.rest):
                 return found
             asked *= BOUNDED_GROWTH
         return None

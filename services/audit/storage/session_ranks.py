@@ -18,8 +18,9 @@ threshold algorithm: R. Fagin, A. Lotem, M. Naor, Optimal aggregation algorithms
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
-from services.audit.storage.engine.engine import Engine, Row
+from services.audit.storage.engine.engine import Engine
 from services.audit.storage.schema.dialect import MODERN
 from services.audit.storage.schema.tables import RANKS
 
@@ -37,6 +38,21 @@ BOUNDED_GROWTH = 4
 
 _FIRST = 1 << 62
 """Bound of rows that come first: more than any duration in milliseconds."""
+
+
+_LATEST = (1 << 63) - 1
+
+
+class Bounds(NamedTuple):
+    """The starts with the highest bounds, the highest first.
+
+    Attributes:
+        starts: Start times, in milliseconds since 1970 UTC.
+        rest: Rank and start that no session with another start time exceeds; None: these are all starts.
+    """
+
+    starts: list[int]
+    rest: tuple[int, int] | None
 
 
 class SessionRanks:
@@ -80,8 +96,8 @@ class SessionRanks:
 
     async def bounds_of_sums(
         self, name: str, where: str, params: Mapping[str, object], count: int, after: tuple[int, int] | None
-    ) -> list[Row] | None:
-        """Returns upper bounds of a total, the highest first, and the start that each holds for; equal ones by start.
+    ) -> Bounds | None:
+        """Returns the starts with the highest sums of a total above 0.
 
         Args:
             name: Name in `RANKS`.
@@ -91,7 +107,7 @@ class SessionRanks:
             after: Rank and start after which sessions are wanted; None: from the first.
 
         Returns:
-            Bounds above 0; None: there are too many rows for it.
+            The starts; None: there are too many rows.
         """
         figure = self._figures[name]
         [(rows,)] = await self._engine.query(f"SELECT count() FROM sessions WHERE {figure} > 0")
@@ -105,26 +121,30 @@ class SessionRanks:
                 "OR (bound = {after_rank:Int64} AND start_ms <= {after_start:Int64}) "
             )
             params = {**params, "after_rank": after[0], "after_start": after[1]}
-        return await self._engine.query(
-            f"SELECT toInt64(sum({figure})) AS bound, start_ms FROM sessions WHERE {where} AND {figure} > 0 "
+        found = await self._engine.query(
+            f"SELECT start_ms, toInt64(sum({figure})) AS bound FROM sessions WHERE {where} AND {figure} > 0 "
             f"GROUP BY start_ms {having}ORDER BY bound DESC, start_ms DESC LIMIT {count}",
             params,
         )
+        rest = (found[-1][1], found[-1][0]) if len(found) == count else None
+        return Bounds([start_ms for start_ms, _ in found], rest)
 
     async def bounds_of_durations(
         self, where: str, params: Mapping[str, object], count: int, after: tuple[int, int] | None
-    ) -> list[Row]:
-        """Returns upper bounds of durations and the start that each holds for, as `bounds_of_sums` does.
+    ) -> Bounds:
+        """Returns the starts with the longest durations, as `bounds_of_sums` does.
 
-        A start may be there several times.
+        Equal ones come in any order: to sort by the start too, a third more time is needed.
         """
         length, offset = self._figures["length_ms"], self._figures["offset_ms"]
         if after is not None:
             # A window is not longer than its session.
             where += f" AND {length} - {offset} <= {{after_rank:Int64}}"
             params = {**params, "after_rank": after[0]}
-        return await self._engine.query(
-            f"SELECT if({offset} < 0, toInt64({_FIRST}), {length}) AS bound, start_ms FROM sessions "
-            f"WHERE {where} ORDER BY bound DESC, start_ms DESC LIMIT {count}",
+        found = await self._engine.query(
+            f"SELECT start_ms, if({offset} < 0, toInt64({_FIRST}), {length}) AS bound FROM sessions "
+            f"WHERE {where} ORDER BY bound DESC LIMIT {count}",
             params,
         )
+        rest = (found[-1][1], _LATEST) if len(found) == count else None
+        return Bounds(list(dict.fromkeys(start_ms for start_ms, _ in found)), rest)
