@@ -31,6 +31,8 @@ LATE_S = 1
 """Time in which the replay of a page that differs reaches its final state: pictures are decoded."""
 LATE_FILE_S = 0.8
 """Time after which a file with a name that begins with "late-" is sent: the first snapshot was taken."""
+MOST_LOOKS = 5
+"""Times that a page is looked at which still changes meanwhile: it may be animated."""
 AT_ONCE = 3
 """Number of visits at a time: most of a visit is spent with waiting."""
 
@@ -157,11 +159,18 @@ async def _moment(page, web_page):
     wait_ms = POINTER_MS if web_page.keeps_pointer else SCROLL_MS
     await page.evaluate("(ms) => new Promise((done) => setTimeout(done, ms))", wait_ms)
     await page.evaluate(BLUR)
-    look = json.loads(await page.evaluate(f"({LOOK})(document)"))
-    at_ms = await page.evaluate("Date.now()")
     window = (await status(page))["windowId"]
-    # The caret would be hidden by a style that is recorded.
-    return Moment(at_ms, window, look, await page.screenshot(caret="initial"))
+    for _ in range(MOST_LOOKS):
+        look = await _look(page)
+        at_ms = await page.evaluate("Date.now()")
+        picture = await page.screenshot(caret="initial")  # hidden by a style otherwise, which would be recorded
+        if await _look(page) == look:
+            break
+    return Moment(at_ms, window, look, picture)
+
+
+async def _look(page):
+    return json.loads(await page.evaluate(f"({LOOK})(document)"))
 
 
 async def _differences(player, moment, when, patience_s):
