@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
 from typing import Any
 
 import psutil
@@ -25,7 +26,12 @@ MAX_EVENT_BYTES = 20_000
 """Of the samples' events that chunks are made of: a full snapshot of 500 KB would make each chunk slow."""
 MAX_GROWTH_BYTES = 8 * 1024**2
 CANARIES = [value_of(rule, number) for number in range(40) for rule in ("email", "payment_card", "jwt", "iban")]
-NEEDLES = [value.encode() for value in CANARIES]
+ALONE = rb"(?<![0-9A-Za-z])%s(?![0-9A-Za-z])"
+"""Of cards and IBANs: damage may put a letter beside one, which is then taken for a part of a name (privacy.md)."""
+NEEDLES = {
+    value: re.compile(ALONE % value if value.isalnum() else re.escape(value))
+    for value in (canary.encode() for canary in CANARIES)
+}
 MASKERS = [Masker(load_policy({"preset": preset}, None, "test"), b"k" * 32) for preset in ("default", "strict")]
 
 Path = list[str | int]
@@ -180,7 +186,7 @@ def test_random_chunks(campaign_rounds):
             stored += 1
             state, seq = taken.state, seq + 1
             kept = inflate(taken.row.payload, BOUNDS) + dump_state(state) + repr(taken.row).encode()
-            assert [needle for needle in NEEDLES if needle in kept] == [], (seed, seq - 1)
+            assert [value for value, needle in NEEDLES.items() if value in kept and needle.search(kept)] == [], seed
         if window == windows // 5:
             before = process.memory_info().rss
     assert stored > rejected > windows / 10, "chunks of both kinds"
