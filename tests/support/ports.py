@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
-import os
 import random
 import socket
 from pathlib import Path
@@ -12,18 +12,38 @@ from pathlib import Path
 from support.wait import PATIENCE_S
 
 # The kernel picks ports from 32768 for requests of any port, also for outgoing connections: one of those may be
-# taken again before the process that it is meant for listens on it. Each process of a test run has ports of its own
-# below that.
-_FIRST, _PER_WORKER, _WORKERS = 12_000, 1_000, 20
-_START = random.randrange(_PER_WORKER)  # runs that share the machine have different ones, most likely
-_numbers = itertools.count(_START)
+# taken again before the process that it is meant for listens on it. So these are below that.
+_FIRST, _LAST, _PER_PROCESS = 12_000, 32_000, 400
+
+
+class _Block:
+    """Ports that are given to this test process only, among all test processes of the machine.
+
+    The first one is kept bound for that: a process that takes seconds to start may else find that its port was given to
+    a process of another run, and a client would talk to that one.
+    """
+
+    def __init__(self) -> None:
+        blocks = list(range(_FIRST, _LAST, _PER_PROCESS))
+        random.shuffle(blocks)
+        for first in blocks:
+            self._held = socket.socket()
+            try:
+                self._held.bind(("127.0.0.1", first))
+            except OSError:
+                self._held.close()
+                continue
+            self.numbers = itertools.cycle(range(first + 1, first + _PER_PROCESS))
+            return
+        raise AssertionError("no block of ports is free")
+
+
+_block = functools.cache(_Block)
 
 
 def free_port() -> int:
     """Returns a TCP port of 127.0.0.1 that nothing else is given: no listener, and none that asks for any port."""
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
-    for number in itertools.islice(_numbers, _PER_WORKER):
-        port = _FIRST + worker * _PER_WORKER + number % _PER_WORKER
+    for port in itertools.islice(_block().numbers, _PER_PROCESS):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
             try:
