@@ -167,6 +167,10 @@ _ARIA_NUMBERS = frozenset(
 )
 
 
+STARRED_ONCE: Final = "data-rr-is-password"
+"""Set by rrweb on a field that once had the type password (rrweb-snapshot utils.ts)."""
+
+
 def is_component(tag: str) -> bool:
     """Returns whether a tag is that of a web component (a custom element)."""
     return "-" in tag
@@ -181,8 +185,10 @@ def keeps(tag: str, name: str, value: object, plain: dict[str, object]) -> bool:
         value: Its value.
         plain: All attributes.
     """
-    if value is None or isinstance(value, bool) or value == "" or name.startswith("data-rr"):
+    if value is None or isinstance(value, bool) or value == "" or name == STARRED_ONCE:
         return True
+    if not isinstance(value, str | int | float):
+        return False  # a list or an object: no recorder makes those, and texts can hide in them
     if name.startswith("aria-"):
         is_number = name in _ARIA_NUMBERS and (not isinstance(value, str) or value.strip("-").isdigit())
         return is_number or value in _ARIA_STATES

@@ -43,18 +43,16 @@ INLINE_TAGS = frozenset(
     """.split()
 )
 """Elements that stand within a text."""
-_STARRED_ONCE = "data-rr-is-password"
-"""Set by rrweb on a field that once had the type password (rrweb-snapshot utils.ts)."""
 
 MAX_CACHED_FIELD = 256
 """Maximum characters of a field's `type` and `autocomplete`; the longest autocomplete of HTML has about 60. The result
 for shorter ones is cached."""
 
 
-WATCHED_ATTRIBUTES = known.VALUE_ATTRIBUTES | {"type", "autocomplete", "selected", "aria-valuenow", _STARRED_ONCE}
+WATCHED_ATTRIBUTES = known.VALUE_ATTRIBUTES | {"type", "autocomplete", "selected", "aria-valuenow", known.STARRED_ONCE}
 """Attributes with relevant changes, besides those used by selectors, FIELD_ATTRIBUTES and KIND_ATTRIBUTES."""
 
-FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", _STARRED_ONCE}
+FIELD_ATTRIBUTES = known.SURE_VALUES | {"contenteditable", known.STARRED_ONCE}
 """Attributes that make an element a field with any value."""
 
 KIND_ATTRIBUTES = frozenset({*known.KIND_ATTRIBUTES, "autocomplete", "role"})
@@ -97,7 +95,7 @@ class NodeMasker:
 
     def _blocked(self, plain: dict[str, object]) -> bool:
         """Returns whether the value of a field is removed; also if its attributes are longer than any valid ones."""
-        if _STARRED_ONCE in plain:
+        if known.STARRED_ONCE in plain:
             return True
         if KIND_ATTRIBUTES.isdisjoint(plain):
             return self._blocks("", "")
