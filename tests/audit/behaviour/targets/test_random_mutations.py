@@ -1,4 +1,4 @@
-"""Any mutations of a page leave a mirror that finds what a new snapshot of the page has."""
+"""A mirror finds the same after random mutations as after a new snapshot of the changed page."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class Document:
             elif kind == "remove":
                 own = self.random.choice(others)
                 lists["removes"].append({"parentId": self.parents[own], "id": own})
-                # What the mutation has added inside of it, or changed, is not recorded.
+                # rrweb does not record additions inside of it.
                 gone = set(self._inside(own))
                 self._drop(own)
                 lists["adds"] = [add for add in lists["adds"] if add["node"]["id"] not in gone]
