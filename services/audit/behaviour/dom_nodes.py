@@ -5,6 +5,8 @@ Attributes stay JSON until they are asked for: a click looks at a few dozen of t
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 from services.audit.rrweb import NOTHING
@@ -14,18 +16,20 @@ DOCUMENT, ELEMENT, TEXT, CDATA = 0, 2, 3, 4
 
 
 class Node(msgspec.Struct, gc=False, eq=False):
-    """A node. `parent` is the id of its parent; 0: none, or unknown."""
+    """A node. `parent` is the id of its parent; 0: none, or unknown. `traits` is set once they were asked for."""
 
     id: int = 0
     type: int = 0
     tag: str = msgspec.field(default="", name="tagName")
     raw: msgspec.Raw = msgspec.field(default=NOTHING, name="attributes")
-    children: list[Node] = msgspec.field(default=[], name="childNodes")
+    children: tuple[Node, ...] = msgspec.field(default=(), name="childNodes")
     text: str | None = msgspec.field(default=None, name="textContent")
     is_shadow: bool | None = msgspec.field(default=None, name="isShadow")
     is_svg: bool | None = msgspec.field(default=None, name="isSVG")
     root_id: int = msgspec.field(default=0, name="rootId")
-    parent: int = msgspec.field(default=0, name="afterimage.parent")  # set by PageTree, never read from JSON
+    # Set by PageTree, never read from JSON.
+    parent: int = msgspec.field(default=0, name="afterimage.parent")
+    traits: Any = msgspec.field(default=None, name="afterimage.traits")
 
 
 class Add(msgspec.Struct, gc=False):
@@ -36,8 +40,24 @@ class Add(msgspec.Struct, gc=False):
     next_id: int | None = msgspec.field(default=None, name="nextId")
 
 
+class Adds(msgspec.Struct, gc=False):
+    """The decoded additions of a Mutation.
+
+    Attributes:
+        text: Their JSON.
+        adds: The additions.
+        has_contents: Whether a node among them has contents of its own, such as a frame's document.
+        labels: Ids of the elements `label` among them.
+    """
+
+    text: bytes
+    adds: list[Add]
+    has_contents: bool = False
+    labels: list[int] = []
+
+
 _tree = msgspec.json.Decoder(Node)
-_adds = msgspec.json.Decoder(list[Add])
+_adds = msgspec.json.Decoder(list[Add] | None)
 
 
 def decode_tree(text: bytes) -> Node:
@@ -57,4 +77,15 @@ def decode_adds(text: bytes) -> list[Add]:
         msgspec.MsgspecError: They are not of rrweb's form.
         RecursionError: They are nested too deep.
     """
-    return _adds.decode(text)
+    return _adds.decode(text) or []
+
+
+def read_adds(text: bytes) -> Adds:
+    """Returns the additions of a Mutation, with their labels and whether they have contents.
+
+    Raises:
+        As `decode_adds`.
+    """
+    adds = decode_adds(text)
+    labels = [add.node.id for add in adds if add.node.tag == "label"]
+    return Adds(text, adds, any(add.node.children for add in adds), labels)

@@ -448,7 +448,8 @@ class _Observer:
         """Returns an interaction with the element that it was about, as the page is at this moment."""
         if self.mirror is None or not one.node_id:
             return one
-        return replace(one, target=self.mirror.target_of(one.node_id))
+        target = self.mirror.target_of(one.node_id)
+        return one if target is None else replace(one, target=target)
 
     def _scrolled(self, time: float) -> None:
         viewing, geometry = self.viewing, self.geometry

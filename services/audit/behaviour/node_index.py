@@ -9,7 +9,7 @@ from bisect import bisect_right
 
 import msgspec
 
-from services.audit.behaviour.dom_nodes import Add, Node, decode_adds, decode_tree
+from services.audit.behaviour.dom_nodes import Add, Adds, Node, decode_adds, decode_tree
 from services.audit.behaviour.id_set import Borders, IdSet
 from services.audit.rrweb import NOTHING, Offset
 
@@ -170,7 +170,7 @@ class NodeIndex:
         if attributes.scroll_top or attributes.scroll_left:
             self.body_offset = Offset(_pixels(attributes.scroll_top), _pixels(attributes.scroll_left))
 
-    def grow(self, adds: msgspec.Raw) -> list[Add] | None:
+    def grow(self, adds: msgspec.Raw) -> Adds | None:  # noqa: C901 - a call per node costs more than its work
         """Adds a mutation's additions: a button's new label is as clickable as the button.
 
         Returns:
@@ -187,14 +187,18 @@ class NodeIndex:
         clickable = self._working_copy()
         borders = clickable.borders
         fresh: set[int] = set()
-        parent, inside = 0, False
+        labels: list[int] = []
+        parent, inside, has_contents = 0, False, False
         for add in decoded:
             node = add.node
             tag = node.tag
             if node.root_id or node.children:
                 self._take_subtree(add)
+                has_contents = has_contents or bool(node.children)
             if not tag:
                 continue
+            if tag == "label":
+                labels.append(node.id)
             if add.parent_id != parent:  # siblings are adjacent
                 parent = add.parent_id
                 inside = bisect_right(borders, parent) & 1 == 1 or parent in fresh
@@ -205,7 +209,7 @@ class NodeIndex:
                 fresh.add(node_id)
         if fresh:
             clickable.update(fresh)
-        return decoded
+        return Adds(text, decoded, has_contents, labels)
 
     def _take_subtree(self, add: Add) -> None:
         """Adds a node that has children or is inside a frame."""

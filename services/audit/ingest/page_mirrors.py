@@ -24,6 +24,9 @@ MAX_HISTORY_TEXT_BYTES = 64 * 1024 * 1024
 
 _HISTORY_BOUNDS = Bounds(MAX_HISTORY_TEXT_BYTES, MAX_HISTORY_TEXT_BYTES, max_inflation=0)
 
+# Members as plain integers, as in the detectors.
+_RAW_BYTES = Total.RAW_BYTES.value
+_FULL_SNAPSHOTS = Total.FULL_SNAPSHOTS.value
 _INCREMENTAL = EventType.INCREMENTAL_SNAPSHOT.value
 _FULL_SNAPSHOT = EventType.FULL_SNAPSHOT.value
 _MUTATION = IncrementalSource.MUTATION.value
@@ -41,8 +44,11 @@ class PagePlace(NamedTuple):
     @classmethod
     def of(cls, state: WindowState) -> PagePlace:
         """Returns the place of a state."""
-        return cls(state.seq, state.totals[Total.RAW_BYTES], state.last_event)
+        return cls(state.seq, state.totals[_RAW_BYTES], state.last_event)
 
+
+_Window = tuple[str, int, int]
+"""Project, session and window: unlike WindowKey, it is hashed without a call in Python."""
 
 NO_PAGE = PagePlace()
 """The place of a process that has no mirror of a window."""
@@ -92,7 +98,7 @@ class PageMirrors:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[WindowKey, _Kept] = OrderedDict()
+        self._kept: OrderedDict[_Window, _Kept] = OrderedDict()
         self._size_bytes = 0
         self._lock = threading.Lock()
 
@@ -119,10 +125,10 @@ class PageMirrors:
             HistoryNeeded: The chunk needs a mirror, it is not here, and the history was not asked for, or is another.
         """
         with self._lock:
-            kept = self._kept.get(key)
+            kept = self._kept.get(_window(key))
         if kept is not None and kept.place == PagePlace.of(state):
             return kept.mirror
-        if not state.totals[Total.FULL_SNAPSHOTS]:
+        if not state.totals[_FULL_SNAPSHOTS]:
             return PageMirror()
         first = _first_of_interest(events)
         if first is None or first.type == _FULL_SNAPSHOT:
@@ -132,7 +138,7 @@ class PageMirrors:
     def _made(self, key: WindowKey, state: WindowState, history: PageHistory | None) -> PageMirror:
         """Returns the mirror of a window, made of its history."""
         with self._lock:
-            kept = self._kept.get(key)
+            kept = self._kept.get(_window(key))
         after = kept.place if kept is not None and kept.place.seq < state.seq else NO_PAGE
         if history is None:
             raise HistoryNeeded(after)
@@ -147,12 +153,12 @@ class PageMirrors:
 
     def keep(self, key: WindowKey, state: WindowState, mirror: PageMirror) -> None:
         """Keeps the mirror of a window after a chunk."""
-        size_bytes = mirror.size_bytes
+        size_bytes, window = mirror.size_bytes, _window(key)
         with self._lock:
-            self._forget(key)
+            self._forget(window)
             if mirror.lost == "no_history" or size_bytes > self._max_bytes:
                 return
-            self._kept[key] = _Kept(PagePlace.of(state), mirror, size_bytes)
+            self._kept[window] = _Kept(PagePlace.of(state), mirror, size_bytes)
             self._size_bytes += size_bytes
             while self._size_bytes > self._max_bytes:
                 self._forget(next(iter(self._kept)))
@@ -160,12 +166,16 @@ class PageMirrors:
     def drop(self, key: WindowKey) -> None:
         """Forgets the mirror of a window, such as while it is changed: after a failure it may have half of a chunk."""
         with self._lock:
-            self._forget(key)
+            self._forget(_window(key))
 
-    def _forget(self, key: WindowKey) -> None:
-        kept = self._kept.pop(key, None)
+    def _forget(self, window: _Window) -> None:
+        kept = self._kept.pop(window, None)
         if kept is not None:
             self._size_bytes -= kept.size_bytes
+
+
+def _window(key: WindowKey) -> _Window:
+    return key.project, key.session.int, key.window.int
 
 
 def _first_of_interest(events: Sequence[Event]) -> Event | None:

@@ -63,7 +63,7 @@ class IngestSettings(Group):
         ge=0,
         description="Maximum memory of the mirrors of open pages, in bytes per worker process: clicked elements get "
         "their names from them. The least recently used ones are dropped, and made again from stored chunks when a "
-        "click needs them. A page takes 0.2 to 2 MB. 0: interactions have no names.",
+        "click needs them. A page takes 0.2 to 2 MB, up to 10 MB after many changes. 0: interactions have no names.",
     )
     page_history_bytes: int = Field(
         default=8 * 1024**2,

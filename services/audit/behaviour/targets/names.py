@@ -8,17 +8,19 @@ names.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from typing import NamedTuple
 
 from services.audit.behaviour.dom_nodes import CDATA, DOCUMENT, ELEMENT, TEXT, Node
 from services.audit.behaviour.targets.page_tree import MAX_TEXT, PageTree
 from services.audit.behaviour.targets.roles import (
     NAMED_BY_CONTENT,
+    is_button,
     is_button_input,
     is_interactive,
     is_labelable,
     role_of,
 )
+from services.audit.behaviour.targets.traits import Attributes, by_traits
 
 MAX_NAME = 80
 """Characters of a name, as in the contract; longer ones are cut and end with an ellipsis."""
@@ -73,8 +75,10 @@ def name_of(tree: PageTree, node: Node) -> str:
 
 def tidy(text: str) -> str:
     """Returns a text with its white space collapsed; "": nothing of it is left after masking."""
-    collapsed = " ".join(_NO_WORD.sub("", text).split())
-    unmasked = _MASKS.sub("", collapsed)
+    if not text:
+        return ""
+    collapsed = " ".join((text if text.isascii() else _NO_WORD.sub("", text)).split())
+    unmasked = _MASKS.sub("", collapsed) if "[" in collapsed or "masked-" in collapsed else collapsed
     is_masked = unmasked != collapsed or "*" in collapsed or "\u2022" in collapsed
     return "" if is_masked and not unmasked.strip("*\u2022 \u2026.,:;/+@()-") else collapsed
 
@@ -104,7 +108,10 @@ class _Names:
         )
 
     def _referenced(self, node: Node) -> str:
-        ids = self._tree.attributes_of(node).get("aria-labelledby", "").split()[:_MAX_REFERENCES]
+        references = self._tree.attributes_of(node).get("aria-labelledby")
+        if not references:
+            return ""
+        ids = references.split()[:_MAX_REFERENCES]
         named = [self._label_text(found) for each in ids if (found := self._find(node, each)) is not None]
         return tidy(" ".join(named))
 
@@ -117,7 +124,7 @@ class _Names:
             or tidy(attributes.get("title", ""))
         )
 
-    def _native(self, node: Node, attributes: dict[str, str], *, is_referenced: bool = False) -> str:
+    def _native(self, node: Node, attributes: Attributes, *, is_referenced: bool = False) -> str:
         """Returns the name that an element has by its own kind of label."""
         tree, tag = self._tree, node.tag
         if is_button_input(tree, node):
@@ -127,11 +134,12 @@ class _Names:
         own = tidy(attributes.get("label", "")) if tag in {"option", "optgroup", "track"} else ""
         if not own and not is_referenced and is_labelable(tree, node):
             own = self._labels(node)
-        caption = _CAPTIONS.get(tag)
-        captions = [child for child in tree.elements_of(node) if child.tag == caption]
-        return own or (self._text_of(captions[:1]) if captions else "")
+        if own or tag not in _CAPTIONS:
+            return own
+        captions = [child for child in tree.elements_of(node) if child.tag == _CAPTIONS[tag]]
+        return self._text_of(captions[:1]) if captions else ""
 
-    def _button_label(self, node: Node, attributes: dict[str, str], *, is_referenced: bool) -> str:
+    def _button_label(self, node: Node, attributes: Attributes, *, is_referenced: bool) -> str:
         kind, value = attributes.get("type", "").lower(), attributes.get("value", "")
         return (
             (tidy(attributes.get("alt", "")) if kind == "image" else "")
@@ -147,7 +155,7 @@ class _Names:
         labels: list[Node] = []
         own_id = tree.attributes_of(control).get("id")
         if own_id:
-            labels = [label for label in tree.labels() if tree.attributes_of(label).get("for") == own_id]
+            labels = tree.labels_for(own_id)
             del labels[_MAX_REFERENCES:]
         around = tree.parent_of(control)
         while around is not None and around.type == ELEMENT:
@@ -162,11 +170,10 @@ class _Names:
         """Returns the element with an id, preferably in the same document or shadow root."""
         tree, found = self._tree, None
         scope = scope_of(tree, near)
-        for node in tree.nodes.values():
-            if node.type == ELEMENT and tree.attributes_of(node).get("id") == dom_id and tree.has(node):
-                if scope_of(tree, node) == scope:
-                    return node
-                found = found or node
+        for node in tree.with_dom_id(dom_id):
+            if scope_of(tree, node) == scope:
+                return node
+            found = found or node
         return found
 
     def _own_text(self, node: Node) -> str:
@@ -189,58 +196,88 @@ class _Names:
         is_hidden_too: bool = False,
         at_most: int = _MAX_GATHERED,
     ) -> str:
-        """Returns the text inside of nodes; of one that is longer than `at_most` characters, more than these."""
+        """Returns the text inside of nodes (step 2F), with space around blocks.
+
+        Of a text that is longer than `at_most` characters, only the beginning with more than these.
+        """
+        tree = self._tree
         parts: list[str] = []
         size = 0
-        for part in self._parts(nodes, without, is_hidden_too):
-            parts.append(part)
-            size += len(part.strip())
-            if size > at_most:
-                break
-        return tidy("".join(parts))
-
-    def _parts(self, nodes: list[Node], without: Node | None, is_hidden_too: bool) -> Iterator[str]:
-        """Yields the texts inside of nodes in their order (step 2F), with space around blocks."""
-        tree = self._tree
         stack: list[Node | str] = list(reversed(nodes))
-        while stack and self._left > 0:
+        while stack and self._left > 0 and size <= at_most:
             node = stack.pop()
             if isinstance(node, str):
-                yield node
+                parts.append(node)
                 continue
             self._left -= 1
             if node.type in {TEXT, CDATA}:
-                yield (node.text or "")[:MAX_TEXT]
+                part = (node.text or "")[:MAX_TEXT]
+                parts.append(part)
+                size += len(part.strip())
                 continue
             if node.type != ELEMENT or node is without:
                 continue
             is_top = node in nodes
-            attributes = tree.attributes_of(node)
-            if node.tag in _WITHOUT_TEXT or (not is_top and not is_hidden_too and _is_hidden(attributes)):
+            contents = _contents_of(tree, node)
+            if contents.is_skipped or (contents.is_hidden and not is_top and not is_hidden_too):
                 continue
-            space = " " if node.tag in _BLOCKS else ""
-            yield space
-            named = "" if is_top else self._name_inside(node, attributes)
-            if named:
-                yield named
-            elif not _LIGATURES.search(attributes.get("class", "")) and node.tag not in {"input", "img"}:
+            space = contents.space
+            parts.append(space)
+            name = "" if is_top else contents.name or (self._title_inside(node) if node.tag == "svg" else "")
+            if name:
+                parts.append(name)
+                size += len(name.strip())
+            elif not contents.is_picture:
                 stack += [space, *reversed(tree.children_of(node))]
                 continue
-            yield space
+            parts.append(space)
+        return tidy("".join(parts))
 
-    def _name_inside(self, node: Node, attributes: dict[str, str]) -> str:
-        """Returns the name of an element inside of another one's contents, if it is not its text."""
-        if name := tidy(attributes.get("aria-label", "")):
-            return f" {name} "
-        if node.tag in {"img", "area"}:
-            return tidy(attributes.get("alt", "")) or tidy(attributes.get("title", ""))
-        if is_button_input(self._tree, node):
-            return tidy(attributes.get("value", ""))
-        if node.tag == "svg":
-            for child in self._tree.elements_of(node):
-                if child.tag == "title":
-                    return self._text_of([child])
+    def _title_inside(self, picture: Node) -> str:
+        for child in self._tree.elements_of(picture):
+            if child.tag == "title":
+                return self._text_of([child])
         return ""
+
+
+class _Contents(NamedTuple):
+    """An element's part in the text around it.
+
+    Attributes:
+        space: The space in front of it, and after it.
+        name: Its name, if that is not its text.
+        is_skipped: Whether its texts are not shown.
+        is_hidden: Whether it is hidden.
+        is_picture: Whether its texts, if any, draw a picture.
+    """
+
+    space: str
+    name: str
+    is_skipped: bool
+    is_hidden: bool
+    is_picture: bool
+
+
+def _contents(tag: str, attributes: Attributes) -> _Contents:
+    return _Contents(
+        space=" " if tag in _BLOCKS else "",
+        name=_name_inside(tag, attributes),
+        is_skipped=tag in _WITHOUT_TEXT,
+        is_hidden=_is_hidden(attributes),
+        is_picture=tag in {"input", "img"} or _LIGATURES.search(attributes.get("class", "")) is not None,
+    )
+
+
+def _name_inside(tag: str, attributes: Attributes) -> str:
+    """Returns the name of an element inside of another one's contents, if it is not its text."""
+    if name := tidy(attributes.get("aria-label", "")):
+        return f" {name} "
+    if tag in {"img", "area"}:
+        return tidy(attributes.get("alt", "")) or tidy(attributes.get("title", ""))
+    return tidy(attributes.get("value", "")) if is_button(tag, attributes) else ""
+
+
+_contents_of = by_traits(_contents)
 
 
 def scope_of(tree: PageTree, node: Node) -> int:
@@ -254,7 +291,7 @@ def scope_of(tree: PageTree, node: Node) -> int:
     return at.parent if at.is_shadow else at.id
 
 
-def _is_hidden(attributes: dict[str, str]) -> bool:
+def _is_hidden(attributes: Attributes) -> bool:
     if "hidden" in attributes or attributes.get("aria-hidden") == "true":
         return True
     style = attributes.get("style", "").replace(" ", "").lower()

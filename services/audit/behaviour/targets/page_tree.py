@@ -1,18 +1,29 @@
 """The recorded DOM of one window: the elements and texts of its open page, with the documents of its frames.
 
 A tree is built of a full snapshot and changed by mutations, in the order and by the rules of rrweb's Replayer.
-Attributes stay JSON until they are asked for.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
+from services.audit.behaviour.dom_nodes import DOCUMENT, ELEMENT, Add, Adds, Node, read_adds
+from services.audit.behaviour.targets.additions import Additions
+from services.audit.behaviour.targets.changes import (
+    NONE,
+    AttributeChange,
+    TextChange,
+    read_changes,
+    read_removals,
+    read_texts,
+)
+from services.audit.behaviour.targets.siblings import ordered
+from services.audit.behaviour.targets.traits import Attributes, Traits, separate, traits_of
 
-from services.audit.behaviour.dom_nodes import DOCUMENT, ELEMENT, Add, Node
-from services.audit.rrweb import NOTHING
+if TYPE_CHECKING:
+    from services.audit.rrweb import Data
 
 MAX_NODES = 30_000
 """Maximum number of nodes of a page; the pages of the sample recordings have up to 6,000."""
@@ -20,27 +31,31 @@ MAX_NODES = 30_000
 MAX_TEXT = 400
 """Characters of a text node that are looked at: a name has at most 80."""
 
-MAX_VALUE = 1_000
-"""Characters kept of an attribute's value."""
-
 LARGE_BYTES = 512 * 1024
 """Attributes are parts of the JSON that they came with, which is kept for them. Of larger JSON they are separated:
 most of it is inlined styles and pictures."""
 
-_LARGE_ATTRIBUTES_BYTES = 1_024
-"""Separated attributes with more JSON are reduced at once to those that are read."""
+SETTLE_BYTES = 8 * 1024 * 1024
+"""Memory of mutations, in bytes, at which they become part of the page's nodes and removed nodes are dropped. That
+takes 4 to 8 ms."""
+
+NODE_BYTES = 500
+"""Approximate memory of a node, in bytes, with its attributes and its texts."""
+
+KEPT_NODES = 200
+"""Additions of more nodes stay decoded: they are the contents of a page, which clicks ask for."""
+
+_ADDITION_BYTES = 110
+"""Approximate memory of an added node, in bytes, beside its JSON."""
+
+_OPEN_BYTES = 250
+"""Approximate memory of an added node that is decoded, in bytes, beside that."""
+
+_CHANGE_BYTES = 200
+"""Approximate memory of a changed attribute or text, in bytes, beside its JSON."""
 
 SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
 """Elements with contents that are not shown; the `title` of an SVG is kept."""
-
-_KEPT = frozenset(
-    {
-        *("id", "class", "name", "type", "href", "xlink:href", "role", "title", "alt", "value", "placeholder", "for"),
-        *("hidden", "style", "onclick", "tabindex", "contenteditable", "multiple", "size", "list", "label", "controls"),
-        *("aria-label", "aria-labelledby", "aria-hidden", "scope", "disabled", "src", "aria-multiselectable"),
-    }
-)
-_KEPT_PREFIX = "data-"
 
 MAX_DEPTH = 3_000
 """Maximum number of elements around a node: browsers nest less, and damaged recordings may have circles."""
@@ -48,42 +63,28 @@ MAX_DEPTH = 3_000
 _MAX_NOTED = 16
 """Changes of one element's attributes that are noted before they are applied."""
 
-
-class Removal(msgspec.Struct, gc=False):
-    """A removal of a mutation."""
-
-    id: int
-
-
-class TextChange(msgspec.Struct, gc=False):
-    """A changed text node."""
-
-    id: int
-    value: str | None = None
-
-
-class AttributeChange(msgspec.Struct, gc=False):
-    """Changed attributes of an element; null: removed."""
-
-    id: int
-    attributes: msgspec.Raw = NOTHING
-
-
-_removals = msgspec.json.Decoder(list[Removal])
-_texts = msgspec.json.Decoder(list[TextChange])
-_changes = msgspec.json.Decoder(list[AttributeChange])
-_attributes = msgspec.json.Decoder(dict[str, Any])
+_PLAIN = re.compile(r"[\w.:-]+", re.ASCII)
+"""Texts that JSON does not escape."""
 
 
 class TooManyNodes(Exception):  # noqa: N818 - names the state of the page
     """The page has more than MAX_NODES nodes."""
 
 
+class _Children(NamedTuple):
+    """Children that were asked for, after a mutation of this number."""
+
+    number: int
+    order: list[int]
+    nodes: list[Node]
+
+
 class PageTree:
     """The nodes of a page by id.
 
-    A mutation only notes its changes: the order of children and the values of attributes are worked out when they
-    are asked for, and nodes inside of removed ones stay until there are many of them.
+    Nodes of mutations stay JSON until they are asked for: it is only noted which mutation has added a node last, and
+    which ones have added children to it. Attributes and the order of children are worked out when they are asked for,
+    and nodes inside of removed ones stay until the mutations are settled.
 
     Args:
         root: The node of a full snapshot; it becomes part of the tree.
@@ -94,306 +95,341 @@ class PageTree:
     """
 
     def __init__(self, root: Node, json_bytes: int) -> None:
-        self.nodes: dict[int, Node] = {}
-        self.kept_bytes = 0 if json_bytes > LARGE_BYTES else json_bytes
+        self._root = root.id
+        self._snapshot_bytes = 0 if json_bytes > LARGE_BYTES else json_bytes
         """JSON that attributes are parts of."""
+        self._settled: dict[int, Node] = {}
+        """Nodes of the snapshot, of frames' documents, and of settled mutations."""
+        self._added: dict[int, Additions] = {}
+        """The mutation that added a node last. It is newer than a settled node with this id."""
+        self._sources: dict[int, list[Additions]] = {}
+        """The mutations that added children to a node."""
+        self._changes: dict[int, list[tuple[int, bytes]]] = {}
+        """Changes of attributes since they were asked for, with the number of their mutation."""
+        self._texts: dict[int, tuple[int, str | None]] = {}
+        """Changed texts of nodes that are not decoded, with the number of their mutation; some may be removed."""
+        self._changed: set[int] = set()
+        """Elements with changed attributes; some may be removed."""
         self._labels: dict[int, None] = {}
         """Ids of elements `label`; of removed ones, only those that were inside of others are still here."""
-        self._values: dict[int, dict[str, str]] = {}
-        """Attributes that were asked for."""
-        self._changes: dict[int, list[msgspec.Raw]] = {}
-        """Changes of attributes since they were asked for."""
-        self._added: dict[int, list[Add]] = {}
-        """Additions since the children of their parent were asked for."""
-        self._root = root.id
-        self._link(root, 0, is_large=not self.kept_bytes)
-        self._sweep_at = _next_sweep(len(self.nodes))
+        self._labels_for: tuple[int, dict[str, list[Node]]] = -1, {}
+        """The labels by the `id` that they are for, after the mutation with this number."""
+        self._children: dict[int, _Children] = {}
+        self._number = 0
+        self._mutation_bytes = 0
+        self._link(root, 0, is_large=not self._snapshot_bytes)
+        self._settle_at = max(MAX_NODES, len(self)) + 1_000
         self._check_size()
 
     def __len__(self) -> int:
-        return len(self.nodes)
+        return len(self._settled) + len(self._added)
+
+    @property
+    def size_bytes(self) -> int:
+        """Approximate memory, in bytes."""
+        return self._snapshot_bytes + self._mutation_bytes + NODE_BYTES * (len(self._settled) + 1)
+
+    def node(self, node_id: int) -> Node | None:
+        """Returns the node with an id; one inside of a removed node may still be here."""
+        additions = self._added.get(node_id)
+        if additions is None:
+            return self._settled.get(node_id)
+        return (additions.nodes or self._open(additions))[node_id]
 
     def parent_of(self, node: Node) -> Node | None:
         """Returns the node's parent: of a shadow root's children its host, of a frame's document the frame."""
-        return self.nodes.get(node.parent)
+        return self.node(node.parent)
 
     def has(self, node: Node) -> bool:
         """Returns whether a node is in the page; nodes inside of removed ones are not. So walks up from it end."""
-        nodes, at = self.nodes, node
+        settled, added, at = self._settled, self._added, node.id
         for _ in range(MAX_DEPTH):
-            if at.id == self._root:
+            if at == self._root:
                 return True
-            above = nodes.get(at.parent)
-            if above is None:
+            if at in added:
+                additions = added[at]
+                at = (additions.nodes or self._open(additions))[at].parent
+            elif at in settled:
+                at = settled[at].parent
+            else:
                 return False
-            at = above
         return False
 
-    def attributes_of(self, node: Node) -> dict[str, str]:
-        """Returns an element's attributes, as far as they matter; boolean ones are ""."""
-        own = node.id
-        found = self._values.get(own)
+    def traits_of(self, node: Node) -> Traits:
+        """Returns the traits of a node, with its attributes as they are now."""
+        found: Traits | None = node.traits
         if found is None:
-            found = self._values[own] = _reduced(_read(node.raw))
-        if self._changes and own in self._changes:
-            for raw in self._changes.pop(own):
-                changed = _read(raw)
-                for name in changed.keys() & found.keys():
-                    del found[name]
-                found |= _reduced(changed)
+            found = node.traits = traits_of(node)
+        if self._changes and node.id in self._changes:
+            additions = self._added.get(node.id)
+            since = 0 if additions is None else additions.number
+            noted = self._changes.pop(node.id)
+            found = node.traits = found.changed([text for number, text in noted if number >= since])
+            self._changed.add(node.id)
         return found
 
-    def children_of(self, node: Node) -> list[Node]:
+    def attributes_of(self, node: Node) -> Attributes:
+        """Returns an element's attributes, as far as they matter; boolean ones are ""."""
+        return self.traits_of(node).attributes
+
+    def children_of(self, node: Node) -> Sequence[Node]:
         """Returns the node's children in their order."""
-        nodes, own = self.nodes, node.id
-        if own in self._added:
-            node.children = _ordered(node.children, self._added.pop(own), nodes)
-        children = node.children
-        if any(nodes.get(child.id) is not child or child.parent != own for child in children):
-            children = node.children = [
-                child for child in children if nodes.get(child.id) is child and child.parent == own
-            ]
+        if not self._number:
+            return node.children
+        own = node.id
+        known = self._children.get(own)
+        if known is not None and known.number == self._number:
+            return known.nodes
+        if known is not None:
+            since, order = known.number, known.order
+        else:
+            since, order = 0, [child.id for child in self._settled[own].children] if own in self._settled else []
+        if adds := self._additions_to(own, since):
+            order = ordered(order, adds)
+        children = [child for each in order if (child := self.node(each)) is not None and child.parent == own]
+        self._children[own] = _Children(self._number, [child.id for child in children], children)
         return children
 
     def elements_of(self, node: Node) -> list[Node]:
         """Returns the elements among the node's children."""
         return [child for child in self.children_of(node) if child.type == ELEMENT]
 
-    def labels(self) -> list[Node]:
-        """Returns the elements `label` of the page."""
-        found: list[Node] = []
-        for own in list(self._labels):
-            node = self.nodes.get(own)
-            if node is None or node.tag != "label":
-                del self._labels[own]
-            elif self.has(node):
-                found.append(node)
-        return found
+    def labels_for(self, dom_id: str) -> list[Node]:
+        """Returns the elements `label` of the page for an attribute `id`."""
+        number, labels = self._labels_for
+        if number != self._number:
+            labels = {}
+            for own in list(self._labels):
+                node = self.node(own)
+                if node is None or node.tag != "label":
+                    del self._labels[own]
+                elif wanted := self.attributes_of(node).get("for"):
+                    labels.setdefault(wanted, []).append(node)
+            self._labels_for = self._number, labels
+        return [label for label in labels.get(dom_id, ()) if self.has(label)]
 
-    def mutate(self, removes: bytes, adds: list[Add], texts: bytes, attributes: bytes, *, is_large: bool) -> None:
+    def with_dom_id(self, dom_id: str) -> list[Node]:
+        """Returns the elements of the page with an attribute `id`, in the order of the document."""
+        candidates = self._may_have(f'"{dom_id}"'.encode() if _PLAIN.fullmatch(dom_id) else b"")
+        found = {
+            node.id: node
+            for node in candidates
+            if node.type == ELEMENT and self.attributes_of(node).get("id") == dom_id and self.has(node)
+            if self.node(node.id) is node
+        }
+        return list(found.values()) if len(found) < 2 else sorted(found.values(), key=self._place)
+
+    def mutate(self, data: Data, added: Adds | None = None) -> None:
         """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
 
         Args:
-            removes: JSON of the removals; b"": it has no removals.
-            adds: The additions; their nodes become part of the tree.
-            texts: JSON of the changed texts.
-            attributes: JSON of the changed attributes.
-            is_large: Whether the JSON of the additions is longer than LARGE_BYTES.
+            data: The mutation.
+            added: Its additions, if they are decoded already.
 
         Raises:
             msgspec.MsgspecError: A list is not of rrweb's form.
             TooManyNodes: The page has too many nodes now.
         """
-        nodes = self.nodes
-        if removes:
-            for removal in _removals.decode(removes):
-                if nodes.pop(removal.id, None) is not None:
-                    self._forget(removal.id)
-        if adds:
-            self._add_all(adds, is_large=is_large)
-        if texts:
-            for text in _texts.decode(texts):
-                if (node := nodes.get(text.id)) is not None:
-                    node.text = text.value
-        if attributes:
-            self._note(_changes.decode(attributes))
+        self._number += 1
+        if data.removes != NONE:
+            self._remove(read_removals(data.removes))
+        if added is not None:
+            self._add(added)
+        elif data.adds != NONE:
+            self._add(read_adds(bytes(data.adds)))
+        if data.texts != NONE:
+            self._note_texts(read_texts(data.texts))
+        if data.attributes != NONE:
+            self._note(read_changes(data.attributes))
 
-    def _note(self, changes: list[AttributeChange]) -> None:
-        for change in changes:
-            if (node := self.nodes.get(change.id)) is not None:
-                noted = self._changes.setdefault(change.id, [])
-                noted.append(change.attributes)
-                if len(noted) > _MAX_NOTED:
-                    self.attributes_of(node)
+    def _remove(self, ids: Iterable[int]) -> None:
+        added, settled, sources, children = self._added, self._settled, self._sources, self._children
+        changes, labels = self._changes, self._labels
+        for own in ids:
+            if own in added:
+                del added[own]
+                if own in settled:
+                    del settled[own]
+            elif own in settled:
+                del settled[own]
+            else:
+                continue
+            if own in sources:
+                del sources[own]
+            if own in children:
+                del children[own]
+            if own in changes:
+                del changes[own]
+            if own in labels:
+                del labels[own]
 
-    def _forget(self, node_id: int) -> None:
-        for noted in (self._values, self._changes, self._added, self._labels):
-            if node_id in noted:  # few are
-                del noted[node_id]
-
-    def _add_all(self, adds: list[Add], *, is_large: bool) -> None:  # noqa: C901 - runs for every added node
-        nodes, added, values, changes = self.nodes, self._added, self._values, self._changes
-        last: int | None = None
-        siblings: list[Add] = []
-        for add in adds:
-            node, parent = add.node, add.parent_id
-            own = node.id
+    def _add(self, adds: Adds) -> None:
+        additions = Additions(adds.text, self._number)
+        if adds.has_contents or len(adds.adds) > KEPT_NODES or len(adds.text) > LARGE_BYTES:
+            self._keep(additions, adds.adds)
+        added, sources, last = self._added, self._sources, 0
+        for add in adds.adds:
+            added[add.node.id] = additions
+            parent = add.parent_id
             if parent != last:  # siblings are adjacent
                 last = parent
-                siblings = added.setdefault(parent, [])
-            siblings.append(add)
-            known = nodes.get(own)
-            if known is not None:
-                if own in values:
-                    del values[own]
-                if own in changes:
-                    del changes[own]
-            if node.children or is_large:
-                self._link(node, parent, is_large=is_large)
-                if node.type == DOCUMENT:
-                    self._replace_document(node, parent)
-                    last = None  # the frame's children are in their order now
-            if known is not None and not node.children:
-                node.children = known.children  # a moved node; its contents are sent after it
-            node.parent = parent
-            nodes[own] = node
-            if node.tag == "label":
-                self._labels[own] = None
-        if len(nodes) > self._sweep_at:
-            self._sweep()
+                known = sources.get(parent)
+                if known is None:
+                    sources[parent] = [additions]
+                elif known[-1] is not additions:
+                    known.append(additions)
+        for label in adds.labels:
+            self._labels[label] = None
+        if adds.has_contents:
+            self._replace_documents(adds.adds)
+        self._mutation_bytes += len(additions.text) + _ADDITION_BYTES * len(adds.adds)
+        if self._mutation_bytes > SETTLE_BYTES or len(added) + len(self._settled) > self._settle_at:
+            self._settle()
 
-    def _replace_document(self, document: Node, frame_id: int) -> None:
-        """Removes the documents that a frame had before."""
-        frame = self.nodes.get(frame_id)
-        if frame is not None:
-            for child in self.children_of(frame):
-                if child is not document:
-                    self.nodes.pop(child.id, None)
+    def _keep(self, additions: Additions, adds: list[Add]) -> None:
+        """Keeps additions decoded."""
+        additions.adds = adds
+        is_large = len(additions.text) > LARGE_BYTES
+        for add in adds if is_large else [add for add in adds if add.node.children]:
+            if add.node.children:
+                self._replace(add.node, add.parent_id, is_large=is_large)
+            else:
+                separate(add.node)
+        if is_large:
+            additions.text = b""
+        self._mutation_bytes += _OPEN_BYTES * len(adds)
 
-    def _link(self, tree: Node, parent: int, *, is_large: bool) -> None:
-        nodes, values = self.nodes, self._values
+    def _open(self, additions: Additions) -> dict[int, Node]:
+        was_kept = additions.adds is not None
+        nodes = additions.open()
+        for own in self._texts.keys() & nodes.keys():
+            number, text = self._texts[own]
+            if number >= additions.number:
+                nodes[own].text = text
+        if not was_kept:
+            self._mutation_bytes += _OPEN_BYTES * len(nodes)
+        return nodes
+
+    def _additions_to(self, parent_id: int, since: int) -> list[Add]:
+        """Returns the additions to a node after a mutation, in their order."""
+        found: list[Add] = []
+        for additions in self._sources.get(parent_id, ()):
+            if additions.number > since:
+                if additions.nodes is None:
+                    self._open(additions)
+                found += additions.to(parent_id)
+        return found
+
+    def _note(self, changes: list[AttributeChange]) -> None:
+        added, settled, noted_by_id, number = self._added, self._settled, self._changes, self._number
+        for change in changes:
+            own = change.id
+            if own not in added and own not in settled:
+                continue
+            text = bytes(change.attributes)
+            self._mutation_bytes += _CHANGE_BYTES + len(text)
+            noted = noted_by_id.get(own)
+            if noted is None:
+                noted_by_id[own] = [(number, text)]
+            else:
+                noted.append((number, text))
+                if len(noted) > _MAX_NOTED and (node := self.node(own)) is not None:
+                    self.traits_of(node)
+
+    def _note_texts(self, changes: list[TextChange]) -> None:
+        for change in changes:
+            own = change.id
+            additions = self._added.get(own)
+            if additions is not None and additions.nodes is None:
+                self._texts[own] = self._number, change.value
+                self._mutation_bytes += _CHANGE_BYTES + len(change.value or "")
+            elif (node := self.node(own)) is not None:
+                node.text = change.value
+
+    def _replace_documents(self, adds: list[Add]) -> None:
+        """Removes the documents that frames had before those that were added."""
+        for add in adds:
+            document = add.node
+            frame = self.parent_of(document) if document.type == DOCUMENT else None
+            if frame is not None:
+                self._remove([child.id for child in self.children_of(frame) if child is not document])
+                self._children.pop(frame.id, None)
+
+    def _link(self, tree: Node, parent: int, *, is_large: bool) -> list[Node]:
+        """Takes a node and those inside of it, and returns them."""
+        settled = self._settled
         tree.parent = parent
-        stack = [tree]
-        while stack:
-            node = stack.pop()
-            own = node.id
-            nodes[own] = node
-            if node.tag == "label":
+        nodes = [tree]
+        for node in nodes:  # it grows
+            own, tag, children = node.id, node.tag, node.children
+            settled[own] = node
+            if tag == "label":
                 self._labels[own] = None
-            if own in values:
-                del values[own]
-            if is_large and node.raw is not NOTHING:
-                _shorten(node)
-            children = node.children
             if children:
-                if node.tag in SKIPPED and not node.is_svg:
-                    node.children = []
-                    continue
-                for child in children:
-                    child.parent = own
-                children.reverse()  # twice: the nodes are in the order of the document
-                stack += children
-                children.reverse()
+                if tag in SKIPPED and not node.is_svg:
+                    node.children = ()
+                else:
+                    for child in children:
+                        child.parent = own
+                    nodes += children
+        if is_large:
+            for node in nodes:
+                separate(node)
+        return nodes
 
-    def _sweep(self) -> None:
-        """Drops the nodes inside of removed ones."""
-        self._keep(self._with_parents())
-        if len(self.nodes) > MAX_NODES:
-            # A node that was removed and came back has not got its former children back; they are still here.
-            self._keep(self._reached())
-        self._sweep_at = _next_sweep(len(self.nodes))
+    def _replace(self, tree: Node, parent: int, *, is_large: bool) -> None:
+        """Takes a node and those inside of it, of which some may be known."""
+        for node in self._link(tree, parent, is_large=is_large):
+            own = node.id
+            self._added.pop(own, None)
+            if known := self._children.get(own):
+                self._children[own] = known._replace(order=[c.id for c in node.children], nodes=list(node.children))
+
+    def _may_have(self, text: bytes) -> Iterator[Node]:
+        """Yields the nodes with attributes that may contain a text, as JSON."""
+        for node in self._settled.values():
+            if text in bytes(node.raw):
+                yield node
+        for additions in dict.fromkeys(self._added.values()):
+            if text in additions.text or not additions.text:
+                nodes = additions.nodes or self._open(additions)
+                yield from (node for node in nodes.values() if text in bytes(node.raw))
+        for own in [*self._changes, *self._changed]:
+            if (changed := self.node(own)) is not None:
+                yield changed
+
+    def _place(self, node: Node) -> list[int]:
+        """Returns the positions of a node and of those around it, from the top, among their siblings."""
+        place: list[int] = []
+        at: Node | None = node
+        while at is not None and (parent := self.parent_of(at)) is not None:
+            place.append(next((number for number, child in enumerate(self.children_of(parent)) if child is at), -1))
+            at = parent
+        return place[::-1]
+
+    def _settle(self) -> None:
+        """Makes the nodes of the page independent of the mutations that added them, and drops all others."""
+        settled: dict[int, Node] = {}
+        root = self.node(self._root)
+        nodes: list[Node] = [] if root is None else [root]
+        for node in nodes:  # it grows
+            if node.id not in settled:
+                settled[node.id] = node
+                nodes += self.children_of(node)
+        for node in settled.values():
+            node.children = tuple(self.children_of(node))
+            if node.id in self._changes:
+                self.traits_of(node)
+            if node.id in self._added:
+                separate(node)
+        self._settled, self._labels = settled, {own: None for own in self._labels if own in settled}
+        self._changed.intersection_update(settled)
+        for noted in (self._added, self._sources, self._changes, self._texts, self._children):
+            noted.clear()
+        self._mutation_bytes = 0
+        self._settle_at = max(MAX_NODES, len(self)) + 1_000
         self._check_size()
 
-    def _keep(self, found: set[int]) -> None:
-        for gone in self.nodes.keys() - found:
-            del self.nodes[gone]
-            self._forget(gone)
-        for unknown in self._added.keys() - found:
-            del self._added[unknown]
-
-    def _reached(self) -> set[int]:
-        """Returns the nodes that are children of nodes in the page: exact, and ten times as dear as `_with_parents`."""
-        found: set[int] = set()
-        stack = [self.nodes[self._root]] if self._root in self.nodes else []
-        while stack:
-            node = stack.pop()
-            if node.id not in found:
-                found.add(node.id)
-                stack += self.children_of(node)
-        return found
-
-    def _with_parents(self) -> set[int]:
-        """Returns the nodes with a parent in the page."""
-        found = {self._root}
-        left: list[Node] = []
-        for own, node in self.nodes.items():
-            if node.parent in found:  # nearly all: nodes come after their parents
-                found.add(own)
-            else:
-                left.append(node)
-        lost: set[int] = set()
-        for node in left:
-            self._follow(node, found, lost)
-        return found
-
-    def _follow(self, node: Node, found: set[int], lost: set[int]) -> None:
-        """Adds a node, and those around it, to the nodes that are in the page, or to those that are not."""
-        path: set[int] = set()
-        own = node.id
-        while own not in found:
-            above = self.nodes.get(own)
-            if above is None or own in lost or own in path:
-                lost |= path
-                return
-            path.add(own)
-            own = above.parent
-        found |= path
-
     def _check_size(self) -> None:
-        if len(self.nodes) > MAX_NODES:
+        if len(self) > MAX_NODES:
             raise TooManyNodes
-
-
-def _next_sweep(count: int) -> int:
-    """Returns the number of nodes at which they are swept again: often enough for the limit, and not each time."""
-    return max(min(2 * count, MAX_NODES), count) + 1_000
-
-
-def _ordered(children: list[Node], adds: list[Add], nodes: dict[int, Node]) -> list[Node]:
-    """Returns children with additions at their places, in the order in which they came; each waits for its sibling."""
-    order = [child.id for child in children]
-    by_id = {child.id: child for child in children}
-    waiting: dict[int, list[Add]] = {}
-    coming = Counter(add.node.id for add in adds)
-    ready = adds[::-1]
-    while ready:
-        add = ready.pop()
-        own, following = add.node.id, add.next_id
-        if following is not None and following not in by_id and coming[following] and following != own:
-            waiting.setdefault(following, []).append(add)
-            continue
-        coming[own] -= 1
-        if own in by_id:
-            order.remove(own)
-        by_id[own] = nodes.get(own, add.node)
-        order.insert(order.index(following) if following in by_id and following != own else len(order), own)
-        if own in waiting:
-            ready += reversed(waiting.pop(own))
-    for left in waiting.values():  # they wait for each other
-        for add in left:
-            if add.node.id not in by_id:
-                by_id[add.node.id] = nodes.get(add.node.id, add.node)
-                order.append(add.node.id)
-    return [by_id[each] for each in order]
-
-
-def _shorten(node: Node) -> None:
-    """Separates an element's attributes from the JSON around them, which is then free."""
-    raw = node.raw
-    if memoryview(raw).nbytes <= _LARGE_ATTRIBUTES_BYTES:
-        node.raw = raw.copy()
-    else:
-        node.raw = msgspec.Raw(msgspec.json.encode(_reduced(_read(raw))))
-
-
-def _read(raw: msgspec.Raw) -> dict[str, Any]:
-    try:
-        return _attributes.decode(raw) if raw is not NOTHING else {}
-    except msgspec.MsgspecError:
-        return {}
-
-
-def _reduced(attributes: dict[str, Any]) -> dict[str, str]:
-    """Returns the attributes that are read, as texts."""
-    found: dict[str, str] = {}
-    for key, value in attributes.items():
-        name = key.lower()
-        if name not in _KEPT and not name.startswith(_KEPT_PREFIX):
-            continue
-        if isinstance(value, str):
-            found[name] = value[:MAX_VALUE]
-        elif value is True:
-            found[name] = ""
-        elif isinstance(value, int | float) and value is not False:
-            found[name] = str(value)
-    return found

@@ -5,8 +5,7 @@ Sources: WAI-ARIA 1.2 (roles), HTML-AAM 1.0 (roles of HTML elements).
 
 from __future__ import annotations
 
-from services.audit.behaviour.dom_nodes import Node
-from services.audit.behaviour.targets.page_tree import PageTree
+from services.audit.behaviour.targets.traits import Attributes, by_traits
 
 WIDGETS = frozenset(
     {
@@ -98,13 +97,10 @@ _TAG_ROLES = {
 _ACTED_ON = frozenset({"button", "select", "textarea", "summary", "option", "label"})
 
 
-def role_of(tree: PageTree, node: Node) -> str:  # noqa: PLR0911 - one per kind of element
-    """Returns an element's role: that of its attribute, or else that of the element; "": it has no role."""
-    attributes = tree.attributes_of(node)
+def _role(tag: str, attributes: Attributes) -> str:  # noqa: PLR0911 - one per kind of element
     for token in attributes.get("role", "").lower().split():
         if token in WIDGETS or token in _STRUCTURE:
             return "" if token in {"none", "presentation", "generic"} else token
-    tag = node.tag
     if tag in {"a", "area"}:
         return "link" if _has_href(attributes) else ""
     if tag == "input":
@@ -121,14 +117,13 @@ def role_of(tree: PageTree, node: Node) -> str:  # noqa: PLR0911 - one per kind 
     return _TAG_ROLES.get(tag, "")
 
 
-def is_interactive(tree: PageTree, node: Node) -> bool:
+def acts(tag: str, attributes: Attributes) -> bool:
     """Returns whether an element is there to be acted on: by its kind, its role, or a listener in its attributes."""
-    tag, attributes = node.tag, tree.attributes_of(node)
     if tag == "input":
         return _type_of(attributes) != "hidden"
     return (
         tag in _ACTED_ON
-        or role_of(tree, node) in WIDGETS
+        or _role(tag, attributes) in WIDGETS
         or "onclick" in attributes
         or (tag in {"audio", "video"} and "controls" in attributes)
         or attributes.get("contenteditable", "false").lower() in {"", "true", "plaintext-only"}
@@ -136,21 +131,33 @@ def is_interactive(tree: PageTree, node: Node) -> bool:
     )
 
 
-def is_labelable(tree: PageTree, node: Node) -> bool:
-    """Returns whether a `label` can name the element (HTML, 4.10.2)."""
-    if node.tag == "input":
-        return _type_of(tree.attributes_of(node)) != "hidden"
-    return node.tag in {"button", "meter", "output", "progress", "select", "textarea"} or "-" in node.tag
+def _takes_label(tag: str, attributes: Attributes) -> bool:
+    if tag == "input":
+        return _type_of(attributes) != "hidden"
+    return tag in {"button", "meter", "output", "progress", "select", "textarea"} or "-" in tag
 
 
-def is_button_input(tree: PageTree, node: Node) -> bool:
-    """Returns whether the element is an `input` that is a button: its value is its label, and no visitor wrote it."""
-    return node.tag == "input" and _type_of(tree.attributes_of(node)) in BUTTON_INPUTS
+def is_button(tag: str, attributes: Attributes) -> bool:
+    """Returns whether an element is an `input` that is a button: its value is its label, and no visitor wrote it."""
+    return tag == "input" and _type_of(attributes) in BUTTON_INPUTS
 
 
-def _type_of(attributes: dict[str, str]) -> str:
+role_of = by_traits(_role)
+"""Returns an element's role: that of its attribute, or else that of the element; "": it has no role."""
+
+is_interactive = by_traits(acts)
+"""Returns whether an element is there to be acted on, as `acts`."""
+
+is_labelable = by_traits(_takes_label)
+"""Returns whether a `label` can name the element (HTML, 4.10.2)."""
+
+is_button_input = by_traits(is_button)
+"""Returns whether the element is an `input` that is a button, as `is_button`."""
+
+
+def _type_of(attributes: Attributes) -> str:
     return attributes.get("type", "").strip().lower()
 
 
-def _has_href(attributes: dict[str, str]) -> bool:
+def _has_href(attributes: Attributes) -> bool:
     return "href" in attributes or "xlink:href" in attributes

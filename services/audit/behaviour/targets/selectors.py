@@ -16,7 +16,8 @@ from services.audit.behaviour.dom_nodes import ELEMENT, Node
 from services.audit.behaviour.targets.generated import is_generated, stable_class
 from services.audit.behaviour.targets.names import tidy
 from services.audit.behaviour.targets.page_tree import PageTree
-from services.audit.behaviour.targets.roles import is_interactive
+from services.audit.behaviour.targets.roles import acts
+from services.audit.behaviour.targets.traits import Attributes, by_traits
 
 MAX_SELECTOR = 256
 """Characters, as in the contract."""
@@ -63,6 +64,9 @@ _COMMON = frozenset(
 )
 """Classes of many elements of a page: they alone do not tell one from another."""
 
+_WORD = re.compile(r"[A-Za-z_][\w-]*", re.ASCII)
+"""Identifiers without any character to escape."""
+
 _PLAIN = re.compile(r"[A-Za-z_\u00a0-\uffff-]")
 _FOLDED = re.compile(r"/[^/]*(?:\d{3,}|[0-9a-f]{8,}|%|\*)[^/]*(?=/|$).*")
 """A path from the first segment on that is of one item only."""
@@ -103,7 +107,7 @@ def _anchored(tree: PageTree, node: Node, path: list[str]) -> list[str]:
     """Returns a path with the nearest ancestor in front of it that has a name of its own."""
     at = _above(tree, node)
     while at is not None:
-        key = _key(tree, at)
+        key = _key_of(tree, at)
         if key:
             return [key, " ", *path]
         at = _above(tree, at)
@@ -119,25 +123,31 @@ def _above(tree: PageTree, node: Node) -> Node | None:
 
 
 def _step(tree: PageTree, node: Node) -> _Step:
-    if key := _key(tree, node):
+    step = _kind_of(tree, node)
+    if step.strength == _POSITION and (place := _place(tree, node)):
+        return _Step(f"{step.css}:nth-of-type({place})", _POSITION)
+    return step
+
+
+def _kind(tag: str, attributes: Attributes) -> _Step:
+    """Returns the step of all elements with a tag and attributes, without the position that a weak one needs."""
+    if key := _key(tag, attributes):
         return _Step(key, _KEY)
-    tag = _identifier(node.tag)
-    if told := _told(tree, node):
-        return _Step(tag + told, _TOLD)
-    classes, is_common = _classes(tree, node)
+    css = _identifier(tag)
+    if told := _told(tag, attributes):
+        return _Step(css + told, _TOLD)
+    classes, is_common = _classes(attributes)
     if classes and not is_common:
-        return _Step(tag + classes, _CLASS)
-    if node.tag in _LANDMARKS or node.tag in _UNIQUE:
-        return _Step(tag, _CLASS)
-    if classes and not is_interactive(tree, node):
-        return _Step(tag + classes, _COMMON_CLASS)
-    place = _place(tree, node)
-    return _Step(f"{tag}{classes}:nth-of-type({place})" if place else tag + classes, _POSITION)
+        return _Step(css + classes, _CLASS)
+    if tag in _LANDMARKS or tag in _UNIQUE:
+        return _Step(css, _CLASS)
+    if classes and not acts(tag, attributes):
+        return _Step(css + classes, _COMMON_CLASS)
+    return _Step(css + classes, _POSITION)
 
 
-def _key(tree: PageTree, node: Node) -> str:
+def _key(_tag: str, attributes: Attributes) -> str:
     """Returns the selector of a test attribute or an id that people gave; "": there is no such name."""
-    attributes = tree.attributes_of(node)
     for name in TEST_ATTRIBUTES:
         value = attributes.get(name, "")
         if value and tidy(value) and not is_generated(value):
@@ -146,9 +156,8 @@ def _key(tree: PageTree, node: Node) -> str:
     return f"#{_identifier(own)}" if own and tidy(own) and " " not in own and not is_generated(own) else ""
 
 
-def _told(tree: PageTree, node: Node) -> str:
+def _told(tag: str, attributes: Attributes) -> str:
     """Returns the condition on an attribute of the element's purpose; "": there is no such attribute."""
-    tag, attributes = node.tag, tree.attributes_of(node)
     if tag in {"a", "area"} and (path := _path(attributes.get("href", ""))):
         return path
     for name in _TELLING:
@@ -163,7 +172,7 @@ def _told(tree: PageTree, node: Node) -> str:
     return ""
 
 
-def _choice(attributes: dict[str, str]) -> str:
+def _choice(attributes: Attributes) -> str:
     """Returns the condition on the value of a radio button or checkbox, unlike others of its name."""
     value = attributes.get("value", "")
     is_choice = attributes.get("type", "").lower() in {"radio", "checkbox"} and value != "on"
@@ -200,11 +209,11 @@ def _fragment(fragment: str) -> str:
     return f"[href{'$' if folded == fragment else '*'}={_text('#' + folded)}]"
 
 
-def _classes(tree: PageTree, node: Node) -> tuple[str, bool]:
+def _classes(attributes: Attributes) -> tuple[str, bool]:
     """Returns the condition on the classes that people gave, and whether many elements have them."""
     found: list[str] = []
     is_common = True
-    for name in tree.attributes_of(node).get("class", "").split():
+    for name in attributes.get("class", "").split():
         stable = stable_class(name)
         if not stable or not tidy(stable):
             continue
@@ -214,6 +223,10 @@ def _classes(tree: PageTree, node: Node) -> tuple[str, bool]:
             is_common = is_common and stable.lower() in _COMMON
     told = [css for css in found if css[1:].lower() not in _COMMON]
     return "".join((told or found)[:_MAX_CLASSES]), is_common
+
+
+_key_of = by_traits(_key)
+_kind_of = by_traits(_kind)
 
 
 def _place(tree: PageTree, node: Node) -> int:
@@ -245,6 +258,8 @@ def _text(value: str) -> str:
 
 def _identifier(name: str) -> str:
     """Returns a CSS identifier (CSSOM, "serialize an identifier")."""
+    if _WORD.fullmatch(name):
+        return name
     parts: list[str] = []
     for at, char in enumerate(name):
         if char.isascii() and char.isdigit():

@@ -21,7 +21,7 @@ def target_of(tree: PageTree, node_id: int) -> Target | None:
     It is the nearest interactive element around the node, such as the button around an icon, also out of a shadow
     root; of a label, its control; else the node's own element.
     """
-    node = tree.nodes.get(node_id)
+    node = tree.node(node_id)
     if node is None or not tree.has(node):
         return None
     while node is not None and node.type != ELEMENT:
@@ -57,9 +57,8 @@ def _control(tree: PageTree, label: Node) -> Node | None:
     wanted = tree.attributes_of(label).get("for")
     if wanted:
         scope = scope_of(tree, label)
-        for node in tree.nodes.values():
-            is_wanted = node.type == ELEMENT and tree.attributes_of(node).get("id") == wanted
-            if is_wanted and tree.has(node) and is_labelable(tree, node) and scope_of(tree, node) == scope:
+        for node in tree.with_dom_id(wanted):
+            if is_labelable(tree, node) and scope_of(tree, node) == scope:
                 return node
         return None
     stack, left = list(reversed(tree.children_of(label))), _MAX_INSIDE

@@ -199,19 +199,63 @@ def test_a_snapshot_that_is_too_large_is_not_kept(monkeypatch):
     assert page.mirror.missed == {"too_large": 1}
 
 
-def test_a_long_log_is_applied_and_gives_the_same(monkeypatch):
-    monkeypatch.setattr(page_mirror, "LOG_BYTES", 1_000)
+def test_mutations_without_an_end_keep_little_and_give_the_same(monkeypatch):
+    monkeypatch.setattr(page_tree, "SETTLE_BYTES", 10_000)
     page = Page(CART)
+    two = page.ids["two"]
     for number in range(200):
-        page.change(texts=[{"id": label_of(page), "value": f"Pay {number}"}])
-        assert page.mirror.size_bytes < 100_000
-    assert page.target("pay").name == "Pay 199"
+        toast = {"type": 2, "tagName": "div", "attributes": {"class": "toast"}, "childNodes": [], "id": 1_000 + number}
+        page.change(
+            removes=[{"parentId": two, "id": 1_000 + number - 1}] if number else [],
+            adds=[{"parentId": two, "nextId": None, "node": toast}],
+            texts=[{"id": label_of(page), "value": f"Pay {number}"}],
+            attributes=[{"id": page.ids["pay"], "attributes": {"data-testid": "pay" + "-again" * (number % 3)}}],
+        )
+        assert page.mirror.size_bytes < 30_000
+    assert page.target("pay")[::3] == ("Pay 199", '[data-testid="pay-again"]')
+    assert page.mirror.target_of(1_199).selector == "#two div.toast"
+    assert page.mirror.target_of(1_198) is None
 
 
 def test_large_attributes_are_not_kept():
     page = Page(f"<img key='picture' alt='Chart' src='data:image/png;base64,{'A' * 600_000}'>")
     assert page.target("picture").name == "Chart"
     assert page.mirror.size_bytes < 20_000
+
+
+def test_a_text_that_changes_before_its_node_is_looked_at_is_the_name():
+    page = Page(CART)
+    button = {"type": 2, "tagName": "button", "attributes": {}, "childNodes": [], "id": 600}
+    words = {"type": 3, "textContent": "Old", "id": 601}
+    page.change(
+        adds=[
+            {"parentId": page.ids["two"], "nextId": None, "node": button},
+            {"parentId": 600, "nextId": None, "node": words},
+        ]
+    )
+    page.change(texts=[{"id": 601, "value": "New"}])
+    assert page.mirror.target_of(600).name == "New"
+    page.change(removes=[{"parentId": 600, "id": 601}], adds=[{"parentId": 600, "nextId": None, "node": words}])
+    assert page.mirror.target_of(600).name == "Old"
+
+
+def test_elements_that_are_added_later_name_others():
+    page = Page("<input key='one' id='e-mail'><input key='two' aria-labelledby='title-of-two'><p key='place'></p>")
+    label = {"type": 2, "tagName": "label", "attributes": {"for": "e-mail"}, "childNodes": [], "id": 600}
+    title = {"type": 2, "tagName": "b", "attributes": {"id": "title-of-two"}, "childNodes": [], "id": 610}
+    page.change(
+        adds=[
+            {"parentId": page.ids["place"], "nextId": None, "node": label},
+            {"parentId": 600, "nextId": None, "node": {"type": 3, "textContent": "E-mail", "id": 601}},
+            {"parentId": page.ids["place"], "nextId": None, "node": title},
+            {"parentId": 610, "nextId": None, "node": {"type": 3, "textContent": "Title", "id": 611}},
+        ]
+    )
+    assert page.target("one").name == "E-mail"
+    assert page.target("two").name == "Title"
+    assert page.mirror.target_of(600).tag == "input"
+    page.change(attributes=[{"id": 610, "attributes": {"id": "another"}}, {"id": 600, "attributes": {"for": "two"}}])
+    assert (page.target("one").name, page.target("two").name) == ("", "")
 
 
 def test_a_defect_in_naming_costs_only_names(monkeypatch):

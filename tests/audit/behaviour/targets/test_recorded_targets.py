@@ -32,7 +32,7 @@ def clicked(events, monkeypatch):
 
     def noted(tree, node_id):
         described = describe(tree, node_id)
-        node = tree.nodes.get(node_id)
+        node = tree.node(node_id)
         while node is not None and not (node.type == 2 and is_interactive(tree, node)):
             node = tree.parent_of(node)
         if node is not None and described is not None and described not in seen:
@@ -102,8 +102,11 @@ def _interactive(events):
             href = event.data.href
         elif event.type == 2 and urlsplit(href).path.startswith("/"):
             node = bytes(event.data.node)
-            tree = PageTree(decode_tree(node), len(node))
-            elements = [node for node in tree.nodes.values() if node.type == 2 and is_interactive(tree, node)]
+            nodes = [decode_tree(node)]
+            tree = PageTree(nodes[0], len(node))
+            for one in nodes:  # it grows
+                nodes += tree.children_of(one)
+            elements = [node for node in nodes if node.type == 2 and is_interactive(tree, node)]
             yield (
                 urlsplit(href).path,
                 {
