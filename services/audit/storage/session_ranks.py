@@ -10,9 +10,9 @@ ranks of their sessions are computed, and more are taken until no further sessio
 threshold algorithm: R. Fagin, A. Lotem, M. Naor, Optimal aggregation algorithms for middleware, 2003.) The bounds:
 
 - **Totals** (errors, rage clicks): the sum over all rows. The total is the sum over windows of the largest.
-- **Durations**, from the first event of any window to the last one of any: the largest `length_ms`, the time from the
-  session's start to the last event, if no event is before that start. Sessions with such an event, whose visitor's
-  clock was set back, are always computed.
+- **Durations**, from the first event of any window to the last one of any: the largest `length_ms`, if no event is
+  before the start of the session. Sessions with such an event (the clock of the visitor was set back) are always
+  computed.
 """
 
 from __future__ import annotations

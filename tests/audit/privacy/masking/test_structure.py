@@ -164,7 +164,7 @@ ATTRIBUTES = (
 
 @pytest.mark.parametrize("tag", ["button", "x-el", "meta", "link", "svg", "input"])
 def test_attributes_that_are_lists_or_objects_are_masked(tag):
-    """Recorders make none: a sender who does finds neither a way around masking nor an exception."""
+    """Recorders make none. They are no way around masking, and no exception either."""
     for name in ATTRIBUTES:
         for value in ODD_VALUES:
             added = snapshot(node(tag, 5, {name: value}), node(tag, 6, {name: value, "class": "rr-mask"}))
