@@ -101,3 +101,25 @@ def test_a_fault_at_any_change_of_a_file_breaks_no_promise(tmp_path, campaign_ro
             error.add_note(f"after {kind} at change {at} of {count}")
             raise
     assert cut_off or kind == "eio"
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.catalogue("data.bin", "checksums*")
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("data.bin", "data.cmrk4", "primary.cidx", "partition.dat", "minmax_day.idx", "count.txt", "columns.txt"),
+        *("serialization.json", "columns_substreams.txt", "metadata_version.txt", "default_compression_codec.txt"),
+        *("ttl.txt", "checksums.txt"),
+    ],
+)
+def test_a_file_of_an_insert_that_is_not_written_loses_nothing(tmp_path, file):
+    """The database reports no error, and finds the part broken at its next start."""
+    shim, directory = FaultShim(tmp_path), tmp_path / "data"
+    # The last insert of chunks, which no merge follows. In each table the file is opened and written; heads are first.
+    environment = shim.environment(directory, "eio", 4, within=f"tmp_insert_20260615_14_14_0/{file}")
+    promises = promises_of(openings("chdb", directory), environment, is_server=False)
+    assert shim.count >= 4, "there is no such file"
+    assert promises.endswith("ended\n")
+    verify(promises, openings("chdb", directory))

@@ -1,6 +1,7 @@
 /* Loaded with LD_PRELOAD: counts the operations that change files below FAULT_DIRECTORY, and at number FAULT_AT ends
    the process (FAULT_KIND=kill), or lets that one operation fail (FAULT_KIND=eio). With FAULT_COUNT=path the number of
-   operations so far is kept in that file: eight bytes, the machine's byte order.
+   operations so far is kept in that file: eight bytes, the machine's byte order. With FAULT_WITHIN=text only files
+   with this text in their paths count.
 
    Covers what goes through libc: chDB and ClickHouse's own files do (no io_uring, no mmap for writing). */
 #define _GNU_SOURCE
@@ -20,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static const char *directory;
+static const char *directory, *within;
 static size_t directory_length;
 static long fail_at;
 static int kills;
@@ -30,6 +31,7 @@ static atomic_long own_count;
 __attribute__((constructor)) static void begin(void) {
     const char *at = getenv("FAULT_AT"), *kind = getenv("FAULT_KIND"), *file = getenv("FAULT_COUNT");
     directory = getenv("FAULT_DIRECTORY");
+    within = getenv("FAULT_WITHIN");
     directory_length = directory ? strlen(directory) : 0;
     fail_at = at ? atol(at) : 0;
     kills = kind && !strcmp(kind, "kill");
@@ -44,6 +46,7 @@ __attribute__((constructor)) static void begin(void) {
 /* Whether this operation has to fail. Relative paths are taken to be below the directory. */
 static int fails_path(const char *path) {
     if (!directory || (path[0] == '/' && strncmp(path, directory, directory_length))) return 0;
+    if (within && !strstr(path, within)) return 0;
     if (atomic_fetch_add(count, 1) + 1 != fail_at) return 0;
     if (kills) kill(getpid(), SIGKILL);
     errno = EIO;

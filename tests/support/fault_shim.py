@@ -27,10 +27,10 @@ class FaultShim:
         self._count = scratch / "fault_count"
         subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", self._library, _SOURCE, "-ldl"], check=True)
 
-    def environment(self, directory: Path, kind: str, at: int) -> dict[str, str]:
+    def environment(self, directory: Path, kind: str, at: int, *, within: str = "") -> dict[str, str]:
         """Variables of a process: its change number `at` below `directory` is its last one ("kill") or fails ("eio").
 
-        0: none does, and they are counted.
+        0: none does, and they are counted. Only changes of files with `within` in their paths count.
         """
         self._count.unlink(missing_ok=True)
         return {
@@ -39,6 +39,7 @@ class FaultShim:
             "FAULT_KIND": kind,
             "FAULT_AT": str(at),
             "FAULT_COUNT": str(self._count),
+            **({"FAULT_WITHIN": within} if within else {}),
         }
 
     @property

@@ -1,0 +1,113 @@
+"""Looks at the files of new parts: chDB 26.9 reports an insert as done although a file of its part was not written.
+
+A failed write in the moment in which a file is completed leaves it empty or short. The part is readable until the next
+start, which finds it broken and sets it aside, and its rows are gone. So files are looked at before rows are
+acknowledged (docs/adr/0012).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_PART = re.compile(r"(?!tmp_|delete_tmp_)\S+_(\d+)_(\d+)_(\d+)(_\d+)?")
+"""Partition, first and last block, level, and the mutation: `20261130_14_14_0`."""
+
+_NOT_COUNTED = frozenset(
+    {
+        *("checksums.txt", "columns.txt", "columns_substreams.txt", "default_compression_codec.txt"),
+        "metadata_version.txt",
+    }
+)
+"""Files that are not part of the size of a part that the database states."""
+
+_MAY_BE_EMPTY = frozenset({"statistics.packed"})
+
+ONE_WRITE_BYTES = 16 * 1024
+"""Parts up to this size have files that are written at once: a failed write leaves an empty one. (ClickHouse's buffers
+of files begin with this size: `adaptive_write_buffer_initial_size`.)"""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """A part that was not looked at before.
+
+    Attributes:
+        table: Its table.
+        name: Its name.
+        sizes: Sizes of its files, in bytes.
+    """
+
+    table: str
+    name: str
+    sizes: Mapping[str, int]
+
+    @property
+    def is_inserted(self) -> bool:
+        """Whether it has the rows of one insert; else a merge or a mutation made it of others."""
+        found = _PART.fullmatch(self.name)
+        return found is not None and found[1] == found[2] and found[3] == "0" and found[4] is None
+
+    @property
+    def is_large(self) -> bool:
+        """Whether a file of it may be short without being empty."""
+        return sum(self.sizes.values()) > ONE_WRITE_BYTES
+
+    def is_whole(self, size_bytes: int | None = None) -> bool:
+        """Returns whether all of its files were written.
+
+        Args:
+            size_bytes: Its size according to the database, for large ones; None: only empty files are looked for.
+        """
+        if size_bytes is None:
+            return all(size or name in _MAY_BE_EMPTY for name, size in self.sizes.items())
+        counted = sum(size for name, size in self.sizes.items() if name not in _NOT_COUNTED)
+        return counted == size_bytes and all(self.sizes.get(name, 1) for name in _NOT_COUNTED)
+
+
+class WrittenParts:
+    """The parts of tables that were looked at.
+
+    Args:
+        directories: Directory of each table. Parts that are there already are taken to be whole.
+    """
+
+    def __init__(self, directories: Mapping[str, Path]) -> None:
+        self._directories = directories
+        self._known = {table: _parts(directory) for table, directory in directories.items()}
+
+    def __contains__(self, table: str) -> bool:
+        return table in self._directories
+
+    def look(self) -> list[WrittenPart]:
+        """Returns the parts since the last call that are still there."""
+        found: list[WrittenPart] = []
+        for table, directory in self._directories.items():
+            parts = _parts(directory)
+            found += [
+                WrittenPart(table, name, sizes)
+                for name in sorted(parts - self._known[table])
+                if (sizes := _sizes(directory / name))
+            ]
+            self._known[table] = parts
+        return found
+
+
+def _parts(directory: Path) -> set[str]:
+    try:
+        with os.scandir(directory) as entries:
+            return {entry.name for entry in entries if _PART.fullmatch(entry.name)}
+    except FileNotFoundError:  # the table was dropped
+        return set()
+
+
+def _sizes(part: Path) -> dict[str, int]:
+    """Returns the sizes of a part's files; empty: it is gone, merged into another."""
+    try:
+        with os.scandir(part) as files:
+            return {file.name: file.stat().st_size for file in files}
+    except FileNotFoundError:
+        return {}
