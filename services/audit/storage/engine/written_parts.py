@@ -105,9 +105,11 @@ def _parts(directory: Path) -> set[str]:
 
 
 def _sizes(part: Path) -> dict[str, int]:
-    """Returns the sizes of a part's files; empty: it is gone, merged into another."""
+    """Returns the sizes of a part's files; empty: it is gone, merged into another, or has no rows."""
     try:
         with os.scandir(part) as files:
-            return {file.name: file.stat().st_size for file in files}
+            sizes = {file.name: file.stat().st_size for file in files}
+        # Dropped rows leave parts without any, in which files are empty.
+        return {} if sizes.get("count.txt") and (part / "count.txt").read_bytes() == b"0" else sizes
     except FileNotFoundError:
         return {}

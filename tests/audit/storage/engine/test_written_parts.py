@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+from audit.storage import NOW_MS, chunk, head, window_key
+from structlog.testing import capture_logs
 
+from services.audit.behaviour.definitions import Interaction
+from services.audit.model import InteractionKind
+from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.written_parts import ONE_WRITE_BYTES, WrittenPart, WrittenParts
+from services.audit.storage.recording_store import RecordingStore
+from services.audit.storage.retention import Retention
+from services.audit.storage.schema.dialect import Dialect
+from services.audit.storage.schema.migrations import migrate
+from services.audit.storage.schema.tables_access import ACCESS_EVENTS
+from services.runtime.uuid7 import uuid7
 
 FILES = {"data.bin": 500, "count.txt": 1, "checksums.txt": 300, "columns.txt": 200, "metadata_version.txt": 1}
 LARGE = {**FILES, "data.bin": ONE_WRITE_BYTES}
@@ -60,3 +72,48 @@ def test_a_short_file_of_a_large_part_is_found() -> None:
     short = WrittenPart("chunks", "all_1_1_0", LARGE | {"data.bin": ONE_WRITE_BYTES - 1})
     assert short.is_large
     assert not short.is_whole(ONE_WRITE_BYTES + 1)
+
+
+@pytest.mark.parametrize("count", [1, 40, 2_000])
+async def test_all_that_the_engine_writes_is_whole(tmp_path: Path, count: int) -> None:
+    """In every table, small and large, merged, altered, deleted and dropped."""
+    engine = await ChdbEngine.open(tmp_path / "chdb", 2)
+    dialect = Dialect(engine.version)
+    await migrate(engine, dialect)
+    store = RecordingStore(engine, dialect, Retention({"demo": 1}, lambda: NOW_MS), lambda: NOW_MS)
+    keys = [window_key(NOW_MS - 60_000 - number) for number in range(count)]
+    found = [Interaction(InteractionKind.CLICK, NOW_MS, f"https://shop.example/{n}", 1.0, 2.0) for n in range(3)]
+    with capture_logs() as logs:
+        for seq in (1, 2, 3):
+            rows = [chunk(key, seq, text=os.urandom(2_000), found=found, first_number=3 * seq) for key in keys]
+            await store.insert([head(key, user_agent=str(key.session)) for key in keys], rows)
+            day = rows[0].kept_from
+            entries = [
+                (
+                    "demo",
+                    day,
+                    NOW_MS,
+                    uuid7(NOW_MS),
+                    1,
+                    1,
+                    "sub",
+                    "",
+                    key.session,
+                    "/a.B/C",
+                    "",
+                    "",
+                    os.urandom(20).hex(),
+                )
+                for key in keys
+            ]
+            await engine.insert(ACCESS_EVENTS, entries)
+        await store.mark_deleted("demo", [key.session for key in keys[::2]])
+        await store.delete("demo", [key.session for key in keys[::2]])
+        for table in ("windows", "chunks", "sessions", "interactions", "access_events", "deletions"):
+            await engine.execute(f"OPTIMIZE TABLE {table} FINAL")
+        await store.insert([head(keys[0])], [chunk(keys[0], 9)])
+        for table in ("windows", "chunks", "sessions", "interactions"):
+            await engine.execute(f"ALTER TABLE {table} DROP PARTITION '{day}'")
+        await store.insert([head(keys[0])], [chunk(keys[0], 9)])
+    await engine.close()
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == []
