@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,11 @@ class WrittenPart:
         return counted == size_bytes and all(self.sizes.get(name, 1) for name in _NOT_COUNTED)
 
 
+_SETTLED_NS = 1_000_000_000
+"""Age from which the time of a directory's last change tells of the next one: two changes within one tick of the kernel
+have the same time."""
+
+
 class WrittenParts:
     """The parts of tables that were looked at.
 
@@ -77,7 +83,10 @@ class WrittenParts:
 
     def __init__(self, directories: Mapping[str, Path]) -> None:
         self._directories = directories
-        self._known = {table: _parts(directory) for table, directory in directories.items()}
+        self._known: dict[str, set[str]] = {}
+        self._settled: dict[str, int] = {}
+        """Time of the last change of directories that had not changed for a while when they were looked at."""
+        self.look()
 
     def __contains__(self, table: str) -> bool:
         return table in self._directories
@@ -86,21 +95,36 @@ class WrittenParts:
         """Returns the parts since the last call that are still there."""
         found: list[WrittenPart] = []
         for table, directory in self._directories.items():
-            parts = _parts(directory)
-            found += [
-                WrittenPart(table, name, sizes)
-                for name in sorted(parts - self._known[table])
-                if (sizes := _sizes(directory / name))
-            ]
+            changed_ns = _changed_ns(directory)
+            if changed_ns == self._settled.get(table):
+                continue
+            if changed_ns < time.time_ns() - _SETTLED_NS:
+                self._settled[table] = changed_ns
+            known = self._known.get(table)
+            parts = _parts(directory, known or set())
+            if known is not None:
+                found += [
+                    WrittenPart(table, name, sizes)
+                    for name in sorted(parts - known)
+                    if (sizes := _sizes(directory / name))
+                ]
             self._known[table] = parts
         return found
 
 
-def _parts(directory: Path) -> set[str]:
+def _changed_ns(directory: Path) -> int:
+    """Returns the time at which an entry of a directory was made, renamed or removed last; 0: it is gone."""
+    try:
+        return directory.stat().st_mtime_ns
+    except FileNotFoundError:  # the table was dropped
+        return 0
+
+
+def _parts(directory: Path, known: set[str]) -> set[str]:
     try:
         with os.scandir(directory) as entries:
-            return {entry.name for entry in entries if _PART.fullmatch(entry.name)}
-    except FileNotFoundError:  # the table was dropped
+            return {entry.name for entry in entries if entry.name in known or _PART.fullmatch(entry.name)}
+    except FileNotFoundError:
         return set()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,22 @@ def test_only_new_parts_are_looked_at(tmp_path: Path) -> None:
         WrittenPart("chunks", "all_1_2_1_7", FILES),
     ]
     assert parts.look() == []
+
+
+def test_a_directory_that_has_not_changed_for_a_while_is_looked_at_again_when_it_changes(tmp_path: Path) -> None:
+    long_ago_s = time.time() - 60
+    write(tmp_path / "20261130_1_1_0", FILES)
+    os.utime(tmp_path, (long_ago_s, long_ago_s))
+    parts = WrittenParts({"chunks": tmp_path})
+    assert parts.look() == []
+    write(tmp_path / "20261130_2_2_0", FILES)
+    assert [part.name for part in parts.look()] == ["20261130_2_2_0"]
+    # In the same tick of the clock as the last look, and so with the same time.
+    changed = tmp_path.stat()
+    assert parts.look() == []
+    write(tmp_path / "20261130_3_3_0", FILES)
+    os.utime(tmp_path, ns=(changed.st_atime_ns, changed.st_mtime_ns))
+    assert [part.name for part in parts.look()] == ["20261130_3_3_0"]
 
 
 @pytest.mark.parametrize(
