@@ -70,7 +70,7 @@ class WrittenPart:
 
 
 _SETTLED_NS = 1_000_000_000
-"""Age from which the time of a directory's last change tells of the next one: two changes within one tick of the kernel
+"""Age from which a directory with the same time of change is unchanged: two changes within one tick of the kernel
 have the same time."""
 
 
