@@ -69,7 +69,7 @@ async def store_session(store: RecordingStore, session: uuid.UUID) -> None:
 async def delete(store: RecordingStore, session: uuid.UUID) -> None:
     promise("deleting", session)
     await store.mark_deleted("demo", [session])
-    await store.delete("demo", [session])
+    await retried(store.delete, "demo", [session])
     promise("deleted", session)
 
 

@@ -103,17 +103,17 @@ def test_a_fault_at_any_change_of_a_file_breaks_no_promise(tmp_path, campaign_ro
     assert cut_off or kind == "eio"
 
 
+FILES_OF_A_PART = [
+    *("data.bin", "data.cmrk4", "primary.cidx", "partition.dat", "minmax_day.idx", "count.txt", "columns.txt"),
+    *("serialization.json", "columns_substreams.txt", "metadata_version.txt", "default_compression_codec.txt"),
+    *("ttl.txt", "checksums.txt"),
+]
+
+
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 @pytest.mark.catalogue("data.bin", "checksums*")
-@pytest.mark.parametrize(
-    "file",
-    [
-        *("data.bin", "data.cmrk4", "primary.cidx", "partition.dat", "minmax_day.idx", "count.txt", "columns.txt"),
-        *("serialization.json", "columns_substreams.txt", "metadata_version.txt", "default_compression_codec.txt"),
-        *("ttl.txt", "checksums.txt"),
-    ],
-)
+@pytest.mark.parametrize("file", FILES_OF_A_PART)
 def test_a_file_of_an_insert_that_is_not_written_loses_nothing(tmp_path, file):
     """The database reports no error, and finds the part broken at its next start."""
     shim, directory = FaultShim(tmp_path), tmp_path / "data"
@@ -123,3 +123,40 @@ def test_a_file_of_an_insert_that_is_not_written_loses_nothing(tmp_path, file):
     assert shim.count >= 4, "there is no such file"
     assert promises.endswith("ended\n")
     verify(promises, openings("chdb", directory))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+@pytest.mark.catalogue("tmp_merge*-data.bin", "tmp_mut*-checksums.txt")
+@pytest.mark.parametrize("file", [file for file in FILES_OF_A_PART if file != "ttl.txt"])
+@pytest.mark.parametrize("part", ["tmp_merge_20260615_1_9_2", "tmp_mut_20260615_1_9_2_10"])
+def test_a_file_of_a_merge_or_mutation_that_is_not_written_is_noticed_before_its_sources_are_gone(tmp_path, part, file):
+    """Sources are kept for eight minutes. The table is loaded again while they are there."""
+    shim, directory = FaultShim(tmp_path), tmp_path / "data"
+    environment = shim.environment(directory, "eio", 2, within=f"{part}/{file}")
+    promises = promises_of(openings("chdb", directory), environment, is_server=False)
+    assert shim.count >= 2, "there is no such file"
+    assert list(directory.glob(f"store/*/*/detached/broken*{part.removeprefix('tmp_').split('_', 1)[1]}"))
+    assert promises.endswith("ended\n")
+    verify(promises, openings("chdb", directory))
+
+
+@pytest.mark.chaos
+@pytest.mark.campaign
+@pytest.mark.timeout(3_600)
+def test_a_definition_that_is_not_written_does_not_close_the_database(tmp_path, campaign_rounds):
+    """Without it the next start ends in "Empty query", and nothing can be read any more."""
+    shim = FaultShim(tmp_path)
+    calm = tmp_path / "calm"
+    promises_of(openings("chdb", calm), shim.environment(calm, "eio", 0, within=".sql"), is_server=False)
+    changes = list(range(1, shim.count + 1))
+    assert len(changes) > 100, "the shim sees hardly any changes"
+    for number in random.Random(20261130).sample(changes, campaign_rounds(2, 100)):
+        directory = tmp_path / f"round{number}"
+        environment = shim.environment(directory, "eio", number, within=".sql")
+        promises = promises_of(openings("chdb", directory), environment, is_server=False)
+        try:
+            verify(promises, openings("chdb", directory))
+        except AssertionError as error:
+            error.add_note(f"at change {number} of {len(changes)}")
+            raise

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import faulthandler
 import fcntl
 import os
 import queue
 import re
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -31,13 +35,13 @@ from services.audit.storage.engine.engine import (
     DiskUsage,
     Params,
     Row,
-    StorageAway,
     StorageError,
     Table,
     encoding_errors,
     storage_error,
 )
-from services.audit.storage.engine.written_parts import WrittenParts
+from services.audit.storage.engine.table_definitions import TableDefinitions
+from services.audit.storage.engine.written_files import WrittenFiles
 
 _log = structlog.get_logger("afterimage.storage")
 
@@ -70,6 +74,10 @@ than they gain. 150 rows of 5 KB with the view took 29 ms with the defaults and 
 left to the merge: for an entry of the access trail they took 1 ms of 3.5 ms."""
 
 
+LOOK_INTERVAL_S = 30.0
+"""Time between two looks at the files of merges. Sources of a merge stay for eight minutes (`old_parts_lifetime`)."""
+
+
 class ChdbEngine:
     """chDB on one data directory, which no other process may have open."""
 
@@ -90,7 +98,8 @@ class ChdbEngine:
         for connection in connections[1:]:
             self._free.put(connection)
         self._insert_connection = connections[0]
-        self._parts = WrittenParts({})
+        self._files = WrittenFiles(directory, partial(_rows_of_writer, self._insert_connection))
+        self._looks: asyncio.Task[None] | None = None
         self._readers = ThreadPoolExecutor(len(connections) - 1, "chdb-read")
         self._writer = ThreadPoolExecutor(1, "chdb-write")
 
@@ -106,12 +115,16 @@ class ChdbEngine:
         Raises:
             DataDirectoryInUse: If another process has the directory open.
         """
-        return await asyncio.to_thread(cls._open, directory, connections, database)
+        engine = await asyncio.to_thread(cls._open, directory, connections, database)
+        _let_fatal_signals_end_the_process()
+        engine.look_regularly()
+        return engine
 
     @classmethod
     def _open(cls, directory: Path, connections: int, database: str) -> ChdbEngine:
         directory.mkdir(parents=True, exist_ok=True)
         lock = _lock(directory)
+        TableDefinitions(directory).repair()
         set_aside(directory)
         insert_url = f"{directory}?{urlencode(SESSION_SETTINGS | INSERT_SETTINGS)}"
         url = f"{directory}?{urlencode(SESSION_SETTINGS)}"
@@ -140,7 +153,7 @@ class ChdbEngine:
 
     async def query(self, sql: str, params: Params | None = None) -> list[Row]:
         """Returns a statement's rows; see Engine."""
-        return await self._read(lambda c: decode_rows(_run(c, sql, params, "RowBinaryWithNamesAndTypes")))
+        return await self._read(lambda c: _rows_of(c, sql, params))
 
     async def blocks(
         self,
@@ -160,71 +173,42 @@ class ChdbEngine:
                 await asyncio.shield(on_thread(connection.close))
 
     async def execute(self, sql: str, params: Params | None = None) -> None:
-        """Runs a statement that returns no rows; see Engine."""
-        await self._read(lambda c: _run(c, sql, params, "Null"))
+        """Runs a statement that returns no rows; see Engine. The files that it wrote are looked at, as by `insert`."""
+        try:
+            await self._read(lambda c: _run(c, sql, params, "Null"))
+        finally:
+            await asyncio.get_running_loop().run_in_executor(self._writer, self._files.require_whole)
 
     async def insert(self, table: Table, rows: Sequence[Row]) -> None:
         """Inserts rows; see Engine. Encoding happens on the writer's thread.
 
         The rows are read from a file in memory by a statement of its own: chDB's streaming insert (`send_insert`)
         reports success also when nothing could be written (docs/adr/0012). A statement too may report it when a file
-        could not be written (`written_parts`).
+        could not be written (`written_files`).
         """
 
         def write() -> None:
             with encoding_errors():
                 data = encode_rows(table.types, rows)
             try:
-                if table.name not in self._parts:
-                    self._parts = WrittenParts(self._directories())
                 with _file_in_memory(data) as path:
                     self._insert_connection.query(f"{table.insert_into} FROM INFILE '{path}' FORMAT RowBinary")
             except RuntimeError as error:
                 raise _storage_error(error) from error
-            self._require_whole_parts()
+            self._files.require_whole_parts()
 
         await asyncio.get_running_loop().run_in_executor(self._writer, write)
 
-    def _directories(self) -> dict[str, Path]:
-        """Returns the directory of each table that has parts."""
-        rows = self._of_writer(
-            "SELECT name, data_paths[1] FROM system.tables "
-            "WHERE database = currentDatabase() AND engine LIKE '%MergeTree'"
-        )
-        return {name.decode(): Path(os.fsdecode(path)) for name, path in rows}
+    def look_regularly(self) -> None:
+        """Begins to look at the files of merges from time to time, until the engine is closed."""
 
-    def _require_whole_parts(self) -> None:
-        """Raises StorageAway if a file of a part that was just inserted was not written.
+        async def look() -> None:
+            while True:
+                await asyncio.sleep(LOOK_INTERVAL_S)
+                with suppress(StorageError):  # it is logged, and tried again
+                    await asyncio.get_running_loop().run_in_executor(self._writer, self._files.require_whole_parts)
 
-        The part is dropped: its rows are inserted again, and a mutation would fail at it until the next start.
-        """
-        parts = self._parts.look()
-        sizes: dict[tuple[bytes, bytes], int] = {}
-        if large := [part for part in parts if part.is_large]:
-            # It takes 2 ms, a fifth of a small insert: so small parts do without it.
-            rows = self._of_writer(
-                "SELECT table, name, bytes_on_disk FROM system.parts WHERE database = currentDatabase() "
-                "AND table IN {tables:Array(String)} AND name IN {names:Array(String)}",
-                {"tables": [part.table for part in large], "names": [part.name for part in large]},
-            )
-            sizes = {(table, name): size for table, name, size in rows}
-        broken = [part for part in parts if not part.is_whole(sizes.get((part.table.encode(), part.name.encode())))]
-        for part in broken:
-            _log.error(
-                "the database could not write all files of a part, and reports no error",
-                table=part.table,
-                part=part.name,
-                sizes=part.sizes,
-            )
-            if part.is_inserted:
-                with suppress(RuntimeError):
-                    self._insert_connection.query(f"ALTER TABLE {part.table} DROP PART '{part.name}'")
-        for part in broken:
-            if part.is_inserted:
-                raise StorageAway(f"not all files of {part.table}, part {part.name}, were written")
-
-    def _of_writer(self, sql: str, params: Params | None = None) -> list[Row]:
-        return decode_rows(_run(self._insert_connection, sql, params, "RowBinaryWithNamesAndTypes"))
+        self._looks = asyncio.create_task(look())
 
     async def disk_usage(self) -> DiskUsage:
         """Returns the space on the disk of the data directory; see Engine."""
@@ -233,6 +217,8 @@ class ChdbEngine:
 
     async def close(self) -> None:
         """Closes the connections and releases the data directory."""
+        if self._looks is not None:
+            self._looks.cancel()
 
         def shut() -> None:
             self._readers.shutdown()
@@ -262,6 +248,18 @@ class ChdbEngine:
         self._all[self._all.index(old)] = fresh
         old.close()
         return fresh
+
+
+def _let_fatal_signals_end_the_process() -> None:
+    """Takes chDB's handlers of fatal signals away: its report of a crash never ends (26.9), and the process hangs.
+
+    A crash then ends the process, which names its Python functions on standard error.
+    """
+    if threading.current_thread() is threading.main_thread():
+        for fatal in (signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL):
+            signal.signal(fatal, signal.SIG_DFL)
+        if sys.__stderr__ is not None:
+            faulthandler.enable(sys.__stderr__)
 
 
 @contextmanager
@@ -314,6 +312,17 @@ def _run(connection: Connection, sql: str, params: Params | None, output: str) -
         raise _storage_error(error) from error
     data: bytes = result.bytes() if result else b""
     return data
+
+
+def _rows_of(connection: Connection, sql: str, params: Params | None = None) -> list[Row]:
+    return decode_rows(_run(connection, sql, params, "RowBinaryWithNamesAndTypes"))
+
+
+def _rows_of_writer(connection: Connection, sql: str, params: Params | None) -> list[Row]:
+    try:
+        return _rows_of(connection, sql, params)
+    except _Unsettled as unsettled:
+        raise _storage_error(unsettled.failure) from unsettled.failure
 
 
 def _stream(connection: Connection, sql: str, params: Params | None) -> Any:

@@ -75,21 +75,21 @@ have the same time."""
 
 
 class WrittenParts:
-    """The parts of tables that were looked at.
+    """The parts of tables that were looked at."""
 
-    Args:
-        directories: Directory of each table. Parts that are there already are taken to be whole.
-    """
-
-    def __init__(self, directories: Mapping[str, Path]) -> None:
-        self._directories = directories
+    def __init__(self) -> None:
+        self._directories: dict[str, Path] = {}
         self._known: dict[str, set[str]] = {}
         self._settled: dict[str, int] = {}
         """Time of the last change of directories that had not changed for a while when they were looked at."""
-        self.look()
 
-    def __contains__(self, table: str) -> bool:
-        return table in self._directories
+    def add(self, directories: Mapping[str, Path]) -> None:
+        """Adds tables by their directories. The parts that one has already are taken to be whole."""
+        for table, directory in directories.items():
+            if self._directories.get(table) != directory:
+                self._directories[table] = directory
+                self._known[table] = _parts(directory, set())
+                self._settled.pop(table, None)
 
     def look(self) -> list[WrittenPart]:
         """Returns the parts since the last call that are still there."""
@@ -100,14 +100,11 @@ class WrittenParts:
                 continue
             if changed_ns < time.time_ns() - _SETTLED_NS:
                 self._settled[table] = changed_ns
-            known = self._known.get(table)
-            parts = _parts(directory, known or set())
-            if known is not None:
-                found += [
-                    WrittenPart(table, name, sizes)
-                    for name in sorted(parts - known)
-                    if (sizes := _sizes(directory / name))
-                ]
+            known = self._known[table]
+            parts = _parts(directory, known)
+            found += [
+                WrittenPart(table, name, sizes) for name in sorted(parts - known) if (sizes := _sizes(directory / name))
+            ]
             self._known[table] = parts
         return found
 
