@@ -13,8 +13,6 @@ from typing import Final
 
 import structlog
 
-from services.audit.storage.engine.damaged_files import DAMAGED
-
 _log = structlog.get_logger("afterimage.storage")
 
 COPIES: Final = "definitions"
@@ -71,12 +69,15 @@ class TableDefinitions:
     def repair(self) -> list[Repaired]:
         """Puts the copies into the places of definitions that are empty or cut off.
 
-        One without a copy, of a table that was never finished, is moved to the damaged files.
+        One without a copy is removed, since it never was whole. In a directory that has no copies at all, as those of
+        earlier versions, nothing is changed.
 
         Raises:
             OSError: If that cannot be done.
         """
-        repaired = []
+        repaired: list[Repaired] = []
+        if not self._copies.exists():
+            return repaired
         for path in self._all():
             if _is_whole(path):
                 continue
@@ -86,10 +87,8 @@ class TableDefinitions:
                 _replace(copy, path)
                 _log.error("restored the definition of a table, which the database could not write", file=str(path))
             else:
-                place = self._directory / DAMAGED / _name_of_copy(path)
-                place.parent.mkdir(exist_ok=True)
-                shutil.move(path, place)
-                _log.error("set aside the definition of a table, which the database could not write", file=str(place))
+                path.unlink()
+                _log.error("removed the empty definition of a new table", file=str(path))
             repaired.append(Repaired(path.stem, has_copy))
         return repaired
 

@@ -49,7 +49,7 @@ class WrittenFiles:
     def require_whole(self) -> None:
         """Raises StorageAway if a definition or a file of a new part was not written; their tables are mended.
 
-        In memory, a table whose definition was not written is as before the statement.
+        A table with an unwritten definition is as before the statement, also in memory.
         """
         try:
             repaired = self._definitions.repair()
@@ -103,7 +103,7 @@ class WrittenFiles:
         return {name.decode(): Path(os.fsdecode(path)) for name, path in rows}
 
     def _sizes(self, parts: list[WrittenPart]) -> dict[tuple[str, str], int]:
-        """Returns what the engine takes to be the sizes of parts, by table and name."""
+        """Returns the sizes of parts according to the engine, by table and name."""
         if not parts:
             return {}  # the statement takes 2 ms, a fifth of a small insert
         rows = self._query(

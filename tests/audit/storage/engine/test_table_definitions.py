@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from services.audit.storage.engine.chdb import ChdbEngine
-from services.audit.storage.engine.damaged_files import were_set_aside
 from services.audit.storage.engine.engine import StorageAway
 from services.audit.storage.engine.table_definitions import COPIES, Repaired, TableDefinitions
 
@@ -49,12 +48,20 @@ def test_the_last_whole_definition_is_restored(tmp_path):
     assert path.read_bytes() == second
 
 
-def test_a_definition_that_never_was_whole_is_set_aside(tmp_path):
+def test_a_definition_that_never_was_whole_is_removed(tmp_path):
     definitions = TableDefinitions(tmp_path)
+    definitions.keep()
     path = write(tmp_path, "begun.sql", b"")
     assert definitions.repair() == [Repaired("begun", has_copy=False)]
     assert not path.exists()
-    assert [aside.name for aside in were_set_aside(tmp_path)] == ["587896e3-begun.sql"]
+    assert definitions.repair() == []
+
+
+def test_without_any_copies_nothing_is_removed(tmp_path):
+    """A directory of an earlier version: the table may have rows."""
+    path = write(tmp_path, "begun.sql", b"")
+    assert TableDefinitions(tmp_path).repair() == []
+    assert path.exists()
 
 
 def test_copies_of_dropped_tables_are_not_kept(tmp_path):
