@@ -56,7 +56,7 @@ class TableDefinitions:
                 copy = self._copies / name
                 if not copy.exists() or not copy.samefile(path):
                     changed = True
-                    _replace(path, copy)
+                    self._replace(path, copy)
             for copy in self._copies.iterdir():
                 if copy.name not in paths:
                     changed = True
@@ -84,7 +84,7 @@ class TableDefinitions:
             copy = self._copies / _name_of_copy(path)
             has_copy = copy.exists() and _is_whole(copy)
             if has_copy:
-                _replace(copy, path)
+                self._replace(copy, path)
                 _log.error("restored the definition of a table, which the database could not write", file=str(path))
             else:
                 path.unlink()
@@ -95,6 +95,17 @@ class TableDefinitions:
     def _all(self) -> list[Path]:
         return [path for pattern in _DEFINITIONS for path in self._directory.glob(pattern)]
 
+    def _replace(self, source: Path, target: Path) -> None:
+        """Makes `target` the same file as `source`, or a copy of it where the file system has no hard links."""
+        # Not beside the target: chDB does not open a directory of definitions that has a file of another kind.
+        new = self._copies / f"{_name_of_copy(target)}.new"
+        new.unlink(missing_ok=True)
+        try:
+            new.hardlink_to(source)
+        except OSError:
+            shutil.copyfile(source, new)
+        new.replace(target)
+
 
 def _name_of_copy(path: Path) -> str:
     return f"{path.parent.name}-{path.name}"
@@ -103,14 +114,3 @@ def _name_of_copy(path: Path) -> str:
 def _is_whole(path: Path) -> bool:
     data = path.read_bytes()
     return data.startswith(b"ATTACH ") and data.endswith(b"\n")
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Makes `target` the same file as `source`, or a copy of it where the file system has no hard links."""
-    new = target.with_name(target.name + ".new")
-    new.unlink(missing_ok=True)
-    try:
-        new.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, new)
-    new.replace(target)

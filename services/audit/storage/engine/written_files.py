@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -44,23 +44,24 @@ class WrittenFiles:
         self._definitions.keep()
         self._parts = WrittenParts()
         self._parts.add(self._directories())
+        self._stale: set[str] = set()
+        """Tables that have to be loaded again."""
         self._detached: set[str] = set()
+        """Those of them that are not loaded at present."""
 
     def require_whole(self) -> None:
         """Raises StorageAway if a definition or a file of a new part was not written; their tables are mended.
 
         A table with an unwritten definition is as before the statement, also in memory.
         """
-        try:
+        with _disk_errors():
             repaired = self._definitions.repair()
-        except OSError as error:
-            raise StorageAway(f"the definition of a table was not written, and not restored: {error}") from error
+        self._stale |= {definition.table for definition in repaired if definition.has_copy}
         for definition in repaired:
-            if definition.has_copy:
-                self._reload(definition.table)
-            else:
+            if not definition.has_copy:
                 with suppress(StorageError):
                     self._query(f"DROP TABLE IF EXISTS {definition.table} SYNC", None)
+        self._load_stale()
         if repaired:
             raise StorageAway(f"the definition of {repaired[0].table} was not written")
         if self._definitions.keep():
@@ -73,9 +74,9 @@ class WrittenFiles:
         A part of an insert is dropped: its rows are inserted again, and a mutation would fail at it until the next
         start. For a part of others the table is loaded again, which finds the part broken, and its sources still there.
         """
-        for table in sorted(self._detached):
-            self._attach(table)
-        parts = self._parts.look()
+        self._load_stale()
+        with _disk_errors():
+            parts = self._parts.look()
         sizes = self._sizes([part for part in parts if part.is_large])
         broken = [part for part in parts if not part.is_whole(sizes.get((part.table, part.name)))]
         for part in broken:
@@ -88,8 +89,8 @@ class WrittenFiles:
             if part.is_inserted:
                 with suppress(StorageError):
                     self._query(f"ALTER TABLE {part.table} DROP PART '{part.name}'", None)
-        for table in sorted({part.table for part in broken if not part.is_inserted}):
-            self._reload(table)
+        self._stale |= {part.table for part in broken if not part.is_inserted}
+        self._load_stale()
         if broken:
             raise StorageAway(f"not all files of {broken[0].table}, part {broken[0].name}, were written")
 
@@ -113,14 +114,18 @@ class WrittenFiles:
         )
         return {(table.decode(), name.decode()): size for table, name, size in rows}
 
-    def _reload(self, table: str) -> None:
-        """Loads a table from its files, as a start does."""
-        self._query(f"DETACH TABLE {table}", None)
-        self._detached.add(table)
-        self._attach(table)
+    def _load_stale(self) -> None:
+        """Loads tables from their files, as a start does. Those that cannot be loaded now are left to the next look."""
+        for table in sorted(self._stale):
+            if table not in self._detached:
+                self._query(f"DETACH TABLE {table}", None)
+                self._detached.add(table)
+            self._attach(table)
+            self._stale.remove(table)
 
     def _attach(self, table: str) -> None:
-        set_aside(self._directory)
+        with _disk_errors():
+            set_aside(self._directory)
         until = time.monotonic() + MAX_RELOAD_S
         while True:
             try:
@@ -133,3 +138,12 @@ class WrittenFiles:
                 break
         self._detached.remove(table)
         _log.warning("loaded a table again", table=table)
+
+
+@contextmanager
+def _disk_errors() -> Iterator[None]:
+    """Raises StorageAway for an error of the disk, so that the statement is tried again."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageAway(f"the files of the database cannot be read: {error}") from error

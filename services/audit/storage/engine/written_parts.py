@@ -92,20 +92,28 @@ class WrittenParts:
                 self._settled.pop(table, None)
 
     def look(self) -> list[WrittenPart]:
-        """Returns the parts since the last call that are still there."""
+        """Returns the parts since the last call that are still there.
+
+        Raises:
+            OSError: A directory cannot be read; the next call returns them all.
+        """
         found: list[WrittenPart] = []
+        now_known: dict[str, set[str]] = {}
+        now_settled: dict[str, int] = {}
         for table, directory in self._directories.items():
             changed_ns = _changed_ns(directory)
             if changed_ns == self._settled.get(table):
                 continue
             if changed_ns < time.time_ns() - _SETTLED_NS:
-                self._settled[table] = changed_ns
+                now_settled[table] = changed_ns
             known = self._known[table]
             parts = _parts(directory, known)
             found += [
                 WrittenPart(table, name, sizes) for name in sorted(parts - known) if (sizes := _sizes(directory / name))
             ]
-            self._known[table] = parts
+            now_known[table] = parts
+        self._known |= now_known
+        self._settled |= now_settled
         return found
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from pathlib import Path
 
 import pytest
 
+from services.audit.storage.engine import written_files, written_parts
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.engine import StorageAway
 from services.audit.storage.engine.table_definitions import COPIES, Repaired, TableDefinitions
@@ -126,5 +128,66 @@ async def test_a_table_that_is_read_is_loaded_again_when_the_read_has_ended(tmp_
         with pytest.raises(StorageAway):
             await failing
         assert await engine.query("SELECT count() FROM kept") == [(20_000,)]
+    finally:
+        await engine.close()
+
+
+def test_a_repair_that_fails_leaves_no_other_file_beside_the_definitions(tmp_path, monkeypatch):
+    """The database does not open a directory of definitions with a file of another kind."""
+    definitions = TableDefinitions(tmp_path)
+    write(tmp_path, "kept.sql")
+    definitions.keep()
+    path = write(tmp_path, "kept.sql", b"")
+
+    def failing(*_: object) -> None:
+        raise OSError(errno.EIO, "failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", failing)
+        with pytest.raises(OSError, match="failed"):
+            definitions.repair()
+    assert [file.name for file in path.parent.iterdir()] == ["kept.sql"]
+    assert definitions.repair() == [Repaired("kept", has_copy=True)]
+    definitions.keep()
+    assert [file.name for file in (tmp_path / COPIES).iterdir()] == ["587896e3-kept.sql"]
+
+
+async def test_all_tables_that_have_to_be_loaded_again_are_although_one_cannot_be_at_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(written_files, "MAX_RELOAD_S", 0.1)
+    engine = await ChdbEngine.open(tmp_path, 2)
+    try:
+        for table in ("first", "second"):
+            await engine.execute(f"CREATE TABLE {table} (x UInt64, y String) ENGINE = MergeTree ORDER BY x")
+            await engine.execute(f"INSERT INTO {table} SELECT number, repeat('y', 1000) FROM numbers(20000)")
+        blocks = engine.blocks("SELECT x, y FROM first", ["UInt64", "String"])
+        await anext(blocks)
+        for path in tmp_path.glob("store/*/*/*.sql"):
+            path.unlink()
+            path.write_bytes(b"")
+        with pytest.raises(StorageAway):
+            await engine.execute("SELECT 1")
+        with pytest.raises(StorageAway):
+            await engine.execute("SELECT 1")
+        await blocks.aclose()
+        await engine.execute("SELECT 1")
+        for table in ("first", "second"):
+            assert await engine.query(f"SELECT count() FROM {table}") == [(20_000,)]
+    finally:
+        await engine.close()
+
+
+async def test_a_disk_that_cannot_be_read_fails_the_statement_and_not_the_service(tmp_path, monkeypatch):
+    engine = await ChdbEngine.open(tmp_path, 1)
+    try:
+        await engine.execute("CREATE TABLE kept (x UInt8) ENGINE = MergeTree ORDER BY x")
+
+        def failing(*_: object) -> None:
+            raise OSError(errno.EIO, "failed")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(written_parts.os, "scandir", failing)
+            with pytest.raises(StorageAway):
+                await engine.execute("INSERT INTO kept VALUES (1)")
+        await engine.execute("INSERT INTO kept VALUES (2)")
     finally:
         await engine.close()

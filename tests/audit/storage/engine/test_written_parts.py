@@ -64,6 +64,28 @@ def test_a_directory_that_has_not_changed_for_a_while_is_looked_at_again_when_it
     assert [part.name for part in parts.look()] == ["20261130_3_3_0"]
 
 
+def test_a_look_that_fails_forgets_no_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables = {name: tmp_path / name for name in ("chunks", "windows")}
+    for directory in tables.values():
+        directory.mkdir()
+    parts = WrittenParts()
+    parts.add(tables)
+    for directory in tables.values():
+        write(directory / "20261130_1_1_0", FILES)
+    real = os.scandir
+
+    def failing(path: Path) -> object:
+        if Path(path) == tables["windows"]:
+            raise OSError
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", failing)
+        with pytest.raises(OSError):  # noqa: PT011 - no message
+            parts.look()
+    assert [part.table for part in parts.look()] == ["chunks", "windows"]
+
+
 @pytest.mark.parametrize(
     ("name", "is_inserted"),
     [
