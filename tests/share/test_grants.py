@@ -135,7 +135,7 @@ async def test_revocation_closes_open_streams(share, audit):
     async with asyncio.timeout(PATIENCE_S):
         streams = [await follow(token) for _ in range(5)]
         members, neighbour = await follow(audit.mint("view")), await follow(other)
-    assert not any(stream.done() for stream in streams)
+    assert [await stream for stream in streams if stream.done()] == []
     await share.revoke(made.share_link.share_link_id)
     told = await asyncio.wait_for(asyncio.gather(*streams), PATIENCE_S)
     assert {(one.code, one.reason) for one in told} == {(Code.PERMISSION_DENIED, "LINK_ENDED")}

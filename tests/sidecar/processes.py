@@ -44,6 +44,7 @@ class AuditProcess:
             "AFTERIMAGE_AUDIT__PORT": str(self.port),
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
             "AFTERIMAGE_INGEST__WORKERS": "0",
+            "AFTERIMAGE_SESSION__LEFT_AFTER_S": "86400",  # on a busy machine, recorders are away for long
             "AFTERIMAGE_LOG__LEVEL": "warning",
             **environment,
         }

@@ -24,6 +24,7 @@ class KillableAuditProcess:
             "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
             "AFTERIMAGE_LOG__LEVEL": "error",
             "AFTERIMAGE_INGEST__WORKERS": "0",  # each takes a second and more of CPU to start
+            "AFTERIMAGE_SESSION__LEFT_AFTER_S": "86400",  # on a busy machine, recorders are away for long
             "AFTERIMAGE_PRIVACY": json.dumps(settings.privacy),  # as the run without kills has it
             **environment,
         }

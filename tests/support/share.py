@@ -86,6 +86,7 @@ def audit_process(directory: Path, redis_url: str, **environment: str) -> Iterat
         "AFTERIMAGE_AUDIT__PORT": str(port),
         "AFTERIMAGE_AUDIT__METRICS_PORT": "-1",
         "AFTERIMAGE_INGEST__WORKERS": "0",
+        "AFTERIMAGE_SESSION__LEFT_AFTER_S": "86400",  # on a busy machine, tests take long over a session that goes on
         "AFTERIMAGE_REDIS__URL": redis_url,
         "AFTERIMAGE_REDIS__TIMEOUT_S": str(PATIENCE_S),
         **environment,
