@@ -12,6 +12,7 @@ import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import URL_TAG
+from services.audit.behaviour.taped_nodes import TapedNodes
 from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.ingest.page_mirrors import NO_HISTORY, PageHistory, PageMirrors
@@ -124,15 +125,18 @@ def process_chunk(
     after = msgspec.structs.replace(after, clock=played.clock, last_event=played.last)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
+    nodes = None
+    if rules is not None and masked.tape is not None and not played.repeated:
+        nodes = TapedNodes(masked.tape.walk, masked.tape.made.outer(), masked.tape.renewed, masked.tape.read)
     found: list[Interaction] = []
     unnamed: dict[str, int] = {}
     if rules is not None and mirror is not None and mirrors is not None:
         mirrors.drop(key)  # while it is changed
-        after, found = find(state, after, played.events, rules, played.set_back, mirror)
+        after, found = find(state, after, played.events, rules, played.set_back, mirror, nodes)
         mirrors.keep(key, after, mirror)
         unnamed, mirror.missed = mirror.missed, {}
     elif rules is not None:
-        after, found = find(state, after, played.events, rules, played.set_back)
+        after, found = find(state, after, played.events, rules, played.set_back, nodes=nodes)
     row = ChunkRow(
         key=key,
         seq=after.seq,

@@ -50,6 +50,16 @@ class Made:
         self.starts = [start for start, _ in edits]
         """Starts of the replacements."""
 
+    def outer(self) -> list[tuple[int, int, bytes]]:
+        """Returns start, end and new JSON of the replacements, in order and without those inside of others."""
+        found: list[tuple[int, int, bytes]] = []
+        last = 0
+        for start, (end, value) in self._edits:
+            if start >= last:
+                found.append((start, end, value))
+                last = end
+        return found
+
     def count(self, start: int, end: int) -> int:
         """Returns the number of replacements that begin in a part of the text."""
         starts = self.starts

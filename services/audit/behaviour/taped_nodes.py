@@ -1,0 +1,142 @@
+"""The clickable elements of a chunk's snapshots and mutations, read from the tables of masking's walk.
+
+Events that a decoder may understand otherwise (unusual values, contents of frames, written anew by masking) are left to
+the decoder: NodeIndex goes on from there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import struct
+
+import msgspec
+import numpy as np
+
+ELSEWHERE = ("mailto:", "tel:", "sms:", "geo:")
+"""Schemes of links that open elsewhere."""
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    import numpy.typing as npt
+
+    from services.audit.json_tape.tape import Walk
+
+    Table = npt.NDArray[np.int64]
+
+
+_ELSEWHERE = tuple(f'"{scheme}'.encode() for scheme in ELSEWHERE)
+
+
+def _scheme(value: bytes) -> int:
+    """Returns whether a JSON value is a string that leads elsewhere: 1 or 0; -1: it is not a plain string."""
+    if value[:1] != b'"' or b"\\" in value:
+        return -1
+    return 1 if value.startswith(_ELSEWHERE) else 0
+
+
+class PageElement(msgspec.Struct, frozen=True):
+    """An element of a snapshot: its id, and the JSON of its attributes."""
+
+    id: int
+    attributes: bytes
+
+
+class TapedNodes:
+    """The nodes of a chunk, as the walk has located them and as masking has left them.
+
+    Args:
+        walk: The walk through the chunk.
+        edits: Start, end and new JSON of each replacement that masking has made in its text.
+        renewed: Numbers of the events that masking has written anew: their rows are no longer valid.
+        read: Returns the JSON at a span of the text, after masking.
+
+    Attributes:
+        answers: For each event 1, if it is a MouseInteraction with a clickable element; filled by `follow`.
+    """
+
+    __slots__ = ("_edits", "_read", "_renewed", "_walk", "answers")
+
+    def __init__(
+        self,
+        walk: Walk,
+        edits: Sequence[tuple[int, int, bytes]],
+        renewed: Collection[int],
+        read: Callable[[int, int], bytes],
+    ) -> None:
+        size = len(walk.events)
+        self.answers = bytearray(size)
+        self._walk = walk
+        flat = [number for start, end, new in edits for number in (start, end, _scheme(new))]
+        self._edits: Table = np.frombuffer(bytearray(struct.pack(f"{len(flat)}q", *flat)), np.int64).reshape(-1, 3)
+        self._renewed: npt.NDArray[np.uint8] = np.zeros(size, np.uint8)
+        if renewed:
+            self._renewed[list(renewed)] = 1
+        self._read = read
+
+    def follow(
+        self, first: int, borders: Sequence[int], most: int, words: npt.NDArray[np.int64]
+    ) -> tuple[int, list[int] | None]:
+        """Follows the clickable elements, from an event on, and sets `answers`.
+
+        Args:
+            first: Position of the first event.
+            borders: Borders of the clickable ids before it.
+            most: Maximum number of borders.
+            words: The table of names and values that matter.
+
+        Returns:
+            Position of the next event that has to be decoded, and the borders before it; None: they are as before.
+        """
+        answers = np.frombuffer(self.answers, np.uint8)
+        return self._walk.follow(self._renewed, self._edits, words, first, borders, most, answers)
+
+    @property
+    def tables(self) -> tuple[Table, Table, npt.NDArray[np.uint8]]:
+        """The walk's events and rows, and 1 for each event that masking has written anew."""
+        return self._walk.events, self._walk.rows, self._renewed
+
+    def attributes(self, place: int) -> bytes:
+        """Returns the JSON of the attributes in a row."""
+        return self._read(*self._walk.attributes_of(place))
+
+    def text(self, place: int) -> str | None:
+        """Returns the text in a row."""
+        row = self._walk.row(place)
+        found: str | None = None if row.text < 0 else msgspec.json.decode(self._read(row.text, row.text_end))
+        return found
+
+    def tag(self, place: int) -> str:
+        """Returns the tag in a row; "": it has none."""
+        row = self._walk.row(place)
+        found: str = "" if row.tag < 0 else msgspec.json.decode(self._read(row.tag, row.tag_end))
+        return found
+
+    def root_of(self, position: int) -> int:
+        """Returns the id of the document of a full snapshot."""
+        walk = self._walk
+        return walk.row(walk.event(position).rows).id
+
+    def page_of(self, position: int) -> tuple[PageElement | None, PageElement | None]:
+        """Returns the elements `html` and `body` of a full snapshot; None: it has none."""
+        walk = self._walk
+        html = self._child(walk.event(position).rows, "html")
+        body = None if html is None else self._child(html, "body")
+        return self._element(html), self._element(body)
+
+    def _child(self, place: int, tag: str) -> int | None:
+        """Returns the row of the first child with a tag."""
+        walk = self._walk
+        at, end = place + 1, walk.row(place).end
+        while at < end:
+            if self.tag(at) == tag:
+                return at
+            at = walk.row(at).end
+        return None
+
+    def _element(self, place: int | None) -> PageElement | None:
+        if place is None:
+            return None
+        row = self._walk.row(place)
+        return PageElement(row.id, self._read(row.attributes, row.attributes_end) if row.attributes >= 0 else b"null")
