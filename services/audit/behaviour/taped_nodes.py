@@ -68,8 +68,12 @@ class TapedNodes:
         size = len(walk.events)
         self.answers = bytearray(size)
         self._walk = walk
-        flat = [number for start, end, new in edits for number in (start, end, _scheme(new))]
-        self._edits: Table = np.frombuffer(bytearray(struct.pack(f"{len(flat)}q", *flat)), np.int64).reshape(-1, 3)
+        flat: list[int] = []
+        shift = 0
+        for start, end, new in edits:
+            shift += len(new) - (end - start)
+            flat += (start, end, _scheme(new), shift)
+        self._edits: Table = np.frombuffer(bytearray(struct.pack(f"{len(flat)}q", *flat)), np.int64).reshape(-1, 4)
         self._renewed: npt.NDArray[np.uint8] = np.zeros(size, np.uint8)
         if renewed:
             self._renewed[list(renewed)] = 1
@@ -93,9 +97,9 @@ class TapedNodes:
         return self._walk.follow(self._renewed, self._edits, words, first, borders, most, answers)
 
     @property
-    def tables(self) -> tuple[Table, Table, npt.NDArray[np.uint8]]:
-        """The walk's events and rows, and 1 for each event that masking has written anew."""
-        return self._walk.events, self._walk.rows, self._renewed
+    def tables(self) -> tuple[Table, Table, npt.NDArray[np.uint8], Table]:
+        """The walk's events and rows, 1 for each event that masking has written anew, and its replacements."""
+        return self._walk.events, self._walk.rows, self._renewed, self._edits
 
     def attributes(self, place: int) -> bytes:
         """Returns the JSON of the attributes in a row."""

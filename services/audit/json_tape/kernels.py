@@ -20,7 +20,7 @@ E_DATA, E_DATA_END, E_ADDS, E_ADDS_END, E_NODE, E_NODE_END = range(10, 16)
 E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END = range(16, 20)
 E_TEXTS, E_TEXTS_END, E_CHANGES, E_CHANGES_END, E_WIDTH = range(20, 25)
 R_EVENT, R_KIND, R_ID, R_PARENT, R_UP, R_END, R_TYPE, R_LOOK = range(8)
-R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END = range(8, 14)
+R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END, R_ADD, R_ADD_END = range(8, 16)
 S_START, S_END, S_EVENT, S_KEY, S_KEY_END, S_ROW = range(6)
 
 REMOVE, NODE, TEXT, CHANGE = range(4)
@@ -67,7 +67,7 @@ _MOST_TREE = 2**20
 
 # Numbers of a page's state, and operations of `note` beside the kinds of rows (node_records.py).
 _NUMBER, _ADDITIONS, _LINKS, _OPS, _ADDED, _SETTLED, _USED = range(7)
-_BYTES, _BYTES_LIMIT, _NODES_LIMIT, _IS_FULL, _FACTOR = range(7, 12)
+_BYTES, _BYTES_LIMIT, _NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBERS = range(7, 13)
 LABEL, ADDITIONS = 4, 5
 
 _MOST_ADDS = 2**19
@@ -275,7 +275,7 @@ def _new_row(rows, place, event, kind, up):
     rows[place, R_END] = place + 1
     rows[place, R_TYPE] = ABSENT
     rows[place, R_LOOK] = 0
-    for column in range(R_TAG, R_TEXT_END + 1):
+    for column in range(R_TAG, R_ADD_END + 1):
         rows[place, column] = -1
 
 
@@ -674,6 +674,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     n_rows = events[event, E_ROWS]
                 events[event, E_ROWS_END] = n_rows
             depth -= 1
+            if context == _ADD and add_row >= 0:
+                rows[add_row, R_ADD], rows[add_row, R_ADD_END] = stack[depth, 4], i
             context = stack[depth, 0]
             seen = stack[depth, 1]
             row = stack[depth, 2]
@@ -963,8 +965,9 @@ def follow(t, events, rows, renewed, edits, words, event, count, most, room, ans
         events: The events.
         rows: The rows.
         renewed: 1 for each event that masking has written anew.
-        edits: Start and end of each replacement that masking has made, sorted, and whether the new value is a string
-            that begins with the scheme of a mail or call: 1, 0, or -1 if it is not a plain string.
+        edits: Start and end of each replacement that masking has made, sorted; whether the new value is a string that
+            begins with the scheme of a mail or call: 1, 0, or -1 if it is not a plain string; and by how much this
+            replacement and those before it move what follows.
         words: Names and values that matter (node_index.py).
         event: The first event.
         count: Number of borders.
@@ -1030,8 +1033,23 @@ def _record_of(records, factor, own):
     return place
 
 
-@compiled(types.int64(_TABLE, _TABLE, _WORDS, types.int64, types.int64, _TABLE, _TABLE, _LIST, _TABLE))
-def note(events, rows, renewed, event, end, records, links, state, ops):
+@compiled()
+def _shift(edits, place):
+    """Returns by how much the edits before a place move it."""
+    low, high = 0, len(edits)
+    while low < high:
+        middle = (low + high) // 2
+        if edits[middle, 0] < place:
+            low = middle + 1
+        else:
+            high = middle
+    return edits[low - 1, 3] if low else 0
+
+
+@compiled(
+    types.int64(_TABLE, _TABLE, _WORDS, _TABLE, types.int64, types.int64, _TABLE, _TABLE, _LIST, _TABLE, _TABLE)
+)
+def note(events, rows, renewed, edits, event, end, records, links, state, ops, members):
     """Notes the mutations of a chunk in the records of a page's nodes (behaviour/targets/node_records.py).
 
     Continues at an event, and stops before the first mutation that readers may understand otherwise, and after the first
@@ -1041,6 +1059,7 @@ def note(events, rows, renewed, event, end, records, links, state, ops):
         events: The events.
         rows: The rows.
         renewed: 1 for each event that masking has written anew.
+        edits: The replacements that masking has made, as in `follow`.
         event: The first event.
         end: The event to end at.
         records: The records: id, number of the additions with the node, 1 if it is settled plus 2 if it is to be reported
@@ -1048,6 +1067,8 @@ def note(events, rows, renewed, event, end, records, links, state, ops):
         links: The additions with children of a node: their number, and the link before.
         state: Numbers that go on, as listed in node_records.py.
         ops: Filled with what is left to do: (operation, id of the node, row, number of the mutation).
+        members: Filled with the added nodes: id, parent, and the place of the addition in the text after masking, from the
+            start of the list; the last one of a mutation that adds a node twice has no place.
 
     Returns:
         The event at which it stopped.
@@ -1075,6 +1096,8 @@ def note(events, rows, renewed, event, end, records, links, state, ops):
                 continue
             parent = 0
             count = 0
+            base = events[event, E_ADDS] + _shift(edits, events[event, E_ADDS])
+            is_twice = False
             for at in range(first, last):
                 if rows[at, R_KIND] != kind:
                     continue
@@ -1105,7 +1128,15 @@ def note(events, rows, renewed, event, end, records, links, state, ops):
                     records[place, 0], records[place, 1], records[place, 2], records[place, 3] = own, -1, 0, -1
                     state[_USED] += 1
                 state[_ADDED] += records[place, 1] < 0
+                is_twice |= records[place, 1] == state[_ADDITIONS]
                 records[place, 1] = state[_ADDITIONS]
+                some = state[_MEMBERS]
+                members[some, 0], members[some, 1] = own, rows[at, R_PARENT]
+                members[some, 2] = members[some, 3] = -1
+                if rows[at, R_ADD] >= 0:
+                    members[some, 2] = rows[at, R_ADD] + _shift(edits, rows[at, R_ADD]) - base
+                    members[some, 3] = rows[at, R_ADD_END] + _shift(edits, rows[at, R_ADD_END]) - base
+                state[_MEMBERS] = some + 1
                 if rows[at, R_LOOK] & LOOK_LABEL:
                     records[place, 2] |= 2
                     some = state[_OPS]
@@ -1124,6 +1155,8 @@ def note(events, rows, renewed, event, end, records, links, state, ops):
                     records[place, 3] = state[_LINKS]
                     state[_LINKS] += 1
             if count:
+                if is_twice:
+                    members[state[_MEMBERS] - 1, 2] = -1
                 some = state[_OPS]
                 ops[some, 0], ops[some, 1], ops[some, 2], ops[some, 3] = ADDITIONS, event, count, state[_NUMBER]
                 state[_OPS] = some + 1

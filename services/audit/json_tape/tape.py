@@ -142,6 +142,7 @@ class Row(NamedTuple):
         tag: Start of the tag's JSON string.
         attributes: Start of the object of attributes.
         text: Start of the JSON of the text.
+        add: Start of the addition of an added node.
     """
 
     event: int
@@ -158,6 +159,8 @@ class Row(NamedTuple):
     attributes_end: int
     text: int
     text_end: int
+    add: int
+    add_end: int
 
 
 class StringRow(NamedTuple):

@@ -26,9 +26,11 @@ if TYPE_CHECKING:
 REMOVED, ADDED, TEXT, CHANGE, LABEL, ADDITIONS = range(6)
 """Operations: kinds of rows (json_tape.tape.TapeKind), a node `label`, and the additions of a mutation."""
 
-NUMBER, _ADDITION, _LINK, _OP, _IN_ADDED, _IN_SETTLED, _USED, BYTES, BYTES_LIMIT, NODES_LIMIT, _IS_FULL, _FACTOR = range(12)
+NUMBER, _ADDITION, _LINK, _OP, _IN_ADDED, _IN_SETTLED, _USED, BYTES, BYTES_LIMIT, NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBER = range(
+    13
+)
 """Places in the state: number of the last mutation; numbers of additions, links, operations, nodes in additions, settled
-nodes and records; memory in bytes, and its limit; limit of nodes; whether a limit was reached; factor of the places."""
+nodes and records; memory in bytes, and its limit; limit of nodes; whether a limit was reached; factor of the places; number of members."""
 
 _IS_OBJECT: Final = 16
 """Status of an event with ordinary data (kernels.py)."""
@@ -70,7 +72,7 @@ class NodeRecords:
         self._records = _empty(_RECORDS)
         self._view = memoryview(self._records).cast("B").cast("q")
         self._links: Table = np.empty((_RECORDS // 2, 2), np.int64)
-        self._state: Table = np.zeros(12, np.int64)
+        self._state: Table = np.zeros(13, np.int64)
         self._state[_FACTOR] = _factor
         self.state = memoryview(self._state)
         """Numbers that can be read and set."""
@@ -108,21 +110,25 @@ class NodeRecords:
         return numbers[::-1]
 
     def note(
-        self, events: Table, rows: Table, renewed: npt.NDArray[np.uint8], first: int, end: int
-    ) -> tuple[int, bool, list[list[int]]]:
+        self, events: Table, rows: Table, renewed: npt.NDArray[np.uint8], edits: Table, first: int, end: int
+    ) -> tuple[int, bool, list[list[int]], Table]:
         """Notes the mutations among the events of a walk, from an event on (json_tape.kernels.note).
 
         Returns:
             The event at which it stopped: before a mutation that has to be decoded, or at the end, or after a mutation
-            with which a limit was reached; whether one was reached; and what is left to do.
+            with which a limit was reached; whether one was reached; what is left to do; and the added nodes: id,
+            parent, and the place of their addition.
         """
         count = int(events[end - 1, _ROWS_END] - events[first, _ROWS])
         self._reserve(count)
         ops: Table = np.empty((2 * count + end - first, 4), np.int64)
         state = self.state
-        state[_OP] = state[_IS_FULL] = 0
-        stop = self._kernels.note(events, rows, renewed, first, end, self._records, self._links, self._state, ops)
-        return stop, state[_IS_FULL] == 1, ops[: state[_OP]].tolist()
+        members: Table = np.empty((count, 4), np.int64)
+        state[_OP] = state[_MEMBER] = state[_IS_FULL] = 0
+        stop = self._kernels.note(
+            events, rows, renewed, edits, first, end, self._records, self._links, self._state, ops, members
+        )
+        return stop, state[_IS_FULL] == 1, ops[: state[_OP]].tolist(), members
 
     def settle(self, ids: Sequence[int]) -> None:
         """Notes that nodes are settled; they may be in additions too."""
@@ -182,7 +188,7 @@ def _key(own: int) -> int:
 
 def decoded_mutation(
     removed: Sequence[int], adds: Adds | None, texts: Sequence[TextChange], changes: Sequence[AttributeChange]
-) -> tuple[Table, Table, npt.NDArray[np.uint8]]:
+) -> tuple[Table, Table, npt.NDArray[np.uint8], Table]:
     """Returns the tables of a decoded mutation, as those of a walk that has one event; its rows are in this order."""
     added = [] if adds is None else adds.adds
     labels = set() if adds is None else set(adds.labels)
@@ -202,11 +208,12 @@ def decoded_mutation(
     ]
     rows[:, _ATTRIBUTES_END] = [0] * (len(ids) - len(changes)) + [memoryview(each.attributes).nbytes for each in changes]
     events[0, _ROWS_END] = len(ids)
-    return events, rows, np.zeros(1, np.uint8)
+    rows[:, _ADD] = -1
+    return events, rows, np.zeros(1, np.uint8), np.zeros((0, 4), np.int64)
 
 
 _KIND, _ID, _PARENT, _LOOK = map(Row._fields.index, ("kind", "id", "parent", "look"))
-_ATTRIBUTES_END, _TEXT_END = map(Row._fields.index, ("attributes_end", "text_end"))
+_ATTRIBUTES_END, _TEXT_END, _ADD = map(Row._fields.index, ("attributes_end", "text_end", "add"))
 _ADDS_END, _ROWS, _ROWS_END = map(EventRow._fields.index, ("adds_end", "rows", "rows_end"))
 _EVENT: Table = np.zeros((1, len(EventRow._fields)), np.int64)
 for _name, _value in (("type", 3), ("status", _IS_OBJECT), ("node", -1)):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.audit.behaviour.dom_nodes import DOCUMENT, ELEMENT, Add, Adds, Node, read_adds
-from services.audit.behaviour.targets.additions import Additions
+from services.audit.behaviour.targets.additions import MANY_NODES, Additions
 from services.audit.behaviour.targets.changes import NONE, read_changes, read_removals, read_texts
 from services.audit.behaviour.targets.node_records import (
     ADDITIONS,
@@ -31,6 +31,7 @@ from services.audit.behaviour.targets.traits import Attributes, Traits, separate
 if TYPE_CHECKING:
     from services.audit.behaviour.taped_nodes import TapedNodes
     from services.audit.behaviour.targets.changes import AttributeChange, TextChange
+    from services.audit.behaviour.targets.node_records import Table
     from services.audit.rrweb import Data
 
 MAX_NODES = 30_000
@@ -50,7 +51,7 @@ takes 4 to 8 ms."""
 NODE_BYTES = 500
 """Approximate memory of a node, in bytes, with its attributes and its texts."""
 
-_OPEN_BYTES = 250
+OPEN_BYTES = 250
 """Approximate memory of an added node that is decoded, in bytes, beside that of an added node."""
 
 SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
@@ -129,6 +130,7 @@ class PageTree:
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
         mutations = 0 if self._records is None else self._records.state[BYTES]
+        mutations += OPEN_BYTES * sum([len(each.nodes) for each in self._additions])
         return self._snapshot_bytes + mutations + NODE_BYTES * (len(self._settled) + 1)
 
     def node(self, node_id: int) -> Node | None:
@@ -140,7 +142,7 @@ class PageTree:
         if records is None or (at := records.added(node_id)) < 0:
             return self._settled.get(node_id)
         additions = self._additions[at]
-        found = self._asked[node_id] = (additions.nodes or self._open(additions))[node_id]
+        found = self._asked[node_id] = additions.node(node_id, self._texts)
         return found
 
     def parent_of(self, node: Node) -> Node | None:
@@ -242,10 +244,10 @@ class PageTree:
         while at < end:
             self._asked = {}
             records = self._changing()
-            at, is_full, operations = records.note(*nodes.tables, at, end)
+            at, is_full, operations, members = records.note(*nodes.tables, at, end)
             self._number = records.state[NUMBER]
             if operations:
-                self._carry_out(operations, data_at, nodes.attributes, nodes.text, nodes.tag)
+                self._carry_out(operations, members, data_at, nodes.attributes, nodes.text, nodes.tag)
             if is_full:
                 self._settle()
             elif at < end:
@@ -289,11 +291,12 @@ class PageTree:
         tables = decoded_mutation(removed, adds, texts, changes)
         records = self._changing()
         records.state[NUMBER] = number - 1
-        _, is_full, operations = records.note(*tables, 0, 1)
+        _, is_full, operations, members = records.note(*tables, 0, 1)
         self._number = number
         self._asked = {}
         self._carry_out(
             operations,
+            members,
             {0: kept or Additions(b"" if adds is None else adds.text, 0)},
             lambda row: bytes(changes[row - first - len(texts)].attributes),
             lambda row: texts[row - first].value,
@@ -305,6 +308,7 @@ class PageTree:
     def _carry_out(
         self,
         operations: Sequence[Sequence[int]],
+        members: Table,
         data_at: Mapping[int, Data | Additions],
         attributes: Callable[[int], bytes],
         text: Callable[[int], str | None],
@@ -314,12 +318,14 @@ class PageTree:
 
         Args:
             operations: The operations, as `node_records.Operation`.
+            members: The added nodes.
             data_at: The mutations by event, or their additions.
             attributes: Returns the JSON of changed attributes, by their row.
             text: Returns a changed text by its row.
             tag: Returns the tag of an element by its row.
         """
         settled, children, labels = self._settled, self._children, self._labels
+        first = 0
         for kind, own, row, number in operations:
             if kind == REMOVED:
                 if row & 1:
@@ -331,7 +337,9 @@ class PageTree:
             elif kind == ADDITIONS:
                 mutation = data_at[own]
                 if not isinstance(mutation, Additions):
-                    mutation = Additions(bytes(mutation.adds), 0)
+                    part = members[first : first + row].copy() if row >= MANY_NODES else None
+                    mutation = Additions(bytes(mutation.adds), 0, part)
+                first += row
                 mutation.number = number
                 self._additions.append(mutation)
             elif kind == CHANGE:
@@ -353,21 +361,9 @@ class PageTree:
                 separate(add.node)
         if is_large:
             adds.text = additions.text = b""
-        self._changing().state[BYTES] += _OPEN_BYTES * len(adds.adds)
         self._apply(adds=adds, kept=additions, number=self._number)
         if adds.has_contents:
             self._replace_documents(adds.adds)
-
-    def _open(self, additions: Additions) -> dict[int, Node]:
-        was_kept = additions.adds is not None
-        nodes = additions.open()
-        for own in self._texts.keys() & nodes.keys():
-            number, text = self._texts[own]
-            if number >= additions.number:
-                nodes[own].text = text
-        if not was_kept:
-            self._changing().state[BYTES] += _OPEN_BYTES * len(nodes)
-        return nodes
 
     def _additions_to(self, parent_id: int, since: int) -> list[Add]:
         """Returns the additions to a node after a mutation, in their order."""
@@ -375,9 +371,7 @@ class PageTree:
         for at in self._changing().with_children(parent_id):
             additions = self._additions[at]
             if additions.number > since:
-                if additions.nodes is None:
-                    self._open(additions)
-                found += additions.to(parent_id)
+                found += additions.to(parent_id, self._texts)
         return found
 
     def _note(self, own: int, number: int, text: bytes) -> None:
@@ -393,9 +387,10 @@ class PageTree:
     def _note_text(self, own: int, number: int, value: str | None) -> None:
         """Notes a change of a text."""
         at = self._changing().added(own)
-        if at >= 0 and self._additions[at].nodes is None:
+        if at >= 0:
             self._texts[own] = number, value
-        elif (node := self.node(own)) is not None:
+        node = self._settled.get(own) if at < 0 else self._additions[at].nodes.get(own)
+        if node is not None:
             node.text = value
 
     def _replace_documents(self, adds: list[Add]) -> None:
@@ -449,7 +444,7 @@ class PageTree:
                 yield node
         for additions in self._additions:
             if text in additions.text or not additions.text:
-                nodes = additions.nodes or self._open(additions)
+                nodes = additions.all(self._texts)
                 yield from (node for node in nodes.values() if text in bytes(node.raw))
         for own in [*self._changes, *self._changed]:
             if (changed := self.node(own)) is not None:
@@ -466,6 +461,8 @@ class PageTree:
 
     def _settle(self) -> None:
         """Makes the nodes of the page independent of the mutations that added them, and drops all others."""
+        for additions in self._additions:
+            additions.all(self._texts)
         settled: dict[int, Node] = {}
         root = self.node(self._root)
         nodes: list[Node] = [] if root is None else [root]
