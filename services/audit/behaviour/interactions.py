@@ -267,7 +267,7 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
-                if data.adds is not nothing:
+                if data.adds is not nothing and position >= index.stop:
                     index.grow(data.adds, position)
                 if source == _MUTATION and mirror is not None:
                     mirror.change(data, position)

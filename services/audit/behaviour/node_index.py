@@ -113,12 +113,14 @@ class NodeIndex:
             events, up to the next one that has to be decoded. None: all are decoded.
     """
 
-    __slots__ = ("_clickable", "_framed", "_frames", "_nodes", "_stop", "_stored", "body", "body_offset", "from_right", "root")
+    __slots__ = ("_clickable", "_framed", "_frames", "_nodes", "_stored", "body", "body_offset", "from_right", "root", "stop")
 
     def __init__(self, stored: Nodes, nodes: TapedNodes | None = None) -> None:
         self._stored = stored
         self._nodes = nodes
-        self._stop = -1
+        self.stop = -1
+        """Position of the next event that has to be decoded, if the events are followed ahead; the additions before it
+        are known already."""
         self.root = stored.root
         self.body = stored.body
         self.body_offset: Offset | None = None
@@ -155,12 +157,12 @@ class NodeIndex:
         nodes = self._nodes
         if nodes is None:
             return True
-        while self._stop < position:
+        while self.stop < position:
             stored = self._stored.clickable if self._clickable is None else self._clickable.borders
-            self._stop, borders = nodes.follow(self._stop + 1, stored, 2 * MAX_RUNS, _CLICK_WORDS)
+            self.stop, borders = nodes.follow(self.stop + 1, stored, 2 * MAX_RUNS, _CLICK_WORDS)
             if borders is not None:
                 self._working_copy().borders[:] = borders
-        return self._stop == position
+        return self.stop == position
 
     def is_clickable(self, node_id: int, position: int = -1) -> bool:
         """Returns whether the node promises a response to a click; False for unknown nodes.

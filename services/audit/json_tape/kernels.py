@@ -70,6 +70,9 @@ _NUMBER, _ADDITIONS, _LINKS, _OPS, _ADDED, _SETTLED, _USED = range(7)
 _BYTES, _BYTES_LIMIT, _NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBERS = range(7, 13)
 LABEL, ADDITIONS = 4, 5
 
+_NEAR = 4
+"""Low bits of an id that are kept in the place of its record (node_records.py)."""
+
 _MOST_ADDS = 2**19
 """Length in bytes of additions beyond which they are not noted here: they do not stay JSON."""
 
@@ -1027,7 +1030,7 @@ def follow(t, events, rows, renewed, edits, words, event, count, most, room, ans
 def _record_of(records, factor, own):
     """Returns the place of a node's record, or of the free one that it may have."""
     last = len(records) - 1
-    place = own * factor >> 20 & last
+    place = ((own >> _NEAR) * factor >> 20 << _NEAR | own & (1 << _NEAR) - 1) & last
     while records[place, 0] != own and records[place, 0] != ABSENT:
         place = (place + 1) & last
     return place

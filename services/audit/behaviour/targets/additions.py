@@ -17,7 +17,7 @@ from services.audit.behaviour.dom_nodes import Add, Node, decode_add, decode_add
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MANY_NODES = 16
+MANY_NODES = 200
 """Number of nodes from which on they are decoded one by one."""
 
 Texts = Mapping[int, tuple[int, str | None]]
@@ -41,7 +41,7 @@ class Additions(msgspec.Struct, gc=False, eq=False):
     adds: list[Add] | None = None
     nodes: dict[int, Node] = msgspec.field(default_factory=dict)
     _parents: list[int] = []
-    _read: dict[int, Add] = msgspec.field(default_factory=dict)
+    _read: dict[int, Add] | None = None
 
     def node(self, own: int, texts: Texts) -> Node:
         """Returns an added node, and keeps it."""
@@ -78,7 +78,7 @@ class Additions(msgspec.Struct, gc=False, eq=False):
             add.node.parent = add.parent_id
         for own in texts.keys() & nodes.keys():
             self._change_text(nodes[own], texts)
-        self.nodes = {**nodes, **known}
+        self.nodes = {**nodes, **known} if known else nodes
         return self.nodes
 
     def _members(self) -> npt.NDArray[np.int64] | None:
@@ -89,6 +89,8 @@ class Additions(msgspec.Struct, gc=False, eq=False):
         return members
 
     def _add(self, place: int, texts: Texts) -> Add:
+        if self._read is None:
+            self._read = {}
         add = self._read.get(place)
         if add is None:
             _, parent, start, end = self.members[place].tolist()

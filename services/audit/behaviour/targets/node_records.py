@@ -40,6 +40,10 @@ _WIDTH = 4
 _MOST_ID = 2**53 - 1
 _RECORDS = 512
 
+_NEAR = 4
+_NEARBY = (1 << _NEAR) - 1
+"""Ids that differ in these bits only have records side by side: they come and go together."""
+
 _factor = random.SystemRandom().randrange(2**61 + 1, 2**62, 2)
 """Not known outside of the process, so that nobody can choose ids with the same place."""
 
@@ -86,7 +90,7 @@ class NodeRecords:
         view, last = self._view, len(self._records) - 1
         if not -_MOST_ID <= own <= _MOST_ID:
             own = _key(own)
-        place = own * _factor >> 20 & last
+        place = ((own >> _NEAR) * _factor >> 20 << _NEAR | own & _NEARBY) & last
         while (found := view[place * _WIDTH]) != own:
             if found == _ABSENT:
                 return -1
@@ -98,7 +102,7 @@ class NodeRecords:
         view, last = self._view, len(self._records) - 1
         if not -_MOST_ID <= own <= _MOST_ID:
             own = _key(own)
-        place = own * _factor >> 20 & last
+        place = ((own >> _NEAR) * _factor >> 20 << _NEAR | own & _NEARBY) & last
         while (found := view[place * _WIDTH]) != own:
             if found == _ABSENT:
                 return []
@@ -147,7 +151,7 @@ class NodeRecords:
         view, last = self._view, len(self._records) - 1
         if not -_MOST_ID <= own <= _MOST_ID:
             own = _key(own)
-        place = own * _factor >> 20 & last
+        place = ((own >> _NEAR) * _factor >> 20 << _NEAR | own & _NEARBY) & last
         while (found := view[place * _WIDTH]) != own:
             if found == _ABSENT:
                 return

@@ -51,7 +51,7 @@ takes 4 to 8 ms."""
 NODE_BYTES = 500
 """Approximate memory of a node, in bytes, with its attributes and its texts."""
 
-OPEN_BYTES = 250
+_OPEN_BYTES = 250
 """Approximate memory of an added node that is decoded, in bytes, beside that of an added node."""
 
 SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
@@ -130,7 +130,6 @@ class PageTree:
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
         mutations = 0 if self._records is None else self._records.state[BYTES]
-        mutations += OPEN_BYTES * sum([len(each.nodes) for each in self._additions])
         return self._snapshot_bytes + mutations + NODE_BYTES * (len(self._settled) + 1)
 
     def node(self, node_id: int) -> Node | None:
@@ -142,7 +141,12 @@ class PageTree:
         if records is None or (at := records.added(node_id)) < 0:
             return self._settled.get(node_id)
         additions = self._additions[at]
-        found = self._asked[node_id] = additions.node(node_id, self._texts)
+        found = additions.nodes.get(node_id)
+        if found is None:
+            before = len(additions.nodes)
+            found = additions.node(node_id, self._texts)
+            records.state[BYTES] += _OPEN_BYTES * (len(additions.nodes) - before)
+        self._asked[node_id] = found
         return found
 
     def parent_of(self, node: Node) -> Node | None:
@@ -371,7 +375,9 @@ class PageTree:
         for at in self._changing().with_children(parent_id):
             additions = self._additions[at]
             if additions.number > since:
+                before = len(additions.nodes)
                 found += additions.to(parent_id, self._texts)
+                self._changing().state[BYTES] += _OPEN_BYTES * (len(additions.nodes) - before)
         return found
 
     def _note(self, own: int, number: int, text: bytes) -> None:
