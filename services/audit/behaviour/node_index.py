@@ -133,7 +133,7 @@ class NodeIndex:
 
     def dump(self) -> Nodes:
         """Returns the index as stored."""
-        if self._nodes is not None:
+        if self._nodes is not None and self.stop >= 0:
             self._decodes(len(self._nodes.answers))
         stored = self._stored
         if self._clickable is None and self._frames is stored.frames:
@@ -171,8 +171,8 @@ class NodeIndex:
             node_id: The node.
             position: Position of the click; not needed if all nodes are decoded.
         """
-        if self._nodes is not None and not self._decodes(position):
-            return self._nodes.answers[position] == 1
+        if self._nodes is not None and self.stop >= 0 and not self._decodes(position):
+            return self._nodes.answers[position] == 1  # else nothing was added yet
         borders = self._stored.clickable if self._clickable is None else self._clickable.borders
         return bisect_right(borders, node_id) & 1 == 1
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Table = npt.NDArray[np.int64]
 
 
+_text = msgspec.json.Decoder(str).decode
+
 _ELSEWHERE = tuple(f'"{scheme}'.encode() for scheme in ELSEWHERE)
 
 
@@ -116,14 +118,15 @@ class TapedNodes:
     def text(self, place: int) -> str | None:
         """Returns the text in a row."""
         row = self._walk.row(place)
-        found: str | None = None if row.text < 0 else msgspec.json.decode(self._read(row.text, row.text_end))
-        return found
+        if row.text < 0:
+            return None
+        raw = self._read(row.text, row.text_end)
+        return None if raw == b"null" else _text(raw)
 
     def tag(self, place: int) -> str:
         """Returns the tag in a row; "": it has none."""
-        row = self._walk.row(place)
-        found: str = "" if row.tag < 0 else msgspec.json.decode(self._read(row.tag, row.tag_end))
-        return found
+        _, start, end = self._walk.end_and_tag_of(place)
+        return "" if start < 0 else _text(self._read(start, end))
 
     def root_of(self, position: int) -> int:
         """Returns the id of the document of a full snapshot."""
@@ -139,12 +142,13 @@ class TapedNodes:
 
     def _child(self, place: int, tag: str) -> int | None:
         """Returns the row of the first child with a tag."""
-        walk = self._walk
-        at, end = place + 1, walk.row(place).end
-        while at < end:
-            if self.tag(at) == tag:
+        walk, read = self._walk, self._read
+        last, at = walk.row(place).end, place + 1
+        while at < last:
+            end, start, tag_end = walk.end_and_tag_of(at)
+            if start >= 0 and _text(read(start, tag_end)) == tag:
                 return at
-            at = walk.row(at).end
+            at = end
         return None
 
     def _element(self, place: int | None) -> PageElement | None:

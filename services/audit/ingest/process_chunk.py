@@ -127,7 +127,7 @@ def process_chunk(
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
     nodes = None
     if rules is not None and masked.tape is not None and not played.repeated:
-        nodes = TapedNodes(masked.tape.walk, masked.tape.made.outer(), masked.tape.renewed, masked.tape.read)
+        nodes = TapedNodes(masked.tape.walk, masked.tape.edits(), masked.tape.renewed, masked.tape.read)
     found: list[Interaction] = []
     unnamed: dict[str, int] = {}
     if rules is not None and mirror is not None and mirrors is not None:

@@ -188,6 +188,7 @@ _ROW = Struct(f"{len(Row._fields)}q")
 _KIND, _KIND_AT = Struct("2q"), 8 * EventRow._fields.index("type")
 _INPUT, _INPUT_AT = Struct("3q"), 8 * EventRow._fields.index("id")
 _TAG, _TAG_AT = Struct("2q"), 8 * Row._fields.index("tag")
+_END_AND_TAG, _END_AT = Struct("q16x2q"), 8 * Row._fields.index("end")
 _ATTRIBUTES_AT = 8 * Row._fields.index("attributes")
 """Rows and parts of rows as they stand in the tables: read in a third of the time of numpy's own indexing."""
 
@@ -269,6 +270,11 @@ class Walk:
             self.marks, self.events, self.rows, renewed, edits, words, event, count, most, room, answers
         )
         return event, room[0, :count].tolist() if changed else None
+
+    def end_and_tag_of(self, place: int) -> tuple[int, int, int]:
+        """Returns the row after the last descendant of a node, and start and end of its tag; -1: it has none."""
+        end, start, tag_end = _END_AND_TAG.unpack_from(self._row_bytes, place * _ROW.size + _END_AT)
+        return end, start, tag_end
 
     def attributes_of(self, place: int) -> tuple[int, int]:
         """Returns start and end of the attributes in a row; -1: there are none."""

@@ -17,7 +17,7 @@ from services.audit.behaviour.dom_nodes import Add, Node, decode_add, decode_add
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-MANY_NODES = 200
+MANY_NODES = 64
 """Number of nodes from which on they are decoded one by one."""
 
 Texts = Mapping[int, tuple[int, str | None]]

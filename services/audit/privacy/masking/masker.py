@@ -90,12 +90,22 @@ class MaskedTape(NamedTuple):
     Attributes:
         walk: The walk through the text before masking.
         made: The replacements in that text.
+        changed: Numbers of snapshots and mutations with replacements in their nodes.
         renewed: Numbers of events that were written anew: their rows are no longer valid.
     """
 
     walk: Walk
     made: Made
+    changed: set[int]
     renewed: set[int]
+
+    def edits(self) -> list[tuple[int, int, bytes]]:
+        """Returns start, end and new JSON of the replacements in nodes, in order and without those inside of others."""
+        found: list[tuple[int, int, bytes]] = []
+        for number in sorted(self.changed - self.renewed):
+            row = self.walk.event(number)
+            found += self.made.outer(row.start, row.end)
+        return found
 
     def read(self, start: int, end: int) -> bytes:
         """Returns the JSON at a span of the text, after masking."""
@@ -202,7 +212,7 @@ class _Chunk:
             text = made.apply(text)
             self._renew_events(made)
         state = compact(self._flags, seen=self._seen, full=self._full) if self._changed else self._state
-        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._stale))
+        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, self._stale))
 
     def _renew_events(self, made: Made) -> None:
         """Applies the replacements to the decoded events."""
