@@ -113,7 +113,10 @@ class NodeIndex:
             events, up to the next one that has to be decoded. None: all are decoded.
     """
 
-    __slots__ = ("_clickable", "_framed", "_frames", "_nodes", "_stored", "body", "body_offset", "from_right", "root", "stop")
+    __slots__ = (
+        *("_clickable", "_framed", "_frames", "_nodes", "_stored", "body", "body_offset", "from_right", "root"),
+        "stop",
+    )
 
     def __init__(self, stored: Nodes, nodes: TapedNodes | None = None) -> None:
         self._stored = stored
@@ -217,13 +220,17 @@ class NodeIndex:
             return None
         html = _child(node, "html")
         body = None if html is None else _child(html, "body")
-        self._take_page(node.id, *(each and PageElement(each.id, bytes(each.raw)) for each in (html, body)))
+        self._take_page(
+            node.id, *(None if each is None else PageElement(each.id, bytes(each.raw)) for each in (html, body))
+        )
         self._take(node)
         return node
 
     def _take_page(self, root: int, html: PageElement | None, body: PageElement | None) -> None:
         self.root = root if root > 0 else 1
-        self.from_right = any(each is not None and _is_rtl(_attributes_of(each.attributes).dir) for each in (html, body))
+        self.from_right = any(
+            each is not None and _is_rtl(_attributes_of(each.attributes).dir) for each in (html, body)
+        )
         if body is None:
             return
         self.body = max(body.id, 0)

@@ -6,10 +6,9 @@ the decoder: NodeIndex goes on from there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import struct
 from bisect import bisect_left
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
@@ -124,7 +123,7 @@ class TapedNodes:
         return None if raw == b"null" else _text(raw)
 
     def tag(self, place: int) -> str:
-        """Returns the tag in a row; "": it has none."""
+        """Returns the tag in a row; "" for other nodes."""
         _, start, end = self._walk.end_and_tag_of(place)
         return "" if start < 0 else _text(self._read(start, end))
 
@@ -134,7 +133,7 @@ class TapedNodes:
         return walk.row(walk.event(position).rows).id
 
     def page_of(self, position: int) -> tuple[PageElement | None, PageElement | None]:
-        """Returns the elements `html` and `body` of a full snapshot; None: it has none."""
+        """Returns the elements `html` and `body` of a full snapshot; None: not in it."""
         walk = self._walk
         html = self._child(walk.event(position).rows, "html")
         body = None if html is None else self._child(html, "body")

@@ -958,7 +958,7 @@ def _take_tree(t, rows, at, last, words, edits, borders, most):
     )
 )
 def follow(t, events, rows, renewed, edits, words, event, count, most, room, answers):
-    """Follows the clickable elements of a page through the events of a chunk (node_index.py), and answers for its clicks.
+    """Follows the clickable elements of a page through a chunk (node_index.py), and answers for the chunk's clicks.
 
     Continues at an event, and stops before the first one that readers may understand otherwise: with unusual values,
     with contents of frames, or written anew by masking.
@@ -970,7 +970,7 @@ def follow(t, events, rows, renewed, edits, words, event, count, most, room, ans
         renewed: 1 for each event that masking has written anew.
         edits: Start and end of each replacement that masking has made, sorted; whether the new value is a string that
             begins with the scheme of a mail or call: 1, 0, or -1 if it is not a plain string; and by how much this
-            replacement and those before it move what follows.
+            replacement and those before it move the rest.
         words: Names and values that matter (node_index.py).
         event: The first event.
         count: Number of borders.
@@ -1049,14 +1049,12 @@ def _shift(edits, place):
     return edits[low - 1, 3] if low else 0
 
 
-@compiled(
-    types.int64(_TABLE, _TABLE, _WORDS, _TABLE, types.int64, types.int64, _TABLE, _TABLE, _LIST, _TABLE, _TABLE)
-)
+@compiled(types.int64(_TABLE, _TABLE, _WORDS, _TABLE, types.int64, types.int64, _TABLE, _TABLE, _LIST, _TABLE, _TABLE))
 def note(events, rows, renewed, edits, event, end, records, links, state, ops, members):
     """Notes the mutations of a chunk in the records of a page's nodes (behaviour/targets/node_records.py).
 
-    Continues at an event, and stops before the first mutation that readers may understand otherwise, and after the first
-    one with which the page has reached a limit.
+    Continues at an event, and stops before the first mutation that readers may understand otherwise, and after the
+    first one with which the page has reached a limit.
 
     Args:
         events: The events.
@@ -1065,13 +1063,13 @@ def note(events, rows, renewed, edits, event, end, records, links, state, ops, m
         edits: The replacements that masking has made, as in `follow`.
         event: The first event.
         end: The event to end at.
-        records: The records: id, number of the additions with the node, 1 if it is settled plus 2 if it is to be reported
-            when it is removed, and its last link.
+        records: The records: id, number of the additions with the node, 1 if it is settled plus 2 if it is to be
+            reported when it is removed, and its last link.
         links: The additions with children of a node: their number, and the link before.
         state: Numbers that go on, as listed in node_records.py.
-        ops: Filled with what is left to do: (operation, id of the node, row, number of the mutation).
-        members: Filled with the added nodes: id, parent, and the place of the addition in the text after masking, from the
-            start of the list; the last one of a mutation that adds a node twice has no place.
+        ops: Filled with the remaining operations: (operation, id of the node, row, number of the mutation).
+        members: Filled with the added nodes: id, parent, and the place of the addition in the text after masking, from
+            the start of the list; the last one of a mutation that adds a node twice has no place.
 
     Returns:
         The event at which it stopped.
@@ -1193,7 +1191,7 @@ def settle(ids, what, records, state):
 
 @compiled(types.int64(_TABLE, _TABLE, types.int64))
 def enlarge(records, larger, factor):
-    """Copies records to a larger table, whose first column is ABSENT; returns their number."""
+    """Copies records to a larger table with ABSENT in its first column; returns their number."""
     count = 0
     for at in range(len(records)):
         if records[at, 0] != ABSENT:

@@ -272,12 +272,12 @@ class Walk:
         return event, room[0, :count].tolist() if changed else None
 
     def end_and_tag_of(self, place: int) -> tuple[int, int, int]:
-        """Returns the row after the last descendant of a node, and start and end of its tag; -1: it has none."""
+        """Returns the row after the last descendant of a node, and start and end of its tag; -1 if there is no tag."""
         end, start, tag_end = _END_AND_TAG.unpack_from(self._row_bytes, place * _ROW.size + _END_AT)
         return end, start, tag_end
 
     def attributes_of(self, place: int) -> tuple[int, int]:
-        """Returns start and end of the attributes in a row; -1: there are none."""
+        """Returns start and end of the attributes in a row; -1 if there are no attributes."""
         start, end = _TAG.unpack_from(self._row_bytes, place * _ROW.size + _ATTRIBUTES_AT)
         return start, end
 

@@ -1,7 +1,7 @@
 """Records of a page's nodes: which mutation has added a node last, and which ones have added children to it.
 
-A mutation adds dozens of nodes, and few of them are ever looked at. The records are rows of numbers in one table, which a
-compiled loop fills; a dictionary of objects costs ten times as much, most of it memory that the processor has to fetch.
+A mutation adds dozens of nodes, and few of them are ever looked at. The records are rows of numbers in one table, which
+a compiled loop fills without objects.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 REMOVED, ADDED, TEXT, CHANGE, LABEL, ADDITIONS = range(6)
 """Operations: kinds of rows (json_tape.tape.TapeKind), a node `label`, and the additions of a mutation."""
 
-NUMBER, _ADDITION, _LINK, _OP, _IN_ADDED, _IN_SETTLED, _USED, BYTES, BYTES_LIMIT, NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBER = range(
-    13
-)
-"""Places in the state: number of the last mutation; numbers of additions, links, operations, nodes in additions, settled
-nodes and records; memory in bytes, and its limit; limit of nodes; whether a limit was reached; factor of the places; number of members."""
+NUMBER, _ADDITION, _LINK, _OP, _IN_ADDED, _IN_SETTLED, _USED = range(7)
+BYTES, BYTES_LIMIT, NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBER = range(7, 13)
+"""Places in the state: number of the last mutation; numbers of additions, links, operations, nodes in additions,
+settled nodes and records; memory in bytes, and its limit; limit of nodes; whether a limit was reached; factor of the
+places; number of members."""
 
 _IS_OBJECT: Final = 16
 """Status of an event with ordinary data (kernels.py)."""
@@ -45,11 +45,11 @@ _NEARBY = (1 << _NEAR) - 1
 """Ids that differ in these bits only have records side by side: they come and go together."""
 
 _factor = random.SystemRandom().randrange(2**61 + 1, 2**62, 2)
-"""Not known outside of the process, so that nobody can choose ids with the same place."""
+"""Random per process: ids with equal places cannot be chosen."""
 
 
 class Operation(NamedTuple):
-    """What is left to do for a mutation.
+    """A remaining operation of a mutation.
 
     Attributes:
         kind: REMOVED, TEXT, CHANGE, LABEL or ADDITIONS.
@@ -74,11 +74,11 @@ class NodeRecords:
 
         self._kernels: Any = kernels
         self._records = _empty(_RECORDS)
-        self._view = memoryview(self._records).cast("B").cast("q")
+        self._view = self._records.data.cast("B").cast("q")
         self._links: Table = np.empty((_RECORDS // 2, 2), np.int64)
         self._state: Table = np.zeros(13, np.int64)
         self._state[_FACTOR] = _factor
-        self.state = memoryview(self._state)
+        self.state = self._state.data
         """Numbers that can be read and set."""
 
     def __len__(self) -> int:
@@ -120,7 +120,7 @@ class NodeRecords:
 
         Returns:
             The event at which it stopped: before a mutation that has to be decoded, or at the end, or after a mutation
-            with which a limit was reached; whether one was reached; what is left to do; and the added nodes: id,
+            with which a limit was reached; whether one was reached; the remaining operations; and the added nodes: id,
             parent, and the place of their addition.
         """
         count = int(events[end - 1, _ROWS_END] - events[first, _ROWS])
@@ -166,7 +166,7 @@ class NodeRecords:
             larger = _empty(1 << (needed - 1).bit_length())
             self._kernels.enlarge(self._records, larger, _factor)
             self._records = larger
-            self._view = memoryview(larger).cast("B").cast("q")
+            self._view = larger.data.cast("B").cast("q")
         if state[_LINK] + count > len(self._links):
             links: Table = np.empty((2 * (state[_LINK] + count), 2), np.int64)
             links[: state[_LINK]] = self._links[: state[_LINK]]
@@ -196,8 +196,9 @@ def decoded_mutation(
     """Returns the tables of a decoded mutation, as those of a walk that has one event; its rows are in this order."""
     added = [] if adds is None else adds.adds
     labels = set() if adds is None else set(adds.labels)
-    events, rows = _EVENT.copy(), np.zeros((len(removed) + len(added) + len(texts) + len(changes), len(Row._fields)), np.int64)
-    rows[:, _KIND] = [REMOVED] * len(removed) + [ADDED] * len(added) + [TEXT] * len(texts) + [CHANGE] * len(changes)
+    kinds = [REMOVED] * len(removed) + [ADDED] * len(added) + [TEXT] * len(texts) + [CHANGE] * len(changes)
+    events, rows = _EVENT.copy(), np.zeros((len(kinds), len(Row._fields)), np.int64)
+    rows[:, _KIND] = kinds
     ids = [*removed, *(add.node.id for add in added), *(each.id for each in texts), *(each.id for each in changes)]
     rows[:, _ID] = _keys(ids)
     if adds is not None:
@@ -206,11 +207,9 @@ def decoded_mutation(
         part[:, _PARENT] = _keys([add.parent_id for add in added])
         if labels:
             part[:, _LOOK] = [Look.LABEL if add.node.id in labels else 0 for add in added]
-    rows[:, _TEXT_END] = [0] * (len(ids) - len(texts) - len(changes)) + [
-        *(len(each.value or "") for each in texts),
-        *(0 for _ in changes),
-    ]
-    rows[:, _ATTRIBUTES_END] = [0] * (len(ids) - len(changes)) + [memoryview(each.attributes).nbytes for each in changes]
+    first = len(removed) + len(added)
+    rows[first : first + len(texts), _TEXT_END] = [len(each.value or "") for each in texts]
+    rows[first + len(texts) :, _ATTRIBUTES_END] = [memoryview(each.attributes).nbytes for each in changes]
     events[0, _ROWS_END] = len(ids)
     rows[:, _ADD] = -1
     return events, rows, np.zeros(1, np.uint8), np.zeros((0, 4), np.int64)

@@ -290,7 +290,7 @@ class PageTree:
         *,
         number: int,
     ) -> None:
-        """Applies parts of the mutation with a number; `kept` are its additions if their contents were taken already."""
+        """Applies parts of a mutation; `kept` are its additions if their contents were taken already."""
         first = len(removed) + (0 if adds is None else len(adds.adds))
         tables = decoded_mutation(removed, adds, texts, changes)
         records = self._changing()
@@ -309,7 +309,7 @@ class PageTree:
         if is_full:
             self._settle()
 
-    def _carry_out(
+    def _carry_out(  # noqa: C901 - one branch per operation
         self,
         operations: Sequence[Sequence[int]],
         members: Table,
@@ -318,7 +318,7 @@ class PageTree:
         text: Callable[[int], str | None],
         tag: Callable[[int], str],
     ) -> None:
-        """Carries out what the records have left to do for mutations.
+        """Carries out the remaining operations of mutations.
 
         Args:
             operations: The operations, as `node_records.Operation`.

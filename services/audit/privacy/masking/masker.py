@@ -85,7 +85,7 @@ class Masked:
 
 
 class MaskedTape(NamedTuple):
-    """The walk through a chunk, and what masking has changed since.
+    """The walk through a chunk, and the changes that masking has made since.
 
     Attributes:
         walk: The walk through the text before masking.
