@@ -28,11 +28,16 @@ if TYPE_CHECKING:
 
 _text = msgspec.json.Decoder(str).decode
 
+_MASK = b'"***"'
+"""The most frequent replacement."""
+
 _ELSEWHERE = tuple(f'"{scheme}'.encode() for scheme in ELSEWHERE)
 
 
 def _scheme(value: bytes) -> int:
     """Returns whether a JSON value is a string that leads elsewhere: 1 or 0; -1: it is not a plain string."""
+    if value == _MASK:
+        return 0
     if value[:1] != b'"' or b"\\" in value:
         return -1
     return 1 if value.startswith(_ELSEWHERE) else 0
@@ -78,9 +83,10 @@ class TapedNodes:
             shift += len(new) - (end - start)
             flat += (start, end, _scheme(new), shift)
         self._edits: Table = np.frombuffer(bytearray(struct.pack(f"{len(flat)}q", *flat)), np.int64).reshape(-1, 4)
-        self._renewed: npt.NDArray[np.uint8] = np.zeros(size, np.uint8)
-        if renewed:
-            self._renewed[list(renewed)] = 1
+        marks = bytearray(size)
+        for number in renewed:
+            marks[number] = 1
+        self._renewed = np.frombuffer(marks, np.uint8)
         self._read = read
 
     def follow(
