@@ -1,4 +1,4 @@
-"""What detectors and names find is the same from the tables of masking's walk as from decoded nodes."""
+"""Detectors and names find the same in the tables of masking's walk as in decoded nodes."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ class Page:
 
 
 def assert_same(texts: list[bytes], masker: Masker = MASKER) -> int:
-    """Compares what is found from tables with what is found from decoded nodes; returns the number of interactions."""
+    """Compares the findings from tables with those from decoded nodes; returns the number of interactions."""
     states, mirrors = [BehaviourState(), BehaviourState()], [PageMirror(), PageMirror()]
     masks, clocks, last, count = MaskState(), PlayClock(), 0, 0
     for text in texts:
