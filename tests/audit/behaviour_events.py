@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+from functools import cache
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -12,7 +13,9 @@ from support.recordings import SHARED
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe
+from services.audit.behaviour.taped_nodes import TapedNodes
 from services.audit.behaviour.targets.page_mirror import PageMirror
+from services.audit.json_tape.tape import Walker
 from services.audit.model import InteractionKind
 from services.audit.payload import replace_lone_surrogates
 from services.audit.play_time import PlayClock, play
@@ -130,21 +133,35 @@ def events(recording: Sequence[Json]) -> list[Event]:
     return _decoder.decode(json.dumps(recording))
 
 
+def taped(recording: Sequence[Json]) -> TapedNodes:
+    """The nodes of a chunk in which nothing is masked."""
+    text = json.dumps(recording).encode()
+    return TapedNodes(_walker().walk(text, len(recording)), [], set(), lambda start, end: text[start:end])
+
+
+@cache
+def _walker() -> Walker:
+    return Walker()
+
+
 def cut(decoded: Sequence[Event], borders: Iterable[int]) -> list[Sequence[Event]]:
     places = [0, *sorted(borders), len(decoded)]
     return [decoded[start:end] for start, end in pairwise(places)]
 
 
 def run(
-    chunks: Iterable[Sequence[Event]], rules: BehaviourRules = RULES, end_ms: int | None = None
+    chunks: Iterable[Sequence[Event]],
+    rules: BehaviourRules = RULES,
+    end_ms: int | None = None,
+    nodes: Iterable[TapedNodes | None] = repeat(None),
 ) -> list[Interaction]:
     """Observes chunks, the state stored and read back after each, and finishes."""
     mirror = PageMirror()
     state, clock, last, found = BehaviourState(), PlayClock(), 0, []
-    for chunk in chunks:
+    for chunk, its in zip(chunks, nodes, strict=False):
         played = play(clock, [msgspec.structs.replace(event) for event in chunk], last)
         clock, last = played.clock, played.last
-        state, more = observe(state, played.events, rules, played.set_back, mirror)
+        state, more = observe(state, played.events, rules, played.set_back, mirror, None if played.repeated else its)
         state = _state_decoder.decode(_state_encoder.encode(state))
         found += more
     state, more = finish(state, int(state.clock_ms) if end_ms is None else end_ms, rules)
@@ -154,10 +171,13 @@ def run(
 def find(
     recording: Sequence[Json], *kinds: InteractionKind, rules: BehaviourRules = RULES, end_ms: int | None = None
 ) -> list[Interaction]:
-    """The interactions of a hand-made recording: the same in one chunk and in one chunk for each event."""
+    """The interactions of a hand-made recording: the same in one chunk and in one for each event, decoded and taped."""
     decoded = events(recording)
-    found = run([decoded], rules, None if end_ms is None else T0 + end_ms)
-    assert run([[one] for one in decoded], rules, None if end_ms is None else T0 + end_ms) == found
+    end_ms = None if end_ms is None else T0 + end_ms
+    found = run([decoded], rules, end_ms)
+    assert run([[one] for one in decoded], rules, end_ms) == found
+    assert run([decoded], rules, end_ms, [taped(recording)]) == found
+    assert run([[one] for one in decoded], rules, end_ms, [taped([one]) for one in recording]) == found
     return [one for one in found if not kinds or one.kind in kinds]
 
 

@@ -58,6 +58,7 @@ class Adds(msgspec.Struct, gc=False):
 
 _tree = msgspec.json.Decoder(Node)
 _adds = msgspec.json.Decoder(list[Add] | None)
+_add = msgspec.json.Decoder(Add)
 
 
 def decode_tree(text: bytes) -> Node:
@@ -78,6 +79,15 @@ def decode_adds(text: bytes) -> list[Add]:
         RecursionError: They are nested too deep.
     """
     return _adds.decode(text) or []
+
+
+def decode_add(text: bytes) -> Add:
+    """Returns one addition of a Mutation.
+
+    Raises:
+        msgspec.MsgspecError: It is not of rrweb's form.
+    """
+    return _add.decode(text)
 
 
 def read_adds(text: bytes) -> Adds:

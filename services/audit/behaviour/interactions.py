@@ -28,6 +28,7 @@ from services.audit.rrweb import Event, EventType, IncrementalSource, MouseInter
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.audit.behaviour.taped_nodes import TapedNodes
     from services.audit.behaviour.targets.page_mirror import PageMirror
     from services.audit.rrweb import Data
 
@@ -120,6 +121,7 @@ def observe(
     rules: BehaviourRules,
     set_back: Sequence[int] = (),
     mirror: PageMirror | None = None,
+    nodes: TapedNodes | None = None,
 ) -> tuple[BehaviourState, list[Interaction]]:
     """Returns the state after a chunk, and the interactions that the chunk decides, in the order of decision.
 
@@ -130,14 +132,19 @@ def observe(
         set_back: Positions in `events` at which the clock had been set back.
         mirror: The window's page after the previous chunk; it takes the chunk's changes, and gives the interactions
             their targets. None: they have none.
+        nodes: The nodes in the events, by position, as a walk has read them. None: they are decoded.
     """
-    observer = _Observer(state, rules, mirror)
+    if mirror is not None:
+        mirror.open_chunk(nodes)
+    observer = _Observer(state, rules, mirror, nodes)
     seen = 0
     for position in set_back:
-        observer.see(events[seen:position])
+        observer.see(events[seen:position], seen)
         observer.set_back(events[position].timestamp)
         seen = position
-    observer.see(events[seen:] if seen else events)
+    observer.see(events[seen:] if seen else events, seen)
+    if mirror is not None:
+        mirror.close_chunk()
     return observer.result()
 
 
@@ -196,7 +203,13 @@ class _Observer:
         "visits",
     )
 
-    def __init__(self, state: BehaviourState, rules: BehaviourRules, mirror: PageMirror | None = None) -> None:
+    def __init__(
+        self,
+        state: BehaviourState,
+        rules: BehaviourRules,
+        mirror: PageMirror | None = None,
+        nodes: TapedNodes | None = None,
+    ) -> None:
         self.state = state
         self.mirror = mirror
         self.rules = rules
@@ -204,7 +217,7 @@ class _Observer:
         self.clock = state.clock_ms
         self.loading = state.loading
         self.geometry = replace(state.geometry)
-        self.index = NodeIndex(state.nodes)
+        self.index = NodeIndex(state.nodes, nodes)
         self.viewing = replace(state.viewing)
         self.path = replace(state.path)
         self.clicks = replace(state.clicks)
@@ -232,11 +245,11 @@ class _Observer:
         )
         return state, found
 
-    def see(self, events: Sequence[Event]) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch per source: a call costs as much as its work
+    def see(self, events: Sequence[Event], first: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch per source: a call costs as much as its work
         clicks, viewing, index, geometry = self.clicks, self.viewing, self.index, self.geometry
         rules, found, nothing, mirror = self.rules, self.found, rrweb.NOTHING, self.mirror
         gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
-        for event in events:
+        for position, event in enumerate(events, first):
             time = event.timestamp
             if not 0.0 <= time <= LATEST_MS:
                 continue
@@ -245,7 +258,7 @@ class _Observer:
             if time >= self.due:
                 self._settle(time, kind in NAVIGATING)
             if kind != _INCREMENTAL_SNAPSHOT:
-                self._milestone(kind, time, data)
+                self._milestone(kind, time, data, position)
                 continue
             if data is None:
                 continue
@@ -254,9 +267,10 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
-                added = index.grow(data.adds) if data.adds is not nothing else None
+                if data.adds is not nothing and position >= index.stop:
+                    index.grow(data.adds, position)
                 if source == _MUTATION and mirror is not None:
-                    mirror.change(data, added)
+                    mirror.change(data, position)
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue
@@ -283,7 +297,7 @@ class _Observer:
                 if action in PRESSING:
                     clicks.down_ms = time
                 if action in CLICK_KINDS:
-                    self._touch(CLICK_KINDS[action], time, data)
+                    self._touch(CLICK_KINDS[action], time, data, position)
             elif source in POINTING:
                 self._point(source == _MOUSE_MOVE, time, data)
             elif source == _INPUT:
@@ -341,7 +355,7 @@ class _Observer:
         self.clock = time
         self.due = NEVER
 
-    def _milestone(self, kind: int, time: float, data: Data | None) -> None:
+    def _milestone(self, kind: int, time: float, data: Data | None, position: int) -> None:
         """Handles an event that is not an IncrementalSnapshot."""
         if kind == EventType.DOM_CONTENT_LOADED:
             self.loading = True
@@ -353,7 +367,7 @@ class _Observer:
         elif kind == EventType.META:
             self._meta(time, data)
         elif kind == EventType.FULL_SNAPSHOT:
-            tree = self.index.rebuild(data.node)
+            tree = self.index.rebuild(data.node, position)
             if self.mirror is not None:
                 self.mirror.begin(data.node, tree)
             self.geometry.frames, self.geometry.scroller = (), 0
@@ -433,14 +447,14 @@ class _Observer:
         if self.path.turns:
             self.due = min(self.due, self.path.due_ms(self.rules))
 
-    def _touch(self, kind: InteractionKind, time: float, data: Data) -> None:
+    def _touch(self, kind: InteractionKind, time: float, data: Data, position: int) -> None:
         """Handles a MouseInteraction that is an interaction."""
         node = data.id if data.id is not None and 0 < data.id < 2**53 else 0
         frame = self.index.frame_of(node) if node else 0
         place = self._targeted(self.geometry.place_of_click(kind, int(time), data.x, data.y, node, frame))
         self.found.append(place)
         if kind is InteractionKind.CLICK:
-            clickable = bool(node) and self.index.is_clickable(node)
+            clickable = bool(node) and self.index.is_clickable(node, position)
             self.clicks.click(place, data, frame, clickable, self.rules, self.found)
             self._wait()
 

@@ -6,12 +6,18 @@ A full snapshot is a tree of a few hundred KB, reduced here to small sets of ids
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from services.audit.behaviour.dom_nodes import Add, Adds, Node, decode_adds, decode_tree
 from services.audit.behaviour.id_set import Borders, IdSet
+from services.audit.behaviour.taped_nodes import ELSEWHERE, PageElement
+from services.audit.json_tape.key_table import table
 from services.audit.rrweb import NOTHING, Offset
+
+if TYPE_CHECKING:
+    from services.audit.behaviour.taped_nodes import TapedNodes
 
 MAX_TREE_BYTES = 8 * 1024 * 1024
 """Larger trees are ignored: `[{},{},...]` grows twentyfold when decoded into objects."""
@@ -40,7 +46,23 @@ _TELLING_TAGS = _PROMISING_TAGS | _LINK_TAGS | {"input"}
 _ROLE, _ONCLICK = b'"role"', b'"onclick"'
 """JSON of the attributes by which any element may promise a response."""
 
-_ELSEWHERE = ("mailto:", "tel:", "sms:", "geo:")
+_HERE = ("_self", "_top", "_parent")
+
+
+def _click_words() -> dict[str, int]:
+    """Returns the meanings of words by which an element promises a response, as numbered in kernels.py."""
+    words: dict[str, int] = {}
+    for meaning, given in enumerate((
+        *(_PROMISING_TAGS, _LINK_TAGS, ("input",), CLICKABLE_ROLES, CLICKABLE_INPUTS, _HERE),
+        *(("href",), ("target",), ("download",), ("role",), ("type",), ("onclick",)),
+        ("dir", "rr_scrollTop", "rr_scrollLeft"),
+    )):  # fmt: skip
+        for word in given:
+            words[word] = words.get(word, 0) | 1 << meaning
+    return words
+
+
+_CLICK_WORDS = table(_click_words())
 
 
 Scalar = str | bool | int | float | None
@@ -83,12 +105,25 @@ class Nodes(msgspec.Struct, array_like=True, frozen=True):
 
 
 class NodeIndex:
-    """The working index. Copies the stored index on the first change: a chunk without additions costs nothing."""
+    """The working index. Copies the stored index on the first change: a chunk without additions costs nothing.
 
-    __slots__ = ("_clickable", "_framed", "_frames", "_stored", "body", "body_offset", "from_right", "root")
+    Args:
+        stored: The index before the chunk.
+        nodes: The nodes of the chunk, as a walk has read them: the clickable elements are then followed ahead of the
+            events, up to the next one that has to be decoded. None: all are decoded.
+    """
 
-    def __init__(self, stored: Nodes) -> None:
+    __slots__ = (
+        *("_clickable", "_framed", "_frames", "_nodes", "_stored", "body", "body_offset", "from_right", "root"),
+        "stop",
+    )
+
+    def __init__(self, stored: Nodes, nodes: TapedNodes | None = None) -> None:
         self._stored = stored
+        self._nodes = nodes
+        self.stop = -1
+        """Position of the next event that has to be decoded, if the events are followed ahead; the additions before it
+        are known already."""
         self.root = stored.root
         self.body = stored.body
         self.body_offset: Offset | None = None
@@ -101,6 +136,8 @@ class NodeIndex:
 
     def dump(self) -> Nodes:
         """Returns the index as stored."""
+        if self._nodes is not None and self.stop >= 0:
+            self._decodes(len(self._nodes.answers))
         stored = self._stored
         if self._clickable is None and self._frames is stored.frames:
             return stored
@@ -118,8 +155,27 @@ class NodeIndex:
         """
         return node_id is None or node_id == self.root or (node_id > 0 and node_id in (self.body, scroller))
 
-    def is_clickable(self, node_id: int) -> bool:
-        """Returns whether the node promises a response to a click; False for unknown nodes."""
+    def _decodes(self, position: int) -> bool:
+        """Returns whether the event at a position has to be decoded; all events before it were seen, or followed."""
+        nodes = self._nodes
+        if nodes is None:
+            return True
+        while self.stop < position:
+            stored = self._stored.clickable if self._clickable is None else self._clickable.borders
+            self.stop, borders = nodes.follow(self.stop + 1, stored, 2 * MAX_RUNS, _CLICK_WORDS)
+            if borders is not None:
+                self._working_copy().borders[:] = borders
+        return self.stop == position
+
+    def is_clickable(self, node_id: int, position: int = -1) -> bool:
+        """Returns whether the node promises a response to a click; False for unknown nodes.
+
+        Args:
+            node_id: The node.
+            position: Position of the click; not needed if all nodes are decoded.
+        """
+        if self._nodes is not None and self.stop >= 0 and not self._decodes(position):
+            return self._nodes.answers[position] == 1  # else nothing was added yet
         borders = self._stored.clickable if self._clickable is None else self._clickable.borders
         return bisect_right(borders, node_id) & 1 == 1
 
@@ -138,44 +194,62 @@ class NodeIndex:
                 return frame.element
         return 0
 
-    def rebuild(self, tree: msgspec.Raw) -> Node | None:
+    def rebuild(self, tree: msgspec.Raw, position: int = -1) -> Node | None:
         """Rebuilds the index from a full snapshot's tree; an invalid or too large tree leaves it empty.
 
+        Args:
+            tree: The tree's JSON.
+            position: Position of the snapshot; not needed if all nodes are decoded.
+
         Returns:
-            The decoded tree. None: it is invalid or too large.
+            The decoded tree. None: it was not decoded, since a walk has read it, or it is invalid or too large.
         """
-        self._stored = Nodes()
-        self.root, self._clickable, self._frames = 1, IdSet((), MAX_RUNS), ()
+        decodes = self._decodes(position)
+        self.root, self._frames = 1, ()
         self.body, self.body_offset, self.from_right = 0, None, False
         self._framed.clear()
+        if not decodes and self._nodes is not None:
+            self._take_page(self._nodes.root_of(position), *self._nodes.page_of(position))
+            return None
+        self._stored, self._clickable = Nodes(), IdSet((), MAX_RUNS)
         if tree is NOTHING or memoryview(tree).nbytes > MAX_TREE_BYTES:
             return None
         try:
             node = decode_tree(bytes(tree))
         except (msgspec.MsgspecError, RecursionError):
             return None
-        self.root = node.id if node.id > 0 else 1
-        self._take_body(node)
+        html = _child(node, "html")
+        body = None if html is None else _child(html, "body")
+        self._take_page(
+            node.id, *(None if each is None else PageElement(each.id, bytes(each.raw)) for each in (html, body))
+        )
         self._take(node)
         return node
 
-    def _take_body(self, document: Node) -> None:
-        root = _child(document, "html")
-        body = None if root is None else _child(root, "body")
-        self.from_right = any(element is not None and _is_rtl(_attributes_of(element).dir) for element in (root, body))
+    def _take_page(self, root: int, html: PageElement | None, body: PageElement | None) -> None:
+        self.root = root if root > 0 else 1
+        self.from_right = any(
+            each is not None and _is_rtl(_attributes_of(each.attributes).dir) for each in (html, body)
+        )
         if body is None:
             return
         self.body = max(body.id, 0)
-        attributes = _attributes_of(body)
+        attributes = _attributes_of(body.attributes)
         if attributes.scroll_top or attributes.scroll_left:
             self.body_offset = Offset(_pixels(attributes.scroll_top), _pixels(attributes.scroll_left))
 
-    def grow(self, adds: msgspec.Raw) -> Adds | None:  # noqa: C901 - a call per node costs more than its work
+    def grow(self, adds: msgspec.Raw, position: int = -1) -> Adds | None:  # noqa: C901 - a call per node costs more than its work
         """Adds a mutation's additions: a button's new label is as clickable as the button.
 
+        Args:
+            adds: The additions' JSON.
+            position: Position of the mutation; not needed if all nodes are decoded.
+
         Returns:
-            The decoded additions. None: they are invalid, too large, or without elements.
+            The decoded additions. None: they were not decoded, or are invalid, too large, or without elements.
         """
+        if self._nodes is not None and not self._decodes(position):
+            return None
         text = bytes(adds)
         if b'"tagName"' not in text or len(text) > MAX_TREE_BYTES:
             return None  # text nodes are never click targets
@@ -284,12 +358,10 @@ def _ids_of(tree: Node) -> list[int]:
     return ids
 
 
-def _attributes_of(node: Node) -> Attributes:
-    """Returns the attributes of a node; those of another form are as good as none."""
-    if node.raw is NOTHING:
-        return _NO_ATTRIBUTES
+def _attributes_of(raw: bytes | msgspec.Raw) -> Attributes:
+    """Returns the attributes of a node, given their JSON; those of another form are as good as none."""
     try:
-        return _attributes.decode(node.raw)
+        return _attributes.decode(raw)
     except msgspec.MsgspecError:
         return _NO_ATTRIBUTES
 
@@ -303,7 +375,7 @@ def _promises(node: Node) -> bool:
         raw = bytes(node.raw)
         if _ROLE not in raw and _ONCLICK not in raw:
             return False  # nearly all
-    attributes = _attributes_of(node)
+    attributes = _attributes_of(node.raw)
     if tag == "input":
         return attributes.type in CLICKABLE_INPUTS
     if attributes.href is not None and tag in _LINK_TAGS:
@@ -313,6 +385,6 @@ def _promises(node: Node) -> bool:
 
 def _opens_here(link: Attributes) -> bool:
     """Returns whether a link opens in this window; a link that opens elsewhere leaves no trace in the recording."""
-    if link.download is not None or link.target not in {None, "", "_self", "_top", "_parent"}:
+    if link.download is not None or link.target not in {None, "", *_HERE}:
         return False
-    return not str(link.href).startswith(_ELSEWHERE)
+    return not str(link.href).startswith(ELSEWHERE)

@@ -9,6 +9,7 @@ import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import BehaviourState, finish, observe, settle
+from services.audit.behaviour.taped_nodes import TapedNodes
 from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.ingest.fold import MAX_MARKS
 from services.audit.model import ChunkRow, InteractionKind, Mark, Total, WindowHead
@@ -37,6 +38,7 @@ def find(
     rules: BehaviourRules,
     set_back: Sequence[int] = (),
     mirror: PageMirror | None = None,
+    nodes: TapedNodes | None = None,
 ) -> tuple[WindowState, list[Interaction]]:
     """Returns the state after a chunk, with the behaviour derived from its events, and the interactions in it.
 
@@ -47,8 +49,9 @@ def find(
         rules: The thresholds.
         set_back: Positions in `events` at which the clock had been set back.
         mirror: The window's page, as in `observe`.
+        nodes: The nodes in the events, as in `observe`.
     """
-    behaviour, found = observe(before.behaviour, events, rules, set_back, mirror)
+    behaviour, found = observe(before.behaviour, events, rules, set_back, mirror, nodes)
     return _counted(msgspec.structs.replace(after, behaviour=behaviour), found), found
 
 

@@ -12,14 +12,15 @@ import msgspec
 
 from services.audit.behaviour.definitions import BehaviourRules, Interaction
 from services.audit.behaviour.interactions import URL_TAG
+from services.audit.behaviour.taped_nodes import TapedNodes
 from services.audit.ingest.detect import find, marks_of, rows_of
 from services.audit.ingest.fold import MAX_MARKS, fold
 from services.audit.ingest.page_mirrors import NO_HISTORY, PageHistory, PageMirrors
 from services.audit.ingest.sender import Sender
 from services.audit.model import ChunkRow, WindowHead
 from services.audit.payload import BadPayload, Bounds, Fault, check_times, decode_chunk, deflate_within, inflate
-from services.audit.play_time import play
-from services.audit.privacy.masking.masker import Masker
+from services.audit.play_time import Played, play
+from services.audit.privacy.masking.masker import Masked, Masker
 from services.audit.rrweb import Event, EventType
 from services.audit.window_state import WindowState, dump_state, read_state
 
@@ -124,15 +125,16 @@ def process_chunk(
     after = msgspec.structs.replace(after, clock=played.clock, last_event=played.last)
     if not events and not state.order_ms:  # no event yet in the window: the fold has no time
         facts = replace(facts, first_ms=key.session_key.start_ms, last_ms=key.session_key.start_ms)
+    nodes = None if rules is None else _nodes_of(masked, played)
     found: list[Interaction] = []
     unnamed: dict[str, int] = {}
     if rules is not None and mirror is not None and mirrors is not None:
         mirrors.drop(key)  # while it is changed
-        after, found = find(state, after, played.events, rules, played.set_back, mirror)
+        after, found = find(state, after, played.events, rules, played.set_back, mirror, nodes)
         mirrors.keep(key, after, mirror)
         unnamed, mirror.missed = mirror.missed, {}
     elif rules is not None:
-        after, found = find(state, after, played.events, rules, played.set_back)
+        after, found = find(state, after, played.events, rules, played.set_back, nodes=nodes)
     row = ChunkRow(
         key=key,
         seq=after.seq,
@@ -150,6 +152,14 @@ def process_chunk(
         interactions=rows_of(head, after.seq, state.behaviour.kept, found),
     )
     return ProcessedChunk(after, row, masked.counts, played.repeated, len(played.set_back), unnamed)
+
+
+def _nodes_of(masked: Masked, played: Played) -> TapedNodes | None:
+    """Returns the nodes of a chunk as masking's walk has read them; None: they have to be decoded."""
+    tape = masked.tape
+    if tape is None or played.repeated:  # repeated events are not played, which is rare
+        return None
+    return TapedNodes(tape.walk, tape.edits(), tape.renewed, tape.read)
 
 
 def _check_page_changes(events: Sequence[Event]) -> None:

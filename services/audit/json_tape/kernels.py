@@ -20,20 +20,26 @@ E_DATA, E_DATA_END, E_ADDS, E_ADDS_END, E_NODE, E_NODE_END = range(10, 16)
 E_PLUGIN, E_PLUGIN_END, E_PAYLOAD, E_PAYLOAD_END = range(16, 20)
 E_TEXTS, E_TEXTS_END, E_CHANGES, E_CHANGES_END, E_WIDTH = range(20, 25)
 R_EVENT, R_KIND, R_ID, R_PARENT, R_UP, R_END, R_TYPE, R_LOOK = range(8)
-R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END = range(8, 14)
+R_TAG, R_TAG_END, R_ATTRIBUTES, R_ATTRIBUTES_END, R_TEXT, R_TEXT_END, R_ADD, R_ADD_END = range(8, 16)
 S_START, S_END, S_EVENT, S_KEY, S_KEY_END, S_ROW = range(6)
 
 REMOVE, NODE, TEXT, CHANGE = range(4)
 SNAPSHOT, INPUT, CANVAS, PAYLOAD, WHOLE, ODD = range(4, 10)
 
-IS_ODD, BAD_LISTS, BAD_BASIC, BAD_NODE, IS_OBJECT, HAS_DATA = 1, 2, 4, 8, 16, 32
-LOOK_TAG, LOOK_SELECT, LOOK_CHANGE, LOOK_JSON, LOOK_INLINE = 1, 2, 4, 8, 16
+IS_ODD, BAD_LISTS, BAD_BASIC, BAD_NODE, IS_OBJECT, HAS_DATA, IS_UNUSUAL = 1, 2, 4, 8, 16, 32, 64
+LOOK_TAG, LOOK_SELECT, LOOK_CHANGE, LOOK_JSON, LOOK_INLINE, LOOK_CLICK, LOOK_LABEL = 1, 2, 4, 8, 16, 32, 64
 
 # Numbers of names, and their bits (key_table.py).
 N_TYPE, N_DATA, N_SOURCE, N_ID, N_NODE, N_ADDS, N_REMOVES, N_TEXTS, N_ATTRIBUTES = range(1, 10)
 N_PARENT, N_TAG, N_TEXT_CONTENT, N_CHILDREN, N_VALUE, N_TEXT, N_PLUGIN, N_PAYLOAD = range(10, 18)
+N_NEXT, N_ROOT, N_SVG, N_SHADOW = range(18, 22)
 B_QUIET, B_WATCHED, B_ASKED, B_CLASS, B_TAG, B_ASKED_TAG = 256, 512, 1024, 2048, 4096, 8192
-B_FIELD, B_KIND, B_INLINE = 32768, 65536, 131072
+B_FIELD, B_KIND, B_INLINE, B_CLICK, B_LABEL = 32768, 65536, 131072, 262144, 524288
+
+# Meanings of the words by which an element promises a response to a click: tags, values, and names of attributes.
+C_BUTTON, C_LINK, C_INPUT, C_CLICK_ROLE, C_CLICK_TYPE, C_STAYS = 1, 2, 4, 8, 16, 32
+C_HREF, C_TARGET, C_DOWNLOAD, C_ROLE, C_TYPE, C_ONCLICK, C_OTHER = 64, 128, 256, 512, 1024, 2048, 4096
+C_KEYS = C_HREF | C_TARGET | C_DOWNLOAD | C_ROLE | C_TYPE | C_ONCLICK | C_OTHER
 
 ABSENT = -(2**63)
 
@@ -44,17 +50,42 @@ _ADDS, _CHILDREN, _TEXTS, _CHANGES, _REMOVES = range(11, 16)
 _STRING, _OBJECT, _ARRAY, _INT, _NULL, _OTHER_VALUE = range(6)
 
 _FULL_SNAPSHOT, _INCREMENTAL, _CUSTOM, _PLUGIN_EVENT = 2, 3, 5, 6
-_MUTATION, _INPUT_SOURCE, _CANVAS_SOURCE, _LOG_SOURCE = 0, 5, 9, 11
+_MUTATION, _MOUSE_SOURCE, _INPUT_SOURCE, _CANVAS_SOURCE, _LOG_SOURCE = 0, 2, 5, 9, 11
 _TEXT_NODE, _COMMENT_NODE = 3, 5
 
 _LONG_KIND = 128
 """Length in bytes beyond which the kind of a field is examined in any case."""
+
+_LONG_NAME = 16
+"""Length in bytes of an unknown name beyond which a node is unusual: rrweb's are shorter, readers have longer ones."""
+
+_MOST_ID = 2**53 - 1
+"""The largest integer that JavaScript counts exactly."""
+
+_MOST_TREE = 2**20
+"""Length in bytes of nodes beyond which they are not followed here: masking may make them longer."""
+
+# Numbers of a page's state, and operations of `note` beside the kinds of rows (node_records.py).
+_NUMBER, _ADDITIONS, _LINKS, _OPS, _ADDED, _SETTLED, _USED = range(7)
+_BYTES, _BYTES_LIMIT, _NODES_LIMIT, _IS_FULL, _FACTOR, _MEMBERS = range(7, 13)
+LABEL, ADDITIONS = 4, 5
+
+_NEAR = 4
+"""Low bits of an id that are kept in the place of its record (node_records.py)."""
+
+_MOST_ADDS = 2**19
+"""Length in bytes of additions beyond which they are not noted here: they do not stay JSON."""
+
+_ADDITION_BYTES, _CHANGE_BYTES = 110, 200
+"""Approximate memory of an added node, and of a change, in bytes, beside the JSON."""
 
 _EDGE_BYTES = 512
 """Of longer texts only this many bytes at each end are joined with neighbouring texts."""
 _WHOLE, _HEAD, _TAIL = range(3)
 """Part of a text that is joined with neighbouring texts."""
 _MOST_INLINE = 64
+_MOST_DEPTH = 200
+"""Containers around a node beyond which an event is unusual: decoders refuse some that are nested deeper."""
 _LEAST_DIGITS, _LEAST_DOTS = 9, 3
 """Fewest digits, and fewest dots next to digits, in a number or an IP address that a rule matches."""
 
@@ -247,7 +278,7 @@ def _new_row(rows, place, event, kind, up):
     rows[place, R_END] = place + 1
     rows[place, R_TYPE] = ABSENT
     rows[place, R_LOOK] = 0
-    for column in range(R_TAG, R_TEXT_END + 1):
+    for column in range(R_TAG, R_ADD_END + 1):
         rows[place, column] = -1
 
 
@@ -338,11 +369,18 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     rows[row, R_LOOK] |= LOOK_CHANGE
                 if bits & B_FIELD:
                     rows[row, R_LOOK] |= LOOK_TAG
+                if bits & B_CLICK and rows[row, R_KIND] == NODE:
+                    rows[row, R_LOOK] |= LOOK_CLICK
+                if escapes:
+                    events[event, E_STATUS] |= IS_UNUSUAL
             else:
-                if seen & (1 << number) & -2 or (escapes and _hides(t, first + 1, i)):
+                is_again = seen & (1 << number) & -2 != 0
+                if (is_again and number < N_NEXT) or (escapes and _hides(t, first + 1, i)):
                     events[event, E_STATUS] |= IS_ODD
+                elif is_again or escapes or (bits == 0 and context == _NODE and i - first > _LONG_NAME):
+                    events[event, E_STATUS] |= IS_UNUSUAL
                 seen |= 1 << number
-            if bits == 0 or every:
+            if bits & ~B_CLICK == 0 or every:
                 if n_strings == len(strings):
                     return 2, n_events, n_rows, n_strings
                 _new_string(strings, n_strings, first, i + 1, event, -1, -1, -1)
@@ -373,7 +411,11 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
             elif context == _NODE and number == N_TAG:
                 _, escapes, look = find_name(t, first + 1, n, tags, True)
                 if escapes:
-                    look = B_TAG | B_ASKED_TAG
+                    look = B_TAG | B_ASKED_TAG | B_CLICK | B_LABEL
+                if look & B_CLICK:
+                    rows[row, R_LOOK] |= LOOK_CLICK
+                if look & B_LABEL:
+                    rows[row, R_LOOK] |= LOOK_LABEL
                 if look & B_TAG:
                     rows[row, R_LOOK] |= LOOK_TAG
                 if look & B_ASKED_TAG:
@@ -467,6 +509,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                 if n_rows == len(rows):
                     return 1, n_events, n_rows, n_strings
                 _new_row(rows, n_rows, event, made, row if context == _CHILDREN else -1)
+                if depth > _MOST_DEPTH:
+                    events[event, E_STATUS] |= IS_UNUSUAL
                 row = n_rows
                 n_rows += 1
             context, seen = inner, 0
@@ -504,6 +548,14 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                         rows[row, R_ATTRIBUTES], rows[row, R_ATTRIBUTES_END] = first, i
                     elif number == N_TEXT_CONTENT:
                         rows[row, R_TEXT], rows[row, R_TEXT_END] = first, i
+                        if kind != _STRING and kind != _NULL:
+                            events[event, E_STATUS] |= IS_UNUSUAL
+                    elif number == N_ROOT:
+                        if kind != _INT or (value != 0 and is_add):
+                            events[event, E_STATUS] |= IS_UNUSUAL
+                    elif number == N_SVG or number == N_SHADOW:
+                        if kind != _NULL and t[first] != 0x74 and t[first] != 0x66:
+                            events[event, E_STATUS] |= IS_UNUSUAL
                     elif number == N_CHILDREN:
                         bad = kind != _ARRAY
                     if bad:
@@ -562,6 +614,9 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                             add_parent = value
                         elif kind != _NULL:
                             events[event, E_STATUS] |= BAD_LISTS
+                    elif number == N_NEXT:
+                        if kind != _INT and kind != _NULL:
+                            events[event, E_STATUS] |= IS_UNUSUAL
                     elif number == N_NODE and kind != _OBJECT:
                         events[event, E_STATUS] |= BAD_LISTS
                 elif context == _ADDS or context == _TEXTS or context == _CHANGES or context == _REMOVES:
@@ -575,6 +630,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                             events[event, E_STATUS] |= BAD_LISTS
                     elif number == N_VALUE and context == _TEXT:
                         rows[row, R_TEXT], rows[row, R_TEXT_END] = first, i
+                        if kind != _STRING and kind != _NULL:
+                            events[event, E_STATUS] |= IS_UNUSUAL
                     elif number == N_ATTRIBUTES and context == _CHANGE:
                         rows[row, R_ATTRIBUTES], rows[row, R_ATTRIBUTES_END] = first, i
             while i < n and (t[i] == 0x20 or t[i] == 0x0A or t[i] == 0x0D or t[i] == 0x09):
@@ -591,6 +648,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                 return 0, n_events, n_rows, n_strings
             if context == _NODE:
                 rows[row, R_END] = n_rows
+                if is_add and (n_rows > row + 1 or not -_MOST_ID <= rows[row, R_ID] <= _MOST_ID):
+                    events[event, E_STATUS] |= IS_UNUSUAL
                 if rows[row, R_ID] == ABSENT or rows[row, R_TYPE] == ABSENT:
                     events[event, E_STATUS] |= BAD_LISTS if is_add else BAD_NODE
             elif context == _TEXT:
@@ -603,10 +662,13 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     n_rows -= 1
             elif context == _REMOVE:
                 if rows[row, R_ID] == ABSENT:
+                    events[event, E_STATUS] |= IS_UNUSUAL
                     n_rows -= 1
             elif context == _ADD:
                 if add_row >= 0:
                     rows[add_row, R_PARENT] = add_parent
+                if add_row < 0 or not -_MOST_ID <= add_parent <= _MOST_ID:
+                    events[event, E_STATUS] |= IS_UNUSUAL
             elif context == _EVENT:
                 events[event, E_END] = i
                 if events[event, E_TYPE] != _FULL_SNAPSHOT and (
@@ -615,6 +677,8 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
                     n_rows = events[event, E_ROWS]
                 events[event, E_ROWS_END] = n_rows
             depth -= 1
+            if context == _ADD and add_row >= 0:
+                rows[add_row, R_ADD], rows[add_row, R_ADD_END] = stack[depth, 4], i
             context = stack[depth, 0]
             seen = stack[depth, 1]
             row = stack[depth, 2]
@@ -624,6 +688,518 @@ def walk(t, names, tags, words, word_places, events, rows, strings, stack, every
             kind, value = _OBJECT if c == _CLOSE_OBJECT else _ARRAY, 0
 
     return 0, n_events, n_rows, n_strings
+
+
+@compiled()
+def _is_usual(events, event, kind):
+    """Returns whether all readers find in a snapshot, or in a mutation, the nodes of its rows."""
+    status = events[event, E_STATUS]
+    return (
+        events[event, E_TYPE] == kind
+        and status & IS_OBJECT != 0
+        and not status & (IS_ODD | BAD_LISTS | BAD_BASIC | BAD_NODE | IS_UNUSUAL)
+    )
+
+
+@compiled()
+def _rank(borders, count, number):
+    """Returns the number of borders up to a number, including equal ones: odd inside of a run."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if number < borders[middle]:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@compiled()
+def _add_run(borders, count, start, end):
+    """Adds a run to sorted borders, which need room for two more; returns their number."""
+    if count == 0 or start > borders[count - 1]:
+        borders[count], borders[count + 1] = start, end
+        return count + 2
+    first, after = _rank(borders, count, start - 1), _rank(borders, count, end)
+    opens, closes = first & 1 == 0, after & 1 == 0
+    added = opens + closes
+    moved = first + added - after
+    if moved > 0:
+        for k in range(count - 1, after - 1, -1):
+            borders[k + moved] = borders[k]
+    elif moved < 0:
+        for k in range(after, count):
+            borders[k + moved] = borders[k]
+    if opens:
+        borders[first] = start
+    if closes:
+        borders[first + added - 1] = end
+    return count + moved
+
+
+@compiled()
+def _end_of_value(t, i, n):
+    """Returns the end of the object or list at an offset."""
+    depth = 0
+    while i < n:
+        c = t[i]
+        if c == _QUOTE:
+            i, _ = _quiet(t, i + 1, n)
+        elif c == _OPEN_OBJECT or c == _OPEN_ARRAY:
+            depth += 1
+        elif c == _CLOSE_OBJECT or c == _CLOSE_ARRAY:
+            depth -= 1
+            if depth == 0:
+                return i + 1
+        i += 1
+    return n
+
+
+@compiled()
+def _opens_elsewhere(t, i, end):
+    """Returns whether a string begins with the scheme of a mail or call (1), does not (0), or is not plain (-1)."""
+    for k in range(i, min(i + 8, end)):
+        c = t[k]
+        if c == _BACKSLASH:
+            return -1
+        if c == _COLON:
+            a, b, d = t[i], t[i + 1], t[i + 2]
+            if k == i + 3:
+                is_tel = a == 0x74 and b == 0x65 and d == 0x6C
+                is_sms = a == 0x73 and b == 0x6D and d == 0x73
+                is_geo = a == 0x67 and b == 0x65 and d == 0x6F
+                return 1 if is_tel or is_sms or is_geo else 0
+            if k == i + 6:
+                is_mail = a == 0x6D and b == 0x61 and d == 0x69 and t[i + 3] == 0x6C and t[i + 4] == 0x74
+                return 1 if is_mail and t[i + 5] == 0x6F else 0
+            return 0
+    return 0
+
+
+@compiled()
+def _is_edited(edits, start, end):
+    """Returns whether one of the sorted edits, which do not overlap, is in a part of the text or around it."""
+    low, high = 0, len(edits)
+    while low < high:
+        middle = (low + high) // 2
+        if edits[middle, 1] <= start:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(edits) and edits[low, 0] < end
+
+
+@compiled()
+def _edited_scheme(edits, start, end):
+    """Returns the third column of the edit of exactly this part of the text; -1: it is edited otherwise."""
+    low, high = 0, len(edits)
+    while low < high:
+        middle = (low + high) // 2
+        if edits[middle, 0] < start:
+            low = middle + 1
+        else:
+            high = middle
+    return edits[low, 2] if low < len(edits) and edits[low, 0] == start and edits[low, 1] == end else -1
+
+
+@compiled()
+def _promises(t, rows, at, words, edits):
+    """Returns whether an element promises a response to a click (node_index.py): 1 or 0; -1: not decided here."""
+    tag, tag_end = rows[at, R_TAG], rows[at, R_TAG_END]
+    i, n = rows[at, R_ATTRIBUTES], rows[at, R_ATTRIBUTES_END]
+    if _is_edited(edits, tag, tag_end):
+        return -1
+    _, escapes, its = find_name(t, tag + 1, tag_end, words, False)
+    if escapes:
+        return -1
+    if its & C_BUTTON:
+        return 1
+    if i < 0 or t[i] != _OPEN_OBJECT:
+        return -1
+    is_edited = _is_edited(edits, i, n)
+    if is_edited and _is_edited(edits, i, i + 1):
+        return -1
+    href = elsewhere = stays = downloads = role = clicks = kind = 0
+    stays = 1
+    i += 1
+    while i < n:
+        if t[i] != _QUOTE:
+            i += 1
+            continue
+        key = i
+        i, escapes, bits = find_name(t, i + 1, n, words, False)
+        if escapes:
+            return -1
+        i += 1
+        while i < n and (t[i] == _COLON or t[i] == 0x20 or t[i] == 0x0A or t[i] == 0x0D or t[i] == 0x09):
+            i += 1
+        if i >= n:
+            return -1
+        first = i
+        if not bits & C_KEYS:
+            if t[i] == _QUOTE:
+                i, _ = _quiet(t, i + 1, n)
+                i += 1
+            elif t[i] == _OPEN_OBJECT or t[i] == _OPEN_ARRAY:
+                i = _end_of_value(t, i, n)
+            continue
+        value = 0
+        is_null = t[i] == 0x6E
+        if t[i] == _QUOTE:
+            i, escapes, value = find_name(t, i + 1, n, words, False)
+            if escapes and bits & (C_TARGET | C_ROLE | C_TYPE):
+                return -1
+            i += 1
+        elif is_null or t[i] == 0x74 or t[i] == 0x66:
+            while i < n and not _ENDS_NUMBER[t[i]]:
+                i += 1
+        else:
+            return -1
+        scheme = -2
+        if is_edited and _is_edited(edits, key, i):
+            if not bits & C_HREF:
+                return -1
+            scheme = _edited_scheme(edits, first, i)
+        if bits & C_HREF:
+            href = 0 if is_null else 1
+            elsewhere = scheme
+            if scheme == -2:
+                elsewhere = _opens_elsewhere(t, first + 1, i - 1) if t[first] == _QUOTE else 0
+        elif bits & C_TARGET:
+            stays = 1 if is_null or value & C_STAYS or (t[first] == _QUOTE and i == first + 2) else 0
+        elif bits & C_DOWNLOAD:
+            downloads = 0 if is_null else 1
+        elif bits & C_ROLE:
+            role = 1 if value & C_CLICK_ROLE and t[first] == _QUOTE else 0
+        elif bits & C_TYPE:
+            kind = 1 if value & C_CLICK_TYPE and t[first] == _QUOTE else 0
+        elif bits & C_ONCLICK:
+            clicks = 0 if is_null else 1
+    if its & C_INPUT:
+        return kind
+    if href and its & C_LINK:
+        if downloads or not stays:
+            return 0
+        return elsewhere if elsewhere < 0 else 1 - elsewhere
+    return 1 if role or clicks else 0
+
+
+@compiled()
+def _grow(t, rows, at, last, words, edits, borders, count, fresh, most):
+    """Adds the clickable elements among a mutation's additions.
+
+    Returns:
+        The number of borders, or -1 if they could not be added here; and the number of new borders.
+    """
+    some = parent = 0
+    inside = False
+    while at < last:
+        row = at
+        at += 1
+        if rows[row, R_KIND] != NODE or rows[row, R_TAG_END] <= rows[row, R_TAG] + 2:
+            continue
+        if rows[row, R_PARENT] != parent:
+            parent = rows[row, R_PARENT]
+            inside = (_rank(borders, count, parent) | _rank(fresh, some, parent)) & 1 == 1
+        if not inside:
+            found = _promises(t, rows, row, words, edits) if rows[row, R_LOOK] & LOOK_CLICK else 0
+            if found < 0:
+                return -1, 0
+            if found == 0:
+                continue
+        own = rows[row, R_ID]
+        if own < 0 or own >= _MOST_ID or some + 2 > len(fresh):
+            return -1, 0
+        if _rank(borders, count, own) & 1 == 0:
+            some = _add_run(fresh, some, own, own + 1)
+    if count + some > len(borders):
+        return -1, 0
+    for k in range(0, some, 2):
+        count = _add_run(borders, count, fresh[k], fresh[k + 1])
+    return _trim(borders, count, most), some
+
+
+@compiled()
+def _trim(borders, count, most):
+    """Drops the lowest borders beyond the given number; returns the number of those that remain."""
+    if count <= most:
+        return count
+    for k in range(most):
+        borders[k] = borders[k + count - most]
+    return most
+
+
+@compiled()
+def _take_tree(t, rows, at, last, words, edits, borders, most):
+    """Fills `borders` with the clickable elements of a tree and all inside of them; returns their number, or -1."""
+    count = 0
+    while at < last:
+        if not rows[at, R_LOOK] & LOOK_CLICK or rows[at, R_TAG_END] <= rows[at, R_TAG] + 2:
+            at += 1
+            continue
+        found = _promises(t, rows, at, words, edits)
+        if found < 0:
+            return -1
+        end = rows[at, R_END] if found else at
+        while at < end:
+            own = rows[at, R_ID]
+            if own < 0 or own >= _MOST_ID or count + 2 > len(borders):
+                return -1
+            count = _add_run(borders, count, own, own + 1)
+            at += 1
+        if not found:
+            at += 1
+    return _trim(borders, count, most)
+
+
+@compiled(
+    types.UniTuple(types.int64, 3)(
+        _READ_ONLY, _TABLE, _TABLE, _WORDS, _TABLE, _TABLE, types.int64, types.int64, types.int64, _TABLE, _WORDS
+    )
+)
+def follow(t, events, rows, renewed, edits, words, event, count, most, room, answers):
+    """Follows the clickable elements of a page through a chunk (node_index.py), and answers for the chunk's clicks.
+
+    Continues at an event, and stops before the first one that readers may understand otherwise: with unusual values,
+    with contents of frames, or written anew by masking.
+
+    Args:
+        t: The text.
+        events: The events.
+        rows: The rows.
+        renewed: 1 for each event that masking has written anew.
+        edits: Start and end of each replacement that masking has made, sorted; whether the new value is a string that
+            begins with the scheme of a mail or call: 1, 0, or -1 if it is not a plain string; and by how much this
+            replacement and those before it move the rest.
+        words: Names and values that matter (node_index.py).
+        event: The first event.
+        count: Number of borders.
+        most: Maximum number of borders after an event.
+        room: The borders of the runs of clickable ids, and room of the same length for new ones.
+        answers: Set to 1 for each MouseInteraction with a clickable element.
+
+    Returns:
+        The event before which it stopped, the number of borders, and whether they may differ from before.
+    """
+    borders, fresh = room[0], room[1]
+    changed = 0
+    while event < len(events):
+        kind, source, status = events[event, E_TYPE], events[event, E_SOURCE], events[event, E_STATUS]
+        if status & IS_ODD or (renewed[event] and (kind == _FULL_SNAPSHOT or kind == _INCREMENTAL)):
+            break
+        first, last = events[event, E_ROWS], events[event, E_ROWS_END]
+        if kind == _FULL_SNAPSHOT:
+            if (
+                not _is_usual(events, event, kind)
+                or first == last
+                or rows[first, R_KIND] != NODE
+                or rows[first, R_END] != last
+                or events[event, E_NODE_END] - events[event, E_NODE] > _MOST_TREE
+            ):
+                break
+            found = _take_tree(t, rows, first, last, words, edits, fresh, most)
+            if found < 0:
+                break
+            changed = 1
+            count = found
+            for k in range(count):
+                borders[k] = fresh[k]
+        elif kind == _INCREMENTAL and source == _MUTATION:
+            if events[event, E_ADDS] >= 0:
+                if (
+                    not _is_usual(events, event, kind)
+                    or events[event, E_NODE] >= 0
+                    or events[event, E_ADDS_END] - events[event, E_ADDS] > _MOST_TREE
+                ):
+                    break
+                found, some = _grow(t, rows, first, last, words, edits, borders, count, fresh, most)
+                if found < 0:
+                    break
+                count = found
+                changed |= some > 0
+        elif kind == _INCREMENTAL:
+            if events[event, E_ADDS] >= 0:
+                break
+            if source == _MOUSE_SOURCE and _rank(borders, count, events[event, E_ID]) & 1:
+                answers[event] = 1
+        event += 1
+    return event, count, changed
+
+
+@compiled()
+def _record_of(records, factor, own):
+    """Returns the place of a node's record, or of the free one that it may have."""
+    last = len(records) - 1
+    place = ((own >> _NEAR) * factor >> 20 << _NEAR | own & (1 << _NEAR) - 1) & last
+    while records[place, 0] != own and records[place, 0] != ABSENT:
+        place = (place + 1) & last
+    return place
+
+
+@compiled()
+def _shift(edits, place):
+    """Returns by how much the edits before a place move it."""
+    low, high = 0, len(edits)
+    while low < high:
+        middle = (low + high) // 2
+        if edits[middle, 0] < place:
+            low = middle + 1
+        else:
+            high = middle
+    return edits[low - 1, 3] if low else 0
+
+
+@compiled(types.int64(_TABLE, _TABLE, _WORDS, _TABLE, types.int64, types.int64, _TABLE, _TABLE, _LIST, _TABLE, _TABLE))
+def note(events, rows, renewed, edits, event, end, records, links, state, ops, members):
+    """Notes the mutations of a chunk in the records of a page's nodes (behaviour/targets/node_records.py).
+
+    Continues at an event, and stops before the first mutation that readers may understand otherwise, and after the
+    first one with which the page has reached a limit.
+
+    Args:
+        events: The events.
+        rows: The rows.
+        renewed: 1 for each event that masking has written anew.
+        edits: The replacements that masking has made, as in `follow`.
+        event: The first event.
+        end: The event to end at.
+        records: The records: id, number of the additions with the node, 1 if it is settled plus 2 if it is to be
+            reported when it is removed, and its last link.
+        links: The additions with children of a node: their number, and the link before.
+        state: Numbers that go on, as listed in node_records.py.
+        ops: Filled with the remaining operations: (operation, id of the node, row, number of the mutation).
+        members: Filled with the added nodes: id, parent, and the place of the addition in the text after masking, from
+            the start of the list; the last one of a mutation that adds a node twice has no place.
+
+    Returns:
+        The event at which it stopped.
+    """
+    factor = state[_FACTOR]
+    while event < end:
+        if events[event, E_TYPE] != _INCREMENTAL or events[event, E_SOURCE] != _MUTATION:
+            event += 1
+            continue
+        first, last = events[event, E_ROWS], events[event, E_ROWS_END]
+        size = events[event, E_ADDS_END] - events[event, E_ADDS]
+        if (
+            renewed[event]
+            or not _is_usual(events, event, _INCREMENTAL)
+            or events[event, E_NODE] >= 0
+            or size > _MOST_ADDS
+        ):
+            return event
+        state[_NUMBER] += 1
+        kinds = 0
+        for at in range(first, last):
+            kinds |= 1 << rows[at, R_KIND]
+        for kind in range(4):
+            if not kinds >> kind & 1:
+                continue
+            parent = 0
+            count = 0
+            base = events[event, E_ADDS] + _shift(edits, events[event, E_ADDS])
+            is_twice = False
+            for at in range(first, last):
+                if rows[at, R_KIND] != kind:
+                    continue
+                own = rows[at, R_ID]
+                place = _record_of(records, factor, own)
+                is_new = records[place, 0] == ABSENT
+                if kind != NODE:
+                    if is_new or (records[place, 1] < 0 and records[place, 2] & 1 == 0):
+                        continue
+                    row = at
+                    if kind == REMOVE:
+                        row = records[place, 2]
+                        state[_ADDED] -= records[place, 1] >= 0
+                        state[_SETTLED] -= row & 1
+                        records[place, 1], records[place, 2], records[place, 3] = -1, 0, -1
+                        if row == 0:
+                            continue
+                    elif kind == CHANGE:
+                        state[_BYTES] += _CHANGE_BYTES + rows[at, R_ATTRIBUTES_END] - rows[at, R_ATTRIBUTES]
+                    else:
+                        state[_BYTES] += _CHANGE_BYTES + rows[at, R_TEXT_END] - rows[at, R_TEXT]
+                    some = state[_OPS]
+                    ops[some, 0], ops[some, 1], ops[some, 2], ops[some, 3] = kind, own, row, state[_NUMBER]
+                    state[_OPS] = some + 1
+                    continue
+                count += 1
+                if is_new:
+                    records[place, 0], records[place, 1], records[place, 2], records[place, 3] = own, -1, 0, -1
+                    state[_USED] += 1
+                state[_ADDED] += records[place, 1] < 0
+                is_twice |= records[place, 1] == state[_ADDITIONS]
+                records[place, 1] = state[_ADDITIONS]
+                some = state[_MEMBERS]
+                members[some, 0], members[some, 1] = own, rows[at, R_PARENT]
+                members[some, 2] = members[some, 3] = -1
+                if rows[at, R_ADD] >= 0:
+                    members[some, 2] = rows[at, R_ADD] + _shift(edits, rows[at, R_ADD]) - base
+                    members[some, 3] = rows[at, R_ADD_END] + _shift(edits, rows[at, R_ADD_END]) - base
+                state[_MEMBERS] = some + 1
+                if rows[at, R_LOOK] & LOOK_LABEL:
+                    records[place, 2] |= 2
+                    some = state[_OPS]
+                    ops[some, 0], ops[some, 1], ops[some, 2], ops[some, 3] = LABEL, own, at, state[_NUMBER]
+                    state[_OPS] = some + 1
+                if rows[at, R_PARENT] == parent:
+                    continue
+                parent = rows[at, R_PARENT]  # siblings are adjacent
+                place = _record_of(records, factor, parent)
+                if records[place, 0] == ABSENT:
+                    records[place, 0], records[place, 1], records[place, 2], records[place, 3] = parent, -1, 0, -1
+                    state[_USED] += 1
+                link = records[place, 3]
+                if link < 0 or links[link, 0] != state[_ADDITIONS]:
+                    links[state[_LINKS], 0], links[state[_LINKS], 1] = state[_ADDITIONS], link
+                    records[place, 3] = state[_LINKS]
+                    state[_LINKS] += 1
+            if count:
+                if is_twice:
+                    members[state[_MEMBERS] - 1, 2] = -1
+                some = state[_OPS]
+                ops[some, 0], ops[some, 1], ops[some, 2], ops[some, 3] = ADDITIONS, event, count, state[_NUMBER]
+                state[_OPS] = some + 1
+                state[_ADDITIONS] += 1
+                state[_BYTES] += size + _ADDITION_BYTES * count
+        event += 1
+        if state[_BYTES] > state[_BYTES_LIMIT] or state[_ADDED] + state[_SETTLED] > state[_NODES_LIMIT]:
+            state[_IS_FULL] = 1
+            break
+    return event
+
+
+@compiled(types.int64(_LIST, types.int64, _TABLE, _LIST))
+def settle(ids, what, records, state):
+    """Notes that nodes are settled (1), or are no longer in additions (0), in the records; returns their number."""
+    for own in ids:
+        place = _record_of(records, state[_FACTOR], own)
+        if records[place, 0] == ABSENT:
+            if not what:
+                continue
+            records[place, 0], records[place, 1], records[place, 2], records[place, 3] = own, -1, 0, -1
+            state[_USED] += 1
+        if what:
+            state[_SETTLED] += 1 - (records[place, 2] & 1)
+            records[place, 2] |= 1
+        elif records[place, 1] >= 0:
+            records[place, 1] = -1
+            state[_ADDED] -= 1
+    return len(ids)
+
+
+@compiled(types.int64(_TABLE, _TABLE, types.int64))
+def enlarge(records, larger, factor):
+    """Copies records to a larger table with ABSENT in its first column; returns their number."""
+    count = 0
+    for at in range(len(records)):
+        if records[at, 0] != ABSENT:
+            place = _record_of(larger, factor, records[at, 0])
+            for column in range(4):
+                larger[place, column] = records[at, column]
+            count += 1
+    return count
 
 
 @compiled()

@@ -19,11 +19,20 @@ STRUCTURE: Final = {
         (
             *("type", "data", "source", "id", "node", "adds", "removes", "texts", "attributes", "parentId", "tagName"),
             *("textContent", "childNodes", "value", "text", "plugin", "payload"),
+            *("nextId", "rootId", "isSVG", "isShadow"),
         ),
         1,
     )
 }
 """rrweb's names of the parts that a walk examines, with their numbers."""
+
+CLICK_TAGS: Final = ("button", "summary", "a", "area", "input")
+"""Tags of elements that may promise a response to a click."""
+
+CLICK_ATTRIBUTES: Final = ("role", "onclick")
+"""Attributes by which any element may promise one."""
+
+LABEL_TAG: Final = "label"
 
 COMMON: Final = (
     *("timestamp", "delay", "nextId", "previousId", "isStyle", "isSVG", "isShadow", "isShadowHost", "isCustom"),
@@ -55,6 +64,10 @@ class NameBit:
     """As an attribute: the element may be such a field if its value begins with one of the given words."""
     INLINE: Final = 131072
     """As a tag: the element's text and the text around it are read as one."""
+    CLICK: Final = 262144
+    """As a tag or an attribute: the element may promise a response to a click."""
+    LABEL: Final = 524288
+    """As a tag: the element labels a field."""
 
 
 _WORDS, _WORD_BYTES = 3, 8

@@ -6,17 +6,25 @@ reads only the few relevant rows. The classes here are the rows of the tables.
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, pack_into
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from services.audit.json_tape.counting import MAX_ROWS, MAX_STRINGS
-from services.audit.json_tape.key_table import COMMON, STRUCTURE, NameBit, table
+from services.audit.json_tape.key_table import (
+    CLICK_ATTRIBUTES,
+    CLICK_TAGS,
+    COMMON,
+    LABEL_TAG,
+    STRUCTURE,
+    NameBit,
+    table,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     import numpy.typing as npt
 
@@ -29,6 +37,9 @@ _BYTES_A_ROW, _BYTES_A_STRING = 48, 32
 """Bytes of JSON per initially allocated row; if the tables are too small, the walk starts again with larger ones."""
 
 _DEPTH = 256
+
+_RUN_ROOM = 4096
+"""Room for borders of runs of ids; with more new ones in a mutation, it has to be decoded."""
 
 _MARKS = 4096
 """Number of marks for node ids, a power of two; ids with equal low bits share a mark."""
@@ -70,6 +81,10 @@ class Look:
     """An attribute that may be JSON."""
     INLINE: Final = 16
     """An inline element; not a reason by itself."""
+    CLICK: Final = 32
+    """An element that may promise a response to a click; not a reason by itself."""
+    LABEL: Final = 64
+    """An element `label`; not a reason by itself."""
 
 
 class Part:
@@ -127,6 +142,7 @@ class Row(NamedTuple):
         tag: Start of the tag's JSON string.
         attributes: Start of the object of attributes.
         text: Start of the JSON of the text.
+        add: Start of the addition of an added node.
     """
 
     event: int
@@ -143,6 +159,8 @@ class Row(NamedTuple):
     attributes_end: int
     text: int
     text_end: int
+    add: int
+    add_end: int
 
 
 class StringRow(NamedTuple):
@@ -170,20 +188,22 @@ _ROW = Struct(f"{len(Row._fields)}q")
 _KIND, _KIND_AT = Struct("2q"), 8 * EventRow._fields.index("type")
 _INPUT, _INPUT_AT = Struct("3q"), 8 * EventRow._fields.index("id")
 _TAG, _TAG_AT = Struct("2q"), 8 * Row._fields.index("tag")
+_END_AND_TAG, _END_AT = Struct("q16x2q"), 8 * Row._fields.index("end")
+_ATTRIBUTES_AT = 8 * Row._fields.index("attributes")
 """Rows and parts of rows as they stand in the tables: read in a third of the time of numpy's own indexing."""
 
 
 class Walk:
     """The result of a walk through a chunk."""
 
-    __slots__ = ("_compiled", "_event_bytes", "_room", "_row_bytes", "_rows", "events", "marks", "strings", "text")
+    __slots__ = ("_compiled", "_event_bytes", "_room", "_row_bytes", "events", "marks", "rows", "strings", "text")
 
     def __init__(self, text: bytes, marks: Any, events: Table, rows: Table, strings: Table, compiled: Any) -> None:
         self.text = text
         self.marks = marks
         self.events = events
         self._event_bytes = events.data
-        self._rows = rows
+        self.rows = rows
         self._row_bytes = rows.data
         self.strings = strings
         self._compiled = compiled
@@ -218,9 +238,52 @@ class Walk:
         start, end = _TAG.unpack_from(self._row_bytes, place * _ROW.size + _TAG_AT)
         return _decoded(self.text[start:end]) if start >= 0 else ""
 
+    def follow(
+        self,
+        renewed: npt.NDArray[np.uint8],
+        edits: Table,
+        words: Table,
+        event: int,
+        borders: Sequence[int],
+        most: int,
+        answers: npt.NDArray[np.uint8],
+    ) -> tuple[int, list[int] | None]:
+        """Follows the clickable elements of a page through the events, and answers for its clicks (kernels.follow).
+
+        Args:
+            renewed: 1 for each event that was written anew.
+            edits: Replacements in the text, as in kernels.follow.
+            words: Names and values that matter.
+            event: The first event.
+            borders: Borders of the runs of clickable ids.
+            most: Maximum number of borders.
+            answers: Set to 1 for each MouseInteraction with a clickable element.
+
+        Returns:
+            The event before which it stopped, since it has to be decoded, and the borders at this place; None: they
+            are as before.
+        """
+        count = len(borders)
+        room: Table = np.empty((2, max(_RUN_ROOM, 2 * count)), np.int64)
+        pack_into(f"{count}q", room.data.cast("B"), 0, *borders)
+        event, count, changed = self._compiled.follow(
+            self.marks, self.events, self.rows, renewed, edits, words, event, count, most, room, answers
+        )
+        return event, room[0, :count].tolist() if changed else None
+
+    def end_and_tag_of(self, place: int) -> tuple[int, int, int]:
+        """Returns the row after the last descendant of a node, and start and end of its tag; -1 if there is no tag."""
+        end, start, tag_end = _END_AND_TAG.unpack_from(self._row_bytes, place * _ROW.size + _END_AT)
+        return end, start, tag_end
+
+    def attributes_of(self, place: int) -> tuple[int, int]:
+        """Returns start and end of the attributes in a row; -1 if there are no attributes."""
+        start, end = _TAG.unpack_from(self._row_bytes, place * _ROW.size + _ATTRIBUTES_AT)
+        return start, end
+
     def below(self, row: Row, place: int) -> list[Row]:
         """Returns the rows of all descendants of a node, in document order."""
-        return [_make(Row, each) for each in self._rows[place + 1 : row.end].tolist()]
+        return [_make(Row, each) for each in self.rows[place + 1 : row.end].tolist()]
 
     def choose(
         self, event: int, task: int, place: int, runs: Table, *, every: bool
@@ -242,16 +305,16 @@ class Walk:
         """
         marks = np.zeros(_MARKS, np.uint8)
         count, following = self._compiled.choose(
-            self.events, self._rows, event, task, place, runs, every, marks, self._room
+            self.events, self.rows, event, task, place, runs, every, marks, self._room
         )
         return self._room[:count].tolist(), following
 
     def joined(self) -> list[list[tuple[int, int]]]:
         """Returns the texts that rules may match across nodes: each as (row, part of the node's text) of its nodes."""
-        room: Table = np.empty((2 * len(self._rows) + 2, 3), np.int64)
+        room: Table = np.empty((2 * len(self.rows) + 2, 3), np.int64)
         found: list[list[tuple[int, int]]] = []
         last = -1
-        for number, place, part in room[: self._compiled.join(self.marks, self.events, self._rows, room)].tolist():
+        for number, place, part in room[: self._compiled.join(self.marks, self.events, self.rows, room)].tolist():
             if number != last:
                 found.append([])
                 last = number
@@ -316,12 +379,18 @@ class Walker:
             (("class",), NameBit.CLASS),
             (fields, NameBit.FIELD),
             (kinds, NameBit.KIND),
+            (CLICK_ATTRIBUTES, NameBit.CLICK),
         ):
             for name in given:
                 names[name] = names.get(name, 0) | bit
         self._names = table(names)
         its = dict.fromkeys(tags, NameBit.TAG)
-        for given, bit in ((asked_tags, NameBit.ASKED_TAG), (inline, NameBit.INLINE)):
+        for given, bit in (
+            (asked_tags, NameBit.ASKED_TAG),
+            (inline, NameBit.INLINE),
+            (CLICK_TAGS, NameBit.CLICK),
+            ((LABEL_TAG,), NameBit.LABEL),
+        ):
             for tag in given:
                 its[tag] = its.get(tag, 0) | bit
         self._tags = table(its, folds=True)

@@ -93,13 +93,17 @@ def test_columns_and_numbers_are_the_same_in_what_is_compiled():
             if name.isupper():
                 assert getattr(kernels, prefix + name) == number
     assert kernels.ABSENT == ABSENT
-    for name in ("QUIET", "WATCHED", "ASKED", "CLASS", "TAG", "ASKED_TAG", "FIELD", "KIND", "INLINE"):
+    for name in ("QUIET", "WATCHED", "ASKED", "CLASS", "TAG", "ASKED_TAG", "FIELD", "KIND", "INLINE", "CLICK", "LABEL"):
         assert getattr(kernels, f"B_{name}") == getattr(key_table.NameBit, name)
     numbers = {
         "parentId": "PARENT",
         "tagName": "TAG",
         "textContent": "TEXT_CONTENT",
         "childNodes": "CHILDREN",
+        "nextId": "NEXT",
+        "rootId": "ROOT",
+        "isSVG": "SVG",
+        "isShadow": "SHADOW",
     }
     for name, number in key_table.STRUCTURE.items():
         assert getattr(kernels, f"N_{numbers.get(name, name.upper())}") == number
@@ -289,7 +293,8 @@ def test_any_events_are_walked_through_as_json_reads_them(text):
 @given(chunks(), st.booleans(), st.sampled_from([64, 4096]))
 def test_no_byte_is_read_that_is_not_there_and_what_is_compiled_does_the_same(text, every, room):
     tables = [
-        np.zeros((size, width), np.int64) for size, width in ((8, kernels.E_WIDTH), (room, 14), (room, 6), (64, 6))
+        np.zeros((size, width), np.int64)
+        for size, width in ((8, kernels.E_WIDTH), (room, len(Row._fields)), (room, 6), (64, 6))
     ]
     copies = [table.copy() for table in tables]
     its = (WALKER._names, WALKER._tags, WALKER._words, WALKER._word_places)
@@ -372,7 +377,24 @@ def rows(text: str, *, type_: int = 2) -> list[Row]:
     ],
 )
 def test_what_may_matter_of_a_node_is_seen(node, look):
-    assert [row.look for row in rows(node)] == [look]
+    assert [row.look & ~(Look.CLICK | Look.LABEL) for row in rows(node)] == [look]
+
+
+@pytest.mark.parametrize(
+    ("node", "look"),
+    [
+        ('{"id":1,"type":2,"tagName":"button"}', Look.CLICK),
+        ('{"id":1,"type":2,"tagName":"A"}', Look.CLICK),
+        ('{"id":1,"type":2,"tagName":"div"}', 0),
+        ('{"id":1,"type":2,"attributes":{"role":""}}', Look.CLICK),
+        ('{"id":1,"type":2,"attributes":{"onclick":1}}', Look.CLICK),
+        ('{"id":1,"type":2,"attributes":{"x":{"role":""}}}', 0),
+        ('{"id":1,"type":2,"tagName":"label"}', Look.LABEL),
+        (r'{"id":1,"type":2,"tagName":"\u0061"}', Look.CLICK | Look.LABEL),
+    ],
+)
+def test_what_may_be_clicked_is_seen(node, look):
+    assert [row.look & (Look.CLICK | Look.LABEL) for row in rows(node)] == [look]
 
 
 @pytest.mark.parametrize(
@@ -468,4 +490,4 @@ def test_elements_with_a_value_are_found():
         for look, its in ((Look.TAG, attributes), (0, {"title": "textbox"})):
             node = {"type": 2, "tagName": "div", "attributes": its, "childNodes": [], "id": 1}
             walk = walked(json.dumps([{"type": 2, "data": {"node": node}, "timestamp": 1}]).encode())
-            assert walk.row(0).look == look
+            assert walk.row(0).look & ~Look.CLICK == look

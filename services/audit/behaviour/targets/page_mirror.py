@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.audit.behaviour.dom_nodes import Adds, Node, decode_tree
+from services.audit.behaviour.dom_nodes import Node, decode_tree
 from services.audit.behaviour.targets.page_tree import NODE_BYTES, PageTree, TooManyNodes
 from services.audit.behaviour.targets.target import target_of
 from services.audit.rrweb import NOTHING
@@ -12,6 +12,7 @@ from services.audit.rrweb import NOTHING
 if TYPE_CHECKING:
     import msgspec
 
+    from services.audit.behaviour.taped_nodes import TapedNodes
     from services.audit.model import Target
     from services.audit.rrweb import Data
 
@@ -35,7 +36,7 @@ class PageMirror:
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
     """
 
-    __slots__ = ("_found", "_snapshot", "_snapshot_bytes", "_tree", "lost", "missed")
+    __slots__ = ("_found", "_nodes", "_pending", "_snapshot", "_snapshot_bytes", "_tree", "lost", "missed")
 
     def __init__(self, lost: str = "no_snapshot") -> None:
         self._tree: PageTree | None = None
@@ -43,6 +44,9 @@ class PageMirror:
         self._snapshot_bytes = 0
         self._found: dict[int, Target] = {}
         """The lookups since the page changed: taps and clicks come in twos, rage clicks in more."""
+        self._nodes: TapedNodes | None = None
+        self._pending: list[tuple[int, Data]] = []
+        """Mutations of the chunk that were not applied yet, by position: they are applied together."""
         self.lost = lost
         self.missed: dict[str, int] = {}
 
@@ -64,17 +68,39 @@ class PageMirror:
         else:
             self._snapshot, self._snapshot_bytes = (bytes(node) if decoded is None else decoded), size
 
-    def change(self, data: Data, added: Adds | None = None) -> None:
-        """Takes a mutation, and its additions if they are decoded already."""
+    def open_chunk(self, nodes: TapedNodes | None) -> None:
+        """Begins a chunk: its mutations may be read from the tables of a walk."""
+        self._nodes = nodes
+
+    def close_chunk(self) -> None:
+        """Ends a chunk: applies the mutations that were not applied yet."""
+        self._catch_up()
+        self._nodes = None
+
+    def change(self, data: Data, position: int = 0) -> None:
+        """Takes a mutation, and the position of its event in the chunk."""
         if self.lost:
             return
         if self._found:
             self._found = {}
+        self._pending.append((position, data))
+        if self._nodes is None:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """Applies the mutations that were not applied yet."""
+        if not self._pending:
+            return
+        mutations, self._pending = self._pending, []
         tree = self._opened()
         if tree is None:
             return
         try:
-            tree.mutate(data, added)
+            if self._nodes is None:
+                for _, data in mutations:
+                    tree.mutate(data)
+            else:
+                tree.follow(self._nodes, mutations)
         except TooManyNodes:
             self._forget("too_large")
         except Exception:  # noqa: BLE001 - JSON of another form, nested too deep, no memory; none of it may cost the chunk
@@ -84,6 +110,7 @@ class PageMirror:
         """Returns the element that a visitor acted on; None: the mirror does not have it. Never raises."""
         if node_id in self._found:
             return self._found[node_id]
+        self._catch_up()
         tree = None if self.lost else self._opened()
         if tree is not None:
             try:
@@ -112,6 +139,6 @@ class PageMirror:
         return self._tree
 
     def _forget(self, why: str) -> None:
-        self._found = {}
+        self._found, self._pending = {}, []
         self._tree, self._snapshot, self._snapshot_bytes = None, b"", 0
         self.lost = why

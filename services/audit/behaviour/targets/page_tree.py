@@ -6,23 +6,32 @@ A tree is built of a full snapshot and changed by mutations, in the order and by
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.audit.behaviour.dom_nodes import DOCUMENT, ELEMENT, Add, Adds, Node, read_adds
-from services.audit.behaviour.targets.additions import Additions
-from services.audit.behaviour.targets.changes import (
-    NONE,
-    AttributeChange,
-    TextChange,
-    read_changes,
-    read_removals,
-    read_texts,
+from services.audit.behaviour.targets.additions import MANY_NODES, Additions
+from services.audit.behaviour.targets.changes import NONE, read_changes, read_removals, read_texts
+from services.audit.behaviour.targets.node_records import (
+    ADDITIONS,
+    BYTES,
+    BYTES_LIMIT,
+    CHANGE,
+    LABEL,
+    NODES_LIMIT,
+    NUMBER,
+    REMOVED,
+    TEXT,
+    NodeRecords,
+    decoded_mutation,
 )
 from services.audit.behaviour.targets.siblings import ordered
 from services.audit.behaviour.targets.traits import Attributes, Traits, separate, traits_of
 
 if TYPE_CHECKING:
+    from services.audit.behaviour.taped_nodes import TapedNodes
+    from services.audit.behaviour.targets.changes import AttributeChange, TextChange
+    from services.audit.behaviour.targets.node_records import Table
     from services.audit.rrweb import Data
 
 MAX_NODES = 30_000
@@ -42,17 +51,8 @@ takes 4 to 8 ms."""
 NODE_BYTES = 500
 """Approximate memory of a node, in bytes, with its attributes and its texts."""
 
-KEPT_NODES = 200
-"""Additions of more nodes stay decoded: they are the contents of a page, which clicks ask for."""
-
-_ADDITION_BYTES = 110
-"""Approximate memory of an added node, in bytes, beside its JSON."""
-
 _OPEN_BYTES = 250
-"""Approximate memory of an added node that is decoded, in bytes, beside that."""
-
-_CHANGE_BYTES = 200
-"""Approximate memory of a changed attribute or text, in bytes, beside its JSON."""
+"""Approximate memory of an added node that is decoded, in bytes, beside that of an added node."""
 
 SKIPPED = frozenset({"head", "script", "style", "noscript", "template", "title"})
 """Elements with contents that are not shown; the `title` of an SVG is kept."""
@@ -100,10 +100,14 @@ class PageTree:
         """JSON that attributes are parts of."""
         self._settled: dict[int, Node] = {}
         """Nodes of the snapshot, of frames' documents, and of settled mutations."""
-        self._added: dict[int, Additions] = {}
-        """The mutation that added a node last. It is newer than a settled node with this id."""
-        self._sources: dict[int, list[Additions]] = {}
-        """The mutations that added children to a node."""
+        self._records: NodeRecords | None = None
+        """The additions that have added a node last, and those that have added children to it; None: no mutation yet. A
+        node in additions is newer than a settled node with its id."""
+        self._number = 0
+        """Number of the last mutation."""
+        self._asked: dict[int, Node] = {}
+        """Nodes of mutations that were asked for since the last one."""
+        self._additions: list[Additions] = []
         self._changes: dict[int, list[tuple[int, bytes]]] = {}
         """Changes of attributes since they were asked for, with the number of their mutation."""
         self._texts: dict[int, tuple[int, str | None]] = {}
@@ -115,26 +119,35 @@ class PageTree:
         self._labels_for: tuple[int, dict[str, list[Node]]] = -1, {}
         """The labels by the `id` that they are for, after the mutation with this number."""
         self._children: dict[int, _Children] = {}
-        self._number = 0
-        self._mutation_bytes = 0
         self._link(root, 0, is_large=not self._snapshot_bytes)
-        self._settle_at = max(MAX_NODES, len(self)) + 1_000
-        self._check_size()
+        if len(self) > MAX_NODES:
+            raise TooManyNodes
 
     def __len__(self) -> int:
-        return len(self._settled) + len(self._added)
+        return len(self._settled) if self._records is None else len(self._records)
 
     @property
     def size_bytes(self) -> int:
         """Approximate memory, in bytes."""
-        return self._snapshot_bytes + self._mutation_bytes + NODE_BYTES * (len(self._settled) + 1)
+        mutations = 0 if self._records is None else self._records.state[BYTES]
+        return self._snapshot_bytes + mutations + NODE_BYTES * (len(self._settled) + 1)
 
     def node(self, node_id: int) -> Node | None:
         """Returns the node with an id; one inside of a removed node may still be here."""
-        additions = self._added.get(node_id)
-        if additions is None:
+        found = self._asked.get(node_id)
+        if found is not None:
+            return found
+        records = self._records
+        if records is None or (at := records.added(node_id)) < 0:
             return self._settled.get(node_id)
-        return (additions.nodes or self._open(additions))[node_id]
+        additions = self._additions[at]
+        found = additions.nodes.get(node_id)
+        if found is None:
+            before = len(additions.nodes)
+            found = additions.node(node_id, self._texts)
+            records.state[BYTES] += _OPEN_BYTES * (len(additions.nodes) - before)
+        self._asked[node_id] = found
+        return found
 
     def parent_of(self, node: Node) -> Node | None:
         """Returns the node's parent: of a shadow root's children its host, of a frame's document the frame."""
@@ -142,17 +155,15 @@ class PageTree:
 
     def has(self, node: Node) -> bool:
         """Returns whether a node is in the page; nodes inside of removed ones are not. So walks up from it end."""
-        settled, added, at = self._settled, self._added, node.id
+        at: Node | None = node
+        own = node.id
         for _ in range(MAX_DEPTH):
-            if at == self._root:
+            if own == self._root:
                 return True
-            if at in added:
-                additions = added[at]
-                at = (additions.nodes or self._open(additions))[at].parent
-            elif at in settled:
-                at = settled[at].parent
-            else:
+            at = self.node(own)
+            if at is None:
                 return False
+            own = at.parent
         return False
 
     def traits_of(self, node: Node) -> Traits:
@@ -161,8 +172,8 @@ class PageTree:
         if found is None:
             found = node.traits = traits_of(node)
         if self._changes and node.id in self._changes:
-            additions = self._added.get(node.id)
-            since = 0 if additions is None else additions.number
+            at = self._changing().added(node.id)
+            since = 0 if at < 0 else self._additions[at].number
             noted = self._changes.pop(node.id)
             found = node.traits = found.changed([text for number, text in noted if number >= since])
             self._changed.add(node.id)
@@ -174,11 +185,12 @@ class PageTree:
 
     def children_of(self, node: Node) -> Sequence[Node]:
         """Returns the node's children in their order."""
-        if not self._number:
+        number = self._number
+        if not number:
             return node.children
         own = node.id
         known = self._children.get(own)
-        if known is not None and known.number == self._number:
+        if known is not None and known.number == number:
             return known.nodes
         if known is not None:
             since, order = known.number, known.order
@@ -187,7 +199,9 @@ class PageTree:
         if adds := self._additions_to(own, since):
             order = ordered(order, adds)
         children = [child for each in order if (child := self.node(each)) is not None and child.parent == own]
-        self._children[own] = _Children(self._number, [child.id for child in children], children)
+        if self._records is not None:
+            self._records.report(own)
+        self._children[own] = _Children(number, [child.id for child in children], children)
         return children
 
     def elements_of(self, node: Node) -> list[Node]:
@@ -219,132 +233,171 @@ class PageTree:
         }
         return list(found.values()) if len(found) < 2 else sorted(found.values(), key=self._place)
 
-    def mutate(self, data: Data, added: Adds | None = None) -> None:
-        """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
+    def follow(self, nodes: TapedNodes, mutations: Sequence[tuple[int, Data]]) -> None:
+        """Applies mutations of a chunk, as far as a walk has read them from its tables; else as `mutate`.
 
         Args:
-            data: The mutation.
-            added: Its additions, if they are decoded already.
+            nodes: The nodes of the chunk.
+            mutations: The mutations, by the position of their event.
+
+        Raises:
+            As `mutate`.
+        """
+        data_at = dict(mutations)
+        at, end = mutations[0][0], mutations[-1][0] + 1
+        while at < end:
+            self._asked = {}
+            records = self._changing()
+            at, is_full, operations, members = records.note(*nodes.tables, at, end)
+            self._number = records.state[NUMBER]
+            if operations:
+                self._carry_out(operations, members, data_at, nodes.attributes, nodes.text, nodes.tag)
+            if is_full:
+                self._settle()
+            elif at < end:
+                if at in data_at:
+                    self.mutate(data_at[at])
+                at += 1
+
+    def mutate(self, data: Data) -> None:
+        """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
 
         Raises:
             msgspec.MsgspecError: A list is not of rrweb's form.
             TooManyNodes: The page has too many nodes now.
         """
-        self._number += 1
-        if data.removes != NONE:
-            self._remove(read_removals(data.removes))
-        if added is not None:
-            self._add(added)
-        elif data.adds != NONE:
-            self._add(read_adds(bytes(data.adds)))
-        if data.texts != NONE:
-            self._note_texts(read_texts(data.texts))
-        if data.attributes != NONE:
-            self._note(read_changes(data.attributes))
+        removed = read_removals(data.removes) if data.removes != NONE else []
+        adds = read_adds(bytes(data.adds)) if data.adds != NONE else None
+        texts = read_texts(data.texts) if data.texts != NONE else []
+        changes = read_changes(data.attributes) if data.attributes != NONE else []
+        if adds is not None and (adds.has_contents or len(adds.text) > LARGE_BYTES):
+            self._number += 1
+            if removed:
+                self._apply(removed, number=self._number)
+            self._add_contents(adds)
+            if texts or changes:
+                self._apply(texts=texts, changes=changes, number=self._number)
+        else:
+            self._apply(removed, adds, texts, changes, number=self._number + 1)
 
-    def _remove(self, ids: Iterable[int]) -> None:
-        added, settled, sources, children = self._added, self._settled, self._sources, self._children
-        changes, labels = self._changes, self._labels
-        for own in ids:
-            if own in added:
-                del added[own]
-                if own in settled:
-                    del settled[own]
-            elif own in settled:
-                del settled[own]
-            else:
-                continue
-            if own in sources:
-                del sources[own]
-            if own in children:
-                del children[own]
-            if own in changes:
-                del changes[own]
-            if own in labels:
-                del labels[own]
-
-    def _add(self, adds: Adds) -> None:
-        additions = Additions(adds.text, self._number)
-        if adds.has_contents or len(adds.adds) > KEPT_NODES or len(adds.text) > LARGE_BYTES:
-            self._keep(additions, adds.adds)
-        added, sources, last = self._added, self._sources, 0
-        for add in adds.adds:
-            added[add.node.id] = additions
-            parent = add.parent_id
-            if parent != last:  # siblings are adjacent
-                last = parent
-                known = sources.get(parent)
-                if known is None:
-                    sources[parent] = [additions]
-                elif known[-1] is not additions:
-                    known.append(additions)
-        for label in adds.labels:
-            self._labels[label] = None
-        if adds.has_contents:
-            self._replace_documents(adds.adds)
-        self._mutation_bytes += len(additions.text) + _ADDITION_BYTES * len(adds.adds)
-        if self._mutation_bytes > SETTLE_BYTES or len(added) + len(self._settled) > self._settle_at:
+    def _apply(
+        self,
+        removed: Sequence[int] = (),
+        adds: Adds | None = None,
+        texts: Sequence[TextChange] = (),
+        changes: Sequence[AttributeChange] = (),
+        kept: Additions | None = None,
+        *,
+        number: int,
+    ) -> None:
+        """Applies parts of a mutation; `kept` are its additions if their contents were taken already."""
+        first = len(removed) + (0 if adds is None else len(adds.adds))
+        tables = decoded_mutation(removed, adds, texts, changes)
+        records = self._changing()
+        records.state[NUMBER] = number - 1
+        _, is_full, operations, members = records.note(*tables, 0, 1)
+        self._number = number
+        self._asked = {}
+        self._carry_out(
+            operations,
+            members,
+            {0: kept or Additions(b"" if adds is None else adds.text, 0)},
+            lambda row: bytes(changes[row - first - len(texts)].attributes),
+            lambda row: texts[row - first].value,
+            lambda _: "label",
+        )
+        if is_full:
             self._settle()
 
-    def _keep(self, additions: Additions, adds: list[Add]) -> None:
-        """Keeps additions decoded."""
-        additions.adds = adds
+    def _carry_out(  # noqa: C901 - one branch per operation
+        self,
+        operations: Sequence[Sequence[int]],
+        members: Table,
+        data_at: Mapping[int, Data | Additions],
+        attributes: Callable[[int], bytes],
+        text: Callable[[int], str | None],
+        tag: Callable[[int], str],
+    ) -> None:
+        """Carries out the remaining operations of mutations.
+
+        Args:
+            operations: The operations, as `node_records.Operation`.
+            members: The added nodes.
+            data_at: The mutations by event, or their additions.
+            attributes: Returns the JSON of changed attributes, by their row.
+            text: Returns a changed text by its row.
+            tag: Returns the tag of an element by its row.
+        """
+        settled, children, labels = self._settled, self._children, self._labels
+        first = 0
+        for kind, own, row, number in operations:
+            if kind == REMOVED:
+                if row & 1:
+                    del settled[own]
+                if own in children:
+                    del children[own]
+                if own in labels:
+                    del labels[own]
+            elif kind == ADDITIONS:
+                mutation = data_at[own]
+                if not isinstance(mutation, Additions):
+                    part = members[first : first + row].copy() if row >= MANY_NODES else None
+                    mutation = Additions(bytes(mutation.adds), 0, part)
+                first += row
+                mutation.number = number
+                self._additions.append(mutation)
+            elif kind == CHANGE:
+                self._note(own, number, attributes(row))
+            elif kind == TEXT:
+                self._note_text(own, number, text(row))
+            elif kind == LABEL and tag(row) == "label":
+                labels[own] = None
+
+    def _add_contents(self, adds: Adds) -> None:
+        """Adds nodes with contents of their own, such as a frame's document, or nodes of large JSON."""
+        additions = Additions(adds.text, self._number)
         is_large = len(additions.text) > LARGE_BYTES
-        for add in adds if is_large else [add for add in adds if add.node.children]:
+        additions.adds = adds.adds
+        for add in adds.adds if is_large else [add for add in adds.adds if add.node.children]:
             if add.node.children:
                 self._replace(add.node, add.parent_id, is_large=is_large)
             else:
                 separate(add.node)
         if is_large:
-            additions.text = b""
-        self._mutation_bytes += _OPEN_BYTES * len(adds)
-
-    def _open(self, additions: Additions) -> dict[int, Node]:
-        was_kept = additions.adds is not None
-        nodes = additions.open()
-        for own in self._texts.keys() & nodes.keys():
-            number, text = self._texts[own]
-            if number >= additions.number:
-                nodes[own].text = text
-        if not was_kept:
-            self._mutation_bytes += _OPEN_BYTES * len(nodes)
-        return nodes
+            adds.text = additions.text = b""
+        self._apply(adds=adds, kept=additions, number=self._number)
+        if adds.has_contents:
+            self._replace_documents(adds.adds)
 
     def _additions_to(self, parent_id: int, since: int) -> list[Add]:
         """Returns the additions to a node after a mutation, in their order."""
         found: list[Add] = []
-        for additions in self._sources.get(parent_id, ()):
+        for at in self._changing().with_children(parent_id):
+            additions = self._additions[at]
             if additions.number > since:
-                if additions.nodes is None:
-                    self._open(additions)
-                found += additions.to(parent_id)
+                before = len(additions.nodes)
+                found += additions.to(parent_id, self._texts)
+                self._changing().state[BYTES] += _OPEN_BYTES * (len(additions.nodes) - before)
         return found
 
-    def _note(self, changes: list[AttributeChange]) -> None:
-        added, settled, noted_by_id, number = self._added, self._settled, self._changes, self._number
-        for change in changes:
-            own = change.id
-            if own not in added and own not in settled:
-                continue
-            text = bytes(change.attributes)
-            self._mutation_bytes += _CHANGE_BYTES + len(text)
-            noted = noted_by_id.get(own)
-            if noted is None:
-                noted_by_id[own] = [(number, text)]
-            else:
-                noted.append((number, text))
-                if len(noted) > _MAX_NOTED and (node := self.node(own)) is not None:
-                    self.traits_of(node)
+    def _note(self, own: int, number: int, text: bytes) -> None:
+        """Notes a change of attributes."""
+        noted = self._changes.get(own)
+        if noted is None:
+            self._changes[own] = [(number, text)]
+        else:
+            noted.append((number, text))
+            if len(noted) > _MAX_NOTED and (node := self.node(own)) is not None:
+                self.traits_of(node)
 
-    def _note_texts(self, changes: list[TextChange]) -> None:
-        for change in changes:
-            own = change.id
-            additions = self._added.get(own)
-            if additions is not None and additions.nodes is None:
-                self._texts[own] = self._number, change.value
-                self._mutation_bytes += _CHANGE_BYTES + len(change.value or "")
-            elif (node := self.node(own)) is not None:
-                node.text = change.value
+    def _note_text(self, own: int, number: int, value: str | None) -> None:
+        """Notes a change of a text."""
+        at = self._changing().added(own)
+        if at >= 0:
+            self._texts[own] = number, value
+        node = self._settled.get(own) if at < 0 else self._additions[at].nodes.get(own)
+        if node is not None:
+            node.text = value
 
     def _replace_documents(self, adds: list[Add]) -> None:
         """Removes the documents that frames had before those that were added."""
@@ -352,7 +405,8 @@ class PageTree:
             document = add.node
             frame = self.parent_of(document) if document.type == DOCUMENT else None
             if frame is not None:
-                self._remove([child.id for child in self.children_of(frame) if child is not document])
+                others = [child.id for child in self.children_of(frame) if child is not document]
+                self._apply(others, number=self._number)
                 self._children.pop(frame.id, None)
 
     def _link(self, tree: Node, parent: int, *, is_large: bool) -> list[Node]:
@@ -372,6 +426,8 @@ class PageTree:
                     for child in children:
                         child.parent = own
                     nodes += children
+        if self._records is not None:
+            self._records.settle([node.id for node in nodes])
         if is_large:
             for node in nodes:
                 separate(node)
@@ -379,9 +435,11 @@ class PageTree:
 
     def _replace(self, tree: Node, parent: int, *, is_large: bool) -> None:
         """Takes a node and those inside of it, of which some may be known."""
-        for node in self._link(tree, parent, is_large=is_large):
+        nodes = self._link(tree, parent, is_large=is_large)
+        self._asked = {}
+        self._changing().forget_added([node.id for node in nodes])
+        for node in nodes:
             own = node.id
-            self._added.pop(own, None)
             if known := self._children.get(own):
                 self._children[own] = known._replace(order=[c.id for c in node.children], nodes=list(node.children))
 
@@ -390,9 +448,9 @@ class PageTree:
         for node in self._settled.values():
             if text in bytes(node.raw):
                 yield node
-        for additions in dict.fromkeys(self._added.values()):
+        for additions in self._additions:
             if text in additions.text or not additions.text:
-                nodes = additions.nodes or self._open(additions)
+                nodes = additions.all(self._texts)
                 yield from (node for node in nodes.values() if text in bytes(node.raw))
         for own in [*self._changes, *self._changed]:
             if (changed := self.node(own)) is not None:
@@ -409,6 +467,8 @@ class PageTree:
 
     def _settle(self) -> None:
         """Makes the nodes of the page independent of the mutations that added them, and drops all others."""
+        for additions in self._additions:
+            additions.all(self._texts)
         settled: dict[int, Node] = {}
         root = self.node(self._root)
         nodes: list[Node] = [] if root is None else [root]
@@ -416,20 +476,31 @@ class PageTree:
             if node.id not in settled:
                 settled[node.id] = node
                 nodes += self.children_of(node)
+        records = self._changing()
+        added = {own for own in settled if records.added(own) >= 0}
         for node in settled.values():
             node.children = tuple(self.children_of(node))
             if node.id in self._changes:
                 self.traits_of(node)
-            if node.id in self._added:
+            if node.id in added:
                 separate(node)
         self._settled, self._labels = settled, {own: None for own in self._labels if own in settled}
         self._changed.intersection_update(settled)
-        for noted in (self._added, self._sources, self._changes, self._texts, self._children):
+        self._records, self._additions, self._asked = None, [], {}
+        for noted in (self._changes, self._texts, self._children):
             noted.clear()
-        self._mutation_bytes = 0
-        self._settle_at = max(MAX_NODES, len(self)) + 1_000
-        self._check_size()
-
-    def _check_size(self) -> None:
         if len(self) > MAX_NODES:
             raise TooManyNodes
+
+    def _changing(self) -> NodeRecords:
+        """Returns the records; begins them with the first mutation."""
+        records = self._records
+        if records is None:
+            records = self._records = NodeRecords()
+            records.settle(list(self._settled))
+            for own in self._children:
+                records.report(own)
+            state = records.state
+            state[NUMBER] = self._number
+            state[BYTES_LIMIT], state[NODES_LIMIT] = SETTLE_BYTES, max(MAX_NODES, len(self)) + 1_000
+        return records

@@ -50,6 +50,16 @@ class Made:
         self.starts = [start for start, _ in edits]
         """Starts of the replacements."""
 
+    def outer(self, first: int, last: int) -> list[tuple[int, int, bytes]]:
+        """Returns start, end and new JSON of the replacements in a part of the text, without those inside of others."""
+        found: list[tuple[int, int, bytes]] = []
+        at = first
+        for start, (end, value) in self._edits[bisect_left(self.starts, first) : bisect_left(self.starts, last)]:
+            if start >= at:
+                found.append((start, end, value))
+                at = end
+        return found
+
     def count(self, start: int, end: int) -> int:
         """Returns the number of replacements that begin in a part of the text."""
         starts = self.starts

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -44,7 +44,7 @@ from services.audit.rrweb import NOTHING, EventType
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from services.audit.json_tape.tape import EventRow, Row
+    from services.audit.json_tape.tape import EventRow, Row, Walk
     from services.audit.privacy.masking.edits import Made
     from services.audit.privacy.policy.policy import Policy
     from services.audit.rrweb import Event
@@ -74,12 +74,42 @@ class Masked:
         counts: Number of matches per rule and class of field, without the values.
         events: The events of the masked text. Changed events keep only those fields of `rrweb.Data` that are used
             outside masking.
+        tape: The walk through the chunk, for other readers of its nodes; None: the policy masks nothing.
     """
 
     text: bytes
     state: MaskState
     counts: Counts
     events: list[Event]
+    tape: MaskedTape | None = None
+
+
+class MaskedTape(NamedTuple):
+    """The walk through a chunk, and the changes that masking has made since.
+
+    Attributes:
+        walk: The walk through the text before masking.
+        made: The replacements in that text.
+        changed: Numbers of snapshots and mutations with replacements in their nodes.
+        renewed: Numbers of events that were written anew: their rows are no longer valid.
+    """
+
+    walk: Walk
+    made: Made
+    changed: set[int]
+    renewed: set[int]
+
+    def edits(self) -> list[tuple[int, int, bytes]]:
+        """Returns start, end and new JSON of the replacements in nodes, in order and without those inside of others."""
+        found: list[tuple[int, int, bytes]] = []
+        for number in sorted(self.changed - self.renewed):
+            row = self.walk.event(number)
+            found += self.made.outer(row.start, row.end)
+        return found
+
+    def read(self, start: int, end: int) -> bytes:
+        """Returns the JSON at a span of the text, after masking."""
+        return self.made.apply(self.walk.text, start, end)
 
 
 class Masker:
@@ -182,7 +212,7 @@ class _Chunk:
             text = made.apply(text)
             self._renew_events(made)
         state = compact(self._flags, seen=self._seen, full=self._full) if self._changed else self._state
-        return Masked(text, state, self._counts, events)
+        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, self._stale))
 
     def _renew_events(self, made: Made) -> None:
         """Applies the replacements to the decoded events."""
