@@ -1,4 +1,4 @@
-"""While a replay plays, things that scroll are where they were in the page, whatever changes meanwhile."""
+"""While a replay plays, scrolled elements are at the places that they had in the page, also when it changes."""
 
 from __future__ import annotations
 
