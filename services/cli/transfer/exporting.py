@@ -21,7 +21,7 @@ from betterproto import which_one_of
 
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import Address, CommandError, ProjectName, complain, invocation_of, run, spoken_size
-from services.cli.transfer.joining import ChunkError, write_events
+from services.export.rrweb_json.joining import ChunkError, write_events
 from services.runtime.identity.tokens import Scope
 
 
