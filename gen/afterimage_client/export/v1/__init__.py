@@ -218,7 +218,7 @@ class Export(betterproto.Message):
     failure: "ExportFailure" = betterproto.message_field(14)
     """
     Output only. Reason of a failure: of the last attempt while others follow, or of the export in
-     state FAILED. Unset if there was none.
+     state FAILED. Unset if no attempt has failed.
     """
 
     file: "ExportFile" = betterproto.message_field(15)

@@ -212,7 +212,7 @@ export type Export = Message<"afterimage.export.v1.Export"> & {
 
   /**
    * Output only. Reason of a failure: of the last attempt while others follow, or of the export in
-   * state FAILED. Unset if there was none.
+   * state FAILED. Unset if no attempt has failed.
    *
    * @generated from field: afterimage.export.v1.ExportFailure failure = 14;
    */
