@@ -7,6 +7,7 @@ statements run without one.
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -54,7 +55,7 @@ class Database:
             Unavailable: The database does not answer (DATABASE_UNAVAILABLE).
         """
         with database_errors():
-            async with self._reading.connect() as connection:
+            async with _opened(self._reading) as connection:
                 yield connection
 
     @asynccontextmanager
@@ -68,7 +69,7 @@ class Database:
             Unavailable: The database does not answer (DATABASE_UNAVAILABLE).
         """
         with database_errors():
-            async with self._engine.begin() as connection:
+            async with _opened(self._engine) as connection, connection.begin():
                 if lock is not None and not self.is_sqlite:  # SQLite has one writer at a time
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
                 yield connection
@@ -97,6 +98,36 @@ async def open_database(settings: Settings, name: str) -> AsyncIterator[Database
         yield Database(engine)
     finally:
         await engine.dispose()
+
+
+@asynccontextmanager
+async def _opened(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yields a connection of the pool, and gives it back also when the task is cancelled while it waits for either.
+
+    Cancelled inside of SQLAlchemy, the pool would get it back from the garbage collector only.
+    """
+    connection = engine.connect()
+    starting = asyncio.ensure_future(connection.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await asyncio.wait({starting})
+        if not starting.cancelled() and starting.exception() is None:
+            await _closed(connection)
+        raise
+    try:
+        yield connection
+    finally:
+        await _closed(connection)
+
+
+async def _closed(connection: AsyncConnection) -> None:
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait({closing})
+        raise
 
 
 @contextmanager

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import random
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from uuid import UUID
@@ -10,6 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import inspect
 from support.export import postgresql
+from support.wait import PATIENCE_S
 
 from services.export.app import DATABASE
 from services.export.model import (
@@ -324,6 +327,32 @@ async def test_exports_that_no_worker_takes(store):
     running = await begun(store, exports[0])
     await store.retry(running, Failure("X", "x"), NOW, NOW)
     assert [one.export_id for one in await store.unclaimed(NOW + 2)] == [exports[1].export_id]
+
+
+@pytest.mark.campaign
+async def test_cancelled_calls_give_their_connection_back(store, campaign_rounds):
+    """As calls whose client disconnects, and attempts that are cancelled: at any moment."""
+    await store.create(export := an_export(), "")
+    rng = random.Random(3)
+    for _ in range(campaign_rounds(60, 2_000)):
+        calls = [
+            asyncio.ensure_future(call)
+            for call in (
+                store.get(export.export_id),
+                store.dispatch(1, NOW),
+                store.undispatch(export),
+                store.find("demo", ExportFilter(), 1, None),
+                store.counts(),
+                store.create(an_export(1), ""),
+            )
+        ]
+        await asyncio.sleep(rng.random() * 0.01)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    gc.collect()  # a connection that was left is a warning, which is an error here
+    async with asyncio.timeout(PATIENCE_S):
+        assert len(await asyncio.gather(*(store.get(export.export_id) for _ in range(20)))) == 20
 
 
 async def test_a_database_that_is_away_is_unavailable(tmp_path):
