@@ -21,7 +21,7 @@ from services.export.queue import ExportQueue
 from services.export.results.store import ResultStore
 from services.export.servicer import SERVICE, ExportServicer
 from services.export.storage.store import ExportStore
-from services.export.storage.tables import MIGRATIONS, VERSION_TABLE
+from services.export.storage.tables import HEAD, MIGRATIONS, VERSION_TABLE
 from services.export.trail import Trail
 from services.export.upkeep import Upkeep
 from services.export.watcher import Watcher
@@ -71,7 +71,7 @@ async def open_shared(settings: Settings, now: Callable[[], float]) -> AsyncIter
         if client is not None:
             stack.push_async_callback(client.aclose)
         database = await stack.enter_async_context(open_database(settings, DATABASE))
-        await database.migrate(MIGRATIONS, VERSION_TABLE)
+        await database.migrate(MIGRATIONS, VERSION_TABLE, HEAD)
         store = ExportStore(database)
         channel = await stack.enter_async_context(tls.channel(settings.tls, audit_address(settings)))
         retention_days = {project.id: project.retention_days for project in settings.projects}

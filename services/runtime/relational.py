@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -74,15 +74,26 @@ class Database:
                     await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": lock})
                 yield connection
 
-    async def migrate(self, migrations: Path, version_table: str) -> None:
+    async def migrate(self, migrations: Path, version_table: str, head: str) -> None:
         """Applies a service's migrations that are missing; processes that start at once do so one after the other.
 
         Args:
             migrations: Directory of its Alembic environment.
             version_table: Name of its table of versions.
+            head: The newest version: a database that has it needs no Alembic, which takes 15 MB.
         """
+        if await self._version(version_table) == head:
+            return
         async with self.transaction(_MIGRATION_LOCK) as connection:
             await connection.run_sync(_upgrade, migrations, version_table)
+
+    async def _version(self, version_table: str) -> str | None:
+        """Returns the version of a service's tables; None: there are none yet."""
+        async with self.statement() as connection:
+            if not await connection.run_sync(lambda sync: inspect(sync).has_table(version_table)):
+                return None
+            row = (await connection.execute(text(f"SELECT version_num FROM {version_table}"))).first()  # noqa: S608
+        return None if row is None else str(row.version_num)
 
 
 @asynccontextmanager

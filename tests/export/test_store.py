@@ -10,6 +10,8 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 from support.export import postgresql
 from support.wait import PATIENCE_S
@@ -29,7 +31,7 @@ from services.export.model import (
     TableContent,
 )
 from services.export.storage.store import ExportStore, Place, Usage, request_key
-from services.export.storage.tables import METADATA, MIGRATIONS, VERSION_TABLE
+from services.export.storage.tables import HEAD, METADATA, MIGRATIONS, VERSION_TABLE
 from services.runtime.errors import Unavailable
 from services.runtime.relational import Database, open_database
 from services.runtime.settings.loader import load_settings
@@ -51,7 +53,7 @@ async def database(request, tmp_path) -> AsyncIterator[Database]:
     if request.param == "postgresql":
         settings["database"] = {"url": request.getfixturevalue("postgresql_url")}
     async with open_database(load_settings(**settings), DATABASE) as opened:
-        await opened.migrate(MIGRATIONS, VERSION_TABLE)
+        await opened.migrate(MIGRATIONS, VERSION_TABLE, HEAD)
         yield opened
         async with opened.transaction() as connection:
             await connection.run_sync(METADATA.drop_all)
@@ -120,8 +122,22 @@ async def test_migrations_make_the_tables(database):
     assert tables == wanted
 
 
-async def test_processes_may_migrate_at_once(database):
-    await asyncio.gather(*(database.migrate(MIGRATIONS, VERSION_TABLE) for _ in range(3)))
+async def test_processes_may_migrate_at_once(tmp_path):
+    settings = load_settings(data_dir=tmp_path)
+    async with open_database(settings, DATABASE) as one, open_database(settings, DATABASE) as other:
+        await asyncio.gather(*(each.migrate(MIGRATIONS, VERSION_TABLE, HEAD) for each in (one, other, one)))
+
+
+def test_the_head_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
+
+
+async def test_a_migrated_database_needs_no_alembic(database, monkeypatch):
+    monkeypatch.setattr("services.runtime.relational._upgrade", lambda *_: pytest.fail("migrates again"))
+    await database.migrate(MIGRATIONS, VERSION_TABLE, HEAD)
 
 
 async def test_a_record_is_kept_as_it_is(store):
@@ -359,7 +375,7 @@ async def test_a_database_that_is_away_is_unavailable(tmp_path):
     url = "postgresql://nobody@127.0.0.1:1/none"
     async with open_database(load_settings(data_dir=tmp_path, database={"url": url}), DATABASE) as database:
         with pytest.raises(Unavailable) as error:
-            await database.migrate(MIGRATIONS, VERSION_TABLE)
+            await database.migrate(MIGRATIONS, VERSION_TABLE, HEAD)
     assert error.value.reason == "DATABASE_UNAVAILABLE"
 
 
@@ -367,7 +383,7 @@ async def test_processes_share_one_sqlite_file(tmp_path):
     """Two engines on one file, as ExportService and a worker have them, write at the same time."""
     settings = load_settings(data_dir=tmp_path)
     async with open_database(settings, DATABASE) as one, open_database(settings, DATABASE) as other:
-        await one.migrate(MIGRATIONS, VERSION_TABLE)
+        await one.migrate(MIGRATIONS, VERSION_TABLE, HEAD)
         stores = [ExportStore(one), ExportStore(other)]
         await asyncio.gather(*(stores[number % 2].create(an_export(number), "") for number in range(100)))
         assert len(await stores[0].find("demo", ExportFilter(), 200, None)) == 100

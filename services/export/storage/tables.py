@@ -8,6 +8,8 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "export_versions"
+HEAD = "0001"
+"""The newest of the migrations."""
 
 METADATA = MetaData()
 
