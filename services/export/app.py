@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis.asyncio
+import structlog
 from afterimage.export.v1 import export_service_pb2_grpc
 
 from services.export.attempts import Attempts
@@ -37,6 +38,11 @@ from services.runtime.rpc.scopes import scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.session_deletions import DeletionNotices
 from services.runtime.settings import Settings
+
+_log = structlog.get_logger("afterimage.export")
+
+HEALTH_EVERY_S = 2.0
+"""Time between two looks at the database, for the health status."""
 
 DATABASE = "export"
 """Name of the SQLite file in the data directory."""
@@ -145,8 +151,25 @@ async def serve(settings: Settings, *, now: Callable[[], float] = time.time) -> 
                     verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=servicer.denied
                 ),
             ) as server,
+            running(_health(server, shared.store)),
         ):
             yield server
+
+
+async def _health(server: GrpcServer, store: ExportStore) -> None:
+    """Sets the health status: NOT_SERVING while the database does not answer."""
+    is_serving = True
+    while True:
+        await asyncio.sleep(HEALTH_EVERY_S)
+        try:
+            await store.counts()
+        except Unavailable as error:
+            if is_serving:
+                _log.warning("not serving", error=error.message)
+            is_serving = False
+        else:
+            is_serving = True
+        await server.set_serving(is_serving)
 
 
 @asynccontextmanager
