@@ -99,7 +99,7 @@ class Exports:
             created_ms=now_ms,
             updated_ms=now_ms,
         )
-        # First: what is in the trail and then fails was at least tried; what is made is in the trail.
+        # First: an entry may stand for a creation that then failed, and no export is without its entry.
         await self.trail.allowed(replace(entry, detail=_detail(export)))
         stored = await self.store.create(export, key)
         self.created.set()
@@ -281,7 +281,7 @@ RECORDED = {
     "DownloadExport": AccessAction.EXPORT_DOWNLOAD,
     "DeleteExport": AccessAction.EXPORT_DELETE,
 }
-"""Methods whose refusal for lack of a scope is an entry of the trail."""
+"""Methods of which refusals for lack of a scope are entries of the trail."""
 
 
 def _same(earlier: Export, wanted: NewExport) -> Export:

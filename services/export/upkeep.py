@@ -86,7 +86,7 @@ class Upkeep:
                 tasks.create_task(self._regularly(work, every_s))
 
     async def dispatch(self) -> None:
-        """Puts the exports into the queue whose turn it is, and again those whose entry is gone."""
+        """Puts the exports that are next into the queue, and again those that have lost their entry."""
         self._created.clear()
         now_ms = self._now_ms()
         for export in await self._store.dispatched(now_ms - _ENTRY_GONE_MS):

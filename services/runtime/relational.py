@@ -88,7 +88,7 @@ class Database:
             await connection.run_sync(_upgrade, migrations, version_table)
 
     async def _version(self, version_table: str) -> str | None:
-        """Returns the version of a service's tables; None: there are none yet."""
+        """Returns the version of a service's tables; None: they do not exist yet."""
         async with self.statement() as connection:
             if not await connection.run_sync(lambda sync: inspect(sync).has_table(version_table)):
                 return None

@@ -347,7 +347,7 @@ async def test_exports_that_no_worker_takes(store):
 
 @pytest.mark.campaign
 async def test_cancelled_calls_give_their_connection_back(store, campaign_rounds):
-    """As calls whose client disconnects, and attempts that are cancelled: at any moment."""
+    """As calls of clients that disconnect, and attempts that are cancelled: at any moment."""
     await store.create(export := an_export(), "")
     rng = random.Random(3)
     for _ in range(campaign_rounds(60, 2_000)):

@@ -119,7 +119,7 @@ async def _left_tidy(client: Client, export_id: str, *, keep: bool) -> AsyncIter
 
 
 Show = Callable[[str, int, int], None]
-"""Shows progress: what is done, and how much of how much (0: unknown)."""
+"""Shows progress: the activity, its finished steps, and all of its steps (0: unknown)."""
 
 
 async def _until_done(client: Client, created: Export, show: Show) -> Export:

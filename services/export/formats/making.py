@@ -1,4 +1,4 @@
-"""What a maker of a format gets, and what it returns."""
+"""Arguments and results of the makers of formats."""
 
 from __future__ import annotations
 
@@ -67,5 +67,5 @@ def window_missing(window_id: str) -> ExportError:
 
 
 def session_gone() -> ExportError:
-    """Returns the failure of an export whose session does not exist (any more)."""
+    """Returns the failure of an export of a session that does not exist, or does no longer."""
     return ExportError("SESSION_DELETED", "the session was deleted, or its retention has ended")

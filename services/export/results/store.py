@@ -108,7 +108,7 @@ class ResultStore:
                 yield [one["path"] for one in batch if one["last_modified"].timestamp() <= limit]
 
     async def drop_unfinished(self, older_than_s: float) -> int:
-        """Deletes what killed processes have left in the directory; returns how many files.
+        """Deletes unfinished files of killed processes from the directory; returns their number.
 
         An object store ends uploads that were not completed by a rule of the bucket.
         """
@@ -118,7 +118,7 @@ class ResultStore:
 
 
 def storage_full(error: OSError) -> ExportError:
-    """Returns the failure of an export whose file cannot be written here."""
+    """Returns the failure of an export with a file that cannot be written here."""
     _log.warning("the file of an export cannot be written", error=error.strerror or str(error))
     return ExportError(
         "STORAGE_FULL", f"the file cannot be written: {(error.strerror or 'no space').lower()}", is_final=False

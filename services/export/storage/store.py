@@ -1,6 +1,6 @@
 """The store of records: every change of an export's state is one statement with a condition on the state before.
 
-So of two that would end an export, one does; and a worker whose attempt was given to another one changes nothing more.
+So of two that would end an export, one does; and a worker that has lost its attempt to another one changes nothing more.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class ExportStore:
         return export
 
     async def of_request(self, request_key: str) -> Export | None:
-        """Returns the export that was created with a request key; None: there is none."""
+        """Returns the export that was created with a request key; None: no export was."""
         return await self._one(select(EXPORTS).where(_e.request_key == request_key, _e.state != ExportState.DELETED))
 
     async def get(self, export_id: str, project: str | None = None) -> Export | None:
@@ -154,7 +154,7 @@ class ExportStore:
     # --- the way through the queue
 
     async def dispatch(self, limit: int, now_ms: int) -> list[Export]:
-        """Marks the exports whose turn it is as dispatched, and returns them, in the order of their turns.
+        """Marks the exports that are next as dispatched, and returns them, in the order of their turns.
 
         Of each project at most `limit` are dispatched or running: by priority, then by age. Projects take turns.
         """
@@ -193,7 +193,7 @@ class ExportStore:
         return await self._all(query)
 
     async def undispatch(self, export: Export) -> bool:
-        """Takes back a dispatch whose queue entry is gone; returns False when the export has begun meanwhile."""
+        """Takes back a dispatch that has lost its queue entry; returns False when the export has begun meanwhile."""
         return await self._change(
             update(EXPORTS)
             .where(_e.export_id == export.export_id, _e.state == ExportState.QUEUED, _e.attempt == export.attempt)
@@ -349,7 +349,7 @@ class ExportStore:
     # --- upkeep
 
     async def lost(self, now_ms: int) -> list[Export]:
-        """Returns exports whose worker has shown no sign of life until the end of its lease."""
+        """Returns exports of workers that have shown no sign of life until the end of the lease."""
         query = select(EXPORTS).where(_e.state == ExportState.RUNNING, _e.lease_ms < now_ms).limit(MAX_BATCH)
         return await self._all(query)
 
@@ -359,7 +359,7 @@ class ExportStore:
         return await self._all(query.limit(MAX_BATCH))
 
     async def expire(self, now_ms: int) -> int:
-        """Ends the exports whose files have been kept for long enough; returns their number."""
+        """Ends the exports with files that have been kept for long enough; returns their number."""
         changed = (
             update(EXPORTS)
             .where(_e.state == ExportState.DONE, _e.expires_ms <= now_ms)
@@ -400,7 +400,7 @@ class ExportStore:
             return {row.export_id: (ExportState(row.state), row.file_key) for row in await connection.execute(query)}
 
     async def projects_with_copies(self) -> dict[str, int]:
-        """Returns the projects whose exports hold recorded data, or will, with the time of the oldest one."""
+        """Returns the projects with exports that hold recorded data, or will, and the time of the oldest one."""
         query = select(_e.project, func.min(_e.created_ms).label("oldest")).where(
             _e.state.in_([*OPEN_STATES, ExportState.DONE])
         )
