@@ -1,6 +1,6 @@
 """The store of records: every change of an export's state is one statement with a condition on the state before.
 
-So of two that would end an export, one does; and a worker that has lost its attempt to another one changes nothing more.
+So of two that would end an export, one does; and a worker that has lost its attempt to another one changes nothing.
 """
 
 from __future__ import annotations
