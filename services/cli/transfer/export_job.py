@@ -189,7 +189,13 @@ class _Breaks:
         self._count = 0
 
     async def wait(self, error: BaseException) -> None:
-        """Waits before the next attempt; raises the error if it does not pass, or came too often."""
+        """Waits before the next attempt; raises the error if it does not pass, or came too often.
+
+        Raises:
+            CancelledError: The call was cancelled, and the client reported a network error in place of that.
+        """
+        if (task := asyncio.current_task()) is not None and task.cancelling():
+            raise asyncio.CancelledError from error
         passes = not isinstance(error, GRPCError) or error.status in _PASSING
         self._count += 1
         if not passes or isinstance(error, BrokenPipeError) or self._count > MAX_BREAKS:
