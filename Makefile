@@ -130,7 +130,7 @@ $(BIN)/afterimage: pyproject.toml requirements/run.txt
 		|| { echo "Python 3.11 or newer is required; name one: make PYTHON=python3.12"; exit 1; }
 	@echo "Creating a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing Python packages (once: 305 MB to download, 1.1 GB on disk, half of it the embedded ClickHouse)"
+	@echo "Installing Python packages (once: 332 MB to download, 1.2 GB on disk, half of it the embedded ClickHouse)"
 	@$(BIN)/python requirements/install.py requirements/run.txt
 	@$(INSTALL_ITSELF)
 	@echo "Compiling the loops of masking (once: about 12 s of one core)"

@@ -54,7 +54,7 @@ class HealthRoutes:
         return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.StreamResponse:
-        """Returns 200 while AuditService serves; without ShareService everything but share links works.
+        """Returns 200 while AuditService serves; without the others everything but share links and exports works.
 
         "recording" is not "serving" while AuditService has no disk space for recordings; reads go on, so that is no
         reason to take this sidecar away from viewers.

@@ -9,7 +9,7 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.runtime import tls
-from services.runtime.rpc.scopes import AUDIT, RECORDING, SHARE
+from services.runtime.rpc.scopes import AUDIT, EXPORT, RECORDING, SHARE
 from services.runtime.settings import local_address
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Upstreams:
         targets = {
             AUDIT: sidecar.audit_address or local_address(settings.audit.host, settings.audit.port),
             SHARE: sidecar.share_address or local_address(settings.share.host, settings.share.port),
+            EXPORT: sidecar.export_address or local_address(settings.export.host, settings.export.port),
         }
         self._channels = {name: tls.channel(settings.tls, target, options=_OPTIONS) for name, target in targets.items()}
         self._now = now

@@ -65,6 +65,7 @@ from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.rpc.interceptors import server_interceptors
 from services.runtime.rpc.scopes import GRANT_METHODS, RECORDING, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
+from services.runtime.session_deletions import DeletionNotices
 from services.runtime.settings import Settings
 from services.runtime.settings.loader import load_settings
 from services.runtime.shared_counters import SharedCounters
@@ -263,7 +264,8 @@ async def _serving(
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub, revocations, space, set_aside),
+        deletion=Deletion(store, recordings, hub, revocations, space, set_aside, DeletionNotices(redis, settings)),
+        store=store,
         behaviour=InteractionQueries(engine, retention),
         heatmaps=HeatmapCache(
             HeatmapQueries(engine, retention),

@@ -14,6 +14,7 @@ from services.audit.live.hub import LiveHub
 from services.audit.model import SessionKey
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
+from services.runtime.session_deletions import DeletionNotices
 
 BATCH = 1_000
 """Sessions deleted by one statement."""
@@ -41,8 +42,10 @@ class Deletion:
         revocations: Revocations,
         space: FreeSpace,
         set_aside: SetAside | None = None,
+        notices: DeletionNotices | None = None,
     ) -> None:
         self._set_aside = set_aside
+        self._notices = notices
         self._revocations = revocations
         self._space = space
         self._store = store
@@ -80,6 +83,8 @@ class Deletion:
             if self._set_aside is not None:
                 await self._set_aside.delete(project, batch)
             links += await self._revocations.end_links(project, found)
+            if found and self._notices is not None:
+                await self._notices.publish(project)
             deleted += len(found)
             for session in found:
                 self._hub.deleted(SessionKey(project, session))

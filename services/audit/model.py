@@ -268,6 +268,14 @@ def total(totals: Totals, place: Total) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class DeletionCursor:
+    """A deleted session: its position in a list of deletions."""
+
+    deleted_ms: int
+    session: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Times:
     """A time range of a session, in milliseconds since 1970 UTC, both ends inclusive. None: no bound."""
 

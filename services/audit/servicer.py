@@ -24,7 +24,7 @@ from services.audit.ingest.sender import Sender
 from services.audit.ingest.start import RecordingStarter
 from services.audit.ingest.stream import record
 from services.audit.live.watch import Watcher
-from services.audit.model import SessionKey
+from services.audit.model import DeletionCursor, SessionKey
 from services.audit.privacy.registry import Policies
 from services.audit.replay.plan import marks_within
 from services.audit.replay.replayer import Replayer
@@ -33,6 +33,7 @@ from services.audit.replay.visibility import visible_to
 from services.audit.storage.access_event_store import AccessEventStore
 from services.audit.storage.chunk_reader import ChunkReader
 from services.audit.storage.interaction_queries import InteractionCursor, InteractionQueries, PageCursor
+from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import NowMs
 from services.audit.storage.session_queries import SessionCursor, SessionFilter, SessionQueries
 from services.runtime.errors import FailedPrecondition, NotFound
@@ -44,6 +45,7 @@ SERVICE = pb.DESCRIPTOR.services_by_name["AuditService"].full_name
 
 PAGE_SIZES = PageSizes(default=50, most=500)
 TRAIL_PAGE_SIZES = PageSizes(default=100, most=1_000)
+DELETION_PAGE_SIZES = PageSizes(default=1_000, most=10_000)
 INTERACTION_PAGE_SIZES = PageSizes(default=1_000, most=10_000)
 MAX_PAGES_AND_MARKERS = 1_000
 
@@ -64,6 +66,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         replayer: Replayer,
         watcher: Watcher,
         deletion: Deletion,
+        store: RecordingStore,
         behaviour: InteractionQueries,
         heatmaps: HeatmapCache,
         trail: AccessEventStore,
@@ -78,6 +81,7 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         self._replayer = replayer
         self._watcher = watcher
         self._deletion = deletion
+        self._store = store
         self._behaviour = behaviour
         self._heatmaps = heatmaps
         self._trail = trail
@@ -249,6 +253,17 @@ class AuditServicer(audit_service_pb2_grpc.AuditServiceServicer):
         """Stores access events reported by another process."""
         await self._trail.add(access.events_to_record(request, current_identity().project))
         return pb.RecordAccessEventsResponse()
+
+    async def ListDeletions(self, request: pb.ListDeletionsRequest, context: Context) -> pb.ListDeletionsResponse:
+        """Lists deleted sessions."""
+        project, start_ms = current_identity().project, values.milliseconds(request.start_time)
+        fields = request.start_time.SerializeToString(deterministic=True)
+        page = PageQuery(request, DELETION_PAGE_SIZES, DeletionCursor, project.encode(), fields)
+        found = await self._store.deletions(project, start_ms, page.limit, page.after)
+        found, token = page.cut(found, lambda deletion: deletion)
+        return pb.ListDeletionsResponse(
+            session_ids=[str(deletion.session) for deletion in found], next_page_token=token
+        )
 
     async def GetPrivacyPolicy(
         self, request: pb.GetPrivacyPolicyRequest, context: Context

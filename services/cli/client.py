@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from afterimage_client.audit.v1 import AuditServiceStub
+from afterimage_client.export.v1 import ExportServiceStub
 from afterimage_client.share.v1 import ShareServiceStub
 from google.rpc import error_details_pb2
 from grpclib.client import Channel
@@ -63,6 +64,11 @@ class Client:
         """ShareService, with a fresh token."""
         return ShareServiceStub(self._channel, metadata=self._metadata())
 
+    @property
+    def export(self) -> ExportServiceStub:
+        """ExportService, with a fresh token."""
+        return ExportServiceStub(self._channel, metadata=self._metadata())
+
     def _metadata(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self._token()}"}
 
@@ -75,8 +81,9 @@ async def connect(
     address: str | None = None,
     project: str | None = None,
     token: str = "",
+    service: str = "AuditService",
 ) -> AsyncIterator[Client]:
-    """Yields a client of AuditService; errors of calls inside the block are raised as CommandError.
+    """Yields a client of a service; errors of calls inside the block are raised as CommandError.
 
     Args:
         settings: For TLS, the secret and, without `address`, the service's address.
@@ -84,6 +91,7 @@ async def connect(
         address: host:port or unix:path; None: the settings'.
         project: Project of the minted token; None: the only configured one.
         token: The token to use; "": AFTERIMAGE_TOKEN, else a minted one.
+        service: Name of the service, for errors; `address` is needed for any but AuditService.
     """
     target = address or audit_address(settings)
     source = (lambda: token) if token else token_source(settings, scopes, project)
@@ -93,7 +101,7 @@ async def connect(
     except (CommandError, BrokenPipeError):  # BrokenPipeError is from standard output: network errors have other types
         raise
     except NETWORK_ERRORS as error:
-        raise CommandError(sentence_of(error, target)) from error
+        raise CommandError(sentence_of(error, target, service)) from error
     finally:
         channel.close()
 
@@ -104,6 +112,14 @@ def audit_address(settings: Settings) -> str:
     if running is not None and running.audit:
         return running.audit
     return local_address(settings.audit.host, settings.audit.port)
+
+
+def export_address(settings: Settings) -> str:
+    """Returns the address of ExportService: from `afterimage up` if it runs here, else from the settings."""
+    running = find_running(settings.data_dir)
+    if running is not None and running.export:
+        return running.export
+    return local_address(settings.export.host, settings.export.port)
 
 
 def token_source(settings: Settings, scopes: Sequence[Scope], project: str | None = None) -> Callable[[], str]:
@@ -129,7 +145,7 @@ def token_source(settings: Settings, scopes: Sequence[Scope], project: str | Non
     return lambda: minter.mint(local_subject(), name, scopes, TOKEN_TTL_S)
 
 
-def sentence_of(error: BaseException, address: str) -> str:
+def sentence_of(error: BaseException, address: str, service: str = "AuditService") -> str:
     """Returns a description for people of a failed call to `address`."""
     match error:
         case GRPCError():
@@ -143,7 +159,7 @@ def sentence_of(error: BaseException, address: str) -> str:
         case OSError():
             # asyncio puts addresses into strerror; the errno's own text is the familiar one.
             why = (os.strerror(error.errno) if error.errno else str(error)).lower()
-            return f"cannot reach AuditService at {address}: {why}; is `afterimage up` running?"
+            return f"cannot reach {service} at {address}: {why}; is `afterimage up` running?"
     return str(error)
 
 

@@ -26,6 +26,7 @@ class Running(msgspec.Struct, frozen=True):
         pid: Its process.
         audit: Address of AuditService, host:port.
         share: Address of ShareService; "": not running.
+        export: Address of ExportService; "": not running.
         sidecar: URL of the sidecar; "": not running.
         redis: URL of Redis; "": no Redis.
         audit_metrics: URL of AuditService's metrics; "": not served.
@@ -37,6 +38,7 @@ class Running(msgspec.Struct, frozen=True):
     sidecar: str = ""
     redis: str = ""
     audit_metrics: str = ""
+    export: str = ""
 
 
 @contextmanager

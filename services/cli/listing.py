@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from afterimage_client.audit.v1 import ListSessionsRequest, SessionFilter, SessionOrder
@@ -16,13 +15,28 @@ from rich.text import Text
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import (
     Address,
-    CommandError,
     ProjectName,
-    duration_s,
     invocation_of,
     run,
     spoken_duration,
     spoken_size,
+)
+from services.cli.session_filter import (
+    Actor,
+    ActorTypes,
+    DeadClicks,
+    Devices,
+    Errors,
+    MaxDuration,
+    MinDuration,
+    PageText,
+    RageClicks,
+    Since,
+    Statuses,
+    Tags,
+    Until,
+    numbers,
+    session_filter,
 )
 from services.cli.tables import new_table, print_table
 from services.runtime.identity.tokens import Scope
@@ -35,25 +49,19 @@ _LONGEST_TEXT = 48
 def sessions(
     context: typer.Context,
     *,
-    since: Annotated[
-        str | None, typer.Option(help="Started at or after: 2h (ago), 7d, 2026-01-31, a full time.")
-    ] = None,
-    until: Annotated[str | None, typer.Option(help="Started before: as --since.")] = None,
-    actor: Annotated[str | None, typer.Option(help="Only this actor's, exactly.")] = None,
-    actor_type: Annotated[list[str] | None, typer.Option(help="Only such actors: anonymous, user, staff, bot.")] = None,
-    device: Annotated[list[str] | None, typer.Option(help="Only on: desktop, mobile, tablet, other.")] = None,
-    status: Annotated[list[str] | None, typer.Option(help="Only: live, ended, left, timed_out.")] = None,
-    page: Annotated[str | None, typer.Option(help="Only with this text in the URL of a page.")] = None,
-    tag: Annotated[list[str] | None, typer.Option(help="Only with this tag.", metavar="NAME=VALUE")] = None,
-    min_duration: Annotated[str | None, typer.Option(help="Minimum duration, such as 30s.")] = None,
-    max_duration: Annotated[str | None, typer.Option(help="Maximum duration.")] = None,
-    errors: Annotated[bool | None, typer.Option("--errors/--no-errors", help="With errors, or without.")] = None,
-    rage_clicks: Annotated[
-        bool | None, typer.Option("--rage-clicks/--no-rage-clicks", help="With, or without.")
-    ] = None,
-    dead_clicks: Annotated[
-        bool | None, typer.Option("--dead-clicks/--no-dead-clicks", help="With, or without.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    actor: Actor = None,
+    actor_type: ActorTypes = None,
+    device: Devices = None,
+    status: Statuses = None,
+    page: PageText = None,
+    tag: Tags = None,
+    min_duration: MinDuration = None,
+    max_duration: MaxDuration = None,
+    errors: Errors = None,
+    rage_clicks: RageClicks = None,
+    dead_clicks: DeadClicks = None,
     order: Annotated[str, typer.Option(help="newest_first, oldest_first, longest_first, most_errors_first ...")] = (
         "newest_first"
     ),
@@ -69,27 +77,22 @@ def sessions(
 
     async def main() -> None:
         settings = invocation_of(context).settings()
-        wanted = SessionFilter(
-            actor_id=actor or "",
-            actor_types=_numbers(ActorType, actor_type, "--actor-type"),
-            device_types=_numbers(DeviceType, device, "--device"),
-            statuses=_numbers(SessionStatus, status, "--status"),
-            page=page or "",
-            has_errors=errors,
-            has_rage_clicks=rage_clicks,
-            has_dead_clicks=dead_clicks,
-            tags=_tags(tag or []),
+        wanted = session_filter(
+            since=since,
+            until=until,
+            actor=actor,
+            actor_type=actor_type,
+            device=device,
+            status=status,
+            page=page,
+            tag=tag,
+            min_duration=min_duration,
+            max_duration=max_duration,
+            errors=errors,
+            rage_clicks=rage_clicks,
+            dead_clicks=dead_clicks,
         )
-        # betterproto marks these as "not set" only if they are left out.
-        if since is not None:
-            wanted.start_time = _moment(since, "--since")
-        if until is not None:
-            wanted.end_time = _moment(until, "--until")
-        if min_duration is not None:
-            wanted.min_duration = timedelta(seconds=duration_s(min_duration))
-        if max_duration is not None:
-            wanted.max_duration = timedelta(seconds=duration_s(max_duration))
-        (by,) = _numbers(SessionOrder, [order], "--order")
+        (by,) = numbers(SessionOrder, [order], "--order")
         async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
             found = await fetch_sessions(client, wanted, SessionOrder(by), limit)
         if only_ids:
@@ -180,32 +183,3 @@ def _name(number: int, kind: type[Enum]) -> str:
         return str(kind(number).name).lower()
     except ValueError:
         return str(number)
-
-
-def _numbers(kind: type[Enum], names: list[str] | None, option: str) -> list[Any]:
-    known = {str(value.name).lower(): value for value in kind if value != 0}
-    wanted = [name.strip().lower() for text in names or () for name in text.split(",")]
-    if unknown := [name for name in wanted if name not in known]:
-        raise CommandError(f"{option}: there is no {unknown[0]!r}, only {', '.join(known)}")
-    return [known[name] for name in wanted]
-
-
-def _tags(texts: list[str]) -> dict[str, str]:
-    tags = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise CommandError(f"--tag: {text!r} is not NAME=VALUE")
-        tags[name] = value
-    return tags
-
-
-def _moment(text: str, option: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError:
-        pass
-    try:
-        return datetime.now(UTC) - timedelta(seconds=duration_s(text))
-    except (CommandError, OverflowError):
-        raise CommandError(f"{option}: {text!r} is neither a time nor a duration: 2026-01-31, 7d, 2h") from None

@@ -33,7 +33,7 @@ from services.cli.command import (
 )
 from services.cli.local import the_project
 from services.cli.transfer.formats import ImportedRecording, ImportProblem, read_recordings
-from services.cli.transfer.joining import MAX_PAYLOAD_BYTES
+from services.export.rrweb_json.joining import MAX_PAYLOAD_BYTES
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
 

@@ -20,6 +20,9 @@ class AccessAction(IntEnum):
     SHARE_REVOKE = 10
     TRAIL = 11
     SHARE_LOCK = 12
+    EXPORT_CREATE = 13
+    EXPORT_DOWNLOAD = 14
+    EXPORT_DELETE = 15
 
 
 class AccessOutcome(IntEnum):

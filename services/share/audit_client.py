@@ -11,6 +11,7 @@ from afterimage.recording.v1 import enums_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.runtime.audit_tokens import AuditTokens, error_of_audit
 from services.runtime.errors import NotFound, Unavailable
 from services.runtime.identity.tokens import Scope, TokenMinter
 from services.runtime.settings import Settings, local_address
@@ -19,18 +20,6 @@ from services.share.model import SharedSession
 
 SUBJECT = "afterimage-share"
 TIMEOUT_S = 5.0
-_TOKEN_TTL_S = 300.0
-_TOKEN_SPARE_S = 60.0
-# Status codes of a temporarily unavailable AuditService; any other code is a defect.
-_AWAY = frozenset(
-    {
-        grpc.StatusCode.UNAVAILABLE,
-        grpc.StatusCode.DEADLINE_EXCEEDED,
-        grpc.StatusCode.RESOURCE_EXHAUSTED,
-        grpc.StatusCode.CANCELLED,
-        grpc.StatusCode.ABORTED,
-    }
-)
 
 
 def audit_address(settings: Settings) -> str:
@@ -51,9 +40,7 @@ class AuditClient:
 
     def __init__(self, channel: grpc.aio.Channel, minter: TokenMinter, now: Callable[[], float] = time.time) -> None:
         self._stub: audit_service_pb2_grpc.AuditServiceAsyncStub = audit_service_pb2_grpc.AuditServiceStub(channel)
-        self._minter = minter
-        self._now = now
-        self._tokens: dict[tuple[str, Scope], tuple[str, float]] = {}
+        self._tokens = AuditTokens(minter, SUBJECT, now=now)
 
     async def session(
         self, project: str, session_id: str, offset_ms: int | None = None, as_of_ms: int | None = None
@@ -71,7 +58,7 @@ class AuditClient:
             NotFound: The project has no such session.
             Unavailable: AuditService does not answer (AUDIT_UNAVAILABLE), or is too old (AUDIT_TOO_OLD).
         """
-        metadata = self._metadata(project, Scope.VIEW)
+        metadata = self._tokens.metadata(project, Scope.VIEW)
         try:
             if offset_ms is None:
                 got = await self._stub.GetSession(
@@ -96,7 +83,7 @@ class AuditClient:
                     "AuditService is too old for a part of a session; upgrade it before ShareService",
                     reason="AUDIT_TOO_OLD",
                 ) from error
-            raise _as_ours(error) from error
+            raise error_of_audit(error) from error
         start_ms = _ms(found.session_start_time)
         return SharedSession(
             start_ms=start_ms,
@@ -115,17 +102,10 @@ class AuditClient:
         request = audit_service_pb2.RecordAccessEventsRequest(access_events=events)
         try:
             await self._stub.RecordAccessEvents(
-                request, metadata=self._metadata(project, Scope.INTERNAL), timeout=TIMEOUT_S
+                request, metadata=self._tokens.metadata(project, Scope.INTERNAL), timeout=TIMEOUT_S
             )
         except grpc.aio.AioRpcError as error:
-            raise _as_ours(error) from error
-
-    def _metadata(self, project: str, scope: Scope) -> tuple[tuple[str, str], ...]:
-        token, ends = self._tokens.get((project, scope), ("", 0.0))
-        if ends < self._now() + _TOKEN_SPARE_S:
-            token = self._minter.mint(SUBJECT, project, [scope], _TOKEN_TTL_S)
-            self._tokens[project, scope] = (token, self._now() + _TOKEN_TTL_S)
-        return (("authorization", f"Bearer {token}"),)
+            raise error_of_audit(error) from error
 
 
 def _ms(value: Duration | Timestamp) -> int:
@@ -134,9 +114,3 @@ def _ms(value: Duration | Timestamp) -> int:
 
 def _is_live(status: int) -> bool:
     return status == enums_pb2.SESSION_STATUS_LIVE
-
-
-def _as_ours(error: grpc.aio.AioRpcError) -> Exception:
-    if error.code() in _AWAY:
-        return Unavailable("AuditService does not answer", reason="AUDIT_UNAVAILABLE")
-    return RuntimeError(f"AuditService answered {error.code().name}: {error.details()}")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from afterimage.audit.v1 import audit_service_pb2
+from afterimage.export.v1 import export_service_pb2
 from afterimage.share.v1 import share_service_pb2
 from google.protobuf.message_factory import GetMessageClass
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from services.runtime.identity.tokens import Scope
 
 _AUDIT: ServiceDescriptor = audit_service_pb2.DESCRIPTOR.services_by_name["AuditService"]
+_EXPORT: ServiceDescriptor = export_service_pb2.DESCRIPTOR.services_by_name["ExportService"]
 _SHARE: ServiceDescriptor = share_service_pb2.DESCRIPTOR.services_by_name["ShareService"]
 
 
@@ -78,11 +80,11 @@ def _rpc(service: ServiceDescriptor, name: str) -> Rpc:
     )
 
 
-def _stream(path: str, name: str, *, is_recording: bool = False) -> StreamRoute:
+def _stream(path: str, name: str, service: ServiceDescriptor = _AUDIT, *, is_recording: bool = False) -> StreamRoute:
     return StreamRoute(
         path=path,
-        rpc=_rpc(_AUDIT, name),
-        is_bidi=_AUDIT.methods_by_name[name].client_streaming,
+        rpc=_rpc(service, name),
+        is_bidi=service.methods_by_name[name].client_streaming,
         is_recording=is_recording,
     )
 
@@ -91,10 +93,12 @@ STREAMS = (
     _stream("/ws/record", "RecordSession", is_recording=True),
     _stream("/ws/replay", "ReplaySession"),
     _stream("/ws/sessions", "WatchSessions"),
+    _stream("/ws/exports", "WatchExports", _EXPORT),
+    _stream("/ws/export", "DownloadExport", _EXPORT),
 )
 RECORD = STREAMS[0].rpc
 
-# Unary methods. Methods for internal use only (RecordAccessEvents) have no row and no route.
+# Unary methods. Methods for internal use only (RecordAccessEvents, ListDeletions) have no row and no route.
 UNARY = (
     _rpc(_AUDIT, "ListSessions"),
     _rpc(_AUDIT, "GetSession"),
@@ -110,6 +114,11 @@ UNARY = (
     _rpc(_SHARE, "GetShareLink"),
     _rpc(_SHARE, "RedeemShareLink"),
     _rpc(_SHARE, "RevokeShareLink"),
+    _rpc(_EXPORT, "CreateExport"),
+    _rpc(_EXPORT, "GetExport"),
+    _rpc(_EXPORT, "ListExports"),
+    _rpc(_EXPORT, "CancelExport"),
+    _rpc(_EXPORT, "DeleteExport"),
 )
 
 

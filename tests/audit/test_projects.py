@@ -147,6 +147,16 @@ async def record_access_events(one: RecordedProject, project: str) -> bool:
     return any(entry.subject == f"written-by-{project}" for entry in trail.access_events)
 
 
+async def list_deletions(one: RecordedProject, project: str) -> bool:
+    """Another session than that of the test, which has to stay."""
+    deleted = new_session()
+    await one.audit.record(deleted, [[move(start_of(deleted), 0)]])
+    receipt = pb.DeleteSessionsRequest(session_ids=[deleted])
+    await one.audit.stub.DeleteSessions(receipt, metadata=one.auth("demo", "admin"))
+    found = await one.audit.stub.ListDeletions(pb.ListDeletionsRequest(), metadata=one.auth(project, "internal"))
+    return deleted in found.session_ids
+
+
 async def get_privacy_policy(one: RecordedProject, project: str) -> bool:
     """The policy is a project's own setting and contains no recorded data."""
     found = await one.audit.stub.GetPrivacyPolicy(pb.GetPrivacyPolicyRequest(), metadata=one.auth(project, "view"))
@@ -174,6 +184,7 @@ CASES: dict[str, Case] = {
     "DeleteSessions": delete_sessions,
     "ListAccessEvents": list_access_events,
     "RecordAccessEvents": record_access_events,
+    "ListDeletions": list_deletions,
     "GetPrivacyPolicy": get_privacy_policy,
 }
 

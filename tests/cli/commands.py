@@ -49,7 +49,8 @@ class LoneAudit:
 
 def up_environment():
     """Returns settings for an `afterimage up`: ports that nothing else takes while a process restarts, and patience."""
-    names = ("SIDECAR__PORT", "AUDIT__PORT", "SHARE__PORT", "AUDIT__METRICS_PORT", "SHARE__METRICS_PORT")
+    names = ["SIDECAR__PORT", "AUDIT__PORT", "SHARE__PORT", "AUDIT__METRICS_PORT", "SHARE__METRICS_PORT"]
+    names += ["EXPORT__PORT", "EXPORT__METRICS_PORT", "EXPORT__WORKER_METRICS_PORT"]
     return {
         **{f"AFTERIMAGE_{name}": str(free_port()) for name in names},
         "AFTERIMAGE_REDIS__TIMEOUT_S": "30",

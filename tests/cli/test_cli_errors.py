@@ -51,10 +51,10 @@ def complaint(*words, status=1, **environment):
         (["sessions", "--tag", "nonsense"], "--tag: 'nonsense' is not NAME=VALUE"),
         (["sessions", "--min-duration", "5 minutes"], "'5 minutes' is not a duration: write 90s, 15m, 1h30m or 7d"),
         (["sessions", "--project", "nobody"], "there is no project 'nobody', only demo"),
-        (["token", "--scope", "internal"], "--scope: there is no 'internal', only record, view, share, admin"),
-        (["token", "--scope", ","], "--scope: name at least one of record, view, share, admin"),
+        (["token", "--scope", "internal"], "--scope: there is no 'internal', only record, view, share, export, admin"),
+        (["token", "--scope", ","], "--scope: name at least one of record, view, share, export, admin"),
         (["token", "--scope", "view", "--ttl", "0s"], "--ttl: must be above 0"),
-        (["up", "--port", "65533"], "--port: there are no 5 ports from 65533 on"),
+        (["up", "--port", "65533"], "--port: there are no 8 ports from 65533 on"),
     ],
 )
 def test_one_sentence(words, sentence):

@@ -14,7 +14,7 @@ from support import recordings
 from support.campaign import examples
 
 from services.cli.transfer.formats import ImportedRecording, read_recordings, to_chunks
-from services.cli.transfer.joining import ChunkError, write_events
+from services.export.rrweb_json.joining import ChunkError, write_events
 
 from .crafted import EVERY_RECORDING, event, events, load
 
@@ -149,7 +149,7 @@ def test_a_bad_chunk_is_named(payload, message, second):
 
 
 def test_a_chunk_that_inflates_without_end(monkeypatch):
-    monkeypatch.setattr("services.cli.transfer.joining.MAX_PAYLOAD_BYTES", 1_000)
+    monkeypatch.setattr("services.export.rrweb_json.joining.MAX_PAYLOAD_BYTES", 1_000)
     with pytest.raises(ChunkError, match="more than 1,000 bytes"):
         write_events(stored([b"[" + b" " * 9_000 + b"]"]), io.BytesIO())
 

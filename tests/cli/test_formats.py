@@ -20,7 +20,7 @@ from services.cli.transfer.formats import (
     session_id_for,
     window_id_for,
 )
-from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.export.rrweb_json.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 from .crafted import EVERY_RECORDING, SAMPLE_FILES, START_MS, event, events, gzipped, load, packed
 

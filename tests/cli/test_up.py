@@ -155,6 +155,9 @@ def test_ports_that_are_taken_are_named_before_anything_starts(tmp_path):
             "AFTERIMAGE_AUDIT__METRICS_PORT": "0",
             "AFTERIMAGE_SHARE__PORT": "0",
             "AFTERIMAGE_SIDECAR__PORT": "0",
+            "AFTERIMAGE_EXPORT__PORT": "0",
+            "AFTERIMAGE_EXPORT__METRICS_PORT": "0",
+            "AFTERIMAGE_EXPORT__WORKER_METRICS_PORT": "0",
         }
         with Up(tmp_path, environment=ports) as up:
             assert up.process.wait(PATIENCE_S) == 1
@@ -192,7 +195,10 @@ def test_a_socket_whose_path_would_be_too_long_lies_elsewhere(tmp_path):
 
 @pytest.mark.parametrize(
     ("port", "expected"),
-    [(None, (8080, 50051, 50052, 9151, -1)), (7000, (7000, 7001, 7002, 7003, -1))],
+    [
+        (None, (8080, 50051, 50052, 9151, -1, 50054, 9154, 9164)),
+        (7000, (7000, 7001, 7002, 7003, -1, 7005, 7006, 7007)),
+    ],
 )
 def test_ports(monkeypatch, port, expected):
     monkeypatch.setenv("AFTERIMAGE_SHARE__METRICS_PORT", "-1")
@@ -204,6 +210,9 @@ def test_ports(monkeypatch, port, expected):
         settings.share.port,
         settings.audit.metrics_port,
         settings.share.metrics_port,
+        settings.export.port,
+        settings.export.metrics_port,
+        settings.export.worker_metrics_port,
     )
     assert ports == expected
     assert made.environment["AFTERIMAGE_AUDIT__PORT"] == str(expected[1])
@@ -219,11 +228,12 @@ def test_outside_development_people_bring_their_own_token():
     assert "/demo/" not in said
 
 
-def test_free_ports_are_five_different_ones():
+def test_free_ports_are_eight_different_ones():
     settings = Installation.of(load_settings(), None, 0).settings
-    services = (settings.audit, settings.share)
+    services = (settings.audit, settings.share, settings.export)
     ports = {settings.sidecar.port, *(one.port for one in services), *(one.metrics_port for one in services)}
-    assert len(ports) == 5
+    ports.add(settings.export.worker_metrics_port)
+    assert len(ports) == 8
     assert min(ports) > 0
 
 

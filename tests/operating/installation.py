@@ -25,6 +25,10 @@ DOCS = ROOT / "docs"
 DEPLOY = DOCS / "deploy"
 SAMPLES = sorted((ROOT / "services/cli/samples").glob("*.json.gz"))
 SECRET = "test-secret-of-more-than-32-bytes-length"
+PORTS = (
+    *("AUDIT__PORT", "AUDIT__METRICS_PORT", "SHARE__PORT", "SHARE__METRICS_PORT", "SIDECAR__PORT"),
+    *("EXPORT__PORT", "EXPORT__METRICS_PORT", "EXPORT__WORKER_METRICS_PORT"),
+)
 _COMMAND = [sys.executable, "-c", "from services.cli.app import main; main()"]
 
 
@@ -34,10 +38,7 @@ class OperatedInstallation:
     def __init__(self, directory: Path, **environment: str) -> None:
         self.data = directory / "data"
         self.log = directory / "log"
-        ports = {
-            f"AFTERIMAGE_{name}": str(free_port())
-            for name in ("AUDIT__PORT", "AUDIT__METRICS_PORT", "SHARE__PORT", "SHARE__METRICS_PORT", "SIDECAR__PORT")
-        }
+        ports = {f"AFTERIMAGE_{name}": str(free_port()) for name in PORTS}
         self.environment = {
             "AFTERIMAGE_DATA_DIR": str(self.data),
             "AFTERIMAGE_AUTH__SECRET": SECRET,

@@ -25,7 +25,7 @@ COMPOSE = DEPLOY / "compose.yaml"
 SCHEMA = json.loads((Path(__file__).parent / "compose-spec.json").read_text())
 """schema/compose-spec.json of github.com/compose-spec/compose-spec (Apache 2.0), commit 170098ba."""
 
-SERVICES = ("audit", "share", "sidecar")
+SERVICES = ("audit", "share", "export", "export-worker", "sidecar")
 SECRETS = {"AFTERIMAGE_AUTH__SECRET": secrets.token_hex(32), "CLICKHOUSE_PASSWORD": "secret"}
 
 
@@ -86,12 +86,15 @@ def environment(compose, name, replacements):
 @pytest.mark.clickhouse
 @pytest.mark.timeout(900)
 def test_services_run_with_the_settings_of_the_compose_file(compose, tmp_path, redis_url):
-    ports = {name: free_port() for name in ("audit", "share", "sidecar", "audit_metrics", "share_metrics")}
+    served = ("audit", "share", "export")
+    ports = {name: free_port() for name in (*served, "sidecar", *(f"{name}_metrics" for name in served))}
+    worker_metrics = free_port()
     own = {
         "AFTERIMAGE_DATA_DIR": str(tmp_path / "data"),  # as in the image
         "AFTERIMAGE_INGEST__WORKERS": "0",
-        **{f"AFTERIMAGE_{name.upper()}__PORT": str(ports[name]) for name in SERVICES},
-        **{f"AFTERIMAGE_{name.upper()}__METRICS_PORT": str(ports[f"{name}_metrics"]) for name in ("audit", "share")},
+        **{f"AFTERIMAGE_{name.upper()}__PORT": str(ports[name]) for name in (*served, "sidecar")},
+        **{f"AFTERIMAGE_{name.upper()}__METRICS_PORT": str(ports[f"{name}_metrics"]) for name in served},
+        "AFTERIMAGE_EXPORT__WORKER_METRICS_PORT": str(worker_metrics),
     }
     with clickhouse.server() as url:
         replacements = {
@@ -99,6 +102,7 @@ def test_services_run_with_the_settings_of_the_compose_file(compose, tmp_path, r
             "redis://valkey:6379/0": redis_url,
             "audit:50051": f"127.0.0.1:{ports['audit']}",
             "share:50052": f"127.0.0.1:{ports['share']}",
+            "export:50054": f"127.0.0.1:{ports['export']}",
         }
         running, logs = [], []
         try:
@@ -117,8 +121,8 @@ def test_services_run_with_the_settings_of_the_compose_file(compose, tmp_path, r
                 return status == 200 and set(json.loads(body)["upstreams"].values()) == {"serving"}
 
             until(is_ready, running[-1], logs[-1])
-            for name in ("audit", "share"):
-                assert fetch(f"http://127.0.0.1:{ports[f'{name}_metrics']}/metrics")[0] == 200
+            for port in (*(ports[f"{name}_metrics"] for name in served), worker_metrics):
+                assert fetch(f"http://127.0.0.1:{port}/metrics")[0] == 200
             settings = environment(compose, "audit", replacements) | own
             assert run_command(settings, "sessions", "--json") == ""
         finally:

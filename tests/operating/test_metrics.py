@@ -40,7 +40,13 @@ def _events_of(log, subject):
 @pytest.fixture(scope="module")
 def exported(installation) -> dict[str, set[str]]:
     """The names of all series, by service."""
-    ports = {"audit": "AUDIT__METRICS_PORT", "share": "SHARE__METRICS_PORT", "sidecar": "SIDECAR__PORT"}
+    ports = {
+        "audit": "AUDIT__METRICS_PORT",
+        "share": "SHARE__METRICS_PORT",
+        "export": "EXPORT__METRICS_PORT",
+        "worker": "EXPORT__WORKER_METRICS_PORT",
+        "sidecar": "SIDECAR__PORT",
+    }
     found = {}
     for service, port in ports.items():
         status, text = installation.get("/metrics", port)
@@ -96,7 +102,10 @@ def test_scrape_jobs_are_those_that_the_rules_go_by():
     jobs = {
         job["job_name"] for job in yaml.safe_load((DEPLOY / "prometheus/scrape.yaml").read_text())["scrape_configs"]
     }
-    assert jobs == {"afterimage-audit", "afterimage-share", "afterimage-sidecar"}
+    assert jobs == {
+        *("afterimage-audit", "afterimage-share", "afterimage-export"),
+        *("afterimage-export-worker", "afterimage-sidecar"),
+    }
     named = re.findall(r'job="([^"]+)"', RULES.read_text())
     assert named
     assert set(named) <= jobs

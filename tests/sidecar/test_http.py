@@ -228,7 +228,11 @@ async def test_what_operators_ask(settings):
         status, text = await get("/readyz")
         assert status == 200
         assert json.loads(text)["recording"] == "unknown", "this service has no such health"
-        assert json.loads(text)["upstreams"] == {AUDIT: "serving", "afterimage.share.v1.ShareService": "unreachable"}
+        assert json.loads(text)["upstreams"] == {
+            AUDIT: "serving",
+            "afterimage.share.v1.ShareService": "unreachable",
+            "afterimage.export.v1.ExportService": "unreachable",
+        }
         status, text = await get("/metrics")
         assert status == 200
         assert 'afterimage_sidecar_messages_total{direction="in",route="/ws/record"}' in text

@@ -126,7 +126,7 @@ async def test_let_in(rig, path):
 async def test_the_pages_that_may(rig, path):
     own = rig.url
     for origin, allowed in ((ORIGIN, path in RECORDING), (own, path not in RECORDING)):
-        status, _ = await ask(rig, path, rig.token("view", "share", "admin"), origin=origin)
+        status, _ = await ask(rig, path, rig.token("view", "share", "export", "admin"), origin=origin)
         assert (status not in {401, 403}) is allowed, origin
 
 
@@ -169,9 +169,9 @@ async def test_what_is_internal_has_no_route(rig):
 
 def test_every_rpc_of_the_contract_has_a_row_or_is_internal():
     listed = {rpc.method for rpc in (*methods.UNARY, *(stream.rpc for stream in methods.STREAMS))}
-    for service in (methods._AUDIT, methods._SHARE):
+    for service in (methods._AUDIT, methods._SHARE, methods._EXPORT):
         served = {f"/{service.full_name}/{method.name}" for method in service.methods}
-        assert served - listed <= {f"/{AUDIT}/RecordAccessEvents"}
+        assert served - listed <= {f"/{AUDIT}/RecordAccessEvents", f"/{AUDIT}/ListDeletions"}
     assert listed <= set(methods.scopes())
 
 

@@ -37,6 +37,7 @@ METHODS: Mapping[str, RecordedMethod | None] = MappingProxyType(
         "DeleteSessions": RecordedMethod(AccessAction.DELETE, first=True),
         "ListAccessEvents": RecordedMethod(AccessAction.TRAIL),
         "RecordAccessEvents": None,  # is the trail
+        "ListDeletions": None,  # ids of sessions that no longer exist, for Afterimage's own processes
         "GetPrivacyPolicy": None,  # settings, no content
     }
 )

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import msgspec
 
-from services.audit.model import ChunkRow, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
+from services.audit.model import ChunkRow, DeletionCursor, Mark, ResumePoint, SessionKey, WindowHead, WindowKey
 from services.audit.storage.codecs.chunk_rows import chunk_rows
 from services.audit.storage.codecs.rowbinary import unpacked_when_asked
 from services.audit.storage.engine.engine import POINT_READ, Engine, Row
@@ -201,6 +201,31 @@ class RecordingStore:
         rows = [(project, day_of(uuid7_ms(session)), session, now) for session in sessions]
         if rows:
             await self._engine.insert(DELETIONS, rows)
+
+    async def deletions(
+        self, project: str, start_ms: int, count: int, after: DeletionCursor | None
+    ) -> list[DeletionCursor]:
+        """Returns up to `count` deleted sessions of the project, by the time of their deletion.
+
+        Args:
+            project: The project.
+            start_ms: Earliest time of a deletion.
+            count: Maximum number.
+            after: Position to continue from; None: from the first one.
+        """
+        rows = await self._engine.query(
+            "SELECT deleted_ms, session FROM deletions WHERE project = {project:String} "
+            "AND deleted_ms >= {start:Int64} AND (deleted_ms > {after_ms:Int64} "
+            "OR (deleted_ms = {after_ms:Int64} AND session > {after:UUID})) "
+            f"ORDER BY deleted_ms, session LIMIT {int(count)}",
+            {
+                "project": project,
+                "start": start_ms,
+                "after_ms": -1 if after is None else after.deleted_ms,
+                "after": UUID(int=0) if after is None else after.session,
+            },
+        )
+        return [DeletionCursor(int(deleted_ms), session) for deleted_ms, session in rows]
 
     async def delete(self, project: str, sessions: Sequence[UUID]) -> None:
         """Deletes sessions from every table; no read finds them once it returns."""

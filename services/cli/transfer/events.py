@@ -9,8 +9,8 @@ import msgspec
 
 from services.cli.transfer.content import DamageError
 from services.cli.transfer.inflate import expand, is_list, is_string, looks_packed, unpack
-from services.cli.transfer.recording import event_head
 from services.cli.transfer.timestamps import unit_of
+from services.export.rrweb_json.events import event_head
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

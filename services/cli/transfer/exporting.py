@@ -1,4 +1,4 @@
-"""`afterimage export`: writes a stored session as rrweb JSON for rrweb's own Replayer."""
+"""`afterimage export`: writes a stored session as rrweb JSON for rrweb's own Replayer, or starts an export job."""
 
 from __future__ import annotations
 
@@ -21,46 +21,139 @@ from betterproto import which_one_of
 
 from services.cli.client import TIMEOUT_S, Client, connect
 from services.cli.command import Address, CommandError, ProjectName, complain, invocation_of, run, spoken_size
-from services.cli.transfer.joining import ChunkError, write_events
+from services.cli.session_filter import (
+    Actor,
+    ActorTypes,
+    DeadClicks,
+    Devices,
+    Errors,
+    MaxDuration,
+    MinDuration,
+    PageText,
+    RageClicks,
+    Since,
+    Statuses,
+    Tags,
+    Until,
+    session_filter,
+)
+from services.export.rrweb_json.joining import ChunkError, write_events
 from services.runtime.identity.tokens import Scope
+from services.runtime.settings.loader import Settings
 
 
 def export(
     context: typer.Context,
-    session: Annotated[str, typer.Argument(help="Id of the session, as `afterimage sessions` shows it.")],
+    session: Annotated[
+        str | None,
+        typer.Argument(help="Id of the session, as `afterimage sessions` shows it.", show_default=False),
+    ] = None,
     *,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file. Default: standard output.", show_default=False)
     ] = None,
     window: Annotated[str | None, typer.Option(help="Only this window (browser tab).")] = None,
+    wanted: Annotated[
+        str | None,
+        typer.Option(
+            "--format", help="Have ExportService make the file: json, har (of a session); csv, parquet (lists)."
+        ),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="With --format json or har: start in the session, such as 90s.")] = (
+        None
+    ),
+    end: Annotated[str | None, typer.Option(help="With --format json or har: end in the session.")] = None,
+    table: Annotated[str, typer.Option(help="With --format csv or parquet: sessions or interactions.")] = "sessions",
+    kind: Annotated[
+        list[str] | None, typer.Option(help="Only such interactions: click, rage_click, error, move ...")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    actor: Actor = None,
+    actor_type: ActorTypes = None,
+    device: Devices = None,
+    status: Statuses = None,
+    page: PageText = None,
+    tag: Tags = None,
+    min_duration: MinDuration = None,
+    max_duration: MaxDuration = None,
+    errors: Errors = None,
+    rage_clicks: RageClicks = None,
+    dead_clicks: DeadClicks = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the file on the server, until it expires.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
     project: ProjectName = None,
     address: Address = None,
 ) -> None:
-    """Writes a session's rrweb events as a JSON array.
+    """Writes a session's rrweb events as a JSON array, or with --format a file of ExportService.
 
     rrweb numbers the nodes of each window separately, so two windows cannot be played as one: for a session with
     several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened; standard
     output takes only one, named with --window.
+
+    With --format the file is made by a worker (docs/exports.md): json and har of a session, csv and parquet of the
+    sessions, or of the interactions, that the other options select. --address is then that of ExportService.
     """
+    selected = {
+        "since": since,
+        "until": until,
+        "actor": actor,
+        "actor_type": actor_type,
+        "device": device,
+        "status": status,
+        "page": page,
+        "tag": tag,
+        "min_duration": min_duration,
+        "max_duration": max_duration,
+        "errors": errors,
+        "rage_clicks": rage_clicks,
+        "dead_clicks": dead_clicks,
+    }
+    settings = invocation_of(context).settings
 
     async def main() -> None:
-        settings = invocation_of(context).settings()
-        async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
-            windows = await _windows(client, session, window)
-            if output is None and len(windows) > 1:
-                names = "\n".join(f"  {one.window_id}  {one.totals.event_count:,} events" for one in windows)
-                raise CommandError(
-                    f"the session has {len(windows)} windows, and standard output takes one: choose it with --window, "
-                    f"or give -o FILE to get a file for each\n{names}"
-                )
-            for number, one in enumerate(windows, start=1):
-                payloads = await _payloads(client, session, one.window_id)
-                path = output and (_numbered(output, number) if len(windows) > 1 else output)
-                size_bytes = _write(payloads, one.window_id, path)
-                if path:
-                    complain(f"{path}: {one.totals.event_count:,} events, {spoken_size(size_bytes)}")
+        if wanted is None:
+            given = [name for name, value in (selected | {"kind": kind, "start": start, "end": end}).items() if value]
+            if given:
+                raise CommandError(f"--{given[0].replace('_', '-')} needs --format")
+            if session is None:
+                raise CommandError("name a session, or a list with --format csv or --format parquet")
+            await _export_directly(settings(), session, window, output, project, address)
+            return
+        from services.cli.transfer.export_job import export_job, list_request, session_request
+
+        if wanted.lower() in {"csv", "parquet"}:
+            if session or window or start or end:
+                raise CommandError(f"--format {wanted} is of a list: select sessions with --since and the like")
+            request = list_request(wanted, table, kind, session_filter(**selected))  # type: ignore[arg-type]
+        else:
+            if any(value is not None for value in (*selected.values(), kind)):
+                raise CommandError(f"--format {wanted} is of one session: lists are csv or parquet")
+            if session is None:
+                raise CommandError(f"--format {wanted} needs a session")
+            request = session_request(wanted, session, window, start, end)
+        await export_job(settings(), request, output, project=project, address=address, keep=keep, quiet=quiet)
 
     run(main())
+
+
+async def _export_directly(
+    settings: Settings, session: str, window: str | None, output: Path | None, project: str | None, address: str | None
+) -> None:
+    async with connect(settings, [Scope.VIEW], address=address, project=project) as client:
+        windows = await _windows(client, session, window)
+        if output is None and len(windows) > 1:
+            names = "\n".join(f"  {one.window_id}  {one.totals.event_count:,} events" for one in windows)
+            raise CommandError(
+                f"the session has {len(windows)} windows, and standard output takes one: choose it with --window, "
+                f"or give -o FILE to get a file for each\n{names}"
+            )
+        for number, one in enumerate(windows, start=1):
+            payloads = await _payloads(client, session, one.window_id)
+            path = output and (_numbered(output, number) if len(windows) > 1 else output)
+            size_bytes = _write(payloads, one.window_id, path)
+            if path:
+                complain(f"{path}: {one.totals.event_count:,} events, {spoken_size(size_bytes)}")
 
 
 async def _windows(client: Client, session: str, wanted: str | None) -> list[Window]:

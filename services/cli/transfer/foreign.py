@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from services.cli.transfer.inflate import is_list, is_object, is_string
-from services.cli.transfer.surrogates import hide_lone_surrogates
+from services.export.rrweb_json.surrogates import hide_lone_surrogates
 
 _Members = Mapping[str, msgspec.Raw]
 

@@ -46,7 +46,7 @@ from services.cli.transfer.recording import (
 )
 from services.cli.transfer.salvage import Salvaged, salvage
 from services.cli.transfer.sections import Section, sections
-from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.export.rrweb_json.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

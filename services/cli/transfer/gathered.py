@@ -9,9 +9,10 @@ from pathlib import Path
 import msgspec
 
 from services.cli.transfer.events import FoundEvent
-from services.cli.transfer.recording import ImportedRecording, ImportNote, ImportProblem, RecordedWindow, event_head
+from services.cli.transfer.recording import ImportedRecording, ImportNote, ImportProblem, RecordedWindow
 from services.cli.transfer.sentry import TimedEvent, is_sentrys, take_over
 from services.cli.transfer.timestamps import settle, with_timestamp
+from services.export.rrweb_json.events import event_head
 
 _CUSTOM, _PLUGIN, _INCREMENTAL = 5, 6, 3  # rrweb's EventType
 _REPEATABLE_SOURCES = {8, 9, 13}

@@ -13,7 +13,7 @@ import zlib
 import msgspec
 
 from services.cli.transfer.content import DamageError
-from services.cli.transfer.surrogates import hide_lone_surrogates
+from services.export.rrweb_json.surrogates import hide_lone_surrogates
 
 MAX_EVENT_BYTES = 64 * 1024**2
 """Maximum inflated size of a packed event, in bytes: the contract's default max_inflated_bytes."""

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-import msgspec
-
-from services.cli.transfer.surrogates import hide_lone_surrogates
+from services.export.rrweb_json.events import event_head
 from services.runtime.uuid7 import uuid7_ms
 
 if TYPE_CHECKING:
@@ -88,28 +86,6 @@ class ImportNote:
 
     def __str__(self) -> str:
         return f"{self.path}: {self.message}"
-
-
-class EventHead(msgspec.Struct):
-    """The two fields that every rrweb event has; the rest is skipped at scanning speed."""
-
-    type: int
-    timestamp: int | float
-
-
-_head = msgspec.json.Decoder(EventHead)
-
-
-def event_head(event: bytes) -> EventHead:
-    """Returns the type and timestamp of an event.
-
-    Raises:
-        msgspec.DecodeError: It is not an object with an integer type and a numeric timestamp.
-    """
-    try:
-        return _head.decode(event)
-    except msgspec.DecodeError:
-        return _head.decode(hide_lone_surrogates(event))
 
 
 def session_id_for(foreign_id: str, first_ms: int) -> UUID:

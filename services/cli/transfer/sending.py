@@ -24,8 +24,9 @@ from afterimage_client.recording.v1 import Chunk, ChunkEncoding
 from betterproto import which_one_of
 
 from services.cli.command import CommandError
-from services.cli.transfer.recording import event_head, to_chunks
-from services.cli.transfer.surrogates import hide_lone_surrogates
+from services.cli.transfer.recording import to_chunks
+from services.export.rrweb_json.events import event_head
+from services.export.rrweb_json.surrogates import hide_lone_surrogates
 
 DROPPED_TAG = "afterimage.dropped"
 """Tag of the rrweb custom event in place of a refused chunk."""

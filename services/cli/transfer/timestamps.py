@@ -15,7 +15,7 @@ from enum import Enum
 
 import msgspec
 
-from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.export.rrweb_json.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 FIRST_MS = 100_000_000_000
 """3 March 1973, the earliest timestamp that AuditService takes for milliseconds of a clock that is set."""

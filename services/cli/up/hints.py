@@ -69,7 +69,7 @@ def way_in(settings: Settings, sidecar: str) -> str:
     sign_in, what = f"{sidecar}/", "the console; sign in with a token (JWT) of your identity provider"
     if settings.is_development:
         try:
-            scopes = [Scope.VIEW, Scope.SHARE, Scope.ADMIN]
+            scopes = [Scope.VIEW, Scope.SHARE, Scope.EXPORT, Scope.ADMIN]
             minter = TokenMinter(settings)
             ttl_s = min(TOKEN_TTL_S, minter.max_life_s)
             token = minter.mint(local_subject(), settings.projects[0].id, scopes, ttl_s)

@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.cli.command import CommandError
@@ -18,8 +18,19 @@ from services.runtime.settings import local_address, reachable_host
 from services.runtime.settings.loader import Settings
 
 _OFF = -1
-_PORTS = ("sidecar.port", "audit.port", "share.port", "audit.metrics_port", "share.metrics_port")
+_PORTS = (
+    "sidecar.port",
+    "audit.port",
+    "share.port",
+    "audit.metrics_port",
+    "share.metrics_port",
+    "export.port",
+    "export.metrics_port",
+    "export.worker_metrics_port",
+)
 """In the order in which `--port N` numbers them: N is the one for browsers."""
+
+_WORKER = "services.export.worker"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +52,10 @@ class Installation:
         Args:
             settings: Ports of 0 in it are replaced by free ones.
             config: The settings file named on the command line.
-            port: The first of five consecutive ports; 0: any free ones; None: as in the settings.
+            port: The first of eight consecutive ports; 0: any free ones; None: as in the settings.
 
         Raises:
-            CommandError: Five free ports from `port` on do not exist.
+            CommandError: There are no eight ports from `port` on.
         """
         ports = _chosen_ports(settings, port)
         data_dir = settings.data_dir.absolute()
@@ -68,12 +79,18 @@ class Installation:
         Raises:
             CommandError: Some are taken.
         """
-        groups = {"sidecar": has_program("sidecar"), "audit": True, "share": has_program("services.share")}
+        groups = {
+            "sidecar": has_program("sidecar"),
+            "audit": True,
+            "share": has_program("services.share"),
+            "export": has_program("services.export"),
+        }
         taken = []
         for name in _PORTS:
             group, key = name.split(".")
             settings = getattr(self.settings, group)
-            host, port = getattr(settings, key.replace("port", "host")), getattr(settings, key)
+            host_key = key.replace("worker_", "").replace("port", "host")
+            host, port = getattr(settings, host_key), getattr(settings, key)
             if groups[group] and port != _OFF and (why := _why_not(host, port)):
                 taken.append(f"{name}: cannot listen on {host}:{port}: {why}")
         if taken:
@@ -89,27 +106,44 @@ class Installation:
 
     def programs(self) -> list[Program]:
         """Returns the installed services, in start order."""
+        services = {
+            name: self._service(name, package, host, number)
+            for name, package, host, number in (
+                ("share", "services.share", self.settings.share.host, self.settings.share.port),
+                ("export", "services.export", self.settings.export.host, self.settings.export.port),
+                ("sidecar", "sidecar", self.settings.sidecar.host, self.settings.sidecar.port),
+            )
+            if has_program(package)
+        }
+        sidecar = services.pop("sidecar", None)
         return [
             self._service("audit", "services.audit", self.settings.audit.host, self.settings.audit.port),
-            *(
-                self._service(name, package, host, number)
-                for name, package, host, number in (
-                    ("share", "services.share", self.settings.share.host, self.settings.share.port),
-                    ("sidecar", "sidecar", self.settings.sidecar.host, self.settings.sidecar.port),
-                )
-                if has_program(package)
-            ),
+            *services.values(),
+            *self._worker(),
+            *([] if sidecar is None else [sidecar]),
         ]
+
+    def _worker(self) -> list[Program]:
+        """Returns the worker of exports, which needs a Redis; it listens with its metrics only."""
+        export = self.settings.export
+        if not (self.settings.redis.url and has_program(_WORKER)):
+            return []
+        worker = self._service("export-worker", _WORKER, export.metrics_host, export.worker_metrics_port)
+        if export.worker_metrics_port == _OFF:
+            worker = replace(worker, is_ready=_at_once)
+        return [worker]
 
     def addresses(self, pid: int) -> Running:
         """Returns the addresses of the installation."""
         audit, share, sidecar = self.settings.audit, self.settings.share, self.settings.sidecar
+        export = self.settings.export
         scheme = "https" if sidecar.cert_file else "http"
         metrics = local_address(audit.metrics_host, audit.metrics_port)
         return Running(
             pid=pid,
             audit=local_address(audit.host, audit.port),
             share=local_address(share.host, share.port) if has_program("services.share") else "",
+            export=local_address(export.host, export.port) if has_program("services.export") else "",
             sidecar=f"{scheme}://{local_address(sidecar.host, sidecar.port)}" if has_program("sidecar") else "",
             redis=self.settings.redis.url,
             audit_metrics="" if audit.metrics_port == _OFF else f"http://{metrics}/metrics",
@@ -141,6 +175,10 @@ def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
         return True
 
     return accepts
+
+
+async def _at_once() -> bool:
+    return True
 
 
 def _why_not(host: str, port: int) -> str:

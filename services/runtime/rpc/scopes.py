@@ -12,12 +12,14 @@ if TYPE_CHECKING:
 
 AUDIT = "afterimage.audit.v1.AuditService"
 SHARE = "afterimage.share.v1.ShareService"
+EXPORT = "afterimage.export.v1.ExportService"
 RECORDING = f"{AUDIT}.RecordSession"
 """Name of AuditService's health for recorders: they are refused while its disk is almost full, and reads go on."""
 
 _VIEW = frozenset({Scope.VIEW})
 _ADMIN = frozenset({Scope.ADMIN})
 _SHARE = frozenset({Scope.SHARE})
+_EXPORT = frozenset({Scope.EXPORT})
 
 SCOPES: Mapping[str, frozenset[Scope] | None] = MappingProxyType(
     {
@@ -33,12 +35,20 @@ SCOPES: Mapping[str, frozenset[Scope] | None] = MappingProxyType(
         f"/{AUDIT}/DeleteSessions": _ADMIN,
         f"/{AUDIT}/ListAccessEvents": _ADMIN,
         f"/{AUDIT}/RecordAccessEvents": frozenset({Scope.INTERNAL}),
+        f"/{AUDIT}/ListDeletions": frozenset({Scope.INTERNAL}),
         f"/{AUDIT}/GetPrivacyPolicy": frozenset({Scope.RECORD, Scope.VIEW}),
         f"/{SHARE}/CreateShareLink": _SHARE,
         f"/{SHARE}/ListShareLinks": _SHARE,
         f"/{SHARE}/GetShareLink": None,
         f"/{SHARE}/RedeemShareLink": None,
         f"/{SHARE}/RevokeShareLink": _SHARE,
+        f"/{EXPORT}/CreateExport": _EXPORT,
+        f"/{EXPORT}/GetExport": _EXPORT,
+        f"/{EXPORT}/ListExports": _EXPORT,
+        f"/{EXPORT}/CancelExport": _EXPORT,
+        f"/{EXPORT}/DeleteExport": _EXPORT,
+        f"/{EXPORT}/DownloadExport": _EXPORT,
+        f"/{EXPORT}/WatchExports": _EXPORT,
     }
 )
 """By full method name, the scopes of which a caller needs one. None: no access token; a link's own token instead."""

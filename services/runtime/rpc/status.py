@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
-from services.runtime.errors import DOMAIN, AfterimageError, InvalidArgument
+from services.runtime.errors import DOMAIN, AfterimageError, FieldViolation, InvalidArgument
 
 
 def to_status(error: AfterimageError) -> status_pb2.Status:
@@ -32,3 +34,14 @@ def to_status(error: AfterimageError) -> status_pb2.Status:
         )
         attach(error_details_pb2.RetryInfo(retry_delay=delay))
     return status_pb2.Status(code=error.code.value[0], message=error.message, details=details)
+
+
+def violations_of(error: grpc.aio.AioRpcError) -> list[FieldViolation]:
+    """Returns the invalid fields that the error of a call names."""
+    found: list[FieldViolation] = []
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        request = error_details_pb2.BadRequest()
+        if detail.Unpack(request):
+            found += [FieldViolation(one.field, one.description) for one in request.field_violations]
+    return found

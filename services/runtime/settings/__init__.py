@@ -4,6 +4,7 @@ Every field states its meaning, its unit, and the meaning of 0 or ""; they gener
 `services.runtime.settings.loader` reads the file and the environment into these.
 """
 
+from services.runtime.settings.exports import DatabaseSettings, ExportSettings, ResultSettings
 from services.runtime.settings.identity import AuthSettings, TlsSettings
 from services.runtime.settings.projects import PageFold, PageSettings, Project
 from services.runtime.settings.quotas import QuotaSettings
@@ -38,6 +39,8 @@ __all__ = [
     "Bytes",
     "ClickHouseSettings",
     "ContentSource",
+    "DatabaseSettings",
+    "ExportSettings",
     "Group",
     "IngestSettings",
     "LogSettings",
@@ -50,6 +53,7 @@ __all__ = [
     "PublishableKey",
     "QuotaSettings",
     "RedisSettings",
+    "ResultSettings",
     "Seconds",
     "ServiceSettings",
     "SessionSettings",

@@ -164,7 +164,7 @@ def _too_long_lives(settings: Settings) -> Iterator[str]:
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     """Yields the contradictions between groups."""
-    for name, service in (("audit", settings.audit), ("share", settings.share)):
+    for name, service in (("audit", settings.audit), ("share", settings.share), ("export", settings.export)):
         if not (is_loopback(service.host) or settings.tls.cert_file or settings.tls.allow_plaintext):
             yield f"{name}.host: {service.host} is not loopback: set tls.cert_file, or tls.allow_plaintext"
     if not settings.is_development:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from services.runtime.settings.root import Settings
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Process = Literal["audit", "share", "sidecar", "every"]
+Process = Literal["audit", "share", "export", "sidecar", "every"]
 
 _MIN_PREFIX = {4: 8, 6: 7}
 """Prefixes of the largest private networks, 10.0.0.0/8 and fc00::/7 (RFC 1918, RFC 4193)."""
@@ -114,6 +114,7 @@ def _network_risks(settings: Settings) -> Iterator[Risk]:
         ("sidecar", "sidecar.trusted_proxies", settings.sidecar.trusted_proxies),
         ("audit", "audit.trusted_peers", settings.audit.trusted_peers),
         ("share", "share.trusted_peers", settings.share.trusted_peers),
+        ("export", "export.trusted_peers", settings.export.trusted_peers),
     )
     for process, setting, networks in trusted:
         if _is_too_wide(networks):
@@ -123,6 +124,7 @@ def _network_risks(settings: Settings) -> Iterator[Risk]:
     services: tuple[tuple[Process, str, int], ...] = (
         ("audit", settings.audit.metrics_host, settings.audit.metrics_port),
         ("share", settings.share.metrics_host, settings.share.metrics_port),
+        ("export", settings.export.metrics_host, settings.export.metrics_port),
     )
     for process, host, port in services:
         if port >= 0 and not is_loopback(host):

@@ -12,6 +12,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from services.runtime.settings.exports import DatabaseSettings, ExportSettings, ResultSettings
 from services.runtime.settings.identity import AuthSettings, TlsSettings
 from services.runtime.settings.projects import PageSettings, Project
 from services.runtime.settings.quotas import QuotaSettings
@@ -56,8 +57,11 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     audit: AuditSettings = AuditSettings()
     share: ShareSettings = ShareSettings()
+    export: ExportSettings = ExportSettings()
+    results: ResultSettings = ResultSettings()
     sidecar: SidecarSettings = SidecarSettings()
     redis: RedisSettings = RedisSettings()
+    database: DatabaseSettings = DatabaseSettings()
     tls: TlsSettings = TlsSettings()
     clickhouse: ClickHouseSettings = ClickHouseSettings()
     storage: StorageSettings = StorageSettings()

@@ -48,6 +48,9 @@ class SidecarSettings(Group):
     share_address: Annotated[str, StringConstraints(pattern=r"^$|^unix:.+|^.+:[0-9]{1,5}$")] = Field(
         default="", description='Address of ShareService, host:port or unix:path. "": share.host and share.port.'
     )
+    export_address: Annotated[str, StringConstraints(pattern=r"^$|^unix:.+|^.+:[0-9]{1,5}$")] = Field(
+        default="", description='Address of ExportService, host:port or unix:path. "": export.host and export.port.'
+    )
     allowed_origins: tuple[Origin, ...] = Field(
         default=(),
         description="Web origins of pages that may view, share and administer, besides the sidecar's own. "

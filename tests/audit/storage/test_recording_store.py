@@ -349,6 +349,24 @@ async def test_what_is_deleted_is_gone_from_every_table(
     assert await store.resume_point(gone) is None
 
 
+async def test_deletions_are_paged_by_their_time(store: RecordingStore, clock: MillisecondClock) -> None:
+    sessions = [window_key().session for _ in range(5)]
+    await store.mark_deleted("demo", sessions[:1])
+    await store.mark_deleted("short", [window_key().session])
+    clock.ms += 10
+    await store.mark_deleted("demo", sessions[1:4])
+    clock.ms += 10
+    await store.mark_deleted("demo", sessions[4:])
+    found = await store.deletions("demo", 0, 10, None)
+    assert {one.session for one in found} == set(sessions)
+    assert [one.deleted_ms - NOW_MS for one in found] == [0, 10, 10, 10, 20]
+    assert (found[0].session, found[-1].session) == (sessions[0], sessions[4])
+    assert await store.deletions("demo", NOW_MS + 10, 10, None) == found[1:]
+    assert await store.deletions("demo", NOW_MS + 1, 2, None) == found[1:3]
+    assert await store.deletions("demo", NOW_MS + 1, 2, found[2]) == found[3:]
+    assert await store.deletions("demo", NOW_MS + 21, 2, None) == []
+
+
 async def test_retention_hides_at_once_and_the_sweep_removes(
     engine: Engine, store: RecordingStore, catalog: SessionQueries, playback: ChunkReader, clock: MillisecondClock
 ) -> None:

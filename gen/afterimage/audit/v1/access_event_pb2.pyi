@@ -24,6 +24,9 @@ class AccessAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACCESS_ACTION_SHARE_REVOKE: _ClassVar[AccessAction]
     ACCESS_ACTION_TRAIL: _ClassVar[AccessAction]
     ACCESS_ACTION_SHARE_LOCK: _ClassVar[AccessAction]
+    ACCESS_ACTION_EXPORT_CREATE: _ClassVar[AccessAction]
+    ACCESS_ACTION_EXPORT_DOWNLOAD: _ClassVar[AccessAction]
+    ACCESS_ACTION_EXPORT_DELETE: _ClassVar[AccessAction]
 
 class AccessOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -45,6 +48,9 @@ ACCESS_ACTION_SHARE_REDEEM: AccessAction
 ACCESS_ACTION_SHARE_REVOKE: AccessAction
 ACCESS_ACTION_TRAIL: AccessAction
 ACCESS_ACTION_SHARE_LOCK: AccessAction
+ACCESS_ACTION_EXPORT_CREATE: AccessAction
+ACCESS_ACTION_EXPORT_DOWNLOAD: AccessAction
+ACCESS_ACTION_EXPORT_DELETE: AccessAction
 ACCESS_OUTCOME_UNSPECIFIED: AccessOutcome
 ACCESS_OUTCOME_ALLOWED: AccessOutcome
 ACCESS_OUTCOME_DENIED: AccessOutcome

@@ -533,6 +533,24 @@ class RecordAccessEventsResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
+class ListDeletionsRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "start_time")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    start_time: _timestamp_pb2.Timestamp
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class ListDeletionsResponse(_message.Message):
+    __slots__ = ("session_ids", "next_page_token")
+    SESSION_IDS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    session_ids: _containers.RepeatedScalarFieldContainer[str]
+    next_page_token: str
+    def __init__(self, session_ids: _Optional[_Iterable[str]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
 class GetPrivacyPolicyRequest(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

@@ -99,6 +99,11 @@ class AuditServiceStub:
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.SerializeToString,
                 response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.FromString,
                 _registered_method=True)
+        self.ListDeletions = channel.unary_unary(
+                '/afterimage.audit.v1.AuditService/ListDeletions',
+                request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsRequest.SerializeToString,
+                response_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsResponse.FromString,
+                _registered_method=True)
         self.GetPrivacyPolicy = channel.unary_unary(
                 '/afterimage.audit.v1.AuditService/GetPrivacyPolicy',
                 request_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.GetPrivacyPolicyRequest.SerializeToString,
@@ -213,6 +218,14 @@ class AuditServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListDeletions(self, request, context):
+        """Lists deleted sessions, so that another process of Afterimage can delete copies of them, such as
+        exports. Scope: `internal`, which only processes with the signing secret can grant themselves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPrivacyPolicy(self, request, context):
         """Gets the effective privacy policy of the token's project. Scope: `record` or `view`.
         """
@@ -282,6 +295,11 @@ def add_AuditServiceServicer_to_server(servicer, server):
                     servicer.RecordAccessEvents,
                     request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.FromString,
                     response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.SerializeToString,
+            ),
+            'ListDeletions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeletions,
+                    request_deserializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsRequest.FromString,
+                    response_serializer=afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsResponse.SerializeToString,
             ),
             'GetPrivacyPolicy': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPrivacyPolicy,
@@ -618,6 +636,33 @@ class AuditService:
             '/afterimage.audit.v1.AuditService/RecordAccessEvents',
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsRequest.SerializeToString,
             afterimage_dot_audit_dot_v1_dot_audit__service__pb2.RecordAccessEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeletions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/afterimage.audit.v1.AuditService/ListDeletions',
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsRequest.SerializeToString,
+            afterimage_dot_audit_dot_v1_dot_audit__service__pb2.ListDeletionsResponse.FromString,
             options,
             channel_credentials,
             insecure,

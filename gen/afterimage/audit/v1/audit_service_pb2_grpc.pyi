@@ -82,6 +82,10 @@ class AuditServiceStub:
     share link, to the access trail. Scope: `internal`, which only processes with the signing
     secret can grant themselves.
     """
+    ListDeletions: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.ListDeletionsRequest, _audit_service_pb2.ListDeletionsResponse]
+    """Lists deleted sessions, so that another process of Afterimage can delete copies of them, such as
+    exports. Scope: `internal`, which only processes with the signing secret can grant themselves.
+    """
     GetPrivacyPolicy: _grpc.UnaryUnaryMultiCallable[_audit_service_pb2.GetPrivacyPolicyRequest, _audit_service_pb2.GetPrivacyPolicyResponse]
     """Gets the effective privacy policy of the token's project. Scope: `record` or `view`."""
 
@@ -138,6 +142,10 @@ class AuditServiceAsyncStub(AuditServiceStub):
     """Adds accesses that were handled by another process of Afterimage, such as the redemption of a
     share link, to the access trail. Scope: `internal`, which only processes with the signing
     secret can grant themselves.
+    """
+    ListDeletions: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.ListDeletionsRequest, _audit_service_pb2.ListDeletionsResponse]  # type: ignore[assignment]
+    """Lists deleted sessions, so that another process of Afterimage can delete copies of them, such as
+    exports. Scope: `internal`, which only processes with the signing secret can grant themselves.
     """
     GetPrivacyPolicy: _aio.UnaryUnaryMultiCallable[_audit_service_pb2.GetPrivacyPolicyRequest, _audit_service_pb2.GetPrivacyPolicyResponse]  # type: ignore[assignment]
     """Gets the effective privacy policy of the token's project. Scope: `record` or `view`."""
@@ -264,6 +272,16 @@ class AuditServiceServicer(metaclass=_abc_1.ABCMeta):
         """Adds accesses that were handled by another process of Afterimage, such as the redemption of a
         share link, to the access trail. Scope: `internal`, which only processes with the signing
         secret can grant themselves.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeletions(
+        self,
+        request: _audit_service_pb2.ListDeletionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_audit_service_pb2.ListDeletionsResponse, _abc.Awaitable[_audit_service_pb2.ListDeletionsResponse]]:
+        """Lists deleted sessions, so that another process of Afterimage can delete copies of them, such as
+        exports. Scope: `internal`, which only processes with the signing secret can grant themselves.
         """
 
     @_abc_1.abstractmethod

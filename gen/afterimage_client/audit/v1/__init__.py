@@ -75,6 +75,15 @@ class AccessAction(betterproto.Enum):
     SHARE_LOCK = 12
     """Locked a share link, because of too many wrong passcodes."""
 
+    EXPORT_CREATE = 13
+    """Created an export."""
+
+    EXPORT_DOWNLOAD = 14
+    """Downloaded the file of an export."""
+
+    EXPORT_DELETE = 15
+    """Deleted an export."""
+
 
 class AccessOutcome(betterproto.Enum):
     """Result of an access."""
@@ -1473,6 +1482,42 @@ class RecordAccessEventsResponse(betterproto.Message):
 
 
 @dataclass(eq=False, repr=False)
+class ListDeletionsRequest(betterproto.Message):
+    """Request for `ListDeletions`."""
+
+    page_size: int = betterproto.int32_field(1)
+    """
+    Optional. Maximum number of deletions to return. 0 means 1,000; values above 10,000 are reduced
+     to 10,000. Returns INVALID_ARGUMENT if it is negative.
+    """
+
+    page_token: str = betterproto.string_field(2)
+    """
+    Optional. `next_page_token` of a previous `ListDeletions` call. Returns INVALID_ARGUMENT if
+     `start_time` differs from that call.
+    """
+
+    start_time: datetime = betterproto.message_field(3)
+    """
+    Optional. Earliest time of a deletion, inclusive, by the server's clock. Default: all
+     deletions.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class ListDeletionsResponse(betterproto.Message):
+    """Response for `ListDeletions`."""
+
+    session_ids: List[str] = betterproto.string_field(1)
+    """
+    Output only. Ids of the deleted sessions, in the order of their deletion.
+    """
+
+    next_page_token: str = betterproto.string_field(2)
+    """Output only. Token of the next page. Empty on the last page."""
+
+
+@dataclass(eq=False, repr=False)
 class GetPrivacyPolicyRequest(betterproto.Message):
     """Request for `GetPrivacyPolicy`."""
 
@@ -1698,6 +1743,23 @@ class AuditServiceStub(betterproto.ServiceStub):
             metadata=metadata,
         )
 
+    async def list_deletions(
+        self,
+        list_deletions_request: "ListDeletionsRequest",
+        *,
+        timeout: Optional[float] = None,
+        deadline: Optional["Deadline"] = None,
+        metadata: Optional["MetadataLike"] = None
+    ) -> "ListDeletionsResponse":
+        return await self._unary_unary(
+            "/afterimage.audit.v1.AuditService/ListDeletions",
+            list_deletions_request,
+            ListDeletionsResponse,
+            timeout=timeout,
+            deadline=deadline,
+            metadata=metadata,
+        )
+
     async def get_privacy_policy(
         self,
         get_privacy_policy_request: "GetPrivacyPolicyRequest",
@@ -1779,6 +1841,11 @@ class AuditServiceBase(ServiceBase):
     async def record_access_events(
         self, record_access_events_request: "RecordAccessEventsRequest"
     ) -> "RecordAccessEventsResponse":
+        raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
+
+    async def list_deletions(
+        self, list_deletions_request: "ListDeletionsRequest"
+    ) -> "ListDeletionsResponse":
         raise grpclib.GRPCError(grpclib.const.Status.UNIMPLEMENTED)
 
     async def get_privacy_policy(
@@ -1887,6 +1954,14 @@ class AuditServiceBase(ServiceBase):
         response = await self.record_access_events(request)
         await stream.send_message(response)
 
+    async def __rpc_list_deletions(
+        self,
+        stream: "grpclib.server.Stream[ListDeletionsRequest, ListDeletionsResponse]",
+    ) -> None:
+        request = await stream.recv_message()
+        response = await self.list_deletions(request)
+        await stream.send_message(response)
+
     async def __rpc_get_privacy_policy(
         self,
         stream: "grpclib.server.Stream[GetPrivacyPolicyRequest, GetPrivacyPolicyResponse]",
@@ -1968,6 +2043,12 @@ class AuditServiceBase(ServiceBase):
                 grpclib.const.Cardinality.UNARY_UNARY,
                 RecordAccessEventsRequest,
                 RecordAccessEventsResponse,
+            ),
+            "/afterimage.audit.v1.AuditService/ListDeletions": grpclib.const.Handler(
+                self.__rpc_list_deletions,
+                grpclib.const.Cardinality.UNARY_UNARY,
+                ListDeletionsRequest,
+                ListDeletionsResponse,
             ),
             "/afterimage.audit.v1.AuditService/GetPrivacyPolicy": grpclib.const.Handler(
                 self.__rpc_get_privacy_policy,

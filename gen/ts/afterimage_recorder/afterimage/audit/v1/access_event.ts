@@ -40,6 +40,12 @@ export enum AccessAction {
   TRAIL = 11,
   /** SHARE_LOCK - Locked a share link, because of too many wrong passcodes. */
   SHARE_LOCK = 12,
+  /** EXPORT_CREATE - Created an export. */
+  EXPORT_CREATE = 13,
+  /** EXPORT_DOWNLOAD - Downloaded the file of an export. */
+  EXPORT_DOWNLOAD = 14,
+  /** EXPORT_DELETE - Deleted an export. */
+  EXPORT_DELETE = 15,
 }
 
 /** Result of an access. */

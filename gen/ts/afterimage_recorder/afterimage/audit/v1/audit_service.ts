@@ -831,6 +831,33 @@ export interface RecordAccessEventsRequest {
 export interface RecordAccessEventsResponse {
 }
 
+/** Request for `ListDeletions`. */
+export interface ListDeletionsRequest {
+  /**
+   * Optional. Maximum number of deletions to return. 0 means 1,000; values above 10,000 are reduced
+   * to 10,000. Returns INVALID_ARGUMENT if it is negative.
+   */
+  pageSize: number;
+  /**
+   * Optional. `next_page_token` of a previous `ListDeletions` call. Returns INVALID_ARGUMENT if
+   * `start_time` differs from that call.
+   */
+  pageToken: string;
+  /**
+   * Optional. Earliest time of a deletion, inclusive, by the server's clock. Default: all
+   * deletions.
+   */
+  startTime: Timestamp | undefined;
+}
+
+/** Response for `ListDeletions`. */
+export interface ListDeletionsResponse {
+  /** Output only. Ids of the deleted sessions, in the order of their deletion. */
+  sessionIds: string[];
+  /** Output only. Token of the next page. Empty on the last page. */
+  nextPageToken: string;
+}
+
 /** Request for `GetPrivacyPolicy`. */
 export interface GetPrivacyPolicyRequest {
 }
@@ -4194,6 +4221,131 @@ export const RecordAccessEventsResponse: MessageFns<RecordAccessEventsResponse> 
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListDeletionsRequest(): ListDeletionsRequest {
+  return { pageSize: 0, pageToken: "", startTime: undefined };
+}
+
+export const ListDeletionsRequest: MessageFns<ListDeletionsRequest> = {
+  encode(message: ListDeletionsRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.pageSize !== 0) {
+      writer.uint32(8).int32(message.pageSize);
+    }
+    if (message.pageToken !== "") {
+      writer.uint32(18).string(message.pageToken);
+    }
+    if (message.startTime !== undefined) {
+      Timestamp.encode(message.startTime, writer.uint32(26).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDeletionsRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDeletionsRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.pageSize = reader.int32();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.pageToken = reader.string();
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.startTime = Timestamp.decode(reader, reader.uint32());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseListDeletionsResponse(): ListDeletionsResponse {
+  return { sessionIds: [], nextPageToken: "" };
+}
+
+export const ListDeletionsResponse: MessageFns<ListDeletionsResponse> = {
+  encode(message: ListDeletionsResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.sessionIds) {
+      writer.uint32(10).string(v!);
+    }
+    if (message.nextPageToken !== "") {
+      writer.uint32(18).string(message.nextPageToken);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): ListDeletionsResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseListDeletionsResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.sessionIds.push(reader.string());
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.nextPageToken = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

@@ -1,4 +1,4 @@
-"""Joins stored chunks back into the JSON array that rrweb's own Replayer plays, for `afterimage export`."""
+"""Joins stored chunks back into the JSON array that rrweb's own Replayer plays."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from services.cli.transfer.recording import event_head
-from services.cli.transfer.surrogates import hide_lone_surrogates, show_lone_surrogates
+from services.export.rrweb_json.events import EventHead, event_head
+from services.export.rrweb_json.surrogates import hide_lone_surrogates, show_lone_surrogates
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
@@ -65,6 +65,39 @@ def write_events(chunks: Iterable[tuple[Hashable, bytes]], out: Sink, *, windows
     return _write_array((event for _, event in heapq.merge(*lanes, key=lambda timed: timed[0])), out)
 
 
+def text_of(payload: bytes, window: Hashable, number: int) -> bytes:
+    """Returns the events of a chunk as they were stored, separated by commas; b"": it has no events.
+
+    Args:
+        payload: A JSON array, gzip or plain.
+        window: Id of its window, for the error.
+        number: Number of the chunk in its window from 1, for the error.
+
+    Raises:
+        ChunkError: It is not gzip or not a JSON array.
+    """
+    text = _inflate(payload, window, number).strip(_WHITESPACE)
+    if not (text.startswith(b"[") and text.endswith(b"]")):
+        raise ChunkError(f"chunk {number} of window {window} is not a JSON array")
+    return text[1:-1].strip(_WHITESPACE)
+
+
+def events_of(payload: bytes, window: Hashable, number: int) -> Iterator[tuple[EventHead, bytes]]:
+    """Yields the events of a chunk, each with its head and its text as it was stored. Arguments as of `text_of`.
+
+    Raises:
+        ChunkError: It is not gzip or not an array of events.
+    """
+    text = _inflate(payload, window, number)
+    try:
+        hidden = _needs_hiding(text)
+        for raw in msgspec.json.decode(hide_lone_surrogates(text) if hidden else text, type=list[msgspec.Raw]):
+            event = show_lone_surrogates(bytes(raw)) if hidden else bytes(raw)
+            yield event_head(event), event
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ChunkError(f"chunk {number} of window {window} is not an array of events: {error}") from error
+
+
 def _write_array(texts: Iterable[bytes], out: Sink) -> int:
     size_bytes = 0
     for text in texts:
@@ -84,10 +117,7 @@ def _texts_of_one(chunks: Iterable[tuple[Hashable, bytes]]) -> Iterator[bytes]:
             only.append(window)
             if len(only) > 1:
                 raise ChunkError(f"chunk {number} is of window {window}, and only {only[0]} was expected")
-        text = _inflate(payload, window, number).strip(_WHITESPACE)
-        if not (text.startswith(b"[") and text.endswith(b"]")):
-            raise ChunkError(f"chunk {number} of window {window} is not a JSON array")
-        if inner := text[1:-1].strip(_WHITESPACE):
+        if inner := text_of(payload, window, number):
             yield inner
 
 
@@ -95,15 +125,9 @@ def _timed(window: Hashable, payloads: list[bytes]) -> Iterator[tuple[float, byt
     """A window's events with their due time: the latest time in the window up to then."""
     due_ms = float("-inf")
     for number, payload in enumerate(payloads, start=1):
-        text = _inflate(payload, window, number)
-        try:
-            hidden = _needs_hiding(text)
-            for raw in msgspec.json.decode(hide_lone_surrogates(text) if hidden else text, type=list[msgspec.Raw]):
-                event = show_lone_surrogates(bytes(raw)) if hidden else bytes(raw)
-                due_ms = max(due_ms, event_head(event).timestamp)
-                yield due_ms, event
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise ChunkError(f"chunk {number} of window {window} is not an array of events: {error}") from error
+        for head, event in events_of(payload, window, number):
+            due_ms = max(due_ms, head.timestamp)
+            yield due_ms, event
 
 
 def _needs_hiding(text: bytes) -> bool:

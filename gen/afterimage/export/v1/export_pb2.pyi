@@ -1,0 +1,148 @@
+import datetime
+
+from afterimage.audit.v1 import session_filter_pb2 as _session_filter_pb2
+from afterimage.recording.v1 import enums_pb2 as _enums_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_FORMAT_UNSPECIFIED: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_JSON: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_HAR: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_CSV: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_PARQUET: _ClassVar[ExportFormat]
+
+class ExportTable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_TABLE_UNSPECIFIED: _ClassVar[ExportTable]
+    EXPORT_TABLE_SESSIONS: _ClassVar[ExportTable]
+    EXPORT_TABLE_INTERACTIONS: _ClassVar[ExportTable]
+
+class ExportState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_STATE_UNSPECIFIED: _ClassVar[ExportState]
+    EXPORT_STATE_QUEUED: _ClassVar[ExportState]
+    EXPORT_STATE_RUNNING: _ClassVar[ExportState]
+    EXPORT_STATE_DONE: _ClassVar[ExportState]
+    EXPORT_STATE_FAILED: _ClassVar[ExportState]
+    EXPORT_STATE_CANCELLED: _ClassVar[ExportState]
+    EXPORT_STATE_EXPIRED: _ClassVar[ExportState]
+
+class ExportPriority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXPORT_PRIORITY_UNSPECIFIED: _ClassVar[ExportPriority]
+    EXPORT_PRIORITY_LOW: _ClassVar[ExportPriority]
+    EXPORT_PRIORITY_NORMAL: _ClassVar[ExportPriority]
+    EXPORT_PRIORITY_HIGH: _ClassVar[ExportPriority]
+EXPORT_FORMAT_UNSPECIFIED: ExportFormat
+EXPORT_FORMAT_JSON: ExportFormat
+EXPORT_FORMAT_HAR: ExportFormat
+EXPORT_FORMAT_CSV: ExportFormat
+EXPORT_FORMAT_PARQUET: ExportFormat
+EXPORT_TABLE_UNSPECIFIED: ExportTable
+EXPORT_TABLE_SESSIONS: ExportTable
+EXPORT_TABLE_INTERACTIONS: ExportTable
+EXPORT_STATE_UNSPECIFIED: ExportState
+EXPORT_STATE_QUEUED: ExportState
+EXPORT_STATE_RUNNING: ExportState
+EXPORT_STATE_DONE: ExportState
+EXPORT_STATE_FAILED: ExportState
+EXPORT_STATE_CANCELLED: ExportState
+EXPORT_STATE_EXPIRED: ExportState
+EXPORT_PRIORITY_UNSPECIFIED: ExportPriority
+EXPORT_PRIORITY_LOW: ExportPriority
+EXPORT_PRIORITY_NORMAL: ExportPriority
+EXPORT_PRIORITY_HIGH: ExportPriority
+
+class SessionContent(_message.Message):
+    __slots__ = ("session_id", "window_id", "start_offset", "end_offset")
+    SESSION_ID_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
+    START_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    session_id: str
+    window_id: str
+    start_offset: _duration_pb2.Duration
+    end_offset: _duration_pb2.Duration
+    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+
+class TableContent(_message.Message):
+    __slots__ = ("table", "filter", "kinds")
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    table: ExportTable
+    filter: _session_filter_pb2.SessionFilter
+    kinds: _containers.RepeatedScalarFieldContainer[_enums_pb2.InteractionKind]
+    def __init__(self, table: _Optional[_Union[ExportTable, str]] = ..., filter: _Optional[_Union[_session_filter_pb2.SessionFilter, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[_enums_pb2.InteractionKind, str]]] = ...) -> None: ...
+
+class Export(_message.Message):
+    __slots__ = ("export_id", "session", "table", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file")
+    EXPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    SESSION_FIELD_NUMBER: _ClassVar[int]
+    TABLE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    export_id: str
+    session: SessionContent
+    table: TableContent
+    format: ExportFormat
+    state: ExportState
+    priority: ExportPriority
+    created_by: str
+    create_time: _timestamp_pb2.Timestamp
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    expire_time: _timestamp_pb2.Timestamp
+    progress: ExportProgress
+    attempt_count: int
+    failure: ExportFailure
+    file: ExportFile
+    def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ...) -> None: ...
+
+class ExportProgress(_message.Message):
+    __slots__ = ("done_count", "planned_count")
+    DONE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    PLANNED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    done_count: int
+    planned_count: int
+    def __init__(self, done_count: _Optional[int] = ..., planned_count: _Optional[int] = ...) -> None: ...
+
+class ExportFailure(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    message: str
+    def __init__(self, reason: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class ExportFile(_message.Message):
+    __slots__ = ("name", "content_type", "size_bytes", "sha256")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SIZE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    content_type: str
+    size_bytes: int
+    sha256: str
+    def __init__(self, name: _Optional[str] = ..., content_type: _Optional[str] = ..., size_bytes: _Optional[int] = ..., sha256: _Optional[str] = ...) -> None: ...

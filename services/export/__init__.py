@@ -1,0 +1,1 @@
+"""ExportService: recorded data as files."""

@@ -1,0 +1,1 @@
+"""Formats of exports: each maker reads recorded data through `Recordings`, and writes a spool."""

@@ -1,0 +1,111 @@
+"""Recorded data as makers of formats read it: values of the domain, from an AuditService."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+Value = str | int | float | bool | None
+"""Value of a cell: a time is its milliseconds since 1970 UTC."""
+
+Cells = tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedWindow:
+    """A window of a session."""
+
+    window_id: str
+    chunk_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedSession:
+    """A session.
+
+    Attributes:
+        start_ms: Time of the first event.
+        pages: URL of each page view with its time and window, in order of time.
+    """
+
+    session_id: str
+    start_ms: int
+    duration_ms: int
+    is_live: bool
+    user_agent: str
+    browser: str
+    windows: tuple[RecordedWindow, ...]
+    pages: tuple[RecordedPage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPage:
+    """A page view."""
+
+    window_id: str
+    url: str
+    open_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedChunk:
+    """A chunk of a window.
+
+    Attributes:
+        payload: JSON array of events, gzip.
+        first_ms: Play time of its first event.
+        last_ms: Play time of its last event.
+    """
+
+    window_id: str
+    payload: bytes
+    first_ms: int
+    last_ms: int
+
+
+class Recordings(Protocol):
+    """Reads one project.
+
+    Methods raise Unavailable (AUDIT_UNAVAILABLE) when AuditService does not answer.
+    """
+
+    def keep_until_ms(self, session: RecordedSession) -> int | None:
+        """Returns the end of a session's retention, in milliseconds since 1970 UTC; None: no limit."""
+        ...
+
+    async def session(self, session_id: str) -> RecordedSession:
+        """Returns a session. Raises NotFound."""
+        ...
+
+    def chunks(self, session_id: str, window_id: str, from_ms: int | None) -> AsyncIterator[RecordedChunk]:
+        """Yields a window's chunks in order.
+
+        Args:
+            session_id: The session.
+            window_id: The window.
+            from_ms: Offset from which to read: the chunk with the last full snapshot at or before it comes first.
+                None: all.
+
+        Raises:
+            NotFound: The session or the window does not exist.
+            ExportError: The session was deleted (SESSION_DELETED), or chunks are missing (INCOMPLETE).
+        """
+        ...
+
+    def sessions(self, wanted: bytes) -> AsyncIterator[list[tuple[UUID, Cells]]]:
+        """Yields pages of the sessions under a filter, newest first: ids, and the cells of SESSION_COLUMNS.
+
+        Args:
+            wanted: A serialised SessionFilter of the contract.
+        """
+        ...
+
+    def interactions(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[list[Cells]]:
+        """Yields pages of a session's interactions in chronological order: the cells of INTERACTION_COLUMNS.
+
+        Raises:
+            NotFound: The session does not exist.
+        """
+        ...

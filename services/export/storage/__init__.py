@@ -1,0 +1,1 @@
+"""Records of exports in the relational database: tables, migrations, and the store."""

@@ -1,0 +1,1 @@
+"""Alembic's environment of ExportService: `Database.migrate` applies it."""

@@ -1,0 +1,1 @@
+"""Workers: processes that make the files of exports, any number on any number of machines."""
