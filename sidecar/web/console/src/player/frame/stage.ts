@@ -27,6 +27,14 @@ interface Inside {
 /** A session begins with its page's Meta event; its first picture, this much later at most, is that of its start too. */
 const FIRST_PICTURE_MS = 1_000;
 
+/** Differences of a stage that is drawn frame by frame. */
+export interface StageOptions {
+  /** Whether it is drawn frame by frame: nothing is drawn that depends on the time between two frames. */
+  isStepped?: boolean;
+  /** Called with each event that was applied. */
+  onEvent?: (event: eventWithTime) => void;
+}
+
 /** Plays one window. All times are absolute; rrweb's own count from its first event. */
 export class Stage {
   readonly #replayer: Replayer;
@@ -44,6 +52,7 @@ export class Stage {
    * @param missing Watches the page that is built.
    * @param onSize Called with the visitor's viewport, now and on each change.
    * @param onFault Called with an event that the Replayer could not show; null: it is not known which.
+   * @param options For exports.
    */
   constructor(
     events: readonly eventWithTime[],
@@ -52,6 +61,7 @@ export class Stage {
     missing: MissingFilesWatch,
     onSize: (width: number, height: number) => void,
     onFault: (event: eventWithTime | null) => void,
+    { isStepped = false, onEvent }: StageOptions = {},
   ) {
     guard(window);
     this.element = document.createElement("div");
@@ -74,18 +84,37 @@ export class Stage {
         // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
         "* { scroll-behavior: auto !important }",
       ],
-      plugins: [this.#canvases, this.#sheets, LINKED_SHEETS, missing],
-      mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
+      plugins: [
+        this.#canvases,
+        this.#sheets,
+        LINKED_SHEETS,
+        missing,
+        ...(onEvent === undefined ? [] : [{ handler: onEvent }]),
+      ],
+      mouseTail: !isStepped && { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
     this.#sheets.takeOver(this.#replayer);
     buildFrameDocuments(this.#replayer);
     keepReplacedNodes(this.#replayer);
+    if (isStepped) {
+      scrollAtOnce(this.#replayer);
+    }
     keepScrollPositions(this.#replayer);
     guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
       onSize(width, height);
     });
+  }
+
+  get replayer(): Replayer {
+    return this.#replayer;
+  }
+
+  /** Place of the pointer: CSS lengths from the left and the top edge of the viewport; empty: it has none yet. */
+  get pointer(): [left: string, top: string] {
+    const { left = "", top = "" } = this.element.querySelector<HTMLElement>(".replayer-mouse")?.style ?? {};
+    return [left, top];
   }
 
   /** The current moment. */
@@ -139,12 +168,26 @@ export class Stage {
     }
   }
 
+  /** Waits for the contents of canvases. */
+  async settled(): Promise<void> {
+    await this.#canvases.settled();
+  }
+
   /** Takes it off the page. */
   destroy(): void {
     this.#canvases.close();
     this.#replayer.destroy();
     this.element.remove();
   }
+}
+
+/** Scrolls as a seek does: playing, the Replayer scrolls smoothly. Must come before `keepScrollPositions`. */
+function scrollAtOnce(replayer: Replayer): void {
+  const inside = replayer as unknown as { applyScroll: (data: unknown, isSync: boolean) => void };
+  const apply = inside.applyScroll.bind(replayer);
+  inside.applyScroll = (data) => {
+    apply(data, true);
+  };
 }
 
 function mark(timestamp: number): eventWithTime {
