@@ -21,7 +21,7 @@ from services.export.rendering.spool import Spooled
 from services.export.rendering.timeline import Caption
 
 JPEG_QUALITY = 90
-_FIRST_TICK_MS = 1_000.0
+_FIRST_TICK_MS = 1e12
 _LEAST_TICK_MS = 0.01
 _TRIES = 5
 
@@ -54,6 +54,7 @@ class RenderPage:
         self._frame_ms = frame_ms
         self._origin_ms: int | None = None
         self._tick_ms = _FIRST_TICK_MS
+        self._is_after_shot = False
 
     async def read(self, chunk: Spooled, payload: bytes, start_ms: int) -> tuple[int, int] | None:
         """Reads the content of a chunk for the plan; returns the first viewport in it."""
@@ -109,13 +110,13 @@ class RenderPage:
     async def sprite(self, scale: float) -> Sprite:
         """Returns how the pointer looks where a CSS pixel of the recorded page is `scale` pixels of the picture."""
         apart = math.ceil(SPRITE_PX * scale)
-        shots = []
-        for background in ("white", "black"):
-            await self._call("showPointer", background, scale, apart)
-            shots.append(await self.shot("png"))
-            self._tick_ms += _LEAST_TICK_MS
+        on_white, on_black = [await self._pointer_on(color, scale, apart) for color in ("white", "black")]
         await self._call("showPointer", None, scale, apart)
-        return await asyncio.to_thread(Sprite, *shots, apart)
+        return await asyncio.to_thread(Sprite, on_white, on_black, apart)
+
+    async def _pointer_on(self, color: str, scale: float, apart: int) -> bytes:
+        await self._call("showPointer", color, scale, apart)
+        return await self.shot("png")
 
     async def enter(self, window_id: str, chunks: Sequence[tuple[Spooled, bytes]], at_ms: int) -> int:
         """Shows a window from a moment on; returns the bytes of JSON of the chunks."""
@@ -128,6 +129,10 @@ class RenderPage:
 
     async def step(self, at_ms: int) -> Stepped:
         """Goes on to a moment."""
+        if self._is_after_shot:
+            # The frame after one with a picture counts as different from it.
+            await self._send("HeadlessExperimental.beginFrame", **self._frame())
+            self._is_after_shot = False
         if self._origin_ms is None:
             self._origin_ms = at_ms
         self._tick_ms = max(self._tick_ms + _LEAST_TICK_MS, _FIRST_TICK_MS + at_ms - self._origin_ms)
@@ -154,10 +159,11 @@ class RenderPage:
             return base64.b64decode((await self._send("Page.captureScreenshot", **how))["data"])
         for _ in range(_TRIES):
             drawn = await self._send("HeadlessExperimental.beginFrame", **self._frame(), screenshot=how)
+            self._tick_ms += _LEAST_TICK_MS
+            self._is_after_shot = True
             # The first frames of a page may have no picture yet.
             if data := drawn.get("screenshotData"):
                 return base64.b64decode(data)
-            self._tick_ms += _LEAST_TICK_MS
         raise RenderingError(Reason.BROWSER_FAILED, "the browser gave no picture of the page")
 
     async def report(self) -> tuple[MissingFiles, int]:

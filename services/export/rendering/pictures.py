@@ -97,11 +97,13 @@ def _parts(opacity: _Layer, luma: _Layer, blue: _Layer, red: _Layer, x: int, y: 
 
     def moved(layer: _Layer) -> _Layer:
         height, width = layer.shape
-        return np.pad(layer, ((y, 2 - y - height % 2), (x, 2 - x - width % 2))).astype(np.float32)
+        padded = np.pad(layer, ((y, 2 - y - height % 2), (x, 2 - x - width % 2)))
+        return np.asarray(padded, dtype=np.float32)
 
     def halved(layer: _Layer) -> _Layer:
         wide = moved(layer)
-        return wide.reshape(wide.shape[0] // 2, 2, wide.shape[1] // 2, 2).mean(axis=(1, 3))
+        mean = wide.reshape(wide.shape[0] // 2, 2, wide.shape[1] // 2, 2).mean(axis=(1, 3))
+        return np.asarray(mean, dtype=np.float32)
 
     return _Parts(1 - moved(opacity), moved(luma), 1 - halved(opacity), halved(blue), halved(red))
 

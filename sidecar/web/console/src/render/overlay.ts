@@ -38,6 +38,9 @@ export interface OverlayContents {
 
 const SECOND_MS = 1_000;
 
+/** How long the mark of a click is shown, in milliseconds. */
+const CLICK_MS = 500;
+
 /** Height of the bar with the address and the time, in CSS pixels; render.css has it, too. */
 export const BAR_PX = 36;
 
@@ -49,6 +52,7 @@ export class Overlay {
   readonly #clock = part("clock");
   readonly #caption = part("caption");
   #windowId = "";
+  #clicks: { mark: HTMLElement; toMs: number }[] = [];
 
   constructor(contents: OverlayContents) {
     this.#contents = contents;
@@ -80,13 +84,19 @@ export class Overlay {
       parts.clock && set(this.#clock, `${offset(atMs - startMs)} / ${offset(endMs - startMs)}`),
       parts.captions && set(this.#caption, textAt(captions, atMs)),
     ];
-    return changes.includes(true);
+    const over = this.#clicks.filter(({ toMs }) => toMs <= atMs);
+    for (const { mark } of over) {
+      mark.remove();
+    }
+    this.#clicks = this.#clicks.filter((click) => !over.includes(click));
+    return changes.includes(true) || over.length > 0;
   }
 
   /** Returns the first moment after one at which it may look different. */
   nextMs(atMs: number): number {
     const { parts, startMs, pages, captions, notes } = this.#contents;
-    const bounds = [...(parts.captions ? captions : []), ...notes].flatMap(({ fromMs, toMs }) => [fromMs, toMs]);
+    const bounds = this.#clicks.map(({ toMs }) => toMs);
+    bounds.push(...[...(parts.captions ? captions : []), ...notes].flatMap(({ fromMs, toMs }) => [fromMs, toMs]));
     if (parts.address) {
       bounds.push(...pages.map(({ fromMs }) => fromMs));
     }
@@ -97,18 +107,16 @@ export class Overlay {
   }
 
   /** Marks a click; the mark is drawn over the recorded page, at a place of the Replayer's pointer. */
-  click(stage: HTMLElement, left: string, top: string): void {
+  click(stage: HTMLElement, atMs: number, left: string, top: string): void {
     const wrapper = stage.querySelector(".replayer-wrapper");
     if (!this.#contents.parts.clicks || wrapper === null) {
       return;
     }
-    const ring = part("click-mark");
-    ring.style.left = left;
-    ring.style.top = top;
-    ring.addEventListener("animationend", () => {
-      ring.remove();
-    });
-    wrapper.append(ring);
+    const mark = part("click-mark");
+    mark.style.left = left;
+    mark.style.top = top;
+    wrapper.append(mark);
+    this.#clicks.push({ mark: mark, toMs: atMs + CLICK_MS });
   }
 
   #addressAt(atMs: number): string {

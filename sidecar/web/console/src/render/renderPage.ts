@@ -10,6 +10,7 @@ import { Stage } from "../player/frame/stage";
 import { StageEvents } from "../player/frame/stageEvents";
 import type { FrameChunk, MissingFiles } from "../player/protocol";
 import { type Span, within, without } from "../player/spans";
+import { Animations } from "./animations";
 import type { FrameClock } from "./frameClock";
 import { Overlay, type OverlayContents } from "./overlay";
 
@@ -66,6 +67,9 @@ export class RenderPage {
   #stage: Stage | null = null;
   #events = new StageEvents(() => undefined);
   #size = { width: 0, height: 0 };
+  readonly #animations = new Animations();
+  /** The page's last full snapshot before the stage's first moment; null once the stage has been shown. */
+  #builtMs: number | null = null;
   #isChanged = true;
   #pointer = "";
   /** Place of the recorded viewport in the picture. */
@@ -159,9 +163,12 @@ export class RenderPage {
     });
     this.#clock.jumpTo(atMs);
     this.#isChanged = true;
+    this.#animations.reset();
     this.#overlay?.enter(windowId);
     const events = this.#events.next(read.flatMap((each) => each?.events ?? []));
-    if (events.some(({ type }) => type === EventType.FullSnapshot)) {
+    const snapshotsMs = events.flatMap(({ type, timestamp }) => (type === EventType.FullSnapshot ? [timestamp] : []));
+    if (snapshotsMs.length > 0) {
+      this.#builtMs = snapshotsMs.findLast((ms) => ms <= atMs) ?? atMs;
       const stage = new Stage(
         events,
         atMs,
@@ -214,12 +221,14 @@ export class RenderPage {
     this.#empty.classList.toggle("shown", !hasPicture);
     const pointer = this.#movePointer();
     const isChanged = this.#isChanged || isOverlayChanged;
+    const isAnimating = this.#animations.bringTo(this.#documents(), atMs, this.#builtMs ?? atMs);
+    this.#builtMs = null;
     if (this.#isChanged) {
       await this.#settled();
     }
     this.#isChanged = false;
     const nextMs = Math.min(this.#nextEventMs(atMs), this.#overlay?.nextMs(atMs) ?? Infinity);
-    return { isChanged, isAnimating: this.#isAnimating(), pointer, nextMs: nextMs === Infinity ? null : nextMs };
+    return { isChanged, isAnimating, pointer, nextMs: nextMs === Infinity ? null : nextMs };
   }
 
   /** Returns what could not be shown up to now. */
@@ -228,12 +237,12 @@ export class RenderPage {
   }
 
   #applied(event: eventWithTime): void {
-    this.#isChanged = true;
+    this.#isChanged ||= changesPage(event);
     if (event.type !== EventType.IncrementalSnapshot || event.data.source !== IncrementalSource.MouseInteraction) {
       return;
     }
     if (event.data.type === MouseInteractions.Click && this.#stage !== null) {
-      this.#overlay?.click(this.#stage.element, ...this.#stage.pointer);
+      this.#overlay?.click(this.#stage.element, event.timestamp, ...this.#stage.pointer);
     }
   }
 
@@ -241,10 +250,7 @@ export class RenderPage {
   #movePointer(): Place | null {
     const [left = "", top = ""] = this.#stage?.pointer ?? [];
     const mouse = this.#stage?.element.querySelector(".replayer-mouse");
-    const isDrawn =
-      !this.#isPointerApart ||
-      mouse?.classList.contains("touch-device") === true ||
-      (mouse?.getAnimations({ subtree: true }).length ?? 0) > 0;
+    const isDrawn = !this.#isPointerApart || mouse?.classList.contains("touch-device") === true;
     document.body.classList.toggle("pointer-apart", !isDrawn);
     // The Replayer reports no event for each place of the pointer.
     const state = `${isDrawn} ${isDrawn ? left + top : ""}`;
@@ -264,10 +270,6 @@ export class RenderPage {
       return Infinity;
     }
     return atMs + Math.max(0, Math.ceil(delay - inside.timer.timeOffset));
-  }
-
-  #isAnimating(): boolean {
-    return this.#documents().some((each) => each.getAnimations().some(({ playState }) => playState === "running"));
   }
 
   /** Waits for pictures, fonts and canvases, as long as is reasonable. */
@@ -315,6 +317,20 @@ export class RenderPage {
     element.style.inset = `${y}px auto auto ${x}px`;
     this.#isChanged = true;
   }
+}
+
+/** Whether an event may change what the page looks like, besides the pointer and what is under it. */
+function changesPage({ type, data }: eventWithTime): boolean {
+  if (type !== EventType.IncrementalSnapshot) {
+    return type === EventType.FullSnapshot || type === EventType.Meta;
+  }
+  return ![
+    IncrementalSource.MouseMove,
+    IncrementalSource.TouchMove,
+    IncrementalSource.Drag,
+    IncrementalSource.MouseInteraction,
+    IncrementalSource.Log,
+  ].includes(data.source);
 }
 
 function loaded(image: HTMLImageElement): Promise<unknown> | undefined {
