@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import stat
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,7 @@ _log = structlog.get_logger("afterimage.rendering")
 
 _CPU_S = 24 * 3_600
 _NOBODY = "nobody"
+PROFILE_PREFIX = "afterimage-render-"
 _FLAGS = [
     "--headless",
     "--remote-debugging-pipe",
@@ -110,8 +112,8 @@ async def browser(path: Path, scratch: Path, limits: Limits, *, can_step: bool) 
         limits: Its bounds.
         can_step: Whether the program draws frames on command.
     """
-    profile = Path(tempfile.mkdtemp(prefix="afterimage-render-"))
-    user, flags = _sandbox()
+    user, flags, directory = _sandbox()
+    profile = Path(tempfile.mkdtemp(prefix=PROFILE_PREFIX, dir=directory))
     from_browser, browser_out = os.pipe()
     browser_in, to_browser = os.pipe()
     devtools = DevTools(from_browser, to_browser)
@@ -148,12 +150,24 @@ async def browser(path: Path, scratch: Path, limits: Limits, *, can_step: bool) 
                 os.close(fd)
 
 
-def _sandbox() -> tuple[int | None, list[str]]:
-    """Returns the user that the browser runs as, and flags: Chromium has no sandbox for root, so it is not root."""
+def _sandbox() -> tuple[int | None, list[str], Path]:
+    """Returns the user that the browser runs as, flags, and where its profile may lie.
+
+    Chromium has no sandbox for root, so it does not run as root. The user that it runs as then must reach its profile.
+    """
+    usual = Path(tempfile.gettempdir())
     if os.getuid() != 0:
-        return None, []
+        return None, [], usual
     try:
-        return pwd.getpwnam(_NOBODY).pw_uid, []
+        user = pwd.getpwnam(_NOBODY).pw_uid
     except KeyError:
-        _log.warning("rendering_without_sandbox", reason=f"this process is root, and there is no user {_NOBODY}")
-        return None, ["--no-sandbox"]
+        return None, _without_sandbox(f"there is no user {_NOBODY}"), usual
+    for directory in (usual, Path("/tmp"), Path("/var/tmp")):  # noqa: S108 - mkdtemp makes a directory of its own in it
+        if all(path.stat().st_mode & stat.S_IXOTH for path in (directory, *directory.parents) if path.exists()):
+            return user, [], directory
+    return None, _without_sandbox(f"the user {_NOBODY} can reach no directory for temporary files"), usual
+
+
+def _without_sandbox(why: str) -> list[str]:
+    _log.warning("rendering_without_sandbox", reason=f"this process is root, and {why}")
+    return ["--no-sandbox"]

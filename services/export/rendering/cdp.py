@@ -111,8 +111,9 @@ class DevTools:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(self._loop_task, *self._tasks, return_exceptions=True)
-        self._writing.abort()
-        self._reading.close()
+        for transport in (self._writing, self._reading):
+            if not transport.is_closing():
+                transport.close()
 
     async def _read(self) -> None:
         try:

@@ -108,8 +108,10 @@ class Encoder:
         await self._sending
         end_ms = round(duration_ms - self._frame_ms)
         await self._repeat_until(end_ms)
-        if self._last_ms < end_ms:
-            await self._send(end_ms)
+        # The last picture lasts as long as the one before it.
+        for at_ms in (round(duration_ms - 2 * self._frame_ms), end_ms):
+            if self._last_ms < at_ms:
+                await self._send(at_ms)
         stdin = self._process.stdin
         assert stdin is not None  # noqa: S101 - it was started with one
         stdin.close()

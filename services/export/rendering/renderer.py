@@ -30,7 +30,7 @@ from services.export.rendering.model import (
 from services.export.rendering.page import Plan, RenderPage, Stepped, render_page
 from services.export.rendering.page_files import PageFiles
 from services.export.rendering.pictures import Sprite
-from services.export.rendering.spool import Spool, Spooled
+from services.export.rendering.spool import Spool, Spooled, spooled
 from services.export.rendering.timeline import Timeline
 from services.export.rendering.tools import Tools
 
@@ -87,10 +87,11 @@ async def render_video(
         _within(limits),
         _scratch_in(directory) as scratch,
         browser(program, scratch, limits, can_step=tools.can_step) as running,
+        spooled(scratch / "chunks") as spool,
     ):
         files = PageFiles(tools.pages)
         wanted = (first_ms, last_ms)
-        read = await _read(recording, chunks, running, files, scratch, wanted, skip_pauses=options.skip_pauses)
+        read = await _read(recording, chunks, running, files, spool, wanted, skip_pauses=options.skip_pauses)
         frame_ms = 1000 / options.fps
         spans = read.plan.spans or [(next(iter(read.spool.windows())), first_ms, max(last_ms, first_ms + 1))]
         timeline = Timeline(spans, read.plan.pauses, frame_ms)
@@ -171,10 +172,11 @@ async def render_picture(
         _within(limits),
         _scratch_in(directory) as scratch,
         browser(program, scratch, limits, can_step=tools.can_step) as running,
+        spooled(scratch / "chunks") as spool,
     ):
         files = PageFiles(tools.pages)
         whole = (recording.start_ms, recording.end_ms + 1)
-        read = await _read(recording, chunks, running, files, scratch, whole, skip_pauses=False)
+        read = await _read(recording, chunks, running, files, spool, whole, skip_pauses=False)
         window_id = options.window_id or _window_at(read, at_ms)
         size = picture_size(read.viewports.get(window_id, read.viewport), options)
         async with render_page(running, files, size, 100.0) as page:
@@ -245,13 +247,12 @@ async def _read(
     chunks: AsyncIterator[Chunk],
     running: Browser,
     files: PageFiles,
-    scratch: Path,
+    spool: Spool,
     span: tuple[int, int],
     *,
     skip_pauses: bool,
 ) -> _Read:
     """Puts all chunks on disk, and finds out what is to be shown: in a tab of its own, which gives its memory back."""
-    spool = Spool(scratch / "chunks")
     viewports: dict[str, tuple[int, int]] = {}
     async with render_page(running, files, _USUAL_VIEWPORT, 100.0) as page:
         async for chunk in chunks:

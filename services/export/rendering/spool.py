@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,3 +92,10 @@ class Spool:
     def close(self) -> None:
         """Closes the file."""
         self._file.close()
+
+
+@asynccontextmanager
+async def spooled(path: Path) -> AsyncIterator[Spool]:
+    """Yields a spool with its payloads in a new file."""
+    with closing(Spool(path)) as spool:
+        yield spool

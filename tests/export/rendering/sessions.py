@@ -6,10 +6,11 @@ import gzip
 import json
 from pathlib import Path
 
-from services.export.rendering.model import Chunk, PageView, Recording, Window
-from services.export.rendering.tools import find_tools
 from support import recordings, web
 from support.require import missing
+
+from services.export.rendering.model import Chunk, PageView, Recording, Window
+from services.export.rendering.tools import find_tools
 
 WINDOW = "0190a000-0000-7000-8000-000000000001"
 
@@ -49,7 +50,9 @@ class Session:
     def __init__(self, windows, *, findings=(), chunk_ms=2_000):
         if not isinstance(windows, dict):
             windows = {WINDOW: windows}
-        stored = [chunk for name, events in windows.items() for chunk in chunks_of(events, window=name, chunk_ms=chunk_ms)]
+        stored = [
+            chunk for name, events in windows.items() for chunk in chunks_of(events, window=name, chunk_ms=chunk_ms)
+        ]
         self.chunks = sorted(stored, key=lambda chunk: chunk.first_ms)
         pages = [
             PageView(name, event["data"]["href"], event["timestamp"])
