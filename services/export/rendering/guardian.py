@@ -5,7 +5,7 @@
 A program of its own, with the standard library only: it starts in a few hundredths of a second, has one thread, and is
 still there when the worker is killed with SIGKILL. The worker holds the other end of a pipe (`lifeline`); when that
 closes, for whatever reason, the guardian kills the child with all processes that it has started, removes the given
-directories, and ends. When the guardian itself is killed, the kernel kills the child (PR_SET_PDEATHSIG).
+directories, and ends.
 
 Exit status: that of the child; 128 + n if signal n ended it; OUT_OF_MEMORY if it was killed for its memory; CANNOT_RUN
 if it could not be started.
@@ -22,6 +22,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -41,31 +42,45 @@ _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
 def main(task: dict[str, Any]) -> int:
     """Runs the child until it ends or the lifeline closes; returns the exit status.
 
+    Two processes watch, one the other: each of them may be killed.
+
     Args:
         task: `argv`; `lifeline` and `status`, open file descriptors; `fds`, the child's further descriptors by number;
             `remove`, directories that end with the child; `owned`, those of them that belong to its user;
-            `memory_bytes`, of all its processes together; `file_bytes`,
-            largest file that it may write; `cpu_s`, of each process; `user`, the numeric user that it runs as (null:
-            this one); `has_network`.
+            `memory_bytes`, of all its processes together; `file_bytes`, largest file that it may write; `cpu_s`, of
+            each process; `nice`; `user`, the numeric user that it runs as (null: this one); `has_network`.
     """
+    return _guard(task, lambda: os._exit(_guard_child(task)), sys.maxsize)
+
+
+def _guard_child(task: dict[str, Any]) -> int:
+    for problem in _shut_in(task):
+        os.write(task["status"], f"{problem}\n".encode())
+    os.write(task["status"], READY)
+    return _guard(task, lambda: _become(task), task["memory_bytes"])
+
+
+def _guard(task: dict[str, Any], become: Callable[[], None], memory_bytes: int) -> int:
+    """Forks a process, and ends with it, and all that it has left with this process; returns its exit status."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a dead descendant leaves behind becomes a child of this process
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() == parent:
+            become()
+        os._exit(CANNOT_RUN)
     woken, wake = os.pipe()
     os.set_blocking(wake, False)
     signal.set_wakeup_fd(wake)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
         signal.signal(number, lambda *_: None)
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what the child leaves behind becomes a child of this process
-    for problem in _shut_in(task):
-        os.write(task["status"], f"{problem}\n".encode())
     status = CANNOT_RUN
     try:
-        child = os.fork()
-        if child == 0:
-            _become(task)
-        for fd in {*task["fds"].values(), 0, 1} - {task["lifeline"], task["status"]}:
+        # Whoever holds the other ends must notice the child's end.
+        for fd in {*task["fds"].values(), 0, 1, task["status"]}:
             os.close(fd)
-        os.write(task["status"], READY)
-        os.close(task["status"])
-        status = _watch(child, task["lifeline"], woken, task["memory_bytes"])
+        status = _watch(child, task["lifeline"], woken, memory_bytes)
     finally:
         _end_all()
         for directory in task["remove"]:
@@ -117,7 +132,6 @@ def _become(task: dict[str, Any]) -> None:
             os.setgroups([])
             os.setresgid(*(task["user"],) * 3)
             os.setresuid(*(task["user"],) * 3)
-        signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # after the change of user, which clears it
