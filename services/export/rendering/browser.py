@@ -43,7 +43,7 @@ _FLAGS = [
     "--disable-file-system",
     "--disable-background-timer-throttling",
     "--disable-renderer-backgrounding",
-    "--disable-features=Translate,MediaRouter,OptimizationHints,DialMediaRouteProvider",
+    "--disable-features=Translate,MediaRouter,OptimizationHints,DialMediaRouteProvider,SpareRendererForSitePerProcess",
     "--hide-scrollbars",
     "--mute-audio",
     "--force-color-profile=srgb",

@@ -14,6 +14,7 @@ if it could not be started.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import resource
@@ -34,6 +35,7 @@ READY = b"."
 
 _LOOK_S = 0.5
 """Interval between two looks at the memory of the processes."""
+_FAR_FD = 64
 _TRIES, _TRY_S = 40, 0.05
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000  # linux/sched.h
@@ -118,7 +120,7 @@ def _become(task: dict[str, Any]) -> None:
     try:
         guardian = os.getppid()
         # Descriptors may lie where others have to go.
-        moved = {int(number): os.dup(fd) for number, fd in task["fds"].items()}
+        moved = {int(number): fcntl.fcntl(fd, fcntl.F_DUPFD, _FAR_FD) for number, fd in task["fds"].items()}
         for number, fd in moved.items():
             os.dup2(fd, number)
         os.closerange(max(2, *moved, 2) + 1, 4096)

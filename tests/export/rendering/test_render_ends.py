@@ -80,7 +80,8 @@ class Running:
 
     def the(self, kind):
         """Returns one of its processes: "browser", "renderer", "gpu-process", "ffmpeg", or a guardian of one."""
-        for one in self.tree:
+        # A renderer of an earlier tab may be left, without work.
+        for one in sorted(self.tree, key=lambda one: -sum(one.cpu_times()[:2])):
             words = one.cmdline()
             if kind.startswith("guardian"):
                 if words[3:4] and words[3].endswith("guardian.py") and kind.split()[1] in words[4][:200]:
