@@ -82,6 +82,11 @@ class Browser:
         self.can_step = can_step
 
     @property
+    def pid(self) -> int:
+        """Process id of its guardian."""
+        return self._process.pid
+
+    @property
     def answer_s(self) -> float:
         """Time in which it must answer, in seconds."""
         return self._limits.answer_s
