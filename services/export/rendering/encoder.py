@@ -30,7 +30,7 @@ _KEYS = ["-force_key_frames", f"expr:gte(t,n_forced*{_KEY_S})"]
 _CODECS = {
     VideoFormat.MP4: [
         *["-vf", _COLOURS, *_TAGS, *_KEYS],
-        *["-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-threads", "2", "-c:s", "mov_text"],
+        *["-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-threads", "2", "-c:s", "mov_text"],
         *["-movflags", "+faststart", "-video_track_timescale", "1000"],
     ],
     VideoFormat.WEBM: [

@@ -20,7 +20,7 @@ from services.export.rendering.pictures import SPRITE_PX, Sprite
 from services.export.rendering.spool import Spooled
 from services.export.rendering.timeline import Caption
 
-JPEG_QUALITY = 90
+JPEG_QUALITY = 95
 _FIRST_TICK_MS = 1e12
 _LEAST_TICK_MS = 0.01
 _TRIES = 5

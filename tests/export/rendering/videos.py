@@ -62,9 +62,10 @@ def picture_at(ffmpeg, path, at_ms, into):
 
 
 def ssim(ffmpeg, one, other, into):
-    """Returns the structural similarity of two pictures, 0 to 1."""
+    """Returns the structural similarity of two pictures, 0 to 1, in the form of videos: 4:2:0."""
     assert one.size == other.size
     one.save(into / "one.png")
     other.save(into / "other.png")
-    made = run(ffmpeg, "-i", into / "one.png", "-i", into / "other.png", "-lavfi", "ssim", "-f", "null", "-")
+    both = "[0:v]format=yuv420p[one];[1:v]format=yuv420p[other];[one][other]ssim"
+    made = run(ffmpeg, "-i", into / "one.png", "-i", into / "other.png", "-lavfi", both, "-f", "null", "-")
     return float(re.findall(r"All:([0-9.]+)", made.stderr.decode())[-1])

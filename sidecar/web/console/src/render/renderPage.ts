@@ -190,6 +190,8 @@ export class RenderPage {
       );
       stage.seek(atMs);
       this.#fit(stage);
+      // Before its first picture, a stage shows that: it plays from there, and waits until the clock is there, too.
+      this.#clock.jumpTo(Math.max(atMs, Math.floor(stage.nowMs)));
       stage.play();
       this.#stage = stage;
     }
