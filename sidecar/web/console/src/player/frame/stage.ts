@@ -83,6 +83,8 @@ export class Stage {
         ...FULLSCREEN_RULES,
         // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
         "* { scroll-behavior: auto !important }",
+        // What grows above must not move the recorded scroll positions.
+        "* { overflow-anchor: none !important }",
       ],
       plugins: [
         this.#canvases,
