@@ -21,7 +21,7 @@ START_MS = 1_750_000_000_000
 WIDTH, HEIGHT = 1280, 720
 FPS = 10
 ACTIVE_S, EVERY_S = 30, 300
-"""Of the long session: seconds of activity, in each of so many seconds."""
+"""Of the long session: seconds of activity, and interval of their beginnings in seconds."""
 BARE_FRAMES = 200
 
 

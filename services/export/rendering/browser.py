@@ -113,7 +113,7 @@ async def browser(path: Path, scratch: Path, limits: Limits, *, can_step: bool) 
 
     Args:
         path: The program.
-        scratch: Directory that is removed with it, whatever ends this process.
+        scratch: Directory that is removed with it, also if this process is killed.
         limits: Its bounds.
         can_step: Whether the program draws frames on command.
     """

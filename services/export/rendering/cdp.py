@@ -1,7 +1,7 @@
 """Chrome DevTools Protocol over a pair of pipes (`--remote-debugging-pipe`): no port that another program could reach.
 
-A message is JSON and a zero byte (https://chromedevtools.github.io/devtools-protocol/). ADR 27 says why there is no
-library in its place.
+A message is JSON and a zero byte (https://chromedevtools.github.io/devtools-protocol/). ADR 27 has the reasons
+against a library.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ class Encoder:
                 stdin.write(plane.tobytes())
             await stdin.drain()
         except (OSError, RuntimeError):
-            # It has closed its input: what it writes about that comes first.
+            # It has closed its input: its message about the reason comes first.
             await self._process.wait()
             raise self._error() from None
 

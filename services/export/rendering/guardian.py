@@ -4,7 +4,7 @@
 
 A program of its own, with the standard library only: it starts in a few hundredths of a second, has one thread, and is
 still there when the worker is killed with SIGKILL. The worker holds the other end of a pipe (`lifeline`); when that
-closes, for whatever reason, the guardian kills the child with all processes that it has started, removes the given
+closes, for any reason, the guardian kills the child with all processes that it has started, removes the given
 directories, and ends.
 
 Exit status: that of the child; 128 + n if signal n ended it; OUT_OF_MEMORY if it was killed for its memory; CANNOT_RUN
@@ -64,7 +64,7 @@ def _guard_child(task: dict[str, Any]) -> int:
 
 def _guard(task: dict[str, Any], become: Callable[[], None], memory_bytes: int) -> int:
     """Forks a process, and ends with it, and all that it has left with this process; returns its exit status."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # what a dead descendant leaves behind becomes a child of this process
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)  # children of a dead descendant become children of this process
     parent = os.getpid()
     child = os.fork()
     if child == 0:
@@ -79,7 +79,7 @@ def _guard(task: dict[str, Any], become: Callable[[], None], memory_bytes: int) 
         signal.signal(number, lambda *_: None)
     status = CANNOT_RUN
     try:
-        # Whoever holds the other ends must notice the child's end.
+        # Holders of the other ends must notice the child's end.
         for fd in {*task["fds"].values(), 0, 1, task["status"]}:
             os.close(fd)
         status = _watch(child, task["lifeline"], woken, memory_bytes)
@@ -109,7 +109,7 @@ def _shut_in(task: dict[str, Any]) -> list[str]:
         return []
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) != 0:
         return [f"no network namespace: {os.strerror(ctypes.get_errno())}"]
-    # The process stays who it is.
+    # The process keeps its user.
     for name, content in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         Path(f"/proc/self/{name}").write_text(content)
     return []
@@ -166,7 +166,7 @@ def _watch(child: int, lifeline: int, woken: int, memory_bytes: int) -> int:
 
 
 def _end_all() -> None:
-    """Kills all descendants and waits for their ends: those whose parent has died become children of this process."""
+    """Kills all descendants and waits for their ends: orphans become children of this process."""
     while True:
         for pid in _descendants(os.getpid()):
             with suppress(OSError):

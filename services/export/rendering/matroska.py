@@ -30,7 +30,7 @@ def stream_header(width: int, height: int, frame_ms: float) -> bytes:
 
 
 def picture_header(size_bytes: int, at_ms: int) -> bytes:
-    """Returns what precedes a picture of `size_bytes` bytes that is shown from `at_ms` on."""
+    """Returns the header of a picture of `size_bytes` bytes that is shown from `at_ms` on."""
     block = b"\xa3" + _sized(size_bytes + 4) + b"\x81\x00\x00\x80"
     time = _number(0xE7, at_ms)
     return _id(0x1F43B675) + _sized(len(time) + len(block) + size_bytes) + time + block

@@ -1,4 +1,4 @@
-"""What is rendered, how, and what comes of it. Times are milliseconds since 1970 UTC by the visitor's clock."""
+"""Recordings, options and results of renderings. Times are milliseconds since 1970 UTC by the visitor's clock."""
 
 from __future__ import annotations
 

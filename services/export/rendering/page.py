@@ -62,7 +62,7 @@ class RenderPage:
         return None if size is None else (int(size["width"]), int(size["height"]))
 
     async def plan(self, windows: dict[str, int], from_ms: int, to_ms: int, *, skip_pauses: bool) -> Plan:
-        """Returns what to show, by the chunks that were read."""
+        """Returns the spans to show, by the chunks that were read."""
         request = {
             "fromMs": from_ms,
             "toMs": to_ms,
@@ -86,7 +86,7 @@ class RenderPage:
         *,
         is_pointer_apart: bool,
     ) -> None:
-        """Sets what is shown besides the recorded page.
+        """Sets the contents of the overlay.
 
         Args:
             overlay: The parts of it.

@@ -13,7 +13,7 @@ ORIGIN = "https://render.invalid"
 _PATH = re.compile(rf"{re.escape(ORIGIN)}/(render\.html|assets/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,199}})")
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
-# That of the player (sidecar/pages/headers.py) without sources of its own: what a recording only names is missing.
+# As the player (sidecar/pages/headers.py), without sources: files that a recording only names are missing.
 _POLICY = "; ".join(
     [
         "default-src 'none'",

@@ -44,7 +44,7 @@ def planes_of(jpeg: bytes) -> Planes:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A sprite at one parity of its place: weights of what is below, and what is added to it."""
+    """A sprite at one parity of its place: weights of the picture below, and the layers added to it."""
 
     kept: _Layer
     luma: _Layer
@@ -65,7 +65,7 @@ class Sprite:
     def __init__(self, on_white: bytes, on_black: bytes, apart: int) -> None:
         white, black = (_corner(png, 2 * apart + 2 * apart % 2) for png in (on_white, on_black))
         opacity = 1 - np.clip((white - black).mean(axis=2) / 255, 0, 1)
-        # Colour times opacity is what is left on black.
+        # The picture on black is colour times opacity.
         weights = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
         luma, blue, red = np.moveaxis(black @ weights.T, 2, 0)
         self._apart = apart

@@ -27,7 +27,7 @@ class GuardedProcess:
     """A running child.
 
     Attributes:
-        stdin: Its standard input; None if it has none.
+        stdin: Its standard input; None without `has_stdin`.
         missing: Sentences about protections that the system does not give.
     """
 
@@ -46,7 +46,7 @@ class GuardedProcess:
 
     @property
     def stderr(self) -> str:
-        """The end of what it has written to standard error."""
+        """The end of its output to standard error."""
         return self._stderr.decode(errors="replace").strip()
 
     @property

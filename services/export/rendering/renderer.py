@@ -37,7 +37,7 @@ from services.export.rendering.tools import Tools
 BAR_PX = 36
 """Height of the overlay's bar in pixels (overlay.ts)."""
 LONGEST_PX = 1_920
-"""Longest side of a video whose size is that of the visitor's viewport; larger ones are scaled down."""
+"""Longest side of a video in the size of the visitor's viewport; larger viewports are scaled down."""
 _USUAL_VIEWPORT = (1280, 720)
 _LEAST_PX, _MOST_PX = 64, 3_840
 _AHEAD_MS = 10_000
@@ -252,7 +252,7 @@ async def _read(
     *,
     skip_pauses: bool,
 ) -> _Read:
-    """Puts all chunks on disk, and finds out what is to be shown: in a tab of its own, which gives its memory back."""
+    """Puts all chunks on disk, and plans the video: in a tab of its own, which frees its memory."""
     viewports: dict[str, tuple[int, int]] = {}
     async with render_page(running, files, _USUAL_VIEWPORT, 100.0) as page:
         async for chunk in chunks:

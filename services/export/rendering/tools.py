@@ -20,13 +20,13 @@ NO_FFMPEG = "videos need ffmpeg: install the package ffmpeg, or `pip install ima
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What was found.
+    """Programs that were found.
 
     Attributes:
-        browser: Path of a Chromium; None: there is none.
+        browser: Path of a Chromium; None: not found.
         can_step: Whether the browser draws frames on command (the headless shell does); others are slower, and their
             pictures of moving pages are not the same in each run.
-        ffmpeg: Path of ffmpeg; None: there is none.
+        ffmpeg: Path of ffmpeg; None: not found.
         pages: Folder of the built console, with render.html.
     """
 
@@ -36,13 +36,13 @@ class Tools:
     pages: Path
 
     def why_no_picture(self) -> str | None:
-        """Returns what to install for pictures; None: they can be made."""
+        """Returns the missing installation for pictures; None: they can be made."""
         if not (self.pages / "render.html").is_file():
             return NO_PAGES
         return NO_BROWSER if self.browser is None else None
 
     def why_no_video(self) -> str | None:
-        """Returns what to install for videos; None: they can be made."""
+        """Returns the missing installation for videos; None: they can be made."""
         return self.why_no_picture() or (NO_FFMPEG if self.ffmpeg is None else None)
 
     def need_browser(self) -> Path:

@@ -50,6 +50,7 @@ class Session:
     def __init__(self, windows, *, findings=(), chunk_ms=2_000):
         if not isinstance(windows, dict):
             windows = {WINDOW: windows}
+        self.events = [event for events in windows.values() for event in events]
         stored = [
             chunk for name, events in windows.items() for chunk in chunks_of(events, window=name, chunk_ms=chunk_ms)
         ]

@@ -48,7 +48,7 @@ def until(condition):
 
 
 def tree_of(pid, count):
-    """The process and its descendants, once there are so many."""
+    """The process and its descendants, once it has `count` of them."""
     until(lambda: len(psutil.Process(pid).children(recursive=True)) >= count)
     return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
 
@@ -167,6 +167,6 @@ async def test_further_descriptors_come_where_they_are_wanted():
             os.close(write)
             await process.wait()
         assert os.read(read, 100) == b"here\n"
-        assert os.read(read, 100) == b""  # nobody else holds it
+        assert os.read(read, 100) == b""  # no other process holds it
     finally:
         os.close(read)

@@ -1,4 +1,4 @@
-"""A rendering that is ended in the middle leaves no process and no file, and says why."""
+"""A rendering that is ended in the middle leaves no process and no file, and one clear error."""
 
 from __future__ import annotations
 
@@ -62,14 +62,20 @@ class Running:
         session = endless()
         is_drawing = asyncio.Event()
 
-        def told(progress):
+        def noted(progress):
             if progress.frames_done > 5:
                 is_drawing.set()
 
         options = VideoOptions(skip_pauses=False)
         self.task = asyncio.create_task(
             render_video(
-                session.recording, session.stream(), options, self.directory, tools(), on_progress=told, **self._options
+                session.recording,
+                session.stream(),
+                options,
+                self.directory,
+                tools(),
+                on_progress=noted,
+                **self._options,
             )
         )
         drawing = asyncio.create_task(is_drawing.wait())
@@ -192,10 +198,10 @@ from services.export.rendering.renderer import render_video
 
 async def main():
     session = endless()
-    def told(progress):
+    def noted(progress):
         print(progress.frames_done, flush=True)
     options = VideoOptions(skip_pauses=False)
-    await render_video(session.recording, session.stream(), options, Path(sys.argv[1]), tools(), on_progress=told)
+    await render_video(session.recording, session.stream(), options, Path(sys.argv[1]), tools(), on_progress=noted)
 
 asyncio.run(main())
 """

@@ -50,15 +50,15 @@ def repainted(at_ms, color):
 
 async def render(session, into, **options):
     limits = options.pop("limits", Limits())
-    told = []
+    progress = []
     options = VideoOptions(**{"overlay": NO_OVERLAY, "skip_pauses": False, **options})
     made = await render_video(
-        session.recording, session.stream(), options, into, tools(), limits=limits, on_progress=told.append
+        session.recording, session.stream(), options, into, tools(), limits=limits, on_progress=progress.append
     )
     # Nothing but the files, and true progress to the end.
     assert sorted(path.name for path in into.iterdir()) == ["captions.vtt", made.video.name]
-    assert [one.frames_done for one in told] == sorted(one.frames_done for one in told)
-    assert told[-1].frames_done == told[-1].frames_planned == made.frames
+    assert [one.frames_done for one in progress] == sorted(one.frames_done for one in progress)
+    assert progress[-1].frames_done == progress[-1].frames_planned == made.frames
     return made
 
 

@@ -1,4 +1,4 @@
-"""What is in a video file, as ffmpeg reads it."""
+"""Contents of a video file, as ffmpeg reads it."""
 
 from __future__ import annotations
 

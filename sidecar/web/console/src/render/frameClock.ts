@@ -1,6 +1,6 @@
-// The time of this document. It stands still while a frame is drawn, and jumps to the moment of the next one: what is
-// drawn does not depend on how long anything takes, and a pause costs nothing. Recorded pages run no scripts, so all
-// that looks at this clock is the Replayer and the modules around it.
+// The time of this document. It stands still while a frame is drawn, and jumps to the moment of the next one: a
+// frame does not depend on the duration of any work, and a pause costs nothing. Recorded pages run no scripts: only the
+// Replayer and the modules around it read this clock.
 
 interface Timer {
   atMs: number;

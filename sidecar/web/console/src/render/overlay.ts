@@ -1,4 +1,4 @@
-// What an export shows besides the recorded page: address and time above it, clicks and the words of findings on it.
+// Parts of an export besides the recorded page: address and time above it, clicks and the words of findings on it.
 
 /** Parts of the overlay that are shown. */
 export interface OverlayParts {
@@ -65,7 +65,7 @@ export class Overlay {
     document.body.append(this.#caption);
   }
 
-  /** Height of the bar in CSS pixels; 0: there is none. */
+  /** Height of the bar in CSS pixels; 0: no bar. */
   get barPx(): number {
     return this.#bar.isConnected ? BAR_PX : 0;
   }

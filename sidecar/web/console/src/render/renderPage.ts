@@ -70,6 +70,8 @@ export class RenderPage {
   readonly #animations = new Animations();
   /** The page's last full snapshot before the stage's first moment; null once the stage has been shown. */
   #builtMs: number | null = null;
+  /** Whether the stage's first picture is shown before its time: that of the session's start. */
+  #isShownEarly = false;
   #isChanged = true;
   #pointer = "";
   /** Place of the recorded viewport in the picture. */
@@ -89,7 +91,7 @@ export class RenderPage {
     document.body.append(this.#empty);
   }
 
-  /** Reads the content of a chunk for the plan. Returns the first viewport in it; null: it has none. */
+  /** Reads the content of a chunk for the plan. Returns the first viewport in it; null: not in it. */
   async read(chunk: GivenChunk, startMs: number): Promise<{ width: number; height: number } | null> {
     this.#activity ??= new Activity(startMs);
     let content: Inflated;
@@ -122,7 +124,7 @@ export class RenderPage {
   }
 
   /**
-   * Sets what is shown besides the recorded page.
+   * Sets the contents of the overlay.
    *
    * @param isPointerApart Whether the pointer is laid over the pictures later, as far as it is only moved: most frames
    *   of a recording differ in nothing else.
@@ -192,6 +194,7 @@ export class RenderPage {
       this.#fit(stage);
       // Before its first picture, a stage shows that: it plays from there, and waits until the clock is there, too.
       this.#clock.jumpTo(Math.max(atMs, Math.floor(stage.nowMs)));
+      this.#isShownEarly = stage.hasPicture;
       stage.play();
       this.#stage = stage;
     }
@@ -214,7 +217,7 @@ export class RenderPage {
   async step(atMs: number): Promise<Stepped> {
     this.#clock.advanceTo(atMs);
     const isOverlayChanged = this.#overlay?.show(atMs) === true;
-    const hasPicture = this.#stage?.hasPicture === true;
+    const hasPicture = this.#hasPicture();
     const isEarly = this.#stage?.element.classList.contains("early") === true;
     if (this.#stage !== null && isEarly === hasPicture) {
       this.#stage.element.classList.toggle("early", !hasPicture);
@@ -233,7 +236,7 @@ export class RenderPage {
     return { isChanged, isAnimating, pointer, nextMs: nextMs === Infinity ? null : nextMs };
   }
 
-  /** Returns what could not be shown up to now. */
+  /** Returns counts of everything that could not be shown up to now. */
   report(): { missing: MissingFiles; leftOut: number } {
     return { missing: this.#missing, leftOut: this.#leftOut };
   }
@@ -248,6 +251,10 @@ export class RenderPage {
     }
   }
 
+  #hasPicture(): boolean {
+    return this.#stage !== null && (this.#isShownEarly || this.#stage.hasPicture);
+  }
+
   /** Returns where the pointer is to be laid over the picture. */
   #movePointer(): Place | null {
     const [left = "", top = ""] = this.#stage?.pointer ?? [];
@@ -258,7 +265,7 @@ export class RenderPage {
     const state = `${isDrawn} ${isDrawn ? left + top : ""}`;
     this.#isChanged ||= state !== this.#pointer;
     this.#pointer = state;
-    if (isDrawn || left === "" || this.#stage?.hasPicture !== true) {
+    if (isDrawn || left === "" || !this.#hasPicture()) {
       return null;
     }
     const { x, y, scale } = this.#place;
@@ -312,8 +319,8 @@ export class RenderPage {
     const barPx = this.#overlay?.barPx ?? 0;
     const room = { width: window.innerWidth, height: window.innerHeight - barPx };
     const scale = Math.min(room.width / width, room.height / height);
-    const x = Math.round(Math.max(0, (room.width - width * scale) / 2));
-    const y = barPx + Math.round(Math.max(0, (room.height - height * scale) / 2));
+    const x = Math.floor(Math.max(0, (room.width - width * scale) / 2));
+    const y = barPx + Math.floor(Math.max(0, (room.height - height * scale) / 2));
     this.#place = { x, y, scale };
     element.style.transform = scale === 1 ? "none" : `scale(${scale})`;
     element.style.inset = `${y}px auto auto ${x}px`;
@@ -321,7 +328,7 @@ export class RenderPage {
   }
 }
 
-/** Whether an event may change what the page looks like, besides the pointer and what is under it. */
+/** Whether an event may change the look of the page, besides the pointer and the elements under it. */
 function changesPage({ type, data }: eventWithTime): boolean {
   if (type !== EventType.IncrementalSnapshot) {
     return type === EventType.FullSnapshot || type === EventType.Meta;

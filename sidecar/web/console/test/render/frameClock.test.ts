@@ -65,7 +65,7 @@ describe("the clock of frames", () => {
     expect(seen).toEqual([100, 200]);
   });
 
-  it("does not hold what only lets other work come first", async () => {
+  it("does not hold timers without a delay", async () => {
     const { realm } = taken();
     await new Promise<void>((resolve) => {
       realm.setTimeout(resolve, 0);

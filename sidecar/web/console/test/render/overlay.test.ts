@@ -25,7 +25,7 @@ afterEach(() => {
 });
 
 describe("the overlay", () => {
-  it("shows the address of the window, the time, and what is to be said", () => {
+  it("shows the address of the window, the time, captions and notes", () => {
     const overlay = new Overlay(contents());
     overlay.enter("a");
     expect(overlay.show(START + 3_000)).toBe(true);
@@ -47,7 +47,7 @@ describe("the overlay", () => {
     expect(text("address")).toBe("https://other.example/");
   });
 
-  it("tells when it will look different", () => {
+  it("returns the moment of its next change", () => {
     const overlay = new Overlay(contents());
     expect(overlay.nextMs(START + 1_500)).toBe(START + 2_000);
     const still = new Overlay(contents({ parts: { ...ALL, clock: false } }));

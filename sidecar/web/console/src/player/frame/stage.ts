@@ -1,6 +1,6 @@
 // One rrweb Replayer, showing one window of a session from a full snapshot on.
 import { Replayer } from "@rrweb/replay";
-import { EventType, type eventWithTime } from "@rrweb/types";
+import { EventType, type eventWithTime, type scrollData } from "@rrweb/types";
 import { AdoptedSheets } from "./adoptedSheets";
 import { CanvasPictures } from "./canvas/canvasPictures";
 import { buildFrameDocuments } from "./frameDocuments";
@@ -44,6 +44,7 @@ export class Stage {
   /** Time of the first full snapshot. */
   readonly #pictureMs: number;
   #hasBegun = false;
+  readonly #scrollAgain: () => void;
   readonly element: HTMLDivElement;
 
   /**
@@ -83,7 +84,7 @@ export class Stage {
         ...FULLSCREEN_RULES,
         // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
         "* { scroll-behavior: auto !important }",
-        // What grows above must not move the recorded scroll positions.
+        // Contents that grow above must not move the recorded scroll positions.
         "* { overflow-anchor: none !important }",
       ],
       plugins: [
@@ -98,9 +99,7 @@ export class Stage {
     this.#sheets.takeOver(this.#replayer);
     buildFrameDocuments(this.#replayer);
     keepReplacedNodes(this.#replayer);
-    if (isStepped) {
-      scrollAtOnce(this.#replayer);
-    }
+    this.#scrollAgain = isStepped ? scrollAtOnce(this.#replayer) : () => undefined;
     keepScrollPositions(this.#replayer);
     guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
@@ -113,7 +112,7 @@ export class Stage {
     return this.#replayer;
   }
 
-  /** Place of the pointer: CSS lengths from the left and the top edge of the viewport; empty: it has none yet. */
+  /** Place of the pointer: CSS lengths from the left and the top edge of the viewport; empty: not moved yet. */
   get pointer(): [left: string, top: string] {
     const { left = "", top = "" } = this.element.querySelector<HTMLElement>(".replayer-mouse")?.style ?? {};
     return [left, top];
@@ -170,8 +169,9 @@ export class Stage {
     }
   }
 
-  /** Waits for the contents of canvases. */
+  /** Waits for the contents of canvases, and sets scroll positions again that changes of the page have moved. */
   async settled(): Promise<void> {
+    this.#scrollAgain();
     await this.#canvases.settled();
   }
 
@@ -183,12 +183,27 @@ export class Stage {
   }
 }
 
-/** Scrolls as a seek does: playing, the Replayer scrolls smoothly. Must come before `keepScrollPositions`. */
-function scrollAtOnce(replayer: Replayer): void {
-  const inside = replayer as unknown as { applyScroll: (data: unknown, isSync: boolean) => void };
+/**
+ * Scrolls as a seek does: playing, the Replayer scrolls smoothly. Must come before `keepScrollPositions`.
+ *
+ * @returns Sets the latest positions again: the page may have become larger since.
+ */
+function scrollAtOnce(replayer: Replayer): () => void {
+  const inside = replayer as unknown as { applyScroll: (data: scrollData, isSync: boolean) => void };
   const apply = inside.applyScroll.bind(replayer);
+  const latest = new Map<number, scrollData>();
   inside.applyScroll = (data) => {
+    latest.delete(data.id);
+    latest.set(data.id, data);
     apply(data, true);
+  };
+  replayer.on("fullsnapshot-rebuilded", () => {
+    latest.clear();
+  });
+  return () => {
+    for (const data of latest.values()) {
+      apply(data, true);
+    }
   };
 }
 
