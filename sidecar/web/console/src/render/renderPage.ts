@@ -322,8 +322,8 @@ export class RenderPage {
     const x = Math.floor(Math.max(0, (room.width - width * scale) / 2));
     const y = barPx + Math.floor(Math.max(0, (room.height - height * scale) / 2));
     this.#place = { x, y, scale };
-    element.style.transform = scale === 1 ? "none" : `scale(${scale})`;
-    element.style.inset = `${y}px auto auto ${x}px`;
+    // As in the player: browsers draw text without a transform a little differently.
+    element.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     this.#isChanged = true;
   }
 }
