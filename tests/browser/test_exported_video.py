@@ -24,7 +24,7 @@ NAMES = [
     "shop-mobile",
     "docsify-mobile-touch",
     "idle-then-active",
-    "rrweb-player-public-events",
+    "shop-account-errors",
     "rrwebtest-rrweb-io-iframe-shadowdom-hover",
     "rrwebtest-rrweb-io-style-sheet-rule-events",
     "sbadmin-multipage",

@@ -45,6 +45,8 @@ _AHEAD_MS = 10_000
 _STAGE_BYTES = 48 << 20
 """JSON of events that the page holds, above which it begins anew at the next full snapshot."""
 _TELL_S = 0.2
+_SPRITES = 16
+"""Looks of the pointer that are kept: one for each size of the visitor's viewport."""
 DEFAULT_LIMITS = Limits()
 
 
@@ -324,6 +326,8 @@ class _Drawing:
         if stepped.pointer is not None:
             x, y, scale = stepped.pointer
             if scale not in self._sprites:
+                if len(self._sprites) >= _SPRITES:
+                    self._sprites.clear()
                 self._sprites[scale] = await self._page.sprite(scale)
             pointer = (self._sprites[scale], x, y)
         jpeg = await self._page.shot() if stepped.is_changed or await self._page.moves() else self._last

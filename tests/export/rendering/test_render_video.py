@@ -275,6 +275,20 @@ async def test_the_pointer_is_laid_over_as_the_page_shows_it(tmp_path, tmp_path_
         assert len(of_page.crop(around).getcolors(maxcolors=1 << 16)) > 10  # it is there
 
 
+async def test_a_tiny_viewport_has_a_pointer_too(tmp_path, tmp_path_factory):
+    moved = {"source": 1, "positions": [{"x": 8, "y": 8, "id": 4, "timeOffset": 0}]}
+    events = [
+        *colored(START_MS, (240, 230, 210), size=(20, 20)),
+        {"type": 3, "timestamp": START_MS + 500, "data": moved},
+        click(START_MS + 1_000, 8, 8),
+    ]
+    overlay = Overlay(clicks=False, address=False, clock=False, captions=False)
+    made = await render(Session(events), tmp_path, width=640, height=640, overlay=overlay)
+    scratch = tmp_path_factory.mktemp("frames")
+    assert is_near(color_at(made, 700, scratch, (0.9, 0.1)), (240, 230, 210))
+    assert not is_near(color_at(made, 700, scratch, (0.45, 0.45)), (240, 230, 210))
+
+
 async def test_the_pointer_of_a_finger_is_hidden(tmp_path):
     session = recorded("shop-mobile")
     quiet_ms = session.recording.start_ms + 500

@@ -57,6 +57,9 @@ interface Inside {
   timer: { actions: readonly { delay: number }[]; timeOffset: number };
 }
 
+/** Space that the pointer's own picture takes on each side of its place, in CSS pixels of the page (pictures.py). */
+const POINTER_PX = 48;
+
 const NO_PICTURE = "No picture yet";
 
 export class RenderPage {
@@ -259,7 +262,12 @@ export class RenderPage {
   #movePointer(): Place | null {
     const [left = "", top = ""] = this.#stage?.pointer ?? [];
     const mouse = this.#stage?.element.querySelector(".replayer-mouse");
-    const isDrawn = !this.#isPointerApart || mouse?.classList.contains("touch-device") === true;
+    const { x, y, scale } = this.#place;
+    const isDrawn =
+      !this.#isPointerApart ||
+      // Its picture has to be smaller than the page's.
+      2 * Math.ceil(POINTER_PX * scale) > Math.min(window.innerWidth, window.innerHeight) ||
+      mouse?.classList.contains("touch-device") === true;
     document.body.classList.toggle("pointer-apart", !isDrawn);
     // The Replayer reports no event for each place of the pointer.
     const state = `${isDrawn} ${isDrawn ? left + top : ""}`;
@@ -268,7 +276,6 @@ export class RenderPage {
     if (isDrawn || left === "" || !this.#hasPicture()) {
       return null;
     }
-    const { x, y, scale } = this.#place;
     return { x: x + Number.parseFloat(left) * scale, y: y + Number.parseFloat(top) * scale, scale };
   }
 
