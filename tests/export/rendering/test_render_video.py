@@ -10,6 +10,7 @@ from browser.rrweb_events import click, element, opened
 from export.rendering import videos
 from export.rendering.sessions import WINDOW, Session, recorded, tools
 from PIL import Image
+from support.require import missing
 
 from services.export.rendering.errors import Reason, RenderingError
 from services.export.rendering.model import (
@@ -23,6 +24,7 @@ from services.export.rendering.model import (
     VideoOptions,
 )
 from services.export.rendering.renderer import render_picture, render_video
+from services.export.rendering.tools import find_tools
 
 START_MS = 1_750_000_000_000
 OTHER = "0190a000-0000-7000-8000-000000000002"
@@ -298,6 +300,19 @@ async def test_the_pointer_of_a_finger_is_hidden(tmp_path):
     options = PictureOptions(quiet_ms)
     await render_picture(session.recording, session.stream(), options, tmp_path, tools())
     assert with_pointer.picture.read_bytes() == first
+
+
+async def test_a_browser_that_does_not_step_draws_too(tmp_path, tmp_path_factory):
+    found = find_tools(tools().pages, browser="chromium")
+    if found.browser is None:
+        missing("no full Chromium: the slower way is NOT tested")
+    assert not found.can_step
+    session = Session([*colored(START_MS, RED), repainted(START_MS + 1_000, GREEN), click(START_MS + 1_500)])
+    options = VideoOptions(overlay=NO_OVERLAY)
+    made = await render_video(session.recording, session.stream(), options, tmp_path, found)
+    scratch = tmp_path_factory.mktemp("frames")
+    assert is_near(color_at(made, 500, scratch), RED)
+    assert is_near(color_at(made, 1_200, scratch), GREEN)
 
 
 async def test_too_many_frames_are_refused(tmp_path):
