@@ -25,6 +25,7 @@ BENCHES = {
     "share": "Share links",
     "sidecar": "Sidecar",
     "recorder": "Recorder",
+    "rendering": "Video export",
 }
 
 

@@ -1,4 +1,5 @@
-// Two documents: the console, and the frame that replays run in, which has a Content-Security-Policy of its own.
+// Three documents: the console; the frame that replays run in, which has a Content-Security-Policy of its own; and the
+// one in which exports are drawn, which no server sends.
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import { defaultAllowedOrigins, defineConfig } from "vite";
@@ -24,7 +25,9 @@ export default defineConfig({
       // The replay's document has no origin that the addresses of the files could be relative to.
       resolveDependencies: (_file, files, { hostId }) => (hostId.includes("player-") ? [] : files),
     },
-    rolldownOptions: { input: { index: folder("index.html"), player: folder("player.html") } },
+    rolldownOptions: {
+      input: { index: folder("index.html"), player: folder("player.html"), render: folder("render.html") },
+    },
   },
   server: {
     // The replay's document has an opaque origin.

@@ -1,7 +1,7 @@
 // Scroll positions of a replay. When a seek has brought the page to its moment, the Replayer sets them element by
 // element, while the styles and contents that make an element scroll may still be missing: those are set again, and
-// once more when a style sheet has come from its server, before which a browser may not lay the page out. Playing, it
-// scrolls smoothly: a change of the page would reach elements that are still on their way.
+// once more when a style sheet or a picture has come, or is known to be missing: the page may be higher from then on.
+// Playing, it scrolls smoothly: a change of the page would reach elements that are still on their way.
 import type { Replayer } from "@rrweb/replay";
 import { type eventWithTime, EventType, IncrementalSource, type scrollData } from "@rrweb/types";
 
@@ -76,12 +76,11 @@ export function keepScrollPositions(replayer: Replayer): void {
     shown = [...ofSeek.values()];
     ofSeek.clear();
     setAgain();
-    const links = inside.iframe.contentDocument?.querySelectorAll("link");
-    for (const link of links ?? []) {
-      if (link.relList.contains("stylesheet") && link.sheet === null) {
-        link.addEventListener("load", setAgain, { once: true });
-        link.addEventListener("error", setAgain, { once: true });
-      }
+    const document = inside.iframe.contentDocument;
+    for (const type of ["load", "error"]) {
+      // Once each: the Replayer opens the document anew for each snapshot, which takes its listeners away.
+      document?.removeEventListener(type, setAgain, true);
+      document?.addEventListener(type, setAgain, true);
     }
   });
 }

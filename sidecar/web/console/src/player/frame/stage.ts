@@ -1,6 +1,6 @@
 // One rrweb Replayer, showing one window of a session from a full snapshot on.
 import { Replayer } from "@rrweb/replay";
-import { EventType, type eventWithTime } from "@rrweb/types";
+import { EventType, type eventWithTime, type scrollData } from "@rrweb/types";
 import { AdoptedSheets } from "./adoptedSheets";
 import { CanvasPictures } from "./canvas/canvasPictures";
 import { buildFrameDocuments } from "./frameDocuments";
@@ -27,6 +27,14 @@ interface Inside {
 /** A session begins with its page's Meta event; its first picture, this much later at most, is that of its start too. */
 const FIRST_PICTURE_MS = 1_000;
 
+/** Differences of a stage that is drawn frame by frame. */
+export interface StageOptions {
+  /** Whether it is drawn frame by frame: nothing is drawn that depends on the time between two frames. */
+  isStepped?: boolean;
+  /** Called with each event that was applied. */
+  onEvent?: (event: eventWithTime) => void;
+}
+
 /** Plays one window. All times are absolute; rrweb's own count from its first event. */
 export class Stage {
   readonly #replayer: Replayer;
@@ -36,6 +44,7 @@ export class Stage {
   /** Time of the first full snapshot. */
   readonly #pictureMs: number;
   #hasBegun = false;
+  readonly #scrollAgain: () => void;
   readonly element: HTMLDivElement;
 
   /**
@@ -44,6 +53,7 @@ export class Stage {
    * @param missing Watches the page that is built.
    * @param onSize Called with the visitor's viewport, now and on each change.
    * @param onFault Called with an event that the Replayer could not show; null: it is not known which.
+   * @param options For exports.
    */
   constructor(
     events: readonly eventWithTime[],
@@ -52,6 +62,7 @@ export class Stage {
     missing: MissingFilesWatch,
     onSize: (width: number, height: number) => void,
     onFault: (event: eventWithTime | null) => void,
+    { isStepped = false, onEvent }: StageOptions = {},
   ) {
     guard(window);
     this.element = document.createElement("div");
@@ -73,19 +84,38 @@ export class Stage {
         ...FULLSCREEN_RULES,
         // A page that scrolls smoothly would still be on its way when the picture of a moment is there.
         "* { scroll-behavior: auto !important }",
+        // Contents that grow above must not move the recorded scroll positions.
+        "* { overflow-anchor: none !important }",
       ],
-      plugins: [this.#canvases, this.#sheets, LINKED_SHEETS, missing],
-      mouseTail: { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
+      plugins: [
+        this.#canvases,
+        this.#sheets,
+        LINKED_SHEETS,
+        missing,
+        ...(onEvent === undefined ? [] : [{ handler: onEvent }]),
+      ],
+      mouseTail: !isStepped && { duration: 600, lineCap: "round", lineWidth: 2, strokeStyle: "#2f7bff" },
     });
     this.#sheets.takeOver(this.#replayer);
     buildFrameDocuments(this.#replayer);
     keepReplacedNodes(this.#replayer);
+    this.#scrollAgain = isStepped ? scrollAtOnce(this.#replayer) : () => undefined;
     keepScrollPositions(this.#replayer);
     guardReplayer(this.#replayer, onFault);
     this.#replayer.on("resize", (size) => {
       const { width, height } = size as { width: number; height: number };
       onSize(width, height);
     });
+  }
+
+  get replayer(): Replayer {
+    return this.#replayer;
+  }
+
+  /** Place of the pointer: CSS lengths from the left and the top edge of the viewport; empty: not moved yet. */
+  get pointer(): [left: string, top: string] {
+    const { left = "", top = "" } = this.element.querySelector<HTMLElement>(".replayer-mouse")?.style ?? {};
+    return [left, top];
   }
 
   /** The current moment. */
@@ -139,12 +169,42 @@ export class Stage {
     }
   }
 
+  /** Waits for the contents of canvases, and sets scroll positions again that changes of the page have moved. */
+  async settled(): Promise<void> {
+    this.#scrollAgain();
+    await this.#canvases.settled();
+  }
+
   /** Takes it off the page. */
   destroy(): void {
     this.#canvases.close();
     this.#replayer.destroy();
     this.element.remove();
   }
+}
+
+/**
+ * Scrolls as a seek does: playing, the Replayer scrolls smoothly. Must come before `keepScrollPositions`.
+ *
+ * @returns Sets the latest positions again: the page may have become larger since.
+ */
+function scrollAtOnce(replayer: Replayer): () => void {
+  const inside = replayer as unknown as { applyScroll: (data: scrollData, isSync: boolean) => void };
+  const apply = inside.applyScroll.bind(replayer);
+  const latest = new Map<number, scrollData>();
+  inside.applyScroll = (data) => {
+    latest.delete(data.id);
+    latest.set(data.id, data);
+    apply(data, true);
+  };
+  replayer.on("fullsnapshot-rebuilded", () => {
+    latest.clear();
+  });
+  return () => {
+    for (const data of latest.values()) {
+      apply(data, true);
+    }
+  };
 }
 
 function mark(timestamp: number): eventWithTime {

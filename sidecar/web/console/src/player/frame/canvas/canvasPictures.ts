@@ -31,6 +31,8 @@ export class CanvasPictures {
     }
   });
   readonly #shown = new WeakMap<HTMLCanvasElement, string>();
+  /** Pictures that are being drawn. */
+  readonly #drawing = new Set<Promise<string>>();
 
   /** Called by the Replayer for each node that it has built. */
   onBuild(node: unknown, { id, replayer }: { id: number; replayer: Replayer }): void {
@@ -72,6 +74,16 @@ export class CanvasPictures {
           this.#resize(id, attributes);
         }
       }
+    }
+  }
+
+  /** Waits until the pictures of all events up to now are shown, but for those that came too soon after others. */
+  async settled(): Promise<void> {
+    await Promise.resolve(); // #work begins after the events
+    await Promise.resolve();
+    while (this.#drawing.size > 0) {
+      await Promise.allSettled(this.#drawing);
+      await Promise.resolve();
     }
   }
 
@@ -130,7 +142,13 @@ export class CanvasPictures {
     await Promise.resolve();
     while (canvas.element !== null && canvas.steps.length > 0) {
       const steps = canvas.steps.splice(0);
-      this.#show(canvas, await this.#pictureAfter(canvas, steps));
+      const picture = this.#pictureAfter(canvas, steps);
+      this.#drawing.add(picture);
+      try {
+        this.#show(canvas, await picture);
+      } finally {
+        this.#drawing.delete(picture);
+      }
       await new Promise((resolve) => setTimeout(resolve, PICTURE_MS));
     }
     canvas.isBusy = false;

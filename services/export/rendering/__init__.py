@@ -1,0 +1,1 @@
+"""Turns recordings into videos and pictures, in a headless browser of their own."""
