@@ -36,7 +36,7 @@ _IS_OBJECT: Final = 16
 """Status of an event with ordinary data (kernels.py)."""
 
 _ABSENT: Final = -(2**63)
-_WIDTH = 4
+_WIDTH = 5
 _MOST_ID = 2**53 - 1
 _RECORDS = 512
 
@@ -96,6 +96,19 @@ class NodeRecords:
                 return -1
             place = (place + 1) & last
         return view[place * _WIDTH + 1]
+
+    def parent_of(self, own: int) -> int | None:
+        """Returns the parent with which additions have added a node last; None: it is in none, or an unusual id."""
+        view, last = self._view, len(self._records) - 1
+        if not -_MOST_ID <= own <= _MOST_ID:
+            return None
+        place = ((own >> _NEAR) * _factor >> 20 << _NEAR | own & _NEARBY) & last
+        while (found := view[place * _WIDTH]) != own:
+            if found == _ABSENT:
+                return None
+            place = (place + 1) & last
+        parent: int = view[place * _WIDTH + 4]
+        return parent if view[place * _WIDTH + 1] >= 0 and -_MOST_ID <= parent <= _MOST_ID else None
 
     def with_children(self, own: int) -> list[int]:
         """Returns the numbers of the additions with children of a node, in their order."""

@@ -153,17 +153,19 @@ class PageTree:
         """Returns the node's parent: of a shadow root's children its host, of a frame's document the frame."""
         return self.node(node.parent)
 
-    def has(self, node: Node) -> bool:
+    def has(self, node_id: int) -> bool:
         """Returns whether a node is in the page; nodes inside of removed ones are not. So walks up from it end."""
-        at: Node | None = node
-        own = node.id
+        own, settled, records = node_id, self._settled, self._records
         for _ in range(MAX_DEPTH):
             if own == self._root:
                 return True
-            at = self.node(own)
-            if at is None:
-                return False
-            own = at.parent
+            parent = None if records is None else records.parent_of(own)
+            if parent is None:
+                at = settled.get(own) if records is None or records.added(own) < 0 else self.node(own)
+                if at is None:
+                    return False
+                parent = at.parent
+            own = parent
         return False
 
     def traits_of(self, node: Node) -> Traits:
@@ -220,7 +222,7 @@ class PageTree:
                 elif wanted := self.attributes_of(node).get("for"):
                     labels.setdefault(wanted, []).append(node)
             self._labels_for = self._number, labels
-        return [label for label in labels.get(dom_id, ()) if self.has(label)]
+        return [label for label in labels.get(dom_id, ()) if self.has(label.id)]
 
     def with_dom_id(self, dom_id: str) -> list[Node]:
         """Returns the elements of the page with an attribute `id`, in the order of the document."""
@@ -228,7 +230,7 @@ class PageTree:
         found = {
             node.id: node
             for node in candidates
-            if node.type == ELEMENT and self.attributes_of(node).get("id") == dom_id and self.has(node)
+            if node.type == ELEMENT and self.attributes_of(node).get("id") == dom_id and self.has(node.id)
             if self.node(node.id) is node
         }
         return list(found.values()) if len(found) < 2 else sorted(found.values(), key=self._place)

@@ -91,7 +91,8 @@ class MaskedTape(NamedTuple):
         walk: The walk through the text before masking.
         made: The replacements in that text.
         changed: Numbers of snapshots and mutations with replacements in their nodes.
-        renewed: Numbers of events that were written anew: their rows are no longer valid.
+        renewed: Numbers of events that were written anew, or that readers see without their `data`: their rows are not
+            valid.
     """
 
     walk: Walk
@@ -177,7 +178,7 @@ class _Chunk:
         self._masker = masker
         self._nodes = masker.nodes
         self._original = text
-        self._events, self._text = decoded
+        self._events, self._text, self._unread = decoded
         self._edits = Edits()
         self._state = state
         self._flags = expand(state)
@@ -212,7 +213,8 @@ class _Chunk:
             text = made.apply(text)
             self._renew_events(made)
         state = compact(self._flags, seen=self._seen, full=self._full) if self._changed else self._state
-        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, self._stale))
+        renewed = self._stale.union(self._unread) if self._unread else self._stale
+        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, renewed))
 
     def _renew_events(self, made: Made) -> None:
         """Applies the replacements to the decoded events."""
