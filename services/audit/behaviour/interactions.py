@@ -268,10 +268,11 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
+                adds = None
                 if data.adds is not nothing and position >= index.stop:
-                    index.grow(data.adds, position)
+                    adds = index.grow(data.adds, position)
                 if source == _MUTATION and changes is not None:
-                    changes.append((position, data))
+                    changes.append((position, data, adds))
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue

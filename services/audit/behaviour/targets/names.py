@@ -29,8 +29,8 @@ MAX_VISITED = 1_000
 """Maximum number of nodes that are looked at for a text. Names have a few; a whole page may be a link."""
 
 _MAX_PLAIN = 30
-"""Maximum number of nodes of an element that is named by its text although its role has no name from content. Those with
-more are parts of a page."""
+"""Maximum number of nodes of an element that is named by its text although its role has no name from content. Elements
+with more are parts of a page."""
 
 _MAX_GATHERED = 400
 """Characters after which no more text is gathered."""
@@ -48,11 +48,30 @@ _BLOCKS = frozenset(
 
 _PARTS = frozenset(
     {
-        *("body", "html", "main", "header", "footer", "nav", "aside", "section", "article", "form", "fieldset"),
-        *("table", "thead", "tbody", "tfoot", "colgroup", "col", "ul", "ol", "dl", "frameset", "iframe"),
+        *("main", "header", "footer", "nav", "aside", "section", "article", "form", "fieldset", "frameset", "iframe"),
     }
 )
 """Elements that are parts of a page, which the texts of their contents do not name."""
+
+_WITHOUT_OWN_TEXT = frozenset(
+    {
+        "input",
+        "textarea",
+        "select",
+        "body",
+        "html",
+        "table",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "col",
+        "ul",
+        "ol",
+        "dl",
+    }
+)
+"""Elements that have no texts of their own, or texts that no one means by a click."""
 
 _WITHOUT_TEXT = frozenset(
     {"script", "style", "noscript", "template", "head", "select", "datalist", "textarea", "iframe", "canvas", "video"}
@@ -190,7 +209,7 @@ class _Names:
 
     def _own_text(self, node: Node) -> str:
         """Returns a short text for an element that has no name by the standard."""
-        if node.tag in {"input", "textarea", "select", "body", "html"}:
+        if node.tag in _WITHOUT_OWN_TEXT:
             return ""
         if is_interactive(self._tree, node):
             return self._text_of([node])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.audit.behaviour.dom_nodes import Node, decode_tree
+from services.audit.behaviour.dom_nodes import Adds, Node, decode_tree
 from services.audit.behaviour.targets.page_tree import NODE_BYTES, PageTree, TooManyNodes
 from services.audit.behaviour.targets.target import target_of
 from services.audit.rrweb import NOTHING
@@ -34,8 +34,9 @@ class PageMirror:
         lost: Why elements of the page have no targets until the next full snapshot: "no_snapshot", "too_large",
             "unreadable", "failed", "no_history"; "": they have.
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
-        changes: The chunk's mutations that were not applied yet, each with the position of its event: they are applied
-            together, before the next lookup or at the chunk's end.
+        changes: The chunk's mutations that were not applied yet, each with the position of its event before it, and its
+            additions if they are decoded already after it: they are applied together, before the next lookup or at the
+            chunk's end.
     """
 
     __slots__ = ("_found", "_nodes", "_snapshot", "_snapshot_bytes", "_tree", "changes", "lost", "missed")
@@ -47,7 +48,7 @@ class PageMirror:
         self._found: dict[int, Target] = {}
         """The lookups since the page changed: taps and clicks come in twos, rage clicks in more."""
         self._nodes: TapedNodes | None = None
-        self.changes: list[tuple[int, Data]] = []
+        self.changes: list[tuple[int, Data, Adds | None]] = []
         self.lost = lost
         self.missed: dict[str, int] = {}
 
@@ -92,8 +93,8 @@ class PageMirror:
             return
         try:
             if self._nodes is None:
-                for _, data in mutations:
-                    tree.mutate(data)
+                for _, data, adds in mutations:
+                    tree.mutate(data, adds)
             else:
                 tree.follow(self._nodes, mutations)
         except TooManyNodes:

@@ -235,17 +235,17 @@ class PageTree:
         }
         return list(found.values()) if len(found) < 2 else sorted(found.values(), key=self._place)
 
-    def follow(self, nodes: TapedNodes, mutations: Sequence[tuple[int, Data]]) -> None:
+    def follow(self, nodes: TapedNodes, mutations: Sequence[tuple[int, Data, Adds | None]]) -> None:
         """Applies mutations of a chunk, as far as a walk has read them from its tables; else as `mutate`.
 
         Args:
             nodes: The nodes of the chunk.
-            mutations: The mutations, by the position of their event.
+            mutations: Position of the event, mutation, and its additions if they are decoded already.
 
         Raises:
             As `mutate`.
         """
-        data_at = dict(mutations)
+        data_at = {at: data for at, data, _ in mutations}
         at, end = mutations[0][0], mutations[-1][0] + 1
         while at < end:
             self._asked = {}
@@ -258,18 +258,22 @@ class PageTree:
                 self._settle()
             elif at < end:
                 if at in data_at:
-                    self.mutate(data_at[at])
+                    self.mutate(data_at[at], next(adds for place, _, adds in mutations if place == at))
                 at += 1
 
-    def mutate(self, data: Data) -> None:
+    def mutate(self, data: Data, decoded: Adds | None = None) -> None:
         """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
+
+        Args:
+            data: The mutation.
+            decoded: Its additions, if they are decoded already; they become part of the tree.
 
         Raises:
             msgspec.MsgspecError: A list is not of rrweb's form.
             TooManyNodes: The page has too many nodes now.
         """
         removed = read_removals(data.removes) if data.removes != NONE else []
-        adds = read_adds(bytes(data.adds)) if data.adds != NONE else None
+        adds = decoded or (read_adds(bytes(data.adds)) if data.adds != NONE else None)
         texts = read_texts(data.texts) if data.texts != NONE else []
         changes = read_changes(data.attributes) if data.attributes != NONE else []
         if adds is not None and (adds.has_contents or len(adds.text) > LARGE_BYTES):

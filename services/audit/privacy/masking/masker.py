@@ -104,8 +104,7 @@ class MaskedTape(NamedTuple):
         """Returns start, end and new JSON of the replacements in nodes, in order and without those inside of others."""
         found: list[tuple[int, int, bytes]] = []
         for number in sorted(self.changed - self.renewed):
-            row = self.walk.event(number)
-            found += self.made.outer(row.start, row.end)
+            found += self.made.outer(*self.walk.span_of(number))
         return found
 
     def read(self, start: int, end: int) -> bytes:
