@@ -192,10 +192,12 @@ class Decoded(NamedTuple):
         events: The events, decoded as far as `rrweb.Data` goes.
         text: The JSON text that their raw parts are views of: the payload's, or a copy of equal length in which
             lone surrogates are replaced.
+        unread: Positions of the events with `data` of unexpected types, which they are without.
     """
 
     events: list[Event]
     text: bytes
+    unread: Sequence[int] = ()
 
 
 def decode(text: bytes) -> list[Event]:
@@ -224,7 +226,8 @@ def decode_chunk(text: bytes) -> Decoded:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: the JSON is nested too deep") from None
     except msgspec.DecodeError:
         whole = replace_lone_surrogates(text)
-        return Decoded(_decode_one_by_one(whole), whole)
+        events, unread = _decode_one_by_one(whole)
+        return Decoded(events, whole, unread)
 
 
 def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds: Bounds) -> None:
@@ -247,8 +250,12 @@ def check_times(events: Sequence[Event], first_ms: float, last_ms: float, bounds
         raise BadPayload(Fault.INVALID_TIME, f"payload: event {index}: timestamp {event.timestamp:.0f} {why}")
 
 
-def _decode_one_by_one(text: bytes) -> list[Event]:
-    """Decodes a payload that the fast path rejected: finds the bad event, or accepts events with unusual `data`."""
+def _decode_one_by_one(text: bytes) -> tuple[list[Event], list[int]]:
+    """Decodes a payload that the fast path rejected: finds the bad event, or accepts events with unusual `data`.
+
+    Returns:
+        The events, and the positions of those that are without their `data`.
+    """
     try:
         raws = _raws.decode(text)
     except RecursionError:
@@ -257,7 +264,8 @@ def _decode_one_by_one(text: bytes) -> list[Event]:
         raise BadPayload(Fault.INVALID_PAYLOAD, "payload: is not a JSON array") from None
     except msgspec.DecodeError as error:
         raise BadPayload(Fault.INVALID_PAYLOAD, f"payload: is not JSON ({error})") from None
-    events = []
+    events: list[Event] = []
+    unread: list[int] = []
     for index, raw in enumerate(raws):
         try:
             events.append(_event.decode(raw))
@@ -270,7 +278,8 @@ def _decode_one_by_one(text: bytes) -> list[Event]:
                     f"payload: event {index} is not an object with an integer type and a numeric timestamp ({error})",
                 ) from None
             events.append(Event(bare.type, bare.timestamp))
-    return events
+            unread.append(index)
+    return events, unread
 
 
 def replace_lone_surrogates(text: bytes) -> bytes:

@@ -247,7 +247,8 @@ class _Observer:
 
     def see(self, events: Sequence[Event], first: int) -> None:  # noqa: C901, PLR0912, PLR0915 - one branch per source: a call costs as much as its work
         clicks, viewing, index, geometry = self.clicks, self.viewing, self.index, self.geometry
-        rules, found, nothing, mirror = self.rules, self.found, rrweb.NOTHING, self.mirror
+        rules, found, nothing = self.rules, self.found, rrweb.NOTHING
+        changes = None if self.mirror is None else self.mirror.changes
         gap_ms, piece_ms = rules.attention_gap_ms, rules.attention_max_ms
         for position, event in enumerate(events, first):
             time = event.timestamp
@@ -267,10 +268,11 @@ class _Observer:
                 clicks.answered_ms = time
                 if clicks.waiting:
                     clicks.waiting = ()
+                adds = None
                 if data.adds is not nothing and position >= index.stop:
-                    index.grow(data.adds, position)
-                if source == _MUTATION and mirror is not None:
-                    mirror.change(data, position)
+                    adds = index.grow(data.adds, position)
+                if source == _MUTATION and changes is not None:
+                    changes.append((position, data, adds))
                 continue
             if source not in ACTING or (source == _INPUT and data.user_triggered is False):
                 continue

@@ -36,8 +36,6 @@ _ELSEWHERE = tuple(f'"{scheme}'.encode() for scheme in ELSEWHERE)
 
 def _scheme(value: bytes) -> int:
     """Returns whether a JSON value is a string that leads elsewhere: 1 or 0; -1: it is not a plain string."""
-    if value == _MASK:
-        return 0
     if value[:1] != b'"' or b"\\" in value:
         return -1
     return 1 if value.startswith(_ELSEWHERE) else 0
@@ -81,7 +79,7 @@ class TapedNodes:
         shift = 0
         for start, end, new in edits:
             shift += len(new) - (end - start)
-            flat += (start, end, _scheme(new), shift)
+            flat += (start, end, 0 if new == _MASK else _scheme(new), shift)
         self._edits: Table = np.frombuffer(bytearray(struct.pack(f"{len(flat)}q", *flat)), np.int64).reshape(-1, 4)
         marks = bytearray(size)
         for number in renewed:

@@ -90,6 +90,8 @@ def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: 
             if data is None:
                 continue
             source = data.source
+            if source not in _ACTIVE:
+                continue
             if source == _MOUSE_INTERACTION:
                 if data.type == _CLICK:
                     clicks += 1
@@ -98,11 +100,11 @@ def fold(  # noqa: C901, PLR0912, PLR0915 - one loop over the events, measured: 
                     inputs += 1
             elif source == _RESIZE:
                 width, height = _pixels(data.width), _pixels(data.height)
-            if source in _ACTIVE:
-                if 0 <= active_ms < time <= active_ms + ACTIVE_GAP_MS:
-                    worked_ms += int(time) - active_ms
-                if time > active_ms:
-                    active_ms = int(time)
+            if time > active_ms:
+                now_ms = int(time)
+                if time <= active_ms + ACTIVE_GAP_MS and active_ms >= 0:
+                    worked_ms += now_ms - active_ms
+                active_ms = now_ms
         elif kind == EventType.FULL_SNAPSHOT:
             totals[Total.FULL_SNAPSHOTS] += 1
             if not snapshot_seq:

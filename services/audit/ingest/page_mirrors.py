@@ -211,7 +211,8 @@ def _replayed(mirror: PageMirror, payloads: Sequence[bytes]) -> PageMirror:
                 if event.type == _FULL_SNAPSHOT:
                     mirror.begin(event.data.node)
                 elif event.type == _INCREMENTAL and event.data.source == _MUTATION:
-                    mirror.change(event.data)
+                    mirror.changes.append((0, event.data, None))
+            mirror.close_chunk()
     except (BadPayload, MemoryError):
         return PageMirror("no_history")
     return mirror

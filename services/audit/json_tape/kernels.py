@@ -1064,7 +1064,7 @@ def note(events, rows, renewed, edits, event, end, records, links, state, ops, m
         event: The first event.
         end: The event to end at.
         records: The records: id, number of the additions with the node, 1 if it is settled plus 2 if it is to be
-            reported when it is removed, and its last link.
+            reported when it is removed, its last link, and its parent in the additions.
         links: The additions with children of a node: their number, and the link before.
         state: Numbers that go on, as listed in node_records.py.
         ops: Filled with the remaining operations: (operation, id of the node, row, number of the mutation).
@@ -1131,6 +1131,7 @@ def note(events, rows, renewed, edits, event, end, records, links, state, ops, m
                 state[_ADDED] += records[place, 1] < 0
                 is_twice |= records[place, 1] == state[_ADDITIONS]
                 records[place, 1] = state[_ADDITIONS]
+                records[place, 4] = rows[at, R_PARENT]
                 some = state[_MEMBERS]
                 members[some, 0], members[some, 1] = own, rows[at, R_PARENT]
                 members[some, 2] = members[some, 3] = -1
@@ -1196,7 +1197,7 @@ def enlarge(records, larger, factor):
     for at in range(len(records)):
         if records[at, 0] != ABSENT:
             place = _record_of(larger, factor, records[at, 0])
-            for column in range(4):
+            for column in range(5):
                 larger[place, column] = records[at, column]
             count += 1
     return count

@@ -185,6 +185,7 @@ class StringRow(NamedTuple):
 
 _EVENT_ROW = Struct(f"{len(EventRow._fields)}q")
 _ROW = Struct(f"{len(Row._fields)}q")
+_SPAN = Struct("2q")
 _KIND, _KIND_AT = Struct("2q"), 8 * EventRow._fields.index("type")
 _INPUT, _INPUT_AT = Struct("3q"), 8 * EventRow._fields.index("id")
 _TAG, _TAG_AT = Struct("2q"), 8 * Row._fields.index("tag")
@@ -218,6 +219,11 @@ class Walk:
         """Returns a row by its index."""
         row: Row = _make(Row, _ROW.unpack_from(self._row_bytes, place * _ROW.size))
         return row
+
+    def span_of(self, event: int) -> tuple[int, int]:
+        """Returns start and end of an event by its index."""
+        start, end = _SPAN.unpack_from(self._event_bytes, event * _EVENT_ROW.size)
+        return start, end
 
     def kind_of(self, event: int) -> tuple[int, int]:
         """Returns type and source of an event by its index."""

@@ -270,7 +270,7 @@ def test_what_is_compiled_does_as_the_plain_loops(seed):
             tables = walk.marks, walk.events, walk.rows, renewed, edits, node_index._CLICK_WORDS
             told.append(its.follow(*tables, 0, 4, 12, room, answers))
             told.append((room[0].tolist(), answers.tolist()))
-            records, links = np.zeros((1024, 4), np.int64), np.zeros((400, 2), np.int64)
+            records, links = np.zeros((1024, 5), np.int64), np.zeros((400, 2), np.int64)
             records[:, 0] = kernels.ABSENT
             state = np.zeros(13, np.int64)
             state[[kernels._BYTES_LIMIT, kernels._NODES_LIMIT, kernels._FACTOR]] = 2_000, 50, 2**61 + 12_345
@@ -278,7 +278,7 @@ def test_what_is_compiled_does_as_the_plain_loops(seed):
             its.settle(np.arange(1, 9), 1, records, state)
             told.append(its.note(walk.events, walk.rows, renewed, edits, 0, size, records, links, state, ops, members))
             its.settle(np.arange(5, 20), 0, records, state)
-            larger = np.full((2048, 4), kernels.ABSENT, np.int64)
+            larger = np.full((2048, 5), kernels.ABSENT, np.int64)
             told.append(its.enlarge(records, larger, state[kernels._FACTOR]))
             told.append([table.tolist() for table in (records, links, state, ops, members, larger)])
     assert told[: len(told) // 2] == told[len(told) // 2 :]

@@ -28,6 +28,10 @@ MAX_NAME = 80
 MAX_VISITED = 1_000
 """Maximum number of nodes that are looked at for a text. Names have a few; a whole page may be a link."""
 
+_MAX_PLAIN = 30
+"""Maximum number of nodes of an element that is named by its text although its role has no name from content. Elements
+with more are parts of a page."""
+
 _MAX_GATHERED = 400
 """Characters after which no more text is gathered."""
 
@@ -41,6 +45,33 @@ _BLOCKS = frozenset(
     }
 )
 """Elements with space around their text; of pictures too, which rarely join words."""
+
+_PARTS = frozenset(
+    {
+        *("main", "header", "footer", "nav", "aside", "section", "article", "form", "fieldset", "frameset", "iframe"),
+    }
+)
+"""Elements that are parts of a page, which the texts of their contents do not name."""
+
+_WITHOUT_OWN_TEXT = frozenset(
+    {
+        "input",
+        "textarea",
+        "select",
+        "body",
+        "html",
+        "table",
+        "thead",
+        "tbody",
+        "tfoot",
+        "colgroup",
+        "col",
+        "ul",
+        "ol",
+        "dl",
+    }
+)
+"""Elements that have no texts of their own, or texts that no one means by a click."""
 
 _WITHOUT_TEXT = frozenset(
     {"script", "style", "noscript", "template", "head", "select", "datalist", "textarea", "iframe", "canvas", "video"}
@@ -178,13 +209,16 @@ class _Names:
 
     def _own_text(self, node: Node) -> str:
         """Returns a short text for an element that has no name by the standard."""
-        if node.tag in {"input", "textarea", "select", "body", "html"}:
+        if node.tag in _WITHOUT_OWN_TEXT:
             return ""
         if is_interactive(self._tree, node):
             return self._text_of([node])
-        whole = self._text_of([node], at_most=MAX_NAME)
-        if len(whole) <= MAX_NAME:
-            return whole
+        if node.tag not in _PARTS:
+            left, self._left = self._left, min(self._left, _MAX_PLAIN + 1)
+            whole = self._text_of([node], at_most=MAX_NAME)
+            is_whole, self._left = self._left > 0, left
+            if is_whole and len(whole) <= MAX_NAME:
+                return whole
         texts = (child.text for child in self._tree.children_of(node) if child.type in {TEXT, CDATA})
         return tidy(" ".join((text or "")[:MAX_TEXT] for text in texts))
 

@@ -36,7 +36,7 @@ _IS_OBJECT: Final = 16
 """Status of an event with ordinary data (kernels.py)."""
 
 _ABSENT: Final = -(2**63)
-_WIDTH = 4
+_WIDTH = 5
 _MOST_ID = 2**53 - 1
 _RECORDS = 512
 
@@ -67,7 +67,7 @@ class Operation(NamedTuple):
 class NodeRecords:
     """The records of the nodes of one page."""
 
-    __slots__ = ("_kernels", "_links", "_records", "_state", "_view", "state")
+    __slots__ = ("_kernels", "_links", "_members", "_ops", "_records", "_state", "_view", "state")
 
     def __init__(self) -> None:
         from services.audit.json_tape import kernels
@@ -76,6 +76,8 @@ class NodeRecords:
         self._records = _empty(_RECORDS)
         self._view = self._records.data.cast("B").cast("q")
         self._links: Table = np.empty((_RECORDS // 2, 2), np.int64)
+        self._ops: Table = np.empty((0, 4), np.int64)
+        self._members: Table = np.empty((0, 4), np.int64)
         self._state: Table = np.zeros(13, np.int64)
         self._state[_FACTOR] = _factor
         self.state = self._state.data
@@ -96,6 +98,19 @@ class NodeRecords:
                 return -1
             place = (place + 1) & last
         return view[place * _WIDTH + 1]
+
+    def parent_of(self, own: int) -> int | None:
+        """Returns the parent with which additions have added a node last; None: it is in none, or an unusual id."""
+        view, last = self._view, len(self._records) - 1
+        if not -_MOST_ID <= own <= _MOST_ID:
+            return None
+        place = ((own >> _NEAR) * _factor >> 20 << _NEAR | own & _NEARBY) & last
+        while (found := view[place * _WIDTH]) != own:
+            if found == _ABSENT:
+                return None
+            place = (place + 1) & last
+        parent: int = view[place * _WIDTH + 4]
+        return parent if view[place * _WIDTH + 1] >= 0 and -_MOST_ID <= parent <= _MOST_ID else None
 
     def with_children(self, own: int) -> list[int]:
         """Returns the numbers of the additions with children of a node, in their order."""
@@ -120,14 +135,17 @@ class NodeRecords:
 
         Returns:
             The event at which it stopped: before a mutation that has to be decoded, or at the end, or after a mutation
-            with which a limit was reached; whether one was reached; the remaining operations; and the added nodes: id,
-            parent, and the place of their addition.
+            with which a limit was reached; whether one was reached; the remaining operations; and the added nodes (id,
+            parent, and the place of their addition), which are valid until the next call.
         """
         count = int(events[end - 1, _ROWS_END] - events[first, _ROWS])
         self._reserve(count)
-        ops: Table = np.empty((2 * count + end - first, 4), np.int64)
-        state = self.state
-        members: Table = np.empty((count, 4), np.int64)
+        if len(self._ops) < 2 * count + end - first or len(self._members) < count:
+            self._ops, self._members = (
+                np.empty((4 * count + end - first, 4), np.int64),
+                np.empty((2 * count, 4), np.int64),
+            )
+        state, ops, members = self.state, self._ops, self._members
         state[_OP] = state[_MEMBER] = state[_IS_FULL] = 0
         stop = self._kernels.note(
             events, rows, renewed, edits, first, end, self._records, self._links, self._state, ops, members

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from services.audit.behaviour.dom_nodes import Node, decode_tree
+from services.audit.behaviour.dom_nodes import Adds, Node, decode_tree
 from services.audit.behaviour.targets.page_tree import NODE_BYTES, PageTree, TooManyNodes
 from services.audit.behaviour.targets.target import target_of
 from services.audit.rrweb import NOTHING
@@ -34,9 +34,12 @@ class PageMirror:
         lost: Why elements of the page have no targets until the next full snapshot: "no_snapshot", "too_large",
             "unreadable", "failed", "no_history"; "": they have.
         missed: Number of lookups without a target, by `lost`, or "unknown_node", since it was last emptied.
+        changes: The chunk's mutations that were not applied yet, each with the position of its event before it, and its
+            additions if they are decoded already after it: they are applied together, before the next lookup or at the
+            chunk's end.
     """
 
-    __slots__ = ("_found", "_nodes", "_pending", "_snapshot", "_snapshot_bytes", "_tree", "lost", "missed")
+    __slots__ = ("_found", "_nodes", "_snapshot", "_snapshot_bytes", "_tree", "changes", "lost", "missed")
 
     def __init__(self, lost: str = "no_snapshot") -> None:
         self._tree: PageTree | None = None
@@ -45,8 +48,7 @@ class PageMirror:
         self._found: dict[int, Target] = {}
         """The lookups since the page changed: taps and clicks come in twos, rage clicks in more."""
         self._nodes: TapedNodes | None = None
-        self._pending: list[tuple[int, Data]] = []
-        """Mutations of the chunk that were not applied yet, by position: they are applied together."""
+        self.changes: list[tuple[int, Data, Adds | None]] = []
         self.lost = lost
         self.missed: dict[str, int] = {}
 
@@ -77,28 +79,22 @@ class PageMirror:
         self._catch_up()
         self._nodes = None
 
-    def change(self, data: Data, position: int = 0) -> None:
-        """Takes a mutation, and the position of its event in the chunk."""
-        if self.lost:
-            return
-        if self._found:
-            self._found = {}
-        self._pending.append((position, data))
-        if self._nodes is None:
-            self._catch_up()
-
     def _catch_up(self) -> None:
         """Applies the mutations that were not applied yet."""
-        if not self._pending:
+        if not self.changes:
             return
-        mutations, self._pending = self._pending, []
+        mutations = self.changes.copy()
+        self.changes.clear()
+        self._found = {}
+        if self.lost:
+            return
         tree = self._opened()
         if tree is None:
             return
         try:
             if self._nodes is None:
-                for _, data in mutations:
-                    tree.mutate(data)
+                for _, data, adds in mutations:
+                    tree.mutate(data, adds)
             else:
                 tree.follow(self._nodes, mutations)
         except TooManyNodes:
@@ -108,9 +104,10 @@ class PageMirror:
 
     def target_of(self, node_id: int) -> Target | None:
         """Returns the element that a visitor acted on; None: the mirror does not have it. Never raises."""
+        if self.changes:
+            self._catch_up()
         if node_id in self._found:
             return self._found[node_id]
-        self._catch_up()
         tree = None if self.lost else self._opened()
         if tree is not None:
             try:
@@ -139,6 +136,7 @@ class PageMirror:
         return self._tree
 
     def _forget(self, why: str) -> None:
-        self._found, self._pending = {}, []
+        self._found = {}
+        self.changes.clear()
         self._tree, self._snapshot, self._snapshot_bytes = None, b"", 0
         self.lost = why

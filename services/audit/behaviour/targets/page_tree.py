@@ -153,17 +153,19 @@ class PageTree:
         """Returns the node's parent: of a shadow root's children its host, of a frame's document the frame."""
         return self.node(node.parent)
 
-    def has(self, node: Node) -> bool:
+    def has(self, node_id: int) -> bool:
         """Returns whether a node is in the page; nodes inside of removed ones are not. So walks up from it end."""
-        at: Node | None = node
-        own = node.id
+        own, settled, records = node_id, self._settled, self._records
         for _ in range(MAX_DEPTH):
             if own == self._root:
                 return True
-            at = self.node(own)
-            if at is None:
-                return False
-            own = at.parent
+            parent = None if records is None else records.parent_of(own)
+            if parent is None:
+                at = settled.get(own) if records is None or records.added(own) < 0 else self.node(own)
+                if at is None:
+                    return False
+                parent = at.parent
+            own = parent
         return False
 
     def traits_of(self, node: Node) -> Traits:
@@ -220,7 +222,7 @@ class PageTree:
                 elif wanted := self.attributes_of(node).get("for"):
                     labels.setdefault(wanted, []).append(node)
             self._labels_for = self._number, labels
-        return [label for label in labels.get(dom_id, ()) if self.has(label)]
+        return [label for label in labels.get(dom_id, ()) if self.has(label.id)]
 
     def with_dom_id(self, dom_id: str) -> list[Node]:
         """Returns the elements of the page with an attribute `id`, in the order of the document."""
@@ -228,22 +230,22 @@ class PageTree:
         found = {
             node.id: node
             for node in candidates
-            if node.type == ELEMENT and self.attributes_of(node).get("id") == dom_id and self.has(node)
+            if node.type == ELEMENT and self.attributes_of(node).get("id") == dom_id and self.has(node.id)
             if self.node(node.id) is node
         }
         return list(found.values()) if len(found) < 2 else sorted(found.values(), key=self._place)
 
-    def follow(self, nodes: TapedNodes, mutations: Sequence[tuple[int, Data]]) -> None:
+    def follow(self, nodes: TapedNodes, mutations: Sequence[tuple[int, Data, Adds | None]]) -> None:
         """Applies mutations of a chunk, as far as a walk has read them from its tables; else as `mutate`.
 
         Args:
             nodes: The nodes of the chunk.
-            mutations: The mutations, by the position of their event.
+            mutations: Position of the event, mutation, and its additions if they are decoded already.
 
         Raises:
             As `mutate`.
         """
-        data_at = dict(mutations)
+        data_at = {at: data for at, data, _ in mutations}
         at, end = mutations[0][0], mutations[-1][0] + 1
         while at < end:
             self._asked = {}
@@ -256,18 +258,22 @@ class PageTree:
                 self._settle()
             elif at < end:
                 if at in data_at:
-                    self.mutate(data_at[at])
+                    self.mutate(data_at[at], next(adds for place, _, adds in mutations if place == at))
                 at += 1
 
-    def mutate(self, data: Data) -> None:
+    def mutate(self, data: Data, decoded: Adds | None = None) -> None:
         """Applies a mutation. Changes of nodes that are not known are ignored, as the Replayer does.
+
+        Args:
+            data: The mutation.
+            decoded: Its additions, if they are decoded already; they become part of the tree.
 
         Raises:
             msgspec.MsgspecError: A list is not of rrweb's form.
             TooManyNodes: The page has too many nodes now.
         """
         removed = read_removals(data.removes) if data.removes != NONE else []
-        adds = read_adds(bytes(data.adds)) if data.adds != NONE else None
+        adds = decoded or (read_adds(bytes(data.adds)) if data.adds != NONE else None)
         texts = read_texts(data.texts) if data.texts != NONE else []
         changes = read_changes(data.attributes) if data.attributes != NONE else []
         if adds is not None and (adds.has_contents or len(adds.text) > LARGE_BYTES):

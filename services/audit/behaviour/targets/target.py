@@ -21,9 +21,7 @@ def target_of(tree: PageTree, node_id: int) -> Target | None:
     It is the nearest interactive element around the node, such as the button around an icon, also out of a shadow
     root; of a label, its control; else the node's own element.
     """
-    node = tree.node(node_id)
-    if node is None or not tree.has(node):
-        return None
+    node = tree.node(node_id) if tree.has(node_id) else None
     while node is not None and node.type != ELEMENT:
         node = tree.parent_of(node)
     if node is None:

@@ -91,7 +91,8 @@ class MaskedTape(NamedTuple):
         walk: The walk through the text before masking.
         made: The replacements in that text.
         changed: Numbers of snapshots and mutations with replacements in their nodes.
-        renewed: Numbers of events that were written anew: their rows are no longer valid.
+        renewed: Numbers of events that were written anew, or that readers see without their `data`: their rows are not
+            valid.
     """
 
     walk: Walk
@@ -103,8 +104,7 @@ class MaskedTape(NamedTuple):
         """Returns start, end and new JSON of the replacements in nodes, in order and without those inside of others."""
         found: list[tuple[int, int, bytes]] = []
         for number in sorted(self.changed - self.renewed):
-            row = self.walk.event(number)
-            found += self.made.outer(row.start, row.end)
+            found += self.made.outer(*self.walk.span_of(number))
         return found
 
     def read(self, start: int, end: int) -> bytes:
@@ -177,7 +177,7 @@ class _Chunk:
         self._masker = masker
         self._nodes = masker.nodes
         self._original = text
-        self._events, self._text = decoded
+        self._events, self._text, self._unread = decoded
         self._edits = Edits()
         self._state = state
         self._flags = expand(state)
@@ -212,7 +212,8 @@ class _Chunk:
             text = made.apply(text)
             self._renew_events(made)
         state = compact(self._flags, seen=self._seen, full=self._full) if self._changed else self._state
-        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, self._stale))
+        renewed = self._stale.union(self._unread) if self._unread else self._stale
+        return Masked(text, state, self._counts, events, MaskedTape(self._walk, made, self._trees, renewed))
 
     def _renew_events(self, made: Made) -> None:
         """Applies the replacements to the decoded events."""

@@ -102,7 +102,7 @@ class Page:
 
     def change(self, **lists: Any) -> None:
         """A mutation."""
-        self.mirror.change(_data.decode(json.dumps({"source": 0, **lists})))
+        self.mirror.changes.append((0, _data.decode(json.dumps({"source": 0, **lists})), None))
 
 
 def added(html: str, first_id: int) -> tuple[Json, dict[str, int]]:

@@ -158,7 +158,7 @@ def test_a_changed_page_has_the_targets_of_its_new_snapshot(seed, monkeypatch):
     mirror.begin(msgspec.Raw(json.dumps(page.snapshot()).encode()))
     chance = random.Random(seed)
     for number in range(120):
-        mirror.change(page.mutation())
+        mirror.changes.append((0, page.mutation(), None))
         if number == 119 or chance.random() < 0.15:
             new = PageMirror()
             new.begin(msgspec.Raw(json.dumps(page.snapshot()).encode()))

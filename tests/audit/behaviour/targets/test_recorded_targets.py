@@ -48,7 +48,7 @@ def clicked(events, monkeypatch):
             mirror.begin(data.node)
         elif event.type == 3 and data is not None:
             if data.source == 0:
-                mirror.change(data)
+                mirror.changes.append((0, data, None))
             elif (data.source == 2 and data.type in {2, 3, 4, 7}) or data.source == 5:
                 mirror.target_of(data.id or 0)
     return found
