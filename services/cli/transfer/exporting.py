@@ -57,7 +57,7 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="Have ExportService make the file: json, har, mp4, webm, gif, png of a session; csv, parquet of lists.",
+            help="Have ExportService make it: json, har, mp4, webm, gif, png of a session; csv, parquet of a list.",
         ),
     ] = None,
     start: Annotated[

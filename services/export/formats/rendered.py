@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ _LABELS = {
     "failed_request": "Failed request",
 }
 """As the player has them (format/enums.ts)."""
+
+# An argument that is a string, whole or cut off at the end; lines of a stack, in the form of any browser (the same
+# as in the player's errorMessages.ts).
+_STRINGS = re.compile(r'(^|\s)"((?:[^"\\]|\\.)*)("(?=\s|$)|$)')
+_CALL = re.compile(r"^\s*at\s|^\S*@\S+:\d+:\d+$|^End of stack for Error object$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,4 +119,20 @@ def words_of(finding: RecordedFinding) -> str:
     label = _LABELS.get(finding.kind, finding.kind.replace("_", " ").capitalize())
     if finding.kind in {"rage_click", "dead_click"} and finding.target:
         return f"{label} on {finding.target}"
-    return f"{label}: {finding.detail}" if finding.detail else label
+    detail = plain_message(finding.detail) if finding.kind in {"error", "error_click"} else finding.detail
+    if not detail:
+        return label
+    return detail if detail.startswith(f"{label}: ") else f"{label}: {detail}"
+
+
+def plain_message(detail: str) -> str:
+    """Returns the message of an error without JSON's quotes and without its stack, as the player shows it."""
+
+    def unquoted(found: re.Match[str]) -> str:
+        try:
+            return found[1] + str(json.loads(f'"{found[2]}"'))
+        except ValueError:
+            return found[1] + found[2]
+
+    lines = _STRINGS.sub(unquoted, detail).splitlines()
+    return " ".join(line for line in lines if not _CALL.match(line)).strip()
