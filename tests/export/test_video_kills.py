@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
+import tempfile
+from pathlib import Path
 
 import psutil
 import pytest
 from export.rendering.sessions import tools
 from export.rendering.test_guardian import are_gone
-from export.rendering.test_render_ends import profiles
 from support.export import DONE, MP4, RUNNING, WorkerProcess, eventually, export_service, worker_process
 
 from .test_formats import ago, record
@@ -26,10 +27,18 @@ def settings(export_settings):
     return export_settings.model_copy(update={"export": export_settings.export.model_copy(update=limits)})
 
 
-def leftovers(settings):
-    """Files of renderings: all in the scratch directories but the locks and the files of other formats."""
-    root = settings.data_dir / "exports" / "scratch"
-    return [path for path in root.rglob("*") if ".files" in str(path.relative_to(root)) and not path.is_dir()]
+@pytest.fixture
+def temporary(monkeypatch):
+    """The workers' directory for temporary files, which the browser's user can reach, and no other test uses."""
+    with tempfile.TemporaryDirectory(prefix="ai-renders-", dir="/tmp") as name:
+        Path(name).chmod(0o711)
+        monkeypatch.setenv("TMPDIR", name)
+        yield Path(name)
+
+
+def drafts(settings):
+    """Files of renderings that have not ended."""
+    return list((settings.data_dir / "exports" / "scratch").glob("*/*/.rendering-*"))
 
 
 def program(worker, name):
@@ -47,11 +56,10 @@ def program(worker, name):
 @pytest.mark.campaign
 @pytest.mark.chaos
 @pytest.mark.timeout(7_200)
-async def test_a_video_ends_once_whatever_is_killed(settings, mint, audit, tmp_path, campaign_rounds):
+async def test_a_video_ends_once_whatever_is_killed(settings, mint, audit, tmp_path, temporary, campaign_rounds):
     log = tmp_path / "worker.log"
     session, _ = await record(audit, [[endless(ago(3_600), length_ms=8_000)]])
     content = {"video": {"keep_pauses": True, "width": 640}}
-    before = profiles()
     async with export_service(settings, mint) as exports, worker_process(settings, log):
         reference = await exports.file(await exports.of_session(session, MP4, **content))
     chance = random.Random(11)
@@ -71,11 +79,17 @@ async def test_a_video_ends_once_whatever_is_killed(settings, mint, audit, tmp_p
                     await worker.stop(signal.SIGKILL)
 
                     async def is_tidy(tree=tree):
-                        return are_gone(tree) and leftovers(settings) == [] and profiles() <= before
+                        return are_gone(tree) and drafts(settings) == [] and list(temporary.iterdir()) == []
 
                     await eventually(is_tidy)
+                    abandoned = list((settings.data_dir / "exports" / "scratch").iterdir())
                     worker = WorkerProcess(settings, log)
                     await worker.start()
+
+                    async def is_swept(abandoned=abandoned):
+                        return not any(path.exists() for path in abandoned)
+
+                    await eventually(is_swept)
                 elif (process := program(worker, {"browser": "headless", "ffmpeg": "ffmpeg"}[victim])) is not None:
                     process.kill()
                 assert await exports.file(export) == reference, (number, victim)
@@ -85,6 +99,6 @@ async def test_a_video_ends_once_whatever_is_killed(settings, mint, audit, tmp_p
             assert killed_drawing > 0
         finally:
             assert await worker.stop() == 0
-    assert profiles() <= before
+    assert list(temporary.iterdir()) == []
     root = settings.data_dir / "exports" / "scratch"
     assert [path for path in root.rglob("*") if path.is_file()] == []

@@ -224,7 +224,7 @@ class VideoOptions(betterproto.Message):
     keep_pauses: bool = betterproto.bool_field(4)
     """
     Optional. Whether pauses of more than 10 seconds without activity are shown. Default: they are
-     skipped, and a note tells so.
+     skipped, with a note in the picture.
     """
 
     hidden_parts: List["OverlayPart"] = betterproto.enum_field(5)

@@ -126,7 +126,7 @@ export type VideoOptions = Message<"afterimage.export.v1.VideoOptions"> & {
 
   /**
    * Optional. Whether pauses of more than 10 seconds without activity are shown. Default: they are
-   * skipped, and a note tells so.
+   * skipped, with a note in the picture.
    *
    * @generated from field: bool keep_pauses = 4;
    */
