@@ -130,7 +130,7 @@ $(BIN)/afterimage: pyproject.toml requirements/run.txt
 		|| { echo "Python 3.11 or newer is required; name one: make PYTHON=python3.12"; exit 1; }
 	@echo "Creating a virtual environment in $(VENV)"
 	@$(PYTHON) -m venv $(VENV)
-	@echo "Installing Python packages (once: 332 MB to download, 1.2 GB on disk, half of it the embedded ClickHouse)"
+	@echo "Installing Python packages (once: 400 MB to download, 1.4 GB on disk, half of it the embedded ClickHouse)"
 	@$(BIN)/python requirements/install.py requirements/run.txt
 	@$(INSTALL_ITSELF)
 	@echo "Compiling the loops of masking (once: about 12 s of one core)"
@@ -155,7 +155,7 @@ lock: $(BIN)/afterimage ## Resolves pyproject.toml into requirements/*.txt (UPGR
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(UV)
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
 		--no-emit-index-url --no-emit-find-links --no-emit-package pandas --no-emit-package pyarrow \
-		--custom-compile-command 'make lock' --override requirements/overrides.txt --extra embedded "$$@" \
+		--custom-compile-command 'make lock' --override requirements/overrides.txt --extra embedded --extra export "$$@" \
 		pyproject.toml requirements/build.in; }; \
 	set -x; compile $(UPGRADE) --output-file requirements/run.txt; \
 	compile --extra dev --constraint requirements/run.txt $(UPGRADE) --output-file requirements/dev.txt

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
-LOCKS = {"run": ["embedded"], "dev": ["embedded", "dev"]}
+LOCKS = {"run": ["embedded", "export"], "dev": ["embedded", "export", "dev"]}
 
 
 def locked(name: str) -> dict[str, list[tuple[Requirement, int]]]:

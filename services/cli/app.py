@@ -118,7 +118,7 @@ def _add_config(app: typer.Typer) -> None:
 _COMMANDS = {
     "up": _Command("Starts all services; stop with Ctrl-C.", _add_up),
     "import": _Command("Imports recordings: rrweb's JSON, PostHog's exports.", _add_import),
-    "export": _Command("Writes a session's rrweb events as a JSON array.", _add_export),
+    "export": _Command("Writes a session as JSON, HAR, video or picture; lists.", _add_export),
     "sessions": _Command("Lists sessions.", _add_sessions),
     "heatmap": _Command("Draws the heatmap of a page.", _add_heatmap),
     "share": _Command("Creates, lists and revokes expiring share links.", _add_share),

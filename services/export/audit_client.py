@@ -216,7 +216,9 @@ def audit_errors() -> Iterator[None]:
 def _chunk(chunk: chunk_pb2.StoredChunk) -> RecordedChunk:
     return RecordedChunk(
         window_id=chunk.window_id,
+        seq=chunk.seq,
         payload=chunk.payload,
         first_ms=convert.milliseconds(chunk.first_time),
         last_ms=convert.milliseconds(chunk.last_time),
+        has_full_snapshot=chunk.has_full_snapshot,
     )

@@ -18,6 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from services.export.model import (
     FORMATS,
     MIN_TTL_S,
+    VIDEO_FORMATS,
     Content,
     Export,
     ExportCursor,
@@ -28,11 +29,15 @@ from services.export.model import (
     ExportState,
     ExportTable,
     NewExport,
+    OverlayPart,
+    PictureOptions,
+    Progress,
     SessionContent,
     TableContent,
     TrailEntry,
+    VideoOptions,
 )
-from services.export.recordings import Cells, RecordedPage, RecordedSession, RecordedWindow
+from services.export.recordings import Cells, RecordedFinding, RecordedPage, RecordedSession, RecordedWindow
 from services.runtime.access_actions import AccessOutcome
 from services.runtime.errors import FieldViolation, InvalidArgument, Violations
 from services.runtime.rpc.enums import EnumCodec
@@ -42,11 +47,14 @@ SERVICE = pb.DESCRIPTOR.services_by_name["ExportService"].full_name
 _MAX_SUBJECT_CHARS = 1024
 _MAX_DETAIL_CHARS = 512
 _UUID_V7 = 7
+_WIDTHS_PX, _HEIGHTS_PX = (64, 3840), (64, 2160)
+_FRAMES_PER_SECOND = (1, 30)
 
 _formats = EnumCodec(export_pb2.ExportFormat)
 _tables = EnumCodec(export_pb2.ExportTable)
 _states = EnumCodec(export_pb2.ExportState)
 _priorities = EnumCodec(export_pb2.ExportPriority)
+_parts = EnumCodec(export_pb2.OverlayPart)
 _kinds = EnumCodec(enums_pb2.InteractionKind)
 _devices = EnumCodec(enums_pb2.DeviceType)
 _actors = EnumCodec(enums_pb2.ActorType)
@@ -96,6 +104,8 @@ def new_export(request: pb.CreateExportRequest, max_ttl_s: float) -> NewExport:
         names = " or ".join(one.name.lower() for one in FORMATS[type(content)])
         kind = "session" if isinstance(content, SessionContent) else "table"
         problems.add("format", f"a {kind} is exported as {names}")
+    elif isinstance(content, SessionContent) and wanted:
+        _check_options(content, wanted, problems)
     priority = _number(_priorities, request.priority, "priority", problems) if request.priority else 0
     ttl_ms = None
     if request.HasField("ttl"):
@@ -198,19 +208,12 @@ def export(found: Export) -> export_pb2.Export:
         start_time=_moment(found.started_ms),
         end_time=_moment(found.ended_ms),
         expire_time=_moment(found.expires_ms),
-        progress=export_pb2.ExportProgress(done_count=found.progress.done, planned_count=found.progress.planned),
+        progress=_progress(found.progress, is_running=found.state is ExportState.RUNNING),
         attempt_count=found.started,
     )
     match found.content:
         case SessionContent() as content:
-            message.session.CopyFrom(
-                export_pb2.SessionContent(
-                    session_id=content.session_id,
-                    window_id=content.window_id,
-                    start_offset=duration(content.start_ms),
-                    end_offset=duration(content.end_ms),
-                )
-            )
+            message.session.CopyFrom(_session_message(content))
         case TableContent() as content:
             message.table.CopyFrom(
                 export_pb2.TableContent(
@@ -268,6 +271,8 @@ def described(content: Content) -> str:
         if content.start_ms is not None or content.end_ms is not None:
             end = "the end" if content.end_ms is None else f"{content.end_ms / 1000:g} s"
             parts.append(f"from {(content.start_ms or 0) / 1000:g} s to {end}")
+        if isinstance(content.options, PictureOptions):
+            parts.append(f"at {content.options.offset_ms / 1000:g} s")
         return ", ".join(parts)
     wanted = session_filter(content.filter)
     # The trail must not keep the id of an actor after their sessions were deleted.
@@ -288,8 +293,22 @@ def recorded_session(answer: audit_pb.GetSessionResponse) -> RecordedSession:
         is_live=session.status == enums_pb2.SESSION_STATUS_LIVE,
         user_agent=session.user_agent,
         browser=session.browser,
-        windows=tuple(RecordedWindow(window.window_id, window.totals.chunk_count) for window in answer.windows),
+        windows=tuple(
+            RecordedWindow(window.window_id, window.totals.chunk_count, milliseconds(window.start_time))
+            for window in answer.windows
+        ),
         pages=tuple(RecordedPage(page.window_id, page.url, milliseconds(page.open_time)) for page in answer.pages),
+        findings=tuple(
+            RecordedFinding(
+                window_id=marker.window_id,
+                time_ms=milliseconds(marker.time),
+                kind=_kinds.to_string(marker.kind),
+                count=marker.count,
+                detail=marker.detail,
+                target=marker.target.name,
+            )
+            for marker in answer.markers
+        ),
     )
 
 
@@ -365,10 +384,71 @@ def interaction_cells(interaction: interaction_pb2.Interaction) -> Cells:
 def _session_content(message: export_pb2.SessionContent, problems: Violations) -> SessionContent:
     session_id = _session_id(message.session_id, "session.session_id", problems)
     window = _uuid(message.window_id, "session.window_id", problems) if message.window_id else None
-    start_ms, end_ms = (_offset(message, name, problems) for name in ("start_offset", "end_offset"))
+    start_ms, end_ms = (
+        _offset(getattr(message, name), f"session.{name}", problems) if message.HasField(name) else None
+        for name in ("start_offset", "end_offset")
+    )
     if end_ms is not None and end_ms <= (start_ms or 0):
         problems.add("session.end_offset", "must be after start_offset")
-    return SessionContent(session_id, str(window) if window else "", start_ms, end_ms)
+    options: VideoOptions | PictureOptions | None = None
+    match message.WhichOneof("options"):
+        case "video":
+            options = _video_options(message.video, problems)
+        case "picture":
+            options = _picture_options(message.picture, problems)
+    return SessionContent(session_id, str(window) if window else "", start_ms, end_ms, options)
+
+
+def _video_options(message: export_pb2.VideoOptions, problems: Violations) -> VideoOptions:
+    return VideoOptions(
+        width=_bounded(message.width, _WIDTHS_PX, "session.video.width", problems),
+        height=_bounded(message.height, _HEIGHTS_PX, "session.video.height", problems),
+        frames_per_second=_bounded(
+            message.frames_per_second, _FRAMES_PER_SECOND, "session.video.frames_per_second", problems
+        ),
+        keep_pauses=message.keep_pauses,
+        hidden_parts=_overlay_parts(message.hidden_parts, "session.video.hidden_parts", problems),
+    )
+
+
+def _picture_options(message: export_pb2.PictureOptions, problems: Violations) -> PictureOptions:
+    offset_ms = _offset(message.offset, "session.picture.offset", problems) if message.HasField("offset") else None
+    if offset_ms is None:
+        problems.add("session.picture.offset", "is required")
+    return PictureOptions(
+        offset_ms=offset_ms or 0,
+        width=_bounded(message.width, _WIDTHS_PX, "session.picture.width", problems),
+        height=_bounded(message.height, _HEIGHTS_PX, "session.picture.height", problems),
+        shown_parts=_overlay_parts(message.shown_parts, "session.picture.shown_parts", problems),
+    )
+
+
+def _check_options(content: SessionContent, wanted: int, problems: Violations) -> None:
+    """Adds violations of options that do not fit the format."""
+    is_picture = wanted == ExportFormat.PNG
+    if isinstance(content.options, VideoOptions) and wanted not in VIDEO_FORMATS:
+        problems.add("session.video", "applies to mp4, webm and gif only")
+    if isinstance(content.options, PictureOptions) and not is_picture:
+        problems.add("session.picture", "applies to png only")
+    if not is_picture:
+        return
+    if content.options is None:
+        problems.add("session.picture", "is required: a png shows one moment")
+    for name, value in (("start_offset", content.start_ms), ("end_offset", content.end_ms)):
+        if value is not None:
+            problems.add(f"session.{name}", "does not apply to png, which shows one moment: picture.offset")
+
+
+def _overlay_parts(values: Iterable[int], field: str, problems: Violations) -> tuple[OverlayPart, ...]:
+    numbers = dict.fromkeys(_number(_parts, value, field, problems) for value in values)
+    return tuple(OverlayPart(number) for number in numbers if number)
+
+
+def _bounded(value: int, bounds: tuple[int, int], field: str, problems: Violations) -> int:
+    least, most = bounds
+    if value and not least <= value <= most:
+        problems.add(field, f"must be from {least} to {most}, is {value}")
+    return value
 
 
 def _table_content(message: export_pb2.TableContent, problems: Violations) -> TableContent:
@@ -380,12 +460,47 @@ def _table_content(message: export_pb2.TableContent, problems: Violations) -> Ta
     return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds)
 
 
-def _offset(message: export_pb2.SessionContent, field: str, problems: Violations) -> int | None:
-    if not message.HasField(field):
-        return None
-    value: Duration = getattr(message, field)
+def _session_message(content: SessionContent) -> export_pb2.SessionContent:
+    message = export_pb2.SessionContent(
+        session_id=content.session_id,
+        window_id=content.window_id,
+        start_offset=duration(content.start_ms),
+        end_offset=duration(content.end_ms),
+    )
+    match content.options:
+        case VideoOptions() as video:
+            message.video.CopyFrom(
+                export_pb2.VideoOptions(
+                    width=video.width,
+                    height=video.height,
+                    frames_per_second=video.frames_per_second,
+                    keep_pauses=video.keep_pauses,
+                    hidden_parts=as_enums(video.hidden_parts),
+                )
+            )
+        case PictureOptions() as picture:
+            message.picture.CopyFrom(
+                export_pb2.PictureOptions(
+                    offset=duration(picture.offset_ms),
+                    width=picture.width,
+                    height=picture.height,
+                    shown_parts=as_enums(picture.shown_parts),
+                )
+            )
+    return message
+
+
+def _progress(progress: Progress, *, is_running: bool) -> export_pb2.ExportProgress:
+    return export_pb2.ExportProgress(
+        done_count=progress.done,
+        planned_count=progress.planned,
+        remaining_duration=duration(progress.remaining_ms) if is_running else None,
+    )
+
+
+def _offset(value: Duration, field: str, problems: Violations) -> int:
     if value.seconds < 0 or value.nanos < 0:
-        problems.add(f"session.{field}", f"must not be negative, is {milliseconds(value) / 1000:g} s")
+        problems.add(field, f"must not be negative, is {milliseconds(value) / 1000:g} s")
     return milliseconds(value)
 
 

@@ -17,6 +17,7 @@ from services.export.model import (
     ExportFilter,
     ExportState,
     NewExport,
+    PictureOptions,
     SessionContent,
     TrailEntry,
 )
@@ -237,9 +238,12 @@ class Exports:
             await self.audit.check_filter(project, content.filter)
             return
         session = await self.audit.recordings(project).session(content.session_id)
-        if content.start_ms is not None and content.start_ms > session.duration_ms and not session.is_live:
+        is_picture = isinstance(content.options, PictureOptions)
+        offset_ms = content.options.offset_ms if isinstance(content.options, PictureOptions) else content.start_ms
+        if offset_ms is not None and offset_ms > session.duration_ms and not session.is_live:
             raise InvalidArgument.of(
-                "session.start_offset", f"is after the session's end, {session.duration_ms / 1000:g} s"
+                "session.picture.offset" if is_picture else "session.start_offset",
+                f"is after the session's end, {session.duration_ms / 1000:g} s",
             )
 
     async def _check_quota(self, project: str) -> None:

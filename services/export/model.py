@@ -21,6 +21,23 @@ class ExportFormat(IntEnum):
     HAR = 2
     CSV = 3
     PARQUET = 4
+    MP4 = 5
+    WEBM = 6
+    GIF = 7
+    PNG = 8
+
+
+VIDEO_FORMATS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
+
+
+class OverlayPart(IntEnum):
+    """Part that is drawn besides the recorded page: the contract's OverlayPart."""
+
+    POINTER = 1
+    CLICKS = 2
+    ADDRESS = 3
+    CLOCK = 4
+    CAPTIONS = 5
 
 
 class ExportTable(IntEnum):
@@ -61,6 +78,40 @@ class ExportState(IntEnum):
 OPEN_STATES = (ExportState.QUEUED, ExportState.RUNNING)
 
 
+class VideoOptions(msgspec.Struct, frozen=True, tag="video"):
+    """How a video is made.
+
+    Attributes:
+        width: In pixels; 0: by the height, or else the visitor's first viewport.
+        height: In pixels; 0: by the width.
+        frames_per_second: 0: the default.
+        keep_pauses: Whether pauses without activity are shown.
+        hidden_parts: Parts that are left out.
+    """
+
+    width: int = 0
+    height: int = 0
+    frames_per_second: int = 0
+    keep_pauses: bool = False
+    hidden_parts: tuple[OverlayPart, ...] = ()
+
+
+class PictureOptions(msgspec.Struct, frozen=True, tag="picture"):
+    """How a picture of a moment is made.
+
+    Attributes:
+        offset_ms: The moment.
+        width: As in VideoOptions.
+        height: As in VideoOptions.
+        shown_parts: Parts that are drawn besides the page.
+    """
+
+    offset_ms: int
+    width: int = 0
+    height: int = 0
+    shown_parts: tuple[OverlayPart, ...] = ()
+
+
 class SessionContent(msgspec.Struct, frozen=True, tag="session"):
     """One session or a part of it.
 
@@ -68,12 +119,14 @@ class SessionContent(msgspec.Struct, frozen=True, tag="session"):
         window_id: The only window; "": all windows.
         start_ms: Start of the range as an offset; None: the session's start.
         end_ms: End of the range, exclusive; None: the session's end.
+        options: Of videos and pictures; None: defaults.
     """
 
     session_id: str
     window_id: str = ""
     start_ms: int | None = None
     end_ms: int | None = None
+    options: VideoOptions | PictureOptions | None = None
 
 
 class TableContent(msgspec.Struct, frozen=True, tag="table"):
@@ -92,7 +145,7 @@ class TableContent(msgspec.Struct, frozen=True, tag="table"):
 Content = SessionContent | TableContent
 
 FORMATS: dict[type[SessionContent | TableContent], tuple[ExportFormat, ...]] = {
-    SessionContent: (ExportFormat.JSON, ExportFormat.HAR),
+    SessionContent: (ExportFormat.JSON, ExportFormat.HAR, *VIDEO_FORMATS, ExportFormat.PNG),
     TableContent: (ExportFormat.CSV, ExportFormat.PARQUET),
 }
 """The formats of each content."""
@@ -145,10 +198,15 @@ class ExportFile:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Finished and planned steps; `planned` 0: unknown."""
+    """Finished and planned steps; `planned` 0: unknown.
+
+    Attributes:
+        remaining_ms: Estimated time until all steps are finished; None: unknown.
+    """
 
     done: int = 0
     planned: int = 0
+    remaining_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,11 @@ Cells = tuple[Value, ...]
 
 @dataclass(frozen=True, slots=True)
 class RecordedWindow:
-    """A window of a session."""
+    """A window of a session; `start_ms` is the time of its first event."""
 
     window_id: str
     chunk_count: int
+    start_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class RecordedSession:
     Attributes:
         start_ms: Time of the first event.
         pages: URL of each page view with its time and window, in order of time.
+        findings: Errors, failed requests, rage clicks ..., in order of time.
     """
 
     session_id: str
@@ -38,6 +40,7 @@ class RecordedSession:
     browser: str
     windows: tuple[RecordedWindow, ...]
     pages: tuple[RecordedPage, ...]
+    findings: tuple[RecordedFinding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,41 @@ class RecordedPage:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedFinding:
+    """A marker of the timeline.
+
+    Attributes:
+        kind: Name of its interaction kind, such as "rage_click".
+        count: Clicks of a rage click, turns of a mouse thrash.
+        detail: Message of an error, method, address and status of a failed request, ...; "": none.
+        target: Accessible name of the element; "": none.
+    """
+
+    window_id: str
+    time_ms: int
+    kind: str
+    count: int = 1
+    detail: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedChunk:
     """A chunk of a window.
 
     Attributes:
+        seq: Position in the window, from 1.
         payload: JSON array of events, gzip.
         first_ms: Play time of its first event.
         last_ms: Play time of its last event.
     """
 
     window_id: str
+    seq: int
     payload: bytes
     first_ms: int
     last_ms: int
+    has_full_snapshot: bool
 
 
 class Recordings(Protocol):

@@ -14,12 +14,14 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from afterimage.audit.v1 import audit_service_pb2_grpc
 from audit.storage import chunk, window_key
+from export.rendering.sessions import tools
 from support.ports import free_port
 
 from services.audit.ingest.set_aside import FOLDER, SetAside
 from services.audit.storage.engine.engine import StorageError
 from services.cli.command import CommandError
 from services.cli.doctor.checks_audit import check_recorder
+from services.cli.doctor.checks_export import check_rendering
 from services.cli.doctor.checks_settings import check_identity_provider
 from services.cli.doctor.checks_storage import check_disk, check_set_aside
 from services.cli.doctor.doctor import CHECKS, findings_of
@@ -70,6 +72,7 @@ def test_an_installation_that_is_well(audit):
     # Another test may have been refused before.
     # An empty AuditService alone: no other services to check, and no page with interactions yet.
     doors = {"sidecar": "skipped", "share links": "skipped", "heatmaps": "note"}
+    tools()
     found = {name: state for name, state in states(answer).items() if name != "streams refused"}
     assert {name: found.pop(name) for name in doors} == doors
     assert set(found.values()) == {"ok"}
@@ -306,3 +309,19 @@ async def test_chunks_that_the_database_refused_are_named(tmp_path):
     (tmp_path / FOLDER / "demo" / "broken.json.gz").write_bytes(b"x")
     [found] = await findings_of(check_set_aside, about)
     assert "3 chunks" in found.text
+
+
+async def test_programs_of_exports(audit, monkeypatch):
+    tools()
+    (found,) = await check_rendering(examination(audit, monkeypatch))
+    assert (found.what, found.state) == ("rendering", State.OK)
+    assert "draws videos and pictures" in found.text
+    for name, advice in (("BROWSER", "install the package chromium-headless-shell"), ("FFMPEG", "install")):
+        with monkeypatch.context() as patched:
+            patched.setenv(f"AFTERIMAGE_EXPORT__{name}", "no-such-program")
+            (found,) = await check_rendering(examination(audit, monkeypatch))
+            assert (found.state, advice in found.advice) == (State.NOTE, True)
+    monkeypatch.setenv("AFTERIMAGE_EXPORT__BROWSER", "/bin/false")
+    (found,) = await check_rendering(examination(audit, monkeypatch))
+    assert found.state is State.NOTE
+    assert "/bin/false does not start here" in found.text

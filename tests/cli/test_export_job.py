@@ -11,9 +11,14 @@ import signal
 import subprocess
 
 import pytest
+from export.rendering import videos
+from export.rendering.sessions import tools
+from PIL import Image
 
 from .commands import COMMAND, Up, run, until
 
+SIZES = "--size: '{}' is not WIDTHxHEIGHT, WIDTHx or xHEIGHT, such as 1280x720"
+PARTS = "pointer, clicks, address, clock, captions"
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
 
 
@@ -49,6 +54,36 @@ def test_har_goes_to_standard_output(up, session):
     assert made.status == 0, made.err
     assert json.loads(made.out)["log"]["version"] == "1.2"
     assert made.err == ""
+
+
+def test_a_video_and_a_picture_are_made(up, session):
+    ffmpeg = tools().ffmpeg
+    made = up.run(
+        *("export", session, "--format", "mp4", "--start", "1s", "--end", "3s", "--keep-pauses"),
+        *("--size", "640x", "--fps", "5", "--hide", "address,clock", "-o", "visit.mp4"),
+    )
+    assert made.status == 0, made.err
+    assert made.err.startswith("visit.mp4: ")
+    path = up.directory / "visit.mp4"
+    starts, end_ms = videos.times_ms(ffmpeg, path)
+    assert starts[0] == 0
+    assert abs(end_ms - 2_000) <= 200
+    assert "yuv420p" in videos.facts(ffmpeg, path)
+    assert " 640x" in videos.facts(ffmpeg, path)
+    assert videos.chapters(ffmpeg, path)
+    for moment in ("1.5", "1500ms"):
+        shot = up.run("export", session, "--format", "png", "--at", moment, "--size", "320x200", "-o", "moment.png")
+        assert shot.status == 0, shot.err
+        with Image.open(up.directory / "moment.png") as picture:
+            assert picture.size == (320, 200)
+    assert exports_of(up) == []
+
+
+def test_the_server_names_options_that_are_out_of_range(up, session):
+    answer = up.run("export", session, "--format", "mp4", "--size", "10x10", "-o", "no.mp4")
+    assert answer.status == 1
+    assert "session.video.width" in answer.err
+    assert not (up.directory / "no.mp4").exists()
 
 
 def test_lists_take_the_options_of_sessions(up):
@@ -125,7 +160,28 @@ def test_an_interrupted_export_is_cancelled_and_leaves_no_file(up, session):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "nonsense", "x"], "--format: there is no 'nonsense', only json, har, csv, parquet"),
+        (
+            ["--format", "nonsense", "x"],
+            "--format: there is no 'nonsense', only json, har, csv, parquet, mp4, webm, gif, png",
+        ),
+        (["--format", "mp4"], "--format mp4 needs a session"),
+        (["--format", "mp4", "x", "--errors"], "--format mp4 is of one session: lists are csv or parquet"),
+        (["--format", "mp4", "x", "--at", "5"], "--at applies to png only"),
+        (["--format", "mp4", "x", "--size", "big"], SIZES.format("big")),
+        (["--format", "mp4", "x", "--size", "x"], SIZES.format("x")),
+        (["--format", "mp4", "x", "--size", "-1x5"], SIZES.format("-1x5")),
+        (["--format", "gif", "x", "--hide", "hat"], "--hide: there is no 'hat', only " + PARTS),
+        (["--format", "png", "x"], "--format png needs --at, the moment in the session, such as 1m30s or 12.5"),
+        (["--format", "png", "x", "--at", "noon"], "'noon' is not a duration: write 90s, 15m, 1h30m or 7d"),
+        (["--format", "png", "x", "--at", "1", "--fps", "5"], "--fps applies to mp4, webm and gif only"),
+        (["--format", "png", "x", "--at", "1", "--start", "5s"], "--format png is of one moment: --at"),
+        (
+            ["--format", "json", "x", "--keep-pauses"],
+            "--keep-pauses applies to videos and pictures only: mp4, webm, gif, png",
+        ),
+        (["--format", "csv", "--fps", "5"], "--format csv is of a list: select sessions with --since and the like"),
+        (["x", "--fps", "5"], "--fps needs --format"),
+        (["x", "--keep-pauses"], "--keep-pauses needs --format"),
         (["--format", "json"], "--format json needs a session"),
         (["--format", "csv", "x"], "--format csv is of a list: select sessions with --since and the like"),
         (["--format", "har", "x", "--errors"], "--format har is of one session: lists are csv or parquet"),

@@ -31,7 +31,7 @@ from services.runtime.uuid7 import uuid7
 DOCS = Path(__file__).parents[2] / "docs" / "exports.md"
 
 
-async def record(audit, windows, *, tags=None, project="demo", actor_id=""):
+async def record(audit, windows, *, tags=None, project="demo", actor_id="", is_ended=True):
     """Records a session with the events of each window, in chunks; returns its id and those of its windows."""
     first_ms = min(event["timestamp"] for chunks in windows for events in chunks for event in events)
     session = str(uuid7(first_ms))
@@ -47,7 +47,8 @@ async def record(audit, windows, *, tags=None, project="demo", actor_id=""):
                     seq=seq, encoding=enums_pb2.CHUNK_ENCODING_IDENTITY, payload=json.dumps(events).encode()
                 )
                 yield audit_pb.RecordSessionRequest(chunk=chunk)
-            yield audit_pb.RecordSessionRequest(end={})
+            if is_ended:
+                yield audit_pb.RecordSessionRequest(end={})
 
         call = audit.stub.RecordSession(requests(), metadata=bearer(audit.mint("record", project=project)))
         answers = [answer async for answer in call]

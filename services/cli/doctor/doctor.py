@@ -14,6 +14,7 @@ from rich.markup import escape
 from services.cli.client import audit_address
 from services.cli.command import Address, CommandError, ProjectName, invocation_of, run
 from services.cli.doctor.checks_audit import check_recorder, check_refusals, check_service
+from services.cli.doctor.checks_export import check_rendering
 from services.cli.doctor.checks_settings import (
     check_identity_provider,
     check_key,
@@ -46,6 +47,7 @@ CHECKS: tuple[Check, ...] = (
     check_sidecar,
     check_links,
     check_heatmaps,
+    check_rendering,
 )
 """In display order: prerequisites come before the checks that need them. The recorder check comes after the
 refusals, so that its own refusal is not counted."""

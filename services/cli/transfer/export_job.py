@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -24,8 +26,11 @@ from afterimage_client.export.v1 import (
     ExportsSnapshot,
     ExportState,
     ExportTable,
+    OverlayPart,
+    PictureOptions,
     SessionContent,
     TableContent,
+    VideoOptions,
     WatchExportsRequest,
 )
 from afterimage_client.recording.v1 import InteractionKind
@@ -36,7 +41,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, connect, export_address
-from services.cli.command import CommandError, complain, duration_s, spoken_size
+from services.cli.command import CommandError, complain, duration_s, spoken_duration, spoken_size
 from services.cli.session_filter import numbers
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
@@ -45,20 +50,106 @@ MAX_BREAKS = 20
 """Number of times in a row that a connection may break without any progress."""
 
 _PAUSE_S = 0.5
+_SIZE = re.compile(r"(?=\d|x\d)(\d{0,6})x(\d{0,6})")
+_SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 _PASSING = {Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.CANCELLED, Status.RESOURCE_EXHAUSTED}
 _FINAL = {ExportState.DONE, ExportState.FAILED, ExportState.CANCELLED, ExportState.EXPIRED}
 
 
+VIDEOS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """Options of videos and pictures, as given to the command; None: not given.
+
+    Attributes:
+        at: Moment of a picture.
+        size: WIDTHxHEIGHT, WIDTHx or xHEIGHT.
+        fps: Frames per second of a video.
+        keep_pauses: Whether a video has the pauses.
+        hide: Parts that a video lacks.
+        show: Parts that a picture has.
+    """
+
+    at: str | None = None
+    size: str | None = None
+    fps: int | None = None
+    keep_pauses: bool = False
+    hide: list[str] | None = None
+    show: list[str] | None = None
+
+    def given(self) -> list[str]:
+        """Returns the names of the options that were given."""
+        named = (("at", self.at), ("size", self.size), ("fps", self.fps), ("keep-pauses", self.keep_pauses))
+        return [f"--{name}" for name, value in (*named, ("hide", self.hide), ("show", self.show)) if value]
+
+    def video(self) -> VideoOptions:
+        """Returns the options of a video. Raises CommandError."""
+        self._refuse(("--at", self.at), ("--show", self.show), of="png")
+        width, height = self._sizes()
+        return VideoOptions(
+            width=width,
+            height=height,
+            frames_per_second=self.fps or 0,
+            keep_pauses=self.keep_pauses,
+            hidden_parts=numbers(OverlayPart, self.hide, "--hide"),
+        )
+
+    def picture(self) -> PictureOptions:
+        """Returns the options of a picture. Raises CommandError."""
+        self._refuse(
+            ("--fps", self.fps), ("--keep-pauses", self.keep_pauses), ("--hide", self.hide), of="mp4, webm and gif"
+        )
+        if self.at is None:
+            raise CommandError("--format png needs --at, the moment in the session, such as 1m30s or 12.5")
+        width, height = self._sizes()
+        seconds = float(self.at) if _SECONDS.fullmatch(self.at) else duration_s(self.at)
+        return PictureOptions(
+            offset=timedelta(seconds=seconds),
+            width=width,
+            height=height,
+            shown_parts=numbers(OverlayPart, self.show, "--show"),
+        )
+
+    def _sizes(self) -> tuple[int, int]:
+        if self.size is None:
+            return 0, 0
+        found = _SIZE.fullmatch(self.size)
+        if found is None:
+            raise CommandError(f"--size: {self.size!r} is not WIDTHxHEIGHT, WIDTHx or xHEIGHT, such as 1280x720")
+        return int(found[1] or 0), int(found[2] or 0)
+
+    def _refuse(self, *options: tuple[str, object], of: str) -> None:
+        for name, value in options:
+            if value:
+                raise CommandError(f"{name} applies to {of} only")
+
+
 def session_request(
-    wanted: str, session: str, window: str | None, start: str | None, end: str | None
+    wanted: str,
+    session: str,
+    window: str | None,
+    start: str | None,
+    end: str | None,
+    rendering: Rendering | None = None,
 ) -> CreateExportRequest:
     """Returns the request for an export of one session. Raises CommandError."""
+    rendering = rendering or Rendering()
     content = SessionContent(session_id=session, window_id=window or "")
     if start is not None:
         content.start_offset = timedelta(seconds=duration_s(start))
     if end is not None:
         content.end_offset = timedelta(seconds=duration_s(end))
     (found,) = numbers(ExportFormat, [wanted], "--format")
+    if found in VIDEOS:
+        content.video = rendering.video()
+    elif found == ExportFormat.PNG:
+        if start is not None or end is not None:
+            raise CommandError("--format png is of one moment: --at")
+        content.picture = rendering.picture()
+    elif given := rendering.given():
+        raise CommandError(f"{given[0]} applies to videos and pictures only: mp4, webm, gif, png")
     return CreateExportRequest(session=content, format=found, request_id=str(uuid4()))
 
 
@@ -118,8 +209,8 @@ async def _left_tidy(client: Client, export_id: str, *, keep: bool) -> AsyncIter
                 await client.export.delete_export(DeleteExportRequest(export_id=export_id), timeout=TIMEOUT_S)
 
 
-Show = Callable[[str, int, int], None]
-"""Shows progress: the activity, its finished steps, and all of its steps (0: unknown)."""
+Show = Callable[[str, int, int, float], None]
+"""Shows progress: the activity, its finished steps, all of its steps, and the seconds left; 0: unknown."""
 
 
 async def _until_done(client: Client, created: Export, show: Show) -> Export:
@@ -142,7 +233,9 @@ async def _until_done(client: Client, created: Export, show: Show) -> Export:
                         raise CommandError("the export was deleted: a session in it may have been")
                 breaks.progress()
                 what = "waiting" if found.state == ExportState.QUEUED else "exporting"
-                show(what, found.progress.done_count, found.progress.planned_count)
+                progress = found.progress
+                left_s = (progress.remaining_duration or timedelta()).total_seconds()
+                show(what, progress.done_count, progress.planned_count, left_s)
         except NETWORK_ERRORS as error:
             await breaks.wait(error)
     if found.state != ExportState.DONE:
@@ -170,7 +263,7 @@ async def _download(client: Client, done: Export, file: IO[bytes], show: Show) -
                 digest.update(data)
                 received += len(data)
                 breaks.progress()
-                show("downloading", received, done.file.size_bytes)
+                show("downloading", received, done.file.size_bytes, 0.0)
         except NETWORK_ERRORS as error:
             await breaks.wait(error)
     file.flush()
@@ -238,7 +331,13 @@ def _shown(*, quiet: bool) -> Iterator[Show]:
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}"),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("waiting", total=None)
-        yield lambda what, done, planned: bar.update(task, description=what, completed=done, total=planned or None)
+        task = bar.add_task("waiting", total=None, left="")
+
+        def show(what: str, done: int, planned: int, left_s: float) -> None:
+            left = f"{spoken_duration(left_s)} left" if left_s else ""
+            bar.update(task, description=what, completed=done, total=planned or None, left=left)
+
+        yield show

@@ -56,13 +56,34 @@ def export(
     wanted: Annotated[
         str | None,
         typer.Option(
-            "--format", help="Have ExportService make the file: json, har (of a session); csv, parquet (lists)."
+            "--format",
+            help="Have ExportService make it: json, har, mp4, webm, gif, png of a session; csv, parquet of a list.",
         ),
     ] = None,
-    start: Annotated[str | None, typer.Option(help="With --format json or har: start in the session, such as 90s.")] = (
-        None
-    ),
-    end: Annotated[str | None, typer.Option(help="With --format json or har: end in the session.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="With --format, but of a png: start in the session, such as 90s.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="With --format, but of a png: end in the session.")] = None,
+    at: Annotated[str | None, typer.Option(help="With --format png: the moment, such as 1m30s or 12.5.")] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            help="Size of a video or picture in pixels: 1280x720, or 1280x, x720 in the proportions of the visitor's "
+            "viewport, which is the default."
+        ),
+    ] = None,
+    fps: Annotated[
+        int | None, typer.Option(min=1, max=30, help="Frames per second of a video, 1 to 30. Default: 10.")
+    ] = None,
+    keep_pauses: Annotated[
+        bool, typer.Option("--keep-pauses", help="Show pauses of more than 10 s without activity in a video.")
+    ] = False,
+    hide: Annotated[
+        list[str] | None, typer.Option(help="Leave out of a video: pointer, clicks, address, clock, captions.")
+    ] = None,
+    show: Annotated[
+        list[str] | None, typer.Option(help="Draw on a picture: pointer, clicks, address, clock, captions.")
+    ] = None,
     table: Annotated[str, typer.Option(help="With --format csv or parquet: sessions or interactions.")] = "sessions",
     kind: Annotated[
         list[str] | None, typer.Option(help="Only such interactions: click, rage_click, error, move ...")
@@ -91,8 +112,9 @@ def export(
     several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened; standard
     output takes only one, named with --window.
 
-    With --format the file is made by a worker (docs/exports.md): json and har of a session, csv and parquet of the
-    sessions, or of the interactions, that the other options select. --address is then that of ExportService.
+    With --format the file is made by a worker (docs/exports.md): json, har, a video or a picture of a session, csv and
+    parquet of the sessions, or of the interactions, that the other options select. --address is then that of
+    ExportService.
     """
     selected = {
         "since": since,
@@ -113,17 +135,20 @@ def export(
 
     async def main() -> None:
         if wanted is None:
-            given = [name for name, value in (selected | {"kind": kind, "start": start, "end": end}).items() if value]
+            of_jobs = {"kind": kind, "start": start, "end": end, "at": at, "size": size, "fps": fps}
+            of_jobs |= {"keep_pauses": keep_pauses, "hide": hide, "show": show}
+            given = [name for name, value in (selected | of_jobs).items() if value]
             if given:
                 raise CommandError(f"--{given[0].replace('_', '-')} needs --format")
             if session is None:
                 raise CommandError("name a session, or a list with --format csv or --format parquet")
             await _export_directly(settings(), session, window, output, project, address)
             return
-        from services.cli.transfer.export_job import export_job, list_request, session_request
+        from services.cli.transfer.export_job import Rendering, export_job, list_request, session_request
 
+        rendering = Rendering(at, size, fps, keep_pauses, hide, show)
         if wanted.lower() in {"csv", "parquet"}:
-            if session or window or start or end:
+            if session or window or start or end or rendering.given():
                 raise CommandError(f"--format {wanted} is of a list: select sessions with --since and the like")
             request = list_request(wanted, table, kind, session_filter(**selected))  # type: ignore[arg-type]
         else:
@@ -131,7 +156,7 @@ def export(
                 raise CommandError(f"--format {wanted} is of one session: lists are csv or parquet")
             if session is None:
                 raise CommandError(f"--format {wanted} needs a session")
-            request = session_request(wanted, session, window, start, end)
+            request = session_request(wanted, session, window, start, end, rendering)
         await export_job(settings(), request, output, project=project, address=address, keep=keep, quiet=quiet)
 
     run(main())

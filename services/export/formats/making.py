@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from services.export.model import Export, ExportError, Progress
 from services.export.recordings import Recordings
+from services.export.rendering.model import Limits
+from services.export.rendering.tools import Tools
 from services.export.results.scratch import Spool
 
 
@@ -19,6 +22,9 @@ class Making:
         export: The export.
         recordings: Reads the project's recorded data.
         spool: The file.
+        folder: An empty directory for further files of the attempt; it goes with the attempt.
+        tools: The machine's programs for videos and pictures.
+        limits: Bounds of a rendering.
         note_sessions: Notes sessions that the file contains.
         max_rows: Maximum number of rows of a table.
         max_sessions: Maximum number of sessions of a table.
@@ -28,6 +34,9 @@ class Making:
     export: Export
     recordings: Recordings
     spool: Spool
+    folder: Path
+    tools: Tools
+    limits: Limits
     note_sessions: Callable[[Sequence[UUID]], Awaitable[None]]
     max_rows: int
     max_sessions: int

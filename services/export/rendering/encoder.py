@@ -73,11 +73,13 @@ class Encoder:
         process: ffmpeg.
         output: Its file.
         frame_ms: Duration of the last picture, in milliseconds.
+        file_bytes: Maximum size of the file.
     """
 
-    def __init__(self, process: GuardedProcess, output: Path, frame_ms: float) -> None:
+    def __init__(self, process: GuardedProcess, output: Path, frame_ms: float, file_bytes: int) -> None:
         self._process = process
         self._output = output
+        self._file_bytes = file_bytes
         self._frame_ms = frame_ms
         self._waiting: asyncio.Queue[_Shown | None] = asyncio.Queue(_AT_ONCE)
         self._page: Planes | None = None
@@ -166,7 +168,9 @@ class Encoder:
 
     def _error(self) -> RenderingError:
         said = self._process.stderr
-        if "No space left on device" in said or "File too large" in said:
+        if "File too large" in said:
+            return RenderingError(Reason.FILE_LIMIT, f"the video would have more than {self._file_bytes:,} bytes")
+        if "No space left on device" in said:
             return RenderingError(Reason.DISK_FULL, "no space is left on the disk for the video")
         if self._process.returncode == guardian.OUT_OF_MEMORY:
             return RenderingError(Reason.MEMORY_LIMIT, "ffmpeg needs more memory than a rendering may use")
@@ -207,7 +211,7 @@ async def encoder(
         cpu_s=_CPU_S,
         has_stdin=True,
     ) as process:
-        running = Encoder(process, output, 1000 / fps)
+        running = Encoder(process, output, 1000 / fps, limits.file_bytes)
         assert process.stdin is not None  # noqa: S101 - it was started with one
         process.stdin.write(matroska.stream_header(*size, 1000 / fps))
         try:

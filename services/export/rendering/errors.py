@@ -18,6 +18,8 @@ class Reason(StrEnum):
     """The video would have more frames than the limit."""
     TIME_LIMIT = "TIME_LIMIT"
     MEMORY_LIMIT = "MEMORY_LIMIT"
+    FILE_LIMIT = "FILE_LIMIT"
+    """The file would be larger than the limit."""
     DISK_FULL = "DISK_FULL"
     BROWSER_FAILED = "BROWSER_FAILED"
     ENCODER_FAILED = "ENCODER_FAILED"

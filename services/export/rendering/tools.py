@@ -81,6 +81,13 @@ def find_tools(pages: Path, *, browser: str = "", ffmpeg: str = "") -> Tools:
     return Tools(found, can_step, _first([ffmpeg or "ffmpeg"]) or (None if ffmpeg else _packaged_ffmpeg()), pages)
 
 
+def built_console() -> Path:
+    """Returns the folder of the built console, which the sidecar serves, too; it need not exist."""
+    spec = importlib.util.find_spec("sidecar")  # not imported: nothing of it runs here
+    folders = (spec.submodule_search_locations if spec is not None else None) or ["sidecar"]
+    return Path(next(iter(folders))) / "web" / "dist" / "console"
+
+
 def _first(names: Sequence[str]) -> Path | None:
     return next((Path(path) for name in names if (path := shutil.which(name)) is not None), None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import hashlib
 import os
@@ -20,6 +21,7 @@ _NEW = ".new-"
 """Prefix of a directory that its process has not locked yet, for at most the next time."""
 
 _NEW_S = 60.0
+_READ_BYTES = 1024**2
 
 
 class Spool:
@@ -49,11 +51,7 @@ class Spool:
         Raises:
             ExportError: The file is larger than the maximum (SIZE_LIMIT), or cannot be written (STORAGE_FULL).
         """
-        self.size_bytes += len(data)
-        if self.size_bytes > self._max_bytes:
-            raise ExportError(
-                "SIZE_LIMIT", f"the file would have more than {self._max_bytes:,} bytes (export.max_file_bytes)"
-            )
+        self._count(len(data))
         self._hash.update(data)
         try:
             self._file.write(data)
@@ -63,6 +61,19 @@ class Spool:
 
     def flush(self) -> None:
         """Does nothing: `complete` writes the rest. Writers of formats call it."""
+
+    async def adopt(self, path: Path) -> None:
+        """Takes a complete file of the same file system as this one; nothing else may be written.
+
+        Raises:
+            ExportError: The file is larger than the maximum (SIZE_LIMIT), or cannot be read (STORAGE_FULL).
+        """
+        try:
+            await asyncio.to_thread(self._read, path)
+            # Not in the thread, which goes on when the export is cancelled.
+            path.replace(self.path)  # noqa: ASYNC240 - at once: both are in one file system
+        except OSError as error:
+            raise storage_full(error) from error
 
     def complete(self) -> str:
         """Writes the rest and closes the file; returns its SHA-256 in hex.
@@ -75,6 +86,17 @@ class Spool:
         except OSError as error:
             raise storage_full(error) from error
         return self._hash.hexdigest()
+
+    def _read(self, path: Path) -> None:
+        self._count(path.stat().st_size)
+        with path.open("rb") as file:
+            while data := file.read(_READ_BYTES):
+                self._hash.update(data)
+
+    def _count(self, size_bytes: int) -> None:
+        self.size_bytes += size_bytes
+        if self.size_bytes > self._max_bytes:
+            raise too_large(self._max_bytes)
 
     def discard(self) -> None:
         """Deletes the file."""
@@ -101,6 +123,28 @@ class Scratch:
             yield spool
         finally:
             spool.discard()
+
+    @contextmanager
+    def folder(self, name: str) -> Iterator[Path]:
+        """Yields a new directory, which is deleted after the block.
+
+        Raises:
+            ExportError: It cannot be made (STORAGE_FULL).
+        """
+        directory = self._directory / name
+        try:
+            directory.mkdir(mode=0o700)
+        except OSError as error:
+            raise storage_full(error) from error
+        try:
+            yield directory
+        finally:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def too_large(max_bytes: int) -> ExportError:
+    """Returns the failure of an export with a file above the limit."""
+    return ExportError("SIZE_LIMIT", f"the file would have more than {max_bytes:,} bytes (export.max_file_bytes)")
 
 
 @contextmanager

@@ -213,6 +213,7 @@ class ExportStore:
                 updated_ms=now_ms,
                 done=0,
                 planned=0,
+                remaining_ms=None,
             )
             .returning(EXPORTS)
         )
@@ -223,6 +224,7 @@ class ExportStore:
     async def renew(self, export: Export, progress: Progress, lease_ms: int, now_ms: int) -> bool:
         """Shows that an attempt goes on; returns False when it must stop: the export was cancelled or given away."""
         values: dict[str, Any] = {"lease_ms": lease_ms, "done": progress.done, "planned": progress.planned}
+        values["remaining_ms"] = progress.remaining_ms
         has_moved = or_(_e.done != progress.done, _e.planned != progress.planned)
         values["updated_ms"] = case((has_moved, now_ms), else_=_e.updated_ms)
         return await self._change(update(EXPORTS).where(*_running(export)).values(values))
@@ -310,6 +312,7 @@ class ExportStore:
                 updated_ms=now_ms,
                 done=0,
                 planned=0,
+                remaining_ms=None,
                 **values,
             )
         )
@@ -464,7 +467,7 @@ def _export(row: Row[Any]) -> Export:
         started_ms=row.started_ms,
         ended_ms=row.ended_ms,
         expires_ms=row.expires_ms,
-        progress=Progress(row.done, row.planned),
+        progress=Progress(row.done, row.planned, row.remaining_ms),
         failure=Failure(row.failure_reason, row.failure_message) if row.failure_reason else None,
         file=file,
     )

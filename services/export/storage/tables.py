@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "export_versions"
-HEAD = "0001"
+HEAD = "0002"
 """The newest of the migrations."""
 
 METADATA = MetaData()
@@ -39,6 +39,7 @@ EXPORTS = Table(
     Column("expires_ms", BigInteger, nullable=True),
     Column("done", BigInteger, nullable=False),
     Column("planned", BigInteger, nullable=False),
+    Column("remaining_ms", BigInteger, nullable=True),
     Column("failure_reason", Text, nullable=False),
     Column("failure_message", Text, nullable=False),
     # Until the file is deleted: longer than the state DONE.

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -14,6 +15,7 @@ import structlog
 from services.export.app import open_shared, running
 from services.export.formats.makers import MAKERS
 from services.export.metrics import WorkerMetrics
+from services.export.rendering.tools import built_console, find_tools
 from services.export.results.scratch import drop_abandoned, scratch
 from services.export.worker.runner import Runner
 from services.runtime.metrics import new_registry, serve_metrics
@@ -43,6 +45,7 @@ async def work(settings: Settings, *, now: Callable[[], float] = time.time) -> A
     logging.getLogger("saq").setLevel(logging.ERROR)  # it logs a line per entry and step
     own = settings.export
     registry = new_registry()
+    tools = partial(find_tools, built_console(), browser=own.browser, ffmpeg=own.ffmpeg)
     root = settings.data_dir / "exports" / "scratch"
     with scratch(root) as directory:
         async with open_shared(settings, now) as shared:
@@ -55,6 +58,7 @@ async def work(settings: Settings, *, now: Callable[[], float] = time.time) -> A
                 makers=MAKERS,
                 limits=own,
                 metrics=WorkerMetrics(registry),
+                tools=tools,
                 now_ms=shared.now_ms,
             )
             async with (
@@ -62,6 +66,8 @@ async def work(settings: Settings, *, now: Callable[[], float] = time.time) -> A
                 running(shared.queue.work(runner.take, own.worker_concurrency), _tidied(root)),
             ):
                 _log.info("working", concurrency=own.worker_concurrency)
+                if (missing := tools().why_no_video()) is not None:
+                    _log.warning("formats_unavailable", missing=missing)
                 yield
 
 

@@ -23,6 +23,8 @@ from services.export.model import (
     Progress,
     SessionContent,
 )
+from services.export.rendering.model import Limits
+from services.export.rendering.tools import Tools
 from services.export.results.scratch import Scratch
 from services.export.results.store import ResultStore
 from services.export.storage.store import ExportStore
@@ -50,6 +52,7 @@ class Runner:
         makers: Maker of each format.
         limits: The settings.
         metrics: The metrics to update.
+        tools: Looks for the machine's programs, at each attempt: one installed meanwhile is used.
         now_ms: The clock, milliseconds since 1970.
     """
 
@@ -64,6 +67,7 @@ class Runner:
         makers: Mapping[ExportFormat, Maker],
         limits: ExportSettings,
         metrics: WorkerMetrics,
+        tools: Callable[[], Tools],
         now_ms: Callable[[], int],
     ) -> None:
         self._store = store
@@ -74,6 +78,7 @@ class Runner:
         self._makers = makers
         self._limits = limits
         self._metrics = metrics
+        self._tools = tools
         self._now_ms = now_ms
 
     async def take(self, export_id: str, attempt: int) -> None:
@@ -120,11 +125,23 @@ class Runner:
 
     async def _make(self, export: Export) -> int:
         """Makes and stores the file; returns its size, -1: the attempt counts no more."""
-        with self._scratch.spool(f"{export.export_id}.{export.attempt}", self._limits.max_file_bytes) as spool:
+        name = f"{export.export_id}.{export.attempt}"
+        with (
+            self._scratch.spool(name, self._limits.max_file_bytes) as spool,
+            self._scratch.folder(f"{name}.files") as folder,
+        ):
             making = Making(
                 export=export,
                 recordings=self._audit.recordings(export.project),
                 spool=spool,
+                folder=folder,
+                tools=self._tools(),
+                limits=Limits(
+                    time_s=self._limits.max_time_s,
+                    memory_bytes=self._limits.max_render_memory_bytes,
+                    file_bytes=self._limits.max_file_bytes,
+                    frames=self._limits.max_video_frames,
+                ),
                 note_sessions=partial(self._store.add_sessions, export),
                 max_rows=self._limits.max_rows,
                 max_sessions=self._limits.max_table_sessions,

@@ -101,6 +101,26 @@ class ExportSettings(ServiceSettings):
         description="Maximum number of sessions in a table; the export fails at it (ROW_LIMIT). The record of an "
         "export has the id of each, so that it is deleted with any of them.",
     )
+    browser: str = Field(
+        default="",
+        description="Name or path of the headless Chromium that draws videos and pictures. "
+        '"": chromium-headless-shell on the PATH, else another Chromium there, which is slower.',
+    )
+    ffmpeg: str = Field(
+        default="",
+        description='Name or path of ffmpeg, for videos. "": the one on the PATH, else that of imageio-ffmpeg.',
+    )
+    max_render_memory_bytes: int = Field(
+        default=3 * _GIB,
+        ge=256 * 1024**2,
+        description="Maximum memory of the browser of one video or picture in bytes, and again of its ffmpeg; the "
+        "export fails at it (MEMORY_LIMIT).",
+    )
+    max_video_frames: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="Maximum number of frames of a video, repeated ones included; the export fails at it (TOO_LONG).",
+    )
     max_time_s: Seconds = Field(
         default=3600.0, description="Maximum duration of an attempt in seconds; the export fails at it (TIME_LIMIT)."
     )

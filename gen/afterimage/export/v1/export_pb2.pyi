@@ -20,6 +20,19 @@ class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPORT_FORMAT_HAR: _ClassVar[ExportFormat]
     EXPORT_FORMAT_CSV: _ClassVar[ExportFormat]
     EXPORT_FORMAT_PARQUET: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_MP4: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_WEBM: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_GIF: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_PNG: _ClassVar[ExportFormat]
+
+class OverlayPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    OVERLAY_PART_UNSPECIFIED: _ClassVar[OverlayPart]
+    OVERLAY_PART_POINTER: _ClassVar[OverlayPart]
+    OVERLAY_PART_CLICKS: _ClassVar[OverlayPart]
+    OVERLAY_PART_ADDRESS: _ClassVar[OverlayPart]
+    OVERLAY_PART_CLOCK: _ClassVar[OverlayPart]
+    OVERLAY_PART_CAPTIONS: _ClassVar[OverlayPart]
 
 class ExportTable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -48,6 +61,16 @@ EXPORT_FORMAT_JSON: ExportFormat
 EXPORT_FORMAT_HAR: ExportFormat
 EXPORT_FORMAT_CSV: ExportFormat
 EXPORT_FORMAT_PARQUET: ExportFormat
+EXPORT_FORMAT_MP4: ExportFormat
+EXPORT_FORMAT_WEBM: ExportFormat
+EXPORT_FORMAT_GIF: ExportFormat
+EXPORT_FORMAT_PNG: ExportFormat
+OVERLAY_PART_UNSPECIFIED: OverlayPart
+OVERLAY_PART_POINTER: OverlayPart
+OVERLAY_PART_CLICKS: OverlayPart
+OVERLAY_PART_ADDRESS: OverlayPart
+OVERLAY_PART_CLOCK: OverlayPart
+OVERLAY_PART_CAPTIONS: OverlayPart
 EXPORT_TABLE_UNSPECIFIED: ExportTable
 EXPORT_TABLE_SESSIONS: ExportTable
 EXPORT_TABLE_INTERACTIONS: ExportTable
@@ -64,16 +87,46 @@ EXPORT_PRIORITY_NORMAL: ExportPriority
 EXPORT_PRIORITY_HIGH: ExportPriority
 
 class SessionContent(_message.Message):
-    __slots__ = ("session_id", "window_id", "start_offset", "end_offset")
+    __slots__ = ("session_id", "window_id", "start_offset", "end_offset", "video", "picture")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_FIELD_NUMBER: _ClassVar[int]
+    PICTURE_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     window_id: str
     start_offset: _duration_pb2.Duration
     end_offset: _duration_pb2.Duration
-    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    video: VideoOptions
+    picture: PictureOptions
+    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., video: _Optional[_Union[VideoOptions, _Mapping]] = ..., picture: _Optional[_Union[PictureOptions, _Mapping]] = ...) -> None: ...
+
+class VideoOptions(_message.Message):
+    __slots__ = ("width", "height", "frames_per_second", "keep_pauses", "hidden_parts")
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    FRAMES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    KEEP_PAUSES_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_PARTS_FIELD_NUMBER: _ClassVar[int]
+    width: int
+    height: int
+    frames_per_second: int
+    keep_pauses: bool
+    hidden_parts: _containers.RepeatedScalarFieldContainer[OverlayPart]
+    def __init__(self, width: _Optional[int] = ..., height: _Optional[int] = ..., frames_per_second: _Optional[int] = ..., keep_pauses: _Optional[bool] = ..., hidden_parts: _Optional[_Iterable[_Union[OverlayPart, str]]] = ...) -> None: ...
+
+class PictureOptions(_message.Message):
+    __slots__ = ("offset", "width", "height", "shown_parts")
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_PARTS_FIELD_NUMBER: _ClassVar[int]
+    offset: _duration_pb2.Duration
+    width: int
+    height: int
+    shown_parts: _containers.RepeatedScalarFieldContainer[OverlayPart]
+    def __init__(self, offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., shown_parts: _Optional[_Iterable[_Union[OverlayPart, str]]] = ...) -> None: ...
 
 class TableContent(_message.Message):
     __slots__ = ("table", "filter", "kinds")
@@ -120,12 +173,14 @@ class Export(_message.Message):
     def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ...) -> None: ...
 
 class ExportProgress(_message.Message):
-    __slots__ = ("done_count", "planned_count")
+    __slots__ = ("done_count", "planned_count", "remaining_duration")
     DONE_COUNT_FIELD_NUMBER: _ClassVar[int]
     PLANNED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REMAINING_DURATION_FIELD_NUMBER: _ClassVar[int]
     done_count: int
     planned_count: int
-    def __init__(self, done_count: _Optional[int] = ..., planned_count: _Optional[int] = ...) -> None: ...
+    remaining_duration: _duration_pb2.Duration
+    def __init__(self, done_count: _Optional[int] = ..., planned_count: _Optional[int] = ..., remaining_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class ExportFailure(_message.Message):
     __slots__ = ("reason", "message")

@@ -55,6 +55,49 @@ class ExportFormat(betterproto.Enum):
     PARQUET = 4
     """Table as Apache Parquet, compressed with Zstandard."""
 
+    MP4 = 5
+    """
+    Video of a session: H.264 with 4:2:0 chroma in an MP4 file with its index first, chapters per page
+     and the findings as a subtitle track. Without sound.
+    """
+
+    WEBM = 6
+    """The same as VP9 in a WebM file."""
+
+    GIF = 7
+    """
+    Video of a session as an animated GIF, without chapters and subtitles.
+    """
+
+    PNG = 8
+    """Picture of one moment of a session."""
+
+
+class OverlayPart(betterproto.Enum):
+    """
+    Part of a video or a picture that is drawn besides the recorded page.
+    """
+
+    UNSPECIFIED = 0
+    """Unknown to this version. Invalid in a request."""
+
+    POINTER = 1
+    """
+    The visitor's pointer. Not drawn while the visitor touches the screen.
+    """
+
+    CLICKS = 2
+    """Marks of clicks and taps."""
+
+    ADDRESS = 3
+    """Address of the page, in a bar above it."""
+
+    CLOCK = 4
+    """Time since the session's start, in the same bar."""
+
+    CAPTIONS = 5
+    """Texts of findings, such as rage clicks and errors."""
+
 
 class ExportTable(betterproto.Enum):
     """Rows of an exported table."""
@@ -114,7 +157,9 @@ class ExportPriority(betterproto.Enum):
 
 @dataclass(eq=False, repr=False)
 class SessionContent(betterproto.Message):
-    """One session, or a part of it, to export as JSON or HAR."""
+    """
+    One session, or a part of it, to export as JSON, HAR, a video (MP4, WEBM, GIF) or a picture (PNG).
+    """
 
     session_id: str = betterproto.string_field(1)
     """
@@ -124,22 +169,98 @@ class SessionContent(betterproto.Message):
 
     window_id: str = betterproto.string_field(2)
     """
-    Optional. Id of the only window to export. Default: all windows. Returns INVALID_ARGUMENT if it
-     is not a UUID; the export fails with WINDOW_NOT_FOUND if the session has no such window.
+    Optional. Id of the only window to export. Default: all windows; of these, videos and pictures
+     show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID; the export
+     fails with WINDOW_NOT_FOUND if the session has no such window.
     """
 
     start_offset: timedelta = betterproto.message_field(3)
     """
     Optional. Start of the range, from the session's start. Default: the session's start. JSON
      starts with the last full snapshot at or before it, so that the events can be played. Returns
-     INVALID_ARGUMENT if it is negative, or after the end of a session that is no longer live.
+     INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or set
+     with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end by
+     then.
     """
 
     end_offset: timedelta = betterproto.message_field(4)
     """
     Optional. End of the range, from the session's start, exclusive. Default: the session's end; of
      a live session the events stored by then. Returns INVALID_ARGUMENT if it is not after
-     `start_offset`.
+     `start_offset`, or set with PNG.
+    """
+
+    video: "VideoOptions" = betterproto.message_field(5, group="options")
+    """Of MP4, WEBM and GIF. Default: every field's default."""
+
+    picture: "PictureOptions" = betterproto.message_field(6, group="options")
+    """Of PNG, which requires them."""
+
+
+@dataclass(eq=False, repr=False)
+class VideoOptions(betterproto.Message):
+    """Options of a video."""
+
+    width: int = betterproto.int32_field(1)
+    """
+    Optional. Width in pixels, 64 to 3,840; an odd one is raised by 1. 0 means: by `height`, in the
+     proportions of the visitor's first viewport with the overlay's bar above it; without `height` the
+     size of both, scaled down to a longest side of 1,920. Returns INVALID_ARGUMENT if it is out of
+     range.
+    """
+
+    height: int = betterproto.int32_field(2)
+    """
+    Optional. Height in pixels with the overlay's bar, 64 to 2,160; an odd one is raised by 1. 0 means:
+     by `width`. With both, the page is fitted in. Returns INVALID_ARGUMENT if it is out of range.
+    """
+
+    frames_per_second: int = betterproto.int32_field(3)
+    """
+    Optional. Pictures per second, 1 to 30. 0 means 10. Returns INVALID_ARGUMENT if it is out of
+     range.
+    """
+
+    keep_pauses: bool = betterproto.bool_field(4)
+    """
+    Optional. Whether pauses of more than 10 seconds without activity are shown. Default: they are
+     skipped, with a note in the picture.
+    """
+
+    hidden_parts: List["OverlayPart"] = betterproto.enum_field(5)
+    """
+    Optional. Parts that are left out. Default: all parts are drawn. Returns INVALID_ARGUMENT if one is
+     UNSPECIFIED.
+    """
+
+
+@dataclass(eq=False, repr=False)
+class PictureOptions(betterproto.Message):
+    """Options of a picture."""
+
+    offset: timedelta = betterproto.message_field(1)
+    """
+    Required. The moment, from the session's start. Returns INVALID_ARGUMENT if it is unset, negative,
+     or after the end of a session that is no longer live; of a live session, the export fails with
+     OUT_OF_RANGE if it is after the session's end by then.
+    """
+
+    width: int = betterproto.int32_field(2)
+    """
+    Optional. Width in pixels, 64 to 3,840. 0 means as in `VideoOptions`, by the viewport of the shown
+     window. Returns INVALID_ARGUMENT if it is out of range.
+    """
+
+    height: int = betterproto.int32_field(3)
+    """
+    Optional. Height in pixels, 64 to 2,160. 0 means: by `width`. Returns INVALID_ARGUMENT if it is out
+     of range.
+    """
+
+    shown_parts: List["OverlayPart"] = betterproto.enum_field(4)
+    """
+    Optional. Parts that are drawn. Default: only the page. Returns INVALID_ARGUMENT if one is
+     UNSPECIFIED.
     """
 
 
@@ -231,13 +352,18 @@ class ExportProgress(betterproto.Message):
 
     done_count: int = betterproto.int64_field(1)
     """
-    Output only. Finished steps: chunks of a session, sessions of a table.
+    Output only. Finished steps: chunks of a session, sessions of a table, frames of a video.
     """
 
     planned_count: int = betterproto.int64_field(2)
     """
     Output only. Number of all steps. 0 while it is unknown: a table of sessions is listed in one
-     pass, and its length is known at its end.
+     pass, and its length is known at its end; a video is planned once the session was read.
+    """
+
+    remaining_duration: timedelta = betterproto.message_field(3)
+    """
+    Output only. Estimated time until all steps are finished. Set for videos, once some frames are done.
     """
 
 
@@ -248,7 +374,8 @@ class ExportFailure(betterproto.Message):
     reason: str = betterproto.string_field(1)
     """
     Output only. Cause for programs, such as "SESSION_DELETED", "SIZE_LIMIT", "TIME_LIMIT",
-     "ROW_LIMIT", "STORAGE_FULL", "WORKER_LOST".
+     "ROW_LIMIT", "STORAGE_FULL", "WORKER_LOST". "TOOL_MISSING": a program that videos or pictures need
+     is not installed where the worker runs; `message` has its package.
     """
 
     message: str = betterproto.string_field(2)
@@ -277,7 +404,7 @@ class CreateExportRequest(betterproto.Message):
     """Request for `CreateExport`."""
 
     session: "SessionContent" = betterproto.message_field(1, group="content")
-    """One session, as JSON or HAR."""
+    """One session, as JSON, HAR, MP4, WEBM, GIF or PNG."""
 
     table: "TableContent" = betterproto.message_field(2, group="content")
     """Sessions or interactions, as CSV or Parquet."""

@@ -16,10 +16,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/export/v1/export.proto.
  */
 export const file_afterimage_export_v1_export: GenFile = /*@__PURE__*/
-  fileDesc("CiFhZnRlcmltYWdlL2V4cG9ydC92MS9leHBvcnQucHJvdG8SFGFmdGVyaW1hZ2UuZXhwb3J0LnYxIpcBCg5TZXNzaW9uQ29udGVudBISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdpbmRvd19pZBgCIAEoCRIvCgxzdGFydF9vZmZzZXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiKtAQoMVGFibGVDb250ZW50EjAKBXRhYmxlGAEgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0VGFibGUSMgoGZmlsdGVyGAIgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjcKBWtpbmRzGAMgAygOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kIrsFCgZFeHBvcnQSEQoJZXhwb3J0X2lkGAEgASgJEjcKB3Nlc3Npb24YAiABKAsyJC5hZnRlcmltYWdlLmV4cG9ydC52MS5TZXNzaW9uQ29udGVudEgAEjMKBXRhYmxlGAMgASgLMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuVGFibGVDb250ZW50SAASMgoGZm9ybWF0GAQgASgOMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0Rm9ybWF0EjAKBXN0YXRlGAUgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0U3RhdGUSNgoIcHJpb3JpdHkYBiABKA4yJC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRQcmlvcml0eRISCgpjcmVhdGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCHByb2dyZXNzGAwgASgLMiQuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0UHJvZ3Jlc3MSFQoNYXR0ZW1wdF9jb3VudBgNIAEoBRI0CgdmYWlsdXJlGA4gASgLMiMuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmFpbHVyZRIuCgRmaWxlGA8gASgLMiAuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmlsZUIJCgdjb250ZW50IjsKDkV4cG9ydFByb2dyZXNzEhIKCmRvbmVfY291bnQYASABKAMSFQoNcGxhbm5lZF9jb3VudBgCIAEoAyIwCg1FeHBvcnRGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIlQKCkV4cG9ydEZpbGUSDAoEbmFtZRgBIAEoCRIUCgxjb250ZW50X3R5cGUYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkqjgEKDEV4cG9ydEZvcm1hdBIdChlFWFBPUlRfRk9STUFUX1VOU1BFQ0lGSUVEEAASFgoSRVhQT1JUX0ZPUk1BVF9KU09OEAESFQoRRVhQT1JUX0ZPUk1BVF9IQVIQAhIVChFFWFBPUlRfRk9STUFUX0NTVhADEhkKFUVYUE9SVF9GT1JNQVRfUEFSUVVFVBAEKmUKC0V4cG9ydFRhYmxlEhwKGEVYUE9SVF9UQUJMRV9VTlNQRUNJRklFRBAAEhkKFUVYUE9SVF9UQUJMRV9TRVNTSU9OUxABEh0KGUVYUE9SVF9UQUJMRV9JTlRFUkFDVElPTlMQAirEAQoLRXhwb3J0U3RhdGUSHAoYRVhQT1JUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTRVhQT1JUX1NUQVRFX1FVRVVFRBABEhgKFEVYUE9SVF9TVEFURV9SVU5OSU5HEAISFQoRRVhQT1JUX1NUQVRFX0RPTkUQAxIXChNFWFBPUlRfU1RBVEVfRkFJTEVEEAQSGgoWRVhQT1JUX1NUQVRFX0NBTkNFTExFRBAFEhgKFEVYUE9SVF9TVEFURV9FWFBJUkVEEAYqgAEKDkV4cG9ydFByaW9yaXR5Eh8KG0VYUE9SVF9QUklPUklUWV9VTlNQRUNJRklFRBAAEhcKE0VYUE9SVF9QUklPUklUWV9MT1cQARIaChZFWFBPUlRfUFJJT1JJVFlfTk9STUFMEAISGAoURVhQT1JUX1BSSU9SSVRZX0hJR0gQA2IGcHJvdG8z", [file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_enums, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiFhZnRlcmltYWdlL2V4cG9ydC92MS9leHBvcnQucHJvdG8SFGFmdGVyaW1hZ2UuZXhwb3J0LnYxIpACCg5TZXNzaW9uQ29udGVudBISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdpbmRvd19pZBgCIAEoCRIvCgxzdGFydF9vZmZzZXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzCgV2aWRlbxgFIAEoCzIiLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLlZpZGVvT3B0aW9uc0gAEjcKB3BpY3R1cmUYBiABKAsyJC5hZnRlcmltYWdlLmV4cG9ydC52MS5QaWN0dXJlT3B0aW9uc0gAQgkKB29wdGlvbnMilgEKDFZpZGVvT3B0aW9ucxINCgV3aWR0aBgBIAEoBRIOCgZoZWlnaHQYAiABKAUSGQoRZnJhbWVzX3Blcl9zZWNvbmQYAyABKAUSEwoLa2VlcF9wYXVzZXMYBCABKAgSNwoMaGlkZGVuX3BhcnRzGAUgAygOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuT3ZlcmxheVBhcnQikgEKDlBpY3R1cmVPcHRpb25zEikKBm9mZnNldBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV3aWR0aBgCIAEoBRIOCgZoZWlnaHQYAyABKAUSNgoLc2hvd25fcGFydHMYBCADKA4yIS5hZnRlcmltYWdlLmV4cG9ydC52MS5PdmVybGF5UGFydCKtAQoMVGFibGVDb250ZW50EjAKBXRhYmxlGAEgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0VGFibGUSMgoGZmlsdGVyGAIgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjcKBWtpbmRzGAMgAygOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kIrsFCgZFeHBvcnQSEQoJZXhwb3J0X2lkGAEgASgJEjcKB3Nlc3Npb24YAiABKAsyJC5hZnRlcmltYWdlLmV4cG9ydC52MS5TZXNzaW9uQ29udGVudEgAEjMKBXRhYmxlGAMgASgLMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuVGFibGVDb250ZW50SAASMgoGZm9ybWF0GAQgASgOMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0Rm9ybWF0EjAKBXN0YXRlGAUgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0U3RhdGUSNgoIcHJpb3JpdHkYBiABKA4yJC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRQcmlvcml0eRISCgpjcmVhdGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCHByb2dyZXNzGAwgASgLMiQuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0UHJvZ3Jlc3MSFQoNYXR0ZW1wdF9jb3VudBgNIAEoBRI0CgdmYWlsdXJlGA4gASgLMiMuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmFpbHVyZRIuCgRmaWxlGA8gASgLMiAuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmlsZUIJCgdjb250ZW50InIKDkV4cG9ydFByb2dyZXNzEhIKCmRvbmVfY291bnQYASABKAMSFQoNcGxhbm5lZF9jb3VudBgCIAEoAxI1ChJyZW1haW5pbmdfZHVyYXRpb24YAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24iMAoNRXhwb3J0RmFpbHVyZRIOCgZyZWFzb24YASABKAkSDwoHbWVzc2FnZRgCIAEoCSJUCgpFeHBvcnRGaWxlEgwKBG5hbWUYASABKAkSFAoMY29udGVudF90eXBlGAIgASgJEhIKCnNpemVfYnl0ZXMYAyABKAMSDgoGc2hhMjU2GAQgASgJKusBCgxFeHBvcnRGb3JtYXQSHQoZRVhQT1JUX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhYKEkVYUE9SVF9GT1JNQVRfSlNPThABEhUKEUVYUE9SVF9GT1JNQVRfSEFSEAISFQoRRVhQT1JUX0ZPUk1BVF9DU1YQAxIZChVFWFBPUlRfRk9STUFUX1BBUlFVRVQQBBIVChFFWFBPUlRfRk9STUFUX01QNBAFEhYKEkVYUE9SVF9GT1JNQVRfV0VCTRAGEhUKEUVYUE9SVF9GT1JNQVRfR0lGEAcSFQoRRVhQT1JUX0ZPUk1BVF9QTkcQCCqrAQoLT3ZlcmxheVBhcnQSHAoYT1ZFUkxBWV9QQVJUX1VOU1BFQ0lGSUVEEAASGAoUT1ZFUkxBWV9QQVJUX1BPSU5URVIQARIXChNPVkVSTEFZX1BBUlRfQ0xJQ0tTEAISGAoUT1ZFUkxBWV9QQVJUX0FERFJFU1MQAxIWChJPVkVSTEFZX1BBUlRfQ0xPQ0sQBBIZChVPVkVSTEFZX1BBUlRfQ0FQVElPTlMQBSplCgtFeHBvcnRUYWJsZRIcChhFWFBPUlRfVEFCTEVfVU5TUEVDSUZJRUQQABIZChVFWFBPUlRfVEFCTEVfU0VTU0lPTlMQARIdChlFWFBPUlRfVEFCTEVfSU5URVJBQ1RJT05TEAIqxAEKC0V4cG9ydFN0YXRlEhwKGEVYUE9SVF9TVEFURV9VTlNQRUNJRklFRBAAEhcKE0VYUE9SVF9TVEFURV9RVUVVRUQQARIYChRFWFBPUlRfU1RBVEVfUlVOTklORxACEhUKEUVYUE9SVF9TVEFURV9ET05FEAMSFwoTRVhQT1JUX1NUQVRFX0ZBSUxFRBAEEhoKFkVYUE9SVF9TVEFURV9DQU5DRUxMRUQQBRIYChRFWFBPUlRfU1RBVEVfRVhQSVJFRBAGKoABCg5FeHBvcnRQcmlvcml0eRIfChtFWFBPUlRfUFJJT1JJVFlfVU5TUEVDSUZJRUQQABIXChNFWFBPUlRfUFJJT1JJVFlfTE9XEAESGgoWRVhQT1JUX1BSSU9SSVRZX05PUk1BTBACEhgKFEVYUE9SVF9QUklPUklUWV9ISUdIEANiBnByb3RvMw", [file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_enums, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * One session, or a part of it, to export as JSON or HAR.
+ * One session, or a part of it, to export as JSON, HAR, a video (MP4, WEBM, GIF) or a picture (PNG).
  *
  * @generated from message afterimage.export.v1.SessionContent
  */
@@ -33,8 +33,9 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
   sessionId: string;
 
   /**
-   * Optional. Id of the only window to export. Default: all windows. Returns INVALID_ARGUMENT if it
-   * is not a UUID; the export fails with WINDOW_NOT_FOUND if the session has no such window.
+   * Optional. Id of the only window to export. Default: all windows; of these, videos and pictures
+   * show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID; the export
+   * fails with WINDOW_NOT_FOUND if the session has no such window.
    *
    * @generated from field: string window_id = 2;
    */
@@ -43,7 +44,9 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
   /**
    * Optional. Start of the range, from the session's start. Default: the session's start. JSON
    * starts with the last full snapshot at or before it, so that the events can be played. Returns
-   * INVALID_ARGUMENT if it is negative, or after the end of a session that is no longer live.
+   * INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or set
+   * with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end by
+   * then.
    *
    * @generated from field: google.protobuf.Duration start_offset = 3;
    */
@@ -52,11 +55,34 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
   /**
    * Optional. End of the range, from the session's start, exclusive. Default: the session's end; of
    * a live session the events stored by then. Returns INVALID_ARGUMENT if it is not after
-   * `start_offset`.
+   * `start_offset`, or set with PNG.
    *
    * @generated from field: google.protobuf.Duration end_offset = 4;
    */
   endOffset?: Duration | undefined;
+
+  /**
+   * Optional. Options of the format. Returns INVALID_ARGUMENT if they are those of another format.
+   *
+   * @generated from oneof afterimage.export.v1.SessionContent.options
+   */
+  options: {
+    /**
+     * Of MP4, WEBM and GIF. Default: every field's default.
+     *
+     * @generated from field: afterimage.export.v1.VideoOptions video = 5;
+     */
+    value: VideoOptions;
+    case: "video";
+  } | {
+    /**
+     * Of PNG, which requires them.
+     *
+     * @generated from field: afterimage.export.v1.PictureOptions picture = 6;
+     */
+    value: PictureOptions;
+    case: "picture";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -65,6 +91,109 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
  */
 export const SessionContentSchema: GenMessage<SessionContent> = /*@__PURE__*/
   messageDesc(file_afterimage_export_v1_export, 0);
+
+/**
+ * Options of a video.
+ *
+ * @generated from message afterimage.export.v1.VideoOptions
+ */
+export type VideoOptions = Message<"afterimage.export.v1.VideoOptions"> & {
+  /**
+   * Optional. Width in pixels, 64 to 3,840; an odd one is raised by 1. 0 means: by `height`, in the
+   * proportions of the visitor's first viewport with the overlay's bar above it; without `height` the
+   * size of both, scaled down to a longest side of 1,920. Returns INVALID_ARGUMENT if it is out of
+   * range.
+   *
+   * @generated from field: int32 width = 1;
+   */
+  width: number;
+
+  /**
+   * Optional. Height in pixels with the overlay's bar, 64 to 2,160; an odd one is raised by 1. 0 means:
+   * by `width`. With both, the page is fitted in. Returns INVALID_ARGUMENT if it is out of range.
+   *
+   * @generated from field: int32 height = 2;
+   */
+  height: number;
+
+  /**
+   * Optional. Pictures per second, 1 to 30. 0 means 10. Returns INVALID_ARGUMENT if it is out of
+   * range.
+   *
+   * @generated from field: int32 frames_per_second = 3;
+   */
+  framesPerSecond: number;
+
+  /**
+   * Optional. Whether pauses of more than 10 seconds without activity are shown. Default: they are
+   * skipped, with a note in the picture.
+   *
+   * @generated from field: bool keep_pauses = 4;
+   */
+  keepPauses: boolean;
+
+  /**
+   * Optional. Parts that are left out. Default: all parts are drawn. Returns INVALID_ARGUMENT if one is
+   * UNSPECIFIED.
+   *
+   * @generated from field: repeated afterimage.export.v1.OverlayPart hidden_parts = 5;
+   */
+  hiddenParts: OverlayPart[];
+};
+
+/**
+ * Describes the message afterimage.export.v1.VideoOptions.
+ * Use `create(VideoOptionsSchema)` to create a new message.
+ */
+export const VideoOptionsSchema: GenMessage<VideoOptions> = /*@__PURE__*/
+  messageDesc(file_afterimage_export_v1_export, 1);
+
+/**
+ * Options of a picture.
+ *
+ * @generated from message afterimage.export.v1.PictureOptions
+ */
+export type PictureOptions = Message<"afterimage.export.v1.PictureOptions"> & {
+  /**
+   * Required. The moment, from the session's start. Returns INVALID_ARGUMENT if it is unset, negative,
+   * or after the end of a session that is no longer live; of a live session, the export fails with
+   * OUT_OF_RANGE if it is after the session's end by then.
+   *
+   * @generated from field: google.protobuf.Duration offset = 1;
+   */
+  offset?: Duration | undefined;
+
+  /**
+   * Optional. Width in pixels, 64 to 3,840. 0 means as in `VideoOptions`, by the viewport of the shown
+   * window. Returns INVALID_ARGUMENT if it is out of range.
+   *
+   * @generated from field: int32 width = 2;
+   */
+  width: number;
+
+  /**
+   * Optional. Height in pixels, 64 to 2,160. 0 means: by `width`. Returns INVALID_ARGUMENT if it is out
+   * of range.
+   *
+   * @generated from field: int32 height = 3;
+   */
+  height: number;
+
+  /**
+   * Optional. Parts that are drawn. Default: only the page. Returns INVALID_ARGUMENT if one is
+   * UNSPECIFIED.
+   *
+   * @generated from field: repeated afterimage.export.v1.OverlayPart shown_parts = 4;
+   */
+  shownParts: OverlayPart[];
+};
+
+/**
+ * Describes the message afterimage.export.v1.PictureOptions.
+ * Use `create(PictureOptionsSchema)` to create a new message.
+ */
+export const PictureOptionsSchema: GenMessage<PictureOptions> = /*@__PURE__*/
+  messageDesc(file_afterimage_export_v1_export, 2);
 
 /**
  * Sessions under a filter, to export as a table (CSV or Parquet).
@@ -101,7 +230,7 @@ export type TableContent = Message<"afterimage.export.v1.TableContent"> & {
  * Use `create(TableContentSchema)` to create a new message.
  */
 export const TableContentSchema: GenMessage<TableContent> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 1);
+  messageDesc(file_afterimage_export_v1_export, 3);
 
 /**
  * Export of recorded data into a file.
@@ -231,7 +360,7 @@ export type Export = Message<"afterimage.export.v1.Export"> & {
  * Use `create(ExportSchema)` to create a new message.
  */
 export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 2);
+  messageDesc(file_afterimage_export_v1_export, 4);
 
 /**
  * Progress of an export.
@@ -240,7 +369,7 @@ export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
  */
 export type ExportProgress = Message<"afterimage.export.v1.ExportProgress"> & {
   /**
-   * Output only. Finished steps: chunks of a session, sessions of a table.
+   * Output only. Finished steps: chunks of a session, sessions of a table, frames of a video.
    *
    * @generated from field: int64 done_count = 1;
    */
@@ -248,11 +377,18 @@ export type ExportProgress = Message<"afterimage.export.v1.ExportProgress"> & {
 
   /**
    * Output only. Number of all steps. 0 while it is unknown: a table of sessions is listed in one
-   * pass, and its length is known at its end.
+   * pass, and its length is known at its end; a video is planned once the session was read.
    *
    * @generated from field: int64 planned_count = 2;
    */
   plannedCount: bigint;
+
+  /**
+   * Output only. Estimated time until all steps are finished. Set for videos, once some frames are done.
+   *
+   * @generated from field: google.protobuf.Duration remaining_duration = 3;
+   */
+  remainingDuration?: Duration | undefined;
 };
 
 /**
@@ -260,7 +396,7 @@ export type ExportProgress = Message<"afterimage.export.v1.ExportProgress"> & {
  * Use `create(ExportProgressSchema)` to create a new message.
  */
 export const ExportProgressSchema: GenMessage<ExportProgress> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 3);
+  messageDesc(file_afterimage_export_v1_export, 5);
 
 /**
  * Reason of a failure.
@@ -270,7 +406,8 @@ export const ExportProgressSchema: GenMessage<ExportProgress> = /*@__PURE__*/
 export type ExportFailure = Message<"afterimage.export.v1.ExportFailure"> & {
   /**
    * Output only. Cause for programs, such as "SESSION_DELETED", "SIZE_LIMIT", "TIME_LIMIT",
-   * "ROW_LIMIT", "STORAGE_FULL", "WORKER_LOST".
+   * "ROW_LIMIT", "STORAGE_FULL", "WORKER_LOST". "TOOL_MISSING": a program that videos or pictures need
+   * is not installed where the worker runs; `message` has its package.
    *
    * @generated from field: string reason = 1;
    */
@@ -289,7 +426,7 @@ export type ExportFailure = Message<"afterimage.export.v1.ExportFailure"> & {
  * Use `create(ExportFailureSchema)` to create a new message.
  */
 export const ExportFailureSchema: GenMessage<ExportFailure> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 4);
+  messageDesc(file_afterimage_export_v1_export, 6);
 
 /**
  * File of an export.
@@ -331,7 +468,7 @@ export type ExportFile = Message<"afterimage.export.v1.ExportFile"> & {
  * Use `create(ExportFileSchema)` to create a new message.
  */
 export const ExportFileSchema: GenMessage<ExportFile> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 5);
+  messageDesc(file_afterimage_export_v1_export, 7);
 
 /**
  * Format of an export's file.
@@ -375,6 +512,35 @@ export enum ExportFormat {
    * @generated from enum value: EXPORT_FORMAT_PARQUET = 4;
    */
   PARQUET = 4,
+
+  /**
+   * Video of a session: H.264 with 4:2:0 chroma in an MP4 file with its index first, chapters per page
+   * and the findings as a subtitle track. Without sound.
+   *
+   * @generated from enum value: EXPORT_FORMAT_MP4 = 5;
+   */
+  MP4 = 5,
+
+  /**
+   * The same as VP9 in a WebM file.
+   *
+   * @generated from enum value: EXPORT_FORMAT_WEBM = 6;
+   */
+  WEBM = 6,
+
+  /**
+   * Video of a session as an animated GIF, without chapters and subtitles.
+   *
+   * @generated from enum value: EXPORT_FORMAT_GIF = 7;
+   */
+  GIF = 7,
+
+  /**
+   * Picture of one moment of a session.
+   *
+   * @generated from enum value: EXPORT_FORMAT_PNG = 8;
+   */
+  PNG = 8,
 }
 
 /**
@@ -382,6 +548,61 @@ export enum ExportFormat {
  */
 export const ExportFormatSchema: GenEnum<ExportFormat> = /*@__PURE__*/
   enumDesc(file_afterimage_export_v1_export, 0);
+
+/**
+ * Part of a video or a picture that is drawn besides the recorded page.
+ *
+ * @generated from enum afterimage.export.v1.OverlayPart
+ */
+export enum OverlayPart {
+  /**
+   * Unknown to this version. Invalid in a request.
+   *
+   * @generated from enum value: OVERLAY_PART_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * The visitor's pointer. Not drawn while the visitor touches the screen.
+   *
+   * @generated from enum value: OVERLAY_PART_POINTER = 1;
+   */
+  POINTER = 1,
+
+  /**
+   * Marks of clicks and taps.
+   *
+   * @generated from enum value: OVERLAY_PART_CLICKS = 2;
+   */
+  CLICKS = 2,
+
+  /**
+   * Address of the page, in a bar above it.
+   *
+   * @generated from enum value: OVERLAY_PART_ADDRESS = 3;
+   */
+  ADDRESS = 3,
+
+  /**
+   * Time since the session's start, in the same bar.
+   *
+   * @generated from enum value: OVERLAY_PART_CLOCK = 4;
+   */
+  CLOCK = 4,
+
+  /**
+   * Texts of findings, such as rage clicks and errors.
+   *
+   * @generated from enum value: OVERLAY_PART_CAPTIONS = 5;
+   */
+  CAPTIONS = 5,
+}
+
+/**
+ * Describes the enum afterimage.export.v1.OverlayPart.
+ */
+export const OverlayPartSchema: GenEnum<OverlayPart> = /*@__PURE__*/
+  enumDesc(file_afterimage_export_v1_export, 1);
 
 /**
  * Rows of an exported table.
@@ -415,7 +636,7 @@ export enum ExportTable {
  * Describes the enum afterimage.export.v1.ExportTable.
  */
 export const ExportTableSchema: GenEnum<ExportTable> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 1);
+  enumDesc(file_afterimage_export_v1_export, 2);
 
 /**
  * Export lifecycle state. The last four are final.
@@ -477,7 +698,7 @@ export enum ExportState {
  * Describes the enum afterimage.export.v1.ExportState.
  */
 export const ExportStateSchema: GenEnum<ExportState> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 2);
+  enumDesc(file_afterimage_export_v1_export, 3);
 
 /**
  * Order in which the exports of one project are made. Projects take turns regardless of it.
@@ -518,5 +739,5 @@ export enum ExportPriority {
  * Describes the enum afterimage.export.v1.ExportPriority.
  */
 export const ExportPrioritySchema: GenEnum<ExportPriority> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 3);
+  enumDesc(file_afterimage_export_v1_export, 4);
 

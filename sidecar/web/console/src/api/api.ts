@@ -2,6 +2,7 @@
 import { createClient, type Client, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
 import { AuditService } from "@contract/audit/v1/audit_service_pb";
+import { ExportService } from "@contract/export/v1/export_service_pb";
 import { ShareService } from "@contract/share/v1/share_service_pb";
 import { storedToken } from "./token";
 
@@ -15,6 +16,7 @@ export interface Credentials {
 export interface Api {
   credentials: Credentials;
   audit: Client<typeof AuditService>;
+  exports: Client<typeof ExportService>;
   share: Client<typeof ShareService>;
 }
 
@@ -33,7 +35,12 @@ export function createApi(credentials: Credentials): Api {
     interceptors: [bearer],
     defaultTimeoutMs: 30_000,
   });
-  return { credentials, audit: createClient(AuditService, transport), share: createClient(ShareService, transport) };
+  return {
+    credentials,
+    audit: createClient(AuditService, transport),
+    exports: createClient(ExportService, transport),
+    share: createClient(ShareService, transport),
+  };
 }
 
 /** The API with the credentials of the signed-in user. */

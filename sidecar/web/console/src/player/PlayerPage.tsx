@@ -3,6 +3,7 @@ import { useCallback, useRef, useState } from "react";
 import { useParams, useSearchParams } from "react-router";
 import { type Problem, problem } from "../api/errors";
 import { withoutScheme } from "../format/address";
+import { ExportButton } from "../exports/ExportButton";
 import { date, duration } from "../format/time";
 import { actorText, deviceText } from "../sessions/sessionLabels";
 import { TroubleBadges } from "../sessions/TroubleBadges";
@@ -56,6 +57,7 @@ export default function PlayerPage() {
               <TroubleBadges totals={session.totals} />
             </span>
             <span className={styles.actions}>
+              <ExportButton sessionId={id} currentMs={() => atMs.current} />
               <ShareButton sessionId={id} currentMs={() => atMs.current} />
             </span>
           </>
