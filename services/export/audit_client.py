@@ -219,4 +219,5 @@ def _chunk(chunk: chunk_pb2.StoredChunk) -> RecordedChunk:
         payload=chunk.payload,
         first_ms=convert.milliseconds(chunk.first_time),
         last_ms=convert.milliseconds(chunk.last_time),
+        has_full_snapshot=chunk.has_full_snapshot,
     )

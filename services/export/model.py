@@ -21,6 +21,7 @@ class ExportFormat(IntEnum):
     HAR = 2
     CSV = 3
     PARQUET = 4
+    HTML = 9
 
 
 class ExportTable(IntEnum):
@@ -92,7 +93,7 @@ class TableContent(msgspec.Struct, frozen=True, tag="table"):
 Content = SessionContent | TableContent
 
 FORMATS: dict[type[SessionContent | TableContent], tuple[ExportFormat, ...]] = {
-    SessionContent: (ExportFormat.JSON, ExportFormat.HAR),
+    SessionContent: (ExportFormat.JSON, ExportFormat.HAR, ExportFormat.HTML),
     TableContent: (ExportFormat.CSV, ExportFormat.PARQUET),
 }
 """The formats of each content."""

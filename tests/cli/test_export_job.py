@@ -125,7 +125,7 @@ def test_an_interrupted_export_is_cancelled_and_leaves_no_file(up, session):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "nonsense", "x"], "--format: there is no 'nonsense', only json, har, csv, parquet"),
+        (["--format", "nonsense", "x"], "--format: there is no 'nonsense', only json, har, csv, parquet, html"),
         (["--format", "json"], "--format json needs a session"),
         (["--format", "csv", "x"], "--format csv is of a list: select sessions with --since and the like"),
         (["--format", "har", "x", "--errors"], "--format har is of one session: lists are csv or parquet"),

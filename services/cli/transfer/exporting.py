@@ -56,13 +56,13 @@ def export(
     wanted: Annotated[
         str | None,
         typer.Option(
-            "--format", help="Have ExportService make the file: json, har (of a session); csv, parquet (lists)."
+            "--format", help="Have ExportService make the file: json, har, html (of a session); csv, parquet (lists)."
         ),
     ] = None,
-    start: Annotated[str | None, typer.Option(help="With --format json or har: start in the session, such as 90s.")] = (
-        None
-    ),
-    end: Annotated[str | None, typer.Option(help="With --format json or har: end in the session.")] = None,
+    start: Annotated[
+        str | None, typer.Option(help="With --format json, har or html: start in the session, such as 90s.")
+    ] = None,
+    end: Annotated[str | None, typer.Option(help="With --format json, har or html: end in the session.")] = None,
     table: Annotated[str, typer.Option(help="With --format csv or parquet: sessions or interactions.")] = "sessions",
     kind: Annotated[
         list[str] | None, typer.Option(help="Only such interactions: click, rage_click, error, move ...")
@@ -91,8 +91,8 @@ def export(
     several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened; standard
     output takes only one, named with --window.
 
-    With --format the file is made by a worker (docs/exports.md): json and har of a session, csv and parquet of the
-    sessions, or of the interactions, that the other options select. --address is then that of ExportService.
+    With --format the file is made by a worker (docs/exports.md): json, har and html of a session, csv and parquet of
+    the sessions, or of the interactions, that the other options select. --address is then that of ExportService.
     """
     selected = {
         "since": since,

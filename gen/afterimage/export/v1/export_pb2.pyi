@@ -20,6 +20,7 @@ class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPORT_FORMAT_HAR: _ClassVar[ExportFormat]
     EXPORT_FORMAT_CSV: _ClassVar[ExportFormat]
     EXPORT_FORMAT_PARQUET: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_HTML: _ClassVar[ExportFormat]
 
 class ExportTable(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -48,6 +49,7 @@ EXPORT_FORMAT_JSON: ExportFormat
 EXPORT_FORMAT_HAR: ExportFormat
 EXPORT_FORMAT_CSV: ExportFormat
 EXPORT_FORMAT_PARQUET: ExportFormat
+EXPORT_FORMAT_HTML: ExportFormat
 EXPORT_TABLE_UNSPECIFIED: ExportTable
 EXPORT_TABLE_SESSIONS: ExportTable
 EXPORT_TABLE_INTERACTIONS: ExportTable

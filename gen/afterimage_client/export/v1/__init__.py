@@ -55,6 +55,13 @@ class ExportFormat(betterproto.Enum):
     PARQUET = 4
     """Table as Apache Parquet, compressed with Zstandard."""
 
+    HTML = 9
+    """
+    HTML file, of a session: the console's player with the masked events inside. It plays in a
+     browser without a server, and loads nothing from a network. The export fails with SIZE_LIMIT
+     above 192 MiB, and with UNAVAILABLE where the worker has no built console.
+    """
+
 
 class ExportTable(betterproto.Enum):
     """Rows of an exported table."""
@@ -114,7 +121,7 @@ class ExportPriority(betterproto.Enum):
 
 @dataclass(eq=False, repr=False)
 class SessionContent(betterproto.Message):
-    """One session, or a part of it, to export as JSON or HAR."""
+    """One session, or a part of it, to export as JSON, HAR or HTML."""
 
     session_id: str = betterproto.string_field(1)
     """
@@ -130,9 +137,9 @@ class SessionContent(betterproto.Message):
 
     start_offset: timedelta = betterproto.message_field(3)
     """
-    Optional. Start of the range, from the session's start. Default: the session's start. JSON
-     starts with the last full snapshot at or before it, so that the events can be played. Returns
-     INVALID_ARGUMENT if it is negative, or after the end of a session that is no longer live.
+    Optional. Start of the range, from the session's start. Default: the session's start. JSON and
+     HTML start with the last full snapshot at or before it, so that the events can be played.
+     Returns INVALID_ARGUMENT if it is negative, or after the end of a session that is no longer live.
     """
 
     end_offset: timedelta = betterproto.message_field(4)
@@ -277,7 +284,7 @@ class CreateExportRequest(betterproto.Message):
     """Request for `CreateExport`."""
 
     session: "SessionContent" = betterproto.message_field(1, group="content")
-    """One session, as JSON or HAR."""
+    """One session, as JSON, HAR or HTML."""
 
     table: "TableContent" = betterproto.message_field(2, group="content")
     """Sessions or interactions, as CSV or Parquet."""

@@ -2,7 +2,7 @@
 // @generated from file afterimage/export/v1/export_service.proto (package afterimage.export.v1, syntax proto3)
 /* eslint-disable */
 
-// Exports recorded data into files: sessions as rrweb JSON or HAR, lists as CSV or Parquet.
+// Exports recorded data into files: sessions as rrweb JSON, HAR or HTML, lists as CSV or Parquet.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -31,7 +31,7 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
    */
   content: {
     /**
-     * One session, as JSON or HAR.
+     * One session, as JSON, HAR or HTML.
      *
      * @generated from field: afterimage.export.v1.SessionContent session = 1;
      */

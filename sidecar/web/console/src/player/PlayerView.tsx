@@ -35,7 +35,7 @@ export interface PlayerViewProps {
   problemView: (problem: Problem, retry: () => void) => ReactNode;
   /** Called with each new state of the player. */
   onState?: (state: PlayerState) => void;
-  /** Address of the document that replays, for one that is not the server's: a data: URL, whose origin is its own. */
+  /** A data: URL of the document that replays, in place of that of the server; its origin is its own. */
   frameAddress?: string;
 }
 
