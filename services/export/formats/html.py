@@ -40,7 +40,11 @@ MAX_BYTES = 192 * 1024**2
 _TITLE, _RECORDING = "%title%", "%recording%"
 _GZIP = b"\x1f\x8b"
 _COLUMNS = [column.name for column in INTERACTION_COLUMNS]
-_KEPT = [place for place, name in enumerate(_COLUMNS) if name not in {"session_id", "offset_s"}]
+_LISTED = [place for place, name in enumerate(_COLUMNS) if name not in {"session_id", "offset_s"}]
+_COUNTED = [_COLUMNS.index(name) for name in ("window_id", "number", "time", "kind", "seq")]
+_MOVEMENTS = (5, 6)
+"""The contract's InteractionKind: MOVE and SCROLL, which lists leave out."""
+
 _WINDOW, _TIME = _COLUMNS.index("window_id"), _COLUMNS.index("time")
 
 
@@ -152,7 +156,7 @@ def _chunk(part: ChunkPart) -> RecordedChunk | None:
 async def _write_interactions(
     making: Making, file: _File, content: SessionContent, windows: list[str], session_ms: int
 ) -> None:
-    """Writes the interactions that are in the range, as tables."""
+    """Writes the interactions that are in the range, as tables; of movements only when and where they were."""
     from_ms = session_ms + (content.start_ms or 0)
     to_ms = float("inf") if content.end_ms is None else session_ms + content.end_ms
 
@@ -160,15 +164,15 @@ async def _write_interactions(
         at_ms = row[_TIME]
         return row[_WINDOW] in windows and isinstance(at_ms, int) and from_ms <= at_ms < to_ms
 
-    columns = [_COLUMNS[place] for place in _KEPT]
-    try:
-        async for page in making.recordings.interactions(UUID(content.session_id), ()):
-            rows = [[row[place] for place in _KEPT] for row in page if is_wanted(row)]
-            if rows:
-                table = await asyncio.to_thread(_packed, {"columns": columns, "rows": rows})
-                file.write_part("interactions", table)
-    except NotFound:
-        raise session_gone() from None
+    for kind, kinds, places in (("interactions", (), _LISTED), ("movements", _MOVEMENTS, _COUNTED)):
+        columns = [_COLUMNS[place] for place in places]
+        try:
+            async for page in making.recordings.interactions(UUID(content.session_id), kinds):
+                rows = [[row[place] for place in places] for row in page if is_wanted(row)]
+                if rows:
+                    file.write_part(kind, await asyncio.to_thread(_packed, {"columns": columns, "rows": rows}))
+        except NotFound:
+            raise session_gone() from None
 
 
 def _facts(

@@ -60,7 +60,8 @@ async function written(options: OfflineOptions): Promise<string> {
     frame: packed(frame),
   };
   const template = await readFile(join(folder, "template.html"), "utf-8");
-  return template.replace(/%(\w+)%/g, (place, name: string) => values[name] ?? place);
+  // The hash of a script is that of its element's text, with all spaces in it.
+  return template.replace(/\s*%(\w+)%\s*/g, (place, name: string) => values[name] ?? place);
 }
 
 function policy(scripts: readonly string[], frames: string): string {

@@ -13,7 +13,7 @@ const AT_ONCE_MS = 20;
 export function fileSource(session: FileSession): SessionSource {
   return {
     feed: (_isLive, events) => new FileFeed(chunksOf(partsOf("chunk")), events),
-    loader: (events) => new FileLoader(session, partsOf("interactions"), events),
+    loader: (events) => new FileLoader(session, events),
   };
 }
 
@@ -119,13 +119,11 @@ export class FileFeed implements Feed {
 
 class FileLoader implements Loader {
   readonly #session: FileSession;
-  readonly #parts: readonly HTMLScriptElement[];
   readonly #events: LoaderEvents;
   isClosed = false;
 
-  constructor(session: FileSession, parts: readonly HTMLScriptElement[], events: LoaderEvents) {
+  constructor(session: FileSession, events: LoaderEvents) {
     this.#session = session;
-    this.#parts = parts;
     this.#events = events;
   }
 
@@ -134,13 +132,14 @@ class FileLoader implements Loader {
     return Promise.resolve();
   }
 
-  /** Returns false: movements are not among them, and are known once all chunks were read. */
   async loadInteractions(): Promise<boolean> {
-    for (const part of this.#parts) {
-      const { text } = await gunzip(bytesOf(part.text).buffer);
-      this.#events.onInteractions(true, interactionsOf(JSON.parse(text) as InteractionTable));
+    for (const [kind, isListed] of [["interactions", true] as const, ["movements", false] as const]) {
+      for (const part of partsOf(kind)) {
+        const { text } = await gunzip(bytesOf(part.text).buffer);
+        this.#events.onInteractions(isListed, interactionsOf(JSON.parse(text) as InteractionTable));
+      }
     }
-    return false;
+    return true;
   }
 
   refreshWhile(): void {

@@ -24,7 +24,7 @@ export interface FileSession {
   pages: { windowId: string; url: string; openMs: number }[];
 }
 
-/** A part `interactions`: rows of cells, each in the order of the columns. */
+/** A part `interactions` or `movements`: rows of cells, each in the order of the columns. */
 export interface InteractionTable {
   columns: string[];
   rows: (string | number | null)[][];
