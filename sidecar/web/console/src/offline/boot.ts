@@ -7,14 +7,22 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 async function open(): Promise<void> {
+  const script = document.createElement("script");
   try {
-    const script = document.createElement("script");
     script.textContent = await textOf("player");
-    document.body.append(script);
   } catch (error) {
-    const line = document.querySelector("#root p");
-    if (line !== null) {
-      line.textContent = `This recording cannot be opened here. ${String(error)}`;
-    }
+    explain(String(error));
+    return;
+  }
+  script.addEventListener("securitypolicyviolation", () => {
+    explain("The player in it was changed.");
+  });
+  document.body.append(script);
+}
+
+function explain(why: string): void {
+  const line = document.querySelector("#root p");
+  if (line !== null) {
+    line.textContent = `This recording cannot be opened here. ${why}`;
   }
 }

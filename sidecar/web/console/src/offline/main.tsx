@@ -16,7 +16,7 @@ async function open(): Promise<void> {
   try {
     const frame = await textOf("frame");
     const session = sessionOf(await textOf("session"));
-    const address = `data:text/html;charset=utf-8,${encodeURIComponent(frame)}`;
+    const address = `data:text/html;charset=utf-8,${encodeURIComponent(frame)}#/player.html`;
     createRoot(root).render(<OfflinePage session={session} frameAddress={address} />);
   } catch (error) {
     root.textContent = `This recording cannot be opened here. ${String(error)}`;
