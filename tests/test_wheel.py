@@ -17,7 +17,8 @@ def test_a_wheel_carries_the_built_pages(tmp_path):
     everything = set(zipfile.ZipFile(wheel).namelist())
     names = {name for name in everything if name.startswith("sidecar/web/")}
     assets = {path.relative_to(web.ROOT).as_posix() for path in dist.rglob("*") if path.is_file()}
-    assert {"sidecar/web/dist/console/player.html", "sidecar/web/dist/recorder.js"} <= assets
+    console = {f"sidecar/web/dist/console/{name}.html" for name in ("player", "offline")}
+    assert console | {"sidecar/web/dist/recorder.js"} <= assets
     assert assets <= names
     assert {"sidecar/web/demo/index.html", "sidecar/web/demo/shop.js"} <= names
     assert {name.split("/")[2] for name in names} == {"dist", "demo"}

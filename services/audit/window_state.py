@@ -7,8 +7,8 @@ import structlog
 
 from services.audit.behaviour.interactions import BehaviourState
 from services.audit.model import Total, Totals
-from services.audit.play_time import PlayClock
 from services.audit.privacy.masking.node_flags import MaskState
+from services.runtime.play_clock import PlayClock
 
 _log = structlog.get_logger("afterimage.window_state")
 

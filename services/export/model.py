@@ -25,6 +25,7 @@ class ExportFormat(IntEnum):
     WEBM = 6
     GIF = 7
     PNG = 8
+    HTML = 9
 
 
 VIDEO_FORMATS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
@@ -145,7 +146,7 @@ class TableContent(msgspec.Struct, frozen=True, tag="table"):
 Content = SessionContent | TableContent
 
 FORMATS: dict[type[SessionContent | TableContent], tuple[ExportFormat, ...]] = {
-    SessionContent: (ExportFormat.JSON, ExportFormat.HAR, *VIDEO_FORMATS, ExportFormat.PNG),
+    SessionContent: (ExportFormat.JSON, ExportFormat.HAR, *VIDEO_FORMATS, ExportFormat.PNG, ExportFormat.HTML),
     TableContent: (ExportFormat.CSV, ExportFormat.PARQUET),
 }
 """The formats of each content."""

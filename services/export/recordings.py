@@ -80,6 +80,7 @@ class RecordedChunk:
         payload: JSON array of events, gzip.
         first_ms: Play time of its first event.
         last_ms: Play time of its last event.
+        has_full_snapshot: Whether a page can be built from it.
     """
 
     window_id: str

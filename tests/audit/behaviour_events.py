@@ -18,8 +18,9 @@ from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.json_tape.tape import Walker
 from services.audit.model import InteractionKind
 from services.audit.payload import replace_lone_surrogates
-from services.audit.play_time import PlayClock, play
+from services.audit.play_time import play
 from services.audit.rrweb import Event
+from services.runtime.play_clock import PlayClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.audit.payload import MAX_TIMESTAMP_MS, decode
-from services.audit.play_time import CLOCK_STEP_MS, PlayClock, play, play_times
+from services.audit.play_time import play
 from services.audit.rrweb import Event
+from services.runtime.play_clock import CLOCK_STEP_MS, PlayClock, play_times
 
 T = 1_790_000_000_000
 CASES = json.loads((Path(__file__).parents[1] / "support" / "play_times.json").read_text())

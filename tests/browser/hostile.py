@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager, suppress
 from html import escape
 
+from playwright.async_api import expect
 from support.wait import PATIENCE_S
 
 from .rrweb_events import element, text
@@ -218,3 +219,42 @@ def _html(node):
     words = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items())
     inside = node["attributes"].get("_cssText", "") + "".join(map(_html, node["childNodes"]))
     return f"<{node['tagName']}{words}>{inside}</{node['tagName']}>"
+
+
+class Recorded:
+    """The frame that shows the recorded page."""
+
+    def __init__(self, owner):
+        self.owner = owner
+
+    def locator(self, selector):
+        return self.owner.locator(selector)
+
+
+async def recorded_page(page):
+    """Waits for the frame inside the replay's document; the recorded page's own frames are inside that one."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            for frame in page.frames:
+                parent = frame.parent_frame
+                if parent is not None and parent.url.endswith("/player.html"):
+                    return Recorded(frame)
+            await asyncio.sleep(0.05)
+
+
+async def until_shown(recorded):
+    """Waits until the last change of the recording is in the page."""
+    added = recorded.locator("img[src*='added.png'], img[rr_src*='added.png']")
+    await expect(added).to_have_count(1, timeout=PATIENCE_S * 1000)
+
+
+async def use(page, recorded):
+    """Acts like a curious viewer: clicks, and presses Enter, on everything that leads somewhere."""
+    for selector in ("#script-link", "#link", "#submit", "img", "details"):
+        for kind in ("click", "auxclick", "mouseover", "error", "load", "submit"):
+            await recorded.locator(selector).first.dispatch_event(kind)
+    for selector in ("#script-link", "#link", "#submit"):
+        box = await recorded.locator(selector).bounding_box()
+        if box is not None:
+            await page.mouse.click(box["x"] + 2, box["y"] + 2)
+            await page.keyboard.press("Enter")

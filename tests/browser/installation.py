@@ -11,11 +11,13 @@ import time
 import uuid
 from contextlib import asynccontextmanager
 
+import grpc
 import psutil
 from afterimage.share.v1 import share_service_pb2_grpc
 from audit.service import AuditCaller
 from cli.commands import Up, are_gone, up_environment
 from conftest import SECRET
+from support.export import HTML, ExportCalls
 from support.wait import PATIENCE_S
 
 from services.runtime.identity.tokens import TokenMinter
@@ -97,6 +99,17 @@ class BrowserInstallation:
         session, window = session or uuid7(chunks[0][0]["timestamp"]), window or uuid.uuid4()
         await self.audit.record(session, window, chunks, finish=finish, **start)
         return str(session)
+
+    async def export(self, session, path, fmt=HTML, **content):
+        """Writes the file of a session that ExportService makes of it; returns its path."""
+
+        def mint(scope, **claims):
+            return self.token(scope, **claims)
+
+        async with grpc.aio.insecure_channel(self._up.running["export"]) as channel:
+            exports = ExportCalls(channel, mint)
+            path.write_bytes(await exports.file(await exports.of_session(session, fmt, **content)))
+        return path
 
     async def restart(self, *names, number=signal.SIGTERM):
         """Ends processes ("sidecar", "audit", "share") at the same time and returns when they serve again."""

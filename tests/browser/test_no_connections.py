@@ -58,14 +58,14 @@ async def test_the_page_would_connect(listener, chromium, serve):
         pytest.fail(f"not tried: {expected - listener.connected}")
 
 
-async def _player(installation, sign_in, page):
+async def _player(installation, sign_in, page, _directory):
     session = await installation.record(reaching.recording(now_ms() - 10_000))
     await sign_in(page, f"/sessions/{session}")
     await page.locator("[data-phase=ready]").wait_for()
     await page.keyboard.press("End")
 
 
-async def _share(installation, _sign_in, page):
+async def _share(installation, _sign_in, page, _directory):
     session = await installation.record(reaching.recording(now_ms() - 10_000))
     request = share.CreateShareLinkRequest(session_id=session, ttl=Duration(seconds=3600))
     made = await installation.share.CreateShareLink(request, metadata=installation.metadata)
@@ -74,39 +74,48 @@ async def _share(installation, _sign_in, page):
     await page.keyboard.press("End")
 
 
-async def _watched(installation, sign_in, page):
+async def _watched(installation, sign_in, page, _directory):
     session = uuid7(now_ms())
     await installation.record(reaching.recording(now_ms() - 5_000), session=session, finish=False)
     await sign_in(page, f"/live/{session}")
 
 
-async def _heatmap(installation, sign_in, page):
+async def _heatmap(installation, sign_in, page, _directory):
     url = f"https://reach.example/page-of-{uuid7(now_ms()).hex[-6:]}"
     await installation.record(reaching.recording(now_ms() - 10_000, url))
     await sign_in(page, f"/heatmap?{urlencode({'page': url})}")
     await page.locator("canvas[role=img]").wait_for()
 
 
-PLACES = {"player": _player, "share page": _share, "live": _watched, "heatmap": _heatmap}
+async def _file(installation, _sign_in, page, directory):
+    session = await installation.record(reaching.recording(now_ms() - 10_000))
+    path = await installation.export(session, directory / "session.html")
+    await page.goto(path.as_uri())
+    await page.locator("[data-phase=ready]").wait_for()
+    await page.keyboard.press("End")
 
 
-@pytest.mark.catalogue("player", "live")
+PLACES = {"player": _player, "share page": _share, "live": _watched, "heatmap": _heatmap, "file": _file}
+
+
+@pytest.mark.catalogue("player", "live", "file")
 @pytest.mark.parametrize("place", PLACES)
-async def test_a_recording_connects_to_no_machine(place, installation, listener, chromium, sign_in, serve):
+async def test_a_recording_connects_to_no_machine(place, installation, listener, chromium, sign_in, serve, tmp_path):
     page = await chromium.new_page()
-    await PLACES[place](installation, sign_in, page)
+    await PLACES[place](installation, sign_in, page, tmp_path)
     await _until_all_is_shown(page)
     await _until_connections_are_made(chromium, serve, listener)
     assert listener.connected == {"sentinel", "sentinel-link"}
 
 
-async def test_a_recording_resolves_no_name(installation, sign_in, serve, tmp_path):
+@pytest.mark.parametrize("place", ["player", "file"])
+async def test_a_recording_resolves_no_name(place, installation, sign_in, serve, tmp_path):
     """The listener does not see a name that is looked up without a connection. The browser's own log has it."""
     log = tmp_path / "net-log.json"
     arguments = (f"--log-net-log={log}", "--net-log-capture-mode=Everything")
     async with launched_as_people_do(tmp_path / "profile", *arguments) as chromium:
         page = await chromium.new_page()
-        await _player(installation, sign_in, page)
+        await PLACES[place](installation, sign_in, page, tmp_path)
         await _until_all_is_shown(page)
         sentinel = await serve({"/": _links("sentinel")})
         await (await chromium.new_page()).goto(f"{sentinel}/")

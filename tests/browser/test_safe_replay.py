@@ -11,7 +11,6 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 from playwright.async_api import Error, expect
-from support.wait import PATIENCE_S
 
 from . import hostile
 from .rrweb_events import now_ms, opened
@@ -59,12 +58,12 @@ async def test_a_recording_runs_nothing_and_reaches_nobody(installation, elsewhe
     context.on("page", lambda tab: opened_pages.append(tab.url))
     page.on("dialog", lambda dialog: dialogs.append(dialog.message))
     await sign_in(page, f"/sessions/{session}")
-    recorded = await _recorded_page(page)
+    recorded = await hostile.recorded_page(page)
     await expect(recorded.locator("#submit")).to_have_count(1)
     # All of its changes have been applied, too.
     await expect(page.get_by_role("slider").first).to_be_visible()
-    await _until_shown(recorded)
-    await _use(page, recorded)
+    await hostile.until_shown(recorded)
+    await hostile.use(page, recorded)
     await asyncio.sleep(SETTLE_S)
 
     # A Playwright request is an intention; the browser must have stopped each one that is not for the installation:
@@ -90,7 +89,7 @@ async def test_the_replay_is_shut_in(installation, elsewhere, page, guard, sign_
     guard.allow(".")
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
-    recorded = await _recorded_page(page)
+    recorded = await hostile.recorded_page(page)
     sandbox = await (await recorded.owner.frame_element()).get_attribute("sandbox")
     assert set(sandbox.split()) == {"allow-same-origin"}
     # It cannot request the installation either: a recording must not use the viewer's token.
@@ -163,7 +162,7 @@ async def test_a_script_in_the_replay_reaches_nothing_of_the_console(
     page = await context.new_page()
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
-    player = (await _recorded_page(page)).owner.parent_frame
+    player = (await hostile.recorded_page(page)).owner.parent_frame
     found = await player.evaluate("globalThis.stolen")
     blind = found.pop("request")
     assert blind == ("opaque" if without_policy else "refused")
@@ -185,7 +184,7 @@ async def test_the_replay_cannot_return_to_the_origin_of_the_console(installatio
     guard.allow(".")
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
-    player = (await _recorded_page(page)).owner.parent_frame
+    player = (await hostile.recorded_page(page)).owner.parent_frame
     element = await player.frame_element()
     assert await element.get_attribute("sandbox") == "allow-scripts"
     sees = []
@@ -204,7 +203,7 @@ async def test_a_replay_that_is_loaded_again_works_again(installation, elsewhere
     guard.allow(".")
     session = await _recorded(installation, elsewhere)
     await sign_in(page, f"/sessions/{session}")
-    player = (await _recorded_page(page)).owner.parent_frame
+    player = (await hostile.recorded_page(page)).owner.parent_frame
     await player.evaluate("globalThis.isOld = true; setTimeout(() => { location.reload(); });")
 
     async def is_new():
@@ -214,7 +213,7 @@ async def test_a_replay_that_is_loaded_again_works_again(installation, elsewhere
         return False
 
     await installation.until(is_new, "it was loaded again")
-    recorded = await _recorded_page(page)
+    recorded = await hostile.recorded_page(page)
     await expect(recorded.locator("#submit")).to_have_count(1)
 
 
@@ -222,42 +221,3 @@ async def _recorded(installation, elsewhere):
     at_ms = now_ms() - 10_000
     page = opened(at_ms, f"{elsewhere.url}/", hostile.nodes(elsewhere.url))
     return await installation.record([*page, *hostile.later(at_ms, elsewhere.url)])
-
-
-class _Recorded:
-    """The frame that shows the recorded page."""
-
-    def __init__(self, owner):
-        self.owner = owner
-
-    def locator(self, selector):
-        return self.owner.locator(selector)
-
-
-async def _recorded_page(page):
-    """Waits for the frame inside the replay's document; the recorded page's own frames are inside that one."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            for frame in page.frames:
-                parent = frame.parent_frame
-                if parent is not None and parent.url.endswith("/player.html"):
-                    return _Recorded(frame)
-            await asyncio.sleep(0.05)
-
-
-async def _until_shown(recorded):
-    """Waits until the last change of the recording is in the page."""
-    added = recorded.locator("img[src*='added.png'], img[rr_src*='added.png']")
-    await expect(added).to_have_count(1, timeout=PATIENCE_S * 1000)
-
-
-async def _use(page, recorded):
-    """Acts like a curious viewer: clicks, and presses Enter, on everything that leads somewhere."""
-    for selector in ("#script-link", "#link", "#submit", "img", "details"):
-        for kind in ("click", "auxclick", "mouseover", "error", "load", "submit"):
-            await recorded.locator(selector).first.dispatch_event(kind)
-    for selector in ("#script-link", "#link", "#submit"):
-        box = await recorded.locator(selector).bounding_box()
-        if box is not None:
-            await page.mouse.click(box["x"] + 2, box["y"] + 2)
-            await page.keyboard.press("Enter")

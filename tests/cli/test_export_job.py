@@ -162,7 +162,7 @@ def test_an_interrupted_export_is_cancelled_and_leaves_no_file(up, session):
     [
         (
             ["--format", "nonsense", "x"],
-            "--format: there is no 'nonsense', only json, har, csv, parquet, mp4, webm, gif, png",
+            "--format: there is no 'nonsense', only json, har, csv, parquet, mp4, webm, gif, png, html",
         ),
         (["--format", "mp4"], "--format mp4 needs a session"),
         (["--format", "mp4", "x", "--errors"], "--format mp4 is of one session: lists are csv or parquet"),

@@ -15,9 +15,9 @@ import msgspec
 
 from services.audit.model import ChunkIndex, Mark, Times
 from services.audit.payload import Bounds, deflate, inflate, replace_lone_surrogates
-from services.audit.play_time import play_times
 from services.audit.rrweb import BareEvent, EventType, IncrementalSource
 from services.audit.storage.chunk_reader import StoredPayload
+from services.runtime.play_clock import play_times
 
 MOVES_MS = 1_000
 """Positions of the pointer lie before the time of their event: by up to 500 ms, at which rrweb sends them (observer.ts,

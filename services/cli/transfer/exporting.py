@@ -57,7 +57,7 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="Have ExportService make it: json, har, mp4, webm, gif, png of a session; csv, parquet of a list.",
+            help="Have ExportService make it: json, har, html, mp4, webm, gif, png (session), csv, parquet (lists).",
         ),
     ] = None,
     start: Annotated[
@@ -112,8 +112,8 @@ def export(
     several, -o visit.json writes visit-1.json, visit-2.json ... in the order in which they were opened; standard
     output takes only one, named with --window.
 
-    With --format the file is made by a worker (docs/exports.md): json, har, a video or a picture of a session, csv and
-    parquet of the sessions, or of the interactions, that the other options select. --address is then that of
+    With --format the file is made by a worker (docs/exports.md): json, har, html, a video or a picture of a session,
+    csv and parquet of the sessions, or of the interactions, that the other options select. --address is then that of
     ExportService.
     """
     selected = {

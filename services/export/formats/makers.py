@@ -6,6 +6,7 @@ from functools import partial
 
 from services.export.formats import csv_table, parquet_table
 from services.export.formats.har import make_har
+from services.export.formats.html import make_html
 from services.export.formats.making import Maker
 from services.export.formats.picture import make_picture
 from services.export.formats.rrweb import make_rrweb_json
@@ -16,6 +17,7 @@ from services.export.model import VIDEO_FORMATS, ExportFormat
 MAKERS: dict[ExportFormat, Maker] = {
     ExportFormat.JSON: make_rrweb_json,
     ExportFormat.HAR: make_har,
+    ExportFormat.HTML: make_html,
     ExportFormat.CSV: partial(
         make_table, opened=csv_table.csv_writer, suffix="csv", content_type=csv_table.CONTENT_TYPE
     ),

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import msgspec
 
-from services.export.formats.making import Made, Making, session_gone
+from services.export.formats.chunks import parts_of
+from services.export.formats.making import Made, Making
 from services.export.formats.sessions import opened_session, windows_of
 from services.export.model import ExportError, SessionContent
-from services.export.recordings import RecordedChunk
-from services.export.rrweb_json.joining import ChunkError, events_of, text_of
-from services.runtime.errors import NotFound
+from services.export.rrweb_json.joining import ChunkError
 
 CONTENT_TYPE = "application/json"
-FULL_SNAPSHOT, META = 2, 4
-"""rrweb's EventType.FullSnapshot and EventType.Meta."""
 
 
 async def make_rrweb_json(making: Making) -> Made:
@@ -44,47 +40,11 @@ async def _write_window(making: Making, content: SessionContent, window_id: str,
     write = making.spool.write
     write(b"[")
     is_first = True
-    async for text in _texts(making, content, window_id, session_ms):
-        if text:
-            write(text if is_first else b"," + text)
-            is_first = False
-    write(b"]")
-
-
-async def _texts(making: Making, content: SessionContent, window_id: str, session_ms: int) -> AsyncIterator[bytes]:
-    """Yields the events of each chunk, separated by commas; those at the ends of the range are cut to it."""
-    start_ms = None if content.start_ms is None else session_ms + content.start_ms
-    end_ms = None if content.end_ms is None else session_ms + content.end_ms
-    number = 0
-    is_begun = start_ms is None
     try:
-        async for chunk in making.recordings.chunks(content.session_id, window_id, content.start_ms):
-            if end_ms is not None and chunk.first_ms >= end_ms:
-                return
-            number += 1
-            reaches_end = end_ms is not None and chunk.last_ms >= end_ms
-            if is_begun and not reaches_end:
-                yield await asyncio.to_thread(text_of, chunk.payload, window_id, number)
-            else:
-                yield await asyncio.to_thread(_cut, chunk, number, None if is_begun else start_ms, end_ms)
-                is_begun = True
-            making.step()
-    except NotFound:
-        # A window with all of its chunks after the range, or the session.
-        if number:
-            raise session_gone() from None
+        async for part in parts_of(making, content, window_id, session_ms):
+            if text := await asyncio.to_thread(part.text):
+                write(text if is_first else b"," + text)
+                is_first = False
     except ChunkError as error:
         raise ExportError("DAMAGED", str(error)) from error
-
-
-def _cut(chunk: RecordedChunk, number: int, start_ms: int | None, end_ms: int | None) -> bytes:
-    """Returns the chunk's events from the last full snapshot at or before the start, until before the end."""
-    found = list(events_of(chunk.payload, chunk.window_id, number))
-    first = 0
-    if start_ms is not None:
-        for place, (head, _) in enumerate(found):
-            if head.timestamp > start_ms:
-                break
-            if head.type == FULL_SNAPSHOT:
-                first = place - 1 if place and found[place - 1][0].type == META else place
-    return b",".join(event for head, event in found[first:] if end_ms is None or head.timestamp < end_ms)
+    write(b"]")

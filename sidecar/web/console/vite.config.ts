@@ -1,24 +1,27 @@
-// Three documents: the console; the frame that replays run in, which has a Content-Security-Policy of its own; and the
-// one in which exports are drawn, which no server sends.
+// Four documents: the console; the frame that replays run in, which has a Content-Security-Policy of its own; the one in
+// which exports are drawn, which no server sends; and offline.html, to which a session is added (offlineFile.ts).
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import { defaultAllowedOrigins, defineConfig } from "vite";
 import { compressed } from "../compressed.ts";
 import { contract } from "../contract.ts";
+import { offlineFile } from "./offlineFile.ts";
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 // `npm run dev` serves the pages itself and asks an installation that runs for the rest.
 const installation = process.env.AFTERIMAGE_URL ?? "http://127.0.0.1:8080";
 
+// light-dark() and CSS nesting are used as they are.
+const TARGET = ["chrome123", "firefox128", "safari17.5"];
+
 export default defineConfig({
-  plugins: [react(), compressed()],
+  plugins: [react(), compressed(), offlineFile({ plugins: [react()], resolve: contract, target: TARGET })],
   resolve: contract,
   build: {
     outDir: folder("../dist/console"),
     emptyOutDir: true,
-    // light-dark() and CSS nesting are used as they are.
-    target: ["chrome123", "firefox128", "safari17.5"],
+    target: TARGET,
     assetsInlineLimit: 0,
     modulePreload: {
       polyfill: false,

@@ -26,9 +26,10 @@ from services.audit.behaviour.targets.page_mirror import PageMirror
 from services.audit.json_tape import kernels, key_table
 from services.audit.json_tape.tape import EventRow, Row, TapeKind
 from services.audit.payload import BadPayload, decode_chunk
-from services.audit.play_time import PlayClock, play
+from services.audit.play_time import play
 from services.audit.privacy.masking.masker import Masker, MaskState
 from services.audit.privacy.policy.parser import load_policy
+from services.runtime.play_clock import PlayClock
 
 MASKER = Masker(load_policy({}, None, "taped"), b"k" * 32)
 TAGS = ["div", "p", "span", "button", "a", "ul", "li", "input", "label", "summary", "area", "svg"]

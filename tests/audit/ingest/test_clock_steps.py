@@ -9,7 +9,7 @@ import pytest
 from afterimage.audit.v1 import audit_service_pb2 as pb
 from support.audit_server import click, full_snapshot, meta, move, new_session, now_ms, start_of, unpacked
 
-from services.audit.play_time import play_times
+from services.runtime.play_clock import play_times
 
 MINUTE_MS, HOUR_MS = 60_000, 3_600_000
 BEGUN_MS = 3 * 24 * HOUR_MS

@@ -24,6 +24,7 @@ class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPORT_FORMAT_WEBM: _ClassVar[ExportFormat]
     EXPORT_FORMAT_GIF: _ClassVar[ExportFormat]
     EXPORT_FORMAT_PNG: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_HTML: _ClassVar[ExportFormat]
 
 class OverlayPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -65,6 +66,7 @@ EXPORT_FORMAT_MP4: ExportFormat
 EXPORT_FORMAT_WEBM: ExportFormat
 EXPORT_FORMAT_GIF: ExportFormat
 EXPORT_FORMAT_PNG: ExportFormat
+EXPORT_FORMAT_HTML: ExportFormat
 OVERLAY_PART_UNSPECIFIED: OverlayPart
 OVERLAY_PART_POINTER: OverlayPart
 OVERLAY_PART_CLICKS: OverlayPart

@@ -72,6 +72,13 @@ class ExportFormat(betterproto.Enum):
     PNG = 8
     """Picture of one moment of a session."""
 
+    HTML = 9
+    """
+    HTML file, of a session: the console's player with the masked events inside. It plays in a
+     browser without a server, and loads nothing from a network. The export fails with SIZE_LIMIT
+     above 192 MiB, and with UNAVAILABLE where the worker has no built console.
+    """
+
 
 class OverlayPart(betterproto.Enum):
     """
@@ -158,7 +165,8 @@ class ExportPriority(betterproto.Enum):
 @dataclass(eq=False, repr=False)
 class SessionContent(betterproto.Message):
     """
-    One session, or a part of it, to export as JSON, HAR, a video (MP4, WEBM, GIF) or a picture (PNG).
+    One session, or a part of it, to export as JSON, HAR, HTML, a video (MP4, WEBM, GIF) or a picture
+     (PNG).
     """
 
     session_id: str = betterproto.string_field(1)
@@ -176,11 +184,11 @@ class SessionContent(betterproto.Message):
 
     start_offset: timedelta = betterproto.message_field(3)
     """
-    Optional. Start of the range, from the session's start. Default: the session's start. JSON
-     starts with the last full snapshot at or before it, so that the events can be played. Returns
-     INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or set
-     with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end by
-     then.
+    Optional. Start of the range, from the session's start. Default: the session's start. JSON and
+     HTML start with the last full snapshot at or before it, so that the events can be played.
+     Returns INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or
+     set with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end
+     by then.
     """
 
     end_offset: timedelta = betterproto.message_field(4)
@@ -404,7 +412,7 @@ class CreateExportRequest(betterproto.Message):
     """Request for `CreateExport`."""
 
     session: "SessionContent" = betterproto.message_field(1, group="content")
-    """One session, as JSON, HAR, MP4, WEBM, GIF or PNG."""
+    """One session, as JSON, HAR, MP4, WEBM, GIF, PNG or HTML."""
 
     table: "TableContent" = betterproto.message_field(2, group="content")
     """Sessions or interactions, as CSV or Parquet."""

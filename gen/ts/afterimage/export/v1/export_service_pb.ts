@@ -2,8 +2,8 @@
 // @generated from file afterimage/export/v1/export_service.proto (package afterimage.export.v1, syntax proto3)
 /* eslint-disable */
 
-// Exports recorded data into files: sessions as rrweb JSON, HAR, video or picture, lists as CSV or
-// Parquet.
+// Exports recorded data into files: sessions as rrweb JSON, HAR, HTML, video or picture, lists as CSV
+// or Parquet.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
@@ -32,7 +32,7 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
    */
   content: {
     /**
-     * One session, as JSON, HAR, MP4, WEBM, GIF or PNG.
+     * One session, as JSON, HAR, MP4, WEBM, GIF, PNG or HTML.
      *
      * @generated from field: afterimage.export.v1.SessionContent session = 1;
      */

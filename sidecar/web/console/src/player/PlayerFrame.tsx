@@ -3,7 +3,10 @@ import styles from "./PlayerFrame.module.css";
 import { type Command, CONNECT, READY, type Report } from "./protocol";
 import { readReport } from "./readReport";
 
-/** Permissions of /player.html, which only replaces itself by a document with its own origin (frame/ownOrigin.ts). */
+/**
+ * Permissions of /player.html, which only replaces itself by a document with its own origin (frame/ownOrigin.ts), and of
+ * a data: URL, which has one.
+ */
 const OPENING = "allow-scripts allow-same-origin";
 
 /** Permissions of every document that replaces that one in turn. */
@@ -23,6 +26,8 @@ interface PlayerFrameProps {
   /** Called when the document is ready, with a new link each time that it is loaded. */
   onConnect: (link: FrameLink) => void;
   className?: string;
+  /** A data: URL of the document, which has an origin of its own from the beginning; undefined: /player.html. */
+  address?: string | undefined;
 }
 
 /**
@@ -30,7 +35,7 @@ interface PlayerFrameProps {
  * nothing until it gets a command (protocol.ts). The recorded page itself is in a frame of that document, which rrweb's
  * Replayer puts in a sandbox without scripts, forms, popups or navigation.
  */
-export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
+export function PlayerFrame({ title, onConnect, className, address }: PlayerFrameProps) {
   const frame = useRef<HTMLIFrameElement>(null);
   const connected = useRef(onConnect);
   connected.current = onConnect;
@@ -43,7 +48,7 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
     let port: MessagePort | null = null;
     const open = (): void => {
       element.setAttribute("sandbox", OPENING);
-      element.src = "/player.html";
+      element.src = address ?? "/player.html";
     };
     const connect = (event: MessageEvent): void => {
       // A document of this origin is not the one that replays.
@@ -57,7 +62,9 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
         open();
         return;
       }
-      element.setAttribute("sandbox", OPENED);
+      if (address === undefined) {
+        element.setAttribute("sandbox", OPENED);
+      }
       const channel = new MessageChannel();
       port = channel.port1;
       // An opaque origin has no name to address it by.
@@ -78,7 +85,7 @@ export function PlayerFrame({ title, onConnect, className }: PlayerFrameProps) {
       window.removeEventListener("message", connect);
       port?.close();
     };
-  }, []);
+  }, [address]);
 
   return <iframe ref={frame} title={title} className={[styles.frame, className].join(" ")} tabIndex={-1} />;
 }

@@ -2,7 +2,6 @@
 // and its transitions; this file has the timers and the effects.
 import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
 import { SessionStatus } from "@contract/recording/v1/enums_pb";
-import type { Api } from "../api/api";
 import { problem, problemOf, type Problem } from "../api/errors";
 import { isNear, pauseAt, windowAt } from "./activity";
 import { lengthMs, timeMs } from "./details";
@@ -19,14 +18,12 @@ import {
   type RowsState,
 } from "./playerState";
 import type { ChunkFacts, Report } from "./protocol";
-import { type FeedEnd, ReplayFeed } from "./replayFeed";
 import { SessionData } from "./sessionData";
-import { SessionLoader } from "./sessionLoader";
+import type { Feed, FeedEnd, Loader, SessionSource } from "./source";
 import { without } from "./spans";
 
 export interface PlayerOptions {
-  sessionId: string;
-  api: Api;
+  source: SessionSource;
   /** Begins at the newest moment of a live session and keeps to it. */
   follow?: boolean;
   /** Only this part, as offsets from the session's start in milliseconds. */
@@ -53,8 +50,8 @@ export const PAUSE_MARK = "afterimage:pause";
 
 export class Player {
   readonly #options: PlayerOptions;
-  readonly #feed: ReplayFeed;
-  readonly #loader: SessionLoader;
+  readonly #feed: Feed;
+  readonly #loader: Loader;
   readonly #stage = new FrameFeeder();
   readonly #lag = new LagMeter();
   #listeners: readonly (() => void)[] = [];
@@ -71,7 +68,7 @@ export class Player {
 
   constructor(options: PlayerOptions) {
     this.#options = options;
-    this.#loader = new SessionLoader(options.api, options.sessionId, {
+    this.#loader = options.source.loader({
       onDetails: (details) => {
         this.#takeDetails(details);
       },
@@ -81,35 +78,30 @@ export class Player {
         this.#recount();
       },
     });
-    this.#feed = new ReplayFeed({
-      sessionId: options.sessionId,
-      credentials: options.api.credentials,
-      isLive: () => this.#state.live !== null,
-      events: {
-        onHeader: () => {
-          this.#gather();
-        },
-        onChunk: (chunk) => {
-          this.#lag.arrived(chunk, Date.now(), this.#feed.isOver);
-          this.#stage.arrived(chunk);
-          this.#gather();
-          this.#proceed();
-          if (this.#state.live !== null && this.#feed.isOver) {
-            this.#loader.refreshSoon();
-          }
-        },
-        onLiveEdge: () => {
-          this.#proceed();
-        },
-        onEnd: (end) => {
-          this.#onEnd(end);
-        },
-        onConnection: (connection) => {
-          this.#apply({ type: "connectionChanged", connection });
-        },
-        onProblem: (found) => {
-          this.#fail(found);
-        },
+    this.#feed = options.source.feed(() => this.#state.live !== null, {
+      onHeader: () => {
+        this.#gather();
+      },
+      onChunk: (chunk) => {
+        this.#lag.arrived(chunk, Date.now(), this.#feed.isOver);
+        this.#stage.arrived(chunk);
+        this.#gather();
+        this.#proceed();
+        if (this.#state.live !== null && this.#feed.isOver) {
+          this.#loader.refreshSoon();
+        }
+      },
+      onLiveEdge: () => {
+        this.#proceed();
+      },
+      onEnd: (end) => {
+        this.#onEnd(end);
+      },
+      onConnection: (connection) => {
+        this.#apply({ type: "connectionChanged", connection });
+      },
+      onProblem: (found) => {
+        this.#fail(found);
       },
     });
   }

@@ -10,35 +10,18 @@ import {
   ReplayEndReason,
   ReplaySessionRequestSchema,
   ReplaySessionResponseSchema,
-  type ReplayHeader,
   type ReplaySessionRequest,
   type ReplaySessionResponse,
 } from "@contract/audit/v1/audit_service_pb";
 import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
 import type { Credentials } from "../api/api";
-import type { Problem } from "../api/errors";
-import { openStream, type Stream, type StreamState } from "../sockets/stream";
+import { openStream, type Stream } from "../sockets/stream";
 import { ChunkStore, type StoredChunk } from "./chunkStore";
+import type { Feed, FeedEnd, FeedEvents, RunStart } from "./source";
 import type { Span } from "./spans";
 
 /** Packed payloads held at most, in bytes. */
 export const BUDGET_BYTES = 32 * 1024 * 1024;
-
-/** Where a run begins: at a time, or at the newest moment that there is. */
-export type RunStart = { atMs: number } | "newest";
-
-/** How a replay came to its end. */
-export type FeedEnd = "complete" | "session-ended" | "deleted";
-
-export interface FeedEvents {
-  onHeader: (header: ReplayHeader) => void;
-  onChunk: (chunk: StoredChunk) => void;
-  /** All stored chunks were sent; the following ones are live. */
-  onLiveEdge: () => void;
-  onEnd: (end: FeedEnd) => void;
-  onConnection: (state: StreamState) => void;
-  onProblem: (problem: Problem) => void;
-}
 
 export interface FeedOptions {
   sessionId: string;
@@ -49,7 +32,7 @@ export interface FeedOptions {
 }
 
 /** The received chunks of one session. */
-export class ReplayFeed {
+export class ReplayFeed implements Feed {
   readonly #options: FeedOptions;
   #stream: Stream | null = null;
   #store = new ChunkStore();
@@ -203,7 +186,7 @@ export class ReplayFeed {
           this.#fromMs = ms(message.value.session?.endTime);
         }
         this.#hasHeader = true;
-        events.onHeader(message.value);
+        events.onHeader();
         break;
       case "chunk": {
         const { value } = message;

@@ -1,8 +1,7 @@
 // Fetches a session's details and interactions; those of a live session again and again.
-import type { GetSessionResponse } from "@contract/audit/v1/audit_service_pb";
-import type { Interaction } from "@contract/recording/v1/interaction_pb";
 import type { Api } from "../api/api";
 import { fetchDetails, fetchInteractions } from "./details";
+import type { Loader, LoaderEvents } from "./source";
 
 /** Interval at which a live session's totals and marks are fetched without news of it, in milliseconds. */
 const REFRESH_MS = 10_000;
@@ -13,13 +12,7 @@ const SOON_MS = 500;
 /** Most of the time that fetching takes, so that a long session does not keep the server busy: a fifth. */
 const LEAST_REST = 4;
 
-export interface LoaderEvents {
-  onDetails: (details: GetSessionResponse) => void;
-  /** `isListed`: the interactions are for the panel's list; else they only show when something moved. */
-  onInteractions: (isListed: boolean, interactions: readonly Interaction[]) => void;
-}
-
-export class SessionLoader {
+export class SessionLoader implements Loader {
   readonly #api: Api;
   readonly #sessionId: string;
   readonly #events: LoaderEvents;

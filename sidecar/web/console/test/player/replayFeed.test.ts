@@ -9,7 +9,8 @@ import {
 } from "@contract/audit/v1/audit_service_pb";
 import { ChunkEncoding } from "@contract/recording/v1/enums_pb";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { BUDGET_BYTES, ReplayFeed, type FeedEvents } from "../../src/player/replayFeed";
+import { BUDGET_BYTES, ReplayFeed } from "../../src/player/replayFeed";
+import type { FeedEvents } from "../../src/player/source";
 
 const MB = 1024 * 1024;
 

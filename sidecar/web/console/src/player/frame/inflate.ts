@@ -1,4 +1,5 @@
 import type { eventWithTime } from "@rrweb/types";
+import { decoded, gunzip } from "../gunzip";
 import type { FrameChunk, OddEvent } from "../protocol";
 import { checkEvent } from "./eventShape";
 import { playTimes } from "./playTime";
@@ -75,32 +76,6 @@ export function playable(elements: readonly unknown[], { windowId, seq, firstMs,
 
 type ChunkTimes = Omit<FrameChunk, "isGzip" | "page" | "payload">;
 type Playable = Omit<Inflated, "rawBytes">;
-
-// Written and read by hand: a Blob's stream would go through the browser's own process, which is slow.
-async function gunzip(payload: ArrayBuffer): Promise<{ text: string; rawBytes: number }> {
-  const { readable, writable } = new DecompressionStream("gzip");
-  const writer = writable.getWriter();
-  const reader = readable.getReader();
-  // The reader throws errors of the payload.
-  writer.write(new Uint8Array(payload)).catch(() => undefined);
-  writer.close().catch(() => undefined);
-  const parts: Uint8Array[] = [];
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    parts.push(part.value);
-  }
-  return decoded(parts);
-}
-
-function decoded(parts: readonly Uint8Array[]): { text: string; rawBytes: number } {
-  const decoder = new TextDecoder();
-  let text = "";
-  let rawBytes = 0;
-  for (const part of parts) {
-    text += decoder.decode(part, { stream: true });
-    rawBytes += part.byteLength;
-  }
-  return { text: text + decoder.decode(), rawBytes };
-}
 
 function isEvent(value: unknown): value is eventWithTime {
   if (typeof value !== "object" || value === null) {
