@@ -15,6 +15,7 @@ from afterimage.recording.v1 import chunk_pb2
 
 from services.export import convert
 from services.export.formats.making import session_gone
+from services.export.message_values import as_enums, duration, milliseconds, timestamp
 from services.export.model import ExportError
 from services.export.recordings import Cells, RecordedChunk, RecordedSession
 from services.runtime.audit_tokens import AuditTokens, error_of_audit
@@ -89,9 +90,7 @@ class AuditClient:
         found: list[UUID] = []
         token = ""
         while True:
-            request = pb.ListDeletionsRequest(
-                page_size=DELETION_PAGE, page_token=token, start_time=convert.timestamp(since_ms)
-            )
+            request = pb.ListDeletionsRequest(page_size=DELETION_PAGE, page_token=token, start_time=timestamp(since_ms))
             with audit_errors():
                 answer = await self.stub.ListDeletions(
                     request, metadata=self.tokens.metadata(project, Scope.INTERNAL), timeout=TIMEOUT_S
@@ -142,7 +141,7 @@ class ProjectRecordings:
         request = pb.ReplaySessionRequest(
             session_id=session_id,
             window_id=window_id,
-            from_offset=convert.duration(from_ms),
+            from_offset=duration(from_ms),
             for_export=True,
         )
         promised = received = 0
@@ -187,7 +186,7 @@ class ProjectRecordings:
         token = ""
         while True:
             request = pb.ListInteractionsRequest(
-                session_id=str(session), kinds=convert.as_enums(kinds), page_size=INTERACTION_PAGE, page_token=token
+                session_id=str(session), kinds=as_enums(kinds), page_size=INTERACTION_PAGE, page_token=token
             )
             with audit_errors():
                 answer = await self._client.stub.ListInteractions(request, metadata=self._metadata(), timeout=TIMEOUT_S)
@@ -218,7 +217,7 @@ def _chunk(chunk: chunk_pb2.StoredChunk) -> RecordedChunk:
         window_id=chunk.window_id,
         seq=chunk.seq,
         payload=chunk.payload,
-        first_ms=convert.milliseconds(chunk.first_time),
-        last_ms=convert.milliseconds(chunk.last_time),
+        first_ms=milliseconds(chunk.first_time),
+        last_ms=milliseconds(chunk.last_time),
         has_full_snapshot=chunk.has_full_snapshot,
     )

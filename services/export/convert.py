@@ -1,4 +1,7 @@
-"""Converts between the contract's messages and domain values. Only `audit_client` and `trail` use protobuf besides."""
+"""Converts between the contract's messages and domain values. Only `audit_client` and `trail` use protobuf besides.
+
+The sessions to export are in `convert_session`, single values in `message_values`.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +15,21 @@ from afterimage.audit.v1 import audit_service_pb2 as audit_pb
 from afterimage.export.v1 import export_pb2
 from afterimage.export.v1 import export_service_pb2 as pb
 from afterimage.recording.v1 import enums_pb2, interaction_pb2, session_pb2
-from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.export.convert_session import check_options, session_content, session_message
+from services.export.message_values import (
+    as_enums,
+    duration,
+    milliseconds,
+    number_of,
+    session_id_of,
+    timestamp,
+    uuid_of,
+)
 from services.export.model import (
     FORMATS,
     MIN_TTL_S,
-    VIDEO_FORMATS,
     Content,
     Export,
     ExportCursor,
@@ -29,13 +40,11 @@ from services.export.model import (
     ExportState,
     ExportTable,
     NewExport,
-    OverlayPart,
     PictureOptions,
     Progress,
     SessionContent,
     TableContent,
     TrailEntry,
-    VideoOptions,
 )
 from services.export.recordings import Cells, RecordedFinding, RecordedPage, RecordedSession, RecordedWindow
 from services.runtime.access_actions import AccessOutcome
@@ -46,39 +55,15 @@ from services.runtime.uuid7 import uuid7_ms
 SERVICE = pb.DESCRIPTOR.services_by_name["ExportService"].full_name
 _MAX_SUBJECT_CHARS = 1024
 _MAX_DETAIL_CHARS = 512
-_UUID_V7 = 7
-_WIDTHS_PX, _HEIGHTS_PX = (64, 3840), (64, 2160)
-_FRAMES_PER_SECOND = (1, 30)
 
 _formats = EnumCodec(export_pb2.ExportFormat)
 _tables = EnumCodec(export_pb2.ExportTable)
 _states = EnumCodec(export_pb2.ExportState)
 _priorities = EnumCodec(export_pb2.ExportPriority)
-_parts = EnumCodec(export_pb2.OverlayPart)
 _kinds = EnumCodec(enums_pb2.InteractionKind)
 _devices = EnumCodec(enums_pb2.DeviceType)
 _actors = EnumCodec(enums_pb2.ActorType)
 _statuses = EnumCodec(enums_pb2.SessionStatus)
-
-
-def timestamp(ms: int) -> Timestamp:
-    """Returns milliseconds since 1970 UTC as a Timestamp."""
-    return Timestamp(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
-
-
-def duration(ms: int | None) -> Duration | None:
-    """Returns milliseconds as a Duration."""
-    return None if ms is None else Duration(seconds=ms // 1000, nanos=ms % 1000 * 1_000_000)
-
-
-def milliseconds(value: Timestamp | Duration) -> int:
-    """Returns a Timestamp or a Duration in milliseconds."""
-    return value.seconds * 1000 + value.nanos // 1_000_000
-
-
-def as_enums(numbers: Iterable[int]) -> list[Any]:
-    """Returns the contract's values; the generated types require their own subclass of int."""
-    return [int(number) for number in numbers]
 
 
 # --- requests
@@ -94,26 +79,26 @@ def new_export(request: pb.CreateExportRequest, max_ttl_s: float) -> NewExport:
     content: Content | None = None
     match request.WhichOneof("content"):
         case "session":
-            content = _session_content(request.session, problems)
+            content = session_content(request.session, problems)
         case "table":
             content = _table_content(request.table, problems)
         case _:
             problems.add("session", "give either session or table")
-    wanted = _number(_formats, request.format, "format", problems)
+    wanted = number_of(_formats, request.format, "format", problems)
     if content is not None and wanted and wanted not in FORMATS[type(content)]:
         names = " or ".join(one.name.lower() for one in FORMATS[type(content)])
         kind = "session" if isinstance(content, SessionContent) else "table"
         problems.add("format", f"a {kind} is exported as {names}")
     elif isinstance(content, SessionContent) and wanted:
-        _check_options(content, wanted, problems)
-    priority = _number(_priorities, request.priority, "priority", problems) if request.priority else 0
+        check_options(content, wanted, problems)
+    priority = number_of(_priorities, request.priority, "priority", problems) if request.priority else 0
     ttl_ms = None
     if request.HasField("ttl"):
         ttl_s = request.ttl.seconds + request.ttl.nanos / 1e9
         ttl_ms = milliseconds(request.ttl)
         if not MIN_TTL_S <= ttl_s <= max_ttl_s:
             problems.add("ttl", f"must be from {MIN_TTL_S} s to {max_ttl_s:g} s, is {ttl_s:g} s")
-    request_id = _uuid(request.request_id, "request_id", problems) if request.request_id else None
+    request_id = uuid_of(request.request_id, "request_id", problems) if request.request_id else None
     problems.raise_if_any()
     assert content is not None  # noqa: S101 - a violation otherwise
     return NewExport(
@@ -132,7 +117,7 @@ def export_id(text: str) -> str:
         InvalidArgument: It is missing or not an id.
     """
     problems = Violations()
-    found = _uuid(text, "export_id", problems)
+    found = uuid_of(text, "export_id", problems)
     problems.raise_if_any()
     return str(found)
 
@@ -144,10 +129,10 @@ def export_filter(request: pb.ListExportsRequest) -> ExportFilter:
         InvalidArgument: Naming every invalid field.
     """
     problems = Violations()
-    session_id = _session_id(request.session_id, "session_id", problems) if request.session_id else ""
+    session_id = session_id_of(request.session_id, "session_id", problems) if request.session_id else ""
     if len(request.created_by) > _MAX_SUBJECT_CHARS:
         problems.add("created_by", f"must not be longer than {_MAX_SUBJECT_CHARS} characters")
-    states = tuple(_number(_states, state, "states", problems) for state in request.states)
+    states = tuple(number_of(_states, state, "states", problems) for state in request.states)
     problems.raise_if_any()
     return ExportFilter(session_id, request.created_by, states)
 
@@ -213,7 +198,7 @@ def export(found: Export) -> export_pb2.Export:
     )
     match found.content:
         case SessionContent() as content:
-            message.session.CopyFrom(_session_message(content))
+            message.session.CopyFrom(session_message(content))
         case TableContent() as content:
             message.table.CopyFrom(
                 export_pb2.TableContent(
@@ -381,113 +366,13 @@ def interaction_cells(interaction: interaction_pb2.Interaction) -> Cells:
     )
 
 
-def _session_content(message: export_pb2.SessionContent, problems: Violations) -> SessionContent:
-    session_id = _session_id(message.session_id, "session.session_id", problems)
-    window = _uuid(message.window_id, "session.window_id", problems) if message.window_id else None
-    start_ms, end_ms = (
-        _offset(getattr(message, name), f"session.{name}", problems) if message.HasField(name) else None
-        for name in ("start_offset", "end_offset")
-    )
-    if end_ms is not None and end_ms <= (start_ms or 0):
-        problems.add("session.end_offset", "must be after start_offset")
-    options: VideoOptions | PictureOptions | None = None
-    match message.WhichOneof("options"):
-        case "video":
-            options = _video_options(message.video, problems)
-        case "picture":
-            options = _picture_options(message.picture, problems)
-    return SessionContent(session_id, str(window) if window else "", start_ms, end_ms, options)
-
-
-def _video_options(message: export_pb2.VideoOptions, problems: Violations) -> VideoOptions:
-    return VideoOptions(
-        width=_bounded(message.width, _WIDTHS_PX, "session.video.width", problems),
-        height=_bounded(message.height, _HEIGHTS_PX, "session.video.height", problems),
-        frames_per_second=_bounded(
-            message.frames_per_second, _FRAMES_PER_SECOND, "session.video.frames_per_second", problems
-        ),
-        keep_pauses=message.keep_pauses,
-        hidden_parts=_overlay_parts(message.hidden_parts, "session.video.hidden_parts", problems),
-    )
-
-
-def _picture_options(message: export_pb2.PictureOptions, problems: Violations) -> PictureOptions:
-    offset_ms = _offset(message.offset, "session.picture.offset", problems) if message.HasField("offset") else None
-    if offset_ms is None:
-        problems.add("session.picture.offset", "is required")
-    return PictureOptions(
-        offset_ms=offset_ms or 0,
-        width=_bounded(message.width, _WIDTHS_PX, "session.picture.width", problems),
-        height=_bounded(message.height, _HEIGHTS_PX, "session.picture.height", problems),
-        shown_parts=_overlay_parts(message.shown_parts, "session.picture.shown_parts", problems),
-    )
-
-
-def _check_options(content: SessionContent, wanted: int, problems: Violations) -> None:
-    """Adds violations of options that do not fit the format."""
-    is_picture = wanted == ExportFormat.PNG
-    if isinstance(content.options, VideoOptions) and wanted not in VIDEO_FORMATS:
-        problems.add("session.video", "applies to mp4, webm and gif only")
-    if isinstance(content.options, PictureOptions) and not is_picture:
-        problems.add("session.picture", "applies to png only")
-    if not is_picture:
-        return
-    if content.options is None:
-        problems.add("session.picture", "is required: a png shows one moment")
-    for name, value in (("start_offset", content.start_ms), ("end_offset", content.end_ms)):
-        if value is not None:
-            problems.add(f"session.{name}", "does not apply to png, which shows one moment: picture.offset")
-
-
-def _overlay_parts(values: Iterable[int], field: str, problems: Violations) -> tuple[OverlayPart, ...]:
-    numbers = dict.fromkeys(_number(_parts, value, field, problems) for value in values)
-    return tuple(OverlayPart(number) for number in numbers if number)
-
-
-def _bounded(value: int, bounds: tuple[int, int], field: str, problems: Violations) -> int:
-    least, most = bounds
-    if value and not least <= value <= most:
-        problems.add(field, f"must be from {least} to {most}, is {value}")
-    return value
-
-
 def _table_content(message: export_pb2.TableContent, problems: Violations) -> TableContent:
-    table = _number(_tables, message.table, "table.table", problems)
-    kinds = tuple(dict.fromkeys(_number(_kinds, kind, "table.kinds", problems) for kind in message.kinds))
+    table = number_of(_tables, message.table, "table.table", problems)
+    kinds = tuple(dict.fromkeys(number_of(_kinds, kind, "table.kinds", problems) for kind in message.kinds))
     if kinds and table == ExportTable.SESSIONS:
         problems.add("table.kinds", "applies to a table of interactions only")
     data = message.filter.SerializeToString(deterministic=True)
     return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds)
-
-
-def _session_message(content: SessionContent) -> export_pb2.SessionContent:
-    message = export_pb2.SessionContent(
-        session_id=content.session_id,
-        window_id=content.window_id,
-        start_offset=duration(content.start_ms),
-        end_offset=duration(content.end_ms),
-    )
-    match content.options:
-        case VideoOptions() as video:
-            message.video.CopyFrom(
-                export_pb2.VideoOptions(
-                    width=video.width,
-                    height=video.height,
-                    frames_per_second=video.frames_per_second,
-                    keep_pauses=video.keep_pauses,
-                    hidden_parts=as_enums(video.hidden_parts),
-                )
-            )
-        case PictureOptions() as picture:
-            message.picture.CopyFrom(
-                export_pb2.PictureOptions(
-                    offset=duration(picture.offset_ms),
-                    width=picture.width,
-                    height=picture.height,
-                    shown_parts=as_enums(picture.shown_parts),
-                )
-            )
-    return message
 
 
 def _progress(progress: Progress, *, is_running: bool) -> export_pb2.ExportProgress:
@@ -496,38 +381,6 @@ def _progress(progress: Progress, *, is_running: bool) -> export_pb2.ExportProgr
         planned_count=progress.planned,
         remaining_duration=duration(progress.remaining_ms) if is_running else None,
     )
-
-
-def _offset(value: Duration, field: str, problems: Violations) -> int:
-    if value.seconds < 0 or value.nanos < 0:
-        problems.add(field, f"must not be negative, is {milliseconds(value) / 1000:g} s")
-    return milliseconds(value)
-
-
-def _number(codec: EnumCodec, value: int, field: str, problems: Violations) -> int:
-    """Returns an enum's number; 0: it is refused."""
-    try:
-        return codec.to_number(value, field, specified=True)
-    except InvalidArgument as error:
-        problems.add(field, error.violations[0].description)
-        return 0
-
-
-def _uuid(text: str, field: str, problems: Violations) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        problems.add(field, "is not a UUID" if text else "is required")
-        return None
-
-
-def _session_id(text: str, field: str, problems: Violations) -> str:
-    session = _uuid(text, field, problems)
-    if session is None:
-        return ""
-    if session.version != _UUID_V7:
-        problems.add(field, "must be a UUIDv7")
-    return str(session)
 
 
 def _uuid_or_nothing(text: str) -> str:

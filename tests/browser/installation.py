@@ -24,7 +24,7 @@ from services.runtime.identity.tokens import TokenMinter
 from services.runtime.settings.loader import load_settings
 from services.runtime.uuid7 import uuid7
 
-EVERYTHING = ("view", "share", "admin")
+EVERYTHING = ("view", "share", "export", "admin")
 PROJECTS = [
     {"id": "demo", "keys": ["pk_demo"], "origins": ["http://localhost:*", "http://127.0.0.1:*"]},
     {
@@ -84,6 +84,7 @@ class BrowserInstallation:
         self.audit = AuditCaller(up.running["audit"], self.token("record", *EVERYTHING, ttl_s=3600))
         self.metadata = self.audit.metadata
         self._share = AuditCaller(up.running["share"], "")
+        self.export_address = up.running["export"]
         self.share = share_service_pb2_grpc.ShareServiceStub(self._share.channel)
 
     def token(self, *scopes, subject="tester", project="demo", ttl_s=600, **claims):

@@ -68,6 +68,11 @@ class Scenes:
         await page.get_by_role("button", name="Share", exact=True).click()
         await page.get_by_role("dialog").get_by_label("Label").wait_for()
 
+    async def export_form(self, page):
+        await self.player(page)
+        await page.get_by_role("button", name="Export", exact=True).click()
+        await page.get_by_role("dialog").get_by_label("Format").wait_for()
+
     async def share(self, page):
         await page.goto(await self._link())
         await _replays(page)
@@ -112,6 +117,7 @@ SCENES = (
     "heatmap",
     "share_dialog",
     "share_form",
+    "export_form",
     "share",
     "share_passcode",
     "share_ready",

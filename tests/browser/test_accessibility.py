@@ -57,7 +57,10 @@ IS_REPAINTED = """(before) => getComputedStyle(document.body).backgroundColor !=
 # Each scene once; the sizes show different parts of the list of sessions, which has both.
 @pytest.mark.catalogue(
     *(f"{scene}-phone" for scene in ("sessions", "live", "heatmap", "share_dialog", "share", "share_expired")),
-    *(f"{scene}-desk" for scene in ("sessions", "player", "share_form", "share_passcode", "share_ready", "sign_in")),
+    *(
+        f"{scene}-desk"
+        for scene in ("sessions", "player", "share_form", "export_form", "share_passcode", "share_ready", "sign_in")
+    ),
 )
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("scene", SCENES)

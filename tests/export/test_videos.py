@@ -14,6 +14,7 @@ from export.rendering import videos
 from export.rendering.sessions import tools
 from export.rendering.test_guardian import are_gone
 from export.rendering.test_render_video import BLUE, GREEN, RED, colored, is_near, repainted
+from google.protobuf.duration_pb2 import Duration
 from PIL import Image
 from support.export import (
     CANCELLED,
@@ -43,6 +44,7 @@ ADDRESS, CLOCK, CAPTIONS = (
     export_pb2.OVERLAY_PART_CAPTIONS,
 )
 BAR_PX = 36
+FOREVER = Duration(seconds=2**62)
 SPIN = "@keyframes turn { to { transform: rotate(360deg) } } #spin { animation: turn 1s linear infinite }"
 
 
@@ -216,6 +218,9 @@ async def test_bad_options_name_their_fields(idle_exports, audit):
         (PNG, {"picture": {"offset": seconds(1), "shown_parts": [7]}}, {"session.picture.shown_parts"}),
         (PNG, {"picture": {"offset": seconds(1)}, "start_offset": seconds(1)}, {"session.start_offset"}),
         (MP4, {"start_offset": seconds(3_600)}, {"session.start_offset"}),
+        (MP4, {"start_offset": FOREVER, "end_offset": FOREVER}, {"session.start_offset", "session.end_offset"}),
+        (MP4, {"end_offset": FOREVER}, {"session.end_offset"}),
+        (PNG, {"picture": {"offset": FOREVER}}, {"session.picture.offset"}),
         (MP4, {"window_id": "../../etc/passwd"}, {"session.window_id"}),
     ):
         refused = await refusal(idle_exports.of_session(session, fmt, **content))

@@ -125,7 +125,7 @@ export function ExportForm({ sessionId, currentMs, onMade }: ExportFormProps) {
       </div>
       {isPicture ? (
         <Field label="Moment" problem={problems.moment} hint="From the session's start, such as 1:23.">
-          {moment("moment", "moment")}
+          {moment("moment", "that of the picture")}
         </Field>
       ) : (
         <>
