@@ -1,4 +1,4 @@
-"""The built console, some of whose documents exports are made with."""
+"""The built console: exports are made with documents of it."""
 
 from __future__ import annotations
 

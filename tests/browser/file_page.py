@@ -35,7 +35,7 @@ class FilePage(PlayerPage):
         page.context.on("request", note)
 
     async def requested(self):
-        """Returns the addresses that the browser has asked for, besides the file itself and what is inline.
+        """Returns the addresses that the browser has asked for, besides the file itself and inline data.
 
         Playwright reports an intention as a request, too: those that the policy has refused are left out, and images in
         images (SVG's use), which are never from elsewhere.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -11,6 +12,8 @@ import signal
 import subprocess
 
 import pytest
+from support import web
+from support.html_file import HtmlFile
 
 from .commands import COMMAND, Up, run, until
 
@@ -49,6 +52,17 @@ def test_har_goes_to_standard_output(up, session):
     assert made.status == 0, made.err
     assert json.loads(made.out)["log"]["version"] == "1.2"
     assert made.err == ""
+
+
+def test_a_session_becomes_a_page(up, session):
+    web.built()
+    made = up.run("export", session, "--format", "html", "-o", "session.html")
+    assert made.status == 0, made.err
+    file = HtmlFile((up.directory / "session.html").read_bytes())
+    assert file.session["sessionId"] == session
+    events = json.loads(up.run("export", session).out)
+    chunks = file.chunks(file.session["windows"][0]["windowId"])
+    assert [event for _, payload in chunks for event in json.loads(gzip.decompress(payload))] == events
 
 
 def test_lists_take_the_options_of_sessions(up):
