@@ -1,4 +1,4 @@
-"""The built console: some of its documents are parts of exports."""
+"""The built console: exports are made with documents of it."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from support.html_file import HtmlFile
 
 from . import hostile
 from .file_page import file_page
+from .firefox import firefox_tab
 from .page_looks import differences, pictures_differ
 from .player_frame import player_frame
 from .player_page import PlayerPage
@@ -118,6 +119,10 @@ async def test_a_file_plays_to_its_end_and_again(installation, new_context, tmp_
         await expect(heading).to_have_text("Second 0")
         await shown.seek_to_part(0.8)
         await expect(heading).to_have_text("Second 3")
+        # A command to play that comes before the picture of the moment.
+        await shown.page.keyboard.press("0")
+        await shown.page.keyboard.press(" ")
+        await expect(again).to_be_visible()
         assert await shown.requested() == {}
 
 
@@ -365,3 +370,34 @@ async def test_a_file_that_is_cut_off_has_a_sentence_about_it(installation, new_
     path.write_bytes(data[: data.index(b'data-part="session"')])
     async with file_page(await new_context(), path) as shown:
         await expect(shown.page.get_by_text("it is cut off")).to_be_visible()
+
+
+async def test_a_file_plays_in_firefox_and_reaches_nothing(installation, elsewhere, tmp_path):
+    at_ms = now_ms() - 10_000
+    page = opened(
+        at_ms, f"{elsewhere.url}/", [element(9, "h1", {"id": "at"}, text(8, "At first")), *hostile.nodes(elsewhere.url)]
+    )
+    change = {"source": 0, "texts": [{"id": 8, "value": "At last"}], "attributes": [], "removes": [], "adds": []}
+    last = {"type": 3, "timestamp": at_ms + 4_000, "data": change}
+    path = await exported(installation, tmp_path, [*page, *hostile.later(at_ms, elsewhere.url), last])
+    heading = "document.querySelector('#at')?.textContent"
+    button = "document.querySelector('[aria-label=Playback] button').ariaLabel"
+    async with firefox_tab(tmp_path / "profile") as tab:
+        await tab.open(path.as_uri())
+        await tab.until(heading, "At first", depth=2)
+        assert await tab.evaluate("self.origin", depth=1) == "null"
+        await tab.press(" ")
+        await tab.until(heading, "At last", depth=2)
+        await tab.until(button, "Play again")
+        await tab.press("0")
+        await tab.until(heading, "At first", depth=2)
+        await tab.until("document.querySelector('[role=slider]').ariaValueNow", "0")
+        for depth in (0, 1, 2):
+            assert await tab.evaluate("typeof window.__ran + typeof window.HOME", depth) == "undefinedundefined"
+        assert [url for url in tab.requests if not url.startswith((path.as_uri(), "data:", "blob:", "about:"))] == []
+        assert elsewhere.reached == []
+        # The browser would reach the server.
+        elsewhere.pages["/"] = ("text/html", "<!doctype html>There")
+        await tab.open(f"{elsewhere.url}/")
+        assert "/" in elsewhere.reached
+        assert f"{elsewhere.url}/" in tab.requests

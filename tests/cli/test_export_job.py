@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import os
@@ -14,6 +15,8 @@ import pytest
 from export.rendering import videos
 from export.rendering.sessions import tools
 from PIL import Image
+from support import web
+from support.html_file import HtmlFile
 
 from .commands import COMMAND, Up, run, until
 
@@ -84,6 +87,17 @@ def test_the_server_names_options_that_are_out_of_range(up, session):
     assert answer.status == 1
     assert "session.video.width" in answer.err
     assert not (up.directory / "no.mp4").exists()
+
+
+def test_a_session_becomes_a_page(up, session):
+    web.built()
+    made = up.run("export", session, "--format", "html", "-o", "session.html")
+    assert made.status == 0, made.err
+    file = HtmlFile((up.directory / "session.html").read_bytes())
+    assert file.session["sessionId"] == session
+    events = json.loads(up.run("export", session).out)
+    chunks = file.chunks(file.session["windows"][0]["windowId"])
+    assert [event for _, payload in chunks for event in json.loads(gzip.decompress(payload))] == events
 
 
 def test_lists_take_the_options_of_sessions(up):

@@ -26,7 +26,7 @@ def _built():
 
 
 def events_of(file, window):
-    """Returns the events of each chunk of a window, and checks the times of the chunks."""
+    """Returns the events of each chunk of a window; checks the times of the chunks."""
     found = []
     for attributes, payload in file.chunks(window):
         events = json.loads(gzip.decompress(payload))

@@ -20,6 +20,7 @@ const LEAD_MS = 1_000;
 /** Counts of activity by second and window. */
 export class Activity {
   readonly #startMs: number;
+  /** Of each second twice the number of actions, and 1 where it is marked: marks and actions come in any order. */
   readonly #counts = new Map<string, Uint32Array>();
   #seconds = 0;
 
@@ -30,13 +31,13 @@ export class Activity {
   /** Counts one action of the visitor. */
   add(windowId: string, timeMs: number): void {
     const [counts, second] = this.#at(windowId, timeMs);
-    counts[second] = (counts[second] ?? 0) + 1;
+    counts[second] = (counts[second] ?? 0) + 2;
   }
 
   /** Notes activity in a second, as reported by the events of a chunk, counted already or not. */
   mark(windowId: string, timeMs: number): void {
     const [counts, second] = this.#at(windowId, timeMs);
-    counts[second] = Math.max(counts[second] ?? 0, 1);
+    counts[second] = (counts[second] ?? 0) | 1;
   }
 
   /** Returns the amount of activity in each of `bins` equal parts of a span. */
@@ -121,26 +122,31 @@ export class Activity {
   #sum(second: number): number {
     let sum = 0;
     for (const counts of this.#counts.values()) {
-      sum += counts[second] ?? 0;
+      sum += amount(counts[second]);
     }
     return sum;
   }
 
   /** The window that stays in use while anything is done in it, else the one in which most is done. */
   #mostUsed(second: number, current: string | undefined): string | undefined {
-    if (current !== undefined && (this.#counts.get(current)?.[second] ?? 0) > 0) {
+    if (current !== undefined && amount(this.#counts.get(current)?.[second]) > 0) {
       return current;
     }
     let best: string | undefined;
     let most = 0;
     for (const [windowId, counts] of this.#counts) {
-      const count = counts[second] ?? 0;
+      const count = amount(counts[second]);
       if (count > most) {
         [best, most] = [windowId, count];
       }
     }
     return best;
   }
+}
+
+/** Returns the number of actions that are known of in a second: 1 where it is only marked. */
+function amount(count = 0): number {
+  return count >>> 1 || count & 1;
 }
 
 /** Returns the window in use at a moment; undefined: no segment covers it. */

@@ -149,13 +149,14 @@ export class Player {
 
   play(): void {
     this.#apply({ type: "playRequested" });
-    const { phase, isAtEnd, isWaiting, startMs } = this.#state;
+    const { phase, isAtEnd, isWaiting, wantedMs, startMs } = this.#state;
     if (phase !== "ready") {
       return;
     }
     if (isAtEnd) {
       this.seek(startMs);
-    } else if (!isWaiting) {
+    } else if (!isWaiting || wantedMs === null) {
+      // A frame that has not shown its moment yet plays once it has.
       this.#stage.play();
     }
   }

@@ -58,6 +58,15 @@ describe("histogram", () => {
     expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 2)).toEqual([2, 1]);
   });
 
+  it("does not depend on the order of actions and of the facts of their chunk", () => {
+    const activity = new Activity(at(0));
+    activity.mark("a", at(0));
+    activity.add("a", at(0));
+    activity.add("a", at(0));
+    activity.mark("a", at(0));
+    expect(activity.histogram({ fromMs: at(0), toMs: at(1) }, 1)).toEqual([2]);
+  });
+
   it("takes times outside of any session", () => {
     const activity = made(["a", -100], ["a", 500_000]);
     expect(activity.histogram({ fromMs: at(0), toMs: at(10) }, 1)).toEqual([1]);
