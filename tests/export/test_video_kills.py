@@ -53,6 +53,16 @@ def program(worker, name):
     return None
 
 
+async def drawn(exports, export, frames):
+    """Returns once a number of frames is done."""
+
+    async def is_so():
+        found = await exports.get(export.export_id)
+        return found.state == DONE or found.progress.done_count >= frames
+
+    await eventually(is_so)
+
+
 @pytest.mark.campaign
 @pytest.mark.chaos
 @pytest.mark.timeout(7_200)
@@ -72,7 +82,10 @@ async def test_a_video_ends_once_whatever_is_killed(settings, mint, audit, tmp_p
                 victim = VICTIMS[number % len(VICTIMS)]
                 export = await exports.of_session(session, MP4, **content)
                 await exports.until(export.export_id, RUNNING, DONE)
-                await asyncio.sleep(chance.uniform(0, 2.5))
+                if number % len(VICTIMS):
+                    await drawn(exports, export, chance.randrange(1, 40))
+                else:
+                    await asyncio.sleep(chance.uniform(0, 2.5))  # also at the start of the browser, and at the end
                 tree = psutil.Process(worker.process.pid).children(recursive=True)
                 killed_drawing += 0 < (await exports.get(export.export_id)).progress.done_count < 80
                 if victim == "worker":

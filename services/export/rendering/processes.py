@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -140,19 +141,24 @@ async def guarded(
     running: GuardedProcess | None = None
     try:
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-I",
-                "-S",
-                str(_GUARDIAN),
-                json.dumps(task),
-                pass_fds=(read_lifeline, status, *kept.values()),
-                stdin=subprocess.PIPE if has_stdin else subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                start_new_session=True,
+            creating = asyncio.ensure_future(
+                asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-I",
+                    "-S",
+                    str(_GUARDIAN),
+                    json.dumps(task),
+                    pass_fds=(read_lifeline, status, *kept.values()),
+                    stdin=subprocess.PIPE if has_stdin else subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
             )
-            running = GuardedProcess(process, lifeline)
+            is_cancelled = await _settled(creating)
+            running = GuardedProcess(creating.result(), lifeline)
+            if is_cancelled:
+                raise asyncio.CancelledError
         finally:
             os.close(read_lifeline)
             os.close(status)
@@ -164,8 +170,25 @@ async def guarded(
     finally:
         os.close(read_status)
         if running is not None:
-            # Also when this task is cancelled: the processes end within a moment.
-            await asyncio.shield(asyncio.ensure_future(running.end()))
+            ending = asyncio.ensure_future(running.end())
+            is_cancelled = await _settled(ending)
+            ending.result()
+            if is_cancelled:
+                raise asyncio.CancelledError
+
+
+async def _settled(work: asyncio.Future[Any]) -> bool:
+    """Waits for the end of a work, which takes a moment; returns whether this task was cancelled meanwhile.
+
+    A cancellation may come twice: from a time limit, and from a caller.
+    """
+    is_cancelled = False
+    while not work.done():
+        try:
+            await asyncio.wait((work,))
+        except asyncio.CancelledError:
+            is_cancelled = True
+    return is_cancelled
 
 
 async def _line_of(fd: int) -> str:

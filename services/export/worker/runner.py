@@ -36,6 +36,9 @@ _log = structlog.get_logger("afterimage.export")
 RENEW_S = 0.5
 """Time between two signs of life of an attempt; a cancelled one stops at the next."""
 
+_SPARE_S = 60.0
+"""Time after an attempt's limit until a rendering ends by itself."""
+
 _SPARE_MS = 60_000
 """Clocks of AuditService and of workers differ by less."""
 
@@ -137,7 +140,7 @@ class Runner:
                 folder=folder,
                 tools=self._tools(),
                 limits=Limits(
-                    time_s=self._limits.max_time_s,
+                    time_s=self._limits.max_time_s + _SPARE_S,
                     memory_bytes=self._limits.max_render_memory_bytes,
                     file_bytes=self._limits.max_file_bytes,
                     frames=self._limits.max_video_frames,

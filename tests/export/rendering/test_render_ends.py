@@ -116,6 +116,36 @@ async def test_a_cancelled_rendering_leaves_nothing(tmp_path):
     running.assert_nothing_left()
 
 
+async def test_a_rendering_that_is_cancelled_twice_leaves_nothing(tmp_path):
+    running = Running(tmp_path)
+    await running.begin()
+    running.task.cancel()
+    await asyncio.sleep(0.01)
+    running.task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running.task
+    assert are_gone(running.tree)  # it has waited for them
+    running.assert_nothing_left()
+
+
+async def test_a_rendering_can_be_cancelled_while_it_starts(tmp_path):
+    session, before = endless(), set(processes())
+    options, profiles_before = VideoOptions(), profiles()
+    for delay_s in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3):
+        task = asyncio.create_task(
+            render_video(session.recording, session.stream(), options, tmp_path, tools(), limits=Limits())
+        )
+        await asyncio.sleep(delay_s)
+        task.cancel()
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert set(processes()) <= before, delay_s
+        assert list(tmp_path.iterdir()) == []
+    assert profiles() <= profiles_before
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
