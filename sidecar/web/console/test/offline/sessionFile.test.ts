@@ -77,7 +77,7 @@ describe("interactions of a file", () => {
       rows: [
         ["a", 7, T + 5, "rage_click", 12.5, 4, "Pay", 9, 2],
         ["a", 8, T + 6, "move", 0, 1, null, null, 2],
-        ["a", 9, T + 7, "of_a_later_version", "x", null, 5, Number.POSITIVE_INFINITY, null],
+        ["a", 9, T + 7, "of_a_later_version", "x", null, 5, Infinity, null],
       ],
     });
     expect(click).toMatchObject({ windowId: "a", number: 7n, xPercent: 12.5, count: 4, nodeId: 9n, seq: 2n });
