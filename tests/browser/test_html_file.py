@@ -243,16 +243,16 @@ async def test_missing_files_are_named(installation, new_context, guard, tmp_pat
 @pytest.mark.timeout(600)
 async def test_a_session_of_50_mb_opens(installation, new_context, tmp_path):
     start_ms = now_ms() - 60_000
-    path = await exported(installation, tmp_path, [*opened(start_ms, body=[text(10, "A")]), click(start_ms + 1_000)])
+    path = await exported(installation, tmp_path, opened(start_ms, body=[text(10, "A")]), [click(start_ms + 9_000)])
     data = path.read_bytes()
-    file = HtmlFile(data)
-    window = file.session["windows"][0]["windowId"]
-    before, place, after = data.partition(b'<script type="application/octet-stream" data-part="session">')
+    window = HtmlFile(data).session["windows"][0]["windowId"]
+    # Between the two chunks.
+    place = data.rindex(b'<script type="application/octet-stream" data-part="chunk"')
     size_bytes = 0
     with path.open("wb") as out:
-        out.write(before)
+        out.write(data[:place])
         for number in range(50):
-            at_ms = start_ms + 1_001 + number
+            at_ms = start_ms + 1_000 + number
             noise = base64.b64encode(os.urandom(1024**2)).decode()
             change = {"source": 0, "texts": [{"id": 10, "value": f"Chunk {number}"}]}
             change |= {"attributes": [], "removes": [], "adds": []}
@@ -265,7 +265,7 @@ async def test_a_session_of_50_mb_opens(installation, new_context, tmp_path):
             head = f'data-part="chunk" data-window="{window}" data-first="{at_ms}" data-last="{at_ms}"'
             out.write(f'<script type="application/octet-stream" {head}>'.encode())
             out.write(base64.b64encode(payload) + b"</script>\n")
-        out.write(place + after)
+        out.write(data[place:])
     assert size_bytes > 50 * 1024**2
     async with file_page(await new_context(), path) as shown:
         body = shown.recorded.locator("body")
