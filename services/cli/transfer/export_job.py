@@ -222,6 +222,7 @@ async def _until_done(client: Client, created: Export, show: Show) -> Export:
     found = created
     breaks = _Breaks()
     while found.state not in _FINAL:
+        _go_on()
         try:
             async for message in client.export.watch_exports(WatchExportsRequest(export_id=created.export_id)):
                 match which_one_of(message, "message"):
@@ -253,6 +254,7 @@ async def _download(client: Client, done: Export, file: IO[bytes], show: Show) -
     received = 0
     breaks = _Breaks()
     while received < done.file.size_bytes:
+        _go_on()
         try:
             request = DownloadExportRequest(export_id=done.export_id, offset=received)
             async for message in client.export.download_export(request):
@@ -271,6 +273,15 @@ async def _download(client: Client, done: Export, file: IO[bytes], show: Show) -
         raise CommandError("the file was damaged on the way: its SHA-256 is not the server's")
 
 
+def _go_on() -> None:
+    """Raises CancelledError if the command was interrupted.
+
+    The client may have ended a stream without an error then, or with one of the network.
+    """
+    if (task := asyncio.current_task()) is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class _Breaks:
     """Breaks of a connection in a row."""
 
@@ -282,13 +293,8 @@ class _Breaks:
         self._count = 0
 
     async def wait(self, error: BaseException) -> None:
-        """Waits before the next attempt; raises the error if it does not pass, or came too often.
-
-        Raises:
-            CancelledError: The call was cancelled, and the client reported a network error in place of that.
-        """
-        if (task := asyncio.current_task()) is not None and task.cancelling():
-            raise asyncio.CancelledError from error
+        """Waits before the next attempt; raises the error if it does not pass, or came too often."""
+        _go_on()
         passes = not isinstance(error, GRPCError) or error.status in _PASSING
         self._count += 1
         if not passes or isinstance(error, BrokenPipeError) or self._count > MAX_BREAKS:
