@@ -128,7 +128,7 @@ async def driven(call, style):
             await call.done_writing()
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             return
-        if style == "writes":  # all was written before the end, whose status comes after the answers
+        if style == "writes":  # all was written before the end: the status comes after the answers
             await read()
 
     async def read():
