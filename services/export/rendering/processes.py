@@ -57,7 +57,7 @@ class GuardedProcess:
 
     async def wait(self) -> int:
         """Waits for the end of the child, of all that it has started, and of its directories; returns the status."""
-        await self._reading
+        await asyncio.wait((self._reading,))  # which ends with the loop's other tasks when the loop itself is ended
         return await self._process.wait()
 
     async def wait_a_moment(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -86,9 +87,12 @@ class Running:
 
     def the(self, kind):
         """Returns one of its processes: "browser", "renderer", "gpu-process", "ffmpeg", or a guardian of one."""
+        found = []
+        for one in self.tree:
+            with contextlib.suppress(psutil.NoSuchProcess):  # such as a helper of the browser's start
+                found.append((sum(one.cpu_times()[:2]), one.cmdline(), one))
         # A renderer of an earlier tab may be left, without work.
-        for one in sorted(self.tree, key=lambda one: -sum(one.cpu_times()[:2])):
-            words = one.cmdline()
+        for _, words, one in sorted(found, key=lambda one: -one[0]):
             if kind.startswith("guardian"):
                 if words[3:4] and words[3].endswith("guardian.py") and kind.split()[1] in words[4][:200]:
                     return one
@@ -144,6 +148,15 @@ async def test_a_rendering_can_be_cancelled_while_it_starts(tmp_path):
         assert set(processes()) <= before, delay_s
         assert list(tmp_path.iterdir()) == []
     assert profiles() <= profiles_before
+
+
+def test_a_rendering_whose_loop_ends_leaves_nothing(tmp_path):
+    """All tasks of the loop are cancelled at once then, also those that the rendering waits with."""
+    running = Running(tmp_path)
+    asyncio.run(running.begin())
+    assert running.task.cancelled()
+    assert are_gone(running.tree)
+    running.assert_nothing_left()
 
 
 @pytest.mark.parametrize(
