@@ -130,11 +130,22 @@ def export_filter(request: pb.ListExportsRequest) -> ExportFilter:
     """
     problems = Violations()
     session_id = session_id_of(request.session_id, "session_id", problems) if request.session_id else ""
-    if len(request.created_by) > _MAX_SUBJECT_CHARS:
-        problems.add("created_by", f"must not be longer than {_MAX_SUBJECT_CHARS} characters")
+    _check_creator(request.created_by, problems)
     states = tuple(number_of(_states, state, "states", problems) for state in request.states)
     problems.raise_if_any()
     return ExportFilter(session_id, request.created_by, states)
+
+
+def watched_creator(request: pb.WatchExportsRequest) -> str:
+    """Returns the creator whose exports are watched; "": all creators.
+
+    Raises:
+        InvalidArgument: The name is too long.
+    """
+    problems = Violations()
+    _check_creator(request.created_by, problems)
+    problems.raise_if_any()
+    return request.created_by
 
 
 def fields_of_list(request: pb.ListExportsRequest) -> bytes:
@@ -373,6 +384,11 @@ def _table_content(message: export_pb2.TableContent, problems: Violations) -> Ta
         problems.add("table.kinds", "applies to a table of interactions only")
     data = message.filter.SerializeToString(deterministic=True)
     return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds)
+
+
+def _check_creator(created_by: str, problems: Violations) -> None:
+    if len(created_by) > _MAX_SUBJECT_CHARS:
+        problems.add("created_by", f"must not be longer than {_MAX_SUBJECT_CHARS} characters")
 
 
 def _progress(progress: Progress, *, is_running: bool) -> export_pb2.ExportProgress:

@@ -200,8 +200,16 @@ class Exports:
         if left:
             raise Unavailable("the file of the export is incomplete", reason="RESULTS_UNAVAILABLE")
 
-    async def watch(self, by: Identity, export_id: str, most: int) -> AsyncGenerator[Sequence[Export] | Export, None]:
+    async def watch(
+        self, by: Identity, export_id: str, created_by: str, most: int
+    ) -> AsyncGenerator[Sequence[Export] | Export, None]:
         """Yields the project's exports, newest first, then each change; of one export until its end.
+
+        Args:
+            by: The caller.
+            export_id: The only export; "": all of them.
+            created_by: The only creator; "": all of them.
+            most: Maximum number of exports at the start.
 
         Raises:
             NotFound: The export does not exist in the caller's project.
@@ -210,13 +218,15 @@ class Exports:
             if export_id:
                 first = [await self.get(by, export_id)]
             else:
-                first = await self.store.find(by.project, ExportFilter(), most, None)
+                first = await self.store.find(by.project, ExportFilter(created_by=created_by), most, None)
             yield first
             known = {export.export_id: (export.updated_ms, export.state) for export in first}
             if export_id and not first[0].state.is_open:
                 return
             async for change in changes:
                 if export_id not in {"", change.export_id}:
+                    continue
+                if not export_id and created_by not in {"", change.created_by}:
                     continue
                 shown, now = known.get(change.export_id), (change.updated_ms, change.state)
                 if (shown is not None and now <= shown) or (shown is None and change.state is ExportState.DELETED):

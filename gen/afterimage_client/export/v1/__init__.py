@@ -583,6 +583,12 @@ class WatchExportsRequest(betterproto.Message):
      state. Default: all exports of the project, without an end. Returns NOT_FOUND if it is unknown.
     """
 
+    created_by: str = betterproto.string_field(2)
+    """
+    Optional. Creator of the exports to watch: the `sub` of a token. Default: all creators. Has no
+     effect with `export_id`.
+    """
+
 
 @dataclass(eq=False, repr=False)
 class WatchExportsResponse(betterproto.Message):
