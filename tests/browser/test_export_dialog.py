@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
 import time
 import uuid
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -217,3 +219,36 @@ async def test_a_token_that_may_not_export_is_told(page, enter, session):
     await enter(f"/sessions/{session}", "view")
     await page.get_by_role("button", name="Export", exact=True).click()
     await page.get_by_role("dialog").get_by_text("it lacks the scope export").wait_for()
+
+
+async def test_a_list_of_sessions_is_exported_under_its_filter(page, enter, installation):
+    start, name = int(time.time() * 1000) - 60_000, f"actor-{uuid.uuid4()}"
+    for actor in (name, name, "another"):
+        await installation.record([*opened(start), click(start + 1_000)], actor_id=actor)
+    await enter(f"/?actor={name}")
+    await page.get_by_text("2 sessions in total").wait_for()
+    await page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text("All 2 sessions under the filters of the list.").wait_for()
+    size = await dialog.get_by_text("Expected size: about").text_content()
+    file, data = await saved(page, await export(page, dialog))
+    assert file.endswith(".csv")
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    assert [row["actor_id"] for row in rows] == [name, name]
+    expected = float(re.search(r"about ([\d.]+) KB", size)[1]) * 1_000
+    assert expected / 2 < len(data) < expected * 2
+
+
+async def test_the_interactions_of_a_heatmap_are_exported(page, enter, installation):
+    start, site = int(time.time() * 1000) - 60_000, f"https://heat.example/{uuid.uuid4()}/shop"
+    button = element(10, "button", {"style": "position: fixed; inset: 0"})
+    await installation.record([*opened(start, site, body=[button]), click(start + 1_000), click(start + 2_000)])
+    await enter(f"/heatmap?page={quote(site, safe='')}")
+    await page.get_by_role("button", name="Export", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_text(f"Clicks of the page {site}").wait_for()
+    file, data = await saved(page, await export(page, dialog))
+    assert file.endswith(".csv")
+    rows = list(csv.DictReader(io.StringIO(data.decode())))
+    assert {row["kind"] for row in rows} == {"click"}
+    assert len(rows) == 2

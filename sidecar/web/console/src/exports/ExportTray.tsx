@@ -34,6 +34,7 @@ export function ExportTray({ jobs: all }: { jobs: ExportJobs }) {
         <Button
           ref={button}
           size="small"
+          className={styles.button ?? ""}
           aria-expanded={jobs.isOpen}
           aria-controls={listId}
           onKeyDown={closeOnEscape}

@@ -60,7 +60,9 @@ export default function PlayerPage() {
             <span className={styles.actions}>
               <ExportButton
                 title="Export this session"
-                form={(onMade) => <ExportForm sessionId={id} currentMs={() => atMs.current} onMade={onMade} />}
+                form={(onMade) => (
+                  <ExportForm sessionId={id} totals={session.totals} currentMs={() => atMs.current} onMade={onMade} />
+                )}
               />
               <ShareButton sessionId={id} currentMs={() => atMs.current} />
             </span>
