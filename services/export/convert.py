@@ -137,7 +137,7 @@ def export_filter(request: pb.ListExportsRequest) -> ExportFilter:
 
 
 def watched_creator(request: pb.WatchExportsRequest) -> str:
-    """Returns the creator whose exports are watched; "": all creators.
+    """Returns the only creator of the watched exports; "": all creators.
 
     Raises:
         InvalidArgument: The name is too long.
@@ -206,6 +206,7 @@ def export(found: Export) -> export_pb2.Export:
         expire_time=_moment(found.expires_ms),
         progress=_progress(found.progress, is_running=found.state is ExportState.RUNNING),
         attempt_count=found.started,
+        share_link_id=found.link_id,
     )
     match found.content:
         case SessionContent() as content:
@@ -252,6 +253,7 @@ def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> a
         action=_any(entry.action),
         outcome=_any(outcome),
         subject=entry.subject,
+        share_link_id=entry.link_id,
         session_id=entry.session_id,
         rpc=f"/{SERVICE}/{entry.method}",
         address=entry.caller.address,

@@ -49,15 +49,16 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
   } | { case: undefined; value?: undefined };
 
   /**
-   * Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED or does not fit the
-   * content.
+   * Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED, does not fit the
+   * content, or is other than MP4 and HTML with a share link.
    *
    * @generated from field: afterimage.export.v1.ExportFormat format = 3;
    */
   format: ExportFormat;
 
   /**
-   * Optional. Priority among the exports of the project. Default: NORMAL.
+   * Optional. Priority among the exports of the project. Default: NORMAL. With a share link it has no
+   * effect: LOW.
    *
    * @generated from field: afterimage.export.v1.ExportPriority priority = 4;
    */
@@ -387,6 +388,7 @@ export type WatchExportsRequest = Message<"afterimage.export.v1.WatchExportsRequ
   /**
    * Optional. Id of the only export to watch: the stream then ends when that has reached a final
    * state. Default: all exports of the project, without an end. Returns NOT_FOUND if it is unknown.
+   * Required with a share link.
    *
    * @generated from field: string export_id = 1;
    */
@@ -504,6 +506,12 @@ export const ExportRemovalSchema: GenMessage<ExportRemoval> = /*@__PURE__*/
  * exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
  * of the access trail.
  *
+ * A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+ * CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+ * an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+ * link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+ * Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
+ *
  * @generated from service afterimage.export.v1.ExportService
  */
 export const ExportService: GenService<{
@@ -511,7 +519,8 @@ export const ExportService: GenService<{
    * Creates an export, which is then made by a worker. Scope: `export`.
    *
    * Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-   * unfinished exports, or too large files.
+   * unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+   * at once. With a share link, a call for a file that exists, or is being made, returns that export.
    *
    * @generated from rpc afterimage.export.v1.ExportService.CreateExport
    */

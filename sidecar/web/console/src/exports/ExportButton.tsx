@@ -5,7 +5,7 @@ import { DownloadIcon } from "../ui/icons";
 import { ExportDialog } from "./ExportDialog";
 
 interface ExportButtonProps {
-  /** Of the dialog: what is exported. */
+  /** Title of the dialog, which names the exported data. */
   title: string;
   /** Returns the dialog's form, which calls the function with the export that it has created. */
   form: (onMade: (made: Export) => void) => React.ReactNode;

@@ -18,7 +18,7 @@ interface ExportItemProps {
   onDelete: () => void;
 }
 
-/** An export in the tray: what it is, where it is, and what can be done with it. */
+/** An export in the tray: its name, its state, and the buttons for it. */
 export function ExportItem({ found, job, problem, onSave, onCancel, onDelete }: ExportItemProps) {
   const name = exportName(found);
   const source = sourceLabel(found);

@@ -16,7 +16,7 @@ interface FileFormProps {
   onMade: (made: Export) => void;
 }
 
-/** Form of an export whose only choice is the file. */
+/** Form of an export with one choice, the file. */
 export function FileForm({ choices, children, onMade }: FileFormProps) {
   const { exports } = useApi();
   const [index, setIndex] = useState(0);

@@ -1,4 +1,4 @@
-// Sizes of files before they are made, from what is known of the sessions. Pure.
+// Sizes of files before they are made, from the counters of the sessions. Pure.
 import { ExportFormat, ExportTable } from "@contract/export/v1/export_pb";
 import type { Totals } from "@contract/recording/v1/session_pb";
 import { size } from "../format/amounts";
@@ -20,7 +20,7 @@ export interface Estimate {
 
 /**
  * Returns the expected size of a session's file; undefined: it is not known. That of a video or a picture depends on
- * what there is to see, that of HAR on the requests.
+ * the pages in it, that of HAR on the requests.
  *
  * @param isPart Whether only a part of the session is exported: how much of it is not known.
  */

@@ -16,7 +16,7 @@ const MOST = 100;
 /** States that the tray shows. */
 const SHOWN = [ExportState.QUEUED, ExportState.RUNNING, ExportState.DONE, ExportState.FAILED];
 
-/** What the tray shows. */
+/** Contents of the tray. */
 export interface Jobs {
   /** Newest first. */
   readonly exports: readonly Export[];
@@ -57,7 +57,7 @@ export class ExportJobs {
     this.#api = api;
   }
 
-  /** What the tray shows; the same object until it changes. */
+  /** Contents of the tray; the same object until they change. */
   get jobs(): Jobs {
     return this.#jobs;
   }

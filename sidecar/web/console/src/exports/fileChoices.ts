@@ -1,4 +1,4 @@
-// Files that lists and heatmaps are exported as: each choice has its format, its content and what is to be known of it.
+// Files that lists and heatmaps are exported as: each choice has its format, its content and a description.
 // A further format of one of them is one more choice.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { TableContentSchema } from "@contract/export/v1/export_pb";
@@ -19,7 +19,7 @@ export interface FileChoice {
   readonly format: ExportFormat;
   /** Returns the content at the time `nowMs`, which periods count back from. */
   readonly content: (nowMs: number) => Content;
-  /** What is in it. */
+  /** Description of the content. */
   readonly about: string;
   readonly estimate?: Estimate | undefined;
 }
@@ -80,7 +80,7 @@ export function filesOfHeatmap(
     content: (nowMs: number) => tableOf(ExportTable.INTERACTIONS, filter(nowMs), KINDS[kind]),
     about:
       "A row for each one that the heatmap counts, in sessions that visited this page. The rows have those of their " +
-      "other pages, too: the column “page” tells them apart. Viewport widths are a column, and not filtered.",
+      "other pages, too: the column “page” has their address. Viewport widths are a column, and not filtered.",
   }));
 }
 

@@ -84,7 +84,7 @@ export function jobLabel(job: JobState): string {
   }
 }
 
-/** Returns a change of an export that a user waits for, in words; "": there is none. */
+/** Returns a change of an export that a user waits for, in words; "": it is no news. */
 export function changeLabel(before: Export | undefined, after: Export): string {
   if (before?.state === after.state) {
     return "";

@@ -11,7 +11,7 @@ export type Download =
 /** Where an export is. */
 export type JobState = { kind: "making"; export: Export } | { kind: "ready"; file: ExportFile } | Download;
 
-/** Returns where an export is; undefined: it has no file, or no longer, and nobody waits for one. */
+/** Returns where an export is; undefined: it was cancelled, or has expired. */
 export function jobStateOf(found: Export, download?: Download): JobState | undefined {
   switch (found.state) {
     case ExportState.QUEUED:

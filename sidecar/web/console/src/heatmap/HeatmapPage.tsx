@@ -48,7 +48,7 @@ export default function HeatmapPage() {
   );
 }
 
-/** Exports what the heatmap counts. */
+/** Exports the interactions that the heatmap counts. */
 function HeatmapExport({ choice }: { choice: Choice }) {
   const label = KINDS.find(({ kind }) => kind === choice.kind)?.label ?? "Interactions";
   const hasDevice = choice.device !== "" && choice.device !== ALL_DEVICES;

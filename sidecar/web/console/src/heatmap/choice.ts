@@ -133,7 +133,8 @@ export function requestOf(
 }
 
 /**
- * Returns the filter of the sessions that visited a choice's page; of their widths none: a filter of sessions has none.
+ * Returns the filter of the sessions that visited a choice's page. It leaves out the widths, which a filter of sessions
+ * cannot have.
  *
  * @param now Milliseconds since 1970, which periods count back from.
  */
