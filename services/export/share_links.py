@@ -1,4 +1,4 @@
-"""Share links whose visitors may export: what a link opens, and the end of its exports with it.
+"""Share links with exports of their visitors: the part that a link opens, and the end of its exports with it.
 
 ShareService keeps links in Redis until they expire or are revoked, and sends a notice of each revocation.
 """
@@ -60,7 +60,7 @@ class ShareLinks:
         self._on_deleted = on_deleted
 
     async def part(self, by: Identity) -> LinkPart:
-        """Returns what the caller's link opens.
+        """Returns the part that the caller's link opens.
 
         Raises:
             PermissionDenied: The link has ended (LINK_ENDED), does not allow downloads (DOWNLOAD_NOT_ALLOWED), or the
@@ -97,7 +97,7 @@ class ShareLinks:
             await self.check_link(_link_of(by))
 
     async def check_link(self, link_id: str) -> None:
-        """Checks that a link stands; "" is none, and does.
+        """Checks that a link stands; does nothing for "", the caller with an own token.
 
         Raises:
             PermissionDenied: The link has ended (LINK_ENDED).

@@ -53,7 +53,7 @@ class LinkExports:
 
 @pytest.fixture
 async def share(export_settings, mint, clock):
-    """ShareService, with callers who may export."""
+    """ShareService; its callers may export, too."""
     settings = export_settings.model_copy(
         update={
             "share": export_settings.share.model_copy(
@@ -292,7 +292,7 @@ async def test_creations_and_downloads_are_entries_of_the_trail_with_the_link(vi
     found = [event for event in await audit.trail() if event.share_link_id == visitor.link_id]
     acts = [event.action for event in found if "ExportService" in event.rpc]
     assert acts == [access_event_pb2.ACCESS_ACTION_EXPORT_CREATE, access_event_pb2.ACCESS_ACTION_EXPORT_DOWNLOAD]
-    # The worker reads what the link shows, in its own name.
+    # The worker reads the shared part, in its own name.
     assert "afterimage-export" in {event.subject for event in found}
 
 

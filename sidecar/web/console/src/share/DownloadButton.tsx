@@ -4,7 +4,7 @@ import { Dialog } from "../ui/Dialog";
 import { DownloadIcon } from "../ui/icons";
 import { DownloadForm } from "./DownloadForm";
 
-/** Opens the dialog that downloads what a link shows. */
+/** Opens the dialog that downloads the shared part. */
 export function DownloadButton({ sessionId }: { sessionId: string }) {
   const [isOpen, setIsOpen] = useState(false);
   const close = (): void => {
