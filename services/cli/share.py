@@ -89,7 +89,10 @@ def create(
         typer.Option("--from", help="Offset at which the shared part starts, moved to the next full snapshot."),
     ] = None,
     end: Annotated[str | None, typer.Option("--to", help="Offset at which the shared part ends.")] = None,
-    label: Annotated[str, typer.Option(help="Note for the managers of links.")] = "",
+    label: Annotated[str, typer.Option(help="Note for the managers of links; shown in downloaded files.")] = "",
+    allow_download: Annotated[
+        bool, typer.Option("--allow-download", help="Visitors may download the part, as MP4 or HTML.")
+    ] = False,
     as_json: AsJson = False,
     project: ProjectName = None,
     address: ShareAddress = None,
@@ -98,7 +101,11 @@ def create(
 
     async def main() -> None:
         request = CreateShareLinkRequest(
-            session_id=session, ttl=timedelta(seconds=duration_s(ttl)), max_views=max_views, label=label
+            session_id=session,
+            ttl=timedelta(seconds=duration_s(ttl)),
+            max_views=max_views,
+            label=label,
+            allow_download=allow_download,
         )
         if start is not None:
             request.start_offset = timedelta(seconds=duration_s(start))
@@ -107,7 +114,8 @@ def create(
         if passcode:
             request.passcode = _read_passcode()
         settings = invocation_of(context).settings()
-        async with _calls(settings, address, project) as calls:
+        scopes = [Scope.SHARE, Scope.EXPORT] if allow_download else [Scope.SHARE]
+        async with _calls(settings, address, project, scopes) as calls:
             made = await calls.create_share_link(request)
         if as_json:
             sys.stdout.write(made.to_json() + "\n")
@@ -177,7 +185,9 @@ def revoke(
 
 
 @asynccontextmanager
-async def _calls(settings: Settings, address: str | None, project: str | None) -> AsyncIterator[Calls]:
+async def _calls(
+    settings: Settings, address: str | None, project: str | None, scopes: Sequence[Scope] = (Scope.SHARE,)
+) -> AsyncIterator[Calls]:
     """Yields the calls: over gRPC, or as Connect where the address is a URL."""
     if address is None:
         running = find_running(settings.data_dir)
@@ -187,11 +197,11 @@ async def _calls(settings: Settings, address: str | None, project: str | None) -
             else local_address(settings.share.host, settings.share.port)
         )
     if address.startswith(("http://", "https://")):
-        token = token_source(settings, [Scope.SHARE], project)
+        token = token_source(settings, scopes, project)
         async with aiohttp.ClientSession() as session:
             yield ConnectCalls(session, address.rstrip("/"), token)
         return
-    async with connect(settings, [Scope.SHARE], address=address, project=project) as client:
+    async with connect(settings, scopes, address=address, project=project) as client:
         stub = client.share
         stub.timeout = TIMEOUT_S
         yield stub

@@ -21,6 +21,7 @@ from services.export.metrics import ExportMetrics
 from services.export.queue import ExportQueue
 from services.export.results.store import ResultStore
 from services.export.servicer import SERVICE, ExportServicer
+from services.export.share_links import ShareLinks
 from services.export.storage.store import ExportStore
 from services.export.storage.tables import HEAD, MIGRATIONS, VERSION_TABLE
 from services.export.trail import Trail
@@ -31,10 +32,11 @@ from services.runtime.errors import Unavailable
 from services.runtime.identity.peer import PeerReader
 from services.runtime.identity.revoked import RevokedTokens
 from services.runtime.identity.tokens import TokenMinter, TokenVerifier
+from services.runtime.link_keys import LinkKeys
 from services.runtime.metrics import new_registry, serve_metrics
 from services.runtime.relational import open_database
 from services.runtime.rpc.interceptors import server_interceptors
-from services.runtime.rpc.scopes import scopes_of
+from services.runtime.rpc.scopes import GRANT_METHODS, scopes_of
 from services.runtime.rpc.server import GrpcServer, serve_grpc
 from services.runtime.session_deletions import DeletionNotices
 from services.runtime.settings import Settings
@@ -114,6 +116,7 @@ async def serve(settings: Settings, *, now: Callable[[], float] = time.time) -> 
         )
         notices = DeletionNotices(shared.client, settings)
         deleted = DeletedSessions(shared.store, shared.audit, notices, shared.now_ms, watcher.look)
+        links = ShareLinks(shared.client, LinkKeys(settings), shared.store, shared.results, shared.now_ms, watcher.look)
         upkeep = Upkeep(
             shared.store,
             shared.queue,
@@ -132,6 +135,7 @@ async def serve(settings: Settings, *, now: Callable[[], float] = time.time) -> 
             audit=shared.audit,
             trail=trail,
             deleted=deleted,
+            links=links,
             watcher=watcher,
             limits=own,
             created=created,
@@ -140,7 +144,7 @@ async def serve(settings: Settings, *, now: Callable[[], float] = time.time) -> 
         servicer = ExportServicer(exports, PeerReader(own), max_ttl_s=own.max_ttl_s)
         verifier = TokenVerifier(settings, now, revoked=revoked)
         async with (
-            running(revoked.run(), watcher.run(), trail.run(), deleted.run(), upkeep.run()),
+            running(revoked.run(), watcher.run(), trail.run(), deleted.run(), links.run(), upkeep.run()),
             serve_metrics(own.metrics_host, own.metrics_port, registry),
             serve_grpc(
                 settings,
@@ -148,7 +152,11 @@ async def serve(settings: Settings, *, now: Callable[[], float] = time.time) -> 
                 registrars=[lambda s: export_service_pb2_grpc.add_ExportServiceServicer_to_server(servicer, s)],
                 service_names=[SERVICE],
                 interceptors=server_interceptors(
-                    verifier=verifier, scopes=scopes_of(SERVICE), registry=registry, on_denied=servicer.denied
+                    verifier=verifier,
+                    scopes=scopes_of(SERVICE),
+                    registry=registry,
+                    grant_methods=GRANT_METHODS,
+                    on_denied=servicer.denied,
                 ),
             ) as server,
             running(_health(server, shared.store)),

@@ -16,12 +16,12 @@ from afterimage.recording.v1 import chunk_pb2
 from services.export import convert
 from services.export.formats.making import session_gone
 from services.export.message_values import as_enums, duration, milliseconds, timestamp
-from services.export.model import ExportError
+from services.export.model import Content, ExportError, LinkPart, SessionContent
 from services.export.recordings import Cells, RecordedChunk, RecordedSession
 from services.runtime.audit_tokens import AuditTokens, error_of_audit
 from services.runtime.errors import InvalidArgument, NotFound
 from services.runtime.identity.tokens import Scope, TokenMinter
-from services.runtime.rpc.status import violations_of
+from services.runtime.rpc.status import reason_of, violations_of
 from services.runtime.settings import Settings, local_address
 
 if TYPE_CHECKING:
@@ -63,12 +63,31 @@ class AuditClient:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.stub: audit_service_pb2_grpc.AuditServiceAsyncStub = audit_service_pb2_grpc.AuditServiceStub(channel)
-        self.tokens = AuditTokens(minter, SUBJECT, min(_TOKEN_TTL_S, minter.max_life_s), now)
+        self._minter = minter
+        self._ttl_s = min(_TOKEN_TTL_S, minter.max_life_s)
+        self.tokens = AuditTokens(minter, SUBJECT, self._ttl_s, now)
         self.retention_days = retention_days
 
-    def recordings(self, project: str) -> ProjectRecordings:
-        """Returns the reader of one project."""
-        return ProjectRecordings(self, project)
+    def recordings(self, project: str, content: Content | None = None) -> ProjectRecordings:
+        """Returns the reader of one project; for an export through a share link, of the shared part only."""
+        link = content.link if isinstance(content, SessionContent) else None
+        if link is None or not isinstance(content, SessionContent):
+            return ProjectRecordings(self, project)
+        return ProjectRecordings(self, project, (content.session_id, link))
+
+    def link_metadata(self, project: str, session_id: str, link: LinkPart) -> tuple[tuple[str, str], ...]:
+        """Returns the metadata of a call that may read no more than a visitor of the link."""
+        token = self._minter.mint(
+            SUBJECT,
+            project,
+            [Scope.VIEW],
+            self._ttl_s,
+            session_id=session_id,
+            range_ms=(link.start_ms, link.end_ms),
+            link_id=link.link_id,
+            range_origin_ms=link.origin_ms,
+        )
+        return (("authorization", f"Bearer {token}"),)
 
     async def check_filter(self, project: str, wanted: bytes) -> None:
         """Checks a filter of sessions.
@@ -114,11 +133,19 @@ class AuditClient:
 
 
 class ProjectRecordings:
-    """Reads one project: see `recordings.Recordings`."""
+    """Reads one project: see `recordings.Recordings`.
 
-    def __init__(self, client: AuditClient, project: str) -> None:
+    Args:
+        client: Calls AuditService.
+        project: The project.
+        shared: A session and its share link: AuditService then returns the shared part only, as long as the link
+            stands. None: everything is read.
+    """
+
+    def __init__(self, client: AuditClient, project: str, shared: tuple[str, LinkPart] | None = None) -> None:
         self._client = client
         self._project = project
+        self._shared = shared
 
     def keep_until_ms(self, session: RecordedSession) -> int | None:
         """Returns the end of a session's retention, in milliseconds since 1970 UTC; None: no limit.
@@ -196,6 +223,8 @@ class ProjectRecordings:
                 return
 
     def _metadata(self, *, fresh: bool = False) -> tuple[tuple[str, str], ...]:
+        if self._shared is not None:
+            return self._client.link_metadata(self._project, *self._shared)
         return self._client.tokens.metadata(self._project, Scope.VIEW, fresh=fresh)
 
 
@@ -209,6 +238,8 @@ def audit_errors() -> Iterator[None]:
             raise NotFound("there is no such session", reason="SESSION_NOT_FOUND") from None
         if error.code() is grpc.StatusCode.INVALID_ARGUMENT and (violations := violations_of(error)):
             raise InvalidArgument([convert.below_table(violation) for violation in violations]) from None
+        if error.code() is grpc.StatusCode.PERMISSION_DENIED and reason_of(error) == "LINK_ENDED":
+            raise ExportError("LINK_ENDED", "the share link has ended") from None
         raise error_of_audit(error) from error
 
 

@@ -130,11 +130,22 @@ def export_filter(request: pb.ListExportsRequest) -> ExportFilter:
     """
     problems = Violations()
     session_id = session_id_of(request.session_id, "session_id", problems) if request.session_id else ""
-    if len(request.created_by) > _MAX_SUBJECT_CHARS:
-        problems.add("created_by", f"must not be longer than {_MAX_SUBJECT_CHARS} characters")
+    _check_creator(request.created_by, problems)
     states = tuple(number_of(_states, state, "states", problems) for state in request.states)
     problems.raise_if_any()
     return ExportFilter(session_id, request.created_by, states)
+
+
+def watched_creator(request: pb.WatchExportsRequest) -> str:
+    """Returns the only creator of the watched exports; "": all creators.
+
+    Raises:
+        InvalidArgument: The name is too long.
+    """
+    problems = Violations()
+    _check_creator(request.created_by, problems)
+    problems.raise_if_any()
+    return request.created_by
 
 
 def fields_of_list(request: pb.ListExportsRequest) -> bytes:
@@ -195,6 +206,7 @@ def export(found: Export) -> export_pb2.Export:
         expire_time=_moment(found.expires_ms),
         progress=_progress(found.progress, is_running=found.state is ExportState.RUNNING),
         attempt_count=found.started,
+        share_link_id=found.link_id,
     )
     match found.content:
         case SessionContent() as content:
@@ -241,6 +253,7 @@ def access_event(entry: TrailEntry, outcome: AccessOutcome, event_id: UUID) -> a
         action=_any(entry.action),
         outcome=_any(outcome),
         subject=entry.subject,
+        share_link_id=entry.link_id,
         session_id=entry.session_id,
         rpc=f"/{SERVICE}/{entry.method}",
         address=entry.caller.address,
@@ -373,6 +386,11 @@ def _table_content(message: export_pb2.TableContent, problems: Violations) -> Ta
         problems.add("table.kinds", "applies to a table of interactions only")
     data = message.filter.SerializeToString(deterministic=True)
     return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds)
+
+
+def _check_creator(created_by: str, problems: Violations) -> None:
+    if len(created_by) > _MAX_SUBJECT_CHARS:
+        problems.add("created_by", f"must not be longer than {_MAX_SUBJECT_CHARS} characters")
 
 
 def _progress(progress: Progress, *, is_running: bool) -> export_pb2.ExportProgress:

@@ -6,16 +6,21 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from services.export import convert
 from services.export.audit_client import AuditClient
 from services.export.deleted_sessions import DeletedSessions
 from services.export.model import (
+    LINK_FORMATS,
     Content,
     Export,
     ExportCursor,
     ExportFile,
     ExportFilter,
+    ExportPriority,
     ExportState,
+    LinkPart,
     NewExport,
     PictureOptions,
     SessionContent,
@@ -23,6 +28,7 @@ from services.export.model import (
 )
 from services.export.queue import ExportQueue
 from services.export.results.store import ResultStore
+from services.export.share_links import ShareLinks
 from services.export.storage.store import ExportStore, request_key
 from services.export.trail import Trail
 from services.export.watcher import Watcher
@@ -32,6 +38,7 @@ from services.runtime.errors import (
     FailedPrecondition,
     InvalidArgument,
     NotFound,
+    PermissionDenied,
     ResourceExhausted,
     Unavailable,
 )
@@ -59,6 +66,7 @@ class Exports:
     audit: AuditClient
     trail: Trail
     deleted: DeletedSessions
+    links: ShareLinks
     watcher: Watcher
     limits: ExportSettings
     created: asyncio.Event
@@ -67,25 +75,37 @@ class Exports:
     async def create(self, by: Identity, caller: Peer, wanted: NewExport) -> Export:
         """Creates an export; returns an earlier one with the same request id.
 
+        A visitor of a share link gets the link's earlier export of the same file.
+
         Raises:
-            InvalidArgument: The range or the filter is not possible.
-            NotFound: The session does not exist in the caller's project.
-            ResourceExhausted: The project has too many open exports, or too large files.
+            InvalidArgument: The range or the filter is not possible, or not open to the visitor.
+            NotFound: The session does not exist in the caller's project, or is not the link's.
+            PermissionDenied: The link of the caller has ended, or does not allow downloads.
+            ResourceExhausted: The project or the link has too many open exports, or too large files.
             Unavailable: Redis is not configured; the database, AuditService or the trail is unavailable.
         """
         self.queue.require()
-        key = request_key(by.project, by.subject, wanted.request_id)
-        if key and (earlier := await self.store.of_request(key)):
-            return _same(earlier, wanted)
         entry = self._entry(AccessAction.EXPORT_CREATE, "CreateExport", by, caller, wanted.content)
         try:
+            link = None if by.session_id is None else await self.links.part(by)
+            if link is not None:
+                wanted = _through(link, wanted, by.session_id)
+            key = request_key(by.project, by.subject, wanted.request_id)
+            if key and (earlier := await self.store.of_request(key)):
+                return _same(earlier, wanted)
+            if link is not None and (made := await self._made_for(link, wanted)):
+                return made
             await self._check(by.project, wanted.content)
             await self._check_quota(by.project)
         except NotFound:
             self.trail.refused(entry, AccessOutcome.NOT_FOUND)
             raise
-        except ResourceExhausted:
-            self.trail.refused(entry, AccessOutcome.FAILED)
+        except PermissionDenied:
+            self.trail.refused(entry, AccessOutcome.DENIED)
+            raise
+        except AfterimageError as error:
+            if by.link_id is not None or isinstance(error, ResourceExhausted):
+                self.trail.refused(entry, AccessOutcome.FAILED)
             raise
         now_ms = self.now_ms()
         export = Export(
@@ -110,12 +130,11 @@ class Exports:
         """Returns an export.
 
         Raises:
-            NotFound: It does not exist in the caller's project.
+            NotFound: It does not exist in the caller's project, or is not of the caller's link.
+            PermissionDenied: The link of the caller has ended.
         """
-        found = await self.store.get(export_id, by.project)
-        if found is None:
-            raise _not_found()
-        return found
+        await self.links.check(by)
+        return await self._of_caller(by, export_id)
 
     async def list(self, by: Identity, wanted: ExportFilter, count: int, after: ExportCursor | None) -> list[Export]:
         """Returns exports of the caller's project, newest first."""
@@ -128,6 +147,7 @@ class Exports:
             NotFound: It does not exist in the caller's project.
             FailedPrecondition: It has ended otherwise (EXPORT_ENDED).
         """
+        await self.get(by, export_id)
         await self.store.cancel(export_id, by.project, self.now_ms())
         found = await self.get(by, export_id)
         if found.state is not ExportState.CANCELLED:
@@ -164,6 +184,7 @@ class Exports:
             InvalidArgument: The offset is after the end of the file.
             NotFound: The export does not exist in the caller's project; or it, or a session in it, was deleted before
                 or while it is read.
+            PermissionDenied: The link of the caller, or of the export, has ended before or while it is read.
             FailedPrecondition: It has no file (EXPORT_NOT_DONE).
             Unavailable: The database, the store of files, AuditService or the trail is unavailable.
         """
@@ -176,6 +197,9 @@ class Exports:
                 raise InvalidArgument.of("offset", f"must be at most {file.size_bytes}, the size of the file")
         except NotFound:
             self.trail.refused(entry, AccessOutcome.NOT_FOUND)
+            raise
+        except PermissionDenied:
+            self.trail.refused(entry, AccessOutcome.DENIED)
             raise
         except AfterimageError:
             self.trail.refused(entry, AccessOutcome.FAILED)
@@ -200,23 +224,37 @@ class Exports:
         if left:
             raise Unavailable("the file of the export is incomplete", reason="RESULTS_UNAVAILABLE")
 
-    async def watch(self, by: Identity, export_id: str, most: int) -> AsyncGenerator[Sequence[Export] | Export, None]:
+    async def watch(
+        self, by: Identity, export_id: str, created_by: str, most: int
+    ) -> AsyncGenerator[Sequence[Export] | Export, None]:
         """Yields the project's exports, newest first, then each change; of one export until its end.
 
+        Args:
+            by: The caller.
+            export_id: The only export; "": all of them.
+            created_by: The only creator; "": all of them.
+            most: Maximum number of exports at the start.
+
         Raises:
+            InvalidArgument: The caller has a share link, and names no export.
             NotFound: The export does not exist in the caller's project.
+            PermissionDenied: The link of the caller has ended.
         """
+        if by.session_id is not None and not export_id:
+            raise InvalidArgument.of("export_id", "is required with a share link")
         with self.watcher.watching(by.project) as changes:
             if export_id:
                 first = [await self.get(by, export_id)]
             else:
-                first = await self.store.find(by.project, ExportFilter(), most, None)
+                first = await self.store.find(by.project, ExportFilter(created_by=created_by), most, None)
             yield first
             known = {export.export_id: (export.updated_ms, export.state) for export in first}
             if export_id and not first[0].state.is_open:
                 return
             async for change in changes:
                 if export_id not in {"", change.export_id}:
+                    continue
+                if not export_id and created_by not in {"", change.created_by}:
                     continue
                 shown, now = known.get(change.export_id), (change.updated_ms, change.state)
                 if (shown is not None and now <= shown) or (shown is None and change.state is ExportState.DELETED):
@@ -233,11 +271,35 @@ class Exports:
         entry = replace(self._entry(action, method, by, caller), session_id=session_id, detail=export_id)
         self.trail.refused(entry, AccessOutcome.DENIED)
 
+    async def _of_caller(self, by: Identity, export_id: str) -> Export:
+        found = await self.store.get(export_id, by.project)
+        if found is None or (by.session_id is not None and found.link_id != by.link_id):
+            raise _not_found()
+        return found
+
+    async def _made_for(self, link: LinkPart, wanted: NewExport) -> Export | None:
+        """Returns the link's export of the same file; None: it does not exist yet.
+
+        Raises:
+            ResourceExhausted: The link has too many exports (LINK_EXPORTS).
+        """
+        exports = await self.store.of_link(link.link_id)
+        for export in exports:
+            if (export.content, export.format) == (wanted.content, wanted.format):
+                return export
+        if len(exports) >= self.limits.max_per_share_link:
+            raise ResourceExhausted(
+                f"the share link has {len(exports)} exports, the maximum (export.max_per_share_link)",
+                reason="LINK_EXPORTS",
+                retry_after_s=60.0,
+            )
+        return None
+
     async def _check(self, project: str, content: Content) -> None:
         if not isinstance(content, SessionContent):
             await self.audit.check_filter(project, content.filter)
             return
-        session = await self.audit.recordings(project).session(content.session_id)
+        session = await self.audit.recordings(project, content).session(content.session_id)
         is_picture = isinstance(content.options, PictureOptions)
         offset_ms = content.options.offset_ms if isinstance(content.options, PictureOptions) else content.start_ms
         if offset_ms is not None and offset_ms > session.duration_ms and not session.is_live:
@@ -264,6 +326,7 @@ class Exports:
 
     async def _downloadable(self, by: Identity, export_id: str) -> tuple[Export, ExportFile]:
         export = await self.get(by, export_id)
+        await self.links.check_link(export.link_id)
         if export.file is None:
             raise FailedPrecondition(
                 f"the export is {export.state.name.lower()}, so it has no file", reason="EXPORT_NOT_DONE"
@@ -277,7 +340,7 @@ class Exports:
     ) -> TrailEntry:
         session_id = content.session_id if isinstance(content, SessionContent) else ""
         detail = "" if content is None else convert.described(content)
-        return TrailEntry(action, method, by.project, by.subject, caller, session_id, detail)
+        return TrailEntry(action, method, by.project, by.subject, caller, session_id, detail, by.link_id or "")
 
 
 RECORDED = {
@@ -297,6 +360,30 @@ def _same(earlier: Export, wanted: NewExport) -> Export:
     if (earlier.content, earlier.format) != (wanted.content, wanted.format):
         raise InvalidArgument.of("request_id", "was used for another export")
     return earlier
+
+
+def _through(link: LinkPart, wanted: NewExport, session_id: str | None) -> NewExport:
+    """Returns the export of a visitor: of the link's session and range, after the other exports of the project.
+
+    Raises:
+        InvalidArgument: The format or the range is not open to the visitor.
+        NotFound: It is another session, or a table.
+    """
+    content = wanted.content
+    if not isinstance(content, SessionContent) or content.session_id != session_id:
+        raise NotFound("there is no such session", reason="SESSION_NOT_FOUND")
+    if wanted.format not in LINK_FORMATS:
+        names = " or ".join(one.name.lower() for one in LINK_FORMATS)
+        raise InvalidArgument.of("format", f"a share link allows {names}")
+    start_ms, end_ms = content.start_ms, content.end_ms
+    if link.start_ms is not None and (start_ms is None or start_ms < link.start_ms):
+        start_ms = link.start_ms
+    if link.end_ms is not None and (end_ms is None or end_ms > link.end_ms):
+        end_ms = link.end_ms
+    if start_ms is not None and end_ms is not None and start_ms >= end_ms:
+        raise InvalidArgument.of("session.start_offset", "is not in the shared part of the session")
+    content = msgspec.structs.replace(content, start_ms=start_ms, end_ms=end_ms, link=link)
+    return replace(wanted, content=content, priority=ExportPriority.LOW)
 
 
 def _detail(export: Export) -> str:

@@ -28,6 +28,9 @@ class ExportFormat(IntEnum):
     HTML = 9
 
 
+LINK_FORMATS = (ExportFormat.MP4, ExportFormat.HTML)
+"""Formats that visitors of share links may export: those that show the link's label."""
+
 VIDEO_FORMATS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
 
 
@@ -113,6 +116,25 @@ class PictureOptions(msgspec.Struct, frozen=True, tag="picture"):
     shown_parts: tuple[OverlayPart, ...] = ()
 
 
+class LinkPart(msgspec.Struct, frozen=True):
+    """The part that a share link opens, for the export of a visitor.
+
+    Attributes:
+        watermark: Text that the file shows.
+        start_ms: Start of the shared range, as an offset from `origin_ms`; None: the session's start.
+        end_ms: Its end; None: the session's end.
+        origin_ms: The time that the range counts from; None: the session's first event.
+        expires_ms: End of the link.
+    """
+
+    link_id: str
+    watermark: str
+    start_ms: int | None
+    end_ms: int | None
+    origin_ms: int | None
+    expires_ms: int
+
+
 class SessionContent(msgspec.Struct, frozen=True, tag="session"):
     """One session or a part of it.
 
@@ -121,6 +143,8 @@ class SessionContent(msgspec.Struct, frozen=True, tag="session"):
         start_ms: Start of the range as an offset; None: the session's start.
         end_ms: End of the range, exclusive; None: the session's end.
         options: Of videos and pictures; None: defaults.
+        link: The share link that it was created with; the range counts from the link's start of the session. None:
+            its creator has an own token.
     """
 
     session_id: str
@@ -128,6 +152,7 @@ class SessionContent(msgspec.Struct, frozen=True, tag="session"):
     start_ms: int | None = None
     end_ms: int | None = None
     options: VideoOptions | PictureOptions | None = None
+    link: LinkPart | None = None
 
 
 class TableContent(msgspec.Struct, frozen=True, tag="table"):
@@ -250,6 +275,16 @@ class Export:
         """The exported session; "": a table."""
         return self.content.session_id if isinstance(self.content, SessionContent) else ""
 
+    @property
+    def link(self) -> LinkPart | None:
+        """The share link that it was created with; None: its creator has an own token."""
+        return self.content.link if isinstance(self.content, SessionContent) else None
+
+    @property
+    def link_id(self) -> str:
+        """Id of that link; "": none."""
+        return "" if self.link is None else self.link.link_id
+
 
 @dataclass(frozen=True, slots=True)
 class ExportCursor:
@@ -276,6 +311,7 @@ class TrailEntry:
         action: One of the actions on exports (EXPORT_...).
         method: The method of ExportService that acted.
         detail: Description of the export.
+        link_id: The share link of the caller; "": none.
     """
 
     action: AccessAction
@@ -285,6 +321,7 @@ class TrailEntry:
     caller: Peer
     session_id: str = ""
     detail: str = ""
+    link_id: str = ""
 
 
 class ExportError(Exception):

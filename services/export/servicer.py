@@ -87,7 +87,8 @@ class ExportServicer(export_service_pb2_grpc.ExportServiceServicer):
     ) -> AsyncIterator[pb.WatchExportsResponse]:
         """Streams the project's exports."""
         export_id = convert.export_id(request.export_id) if request.export_id else ""
-        changes = self._exports.watch(current_identity(), export_id, PAGE_SIZES.most)
+        created_by = convert.watched_creator(request)
+        changes = self._exports.watch(current_identity(), export_id, created_by, PAGE_SIZES.most)
         async with aclosing(changes):
             async for change in changes:
                 yield convert.change(change) if isinstance(change, Export) else convert.snapshot(change)

@@ -1,7 +1,8 @@
 """Redis keys and revocation of share links, shared by AuditService and ShareService.
 
 ShareService writes links; AuditService checks that a link is still valid before it opens a stream for a grant,
-receives revocations, and ends a session's links when the session is deleted.
+receives revocations, and ends a session's links when the session is deleted. ExportService reads whether a link allows
+downloads, and deletes its exports when it ends.
 
 Every key begins with `afterimage:{environment}:share:` and has a TTL. The keys of a link do not share a hash slot:
 Redis Cluster is not supported; one Redis (or Valkey) with replicas is.
@@ -32,6 +33,10 @@ redis.call('PUBLISH', ARGV[4], ARGV[2])
 return 1
 """
 _END_LINK_SHA = hashlib.sha1(END_LINK.encode()).hexdigest()  # noqa: S324 - Redis identifies scripts by SHA-1
+
+
+DOWNLOAD_FIELDS = ("project", "session", "expires", "label", "download")
+"""Fields of a link's hash that ExportService reads. ShareService writes them; `download` is "1" if it is allowed."""
 
 
 class LinkKeys:

@@ -67,7 +67,15 @@ def new_link(request: pb.CreateShareLinkRequest, max_ttl_s: float) -> NewLink:
     if end_ms is not None and end_ms <= (start_ms or 0):
         problems.add("end_offset", "must be after start_offset")
     problems.raise_if_any()
-    return NewLink(session_id, ttl_s, Span(start_ms, end_ms), max_views, request.passcode, request.label)
+    return NewLink(
+        session_id,
+        ttl_s,
+        Span(start_ms, end_ms),
+        max_views,
+        request.passcode,
+        request.label,
+        allow_download=request.allow_download,
+    )
 
 
 def to_redeem(request: pb.RedeemShareLinkRequest) -> None:
@@ -142,6 +150,7 @@ def share_link(link: Link) -> share_link_pb2.ShareLink:
         if link.locked_ms is None
         else share_link_pb2.SHARE_LINK_STATE_LOCKED,
         wrong_passcode_count=link.wrong_passcodes,
+        allow_download=link.allow_download,
     )
 
 
@@ -166,6 +175,7 @@ def grant(granted: Grant) -> pb.RedeemShareLinkResponse:
         session_id=link.session_id,
         start_offset=duration(span.start_ms),
         end_offset=duration(span.end_ms),
+        download_allowed=link.allow_download,
     )
 
 

@@ -38,7 +38,7 @@ class Grants:
         token = self._minter.mint(
             subject=f"link:{link.link_id}",
             project=link.project,
-            scopes=[Scope.VIEW],
+            scopes=[Scope.VIEW, Scope.EXPORT] if link.allow_download else [Scope.VIEW],
             ttl_s=ttl_s,
             session_id=link.session_id,
             range_ms=(link.part.span.start_ms, link.part.span.end_ms),

@@ -17,7 +17,7 @@ from services.runtime.errors import (
     Unavailable,
 )
 from services.runtime.identity.peer import Peer
-from services.runtime.identity.tokens import Identity
+from services.runtime.identity.tokens import Identity, Scope
 from services.share.audit_client import AuditClient
 from services.share.grants import Grants
 from services.share.model import (
@@ -66,11 +66,19 @@ class Links:
         Raises:
             InvalidArgument: The span is not inside the session, or no full snapshot begins it.
             NotFound: The session does not exist in the caller's project.
+            PermissionDenied: The link is to allow downloads, and the caller may not export (SCOPE_MISSING).
             Unavailable: Redis, AuditService or the trail is unavailable; no link is created.
         """
         entry = TrailEntry(
             AccessAction.SHARE_CREATE, by.project, caller, session_id=wanted.session_id, subject=by.subject
         )
+        if wanted.allow_download and Scope.EXPORT not in by.scopes:
+            self.trail.refused(replace(entry, detail="with download"), AccessOutcome.DENIED)
+            raise PermissionDenied(
+                "a link that allows downloads needs the scope export, too",
+                reason="SCOPE_MISSING",
+                metadata={"scope": Scope.EXPORT},
+            )
         try:
             session = await self.audit.session(by.project, wanted.session_id, _offset_of(wanted.span))
         except NotFound:
@@ -93,6 +101,7 @@ class Links:
             max_views=wanted.max_views,
             passcode_hash=passcode_hash,
             label=wanted.label,
+            allow_download=wanted.allow_download,
         )
         await self.store.create(link, key.digest, link.expires_ms - now_ms)
         try:
@@ -279,4 +288,6 @@ def _detail(link: Link) -> str:
         words.append(f"{link.max_views} views")
     if link.passcode_hash:
         words.append("with passcode")
+    if link.allow_download:
+        words.append("with download")
     return ", ".join(words)

@@ -76,6 +76,7 @@ class NewLink:
     Attributes:
         passcode: Passcode that a visitor must enter; "": none.
         max_views: Maximum number of redemptions; None: unlimited.
+        allow_download: Whether visitors may export the part and download it.
     """
 
     session_id: str
@@ -84,6 +85,7 @@ class NewLink:
     max_views: int | None = None
     passcode: str = ""
     label: str = ""
+    allow_download: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ class Link:
     label: str = ""
     wrong_passcodes: int = 0
     locked_ms: int | None = None
+    allow_download: bool = False
 
     @property
     def views_left(self) -> int | None:

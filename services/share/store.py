@@ -267,13 +267,14 @@ def _row(link: Link) -> tuple[str | int, ...]:
         _text(part.requested_start_ms),
         link.wrong_passcodes,
         _text(link.locked_ms),
+        "1" if link.allow_download else "",
     )
 
 
 def _link(link_id: str, row: Sequence[Any]) -> Link:
     """Returns the link of a row of FIELDS; a missing field is empty."""
     project, session, created_by, created, expires, start, end, max_views, views, passcode, label, *later = row
-    origin, requested, wrong, locked = map(_optional, later)
+    origin, requested, wrong, locked, download = map(_optional, later)
     return Link(
         link_id=link_id,
         project=project,
@@ -288,6 +289,7 @@ def _link(link_id: str, row: Sequence[Any]) -> Link:
         label=label,
         wrong_passcodes=wrong or 0,
         locked_ms=locked,
+        allow_download=bool(download),
     )
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+import grpc
+from afterimage.export.v1 import export_pb2, export_service_pb2, export_service_pb2_grpc
 from afterimage.share.v1 import share_service_pb2 as share
 from google.protobuf.duration_pb2 import Duration
 
@@ -73,6 +76,28 @@ class Scenes:
         await page.get_by_role("button", name="Export", exact=True).click()
         await page.get_by_role("dialog").get_by_label("Format").wait_for()
 
+    async def exports(self, page):
+        token = self._installation.token(subject="grace@loom.example")
+        content = {"session": {"session_id": self._shown.session}, "format": export_pb2.EXPORT_FORMAT_HAR}
+        async with grpc.aio.insecure_channel(self._installation.export_address) as channel:
+            await export_service_pb2_grpc.ExportServiceStub(channel).CreateExport(
+                export_service_pb2.CreateExportRequest(**content), metadata=(("authorization", f"Bearer {token}"),)
+            )
+        await enter(page, self._installation.url, "/", token)
+        await page.locator("main ul li, main tbody tr").first.wait_for()
+        await page.get_by_role("button", name=re.compile("^Exports")).click()
+        await page.get_by_role("button", name=re.compile("^Download: ")).first.wait_for()
+
+    async def export_sessions(self, page):
+        await self.sessions(page)
+        await page.get_by_role("button", name="Export", exact=True).click()
+        await page.get_by_role("dialog").get_by_label("File").wait_for()
+
+    async def share_download(self, page):
+        await page.goto(await self._link(allow_download=True))
+        await page.get_by_role("button", name="Download").click()
+        await page.get_by_role("dialog").get_by_label("Format").wait_for()
+
     async def share(self, page):
         await page.goto(await self._link())
         await _replays(page)
@@ -118,6 +143,9 @@ SCENES = (
     "share_dialog",
     "share_form",
     "export_form",
+    "export_sessions",
+    "exports",
+    "share_download",
     "share",
     "share_passcode",
     "share_ready",

@@ -56,10 +56,23 @@ IS_REPAINTED = """(before) => getComputedStyle(document.body).backgroundColor !=
 
 # Each scene once; the sizes show different parts of the list of sessions, which has both.
 @pytest.mark.catalogue(
-    *(f"{scene}-phone" for scene in ("sessions", "live", "heatmap", "share_dialog", "share", "share_expired")),
+    *(
+        f"{scene}-phone"
+        for scene in ("sessions", "live", "heatmap", "share_dialog", "share", "share_expired", "exports")
+    ),
     *(
         f"{scene}-desk"
-        for scene in ("sessions", "player", "share_form", "export_form", "share_passcode", "share_ready", "sign_in")
+        for scene in (
+            "sessions",
+            "player",
+            "share_form",
+            "export_form",
+            "export_sessions",
+            "share_download",
+            "share_passcode",
+            "share_ready",
+            "sign_in",
+        )
     ),
 )
 @pytest.mark.parametrize("size", SIZES)

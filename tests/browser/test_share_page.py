@@ -12,6 +12,8 @@ import pytest_asyncio
 from afterimage.audit.v1.audit_service_pb2 import ReplaySessionResponse
 from afterimage.share.v1 import share_service_pb2 as pb
 from audit import behaviour_events as rrweb
+from export.rendering import videos
+from export.rendering.sessions import tools
 from google.protobuf.duration_pb2 import Duration
 
 from services.runtime.settings.servers import ShareSettings
@@ -320,12 +322,73 @@ async def test_a_link_revoked_while_open_stops_the_player(page, make, installati
     made, url = await make()
     await page.goto(url)
     await plays(page)
+    assert await page.get_by_role("button", name="Download").count() == 0
     await installation.share.RevokeShareLink(
         pb.RevokeShareLinkRequest(share_link_id=made.share_link.share_link_id), metadata=installation.metadata
     )
     await page.get_by_role("heading", name="This link has expired").wait_for()
     await page.get_by_text("The replay was stopped").wait_for()
     assert await page.locator("iframe").count() == 0
+
+
+async def test_a_link_that_allows_it_is_downloaded_with_its_label(page, sign_in, new_context, session, tmp_path):
+    ffmpeg = tools().ffmpeg
+    await sign_in(page, f"/sessions/{session}")
+    await page.get_by_role("button", name="Share").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Visitors may download it").check()
+    await dialog.get_by_label("Label").fill("For the agency")
+    await dialog.get_by_label("Show up to").fill("0:10")
+    await dialog.get_by_role("button", name="Make the link").click()
+    url = await dialog.get_by_label("The link").input_value()
+    await dialog.get_by_text("download", exact=False).first.wait_for()
+
+    visitor = await (await new_context()).new_page()
+    await visitor.goto(url)
+    await visitor.get_by_role("button", name="Download").click()
+    html = await downloaded(visitor, "Page that plays offline (HTML)", tmp_path)
+    video = await downloaded(visitor, "Video (MP4)", tmp_path)
+
+    reader = await (await new_context()).new_page()
+    await reader.goto(html.as_uri())
+    await reader.get_by_text("Downloaded through a share link: For the agency").wait_for()
+    await reader.get_by_text("the part from 0:00 to 0:10").wait_for()
+    picture = videos.picture_at(ffmpeg, video, 1_000, tmp_path)
+    # The label is in the corner of the white page, light on dark.
+    corner = [picture.getpixel((picture.width - 12, picture.height - y)) for y in (12, 16, 20)]
+    assert max(max(pixel) for pixel in corner) < 140
+    assert min(picture.getpixel((8, picture.height - 12))) > 200
+
+
+async def downloaded(page, name, into):
+    """Downloads a file in the open dialog; returns its path."""
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_label("Format").select_option(name)
+    async with page.expect_download(timeout=PATIENCE_MS) as download:
+        await dialog.get_by_role("button", name="Download", exact=True).click()
+    file = await download.value
+    await dialog.get_by_text("Saved as").wait_for()
+    path = into / file.suggested_filename
+    await file.save_as(path)
+    return path
+
+
+async def test_a_download_ends_with_its_link(page, make, installation, guard):
+    guard.allow("404 |403 ")
+    made, url = await make(allow_download=True)
+    await page.goto(url)
+    await page.get_by_role("button", name="Download").click()
+    dialog = page.get_by_role("dialog")
+    await installation.share.RevokeShareLink(
+        pb.RevokeShareLinkRequest(share_link_id=made.share_link.share_link_id), metadata=installation.metadata
+    )
+    await dialog.get_by_role("button", name="Download", exact=True).click()
+    gone, expired = (
+        dialog.get_by_text("The file was deleted"),
+        page.get_by_role("heading", name="This link has expired"),
+    )
+    await gone.or_(expired).first.wait_for()
+    await expired.wait_for()
 
 
 async def test_a_link_that_never_was_and_one_that_is_broken(page, installation, guard):

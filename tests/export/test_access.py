@@ -238,6 +238,48 @@ async def test_a_download_ends_with_its_export(exports, audit, monkeypatch):
     assert (await refusal(rest())).code is grpc.StatusCode.NOT_FOUND
 
 
+async def test_a_download_ends_with_a_session_in_its_file(exports, audit, monkeypatch):
+    session = await audit.record(duration_s=60)
+    export = await exports.of_session(session)
+    await exports.file(export)
+    monkeypatch.setattr(exports_module, "CHECK_S", 0.0)
+    go = asyncio.Event()
+
+    async def slow(self, key, offset):
+        yield b"["
+        await go.wait()
+        yield b"1"
+        yield b"2"
+
+    monkeypatch.setattr("services.export.results.store.ResultStore.read", slow)
+    parts = aiter(exports.downloading(export.export_id))
+    assert [(await anext(parts)).WhichOneof("message") for _ in range(2)] == ["file", "data"]
+    await delete_session(audit, session)
+
+    async def is_gone():
+        return not (await exports.list()).exports
+
+    await eventually(is_gone)
+    go.set()
+
+    async def rest():
+        return [part async for part in parts]
+
+    refused = await refusal(rest())
+    assert (refused.code, refused.reason) == (grpc.StatusCode.NOT_FOUND, "EXPORT_NOT_FOUND")
+
+
+async def test_watching_can_be_of_one_creator(exports, audit):
+    session = await audit.record()
+    theirs = await exports.create(session={"session_id": session}, format=JSON, subject="bob")
+    await exports.file(theirs)
+    watching = aiter(exports.stub.WatchExports(pb.WatchExportsRequest(created_by="alice"), metadata=exports.auth()))
+    assert list((await anext(watching)).snapshot.exports) == []
+    await exports.create(session={"session_id": session}, format=HAR, subject="bob")
+    own = await exports.of_session(session)
+    assert (await anext(watching)).upsert.export_id == own.export_id
+
+
 async def test_without_the_trail_nothing_is_created_or_downloaded(exports, audit, monkeypatch):
     export = await exports.of_session(session := await audit.record())
     await exports.file(export)

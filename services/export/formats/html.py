@@ -192,6 +192,7 @@ def _facts(
         "range": {"startMs": content.start_ms, "endMs": content.end_ms},
         # Not the time of the attempt: each attempt makes the same file.
         "exportedMs": making.export.created_ms,
+        **({} if content.link is None else {"watermark": content.link.watermark}),
         "windows": windows,
         "pages": [{"windowId": page.window_id, "url": page.url, "openMs": page.open_ms} for page in pages],
     }

@@ -36,6 +36,7 @@ async def make_video(making: Making) -> Made:
         fps=given.frames_per_second or DEFAULT_FRAMES_PER_SECOND,
         skip_pauses=not given.keep_pauses,
         overlay=overlay_of(set(OverlayPart) - set(given.hidden_parts)),
+        watermark="" if content.link is None else content.link.watermark,
     )
 
     def note(progress: rendering.Progress) -> None:

@@ -97,6 +97,7 @@ class VideoOptions:
         height: As `width`, 64 to 2160.
         fps: Pictures per second, 1 to 30.
         skip_pauses: Whether pauses of more than 10 s without activity are left out, as the player does.
+        watermark: Text over the whole video; "": none.
     """
 
     format: VideoFormat = VideoFormat.MP4
@@ -107,6 +108,7 @@ class VideoOptions:
     fps: int = 10
     skip_pauses: bool = True
     overlay: Overlay = Overlay()
+    watermark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,7 @@ class RenderPage:
         notes: Sequence[Caption],
         *,
         is_pointer_apart: bool,
+        watermark: str = "",
     ) -> None:
         """Sets the contents of the overlay.
 
@@ -96,6 +97,7 @@ class RenderPage:
             captions: Texts of findings, in the session's time.
             notes: Texts about skipped pauses.
             is_pointer_apart: Whether the pointer is laid over the pictures later, while it only moves.
+            watermark: Text over the whole picture; "": none.
         """
         contents = {
             "parts": asdict(overlay),
@@ -104,6 +106,7 @@ class RenderPage:
             "pages": [{"windowId": page.window_id, "fromMs": page.open_ms, "url": page.url} for page in pages],
             "captions": [_caption(each) for each in captions],
             "notes": [_caption(each) for each in notes],
+            "watermark": watermark,
         }
         await self._call("lay", contents, is_pointer_apart)
 

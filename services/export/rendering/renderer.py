@@ -121,6 +121,7 @@ async def render_video(
                 captions,
                 timeline.notes,
                 is_pointer_apart=True,
+                watermark=options.watermark,
             )
             drawing = _Drawing(page, encoding, read.spool, timeline, frames, frame_ms, on_progress)
             await drawing.all()

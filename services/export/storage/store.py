@@ -78,6 +78,7 @@ class ExportStore:
             "request_key": request_key or None,
             "content": msgspec.json.encode(export.content),
             "session_id": export.session_id,
+            "link_id": export.link_id,
             "format": int(export.format),
             "priority": int(export.priority),
             "state": int(export.state),
@@ -144,6 +145,17 @@ class ExportStore:
         async with self._database.statement() as connection:
             opened, stored = (await connection.execute(query)).one()
         return Usage(int(opened), int(stored))
+
+    async def of_link(self, link_id: str) -> list[Export]:
+        """Returns a share link's exports with a file, or that will have one, newest first."""
+        query = select(EXPORTS).where(_e.link_id == link_id, _e.state.in_([*OPEN_STATES, ExportState.DONE]))
+        return await self._all(query.order_by(_e.created_ms.desc(), _e.export_id.desc()).limit(MAX_BATCH))
+
+    async def links(self) -> list[str]:
+        """Returns the ids of the share links with exports that were not deleted."""
+        query = select(_e.link_id).where(_e.link_id != "", _e.state != ExportState.DELETED).distinct()
+        async with self._database.statement() as connection:
+            return [row.link_id for row in await connection.execute(query)]
 
     async def counts(self) -> dict[ExportState, int]:
         """Returns the number of exports by state."""
@@ -348,6 +360,17 @@ class ExportStore:
             async with self._database.transaction() as connection:
                 removed += [row.export_id for row in await connection.execute(changed)]
         return removed
+
+    async def remove_of_link(self, link_id: str, now_ms: int) -> list[Place]:
+        """Deletes the exports of a share link; returns their files, "" as the key of those without one."""
+        changed = (
+            update(EXPORTS)
+            .where(_e.link_id == link_id, _e.state != ExportState.DELETED)
+            .values(state=ExportState.DELETED, updated_ms=now_ms, request_key=None)
+            .returning(_e.export_id, _e.file_key)
+        )
+        async with self._database.transaction() as connection:
+            return [Place(row.export_id, row.file_key) for row in await connection.execute(changed)]
 
     # --- upkeep
 

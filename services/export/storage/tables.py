@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, LargeBinary, MetaD
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "export_versions"
-HEAD = "0002"
+HEAD = "0003"
 """The newest of the migrations."""
 
 METADATA = MetaData()
@@ -48,6 +48,9 @@ EXPORTS = Table(
     Column("content_type", Text, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
     Column("sha256", String(64), nullable=False),
+    # The share link that it was created with; "": its creator has an own token.
+    Column("link_id", String(36), nullable=False, server_default=""),
+    Index("exports_by_link", "link_id"),
     Index("exports_by_project", "project", "created_ms", "export_id"),
     Index("exports_by_state", "state", "project"),
     Index("exports_by_update", "updated_ms"),

@@ -135,7 +135,7 @@ class Runner:
         ):
             making = Making(
                 export=export,
-                recordings=self._audit.recordings(export.project),
+                recordings=self._audit.recordings(export.project, export.content),
                 spool=spool,
                 folder=folder,
                 tools=self._tools(),
@@ -192,7 +192,8 @@ class Runner:
         planned = progress.planned or progress.done
         await self._store.renew(export, Progress(planned, planned), self._lease_ms(), self._now_ms())
         now_ms = self._now_ms()
-        expires_ms = min(now_ms + export.ttl_ms, made.keep_until_ms or now_ms + export.ttl_ms)
+        ends = [now_ms + export.ttl_ms, made.keep_until_ms, None if export.link is None else export.link.expires_ms]
+        expires_ms = min(end for end in ends if end is not None)
         if await self._store.finish(export, file, expires_ms, now_ms):
             return file.size_bytes
         await self._drop(export, file)

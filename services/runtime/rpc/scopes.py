@@ -53,8 +53,17 @@ SCOPES: Mapping[str, frozenset[Scope] | None] = MappingProxyType(
 )
 """By full method name, the scopes of which a caller needs one. None: no access token; a link's own token instead."""
 
-GRANT_METHODS = frozenset(f"/{AUDIT}/{name}" for name in ("GetSession", "ReplaySession", "ListInteractions"))
-"""Full names of the methods that a share grant opens; AuditService limits each of them to the shared range."""
+GRANT_METHODS = frozenset(
+    {
+        *(f"/{AUDIT}/{name}" for name in ("GetSession", "ReplaySession", "ListInteractions")),
+        *(
+            f"/{EXPORT}/{name}"
+            for name in ("CreateExport", "GetExport", "CancelExport", "DownloadExport", "WatchExports")
+        ),
+    }
+)
+"""Full names of the methods that a share grant opens, if it has the scope. AuditService limits each of them to the
+shared range, and ExportService to exports that were created with the link."""
 
 
 def scopes_of(service: str) -> dict[str, frozenset[Scope] | None]:

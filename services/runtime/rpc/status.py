@@ -45,3 +45,13 @@ def violations_of(error: grpc.aio.AioRpcError) -> list[FieldViolation]:
         if detail.Unpack(request):
             found += [FieldViolation(one.field, one.description) for one in request.field_violations]
     return found
+
+
+def reason_of(error: grpc.aio.AioRpcError) -> str:
+    """Returns the reason in the error of a call, such as "LINK_ENDED"; "": there is no reason in it."""
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        info = error_details_pb2.ErrorInfo()
+        if detail.Unpack(info):
+            return str(info.reason)
+    return ""

@@ -115,6 +115,12 @@ class ExportSettings(ServiceSettings):
     max_open_per_project: int = Field(
         default=200, ge=1, description="Maximum number of exports of a project that wait or are being made."
     )
+    max_per_share_link: int = Field(
+        default=4,
+        ge=1,
+        description="Maximum number of exports of a share link's visitors at once: that wait, are being made, or have "
+        "a file.",
+    )
     max_stored_bytes_per_project: int = Field(
         default=50 * _GIB,
         ge=0,

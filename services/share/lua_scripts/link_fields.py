@@ -18,6 +18,7 @@ FIELDS = (
     "requested_start",
     "wrong",
     "locked",
+    "download",
 )
 """Fields of a link's hash contained in answers, in this order. Links of older versions lack those after `label`. More
 exist: `digest`, `creator_key`, and `wrong_due` (see `passcode_attempts`)."""

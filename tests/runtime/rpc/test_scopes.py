@@ -31,5 +31,8 @@ def test_two_methods_need_no_token_and_two_are_internal():
     }
 
 
-def test_grants_open_only_methods_of_viewers():
-    assert all(SCOPES[method] == {Scope.VIEW} for method in GRANT_METHODS)
+def test_grants_open_only_methods_of_viewers_and_of_exports():
+    assert {scope for method in GRANT_METHODS for scope in SCOPES[method]} == {Scope.VIEW, Scope.EXPORT}
+    # Lists and deletions are for holders of a token of their own.
+    assert not [method for method in GRANT_METHODS if "List" in method.rpartition("/")[2] and EXPORT in method]
+    assert f"/{EXPORT}/DeleteExport" not in GRANT_METHODS

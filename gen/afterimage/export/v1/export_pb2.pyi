@@ -141,7 +141,7 @@ class TableContent(_message.Message):
     def __init__(self, table: _Optional[_Union[ExportTable, str]] = ..., filter: _Optional[_Union[_session_filter_pb2.SessionFilter, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[_enums_pb2.InteractionKind, str]]] = ...) -> None: ...
 
 class Export(_message.Message):
-    __slots__ = ("export_id", "session", "table", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file")
+    __slots__ = ("export_id", "session", "table", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file", "share_link_id")
     EXPORT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +157,7 @@ class Export(_message.Message):
     ATTEMPT_COUNT_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
+    SHARE_LINK_ID_FIELD_NUMBER: _ClassVar[int]
     export_id: str
     session: SessionContent
     table: TableContent
@@ -172,7 +173,8 @@ class Export(_message.Message):
     attempt_count: int
     failure: ExportFailure
     file: ExportFile
-    def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ...) -> None: ...
+    share_link_id: str
+    def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ..., share_link_id: _Optional[str] = ...) -> None: ...
 
 class ExportProgress(_message.Message):
     __slots__ = ("done_count", "planned_count", "remaining_duration")

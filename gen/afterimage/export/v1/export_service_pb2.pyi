@@ -105,10 +105,12 @@ class DownloadExportResponse(_message.Message):
     def __init__(self, file: _Optional[_Union[_export_pb2.ExportFile, _Mapping]] = ..., data: _Optional[bytes] = ...) -> None: ...
 
 class WatchExportsRequest(_message.Message):
-    __slots__ = ("export_id",)
+    __slots__ = ("export_id", "created_by")
     EXPORT_ID_FIELD_NUMBER: _ClassVar[int]
+    CREATED_BY_FIELD_NUMBER: _ClassVar[int]
     export_id: str
-    def __init__(self, export_id: _Optional[str] = ...) -> None: ...
+    created_by: str
+    def __init__(self, export_id: _Optional[str] = ..., created_by: _Optional[str] = ...) -> None: ...
 
 class WatchExportsResponse(_message.Message):
     __slots__ = ("snapshot", "upsert", "removal")

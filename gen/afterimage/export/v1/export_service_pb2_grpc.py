@@ -33,6 +33,12 @@ class ExportServiceStub:
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     def __init__(self, channel):
@@ -86,13 +92,20 @@ class ExportServiceServicer:
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     def CreateExport(self, request, context):
         """Creates an export, which is then made by a worker. Scope: `export`.
 
         Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-        unfinished exports, or too large files.
+        unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+        at once. With a share link, a call for a file that exists, or is being made, returns that export.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -197,6 +210,12 @@ class ExportService:
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     @staticmethod

@@ -36,6 +36,12 @@ class ExportServiceStub:
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     @_typing.overload
@@ -46,7 +52,8 @@ class ExportServiceStub:
     """Creates an export, which is then made by a worker. Scope: `export`.
 
     Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-    unfinished exports, or too large files.
+    unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+    at once. With a share link, a call for a file that exists, or is being made, returns that export.
     """
     GetExport: _grpc.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]
     """Gets an export. Scope: `export`."""
@@ -76,6 +83,12 @@ class ExportServiceAsyncStub(ExportServiceStub):
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -83,7 +96,8 @@ class ExportServiceAsyncStub(ExportServiceStub):
     """Creates an export, which is then made by a worker. Scope: `export`.
 
     Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-    unfinished exports, or too large files.
+    unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+    at once. With a share link, a call for a file that exists, or is being made, returns that export.
     """
     GetExport: _aio.UnaryUnaryMultiCallable[_export_service_pb2.GetExportRequest, _export_service_pb2.GetExportResponse]  # type: ignore[assignment]
     """Gets an export. Scope: `export`."""
@@ -112,6 +126,12 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
     Every call requires a bearer token with the scope `export`. The token determines the project;
     exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
     of the access trail.
+
+    A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+    CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+    an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+    link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+    Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
     """
 
     @_abc_1.abstractmethod
@@ -123,7 +143,8 @@ class ExportServiceServicer(metaclass=_abc_1.ABCMeta):
         """Creates an export, which is then made by a worker. Scope: `export`.
 
         Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-        unfinished exports, or too large files.
+        unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+        at once. With a share link, a call for a file that exists, or is being made, returns that export.
         """
 
     @_abc_1.abstractmethod

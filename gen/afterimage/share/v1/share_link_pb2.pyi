@@ -20,7 +20,7 @@ SHARE_LINK_STATE_ACTIVE: ShareLinkState
 SHARE_LINK_STATE_LOCKED: ShareLinkState
 
 class ShareLink(_message.Message):
-    __slots__ = ("share_link_id", "session_id", "created_by", "create_time", "expire_time", "max_views", "view_count", "passcode_required", "start_offset", "end_offset", "label", "start_time", "end_time", "requested_start_offset", "state", "wrong_passcode_count")
+    __slots__ = ("share_link_id", "session_id", "created_by", "create_time", "expire_time", "max_views", "view_count", "passcode_required", "start_offset", "end_offset", "label", "start_time", "end_time", "requested_start_offset", "state", "wrong_passcode_count", "allow_download")
     SHARE_LINK_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     CREATED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class ShareLink(_message.Message):
     REQUESTED_START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     WRONG_PASSCODE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DOWNLOAD_FIELD_NUMBER: _ClassVar[int]
     share_link_id: str
     session_id: str
     created_by: str
@@ -53,4 +54,5 @@ class ShareLink(_message.Message):
     requested_start_offset: _duration_pb2.Duration
     state: ShareLinkState
     wrong_passcode_count: int
-    def __init__(self, share_link_id: _Optional[str] = ..., session_id: _Optional[str] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_views: _Optional[int] = ..., view_count: _Optional[int] = ..., passcode_required: _Optional[bool] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., label: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requested_start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., state: _Optional[_Union[ShareLinkState, str]] = ..., wrong_passcode_count: _Optional[int] = ...) -> None: ...
+    allow_download: bool
+    def __init__(self, share_link_id: _Optional[str] = ..., session_id: _Optional[str] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., max_views: _Optional[int] = ..., view_count: _Optional[int] = ..., passcode_required: _Optional[bool] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., label: _Optional[str] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., requested_start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., state: _Optional[_Union[ShareLinkState, str]] = ..., wrong_passcode_count: _Optional[int] = ..., allow_download: _Optional[bool] = ...) -> None: ...

@@ -27,7 +27,7 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'afterimage/share/v1/share_service.proto\x12\x13\x61\x66terimage.share.v1\x1a$afterimage/share/v1/share_link.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbe\x02\n\x16\x43reateShareLinkRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12+\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03ttl\x12 \n\tmax_views\x18\x03 \x01(\x03H\x00R\x08maxViews\x88\x01\x01\x12\x1a\n\x08passcode\x18\x04 \x01(\tR\x08passcode\x12<\n\x0cstart_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12\x14\n\x05label\x18\x07 \x01(\tR\x05labelB\x0c\n\n_max_views\"\x80\x01\n\x17\x43reateShareLinkResponse\x12=\n\nshare_link\x18\x01 \x01(\x0b\x32\x1e.afterimage.share.v1.ShareLinkR\tshareLink\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\"\x91\x01\n\x15ListShareLinksRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\"\x81\x01\n\x16ListShareLinksResponse\x12?\n\x0bshare_links\x18\x01 \x03(\x0b\x32\x1e.afterimage.share.v1.ShareLinkR\nshareLinks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"+\n\x13GetShareLinkRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\"\xb3\x01\n\x14GetShareLinkResponse\x12+\n\x11passcode_required\x18\x01 \x01(\x08R\x10passcodeRequired\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\"\n\nviews_left\x18\x03 \x01(\x03H\x00R\tviewsLeft\x88\x01\x01\x42\r\n\x0b_views_left\"q\n\x16RedeemShareLinkRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n\x08passcode\x18\x02 \x01(\tR\x08passcode\x12%\n\x0erenewal_handle\x18\x03 \x01(\tR\rrenewalHandle\"\xb9\x03\n\x17RedeemShareLinkResponse\x12\x1f\n\x0bgrant_token\x18\x01 \x01(\tR\ngrantToken\x12\x46\n\x11grant_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0fgrantExpireTime\x12\x44\n\x10link_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0elinkExpireTime\x12\"\n\nviews_left\x18\x04 \x01(\x03H\x00R\tviewsLeft\x88\x01\x01\x12%\n\x0erenewal_handle\x18\x05 \x01(\tR\rrenewalHandle\x12\x1d\n\nsession_id\x18\x06 \x01(\tR\tsessionId\x12<\n\x0cstart_offset\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffsetB\r\n\x0b_views_left\"<\n\x16RevokeShareLinkRequest\x12\"\n\rshare_link_id\x18\x01 \x01(\tR\x0bshareLinkId\"V\n\x17RevokeShareLinkResponse\x12;\n\x0brevoke_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrevokeTime2\xa8\x04\n\x0cShareService\x12l\n\x0f\x43reateShareLink\x12+.afterimage.share.v1.CreateShareLinkRequest\x1a,.afterimage.share.v1.CreateShareLinkResponse\x12i\n\x0eListShareLinks\x12*.afterimage.share.v1.ListShareLinksRequest\x1a+.afterimage.share.v1.ListShareLinksResponse\x12\x63\n\x0cGetShareLink\x12(.afterimage.share.v1.GetShareLinkRequest\x1a).afterimage.share.v1.GetShareLinkResponse\x12l\n\x0fRedeemShareLink\x12+.afterimage.share.v1.RedeemShareLinkRequest\x1a,.afterimage.share.v1.RedeemShareLinkResponse\x12l\n\x0fRevokeShareLink\x12+.afterimage.share.v1.RevokeShareLinkRequest\x1a,.afterimage.share.v1.RevokeShareLinkResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'afterimage/share/v1/share_service.proto\x12\x13\x61\x66terimage.share.v1\x1a$afterimage/share/v1/share_link.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x02\n\x16\x43reateShareLinkRequest\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12+\n\x03ttl\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03ttl\x12 \n\tmax_views\x18\x03 \x01(\x03H\x00R\x08maxViews\x88\x01\x01\x12\x1a\n\x08passcode\x18\x04 \x01(\tR\x08passcode\x12<\n\x0cstart_offset\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12\x14\n\x05label\x18\x07 \x01(\tR\x05label\x12%\n\x0e\x61llow_download\x18\x08 \x01(\x08R\rallowDownloadB\x0c\n\n_max_views\"\x80\x01\n\x17\x43reateShareLinkResponse\x12=\n\nshare_link\x18\x01 \x01(\x0b\x32\x1e.afterimage.share.v1.ShareLinkR\tshareLink\x12\x14\n\x05token\x18\x02 \x01(\tR\x05token\x12\x10\n\x03url\x18\x03 \x01(\tR\x03url\"\x91\x01\n\x15ListShareLinksRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\"\x81\x01\n\x16ListShareLinksResponse\x12?\n\x0bshare_links\x18\x01 \x03(\x0b\x32\x1e.afterimage.share.v1.ShareLinkR\nshareLinks\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"+\n\x13GetShareLinkRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\"\xb3\x01\n\x14GetShareLinkResponse\x12+\n\x11passcode_required\x18\x01 \x01(\x08R\x10passcodeRequired\x12;\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12\"\n\nviews_left\x18\x03 \x01(\x03H\x00R\tviewsLeft\x88\x01\x01\x42\r\n\x0b_views_left\"q\n\x16RedeemShareLinkRequest\x12\x14\n\x05token\x18\x01 \x01(\tR\x05token\x12\x1a\n\x08passcode\x18\x02 \x01(\tR\x08passcode\x12%\n\x0erenewal_handle\x18\x03 \x01(\tR\rrenewalHandle\"\xe4\x03\n\x17RedeemShareLinkResponse\x12\x1f\n\x0bgrant_token\x18\x01 \x01(\tR\ngrantToken\x12\x46\n\x11grant_expire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0fgrantExpireTime\x12\x44\n\x10link_expire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0elinkExpireTime\x12\"\n\nviews_left\x18\x04 \x01(\x03H\x00R\tviewsLeft\x88\x01\x01\x12%\n\x0erenewal_handle\x18\x05 \x01(\tR\rrenewalHandle\x12\x1d\n\nsession_id\x18\x06 \x01(\tR\tsessionId\x12<\n\x0cstart_offset\x18\x07 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x08 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12)\n\x10\x64ownload_allowed\x18\t \x01(\x08R\x0f\x64ownloadAllowedB\r\n\x0b_views_left\"<\n\x16RevokeShareLinkRequest\x12\"\n\rshare_link_id\x18\x01 \x01(\tR\x0bshareLinkId\"V\n\x17RevokeShareLinkResponse\x12;\n\x0brevoke_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nrevokeTime2\xa8\x04\n\x0cShareService\x12l\n\x0f\x43reateShareLink\x12+.afterimage.share.v1.CreateShareLinkRequest\x1a,.afterimage.share.v1.CreateShareLinkResponse\x12i\n\x0eListShareLinks\x12*.afterimage.share.v1.ListShareLinksRequest\x1a+.afterimage.share.v1.ListShareLinksResponse\x12\x63\n\x0cGetShareLink\x12(.afterimage.share.v1.GetShareLinkRequest\x1a).afterimage.share.v1.GetShareLinkResponse\x12l\n\x0fRedeemShareLink\x12+.afterimage.share.v1.RedeemShareLinkRequest\x1a,.afterimage.share.v1.RedeemShareLinkResponse\x12l\n\x0fRevokeShareLink\x12+.afterimage.share.v1.RevokeShareLinkRequest\x1a,.afterimage.share.v1.RevokeShareLinkResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,25 +35,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.share.v1.share_s
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATESHARELINKREQUEST']._serialized_start=168
-  _globals['_CREATESHARELINKREQUEST']._serialized_end=486
-  _globals['_CREATESHARELINKRESPONSE']._serialized_start=489
-  _globals['_CREATESHARELINKRESPONSE']._serialized_end=617
-  _globals['_LISTSHARELINKSREQUEST']._serialized_start=620
-  _globals['_LISTSHARELINKSREQUEST']._serialized_end=765
-  _globals['_LISTSHARELINKSRESPONSE']._serialized_start=768
-  _globals['_LISTSHARELINKSRESPONSE']._serialized_end=897
-  _globals['_GETSHARELINKREQUEST']._serialized_start=899
-  _globals['_GETSHARELINKREQUEST']._serialized_end=942
-  _globals['_GETSHARELINKRESPONSE']._serialized_start=945
-  _globals['_GETSHARELINKRESPONSE']._serialized_end=1124
-  _globals['_REDEEMSHARELINKREQUEST']._serialized_start=1126
-  _globals['_REDEEMSHARELINKREQUEST']._serialized_end=1239
-  _globals['_REDEEMSHARELINKRESPONSE']._serialized_start=1242
-  _globals['_REDEEMSHARELINKRESPONSE']._serialized_end=1683
-  _globals['_REVOKESHARELINKREQUEST']._serialized_start=1685
-  _globals['_REVOKESHARELINKREQUEST']._serialized_end=1745
-  _globals['_REVOKESHARELINKRESPONSE']._serialized_start=1747
-  _globals['_REVOKESHARELINKRESPONSE']._serialized_end=1833
-  _globals['_SHARESERVICE']._serialized_start=1836
-  _globals['_SHARESERVICE']._serialized_end=2388
+  _globals['_CREATESHARELINKREQUEST']._serialized_end=525
+  _globals['_CREATESHARELINKRESPONSE']._serialized_start=528
+  _globals['_CREATESHARELINKRESPONSE']._serialized_end=656
+  _globals['_LISTSHARELINKSREQUEST']._serialized_start=659
+  _globals['_LISTSHARELINKSREQUEST']._serialized_end=804
+  _globals['_LISTSHARELINKSRESPONSE']._serialized_start=807
+  _globals['_LISTSHARELINKSRESPONSE']._serialized_end=936
+  _globals['_GETSHARELINKREQUEST']._serialized_start=938
+  _globals['_GETSHARELINKREQUEST']._serialized_end=981
+  _globals['_GETSHARELINKRESPONSE']._serialized_start=984
+  _globals['_GETSHARELINKRESPONSE']._serialized_end=1163
+  _globals['_REDEEMSHARELINKREQUEST']._serialized_start=1165
+  _globals['_REDEEMSHARELINKREQUEST']._serialized_end=1278
+  _globals['_REDEEMSHARELINKRESPONSE']._serialized_start=1281
+  _globals['_REDEEMSHARELINKRESPONSE']._serialized_end=1765
+  _globals['_REVOKESHARELINKREQUEST']._serialized_start=1767
+  _globals['_REVOKESHARELINKREQUEST']._serialized_end=1827
+  _globals['_REVOKESHARELINKRESPONSE']._serialized_start=1829
+  _globals['_REVOKESHARELINKRESPONSE']._serialized_end=1915
+  _globals['_SHARESERVICE']._serialized_start=1918
+  _globals['_SHARESERVICE']._serialized_end=2470
 # @@protoc_insertion_point(module_scope)

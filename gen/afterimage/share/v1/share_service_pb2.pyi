@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateShareLinkRequest(_message.Message):
-    __slots__ = ("session_id", "ttl", "max_views", "passcode", "start_offset", "end_offset", "label")
+    __slots__ = ("session_id", "ttl", "max_views", "passcode", "start_offset", "end_offset", "label", "allow_download")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     MAX_VIEWS_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class CreateShareLinkRequest(_message.Message):
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_DOWNLOAD_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     ttl: _duration_pb2.Duration
     max_views: int
@@ -27,7 +28,8 @@ class CreateShareLinkRequest(_message.Message):
     start_offset: _duration_pb2.Duration
     end_offset: _duration_pb2.Duration
     label: str
-    def __init__(self, session_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_views: _Optional[int] = ..., passcode: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., label: _Optional[str] = ...) -> None: ...
+    allow_download: bool
+    def __init__(self, session_id: _Optional[str] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., max_views: _Optional[int] = ..., passcode: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., label: _Optional[str] = ..., allow_download: _Optional[bool] = ...) -> None: ...
 
 class CreateShareLinkResponse(_message.Message):
     __slots__ = ("share_link", "token", "url")
@@ -86,7 +88,7 @@ class RedeemShareLinkRequest(_message.Message):
     def __init__(self, token: _Optional[str] = ..., passcode: _Optional[str] = ..., renewal_handle: _Optional[str] = ...) -> None: ...
 
 class RedeemShareLinkResponse(_message.Message):
-    __slots__ = ("grant_token", "grant_expire_time", "link_expire_time", "views_left", "renewal_handle", "session_id", "start_offset", "end_offset")
+    __slots__ = ("grant_token", "grant_expire_time", "link_expire_time", "views_left", "renewal_handle", "session_id", "start_offset", "end_offset", "download_allowed")
     GRANT_TOKEN_FIELD_NUMBER: _ClassVar[int]
     GRANT_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     LINK_EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
@@ -95,6 +97,7 @@ class RedeemShareLinkResponse(_message.Message):
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    DOWNLOAD_ALLOWED_FIELD_NUMBER: _ClassVar[int]
     grant_token: str
     grant_expire_time: _timestamp_pb2.Timestamp
     link_expire_time: _timestamp_pb2.Timestamp
@@ -103,7 +106,8 @@ class RedeemShareLinkResponse(_message.Message):
     session_id: str
     start_offset: _duration_pb2.Duration
     end_offset: _duration_pb2.Duration
-    def __init__(self, grant_token: _Optional[str] = ..., grant_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., link_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., views_left: _Optional[int] = ..., renewal_handle: _Optional[str] = ..., session_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    download_allowed: bool
+    def __init__(self, grant_token: _Optional[str] = ..., grant_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., link_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., views_left: _Optional[int] = ..., renewal_handle: _Optional[str] = ..., session_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., download_allowed: _Optional[bool] = ...) -> None: ...
 
 class RevokeShareLinkRequest(_message.Message):
     __slots__ = ("share_link_id",)

@@ -104,7 +104,8 @@ class ShareServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RevokeShareLink(self, request, context):
-        """Revokes a link and ends the streams that were opened with it. Scope: `share`.
+        """Revokes a link, ends the streams that were opened with it, and deletes the exports that were
+        created with it. Scope: `share`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -53,7 +53,9 @@ class ShareServiceStub:
     passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
     """
     RevokeShareLink: _grpc.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _share_service_pb2.RevokeShareLinkResponse]
-    """Revokes a link and ends the streams that were opened with it. Scope: `share`."""
+    """Revokes a link, ends the streams that were opened with it, and deletes the exports that were
+    created with it. Scope: `share`.
+    """
 
 @_typing.type_check_only
 class ShareServiceAsyncStub(ShareServiceStub):
@@ -80,7 +82,9 @@ class ShareServiceAsyncStub(ShareServiceStub):
     passcodes in all lock the link (`SHARE_LINK_STATE_LOCKED`).
     """
     RevokeShareLink: _aio.UnaryUnaryMultiCallable[_share_service_pb2.RevokeShareLinkRequest, _share_service_pb2.RevokeShareLinkResponse]  # type: ignore[assignment]
-    """Revokes a link and ends the streams that were opened with it. Scope: `share`."""
+    """Revokes a link, ends the streams that were opened with it, and deletes the exports that were
+    created with it. Scope: `share`.
+    """
 
 class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
     """Creates, opens and revokes share links. A link is a capability: the holder of its token may watch
@@ -134,6 +138,8 @@ class ShareServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _share_service_pb2.RevokeShareLinkRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_share_service_pb2.RevokeShareLinkResponse, _abc.Awaitable[_share_service_pb2.RevokeShareLinkResponse]]:
-        """Revokes a link and ends the streams that were opened with it. Scope: `share`."""
+        """Revokes a link, ends the streams that were opened with it, and deletes the exports that were
+        created with it. Scope: `share`.
+        """
 
 def add_ShareServiceServicer_to_server(servicer: ShareServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

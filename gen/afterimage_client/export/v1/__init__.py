@@ -353,6 +353,12 @@ class Export(betterproto.Message):
     file: "ExportFile" = betterproto.message_field(15)
     """Output only. The file. Set in state DONE only."""
 
+    share_link_id: str = betterproto.string_field(16)
+    """
+    Output only. Id of the share link that the export was created with. Empty: it was created by a
+     caller with an own token.
+    """
+
 
 @dataclass(eq=False, repr=False)
 class ExportProgress(betterproto.Message):
@@ -419,13 +425,14 @@ class CreateExportRequest(betterproto.Message):
 
     format: "ExportFormat" = betterproto.enum_field(3)
     """
-    Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED or does not fit the
-     content.
+    Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED, does not fit the
+     content, or is other than MP4 and HTML with a share link.
     """
 
     priority: "ExportPriority" = betterproto.enum_field(4)
     """
-    Optional. Priority among the exports of the project. Default: NORMAL.
+    Optional. Priority among the exports of the project. Default: NORMAL. With a share link it has no
+     effect: LOW.
     """
 
     ttl: timedelta = betterproto.message_field(5)
@@ -581,6 +588,13 @@ class WatchExportsRequest(betterproto.Message):
     """
     Optional. Id of the only export to watch: the stream then ends when that has reached a final
      state. Default: all exports of the project, without an end. Returns NOT_FOUND if it is unknown.
+     Required with a share link.
+    """
+
+    created_by: str = betterproto.string_field(2)
+    """
+    Optional. Creator of the exports to watch: the `sub` of a token. Default: all creators. Has no
+     effect with `export_id`.
     """
 
 

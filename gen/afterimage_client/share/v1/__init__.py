@@ -87,7 +87,9 @@ class ShareLink(betterproto.Message):
     """
 
     label: str = betterproto.string_field(11)
-    """Output only. Note of the creator, hidden from the link's visitors."""
+    """
+    Output only. Note of the creator, hidden from the link's visitors unless they may download.
+    """
 
     start_time: datetime = betterproto.message_field(12)
     """
@@ -114,6 +116,11 @@ class ShareLink(betterproto.Message):
 
     wrong_passcode_count: int = betterproto.int64_field(16)
     """Output only. Number of wrong passcodes that visitors have entered."""
+
+    allow_download: bool = betterproto.bool_field(17)
+    """
+    Output only. Whether visitors may export the shared part as MP4 or HTML and download it.
+    """
 
 
 @dataclass(eq=False, repr=False)
@@ -162,8 +169,16 @@ class CreateShareLinkRequest(betterproto.Message):
 
     label: str = betterproto.string_field(7)
     """
-    Optional. Note for callers with the scope `share`, hidden from the link's visitors. At most 200
-     characters; returns INVALID_ARGUMENT if it is longer.
+    Optional. Note for callers with the scope `share`, hidden from the link's visitors unless
+     `allow_download` is set. At most 200 characters; returns INVALID_ARGUMENT if it is longer.
+    """
+
+    allow_download: bool = betterproto.bool_field(8)
+    """
+    Optional. Whether visitors may export the shared part as MP4 or HTML (`ExportService`) and
+     download it. Each file shows the label, or the beginning of the link's id where there is no
+     label, and is deleted with the link. Requires the scope `export`, too: returns
+     PERMISSION_DENIED (reason SCOPE_MISSING) without it. Default: visitors only watch.
     """
 
 
@@ -271,7 +286,8 @@ class RedeemShareLinkResponse(betterproto.Message):
 
     grant_token: str = betterproto.string_field(1)
     """
-    Output only. Bearer token with the scope `view`, restricted to this session and range.
+    Output only. Bearer token with the scope `view`, restricted to this session and range; where
+     the link allows downloads also with the scope `export`.
     """
 
     grant_expire_time: datetime = betterproto.message_field(2)
@@ -301,6 +317,11 @@ class RedeemShareLinkResponse(betterproto.Message):
     end_offset: timedelta = betterproto.message_field(8)
     """
     Output only. End of the shared range, counted in the same way. Unset means the session's end.
+    """
+
+    download_allowed: bool = betterproto.bool_field(9)
+    """
+    Output only. Whether the grant has the scope `export`, too, for the shared part only.
     """
 
 

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/export/v1/export_service.proto.
  */
 export const file_afterimage_export_v1_export_service: GenFile = /*@__PURE__*/
-  fileDesc("CilhZnRlcmltYWdlL2V4cG9ydC92MS9leHBvcnRfc2VydmljZS5wcm90bxIUYWZ0ZXJpbWFnZS5leHBvcnQudjEitgIKE0NyZWF0ZUV4cG9ydFJlcXVlc3QSNwoHc2Vzc2lvbhgBIAEoCzIkLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLlNlc3Npb25Db250ZW50SAASMwoFdGFibGUYAiABKAsyIi5hZnRlcmltYWdlLmV4cG9ydC52MS5UYWJsZUNvbnRlbnRIABIyCgZmb3JtYXQYAyABKA4yIi5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRGb3JtYXQSNgoIcHJpb3JpdHkYBCABKA4yJC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRQcmlvcml0eRImCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgGIAEoCUIJCgdjb250ZW50IkQKFENyZWF0ZUV4cG9ydFJlc3BvbnNlEiwKBmV4cG9ydBgBIAEoCzIcLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydCIlChBHZXRFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCSJBChFHZXRFeHBvcnRSZXNwb25zZRIsCgZleHBvcnQYASABKAsyHC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnQilgEKEkxpc3RFeHBvcnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkSMQoGc3RhdGVzGAUgAygOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0U3RhdGUiXQoTTGlzdEV4cG9ydHNSZXNwb25zZRItCgdleHBvcnRzGAEgAygLMhwuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoChNDYW5jZWxFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCSJEChRDYW5jZWxFeHBvcnRSZXNwb25zZRIsCgZleHBvcnQYASABKAsyHC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnQiKAoTRGVsZXRlRXhwb3J0UmVxdWVzdBIRCglleHBvcnRfaWQYASABKAkiFgoURGVsZXRlRXhwb3J0UmVzcG9uc2UiOgoVRG93bmxvYWRFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAMiZQoWRG93bmxvYWRFeHBvcnRSZXNwb25zZRIwCgRmaWxlGAEgASgLMiAuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmlsZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIigKE1dhdGNoRXhwb3J0c1JlcXVlc3QSEQoJZXhwb3J0X2lkGAEgASgJIsQBChRXYXRjaEV4cG9ydHNSZXNwb25zZRI5CghzbmFwc2hvdBgBIAEoCzIlLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydHNTbmFwc2hvdEgAEi4KBnVwc2VydBgCIAEoCzIcLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydEgAEjYKB3JlbW92YWwYAyABKAsyIy5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRSZW1vdmFsSABCCQoHbWVzc2FnZSJACg9FeHBvcnRzU25hcHNob3QSLQoHZXhwb3J0cxgBIAMoCzIcLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydCIiCg1FeHBvcnRSZW1vdmFsEhEKCWV4cG9ydF9pZBgBIAEoCTLeBQoNRXhwb3J0U2VydmljZRJlCgxDcmVhdGVFeHBvcnQSKS5hZnRlcmltYWdlLmV4cG9ydC52MS5DcmVhdGVFeHBvcnRSZXF1ZXN0GiouYWZ0ZXJpbWFnZS5leHBvcnQudjEuQ3JlYXRlRXhwb3J0UmVzcG9uc2USXAoJR2V0RXhwb3J0EiYuYWZ0ZXJpbWFnZS5leHBvcnQudjEuR2V0RXhwb3J0UmVxdWVzdBonLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkdldEV4cG9ydFJlc3BvbnNlEmIKC0xpc3RFeHBvcnRzEiguYWZ0ZXJpbWFnZS5leHBvcnQudjEuTGlzdEV4cG9ydHNSZXF1ZXN0GikuYWZ0ZXJpbWFnZS5leHBvcnQudjEuTGlzdEV4cG9ydHNSZXNwb25zZRJlCgxDYW5jZWxFeHBvcnQSKS5hZnRlcmltYWdlLmV4cG9ydC52MS5DYW5jZWxFeHBvcnRSZXF1ZXN0GiouYWZ0ZXJpbWFnZS5leHBvcnQudjEuQ2FuY2VsRXhwb3J0UmVzcG9uc2USZQoMRGVsZXRlRXhwb3J0EikuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRGVsZXRlRXhwb3J0UmVxdWVzdBoqLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkRlbGV0ZUV4cG9ydFJlc3BvbnNlEm0KDkRvd25sb2FkRXhwb3J0EisuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRG93bmxvYWRFeHBvcnRSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRG93bmxvYWRFeHBvcnRSZXNwb25zZTABEmcKDFdhdGNoRXhwb3J0cxIpLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLldhdGNoRXhwb3J0c1JlcXVlc3QaKi5hZnRlcmltYWdlLmV4cG9ydC52MS5XYXRjaEV4cG9ydHNSZXNwb25zZTABYgZwcm90bzM", [file_afterimage_export_v1_export, file_google_protobuf_duration]);
+  fileDesc("CilhZnRlcmltYWdlL2V4cG9ydC92MS9leHBvcnRfc2VydmljZS5wcm90bxIUYWZ0ZXJpbWFnZS5leHBvcnQudjEitgIKE0NyZWF0ZUV4cG9ydFJlcXVlc3QSNwoHc2Vzc2lvbhgBIAEoCzIkLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLlNlc3Npb25Db250ZW50SAASMwoFdGFibGUYAiABKAsyIi5hZnRlcmltYWdlLmV4cG9ydC52MS5UYWJsZUNvbnRlbnRIABIyCgZmb3JtYXQYAyABKA4yIi5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRGb3JtYXQSNgoIcHJpb3JpdHkYBCABKA4yJC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRQcmlvcml0eRImCgN0dGwYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SEgoKcmVxdWVzdF9pZBgGIAEoCUIJCgdjb250ZW50IkQKFENyZWF0ZUV4cG9ydFJlc3BvbnNlEiwKBmV4cG9ydBgBIAEoCzIcLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydCIlChBHZXRFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCSJBChFHZXRFeHBvcnRSZXNwb25zZRIsCgZleHBvcnQYASABKAsyHC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnQilgEKEkxpc3RFeHBvcnRzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkSMQoGc3RhdGVzGAUgAygOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0U3RhdGUiXQoTTGlzdEV4cG9ydHNSZXNwb25zZRItCgdleHBvcnRzGAEgAygLMhwuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0EhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIoChNDYW5jZWxFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCSJEChRDYW5jZWxFeHBvcnRSZXNwb25zZRIsCgZleHBvcnQYASABKAsyHC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnQiKAoTRGVsZXRlRXhwb3J0UmVxdWVzdBIRCglleHBvcnRfaWQYASABKAkiFgoURGVsZXRlRXhwb3J0UmVzcG9uc2UiOgoVRG93bmxvYWRFeHBvcnRSZXF1ZXN0EhEKCWV4cG9ydF9pZBgBIAEoCRIOCgZvZmZzZXQYAiABKAMiZQoWRG93bmxvYWRFeHBvcnRSZXNwb25zZRIwCgRmaWxlGAEgASgLMiAuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmlsZUgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIjwKE1dhdGNoRXhwb3J0c1JlcXVlc3QSEQoJZXhwb3J0X2lkGAEgASgJEhIKCmNyZWF0ZWRfYnkYAiABKAkixAEKFFdhdGNoRXhwb3J0c1Jlc3BvbnNlEjkKCHNuYXBzaG90GAEgASgLMiUuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0c1NuYXBzaG90SAASLgoGdXBzZXJ0GAIgASgLMhwuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0SAASNgoHcmVtb3ZhbBgDIAEoCzIjLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkV4cG9ydFJlbW92YWxIAEIJCgdtZXNzYWdlIkAKD0V4cG9ydHNTbmFwc2hvdBItCgdleHBvcnRzGAEgAygLMhwuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0IiIKDUV4cG9ydFJlbW92YWwSEQoJZXhwb3J0X2lkGAEgASgJMt4FCg1FeHBvcnRTZXJ2aWNlEmUKDENyZWF0ZUV4cG9ydBIpLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkNyZWF0ZUV4cG9ydFJlcXVlc3QaKi5hZnRlcmltYWdlLmV4cG9ydC52MS5DcmVhdGVFeHBvcnRSZXNwb25zZRJcCglHZXRFeHBvcnQSJi5hZnRlcmltYWdlLmV4cG9ydC52MS5HZXRFeHBvcnRSZXF1ZXN0GicuYWZ0ZXJpbWFnZS5leHBvcnQudjEuR2V0RXhwb3J0UmVzcG9uc2USYgoLTGlzdEV4cG9ydHMSKC5hZnRlcmltYWdlLmV4cG9ydC52MS5MaXN0RXhwb3J0c1JlcXVlc3QaKS5hZnRlcmltYWdlLmV4cG9ydC52MS5MaXN0RXhwb3J0c1Jlc3BvbnNlEmUKDENhbmNlbEV4cG9ydBIpLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLkNhbmNlbEV4cG9ydFJlcXVlc3QaKi5hZnRlcmltYWdlLmV4cG9ydC52MS5DYW5jZWxFeHBvcnRSZXNwb25zZRJlCgxEZWxldGVFeHBvcnQSKS5hZnRlcmltYWdlLmV4cG9ydC52MS5EZWxldGVFeHBvcnRSZXF1ZXN0GiouYWZ0ZXJpbWFnZS5leHBvcnQudjEuRGVsZXRlRXhwb3J0UmVzcG9uc2USbQoORG93bmxvYWRFeHBvcnQSKy5hZnRlcmltYWdlLmV4cG9ydC52MS5Eb3dubG9hZEV4cG9ydFJlcXVlc3QaLC5hZnRlcmltYWdlLmV4cG9ydC52MS5Eb3dubG9hZEV4cG9ydFJlc3BvbnNlMAESZwoMV2F0Y2hFeHBvcnRzEikuYWZ0ZXJpbWFnZS5leHBvcnQudjEuV2F0Y2hFeHBvcnRzUmVxdWVzdBoqLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLldhdGNoRXhwb3J0c1Jlc3BvbnNlMAFiBnByb3RvMw", [file_afterimage_export_v1_export, file_google_protobuf_duration]);
 
 /**
  * Request for `CreateExport`.
@@ -49,15 +49,16 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
   } | { case: undefined; value?: undefined };
 
   /**
-   * Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED or does not fit the
-   * content.
+   * Required. Format of the file. Returns INVALID_ARGUMENT if it is UNSPECIFIED, does not fit the
+   * content, or is other than MP4 and HTML with a share link.
    *
    * @generated from field: afterimage.export.v1.ExportFormat format = 3;
    */
   format: ExportFormat;
 
   /**
-   * Optional. Priority among the exports of the project. Default: NORMAL.
+   * Optional. Priority among the exports of the project. Default: NORMAL. With a share link it has no
+   * effect: LOW.
    *
    * @generated from field: afterimage.export.v1.ExportPriority priority = 4;
    */
@@ -387,10 +388,19 @@ export type WatchExportsRequest = Message<"afterimage.export.v1.WatchExportsRequ
   /**
    * Optional. Id of the only export to watch: the stream then ends when that has reached a final
    * state. Default: all exports of the project, without an end. Returns NOT_FOUND if it is unknown.
+   * Required with a share link.
    *
    * @generated from field: string export_id = 1;
    */
   exportId: string;
+
+  /**
+   * Optional. Creator of the exports to watch: the `sub` of a token. Default: all creators. Has no
+   * effect with `export_id`.
+   *
+   * @generated from field: string created_by = 2;
+   */
+  createdBy: string;
 };
 
 /**
@@ -496,6 +506,12 @@ export const ExportRemovalSchema: GenMessage<ExportRemoval> = /*@__PURE__*/
  * exports of other projects are NOT_FOUND. Creations, downloads, deletions and refusals are entries
  * of the access trail.
  *
+ * A visitor's grant of a share link that allows downloads opens CreateExport, GetExport,
+ * CancelExport, DownloadExport and WatchExports, for exports that were created with this link. Such
+ * an export has the link's session and at most its range, is an MP4 or HTML file that shows the
+ * link's label, and is deleted when the link expires or is revoked, which also ends its downloads.
+ * Calls return PERMISSION_DENIED (reason LINK_ENDED) after the end of the link.
+ *
  * @generated from service afterimage.export.v1.ExportService
  */
 export const ExportService: GenService<{
@@ -503,7 +519,8 @@ export const ExportService: GenService<{
    * Creates an export, which is then made by a worker. Scope: `export`.
    *
    * Returns RESOURCE_EXHAUSTED (reason EXPORTS_QUEUED or EXPORTS_STORED) if the project has too many
-   * unfinished exports, or too large files.
+   * unfinished exports, or too large files; reason LINK_EXPORTS if a share link has too many exports
+   * at once. With a share link, a call for a file that exists, or is being made, returns that export.
    *
    * @generated from rpc afterimage.export.v1.ExportService.CreateExport
    */

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/share/v1/share_link.proto.
  */
 export const file_afterimage_share_v1_share_link: GenFile = /*@__PURE__*/
-  fileDesc("CiRhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX2xpbmsucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi2wQKCVNoYXJlTGluaxIVCg1zaGFyZV9saW5rX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSEgoKY3JlYXRlZF9ieRgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCW1heF92aWV3cxgGIAEoA0gAiAEBEhIKCnZpZXdfY291bnQYByABKAMSGQoRcGFzc2NvZGVfcmVxdWlyZWQYCCABKAgSLwoMc3RhcnRfb2Zmc2V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYCyABKAkSLgoKc3RhcnRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKFnJlcXVlc3RlZF9zdGFydF9vZmZzZXQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoFc3RhdGUYDyABKA4yIy5hZnRlcmltYWdlLnNoYXJlLnYxLlNoYXJlTGlua1N0YXRlEhwKFHdyb25nX3Bhc3Njb2RlX2NvdW50GBAgASgDQgwKCl9tYXhfdmlld3MqbAoOU2hhcmVMaW5rU3RhdGUSIAocU0hBUkVfTElOS19TVEFURV9VTlNQRUNJRklFRBAAEhsKF1NIQVJFX0xJTktfU1RBVEVfQUNUSVZFEAESGwoXU0hBUkVfTElOS19TVEFURV9MT0NLRUQQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CiRhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX2xpbmsucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi8wQKCVNoYXJlTGluaxIVCg1zaGFyZV9saW5rX2lkGAEgASgJEhIKCnNlc3Npb25faWQYAiABKAkSEgoKY3JlYXRlZF9ieRgDIAEoCRIvCgtjcmVhdGVfdGltZRgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhYKCW1heF92aWV3cxgGIAEoA0gAiAEBEhIKCnZpZXdfY291bnQYByABKAMSGQoRcGFzc2NvZGVfcmVxdWlyZWQYCCABKAgSLwoMc3RhcnRfb2Zmc2V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYCiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYCyABKAkSLgoKc3RhcnRfdGltZRgMIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLAoIZW5kX3RpbWUYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKFnJlcXVlc3RlZF9zdGFydF9vZmZzZXQYDiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SMgoFc3RhdGUYDyABKA4yIy5hZnRlcmltYWdlLnNoYXJlLnYxLlNoYXJlTGlua1N0YXRlEhwKFHdyb25nX3Bhc3Njb2RlX2NvdW50GBAgASgDEhYKDmFsbG93X2Rvd25sb2FkGBEgASgIQgwKCl9tYXhfdmlld3MqbAoOU2hhcmVMaW5rU3RhdGUSIAocU0hBUkVfTElOS19TVEFURV9VTlNQRUNJRklFRBAAEhsKF1NIQVJFX0xJTktfU1RBVEVfQUNUSVZFEAESGwoXU0hBUkVfTElOS19TVEFURV9MT0NLRUQQAmIGcHJvdG8z", [file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Share link as shown to callers with the scope `share`. Never contains the link's token.
@@ -94,7 +94,7 @@ export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
   endOffset?: Duration | undefined;
 
   /**
-   * Output only. Note of the creator, hidden from the link's visitors.
+   * Output only. Note of the creator, hidden from the link's visitors unless they may download.
    *
    * @generated from field: string label = 11;
    */
@@ -137,6 +137,13 @@ export type ShareLink = Message<"afterimage.share.v1.ShareLink"> & {
    * @generated from field: int64 wrong_passcode_count = 16;
    */
   wrongPasscodeCount: bigint;
+
+  /**
+   * Output only. Whether visitors may export the shared part as MP4 or HTML and download it.
+   *
+   * @generated from field: bool allow_download = 17;
+   */
+  allowDownload: boolean;
 };
 
 /**

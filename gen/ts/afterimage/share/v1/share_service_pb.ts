@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file afterimage/share/v1/share_service.proto.
  */
 export const file_afterimage_share_v1_share_service: GenFile = /*@__PURE__*/
-  fileDesc("CidhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEi+wEKFkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoJbWF4X3ZpZXdzGAMgASgDSACIAQESEAoIcGFzc2NvZGUYBCABKAkSLwoMc3RhcnRfb2Zmc2V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYByABKAlCDAoKX21heF92aWV3cyJpChdDcmVhdGVTaGFyZUxpbmtSZXNwb25zZRIyCgpzaGFyZV9saW5rGAEgASgLMh4uYWZ0ZXJpbWFnZS5zaGFyZS52MS5TaGFyZUxpbmsSDQoFdG9rZW4YAiABKAkSCwoDdXJsGAMgASgJImYKFUxpc3RTaGFyZUxpbmtzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkiZgoWTGlzdFNoYXJlTGlua3NSZXNwb25zZRIzCgtzaGFyZV9saW5rcxgBIAMoCzIeLmFmdGVyaW1hZ2Uuc2hhcmUudjEuU2hhcmVMaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChNHZXRTaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIooBChRHZXRTaGFyZUxpbmtSZXNwb25zZRIZChFwYXNzY29kZV9yZXF1aXJlZBgBIAEoCBIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKdmlld3NfbGVmdBgDIAEoA0gAiAEBQg0KC192aWV3c19sZWZ0IlEKFlJlZGVlbVNoYXJlTGlua1JlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcGFzc2NvZGUYAiABKAkSFgoOcmVuZXdhbF9oYW5kbGUYAyABKAkizwIKF1JlZGVlbVNoYXJlTGlua1Jlc3BvbnNlEhMKC2dyYW50X3Rva2VuGAEgASgJEjUKEWdyYW50X2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsaW5rX2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgp2aWV3c19sZWZ0GAQgASgDSACIAQESFgoOcmVuZXdhbF9oYW5kbGUYBSABKAkSEgoKc2Vzc2lvbl9pZBgGIAEoCRIvCgxzdGFydF9vZmZzZXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkINCgtfdmlld3NfbGVmdCIvChZSZXZva2VTaGFyZUxpbmtSZXF1ZXN0EhUKDXNoYXJlX2xpbmtfaWQYASABKAkiSgoXUmV2b2tlU2hhcmVMaW5rUmVzcG9uc2USLwoLcmV2b2tlX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wMqgECgxTaGFyZVNlcnZpY2USbAoPQ3JlYXRlU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5DcmVhdGVTaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5DcmVhdGVTaGFyZUxpbmtSZXNwb25zZRJpCg5MaXN0U2hhcmVMaW5rcxIqLmFmdGVyaW1hZ2Uuc2hhcmUudjEuTGlzdFNoYXJlTGlua3NSZXF1ZXN0GisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5MaXN0U2hhcmVMaW5rc1Jlc3BvbnNlEmMKDEdldFNoYXJlTGluaxIoLmFmdGVyaW1hZ2Uuc2hhcmUudjEuR2V0U2hhcmVMaW5rUmVxdWVzdBopLmFmdGVyaW1hZ2Uuc2hhcmUudjEuR2V0U2hhcmVMaW5rUmVzcG9uc2USbAoPUmVkZWVtU2hhcmVMaW5rEisuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZWRlZW1TaGFyZUxpbmtSZXF1ZXN0GiwuYWZ0ZXJpbWFnZS5zaGFyZS52MS5SZWRlZW1TaGFyZUxpbmtSZXNwb25zZRJsCg9SZXZva2VTaGFyZUxpbmsSKy5hZnRlcmltYWdlLnNoYXJlLnYxLlJldm9rZVNoYXJlTGlua1JlcXVlc3QaLC5hZnRlcmltYWdlLnNoYXJlLnYxLlJldm9rZVNoYXJlTGlua1Jlc3BvbnNlYgZwcm90bzM", [file_afterimage_share_v1_share_link, file_google_protobuf_duration, file_google_protobuf_timestamp]);
+  fileDesc("CidhZnRlcmltYWdlL3NoYXJlL3YxL3NoYXJlX3NlcnZpY2UucHJvdG8SE2FmdGVyaW1hZ2Uuc2hhcmUudjEikwIKFkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QSEgoKc2Vzc2lvbl9pZBgBIAEoCRImCgN0dGwYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SFgoJbWF4X3ZpZXdzGAMgASgDSACIAQESEAoIcGFzc2NvZGUYBCABKAkSLwoMc3RhcnRfb2Zmc2V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uEi0KCmVuZF9vZmZzZXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SDQoFbGFiZWwYByABKAkSFgoOYWxsb3dfZG93bmxvYWQYCCABKAhCDAoKX21heF92aWV3cyJpChdDcmVhdGVTaGFyZUxpbmtSZXNwb25zZRIyCgpzaGFyZV9saW5rGAEgASgLMh4uYWZ0ZXJpbWFnZS5zaGFyZS52MS5TaGFyZUxpbmsSDQoFdG9rZW4YAiABKAkSCwoDdXJsGAMgASgJImYKFUxpc3RTaGFyZUxpbmtzUmVxdWVzdBIRCglwYWdlX3NpemUYASABKAUSEgoKcGFnZV90b2tlbhgCIAEoCRISCgpzZXNzaW9uX2lkGAMgASgJEhIKCmNyZWF0ZWRfYnkYBCABKAkiZgoWTGlzdFNoYXJlTGlua3NSZXNwb25zZRIzCgtzaGFyZV9saW5rcxgBIAMoCzIeLmFmdGVyaW1hZ2Uuc2hhcmUudjEuU2hhcmVMaW5rEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSIkChNHZXRTaGFyZUxpbmtSZXF1ZXN0Eg0KBXRva2VuGAEgASgJIooBChRHZXRTaGFyZUxpbmtSZXNwb25zZRIZChFwYXNzY29kZV9yZXF1aXJlZBgBIAEoCBIvCgtleHBpcmVfdGltZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoKdmlld3NfbGVmdBgDIAEoA0gAiAEBQg0KC192aWV3c19sZWZ0IlEKFlJlZGVlbVNoYXJlTGlua1JlcXVlc3QSDQoFdG9rZW4YASABKAkSEAoIcGFzc2NvZGUYAiABKAkSFgoOcmVuZXdhbF9oYW5kbGUYAyABKAki6QIKF1JlZGVlbVNoYXJlTGlua1Jlc3BvbnNlEhMKC2dyYW50X3Rva2VuGAEgASgJEjUKEWdyYW50X2V4cGlyZV90aW1lGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI0ChBsaW5rX2V4cGlyZV90aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgp2aWV3c19sZWZ0GAQgASgDSACIAQESFgoOcmVuZXdhbF9oYW5kbGUYBSABKAkSEgoKc2Vzc2lvbl9pZBgGIAEoCRIvCgxzdGFydF9vZmZzZXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIYChBkb3dubG9hZF9hbGxvd2VkGAkgASgIQg0KC192aWV3c19sZWZ0Ii8KFlJldm9rZVNoYXJlTGlua1JlcXVlc3QSFQoNc2hhcmVfbGlua19pZBgBIAEoCSJKChdSZXZva2VTaGFyZUxpbmtSZXNwb25zZRIvCgtyZXZva2VfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAyqAQKDFNoYXJlU2VydmljZRJsCg9DcmVhdGVTaGFyZUxpbmsSKy5hZnRlcmltYWdlLnNoYXJlLnYxLkNyZWF0ZVNoYXJlTGlua1JlcXVlc3QaLC5hZnRlcmltYWdlLnNoYXJlLnYxLkNyZWF0ZVNoYXJlTGlua1Jlc3BvbnNlEmkKDkxpc3RTaGFyZUxpbmtzEiouYWZ0ZXJpbWFnZS5zaGFyZS52MS5MaXN0U2hhcmVMaW5rc1JlcXVlc3QaKy5hZnRlcmltYWdlLnNoYXJlLnYxLkxpc3RTaGFyZUxpbmtzUmVzcG9uc2USYwoMR2V0U2hhcmVMaW5rEiguYWZ0ZXJpbWFnZS5zaGFyZS52MS5HZXRTaGFyZUxpbmtSZXF1ZXN0GikuYWZ0ZXJpbWFnZS5zaGFyZS52MS5HZXRTaGFyZUxpbmtSZXNwb25zZRJsCg9SZWRlZW1TaGFyZUxpbmsSKy5hZnRlcmltYWdlLnNoYXJlLnYxLlJlZGVlbVNoYXJlTGlua1JlcXVlc3QaLC5hZnRlcmltYWdlLnNoYXJlLnYxLlJlZGVlbVNoYXJlTGlua1Jlc3BvbnNlEmwKD1Jldm9rZVNoYXJlTGluaxIrLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmV2b2tlU2hhcmVMaW5rUmVxdWVzdBosLmFmdGVyaW1hZ2Uuc2hhcmUudjEuUmV2b2tlU2hhcmVMaW5rUmVzcG9uc2ViBnByb3RvMw", [file_afterimage_share_v1_share_link, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
  * Request for `CreateShareLink`.
@@ -77,12 +77,22 @@ export type CreateShareLinkRequest = Message<"afterimage.share.v1.CreateShareLin
   endOffset?: Duration | undefined;
 
   /**
-   * Optional. Note for callers with the scope `share`, hidden from the link's visitors. At most 200
-   * characters; returns INVALID_ARGUMENT if it is longer.
+   * Optional. Note for callers with the scope `share`, hidden from the link's visitors unless
+   * `allow_download` is set. At most 200 characters; returns INVALID_ARGUMENT if it is longer.
    *
    * @generated from field: string label = 7;
    */
   label: string;
+
+  /**
+   * Optional. Whether visitors may export the shared part as MP4 or HTML (`ExportService`) and
+   * download it. Each file shows the label, or the beginning of the link's id where there is no
+   * label, and is deleted with the link. Requires the scope `export`, too: returns
+   * PERMISSION_DENIED (reason SCOPE_MISSING) without it. Default: visitors only watch.
+   *
+   * @generated from field: bool allow_download = 8;
+   */
+  allowDownload: boolean;
 };
 
 /**
@@ -301,7 +311,8 @@ export const RedeemShareLinkRequestSchema: GenMessage<RedeemShareLinkRequest> = 
  */
 export type RedeemShareLinkResponse = Message<"afterimage.share.v1.RedeemShareLinkResponse"> & {
   /**
-   * Output only. Bearer token with the scope `view`, restricted to this session and range.
+   * Output only. Bearer token with the scope `view`, restricted to this session and range; where
+   * the link allows downloads also with the scope `export`.
    *
    * @generated from field: string grant_token = 1;
    */
@@ -357,6 +368,13 @@ export type RedeemShareLinkResponse = Message<"afterimage.share.v1.RedeemShareLi
    * @generated from field: google.protobuf.Duration end_offset = 8;
    */
   endOffset?: Duration | undefined;
+
+  /**
+   * Output only. Whether the grant has the scope `export`, too, for the shared part only.
+   *
+   * @generated from field: bool download_allowed = 9;
+   */
+  downloadAllowed: boolean;
 };
 
 /**
@@ -463,7 +481,8 @@ export const ShareService: GenService<{
     output: typeof RedeemShareLinkResponseSchema;
   },
   /**
-   * Revokes a link and ends the streams that were opened with it. Scope: `share`.
+   * Revokes a link, ends the streams that were opened with it, and deletes the exports that were
+   * created with it. Scope: `share`.
    *
    * @generated from rpc afterimage.share.v1.ShareService.RevokeShareLink
    */

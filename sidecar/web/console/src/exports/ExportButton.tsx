@@ -1,21 +1,24 @@
 import { useState } from "react";
+import type { Export } from "@contract/export/v1/export_pb";
 import { Button } from "../ui/Button";
 import { DownloadIcon } from "../ui/icons";
 import { ExportDialog } from "./ExportDialog";
 
 interface ExportButtonProps {
-  sessionId: string;
-  /** Returns where the player is, in milliseconds from the session's start. */
-  currentMs: () => number;
+  /** Title of the dialog, which names the exported data. */
+  title: string;
+  /** Returns the dialog's form, which calls the function with the export that it has created. */
+  form: (onMade: (made: Export) => void) => React.ReactNode;
+  size?: "normal" | "small";
 }
 
-/** Opens the dialog that exports a session as a file. */
-export function ExportButton({ sessionId, currentMs }: ExportButtonProps) {
+/** Opens the dialog of an export. */
+export function ExportButton({ title, form, size = "small" }: ExportButtonProps) {
   const [isOpen, setIsOpen] = useState(false);
   return (
     <>
       <Button
-        size="small"
+        size={size}
         onClick={() => {
           setIsOpen(true);
         }}
@@ -24,8 +27,8 @@ export function ExportButton({ sessionId, currentMs }: ExportButtonProps) {
       </Button>
       {isOpen ? (
         <ExportDialog
-          sessionId={sessionId}
-          currentMs={currentMs}
+          title={title}
+          form={form}
           onClose={() => {
             setIsOpen(false);
           }}

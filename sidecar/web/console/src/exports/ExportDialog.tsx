@@ -1,24 +1,26 @@
-import { useEffect, useState } from "react";
-import { useApi, useIdentity } from "../api/context";
+import { use } from "react";
+import type { Export } from "@contract/export/v1/export_pb";
+import { useIdentity } from "../api/context";
 import { Dialog } from "../ui/Dialog";
-import { ExportForm } from "./ExportForm";
-import { ExportJob, type JobState } from "./exportJob";
-import { JobProgress } from "./JobProgress";
+import { ExportJobsContext } from "./exportJobs";
 
 interface ExportDialogProps {
-  sessionId: string;
-  /** Returns where the player is, in milliseconds from the session's start. */
-  currentMs: () => number;
+  title: string;
+  form: (onMade: (made: Export) => void) => React.ReactNode;
   onClose: () => void;
 }
 
-/** Has a file made of a session, and saves it. Closing the dialog cancels an export that is not done. */
-export function ExportDialog({ sessionId, currentMs, onClose }: ExportDialogProps) {
+/** Has a file made. It closes once the export was created: the tray in the console's frame follows that. */
+export function ExportDialog({ title, form, onClose }: ExportDialogProps) {
   const mayExport = useIdentity()?.scopes.includes("export") ?? false;
+  const jobs = use(ExportJobsContext);
   return (
-    <Dialog title="Export this session" onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       {mayExport ? (
-        <Exporting sessionId={sessionId} currentMs={currentMs} />
+        form((made) => {
+          jobs?.add(made);
+          onClose();
+        })
       ) : (
         <p>
           Your token allows viewing sessions, but not exporting them: it lacks the scope <code>export</code>. Ask an
@@ -27,31 +29,5 @@ export function ExportDialog({ sessionId, currentMs, onClose }: ExportDialogProp
         </p>
       )}
     </Dialog>
-  );
-}
-
-function Exporting({ sessionId, currentMs }: Omit<ExportDialogProps, "onClose">) {
-  const api = useApi();
-  const [running, setRunning] = useState<ExportJob>();
-  const [job, setJob] = useState<JobState>();
-
-  useEffect(() => () => running?.end(), [running]);
-
-  return job === undefined ? (
-    <ExportForm
-      sessionId={sessionId}
-      currentMs={currentMs}
-      onMade={(made) => {
-        setRunning(new ExportJob(api, made, setJob));
-      }}
-    />
-  ) : (
-    <JobProgress
-      job={job}
-      onAnother={() => {
-        setRunning(undefined);
-        setJob(undefined);
-      }}
-    />
   );
 }

@@ -1,5 +1,6 @@
 import { useState, type SyntheticEvent } from "react";
 import { type Export, ExportFormat } from "@contract/export/v1/export_pb";
+import type { Totals } from "@contract/recording/v1/session_pb";
 import { useApi } from "../api/context";
 import { violationsOf } from "../api/details";
 import { problemOf } from "../api/errors";
@@ -18,23 +19,28 @@ import {
   requestOf,
   WIDTHS,
 } from "./exportDraft";
+import { estimateLabel, sessionEstimate } from "./estimate";
 import styles from "./ExportForm.module.css";
+import { ExpectedSize } from "./FileForm";
 
 interface ExportFormProps {
   sessionId: string;
+  /** Counters of the session, for the expected size. */
+  totals: Totals | undefined;
   /** Returns where the player is, in milliseconds from the session's start. */
   currentMs: () => number;
   onMade: (made: Export) => void;
 }
 
 /** Form for the properties of an export. Refusals of the server are shown at the field concerned. */
-export function ExportForm({ sessionId, currentMs, onMade }: ExportFormProps) {
+export function ExportForm({ sessionId, totals, currentMs, onMade }: ExportFormProps) {
   const { exports } = useApi();
   const [draft, setDraft] = useState<Draft>(() => ({ ...NEW_DRAFT, moment: offsetText(currentMs()) }));
   const [problems, setProblems] = useState<Problems>({});
   const [failure, setFailure] = useState<string>();
   const [isBusy, setIsBusy] = useState(false);
   const isPicture = draft.format === ExportFormat.PNG;
+  const isPart = draft.start.trim() !== "" || draft.end.trim() !== "";
 
   const change = (part: Partial<Draft>, field: Name): void => {
     setDraft((before) => ({ ...before, ...part }));
@@ -165,6 +171,7 @@ export function ExportForm({ sessionId, currentMs, onMade }: ExportFormProps) {
           </label>
         </>
       ) : null}
+      <ExpectedSize label={estimateLabel(sessionEstimate(draft.format, totals, isPart))} />
       {failure === undefined ? null : (
         <p className={styles.failure} role="alert">
           {failure}

@@ -11,6 +11,7 @@ export const FORMATS = [
   { format: ExportFormat.WEBM, label: "Video (WebM)" },
   { format: ExportFormat.GIF, label: "Animated picture (GIF)" },
   { format: ExportFormat.PNG, label: "Picture of one moment (PNG)" },
+  { format: ExportFormat.HTML, label: "Page that plays offline (HTML)" },
   { format: ExportFormat.JSON, label: "Events (rrweb JSON)" },
   { format: ExportFormat.HAR, label: "Network requests (HAR)" },
 ] as const;

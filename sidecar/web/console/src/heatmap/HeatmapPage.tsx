@@ -1,11 +1,16 @@
 import { useCallback, useMemo } from "react";
 import { useSearchParams } from "react-router";
+import { ExportButton } from "../exports/ExportButton";
+import { FileForm } from "../exports/FileForm";
+import { filesOfHeatmap } from "../exports/fileChoices";
 import { Page } from "../shell/Page";
 import { EmptyState } from "../ui/EmptyState";
-import { type Choice, choiceOf, searchOf } from "./choice";
+import { type Choice, choiceOf, searchOf, sessionFilterOf } from "./choice";
 import { ChoiceForm } from "./ChoiceForm";
+import { ALL_DEVICES } from "./devices";
 import styles from "./HeatmapPage.module.css";
 import { HeatmapView } from "./HeatmapView";
+import { KINDS } from "./labels";
 import { PagePicker } from "./PagePicker";
 
 /** Shows where visitors clicked, moved and looked on a page. The address holds the choice. */
@@ -20,7 +25,7 @@ export default function HeatmapPage() {
   );
 
   return (
-    <Page title="Heatmap">
+    <Page title="Heatmap" actions={choice.page === "" ? null : <HeatmapExport choice={choice} />}>
       <div className={styles.parts}>
         <PagePicker
           chosen={choice.page}
@@ -40,5 +45,28 @@ export default function HeatmapPage() {
         </div>
       </div>
     </Page>
+  );
+}
+
+/** Exports the interactions that the heatmap counts. */
+function HeatmapExport({ choice }: { choice: Choice }) {
+  const label = KINDS.find(({ kind }) => kind === choice.kind)?.label ?? "Interactions";
+  const hasDevice = choice.device !== "" && choice.device !== ALL_DEVICES;
+  return (
+    <ExportButton
+      title="Export this heatmap's data"
+      size="normal"
+      form={(onMade) => (
+        <FileForm
+          choices={filesOfHeatmap(choice.kind, label, (nowMs) => sessionFilterOf(choice, nowMs))}
+          onMade={onMade}
+        >
+          <p>
+            {label} of the page <code>{choice.page}</code>
+            {hasDevice ? "" : ", of all kinds of device"}.
+          </p>
+        </FileForm>
+      )}
+    />
   );
 }

@@ -2,10 +2,12 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
+import { type SessionFilter, SessionFilterSchema } from "@contract/audit/v1/session_filter_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import { ALL_DEVICES, DEVICES } from "./devices";
 import type { Extent } from "./heatmapData";
 import { KINDS } from "./labels";
+import { literalPart } from "./pageMoment";
 
 /** Lengths of time that can be chosen, up to now. */
 export const PERIODS = [
@@ -127,6 +129,22 @@ export function requestOf(
     resolution,
     maxPoints: MAX_POINTS,
     maxTargets,
+  });
+}
+
+/**
+ * Returns the filter of the sessions that visited a choice's page. It leaves out the widths, which a filter of sessions
+ * cannot have.
+ *
+ * @param now Milliseconds since 1970, which periods count back from.
+ */
+export function sessionFilterOf(choice: Choice, now: number): SessionFilter {
+  const device = DEVICES.find(({ name }) => name === choice.device);
+  const since = sinceOf(choice, now);
+  return create(SessionFilterSchema, {
+    page: literalPart(choice.page),
+    deviceTypes: device === undefined ? [] : [device.device],
+    ...(since === undefined ? {} : { startTime: timestampFromMs(since) }),
   });
 }
 

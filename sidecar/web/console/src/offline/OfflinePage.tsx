@@ -32,6 +32,11 @@ export function OfflinePage({ session, frameAddress }: OfflinePageProps) {
           ))}
         </ul>
       </header>
+      {session.watermark === undefined ? null : (
+        <p className={styles.watermark}>
+          Downloaded through a share link: <strong>{session.watermark}</strong>
+        </p>
+      )}
       <PlayerView
         source={source}
         range={range}

@@ -19,6 +19,8 @@ export interface FileSession {
   range: { startMs: number | null; endMs: number | null };
   /** When the file was made, by the server's clock. */
   exportedMs: number;
+  /** Label of the share link that it was exported with. */
+  watermark?: string;
   windows: { windowId: string; startMs: number }[];
   /** Page views, in the order of time. */
   pages: { windowId: string; url: string; openMs: number }[];

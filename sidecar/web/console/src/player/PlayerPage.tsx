@@ -4,6 +4,7 @@ import { useParams, useSearchParams } from "react-router";
 import { type Problem, problem } from "../api/errors";
 import { withoutScheme } from "../format/address";
 import { ExportButton } from "../exports/ExportButton";
+import { ExportForm } from "../exports/ExportForm";
 import { date, duration } from "../format/time";
 import { actorText, deviceText } from "../sessions/sessionLabels";
 import { TroubleBadges } from "../sessions/TroubleBadges";
@@ -57,7 +58,12 @@ export default function PlayerPage() {
               <TroubleBadges totals={session.totals} />
             </span>
             <span className={styles.actions}>
-              <ExportButton sessionId={id} currentMs={() => atMs.current} />
+              <ExportButton
+                title="Export this session"
+                form={(onMade) => (
+                  <ExportForm sessionId={id} totals={session.totals} currentMs={() => atMs.current} onMade={onMade} />
+                )}
+              />
               <ShareButton sessionId={id} currentMs={() => atMs.current} />
             </span>
           </>

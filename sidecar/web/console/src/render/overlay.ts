@@ -34,6 +34,8 @@ export interface OverlayContents {
   captions: readonly Caption[];
   /** In the order of time; those of skipped pauses. */
   notes: readonly Caption[];
+  /** Text over the whole picture; "": none. */
+  watermark: string;
 }
 
 const SECOND_MS = 1_000;
@@ -63,6 +65,9 @@ export class Overlay {
       document.body.append(this.#bar);
     }
     document.body.append(this.#caption);
+    if (contents.watermark !== "") {
+      document.body.append(watermark(contents.watermark));
+    }
   }
 
   /** Height of the bar in CSS pixels; 0: no bar. */
@@ -123,6 +128,17 @@ export class Overlay {
     const page = this.#contents.pages.findLast(({ windowId, fromMs }) => windowId === this.#windowId && fromMs <= atMs);
     return page?.url ?? "";
   }
+}
+
+/** Returns a text that is large and faint across the picture, and legible in its corner. */
+function watermark(text: string): HTMLElement {
+  const element = part("watermark");
+  const [across, corner] = [part("watermark-across"), part("watermark-corner")];
+  // Short enough for its line: the corner has all of it.
+  across.textContent = text.length > 40 ? `${text.slice(0, 39)}…` : text;
+  corner.textContent = text;
+  element.append(across, corner);
+  return element;
 }
 
 function part(name: string): HTMLDivElement {

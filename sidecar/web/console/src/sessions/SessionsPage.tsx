@@ -1,5 +1,8 @@
 import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { NavigationType, useNavigationType, useSearchParams } from "react-router";
+import { ExportButton } from "../exports/ExportButton";
+import { FileForm } from "../exports/FileForm";
+import { filesOfSessions } from "../exports/fileChoices";
 import { count } from "../format/amounts";
 import { Page } from "../shell/Page";
 import { PageProblem } from "../shell/PageProblem";
@@ -7,7 +10,7 @@ import { Button } from "../ui/Button";
 import { EmptyState } from "../ui/EmptyState";
 import { Skeleton, Spinner } from "../ui/Loading";
 import { FilterBar, OrderSelect } from "./FilterBar";
-import { type Filters, filtersOf, isFiltered, NO_FILTERS, queryOf } from "./filters";
+import { type Filters, filterMessage, filtersOf, isFiltered, NO_FILTERS, queryOf } from "./filters";
 import { HowToRecord } from "./HowToRecord";
 import styles from "./SessionsPage.module.css";
 import { SessionTable } from "./SessionTable";
@@ -52,6 +55,28 @@ export function SessionsPage() {
           <Button onClick={refresh} disabled={isLoading}>
             Refresh
           </Button>
+          {sessions.length === 0 ? null : (
+            <ExportButton
+              title="Export sessions"
+              size="normal"
+              form={(onMade) => (
+                <FileForm
+                  choices={filesOfSessions(
+                    (nowMs) => filterMessage(filters, nowMs),
+                    hasMore ? undefined : sessions.map(({ totals }) => totals),
+                  )}
+                  onMade={onMade}
+                >
+                  <p>
+                    {hasMore
+                      ? `More than ${count(sessions.length, "session")}`
+                      : `All ${count(sessions.length, "session")}`}
+                    {isFiltered(filters) ? " under the filters of the list." : " of the project."}
+                  </p>
+                </FileForm>
+              )}
+            />
+          )}
         </span>
       }
     >

@@ -1,6 +1,6 @@
 import { useState, type SyntheticEvent } from "react";
 import type { CreateShareLinkResponse } from "@contract/share/v1/share_service_pb";
-import { useApi } from "../api/context";
+import { useApi, useIdentity } from "../api/context";
 import { violationsOf } from "../api/details";
 import { problemOf } from "../api/errors";
 import { Button } from "../ui/Button";
@@ -21,6 +21,7 @@ interface NewLinkFormProps {
 /** Form for the properties of a new link. Refusals of the server are shown at the field concerned. */
 export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) {
   const { share } = useApi();
+  const mayExport = useIdentity()?.scopes.includes("export") ?? false;
   const [draft, setDraft] = useState<Draft>(EMPTY_DRAFT);
   const [problems, setProblems] = useState<Problems>({});
   const [failure, setFailure] = useState<string>();
@@ -58,7 +59,10 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
     }
   };
   const text =
-    (field: Name & keyof Draft, attributes: React.InputHTMLAttributes<HTMLInputElement> = {}) =>
+    (
+      field: "maxViews" | "passcode" | "start" | "end" | "label",
+      attributes: React.InputHTMLAttributes<HTMLInputElement> = {},
+    ) =>
     (control: object) => (
       <input
         {...control}
@@ -171,10 +175,30 @@ export function NewLinkForm({ sessionId, currentMs, onMade }: NewLinkFormProps) 
         {text("passcode")}
       </Field>
       <div className={styles.wide}>
-        <Field label="Label" problem={problems.label} hint="For you and your colleagues; visitors do not see it.">
+        <Field
+          label="Label"
+          problem={problems.label}
+          hint={
+            draft.allowDownload
+              ? "Shown in each downloaded file, to tell where it came from. Empty: the link's id."
+              : "For you and your colleagues; visitors do not see it."
+          }
+        >
           {text("label")}
         </Field>
       </div>
+      {mayExport ? (
+        <label className={styles.wide}>
+          <input
+            type="checkbox"
+            checked={draft.allowDownload}
+            onChange={(event) => {
+              change({ allowDownload: event.target.checked }, "allowDownload");
+            }}
+          />{" "}
+          Visitors may download it, as a video or as a page that plays offline
+        </label>
+      ) : null}
       {failure === undefined ? null : (
         <p className={styles.failure} role="alert">
           {failure}

@@ -170,6 +170,7 @@ export class ShareVisit {
         startMs: answer.startOffset === undefined ? undefined : durationMs(answer.startOffset),
         endMs: answer.endOffset === undefined ? undefined : durationMs(answer.endOffset),
         viewsLeft: answer.viewsLeft === undefined ? undefined : Number(answer.viewsLeft),
+        mayDownload: answer.downloadAllowed,
       },
     });
     this.#lookLater();

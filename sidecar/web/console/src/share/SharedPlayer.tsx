@@ -3,6 +3,7 @@ import type { Problem } from "../api/errors";
 import { date } from "../format/time";
 import { SessionPlayer } from "../player/SessionPlayer";
 import { ErrorNotice } from "../ui/ErrorNotice";
+import { DownloadButton } from "./DownloadButton";
 import { partLabel } from "./facts";
 import type { Grant } from "./grant";
 import styles from "./SharedPlayer.module.css";
@@ -17,7 +18,7 @@ interface SharedPlayerProps {
 
 /** The replay that a grant opens, and when the link ends. */
 export function SharedPlayer({
-  grant: { sessionId, startMs, endMs, linkEndsMs, viewsLeft },
+  grant: { sessionId, startMs, endMs, linkEndsMs, viewsLeft, mayDownload },
   warning,
   onEnd,
 }: SharedPlayerProps) {
@@ -29,10 +30,13 @@ export function SharedPlayer({
   );
   return (
     <div className={styles.shared}>
-      <p className={styles.facts}>
-        {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {date(linkEndsMs)}
-        {viewsLeft === undefined ? "" : `, and can be opened ${timesLabel(viewsLeft)}`}.
-      </p>
+      <div className={styles.facts}>
+        <p>
+          {part === undefined ? "The whole session" : `The part from ${part}`}. The link ends {date(linkEndsMs)}
+          {viewsLeft === undefined ? "" : `, and can be opened ${timesLabel(viewsLeft)}`}.
+        </p>
+        {mayDownload ? <DownloadButton sessionId={sessionId} /> : null}
+      </div>
       {warning === undefined ? null : (
         <p className={styles.warning} role="status">
           {warning} The replay goes on; whether the link still stands is asked again.

@@ -6,7 +6,7 @@ import { lifetimeMs, type LifetimeUnit } from "./lifetime";
 import { parseOffset } from "./offset";
 
 /** Fields of the form. */
-export type Field = "ttl" | "maxViews" | "passcode" | "start" | "end" | "label";
+export type Field = "ttl" | "maxViews" | "passcode" | "start" | "end" | "label" | "allowDownload";
 
 /** Messages at invalid fields. */
 export type Problems = Partial<Record<Field, string>>;
@@ -22,6 +22,7 @@ export interface Draft {
   readonly start: string;
   readonly end: string;
   readonly label: string;
+  readonly allowDownload: boolean;
 }
 
 /** An empty form. */
@@ -34,6 +35,7 @@ export const EMPTY_DRAFT: Draft = {
   start: "",
   end: "",
   label: "",
+  allowDownload: false,
 };
 
 /** The form's field for each field of the request, as the server names them. */
@@ -44,6 +46,7 @@ export const FIELD_OF: Readonly<Record<string, Field>> = {
   start_offset: "start",
   end_offset: "end",
   label: "label",
+  allow_download: "allowDownload",
 };
 
 /**
@@ -73,6 +76,7 @@ export function requestOf(sessionId: string, draft: Draft): CreateShareLinkReque
     ...(start === undefined ? {} : { startOffset: durationFromMs(start) }),
     ...(end === undefined ? {} : { endOffset: durationFromMs(end) }),
     label: draft.label,
+    allowDownload: draft.allowDownload,
   });
 }
 

@@ -39,7 +39,7 @@ function passcodesLabel(count: bigint): string {
   return `${Number(count).toLocaleString("en")} wrong ${count === 1n ? "passcode" : "passcodes"}`;
 }
 
-/** Returns the limits of a link: its end, its views, its part, its passcode, and wrong ones that were entered. */
+/** Returns the limits of a link: its end, views, part, passcode, download, and wrong passcodes that were entered. */
 export function linkFacts(link: ShareLink, now: number): string[] {
   const endsMs = link.expireTime === undefined ? now : timestampMs(link.expireTime);
   const part = partLabel(
@@ -54,6 +54,7 @@ export function linkFacts(link: ShareLink, now: number): string[] {
       : `${views} of ${Number(link.maxViews)} ${link.maxViews === 1n ? "view" : "views"}`,
     ...(part === undefined ? [] : [part]),
     ...(link.passcodeRequired ? ["passcode"] : []),
+    ...(link.allowDownload ? ["download"] : []),
     ...(link.wrongPasscodeCount > 0n ? [passcodesLabel(link.wrongPasscodeCount)] : []),
   ];
 }

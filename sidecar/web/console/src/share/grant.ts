@@ -13,6 +13,8 @@ export interface Grant {
   readonly endMs: number | undefined;
   /** Number of remaining views of the link; undefined: no limit. */
   readonly viewsLeft: number | undefined;
+  /** Whether the part may be exported and downloaded. */
+  readonly mayDownload: boolean;
 }
 
 /** Part of a grant's life after which it is renewed: there is time to try again before it ends. */

@@ -1,7 +1,10 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { Navigate, NavLink, Outlet, ScrollRestoration, useLocation } from "react-router";
+import { signedInApi } from "../api/api";
 import { useIdentity } from "../api/context";
 import { signInPath, signOut } from "../api/signOut";
+import { ExportJobs, ExportJobsContext } from "../exports/exportJobs";
+import { ExportTray } from "../exports/ExportTray";
 import { IconButton } from "../ui/Button";
 import { BroadcastIcon, FlameIcon, ListIcon, SignOutIcon } from "../ui/icons";
 import { KeptList, KeptListContext } from "../sessions/keptList";
@@ -20,6 +23,9 @@ export function Shell() {
   const identity = useIdentity();
   const location = useLocation();
   const [kept] = useState(() => new KeptList());
+  const [jobs] = useState(() => new ExportJobs(signedInApi));
+  const exporter = identity?.scopes.includes("export") === true ? identity.subject : undefined;
+  useEffect(() => (exporter === undefined ? undefined : jobs.follow(exporter)), [jobs, exporter]);
   if (identity === null) {
     return <Navigate to={signInPath(null, location.pathname + location.search + location.hash)} replace />;
   }
@@ -41,6 +47,7 @@ export function Shell() {
           ))}
         </nav>
         <div className={styles.who}>
+          <ExportTray jobs={jobs} />
           <span className={styles.identity} title={`Scopes: ${identity.scopes.join(", ")}`}>
             <span className={styles.subject}>{identity.subject}</span>
             <span className={styles.project}>{identity.project}</span>
@@ -53,7 +60,9 @@ export function Shell() {
       </header>
       <main id="content" className={styles.content} tabIndex={-1}>
         <KeptListContext value={kept}>
-          <Outlet />
+          <ExportJobsContext value={jobs}>
+            <Outlet />
+          </ExportJobsContext>
         </KeptListContext>
         <ScrollRestoration />
       </main>

@@ -1,10 +1,11 @@
-import type { ButtonHTMLAttributes, ReactNode } from "react";
+import type { ButtonHTMLAttributes, ReactNode, Ref } from "react";
 import styles from "./Button.module.css";
 
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   /** How much it asks for attention; one `primary` a view. */
   kind?: "primary" | "plain" | "quiet" | "danger";
   size?: "normal" | "small";
+  ref?: Ref<HTMLButtonElement>;
 }
 
 /** A button; `type` is "button" by default, so that none submits a form by accident. */

@@ -14,6 +14,7 @@ const contents = (more: Partial<OverlayContents> = {}): OverlayContents => ({
     { windowId: "a", fromMs: START + 5_000, url: "https://shop.example/cart" },
   ],
   captions: [{ fromMs: START + 2_000, toMs: START + 5_000, text: "Rage click" }],
+  watermark: "",
   notes: [{ fromMs: START + 9_000, toMs: START + 10_500, text: "56 s without activity skipped" }],
   ...more,
 });
@@ -82,5 +83,16 @@ describe("the overlay", () => {
     new Overlay(contents({ parts: { ...ALL, clicks: false, pointer: false } })).click(stage, START, "1px", "1px");
     expect(stage.querySelector(".overlay-click-mark")).toBeNull();
     expect(document.body.classList.contains("without-pointer")).toBe(true);
+  });
+
+  it("shows a watermark across the picture, and all of it in a corner", () => {
+    const label = `For ${"the agency ".repeat(6)}`;
+    new Overlay(contents({ watermark: label }));
+    const [across, corner] = ["across", "corner"].map((place) => document.querySelector(`.overlay-watermark-${place}`));
+    expect(across?.textContent).toBe(`${label.slice(0, 39)}…`);
+    expect(corner?.textContent).toBe(label);
+    document.body.replaceChildren();
+    new Overlay(contents());
+    expect(document.querySelector(".overlay-watermark")).toBeNull();
   });
 });

@@ -7,7 +7,7 @@ const SESSION = "018f0000-0000-7000-8000-000000000000";
 describe("a draft", () => {
   it("without changes is a link of a day to the whole session", () => {
     const request = requestOf(SESSION, EMPTY_DRAFT);
-    expect(request).toMatchObject({ sessionId: SESSION, passcode: "", label: "" });
+    expect(request).toMatchObject({ sessionId: SESSION, passcode: "", label: "", allowDownload: false });
     if ("problems" in request) {
       throw new Error("it is refused");
     }

@@ -10,6 +10,7 @@ const GRANT: Grant = {
   startMs: undefined,
   endMs: undefined,
   viewsLeft: undefined,
+  mayDownload: false,
 };
 
 function visit(...events: VisitEvent[]): Visit {
