@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -41,7 +41,9 @@ class Deletion:
         revocations: Revocations,
         space: FreeSpace,
         set_aside: SetAside | None = None,
+        erase_log: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        self._erase_log = erase_log
         self._set_aside = set_aside
         self._revocations = revocations
         self._space = space
@@ -74,6 +76,8 @@ class Deletion:
             for one in open_now:
                 one.stop("the session was deleted")
             await asyncio.gather(*(one.drained() for one in open_now))
+            if self._erase_log is not None:
+                await self._erase_log()
             chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
             interactions += await self._store.count_interactions(project, found) if found else 0
             await self._store.delete(project, found)
