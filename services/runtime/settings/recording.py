@@ -26,8 +26,8 @@ class IngestSettings(Group):
     max_batch_rows: int = Field(default=2000, ge=1, description="Maximum number of chunks per insert.")
     durability: Literal["log", "database"] | None = Field(
         default=None,
-        description='Where an acknowledged chunk is: "log", in a file of data_dir/log that was synced, and the database '
-        'is filled from it, or "database". Not set: "log" with the embedded engine, else "database". With several '
+        description='Where an acknowledged chunk is: "log", in a file of data_dir/log that was synced, from which the '
+        'database is filled, or "database". Not set: "log" with the embedded engine, else "database". With several '
         'AuditServices "database" is required.',
     )
     max_log_bytes: Bytes = Field(
