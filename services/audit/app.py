@@ -305,7 +305,7 @@ async def _serving(
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub, revocations, space, set_aside, durable.erase_log),
+        deletion=Deletion(store, recordings, hub, revocations, space, set_aside, durable),
         behaviour=InteractionQueries(engine, retention),
         heatmaps=HeatmapCache(
             HeatmapQueries(engine, retention),

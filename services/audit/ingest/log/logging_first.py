@@ -41,6 +41,8 @@ class Durable:
     engine: Engine
     log: RecordingLog | None = None
     filler: DatabaseFiller | None = None
+    sync_database: Callable[[], None] = lambda: None
+    """Makes the database's files durable; blocks."""
 
     async def run(self) -> None:
         """Works until it is cancelled."""
@@ -54,6 +56,10 @@ class Durable:
         await self.sink.drain()
         if self.filler is not None:
             await self.filler.settle(patience_s=None)
+
+    async def sync(self) -> None:
+        """Makes what was changed in the database durable, where the log is what survives a power cut."""
+        await asyncio.to_thread(self.sync_database)
 
     async def erase_log(self) -> None:
         """Moves what is logged into the database; raises StorageAway if that takes nothing."""
@@ -96,7 +102,7 @@ async def logging_first(
             max_waiting_rows=max_waiting_rows,
             max_log_bytes=max_log_bytes,
         )
-        yield Durable(sink, writer, SettledEngine(engine, filler.settle), log, filler)
+        yield Durable(sink, writer, SettledEngine(engine, filler.settle), log, filler, sync)
     finally:
         await asyncio.to_thread(log.close)
 
