@@ -31,7 +31,7 @@ _OF_WINDOW = "project = {project:String} AND day = {day:Date} AND session = {ses
 
 
 class Settle(Protocol):
-    """Waits until what was acknowledged by now is in the database, of one session or (None) of all."""
+    """Waits until all acknowledged chunks are in the database, of one session or (None) of all."""
 
     async def __call__(self, session: SessionKey | None = None, *, is_needed: bool = False) -> None:
         """Raises StorageAway if `is_needed`, and the database does not take it in time."""
@@ -39,7 +39,7 @@ class Settle(Protocol):
 
 
 async def _is_settled(session: SessionKey | None = None, *, is_needed: bool = False) -> None:
-    """Without a recording log, what is acknowledged is in the database."""
+    """Without a recording log, acknowledged chunks are in the database."""
 
 
 class RecordingStore:

@@ -1,8 +1,8 @@
-"""Fills the database from the recording log, in large batches, and deletes the segments whose rows are stored.
+"""Fills the database from the recording log, in large batches, and deletes stored segments.
 
-At the start it stores what the last process has left. Storing a row again changes nothing, so nothing is noted in
-between: the log is read from its beginning. Reads wait until the rows that they need are stored (`settle`), which takes
-an insert; so a reader finds everything that was acknowledged before it asked.
+At the start it stores the entries that the last process has left. Storing a row again changes nothing: so the log is
+read from its beginning, and its progress is kept in memory only. Reads wait until the rows that they need are stored
+(`settle`), which takes an insert; so a reader finds everything that was acknowledged before it asked.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class _Logged:
 
 
 class DatabaseFiller:
-    """Stores what is logged.
+    """Stores logged entries.
 
     Args:
         log: The log.
@@ -117,7 +117,7 @@ class DatabaseFiller:
             self._enough.set()
 
     async def recover(self) -> int:
-        """Takes over what an earlier process has logged, but for sessions that were deleted; returns its entries.
+        """Takes over the entries of an earlier process, but for those of deleted sessions; returns their number.
 
         Raises:
             LogError: The log cannot be read.
@@ -133,7 +133,7 @@ class DatabaseFiller:
         return self._logged_count
 
     async def run(self) -> None:
-        """Stores what is logged until it is cancelled."""
+        """Stores logged entries until it is cancelled."""
         while True:
             try:
                 async with asyncio.timeout(IDLE_CUT_S):
@@ -152,7 +152,7 @@ class DatabaseFiller:
     async def settle(
         self, session: SessionKey | None = None, *, is_needed: bool = False, patience_s: float | None = SETTLE_S
     ) -> None:
-        """Waits until what was logged by now is stored.
+        """Waits until all entries logged by now are stored.
 
         Args:
             session: Only needed if this session has entries that are not stored; None: for all of them.

@@ -37,7 +37,7 @@ class LogWriter:
 
     Args:
         log: The log, which the writer's thread writes.
-        filler: Is told what was logged.
+        filler: Stores the logged entries.
         space: Notes whether the log has space.
         now_ms: The server's clock, milliseconds since 1970 UTC.
         max_waiting_bytes: Maximum payload bytes that wait for the next frames.

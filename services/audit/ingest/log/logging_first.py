@@ -29,11 +29,11 @@ class Durable:
     """How recordings become durable.
 
     Attributes:
-        sink: Takes what is to be made durable.
+        sink: Takes entries, and makes them durable.
         writer: Writes it to the database.
         engine: For readers: finds all that is durable.
-        log: The log; None: there is none.
-        filler: Fills the database from the log; None: there is none.
+        log: The log; None: entries go straight into the database.
+        filler: Fills the database from the log, if any.
     """
 
     sink: EntrySink
@@ -52,17 +52,17 @@ class Durable:
                 tasks.create_task(self.filler.run())
 
     async def drain(self) -> None:
-        """Waits until what was submitted is durable, and in the database unless that takes nothing."""
+        """Waits until all submitted entries are durable, and in the database unless that takes nothing."""
         await self.sink.drain()
         if self.filler is not None:
             await self.filler.settle(patience_s=None)
 
     async def sync(self) -> None:
-        """Makes what was changed in the database durable, where the log is what survives a power cut."""
+        """Makes changes of the database durable, where it is otherwise only the log that survives a power cut."""
         await asyncio.to_thread(self.sync_database)
 
     async def erase_log(self) -> None:
-        """Moves what is logged into the database; raises StorageAway if that takes nothing."""
+        """Moves the entries of the log into the database; raises StorageAway if that takes nothing."""
         if self.filler is not None:
             await self.filler.erase()
 
@@ -81,7 +81,7 @@ async def logging_first(
     max_waiting_rows: int,
     max_log_bytes: int,
 ) -> AsyncIterator[Durable]:
-    """Yields the way through a log in this directory, and takes over what an earlier process has left there.
+    """Yields the way through a log in this directory, and takes over the entries of an earlier process.
 
     Raises:
         LogError: The log cannot be used.
@@ -91,7 +91,7 @@ async def logging_first(
     try:
         filler = DatabaseFiller(log, writer, store, sync)
         if count := await filler.recover():
-            _log.info("takes over what an earlier process has logged", entries=count)
+            _log.info("takes over the log of an earlier process", entries=count)
         store.settle = filler.settle
         sink = LogWriter(
             log,

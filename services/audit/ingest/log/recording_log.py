@@ -1,4 +1,4 @@
-"""The log of a data directory: the active segment takes what is logged, older ones wait until their rows are stored."""
+"""The log of a data directory: frames go into the active segment, older ones wait until their rows are stored."""
 
 from __future__ import annotations
 
@@ -208,7 +208,7 @@ class RecordingLog:
 
 @dataclass(frozen=True, slots=True)
 class _State:
-    """What the folder has: id of the installation, and the numbers of the first and the last segment."""
+    """The state of the folder: id of the installation, and the numbers of the first and the last segment."""
 
     installation: bytes
     first: int = 1

@@ -35,16 +35,16 @@ SUFFIX: Final = ".log"
 
 
 class LogError(Exception):
-    """A log that cannot be used; the message names the file, the reason and what to do."""
+    """A log that cannot be used; the message names the file, the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a segment says of itself.
+    """The header of a segment.
 
     Attributes:
         number: Its number; segments follow each other in this order, without a gap.
-        previous_end: End of the frames of the segment before, in bytes; 0: there was none.
+        previous_end: End of the frames of the segment before, in bytes; 0: it is the first one.
         installation: Id of the data directory.
     """
 
@@ -152,7 +152,7 @@ def end_of(path: Path, number: int, known_end: int | None) -> int:
     Args:
         path: The segment.
         number: Its number.
-        known_end: The end according to the next segment; None: it is the last one, whose last frame may be incomplete.
+        known_end: The end according to the next segment; None: it is the last one, and may end in an incomplete frame.
 
     Raises:
         LogError: A frame is damaged that was complete once.
@@ -200,7 +200,7 @@ def sync_directory(directory: Path) -> None:
 
 
 def _body_at(data: bytes, number: int, offset: int, *, at: int | None = None) -> bytes | None:
-    """Returns the body of the whole frame of that offset, which is at `at` in `data`; None: there is none."""
+    """Returns the body of the whole frame of that offset, which is at `at` in `data`; None: no whole frame is there."""
     begin = offset if at is None else at
     if len(data) < begin + FRAME_BYTES:
         return None
@@ -227,7 +227,7 @@ def _allocate(file: int, size_bytes: int) -> None:
 
 
 def _sync(file: int) -> None:
-    """Makes what was written durable."""
+    """Makes the contents of a file durable."""
     if hasattr(os, "fdatasync"):
         os.fdatasync(file)
     else:

@@ -1,4 +1,4 @@
-"""An engine whose reads find all that was acknowledged before them: rows that are only logged are stored first."""
+"""An engine for readers: rows that are only logged are stored before each read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class SettledEngine:
 
     Args:
         engine: The engine.
-        settle: Waits until what was logged by now is stored.
+        settle: Waits until all entries logged by now are stored.
     """
 
     def __init__(self, engine: Engine, settle: Callable[[], Awaitable[None]]) -> None:

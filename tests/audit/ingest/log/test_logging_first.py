@@ -1,4 +1,4 @@
-"""Recordings through the log: durable before they are in the database, and found by whoever reads after the ack."""
+"""Recordings through the log: durable before they are in the database, and found by reads after the ack."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class FailingStore(RecordingStore):
 
 @dataclass
 class Shop:
-    """A log before a database, and what became of what was submitted."""
+    """A log before a database, and the acks of submitted chunks."""
 
     directory: Path
     store: FailingStore
@@ -195,7 +195,7 @@ async def test_while_the_database_is_away_acks_go_on_and_reads_that_need_it_fail
         await one.submit(*(chunk(key, seq) for seq in range(2, 50)))
         assert len(one.acked) == 49
         assert one.durable.sink.failing_for_s == 0
-        assert await one.durable.engine.query("SELECT count() FROM chunks") == [(0,)], "readers see what is stored"
+        assert await one.durable.engine.query("SELECT count() FROM chunks") == [(0,)], "readers see stored rows"
         with pytest.raises(StorageAway):
             await one.durable.filler.settle(key.session_key, is_needed=True, patience_s=0.05)
         with pytest.raises(StorageAway):

@@ -84,7 +84,7 @@ def test_the_active_segment_is_not_deleted(tmp_path):
 @pytest.mark.parametrize("error", [errno.EIO, errno.ENOSPC])
 @pytest.mark.parametrize("fails", ["pwrite", "fdatasync"])
 def test_a_frame_that_failed_is_written_into_another_segment(tmp_path, monkeypatch, fails, error):
-    """After a failed sync nobody knows what of the file is on the disk."""
+    """After a failed sync it is not known which parts of the file are on the disk."""
     log = RecordingLog.open(tmp_path)
     log.write(b"before")
     with monkeypatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Frames of a segment: what was synced is read again, and damage is told from an incomplete end."""
+"""Frames of a segment: synced ones are read again, and damage differs from an incomplete end."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_frames_are_read_as_they_were_written(tmp_path, size):
 
 
 def test_an_incomplete_last_frame_is_not_there(tmp_path):
-    """Whatever of its sectors reached the disk."""
+    """Whichever sectors of it reached the disk."""
     chance = random.Random(30)
     kept = [chance.randbytes(3_000), chance.randbytes(10)]
     path, end = written(tmp_path, [*kept, chance.randbytes(5_000)])
@@ -79,7 +79,7 @@ def test_damage_before_complete_frames_is_refused_by_name(tmp_path, at):
 
 
 def test_damage_at_the_known_end_is_refused(tmp_path):
-    """The next segment says where this one ends: an incomplete last frame there is damage."""
+    """The next segment has the end of this one: an incomplete last frame is damage then."""
     path, end = written(tmp_path, [b"first", os.urandom(3_000)])
     data = bytearray(path.read_bytes())
     data[end - 1_000] ^= 1
