@@ -40,9 +40,19 @@ _encoder = msgspec.msgpack.Encoder(uuid_format="bytes")
 _decoder = msgspec.msgpack.Decoder(list[LogEntry])
 
 
-def pack(entries: Sequence[LogEntry]) -> bytes:
-    """Returns entries as the body of a frame."""
-    return _encoder.encode(entries)
+def pack(entry: LogEntry) -> bytes:
+    """Returns an entry for a frame.
+
+    Raises:
+        ValueError: A text is not Unicode.
+        OverflowError: A number has more than 64 bits.
+    """
+    return _encoder.encode(entry)
+
+
+def join(packed: Sequence[bytes]) -> bytes:
+    """Returns the body of a frame with these entries: an array of MessagePack."""
+    return b"".join((b"\xdd", len(packed).to_bytes(4, "big"), *packed))
 
 
 def unpack(body: bytes) -> list[LogEntry]:

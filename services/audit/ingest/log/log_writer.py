@@ -19,7 +19,7 @@ import structlog
 
 from services.audit.ingest.batch_writer import FIRST_RETRY_S, LONGEST_RETRY_S, REFUSED, BatchCounts, BatchEntry
 from services.audit.ingest.log.database_filler import DatabaseFiller
-from services.audit.ingest.log.entries import LogEntry, pack
+from services.audit.ingest.log.entries import LogEntry, join, pack
 from services.audit.ingest.log.recording_log import Position, RecordingLog
 from services.audit.storage.free_space import FreeSpace
 from services.runtime.batcher import Batcher
@@ -103,10 +103,13 @@ class LogWriter:
         pause_s = FIRST_RETRY_S
         while True:
             await self._room()
-            live = [entry for entry in part if not entry.is_void()]
             now_ms = self._now_ms()
+            packed = [(entry, self._packed(entry, now_ms)) for entry in part if not entry.is_void()]
+            live = [entry for entry, data in packed if data]
             try:
-                end = await asyncio.get_running_loop().run_in_executor(self._thread, self._write, live, now_ms)
+                end = await asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._write, [data for _, data in packed if data]
+                )
             except OSError as error:
                 self._failed(error)
                 await asyncio.sleep(pause_s)
@@ -122,10 +125,16 @@ class LogWriter:
             if entry not in live:
                 entry.refused(REFUSED)
 
-    def _write(self, entries: Sequence[BatchEntry], now_ms: int) -> Position:
-        if not entries:
-            return self._log.end
-        return self._log.write(pack([LogEntry(now_ms, entry.chunk, entry.head, entry.again) for entry in entries]))
+    def _packed(self, entry: BatchEntry, now_ms: int) -> bytes:
+        """Returns an entry for the log; empty: it has a value that cannot be written, and is refused."""
+        try:
+            return pack(LogEntry(now_ms, entry.chunk, entry.head, entry.again))
+        except (ValueError, OverflowError, TypeError) as error:
+            _log.error("a chunk cannot be logged", window=str(entry.window), error=str(error))
+            return b""
+
+    def _write(self, packed: Sequence[bytes]) -> Position:
+        return self._log.write(join(packed)) if packed else self._log.end
 
     def _logged(self, entries: Sequence[BatchEntry], end: Position) -> None:
         sessions = [window.session_key for entry in entries if (window := entry.window)]

@@ -20,7 +20,7 @@ from services.audit.ingest.log import database_filler, recording_log, segment
 from services.audit.ingest.log.logging_first import Durable, logging_first, sync_file_system
 from services.audit.ingest.log.segment import SECTOR, numbers
 from services.audit.ingest.set_aside import SetAside, were_set_aside
-from services.audit.model import ChunkRow, WindowHead, WindowKey
+from services.audit.model import ChunkRow, Mark, WindowHead, WindowKey
 from services.audit.storage.engine.chdb import ChdbEngine
 from services.audit.storage.engine.engine import StorageAway, StorageError
 from services.audit.storage.free_space import FreeSpace
@@ -304,3 +304,16 @@ async def test_the_time_of_storing_is_that_of_the_ack(tmp_path):
         one.store._now_ms.ms += 3_600_000
         await one.seq_of(key)
         assert await one.durable.engine.query("SELECT stored_ms FROM chunks") == [(NOW_MS,)]
+
+
+@pytest.mark.timeout(PATIENCE_S)
+@pytest.mark.parametrize("values", [{"event_count": 2**64}, {"marks": (Mark(1, NOW_MS, "\ud800"),)}])
+async def test_a_chunk_that_cannot_be_written_is_refused_alone(tmp_path, values):
+    bad, good = window_key(), window_key()
+    refused: list[str] = []
+    async with shop(tmp_path) as one:
+        await one.durable.sink.submit(BatchEntry(lambda: None, chunk(bad, 1, **values), refused=refused.append))
+        await one.submit(chunk(good, 1))
+        assert len(refused) == 1
+        assert await one.seq_of(good) == 1
+        assert await one.seq_of(bad) == 0
