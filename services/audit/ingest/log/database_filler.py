@@ -179,13 +179,16 @@ class DatabaseFiller:
         """Stores everything that is logged and deletes its segments, as before the receipt of a deletion.
 
         Raises:
-            StorageAway: The database does not take it in time.
+            StorageAway: The database does not take it in time, or a segment cannot be deleted.
         """
         if self._log.begin == self._log.end and not self.unstored_count:
             return
         await asyncio.to_thread(self._log.leave_segment)
+        end = self._log.end
         await self.settle(is_needed=True)
         await self._cut()
+        if self._log.begin < end:
+            raise StorageAway("the recording log could not be deleted")
 
     async def progress(self, timeout_s: float | None = None) -> None:
         """Waits until something was stored or deleted, but at most this long."""
@@ -271,7 +274,12 @@ class DatabaseFiller:
     async def _cut(self) -> None:
         self._cut_at_s = asyncio.get_running_loop().time() + CUT_INTERVAL_S
         stored = self._stored_end
-        if self._log.has_done(stored):
+        if not self._log.has_done(stored):
+            return
+        try:
             await asyncio.to_thread(self._sync)
             await asyncio.to_thread(self._log.cut, stored)
+        except OSError as error:
+            _log.error("segments of the recording log cannot be deleted, will be tried again", error=str(error))
+        else:
             self._progress.set()

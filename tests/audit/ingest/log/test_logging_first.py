@@ -317,3 +317,22 @@ async def test_a_chunk_that_cannot_be_written_is_refused_alone(tmp_path, values)
         assert len(refused) == 1
         assert await one.seq_of(good) == 1
         assert await one.seq_of(bad) == 0
+
+
+@pytest.mark.timeout(PATIENCE_S)
+async def test_segments_that_cannot_be_deleted_stop_no_recording_and_every_deletion(tmp_path, monkeypatch):
+    key = window_key()
+    async with shop(tmp_path) as one:
+        await one.submit(chunk(key, 1))
+        with monkeypatch.context() as patch:
+
+            def failing(_: object) -> None:
+                raise OSError(errno.EIO, "failed")
+
+            patch.setattr(recording_log, "sync_directory", failing)
+            with pytest.raises(StorageAway):
+                await one.durable.erase_log()
+            await one.submit(chunk(key, 2))
+            assert await one.seq_of(key) == 2
+        await one.durable.erase_log()
+        assert numbers(tmp_path / "log") == []
