@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
 
 import structlog
 from afterimage.audit.v1 import audit_service_pb2_grpc
@@ -22,11 +21,11 @@ from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
+from services.audit.durability import made_durable
 from services.audit.heatmap_cache import HeatmapCache
-from services.audit.ingest.batch_writer import BatchWriter, EntrySink
+from services.audit.ingest.batch_writer import EntrySink
 from services.audit.ingest.departures import DepartureRules, Departures
-from services.audit.ingest.log.logging_first import Durable, logging_first, sync_file_system
-from services.audit.ingest.log.recording_log import FOLDER as LOG_FOLDER
+from services.audit.ingest.log.logging_first import Durable
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.quotas import Quotas
@@ -150,7 +149,7 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
         set_aside = SetAside(settings.data_dir / FOLDER, settings.storage.max_set_aside_bytes)
         async with (
             _taking_in(settings, policies, behaviour) as intake,
-            _made_durable(settings, engine, store, space, set_aside, intake, now_ms) as durable,
+            made_durable(settings, engine, store, space, set_aside, intake.load, now_ms) as durable,
             _served_backups(settings, durable.engine, dialect),
             _serving(
                 settings,
@@ -208,46 +207,6 @@ async def _taking_in(
         return
     async with workers(count, here, setup) as pool:
         yield pool
-
-
-@asynccontextmanager
-async def _made_durable(
-    settings: Settings,
-    engine: Engine,
-    store: RecordingStore,
-    space: FreeSpace,
-    set_aside: SetAside,
-    intake: ChunkProcessor,
-    now_ms: NowMs,
-) -> AsyncIterator[Durable]:
-    """Yields the way in which recordings become durable."""
-    limits = settings.ingest
-    writer = BatchWriter(
-        store,
-        space,
-        set_aside=set_aside,
-        now_ms=now_ms,
-        max_batch_bytes=limits.max_batch_bytes,
-        max_batch_rows=limits.max_batch_rows,
-        load=intake.load,
-    )
-    embedded = settings.clickhouse.engine == "chdb"
-    if (limits.durability or ("log" if embedded else "database")) == "database":
-        yield Durable(writer, writer, engine)
-        return
-    async with logging_first(
-        settings.data_dir / LOG_FOLDER,
-        engine,
-        writer,
-        store,
-        space,
-        sync=partial(sync_file_system, settings.chdb_path) if embedded else lambda: None,
-        now_ms=now_ms,
-        max_waiting_bytes=limits.max_batch_bytes,
-        max_waiting_rows=limits.max_batch_rows,
-        max_log_bytes=limits.max_log_bytes,
-    ) as durable:
-        yield durable
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -174,6 +175,27 @@ class DatabaseFiller:
                     raise StorageAway("the recording log could not be stored in time")
                 return
             await self.progress(_FAILING_LOOK_S)
+
+    async def empty(self) -> None:
+        """Stores everything that is logged and deletes its segments, for a log that is not written any more.
+
+        Raises:
+            LogError: The log cannot be read.
+            StorageAway: The database takes nothing, or a segment cannot be deleted.
+        """
+        running = asyncio.create_task(self.run())
+        try:
+            before = -1
+            while self.unstored_count and self._stored_count > before and not running.done():
+                before = self._stored_count
+                with suppress(StorageAway):
+                    await self.settle(is_needed=True)
+            if running.done():
+                await running
+            await self.erase()
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def erase(self) -> None:
         """Stores everything that is logged and deletes its segments, as before the receipt of a deletion.

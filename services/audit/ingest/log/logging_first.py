@@ -16,6 +16,7 @@ from services.audit.ingest.batch_writer import BatchWriter, EntrySink
 from services.audit.ingest.log.database_filler import DatabaseFiller
 from services.audit.ingest.log.log_writer import LogWriter
 from services.audit.ingest.log.recording_log import RecordingLog
+from services.audit.ingest.log.segment import LogError
 from services.audit.storage.engine.engine import Engine
 from services.audit.storage.engine.settled import SettledEngine
 from services.audit.storage.free_space import FreeSpace
@@ -83,11 +84,15 @@ async def logging_first(
 ) -> AsyncIterator[Durable]:
     """Yields the way through a log in this directory, and takes over the entries of an earlier process.
 
+    They are stored by `Durable.run`, or by `DatabaseFiller.empty` where nothing more is logged.
+
     Raises:
         LogError: The log cannot be used.
-        OSError: The directory cannot be written.
     """
-    log = await asyncio.to_thread(RecordingLog.open, directory)
+    try:
+        log = await asyncio.to_thread(RecordingLog.open, directory)
+    except OSError as error:
+        raise LogError(f"{directory} cannot be used: {error.strerror or error}") from error
     try:
         filler = DatabaseFiller(log, writer, store, sync)
         if count := await filler.recover():

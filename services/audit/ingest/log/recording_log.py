@@ -49,6 +49,21 @@ class Position:
     offset: int
 
 
+def has_segments(directory: Path) -> bool:
+    """Returns whether there is a log in this directory that has segments, or should have some.
+
+    Raises:
+        LogError: Its state cannot be read.
+        OSError: The directory cannot be read.
+    """
+    if numbers(directory):
+        return True
+    if not (directory / _STATE).exists():
+        return False
+    state = _State.read(directory)
+    return state.first <= state.last
+
+
 class RecordingLog:
     """The log of one AuditService. Its methods block, and may be called by several threads.
 
