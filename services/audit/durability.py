@@ -46,7 +46,7 @@ async def made_durable(
 
 
 async def take_over_log(settings: Settings, engine: Engine, dialect: Dialect, now_ms: NowMs) -> None:
-    """Stores what an AuditService that was killed has logged, as its next start would.
+    """Stores the entries in the log of a killed AuditService, as its next start would.
 
     Args:
         settings: Where the log is. No AuditService may run there.
