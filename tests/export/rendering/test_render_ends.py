@@ -22,13 +22,24 @@ from export.rendering.test_render_video import RED, START_MS, colored
 from support.small_disk import small_disk
 from support.web import ROOT
 
+from services.export.rendering import browser
 from services.export.rendering.browser import PROFILE_PREFIX
 from services.export.rendering.errors import Reason, RenderingError
 from services.export.rendering.model import Limits, VideoOptions
 from services.export.rendering.renderer import render_video
 
 RULES = "@keyframes turn { to { transform: rotate(360deg) } } #a { animation: turn 1s linear infinite; width: 300px }"
-FOLDERS = {Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")}
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path, monkeypatch):  # after `tmp_path`, which lies elsewhere
+    """A directory for temporary files of this test alone, which the browser's user can reach."""
+    with tempfile.TemporaryDirectory(dir=browser._sandbox()[2]) as folder:
+        Path(folder).chmod(0o711)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield
+        monkeypatch.undo()
 
 
 def endless(seconds=600):
@@ -39,7 +50,7 @@ def endless(seconds=600):
 
 
 def profiles():
-    return {path for folder in FOLDERS for path in folder.glob(f"{PROFILE_PREFIX}*")}
+    return list(Path(tempfile.gettempdir()).glob(f"{PROFILE_PREFIX}*"))
 
 
 def processes():
@@ -57,7 +68,7 @@ class Running:
     def __init__(self, directory, **options):
         self.directory = directory
         self._options = options
-        self._before = profiles(), set(processes())
+        self._before = set(processes())
 
     async def begin(self):
         session = endless()
@@ -82,8 +93,9 @@ class Running:
         drawing = asyncio.create_task(is_drawing.wait())
         await asyncio.wait((drawing, self.task), return_when=asyncio.FIRST_COMPLETED)
         drawing.cancel()
-        self.tree = [one for one in processes() if one not in self._before[1]]
+        self.tree = [one for one in processes() if one not in self._before]
         assert len(self.tree) > 5
+        assert profiles()
 
     def the(self, kind):
         """Returns one of its processes: "browser", "renderer", "gpu-process", "ffmpeg", or a guardian of one."""
@@ -108,7 +120,7 @@ class Running:
     def assert_nothing_left(self):
         until(lambda: are_gone(self.tree))
         assert list(self.directory.iterdir()) == []
-        assert profiles() - self._before[0] == set()
+        assert profiles() == []
 
 
 async def test_a_cancelled_rendering_leaves_nothing(tmp_path):
@@ -134,7 +146,7 @@ async def test_a_rendering_that_is_cancelled_twice_leaves_nothing(tmp_path):
 
 async def test_a_rendering_can_be_cancelled_while_it_starts(tmp_path):
     session, before = endless(), set(processes())
-    options, profiles_before = VideoOptions(), profiles()
+    options = VideoOptions()
     for delay_s in (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3):
         task = asyncio.create_task(
             render_video(session.recording, session.stream(), options, tmp_path, tools(), limits=Limits())
@@ -147,7 +159,7 @@ async def test_a_rendering_can_be_cancelled_while_it_starts(tmp_path):
             await task
         assert set(processes()) <= before, delay_s
         assert list(tmp_path.iterdir()) == []
-    assert profiles() <= profiles_before
+    assert profiles() == []
 
 
 def test_a_rendering_whose_loop_ends_leaves_nothing(tmp_path):
@@ -202,7 +214,6 @@ async def test_the_time_is_bounded(tmp_path):
 async def test_the_memory_is_bounded(tmp_path):
     rows = [element(100 + row, "div", {"class": "x" * 200, "title": str(row)}) for row in range(60_000)]
     session = Session([*opened(START_MS, body=rows), click(START_MS + 60_000)])
-    before = profiles()
     with pytest.raises(RenderingError) as failed:
         await render_video(
             session.recording,
@@ -214,7 +225,7 @@ async def test_the_memory_is_bounded(tmp_path):
         )
     assert failed.value.reason is Reason.MEMORY_LIMIT
     assert list(tmp_path.iterdir()) == []
-    assert profiles() == before
+    assert profiles() == []
 
 
 @pytest.mark.parametrize("left_bytes", [4_096, 200_000])
@@ -256,7 +267,6 @@ def test_a_killed_worker_leaves_nothing(tmp_path, campaign_rounds):
     """With SIGKILL, at any moment: from the start of the browser on."""
     chance = random.Random(27)
     environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'gen'}:{ROOT / 'tests'}"}
-    before = profiles()
     for number in range(campaign_rounds(3, 50)):
         into = tmp_path / str(number)
         into.mkdir()
@@ -271,7 +281,7 @@ def test_a_killed_worker_leaves_nothing(tmp_path, campaign_rounds):
             tree = ours.children(recursive=True)
             worker.send_signal(signal.SIGKILL)
             until(lambda tree=tree: are_gone(tree))
-            until(lambda into=into: not any(into.iterdir()) and profiles() <= before)
+            until(lambda into=into: not any(into.iterdir()) and not profiles())
         assert worker.returncode == -signal.SIGKILL
 
 
