@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell without job control starts background jobs so, and processes of tests would ignore Ctrl-C as well.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[catalogue.DESELECTED] = Counter()
     config.stash[catalogue.PASSED_OVER] = Counter()
     if config.getoption("campaign"):

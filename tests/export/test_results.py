@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import subprocess
@@ -19,10 +20,12 @@ from support.small_disk import small_disk
 from support.wait import PATIENCE_S
 
 from services.export.model import ExportError
+from services.export.results.encryption import HEADER_BYTES, SEGMENT_BYTES, STORED_SEGMENT_BYTES, TAG_BYTES
 from services.export.results.scratch import Spool, drop_abandoned, scratch
 from services.export.results.store import READ_BYTES, ResultStore
 from services.export.worker.app import work
 from services.runtime.errors import Unavailable
+from services.runtime.settings.exports import KEY_BYTES
 from services.runtime.settings.loader import SettingsError, load_settings
 
 
@@ -51,11 +54,16 @@ def s3_settings(endpoint: str, bucket: str) -> dict[str, str]:
     return {"url": f"s3://{bucket}/some/prefix", "endpoint": endpoint, "access_key": "key", "secret_key": "secret"}
 
 
-@pytest.fixture(params=["directory", "s3"])
-def results_settings(request, tmp_path):
-    if request.param == "directory":
-        return {}
-    return s3_settings(request.getfixturevalue("s3_endpoint"), f"bucket-{uuid4().hex[:8]}")
+def new_key() -> str:
+    return base64.b64encode(os.urandom(KEY_BYTES)).decode()
+
+
+@pytest.fixture(params=["directory", "s3", "encrypted-directory", "encrypted-s3"])
+def results_settings(request):
+    found = {"encryption_keys": [new_key()]} if request.param.startswith("encrypted") else {}
+    if request.param.endswith("directory"):
+        return found
+    return found | s3_settings(request.getfixturevalue("s3_endpoint"), f"bucket-{uuid4().hex[:8]}")
 
 
 @pytest.fixture
@@ -76,14 +84,17 @@ async def keys(store, older_than_s=0.0) -> list[str]:
     return sorted([key async for batch in store.keys(older_than_s) for key in batch])
 
 
-@pytest.mark.parametrize("size", [0, 1, READ_BYTES, 20 * 1024**2 + 7])
+SIZES = [0, 1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, READ_BYTES, 20 * 1024**2 + 7]
+
+
+@pytest.mark.parametrize("size", SIZES)
 async def test_a_file_comes_back_as_it_was(store, tmp_path, size):
     data = os.urandom(size)
     (tmp_path / "file").write_bytes(data)
     await store.put("demo/one/abc", tmp_path / "file")
     await store.put("demo/one/abc", tmp_path / "file")
     assert await read(store, "demo/one/abc") == data
-    for offset in {1, size // 2, size - 1}:
+    for offset in {1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, size // 2, size - 1}:
         if 0 < offset < size:
             assert await read(store, "demo/one/abc", offset) == data[offset:]
     assert await keys(store) == ["demo/one/abc"]
@@ -93,6 +104,80 @@ async def test_a_file_comes_back_as_it_was(store, tmp_path, size):
     assert await keys(store) == []
     with pytest.raises(FileNotFoundError):
         await read(store, "demo/one/abc")
+
+
+@pytest.fixture
+def encrypted(tmp_path):
+    """A function that opens the store of a directory with these keys."""
+
+    def opened(*keys: str) -> ResultStore:
+        return ResultStore.of(load_settings(data_dir=tmp_path / "data", results={"encryption_keys": list(keys)}))
+
+    return opened
+
+
+async def refusal(store: ResultStore, key: str, offset: int = 0) -> Unavailable:
+    with pytest.raises(Unavailable, match="cannot be decrypted") as refused:
+        await read(store, key, offset)
+    return refused.value
+
+
+async def test_the_stored_bytes_are_not_those_of_the_file(encrypted, tmp_path):
+    words = b"Anna Schmidt, 4111 1111 1111 1111. " * 10_000
+    (tmp_path / "file").write_bytes(words)
+    store = encrypted(new_key())
+    await store.put("demo/one/abc", tmp_path / "file")
+    [stored] = [path for path in (tmp_path / "data").rglob("abc*") if path.is_file()]
+    first = stored.read_bytes()
+    assert b"Schmidt" not in first
+    assert len(first) == HEADER_BYTES + len(words) + TAG_BYTES * -(-len(words) // SEGMENT_BYTES)
+    await store.put("demo/one/abc", tmp_path / "file")
+    assert stored.read_bytes()[HEADER_BYTES:64] != first[HEADER_BYTES:64], "each time with another key"
+    assert await read(store, "demo/one/abc") == words
+
+
+async def test_keys_replace_each_other(encrypted, tmp_path):
+    old, new = new_key(), new_key()
+    (tmp_path / "file").write_bytes(b"kept")
+    await encrypted().put("demo/plain/abc", tmp_path / "file")
+    await encrypted(old).put("demo/old/abc", tmp_path / "file")
+    both = encrypted(new, old)
+    await both.put("demo/new/abc", tmp_path / "file")
+    for name in ("plain", "old", "new"):
+        assert await read(both, f"demo/{name}/abc") == b"kept"
+    assert (await refusal(encrypted(new), "demo/old/abc")).reason == "RESULTS_UNAVAILABLE"
+    assert await read(encrypted(new), "demo/new/abc") == b"kept"
+
+
+@pytest.mark.parametrize("damage", ["changed", "cut", "cut-at-a-segment", "exchanged", "longer", "moved"])
+async def test_a_damaged_file_is_refused(encrypted, tmp_path, damage):
+    store = encrypted(new_key())
+    for name in ("one", "two"):
+        (tmp_path / "file").write_bytes(os.urandom(4 * SEGMENT_BYTES))
+        await store.put(f"demo/{name}/abc", tmp_path / "file")
+    one, two = (tmp_path / "data" / "exports" / "results" / "demo" / name / "abc" for name in ("one", "two"))
+    data = bytearray(one.read_bytes())
+    if damage == "changed":
+        data[len(data) // 2] ^= 1
+    elif damage == "cut":
+        del data[-1:]
+    elif damage == "cut-at-a-segment":
+        del data[-STORED_SEGMENT_BYTES:]
+    elif damage == "longer":
+        data += bytes(STORED_SEGMENT_BYTES)
+    elif damage == "moved":
+        begin, middle, end = (HEADER_BYTES + number * STORED_SEGMENT_BYTES for number in (0, 1, 2))
+        data[begin:end] = data[middle:end] + data[begin:middle]
+    else:
+        data = bytearray(two.read_bytes())
+    one.write_bytes(data)
+    await refusal(store, "demo/one/abc")
+
+
+@pytest.mark.parametrize("key", ["", "short", "A" * 44, base64.b64encode(bytes(32)).decode(), new_key()[:-4]])
+def test_what_is_no_key_is_refused(key, tmp_path):
+    with pytest.raises(SettingsError, match="openssl rand -base64 32"):
+        load_settings(data_dir=tmp_path, results={"encryption_keys": [key]})
 
 
 async def test_an_unfinished_file_is_not_there(store, tmp_path):

@@ -20,11 +20,19 @@ from obstore.exceptions import BaseError
 from obstore.store import LocalStore, S3Store
 
 from services.export.model import ExportError
+from services.export.results.encryption import (
+    HEADER_BYTES,
+    SEGMENT_BYTES,
+    STORED_SEGMENT_BYTES,
+    DecryptionError,
+    Encryption,
+)
 from services.runtime.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from services.export.results.encryption import SegmentReader
     from services.runtime.settings import Settings
 
 _log = structlog.get_logger("afterimage.results")
@@ -45,25 +53,35 @@ class ResultStore:
         store: A store of obstore.
         directory: Its directory; None: an object store.
         now: The clock, in seconds since 1970.
+        encryption: Encrypts the files; None: they are stored as they are.
 
     Methods raise Unavailable (RESULTS_UNAVAILABLE) when the store does not answer.
     """
 
-    def __init__(self, store: Any, directory: Path | None, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: Any,
+        directory: Path | None,
+        now: Callable[[], float] = time.time,
+        encryption: Encryption | None = None,
+    ) -> None:
         self._store = store
         self._directory = directory
         self._now = now
+        self._encryption = encryption
 
     @classmethod
     def of(cls, settings: Settings, now: Callable[[], float] = time.time) -> ResultStore:
         """Returns the store of the settings. Makes its directory."""
         results = settings.results
+        keys = results.encryption_key_bytes()
+        encryption = Encryption(keys) if keys else None
         if results.url:
             bucket, _, prefix = results.url.removeprefix("s3://").partition("/")
-            return cls(_s3(settings, bucket, prefix), None, now)
+            return cls(_s3(settings, bucket, prefix), None, now, encryption)
         directory = settings.data_dir / "exports" / "results"
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls(LocalStore(prefix=directory), directory, now)
+        return cls(LocalStore(prefix=directory), directory, now, encryption)
 
     async def put(self, key: str, path: Path) -> None:
         """Stores a file.
@@ -71,9 +89,10 @@ class ResultStore:
         Raises:
             ExportError: There is no space for it (STORAGE_FULL).
         """
+        file = path if self._encryption is None else _in_threads(self._encryption.encrypted(key, path))
         try:
             with _errors():
-                await obstore.put_async(self._store, key, path, chunk_size=_PART_BYTES)
+                await obstore.put_async(self._store, key, file, chunk_size=_PART_BYTES)
         except OSError as error:
             raise storage_full(error) from error
 
@@ -84,11 +103,32 @@ class ResultStore:
             FileNotFoundError: It does not exist.
         """
         with _errors():
-            found = await obstore.get_async(self._store, key, options={"range": {"offset": offset}} if offset else None)
-            async for part in found.stream(min_chunk_size=READ_BYTES):
-                data = memoryview(part)
-                for start in range(0, len(data), READ_BYTES):
-                    yield bytes(data[start : start + READ_BYTES])
+            reader = await self._reader(key)
+            if reader is None:
+                async for data in self._stored(key, offset):
+                    yield data
+                return
+            number, begin = reader.place_of(offset)
+            skipped = offset % SEGMENT_BYTES
+            async for segment in _whole(self._stored(key, begin), STORED_SEGMENT_BYTES):
+                contents = reader.decrypt(number, segment)[skipped:]
+                number, skipped = number + 1, 0
+                if contents:
+                    yield contents
+
+    async def _reader(self, key: str) -> SegmentReader | None:
+        if self._encryption is None:
+            return None
+        head = await obstore.get_async(self._store, key, options={"range": (0, HEADER_BYTES)})
+        header, size = bytes(await head.bytes_async()), head.meta["size"]
+        return self._encryption.reader(key, header, size)
+
+    async def _stored(self, key: str, offset: int) -> AsyncIterator[bytes]:
+        found = await obstore.get_async(self._store, key, options={"range": {"offset": offset}} if offset else None)
+        async for part in found.stream(min_chunk_size=READ_BYTES):
+            data = memoryview(part)
+            for start in range(0, len(data), READ_BYTES):
+                yield bytes(data[start : start + READ_BYTES])
 
     async def delete(self, key: str) -> None:
         """Deletes a file, if it exists."""
@@ -136,6 +176,27 @@ def _errors() -> Iterator[None]:
             raise OSError(28, "No space left on device") from error
         _log.warning("the store of export files does not answer", error=str(error)[:300])
         raise Unavailable("the store of export files does not answer", reason="RESULTS_UNAVAILABLE") from error
+    except DecryptionError as error:
+        _log.error("the file of an export cannot be decrypted", error=str(error))
+        raise Unavailable("the file of the export cannot be decrypted", reason="RESULTS_UNAVAILABLE") from error
+
+
+async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Yields the items of an iterator that blocks."""
+    while part := await asyncio.to_thread(next, parts, b""):
+        yield part
+
+
+async def _whole(parts: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """Yields the bytes of the parts in pieces of this size; only the last one may be smaller."""
+    held = bytearray()
+    async for part in parts:
+        held += part
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)
 
 
 def _s3(settings: Settings, bucket: str, prefix: str) -> S3Store:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
@@ -10,6 +11,16 @@ from services.runtime.settings.servers import ServiceSettings
 from services.runtime.settings.values import Bytes, Group, MetricsPort, Port, Seconds
 
 _GIB = 1024**3
+KEY_BYTES = 32
+MAX_KEYS = 8
+"""Maximum number of `results.encryption_keys`."""
+
+
+def _decoded(key: SecretStr) -> bytes:
+    try:
+        return base64.b64decode(key.get_secret_value(), validate=True)
+    except ValueError:
+        return b""
 
 
 class DatabaseSettings(Group):
@@ -49,6 +60,26 @@ class ResultSettings(Group):
     )
     secret_key: SecretStr | None = Field(default=None, description="Secret key of access_key.")
     timeout_s: Seconds = Field(default=30.0, description="Timeout of a request to the object store, in seconds.")
+    encryption_keys: tuple[SecretStr, ...] = Field(
+        default=(),
+        max_length=MAX_KEYS,
+        description="Keys that encrypt finished files (AES-256-GCM), each the base64 of 32 random bytes "
+        "(`openssl rand -base64 32`). The first one encrypts, all decrypt: to change it, put a new one first, and "
+        "remove the old one after export.ttl_s. []: files are not encrypted.",
+    )
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for key in keys:
+            found = _decoded(key)
+            if len(found) != KEY_BYTES or len(set(found)) < KEY_BYTES // 4:
+                raise ValueError("a key is not the base64 of 32 random bytes: make one with `openssl rand -base64 32`")
+        return keys
+
+    def encryption_key_bytes(self) -> list[bytes]:
+        """Returns the keys, decoded."""
+        return [_decoded(key) for key in self.encryption_keys]
 
     @model_validator(mode="after")
     def _pairs(self) -> ResultSettings:
