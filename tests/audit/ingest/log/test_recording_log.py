@@ -124,7 +124,7 @@ def test_a_segment_that_cannot_be_made_leaves_nothing(tmp_path, monkeypatch):
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        patch.setattr(segment.os, "posix_fallocate", full)
+        patch.setattr(segment.os, "pwrite", full)
         with pytest.raises(OSError, match="No space"):
             log.write(b"first")
         assert numbers(tmp_path) == []
