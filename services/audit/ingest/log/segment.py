@@ -1,9 +1,9 @@
 """Segments of the recording log: files of frames, each with a checksum.
 
 A segment has a fixed size and is filled with zeros at first. Its first sector is the header; each frame begins a
-sector, so that a sector which is torn by a power cut belongs to one frame only. A frame is written and synced before the
-next one, so only the last frame may be incomplete. The header has the end of the segment before it: a segment may be
-left early, after a failed write, with the remains of a frame after its end.
+sector, so that a sector which is torn by a power cut belongs to one frame only. A frame is written and synced before
+the next one, so only the last frame may be incomplete. The header has the end of the segment before it: a segment may
+be left early, after a failed write, with the remains of a frame after its end.
 """
 
 from __future__ import annotations
