@@ -12,13 +12,14 @@ from services.runtime import process  # first: its log keeps rich out of structl
 
 # isort: split
 from services.audit.app import serve
+from services.audit.ingest.log.segment import LogError
 from services.audit.storage.engine.engine import DataDirectoryInUse, StorageError
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
     """Returns the message for a storage that cannot be used, and the exit status; None for other errors."""
     match error:
-        case DataDirectoryInUse():
+        case DataDirectoryInUse() | LogError():
             return str(error), process.BAD_SETTINGS
         case StorageError(detail=detail):
             return f"clickhouse: {detail}", 1

@@ -21,9 +21,11 @@ from services.audit.convert.access import asked
 from services.audit.convert.behaviour import pack_heatmap
 from services.audit.deletion import Deletion
 from services.audit.domain_settings import behaviour_rules, policies_in_force, reload_policies
+from services.audit.durability import made_durable
 from services.audit.heatmap_cache import HeatmapCache
-from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.batch_writer import EntrySink
 from services.audit.ingest.departures import DepartureRules, Departures
+from services.audit.ingest.log.logging_first import Durable
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor, InlineProcessor
 from services.audit.ingest.quotas import Quotas
@@ -144,12 +146,16 @@ async def serve(settings: Settings, *, now_ms: NowMs = now_ms) -> AsyncIterator[
             await _repair(store)
         trail = AccessEventStore(engine, dialect, settings.audit.access_retention_days, now_ms)
         behaviour = behaviour_rules(settings.pages) if settings.ingest.detectors else None
+        set_aside = SetAside(settings.data_dir / FOLDER, settings.storage.max_set_aside_bytes)
         async with (
-            _served_backups(settings, engine, dialect),
             _taking_in(settings, policies, behaviour) as intake,
+            made_durable(settings, engine, store, space, set_aside, intake.load, now_ms) as durable,
+            _served_backups(settings, durable.engine, dialect),
             _serving(
                 settings,
                 engine,
+                durable,
+                set_aside,
                 space,
                 retention,
                 store,
@@ -206,7 +212,9 @@ async def _taking_in(
 @asynccontextmanager
 async def _serving(
     settings: Settings,
-    engine: Engine,
+    database: Engine,
+    durable: Durable,
+    set_aside: SetAside,
     space: FreeSpace,
     retention: Retention,
     store: RecordingStore,
@@ -220,16 +228,7 @@ async def _serving(
     alone = settings.clickhouse.engine == "chdb"
     idle_timeout_ms = round(settings.session.idle_timeout_s * 1000)
     hub = LiveHub()
-    set_aside = SetAside(settings.data_dir / FOLDER, settings.storage.max_set_aside_bytes)
-    committer = BatchWriter(
-        store,
-        space,
-        set_aside=set_aside,
-        now_ms=now_ms,
-        max_batch_bytes=settings.ingest.max_batch_bytes,
-        max_batch_rows=settings.ingest.max_batch_rows,
-        load=intake.load,
-    )
+    engine, committer = durable.engine, durable.sink
     redis = redis_client.connect(settings)
     counters = SharedCounters(redis, redis_client.key(settings, "quota"))
     quotas = Quotas(settings.quotas, counters, now_ms)
@@ -244,9 +243,11 @@ async def _serving(
         page_history_bytes=settings.ingest.page_history_bytes,
     )
     departures = Departures(
-        recordings, DepartedWindows(engine), _departure_rules(settings, behaviour), now_ms, alone=alone
+        recordings, DepartedWindows(database), _departure_rules(settings, behaviour), now_ms, alone=alone
     )
     space.on_low = recordings.no_space
+    if durable.filler is not None:
+        durable.filler.refused = recordings.give_up
     catalog = SessionQueries(engine, retention, idle_timeout_ms, now_ms)
     playback = ChunkReader(engine, retention)
     callers = PeerReader(settings.audit)
@@ -264,7 +265,9 @@ async def _serving(
         playback=playback,
         replayer=Replayer(catalog, playback, hub, alone=alone),
         watcher=Watcher(catalog, hub, idle_timeout_ms, now_ms, alone=alone),
-        deletion=Deletion(store, recordings, hub, revocations, space, set_aside, DeletionNotices(redis, settings)),
+        deletion=Deletion(
+            store, recordings, hub, revocations, space, set_aside, durable, DeletionNotices(redis, settings)
+        ),
         store=store,
         behaviour=InteractionQueries(engine, retention),
         heatmaps=HeatmapCache(
@@ -278,7 +281,7 @@ async def _serving(
         callers=callers,
         now_ms=now_ms,
     )
-    AuditMetrics(registry, committer, recordings, hub, intake, space, quotas, set_aside)
+    AuditMetrics(registry, durable, recordings, hub, intake, space, quotas, set_aside)
     access = AccessInterceptor(
         service=SERVICE,
         asked=asked,
@@ -299,7 +302,7 @@ async def _serving(
 
     async with asyncio.TaskGroup() as tasks:
         jobs = (
-            committer.run(),
+            durable.run(),
             trail.run(),
             revocations.run(),
             revoked.run(),
@@ -337,7 +340,7 @@ async def _serving(
                 with _on_hangup(reload):
                     yield server
                 background.pop().cancel()
-            await committer.drain()
+            await durable.drain()
         finally:
             for task in background:
                 task.cancel()
@@ -372,7 +375,7 @@ def _on_hangup(reload: Callable[[], object]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGHUP)
 
 
-async def _watch_health(server: GrpcServer, committer: BatchWriter, space: FreeSpace) -> None:
+async def _watch_health(server: GrpcServer, committer: EntrySink, space: FreeSpace) -> None:
     """Reports whether the service serves, and whether recorders are admitted: reads need no space."""
     serving = True
     recording: bool | None = None

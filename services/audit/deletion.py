@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from services.audit.access.revocation import Revocations
+from services.audit.ingest.log.logging_first import Durable
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.set_aside import SetAside
 from services.audit.live.hub import LiveHub
@@ -42,8 +43,10 @@ class Deletion:
         revocations: Revocations,
         space: FreeSpace,
         set_aside: SetAside | None = None,
+        durable: Durable | None = None,
         notices: DeletionNotices | None = None,
     ) -> None:
+        self._durable = durable
         self._set_aside = set_aside
         self._notices = notices
         self._revocations = revocations
@@ -77,6 +80,8 @@ class Deletion:
             for one in open_now:
                 one.stop("the session was deleted")
             await asyncio.gather(*(one.drained() for one in open_now))
+            if self._durable is not None:
+                await self._durable.erase_log()
             chunks += sum((await self._store.count_chunks(project, found)).values()) if found else 0
             interactions += await self._store.count_interactions(project, found) if found else 0
             await self._store.delete(project, found)
@@ -88,4 +93,6 @@ class Deletion:
             deleted += len(found)
             for session in found:
                 self._hub.deleted(SessionKey(project, session))
+        if self._durable is not None:
+            await self._durable.sync()
         return Receipt(deleted, chunks, interactions, links, tuple(not_found))

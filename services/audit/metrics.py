@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.log.logging_first import Durable
 from services.audit.ingest.open_recordings import Recordings
 from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.quotas import Quotas
@@ -24,7 +24,7 @@ class AuditMetrics(Collector):
     def __init__(
         self,
         registry: CollectorRegistry,
-        committer: BatchWriter,
+        durable: Durable,
         recordings: Recordings,
         hub: LiveHub,
         intake: ChunkProcessor,
@@ -33,7 +33,8 @@ class AuditMetrics(Collector):
         set_aside: SetAside,
     ) -> None:
         self._set_aside = set_aside
-        self._committer = committer
+        self._durable = durable
+        self._committer = durable.writer
         self._recordings = recordings
         self._hub = hub
         self._intake = intake
@@ -41,7 +42,7 @@ class AuditMetrics(Collector):
         self._quotas = quotas
         registry.register(self)
 
-    def collect(self) -> Iterator[Metric]:  # noqa: C901 - one after the other
+    def collect(self) -> Iterator[Metric]:  # noqa: C901, PLR0915 - one after the other
         """Yields the current metrics."""
         counts = self._committer.counts
         yield CounterMetricFamily("afterimage_inserts", "Inserts that succeeded.", counts.inserts)
@@ -123,8 +124,20 @@ class AuditMetrics(Collector):
             self._recordings.counts.clocks_set_back,
         )
         yield GaugeMetricFamily(
-            "afterimage_batch_bytes", "Bytes waiting for the next insert.", self._committer.waiting_bytes
+            "afterimage_batch_bytes", "Bytes waiting for the next insert.", self._durable.sink.waiting_bytes
         )
+        if self._durable.log is not None and self._durable.filler is not None:
+            yield GaugeMetricFamily("afterimage_log_bytes", "Size of data_dir/log.", self._durable.log.size_bytes)
+            yield GaugeMetricFamily(
+                "afterimage_log_entries",
+                "Acknowledged chunks and window heads that are not in the database yet.",
+                self._durable.filler.unstored_count,
+            )
+            yield GaugeMetricFamily(
+                "afterimage_log_failing_seconds",
+                "Time for which nothing could be logged, in seconds.",
+                self._durable.sink.failing_for_s,
+            )
         yield GaugeMetricFamily("afterimage_recordings_open", "Windows being recorded.", self._recordings.open_count)
         if isinstance(self._intake, WorkerPool):
             yield GaugeMetricFamily(

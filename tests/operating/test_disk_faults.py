@@ -23,6 +23,7 @@ from support.wait import PATIENCE_S
 from .retrying_recorder import RetryingRecorder, until
 
 RECORDERS = 4
+DATABASE = {"AFTERIMAGE_INGEST__DURABILITY": "database"}
 COMMON = {"AFTERIMAGE_INGEST__WORKERS": "0", "AFTERIMAGE_STORAGE__MIN_FREE_BYTES": "0"}
 
 
@@ -109,20 +110,27 @@ async def _delete(address: str, token: str, doomed: list[uuid.UUID], deleted: li
 @pytest.mark.chaos
 @pytest.mark.campaign
 @pytest.mark.timeout(7_200)
-async def test_a_power_cut_loses_nothing_that_was_acknowledged_with_fsync(tmp_path, settings, mint, campaign_rounds):
+@pytest.mark.parametrize(
+    "environment",
+    [
+        pytest.param({}, id="log"),
+        pytest.param(DATABASE | {"AFTERIMAGE_CLICKHOUSE__FSYNC": "true"}, id="database-with-fsync"),
+    ],
+)
+async def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path, settings, mint, campaign_rounds, environment):
     choices = random.Random(20261129)
     for _ in range(campaign_rounds(1, 100)):
         with cuttable_disk(tmp_path / uuid.uuid4().hex) as disk:
-            audit = AuditOnDisk(disk, settings, "chdb", AFTERIMAGE_CLICKHOUSE__FSYNC="true")
+            audit = AuditOnDisk(disk, settings, "chdb", **environment)
             await fail_and_recover(disk, audit, disk.cut, mint, choices)
 
 
 @pytest.mark.chaos
-async def test_a_power_cut_loses_something_without_fsync(tmp_path, settings, mint):
-    """The same rounds without the setting: they notice the loss."""
+async def test_a_power_cut_loses_something_without_log_and_fsync(tmp_path, settings, mint):
+    """The same rounds without the settings: they notice the loss."""
     choices = random.Random(20261129)
     with cuttable_disk(tmp_path / "disk") as disk:
-        audit = AuditOnDisk(disk, settings, "chdb")
+        audit = AuditOnDisk(disk, settings, "chdb", **DATABASE)
         with pytest.raises(AssertionError, match="acknowledged"):
             await fail_and_recover(disk, audit, disk.cut, mint, choices)
 

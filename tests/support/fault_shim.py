@@ -28,9 +28,10 @@ class FaultShim:
         subprocess.run([compiler, "-shared", "-fPIC", "-O2", "-o", self._library, _SOURCE, "-ldl"], check=True)
 
     def environment(self, directory: Path, kind: str, at: int, *, within: str = "") -> dict[str, str]:
-        """Variables of a process: its change number `at` below `directory` is its last one ("kill") or fails ("eio").
+        """Variables of a process: its change number `at` below `directory` ends it ("kill") or fails ("eio").
 
-        0: none does, and they are counted. Only changes of files with `within` in their paths count.
+        "tear": a write ends the process when it is half done. With `at` 0 nothing fails, and changes are counted.
+        Only changes of files with `within` in their paths count.
         """
         self._count.unlink(missing_ok=True)
         return {

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
+from typing import Protocol
 
 import structlog
 
@@ -84,6 +85,8 @@ class BatchEntry:
     """The chunk is already stored, and is stored again with the findings of its window's end."""
     replaced: Callable[[ChunkRow], None] = lambda _: None
     refused: Callable[[str], None] = lambda _: None
+    is_acknowledged: bool = False
+    """It is in the recording log: if it can neither be stored nor set aside, it is tried again for ever."""
     is_void: Callable[[], bool] = lambda: False
     """Returns whether an entry of its window before it was refused: then it must not be stored either."""
 
@@ -109,6 +112,32 @@ class BatchCounts:
     chunks: int = 0
     events: int = 0
     payload_bytes: int = 0
+
+
+class EntrySink(Protocol):
+    """Makes entries durable: the batch writer, or the recording log in front of it."""
+
+    @property
+    def failing_for_s(self) -> float:
+        """Seconds for which nothing could be made durable; 0.0: it can."""
+        ...
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes that are not durable yet."""
+        ...
+
+    async def submit(self, entry: BatchEntry) -> None:
+        """Adds an entry, waiting while too much waits."""
+        ...
+
+    async def run(self) -> None:
+        """Makes entries durable until it is cancelled."""
+        ...
+
+    async def drain(self) -> None:
+        """Waits until all submitted entries are durable."""
+        ...
 
 
 class BatchWriter:
@@ -151,6 +180,8 @@ class BatchWriter:
             size_bytes=attrgetter("size_bytes"),
             linger=self._linger,
         )
+        self.take_more: Callable[[int], list[BatchEntry]] = self._batcher.take_waiting
+        """Takes about some number of entries out that wait for the next batch."""
         self.counts = BatchCounts()
 
     @property
@@ -189,25 +220,27 @@ class BatchWriter:
             await self._batcher.gather(FULL_ROWS, LINGER_S)
 
     async def _send(self, batch: Sequence[BatchEntry]) -> list[None]:
+        await self.store(batch)
+        return [None] * len(batch)
+
+    async def store(self, batch: Sequence[BatchEntry]) -> None:
         """Stores a batch. No entry is dropped silently: each is stored, set aside, or refused."""
         rest, pause_s, is_engine_fine = self._without_void(batch), FIRST_RETRY_S, False
         while rest:
             found = await _Division(self, rest).run()
             rest = found.doubtful
             if rest and (is_engine_fine or found.has_stored):
-                await self._refuse(rest, found.error)
-                break
+                rest = await self._refuse(rest, found.error)
             if rest:
                 await self._pause(found.error, rest, pause_s)
                 pause_s = min(pause_s * 2, LONGEST_RETRY_S)
                 rest, is_engine_fine = await self._with_company(rest)
         self._failing_since = None
-        return [None] * len(batch)
 
     async def _with_company(self, rest: Sequence[BatchEntry]) -> tuple[list[BatchEntry], bool]:
         """Stores some waiting entries of other windows; returns the rest, and whether any was stored."""
         windows = {entry.window for entry in rest}
-        company = self._without_void(self._batcher.take_waiting(COMPANY) if self._may_grow(rest) else [])
+        company = self._without_void(self.take_more(COMPANY) if self._may_grow(rest) else [])
         others = [entry for entry in company if entry.window not in windows]
         found = await _Division(self, others).run() if others else _Divided()
         return [*rest, *(entry for entry in company if entry.window in windows), *found.doubtful], found.has_stored
@@ -270,13 +303,22 @@ class BatchWriter:
         await self._set_aside.discard(chunk)
         return False
 
-    async def _refuse(self, entries: Sequence[BatchEntry], error: StorageError) -> None:
-        """Gives up entries of windows of which nothing can be stored, while other windows are."""
+    async def _refuse(self, entries: Sequence[BatchEntry], error: StorageError) -> list[BatchEntry]:
+        """Gives up entries of windows of which nothing can be stored, while other windows are.
+
+        Returns:
+            Those that must not be given up.
+        """
+        held = []
         for entry in entries:
+            outcome = ""
             if entry.chunk is not None and self._set_aside is not None:
                 outcome = await self._set_aside.keep(entry.chunk, error, self._now_ms())
                 self._set_aside.report(entry.chunk, error, outcome)
             entry.refused(REFUSED)
+            if entry.is_acknowledged and entry.chunk is not None and outcome != "kept":
+                held.append(entry)
+        return held
 
     async def _pause(self, error: StorageError, batch: Sequence[BatchEntry], pause_s: float) -> None:
         if self._failing_since is None:

@@ -13,7 +13,7 @@ from datetime import date
 
 from msgspec.structs import replace as replace_state
 
-from services.audit.ingest.batch_writer import BatchWriter
+from services.audit.ingest.batch_writer import EntrySink
 from services.audit.ingest.page_history import PageHistories
 from services.audit.ingest.process_chunk import ChunkProcessor
 from services.audit.ingest.quotas import Account, Quotas
@@ -44,7 +44,7 @@ class Recordings:
         self,
         intake: ChunkProcessor,
         store: RecordingStore,
-        committer: BatchWriter,
+        committer: EntrySink,
         hub: LiveHub,
         space: FreeSpace,
         now_us: Callable[[], int] = lambda: time.time_ns() // 1000,
@@ -215,6 +215,11 @@ class Recordings:
             self._forget(recording)
             if is_newest and recording.may_be_left:
                 self.on_closed(recording)
+
+    def give_up(self, window: WindowKey, reason: str) -> None:
+        """Ends the stream of a window of which something was acknowledged that the database refuses."""
+        if (recording := self._open.get(window)) is not None:
+            recording.give_up(reason)
 
     def no_space(self) -> None:
         """Ends all streams: nothing new is stored. Streams that wait for an ack would not learn of it otherwise."""

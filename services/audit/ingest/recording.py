@@ -15,7 +15,7 @@ from enum import IntEnum
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.interactions import has_open_run
 from services.audit.ingest.acks import Ack, Acks
-from services.audit.ingest.batch_writer import BatchEntry, BatchWriter
+from services.audit.ingest.batch_writer import BatchEntry, EntrySink
 from services.audit.ingest.detect import ended, settled
 from services.audit.ingest.first_page import begun_at, first_page
 from services.audit.ingest.page_history import PAUSE_S, PageHistories
@@ -136,7 +136,7 @@ class Recording:
         rules: IngestRules,
         intake: ChunkProcessor,
         store: RecordingStore,
-        committer: BatchWriter,
+        committer: EntrySink,
         hub: LiveHub,
         space: FreeSpace,
         counts: RecordingCounts,
@@ -385,6 +385,13 @@ class Recording:
         self._say(Stop(reason))
         self.break_off(FailedPrecondition(reason, reason="RECORDING_STOPPED"))
 
+    def give_up(self, reason: str) -> None:
+        """Ends the stream: something of the window was acknowledged, and the database refuses it."""
+        if not self._is_refused:
+            self._is_refused = True
+            self._counts.refused["NOT_STORABLE"] += 1
+            self.stop(reason)
+
     def no_space(self) -> None:
         """Ends the stream: nothing new is stored; the recorder keeps its chunks and tries again later."""
         self.break_off(StorageFull("the stream was open"))
@@ -538,10 +545,7 @@ class Recording:
         """Ends the stream: nothing of its window can be stored. Neither it nor a new stream could go on."""
         self._pending -= 1
         self._acks.withdrawn(size_bytes)
-        if not self._is_refused:
-            self._is_refused = True
-            self._counts.refused["NOT_STORABLE"] += 1
-            self.stop(why)
+        self.give_up(why)
         self._progress.set()
 
     def _changed(self) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from typing import Protocol
 from uuid import UUID
 
 import msgspec
@@ -29,6 +30,18 @@ REPAIR_SPAN_MS = 3_600_000
 _OF_WINDOW = "project = {project:String} AND day = {day:Date} AND session = {session:UUID} AND window = {window:UUID}"
 
 
+class Settle(Protocol):
+    """Waits until all acknowledged chunks are in the database, of one session or (None) of all."""
+
+    async def __call__(self, session: SessionKey | None = None, *, is_needed: bool = False) -> None:
+        """Raises StorageAway if `is_needed`, and the database does not take it in time."""
+        ...
+
+
+async def _is_settled(session: SessionKey | None = None, *, is_needed: bool = False) -> None:
+    """Without a recording log, acknowledged chunks are in the database."""
+
+
 class RecordingStore:
     """Recordings in ClickHouse.
 
@@ -44,6 +57,8 @@ class RecordingStore:
         self._dialect = dialect
         self._retention = retention
         self._now_ms = now_ms
+        self.settle: Settle = _is_settled
+        """Awaited before rows are read on which recording goes on, or which are deleted."""
         self._is_repaired = False
         self._head_ms = 0
         self._writing = asyncio.Lock()
@@ -82,6 +97,7 @@ class RecordingStore:
 
     async def resume_point(self, key: WindowKey) -> ResumePoint | None:
         """Returns the last stored chunk's seq, state and retention start; None: the window has no stored chunk."""
+        await self.settle(key.session_key, is_needed=True)
         rows = await self._engine.query(
             "SELECT seq, state, kept_from FROM chunks "
             "WHERE project = {project:String} AND day = {day:Date} AND session = {session:UUID} "
@@ -92,6 +108,7 @@ class RecordingStore:
 
     async def last_chunk(self, key: WindowKey, seq: int) -> ChunkRow | None:
         """Returns a window's stored chunk with this seq; None: not found."""
+        await self.settle(key.session_key, is_needed=True)
         rows = await self._engine.query(
             "SELECT kept_from, order_ms, first_ms, last_ms, event_count, snapshot_ms, snapshot_seq, marks, totals, "
             "state, payload, stored_ms FROM chunks WHERE project = {project:String} AND day = {day:Date} "
@@ -119,6 +136,7 @@ class RecordingStore:
 
     async def last_snapshot(self, key: WindowKey, before_seq: int) -> int:
         """Returns the seq of a window's last chunk with a full snapshot before another; 0: not found."""
+        await self.settle(key.session_key, is_needed=True)
         [(seq,)] = await self._engine.query(
             f"SELECT max(seq) FROM chunks PREWHERE {_OF_WINDOW} AND seq < {{before:UInt32}} AND snapshot_seq > 0"
             f"{POINT_READ}",
@@ -128,6 +146,7 @@ class RecordingStore:
 
     async def size_of(self, key: WindowKey, low: int, high: int) -> tuple[int, int]:
         """Returns the number of a window's chunks of these seqs, both included, and the bytes of their payloads."""
+        await self.settle(key.session_key, is_needed=True)
         [(count, size_bytes)] = await self._engine.query(
             "SELECT count(), sum(size) FROM (SELECT seq, max(payload_bytes) AS size FROM chunks "
             f"PREWHERE {_OF_WINDOW} AND seq >= {{low:UInt32}} AND seq <= {{high:UInt32}} GROUP BY seq){POINT_READ}",
@@ -137,6 +156,7 @@ class RecordingStore:
 
     async def payloads(self, key: WindowKey, low: int, high: int) -> dict[int, bytes]:
         """Returns the payloads of a window's chunks of these seqs, both included."""
+        await self.settle(key.session_key, is_needed=True)
         rows = await self._engine.query(
             f"SELECT seq, payload FROM chunks PREWHERE {_OF_WINDOW} AND seq >= {{low:UInt32}} "
             f"AND seq <= {{high:UInt32}}{POINT_READ}",
@@ -146,6 +166,7 @@ class RecordingStore:
 
     async def heads(self, key: SessionKey) -> list[WindowHead]:
         """Returns the newest stored head of each window of a session, with the hash of its secret, the newest first."""
+        await self.settle(key, is_needed=True)
         columns = tuple(name for name, _ in WINDOWS.columns)
         rows = await self._engine.query(
             f"SELECT {', '.join(columns)} FROM windows PREWHERE project = {{project:String}} "
@@ -162,6 +183,18 @@ class RecordingStore:
         )
         return bool(rows)
 
+    async def deleted_of(self, sessions: Sequence[SessionKey]) -> set[SessionKey]:
+        """Returns those of the sessions that were deleted."""
+        found: set[SessionKey] = set()
+        for project in {key.project for key in sessions}:
+            rows = await self._engine.query(
+                "SELECT DISTINCT session FROM deletions "
+                "WHERE project = {project:String} AND session IN {sessions:Array(UUID)}",
+                {"project": project, "sessions": [key.session for key in sessions if key.project == project]},
+            )
+            found |= {SessionKey(project, session) for (session,) in rows}
+        return found
+
     async def sessions_of_actor(self, project: str, *actor_ids: str) -> list[UUID]:
         """Returns all sessions of one actor, including those past their retention.
 
@@ -169,6 +202,7 @@ class RecordingStore:
             project: The project.
             actor_ids: The forms in which the actor's id may be stored.
         """
+        await self.settle(is_needed=True)
         rows = await self._engine.query(
             "SELECT DISTINCT session FROM windows "
             "WHERE project = {project:String} AND actor_id IN {actors:Array(String)}",
@@ -178,6 +212,7 @@ class RecordingStore:
 
     async def count_chunks(self, project: str, sessions: Sequence[UUID]) -> dict[UUID, int]:
         """Returns the number of stored chunks by session; sessions that do not exist are left out."""
+        await self.settle(is_needed=True)
         rows = await self._engine.query(
             "SELECT session, count() FROM (SELECT DISTINCT session, window, seq FROM chunks "
             "WHERE project = {project:String} AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}) "
@@ -188,6 +223,7 @@ class RecordingStore:
 
     async def count_interactions(self, project: str, sessions: Sequence[UUID]) -> int:
         """Returns the number of stored interactions of the sessions."""
+        await self.settle(is_needed=True)
         [(count,)] = await self._engine.query(
             "SELECT count() FROM interactions FINAL WHERE project = {project:String} "
             "AND day IN {days:Array(Date)} AND session IN {sessions:Array(UUID)}",

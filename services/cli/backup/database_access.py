@@ -27,9 +27,11 @@ async def open_source(settings: Settings) -> AsyncIterator[BackupSource]:
     Raises:
         CommandError: There is no database, or it cannot be read.
     """
-    from services.audit.app import dialect_for
+    from services.audit.app import dialect_for, now_ms
+    from services.audit.durability import take_over_log
     from services.audit.storage.backup.reader_socket import SocketSource
     from services.audit.storage.backup.source import EngineSource
+    from services.audit.storage.schema.migrations import MIGRATIONS
 
     embedded = settings.clickhouse.engine == "chdb"
     if embedded and not settings.chdb_path.is_dir():
@@ -39,7 +41,11 @@ async def open_source(settings: Settings) -> AsyncIterator[BackupSource]:
             yield SocketSource(settings.chdb_path)
         return
     async with open_database(settings) as engine:
-        yield EngineSource(engine, dialect_for(settings, engine.version))
+        dialect = dialect_for(settings, engine.version)
+        source = EngineSource(engine, dialect)
+        if embedded and (await source.overview()).schema == MIGRATIONS[-1].number:
+            await take_over_log(settings, engine, dialect, now_ms)
+        yield source
 
 
 @asynccontextmanager
@@ -63,13 +69,14 @@ def storage_problems(holder: str = "") -> Iterator[None]:
     Args:
         holder: The process that has the embedded engine open; "": this one.
     """
+    from services.audit.ingest.log.segment import LogError
     from services.audit.storage.engine.engine import DataDirectoryInUse, StorageError
 
     try:
         yield
     except StorageError as error:
         raise CommandError(f"clickhouse: {error.detail[:1000]}") from error
-    except DataDirectoryInUse as error:
+    except (DataDirectoryInUse, LogError) as error:
         raise CommandError(str(error)) from error
     except (ConnectionError, FileNotFoundError, EOFError) as error:
         if not holder:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import (
-    Field,
-)
+from typing import Literal
+
+from pydantic import Field
 
 from services.runtime.settings.values import Bytes, Group, Seconds
 
@@ -24,6 +24,16 @@ class IngestSettings(Group):
     )
     max_batch_bytes: Bytes = Field(default=16 * 1024**2, description="Maximum size of an insert, in bytes.")
     max_batch_rows: int = Field(default=2000, ge=1, description="Maximum number of chunks per insert.")
+    durability: Literal["log", "database"] | None = Field(
+        default=None,
+        description='Where an acknowledged chunk is: "log", in a file of data_dir/log that was synced, from which the '
+        'database is filled, or "database". Not set: "log" with the embedded engine, else "database". With several '
+        'AuditServices "database" is required.',
+    )
+    max_log_bytes: Bytes = Field(
+        default=1024**3,
+        description="Size of data_dir/log at which recorders wait until the database has taken something.",
+    )
     max_nesting: int = Field(
         default=3000,
         ge=500,

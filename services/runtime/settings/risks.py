@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 from services.runtime.settings.identity import repeats_itself
+from services.runtime.settings.mounts import network_file_system
 from services.runtime.settings.values import RiskName, is_loopback
 
 if TYPE_CHECKING:
@@ -98,6 +99,12 @@ def machine_risks(settings: Settings) -> Iterator[Risk]:
             f"{settings.data_dir} has mode {mode:03o}: other users of this machine may read recordings and the secret"
         )
         yield Risk("readable-data", "audit", "data_dir", text, f"chmod 700 {settings.data_dir}", is_refused=False)
+    if (kind := network_file_system(settings.data_dir)) is not None:
+        text = (
+            f"{settings.data_dir} is on a network file system ({kind}): another machine and its settings decide "
+            "whether acknowledged chunks outlive a power cut"
+        )
+        yield Risk("network-data", "audit", "data_dir", text, "use a disk of this machine", is_refused=False)
 
 
 def open_mode(directory: Path) -> int | None:

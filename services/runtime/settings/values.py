@@ -46,6 +46,7 @@ RiskName = Literal[
     "public-metrics",
     "root",
     "readable-data",
+    "network-data",
 ]
 RISK_NAMES: tuple[str, ...] = get_args(RiskName)
 """Dangerous settings that settings.risks finds and an operator may accept."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from pathlib import Path
 
 import pytest
 
-from services.runtime.settings import RISK_NAMES
+from services.runtime.settings import RISK_NAMES, risks
 from services.runtime.settings.loader import SettingsError, load_settings
+from services.runtime.settings.mounts import network_file_system
 from services.runtime.settings.risks import machine_risks, risks_of
 
 PRODUCTION = {
@@ -93,7 +95,37 @@ def test_what_is_safe_is_neither_refused_nor_warned_of(overrides):
 def test_accepted_risks_are_names_of_risks():
     with pytest.raises(SettingsError, match=r"accepted_risks\.0: "):
         production(accepted_risks=["all"])
-    assert {name for name, *_ in (*REFUSED, *WARNED)} | {"root", "readable-data"} == set(RISK_NAMES)
+    assert {name for name, *_ in (*REFUSED, *WARNED)} | {"root", "readable-data", "network-data"} == set(RISK_NAMES)
+
+
+@pytest.mark.parametrize(
+    ("directory", "kind"),
+    [
+        ("/data", "nfs4"),
+        ("/data/disk", None),
+        ("/data/disk/below", None),
+        ("/data/a folder/recordings", "cifs"),
+        ("/dataset", None),
+        ("/covered", "fuse.sshfs"),
+        ("/", None),
+    ],
+)
+def test_a_data_directory_on_another_machine(directory, kind, tmp_path, monkeypatch):
+    mounts = tmp_path / "mounts"
+    mounts.write_text(
+        "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+        "30 21 0:40 / /data rw shared:7 master:1 - nfs4 10.0.0.1:/export rw,vers=4.2\n"
+        "31 30 8:2 / /data/disk rw - xfs /dev/sdb1 rw\n"
+        "32 30 0:41 / /data/a\\040folder rw - cifs //server/share rw\n"
+        "33 21 8:3 / /covered rw - ext4 /dev/sdc1 rw\n"
+        "34 33 0:42 / /covered rw - fuse.sshfs user@server: rw\n"
+        "a line of a later kernel\n"
+    )
+    assert network_file_system(Path(directory), mounts) == kind
+    assert network_file_system(Path(directory), tmp_path / "none") is None
+    monkeypatch.setattr(risks, "network_file_system", lambda path: network_file_system(path, mounts))
+    found = [risk.text for risk in machine_risks(production(data_dir=directory)) if risk.name == "network-data"]
+    assert [f"({kind})" in text for text in found] == ([True] if kind else [])
 
 
 def test_root_and_a_data_directory_that_others_can_read(tmp_path, monkeypatch):
