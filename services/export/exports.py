@@ -16,6 +16,7 @@ from services.export.model import (
     ExportFile,
     ExportFilter,
     ExportState,
+    HeatmapContent,
     NewExport,
     PictureOptions,
     SessionContent,
@@ -234,6 +235,8 @@ class Exports:
         self.trail.refused(entry, AccessOutcome.DENIED)
 
     async def _check(self, project: str, content: Content) -> None:
+        if isinstance(content, HeatmapContent):
+            return
         if not isinstance(content, SessionContent):
             await self.audit.check_filter(project, content.filter)
             return

@@ -27,7 +27,9 @@ from afterimage_client.export.v1 import (
     ExportState,
     ExportTable,
     OverlayPart,
+    PaperSize,
     PictureOptions,
+    ReportOptions,
     SessionContent,
     TableContent,
     VideoOptions,
@@ -126,6 +128,36 @@ class Rendering:
                 raise CommandError(f"{name} applies to {of} only")
 
 
+@dataclass(frozen=True, slots=True)
+class ReportForm:
+    """Options of a report, as given to the command; None: not given.
+
+    Attributes:
+        paper: Name of the paper.
+        time_zone: IANA name of the zone of its dates.
+        language: Language of its dates.
+    """
+
+    paper: str | None = None
+    time_zone: str | None = None
+    language: str | None = None
+
+    def given(self) -> list[str]:
+        """Returns the names of the options that were given."""
+        named = (("paper", self.paper), ("time-zone", self.time_zone), ("language", self.language))
+        return [f"--{name}" for name, value in named if value]
+
+    def options(self) -> ReportOptions:
+        """Returns the options of a report. Raises CommandError."""
+        (paper,) = numbers(PaperSize, [self.paper], "--paper") if self.paper else (PaperSize.UNSPECIFIED,)
+        return ReportOptions(paper=PaperSize(paper), time_zone=self.time_zone or "", language=self.language or "")
+
+    def refuse(self, wanted: str) -> None:
+        """Raises CommandError if an option was given for another format."""
+        if given := self.given():
+            raise CommandError(f"{given[0]} applies to reports only: --format pdf, not {wanted}")
+
+
 def session_request(
     wanted: str,
     session: str,
@@ -133,9 +165,11 @@ def session_request(
     start: str | None,
     end: str | None,
     rendering: Rendering | None = None,
+    report: ReportForm | None = None,
 ) -> CreateExportRequest:
     """Returns the request for an export of one session. Raises CommandError."""
     rendering = rendering or Rendering()
+    report = report or ReportForm()
     content = SessionContent(session_id=session, window_id=window or "")
     if start is not None:
         content.start_offset = timedelta(seconds=duration_s(start))
@@ -148,16 +182,29 @@ def session_request(
         if start is not None or end is not None:
             raise CommandError("--format png is of one moment: --at")
         content.picture = rendering.picture()
+    elif found == ExportFormat.PDF:
+        if window is not None or start is not None or end is not None or rendering.given():
+            raise CommandError("--format pdf is a report of the whole session: only --paper, --time-zone, --language")
+        content.report = report.options()
     elif given := rendering.given():
         raise CommandError(f"{given[0]} applies to videos and pictures only: mp4, webm, gif, png")
+    if found != ExportFormat.PDF:
+        report.refuse(wanted)
     return CreateExportRequest(session=content, format=found, request_id=str(uuid4()))
 
 
-def list_request(wanted: str, table: str, kinds: list[str] | None, sessions: SessionFilter) -> CreateExportRequest:
+def list_request(
+    wanted: str, table: str, kinds: list[str] | None, sessions: SessionFilter, report: ReportForm | None = None
+) -> CreateExportRequest:
     """Returns the request for an export of a list. Raises CommandError."""
+    report = report or ReportForm()
     (found,) = numbers(ExportFormat, [wanted], "--format")
     (rows,) = numbers(ExportTable, [table], "--table")
     content = TableContent(table=rows, filter=sessions, kinds=numbers(InteractionKind, kinds, "--kind"))
+    if found == ExportFormat.PDF:
+        content.report = report.options()
+    else:
+        report.refuse(wanted)
     return CreateExportRequest(table=content, format=found, request_id=str(uuid4()))
 
 

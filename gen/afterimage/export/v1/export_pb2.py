@@ -22,43 +22,50 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from afterimage.audit.v1 import heatmap_pb2 as afterimage_dot_audit_dot_v1_dot_heatmap__pb2
 from afterimage.audit.v1 import session_filter_pb2 as afterimage_dot_audit_dot_v1_dot_session__filter__pb2
 from afterimage.recording.v1 import enums_pb2 as afterimage_dot_recording_dot_v1_dot_enums__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!afterimage/export/v1/export.proto\x12\x14\x61\x66terimage.export.v1\x1a(afterimage/audit/v1/session_filter.proto\x1a#afterimage/recording/v1/enums.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x02\n\x0eSessionContent\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1b\n\twindow_id\x18\x02 \x01(\tR\x08windowId\x12<\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12:\n\x05video\x18\x05 \x01(\x0b\x32\".afterimage.export.v1.VideoOptionsH\x00R\x05video\x12@\n\x07picture\x18\x06 \x01(\x0b\x32$.afterimage.export.v1.PictureOptionsH\x00R\x07pictureB\t\n\x07options\"\xcf\x01\n\x0cVideoOptions\x12\x14\n\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n\x06height\x18\x02 \x01(\x05R\x06height\x12*\n\x11\x66rames_per_second\x18\x03 \x01(\x05R\x0f\x66ramesPerSecond\x12\x1f\n\x0bkeep_pauses\x18\x04 \x01(\x08R\nkeepPauses\x12\x44\n\x0chidden_parts\x18\x05 \x03(\x0e\x32!.afterimage.export.v1.OverlayPartR\x0bhiddenParts\"\xb5\x01\n\x0ePictureOptions\x12\x31\n\x06offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\x14\n\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n\x06height\x18\x03 \x01(\x05R\x06height\x12\x42\n\x0bshown_parts\x18\x04 \x03(\x0e\x32!.afterimage.export.v1.OverlayPartR\nshownParts\"\xc3\x01\n\x0cTableContent\x12\x37\n\x05table\x18\x01 \x01(\x0e\x32!.afterimage.export.v1.ExportTableR\x05table\x12:\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\".afterimage.audit.v1.SessionFilterR\x06\x66ilter\x12>\n\x05kinds\x18\x03 \x03(\x0e\x32(.afterimage.recording.v1.InteractionKindR\x05kinds\"\xcc\x06\n\x06\x45xport\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12@\n\x07session\x18\x02 \x01(\x0b\x32$.afterimage.export.v1.SessionContentH\x00R\x07session\x12:\n\x05table\x18\x03 \x01(\x0b\x32\".afterimage.export.v1.TableContentH\x00R\x05table\x12:\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\".afterimage.export.v1.ExportFormatR\x06\x66ormat\x12\x37\n\x05state\x18\x05 \x01(\x0e\x32!.afterimage.export.v1.ExportStateR\x05state\x12@\n\x08priority\x18\x06 \x01(\x0e\x32$.afterimage.export.v1.ExportPriorityR\x08priority\x12\x1d\n\ncreated_by\x18\x07 \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x39\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x08progress\x18\x0c \x01(\x0b\x32$.afterimage.export.v1.ExportProgressR\x08progress\x12#\n\rattempt_count\x18\r \x01(\x05R\x0c\x61ttemptCount\x12=\n\x07\x66\x61ilure\x18\x0e \x01(\x0b\x32#.afterimage.export.v1.ExportFailureR\x07\x66\x61ilure\x12\x34\n\x04\x66ile\x18\x0f \x01(\x0b\x32 .afterimage.export.v1.ExportFileR\x04\x66ileB\t\n\x07\x63ontent\"\x9e\x01\n\x0e\x45xportProgress\x12\x1d\n\ndone_count\x18\x01 \x01(\x03R\tdoneCount\x12#\n\rplanned_count\x18\x02 \x01(\x03R\x0cplannedCount\x12H\n\x12remaining_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11remainingDuration\"A\n\rExportFailure\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\"z\n\nExportFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x1d\n\nsize_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n\x06sha256\x18\x04 \x01(\tR\x06sha256*\x83\x02\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_HAR\x10\x02\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x03\x12\x19\n\x15\x45XPORT_FORMAT_PARQUET\x10\x04\x12\x15\n\x11\x45XPORT_FORMAT_MP4\x10\x05\x12\x16\n\x12\x45XPORT_FORMAT_WEBM\x10\x06\x12\x15\n\x11\x45XPORT_FORMAT_GIF\x10\x07\x12\x15\n\x11\x45XPORT_FORMAT_PNG\x10\x08\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\t*\xab\x01\n\x0bOverlayPart\x12\x1c\n\x18OVERLAY_PART_UNSPECIFIED\x10\x00\x12\x18\n\x14OVERLAY_PART_POINTER\x10\x01\x12\x17\n\x13OVERLAY_PART_CLICKS\x10\x02\x12\x18\n\x14OVERLAY_PART_ADDRESS\x10\x03\x12\x16\n\x12OVERLAY_PART_CLOCK\x10\x04\x12\x19\n\x15OVERLAY_PART_CAPTIONS\x10\x05*e\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45XPORT_TABLE_SESSIONS\x10\x01\x12\x1d\n\x19\x45XPORT_TABLE_INTERACTIONS\x10\x02*\xc4\x01\n\x0b\x45xportState\x12\x1c\n\x18\x45XPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14\x45XPORT_STATE_RUNNING\x10\x02\x12\x15\n\x11\x45XPORT_STATE_DONE\x10\x03\x12\x17\n\x13\x45XPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16\x45XPORT_STATE_CANCELLED\x10\x05\x12\x18\n\x14\x45XPORT_STATE_EXPIRED\x10\x06*\x80\x01\n\x0e\x45xportPriority\x12\x1f\n\x1b\x45XPORT_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_PRIORITY_LOW\x10\x01\x12\x1a\n\x16\x45XPORT_PRIORITY_NORMAL\x10\x02\x12\x18\n\x14\x45XPORT_PRIORITY_HIGH\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!afterimage/export/v1/export.proto\x12\x14\x61\x66terimage.export.v1\x1a!afterimage/audit/v1/heatmap.proto\x1a(afterimage/audit/v1/session_filter.proto\x1a#afterimage/recording/v1/enums.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x03\n\x0eSessionContent\x12\x1d\n\nsession_id\x18\x01 \x01(\tR\tsessionId\x12\x1b\n\twindow_id\x18\x02 \x01(\tR\x08windowId\x12<\n\x0cstart_offset\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x0bstartOffset\x12\x38\n\nend_offset\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tendOffset\x12:\n\x05video\x18\x05 \x01(\x0b\x32\".afterimage.export.v1.VideoOptionsH\x00R\x05video\x12@\n\x07picture\x18\x06 \x01(\x0b\x32$.afterimage.export.v1.PictureOptionsH\x00R\x07picture\x12=\n\x06report\x18\x07 \x01(\x0b\x32#.afterimage.export.v1.ReportOptionsH\x00R\x06reportB\t\n\x07options\"\x7f\n\rReportOptions\x12\x35\n\x05paper\x18\x01 \x01(\x0e\x32\x1f.afterimage.export.v1.PaperSizeR\x05paper\x12\x1b\n\ttime_zone\x18\x02 \x01(\tR\x08timeZone\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\"\xcf\x01\n\x0cVideoOptions\x12\x14\n\x05width\x18\x01 \x01(\x05R\x05width\x12\x16\n\x06height\x18\x02 \x01(\x05R\x06height\x12*\n\x11\x66rames_per_second\x18\x03 \x01(\x05R\x0f\x66ramesPerSecond\x12\x1f\n\x0bkeep_pauses\x18\x04 \x01(\x08R\nkeepPauses\x12\x44\n\x0chidden_parts\x18\x05 \x03(\x0e\x32!.afterimage.export.v1.OverlayPartR\x0bhiddenParts\"\xb5\x01\n\x0ePictureOptions\x12\x31\n\x06offset\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationR\x06offset\x12\x14\n\x05width\x18\x02 \x01(\x05R\x05width\x12\x16\n\x06height\x18\x03 \x01(\x05R\x06height\x12\x42\n\x0bshown_parts\x18\x04 \x03(\x0e\x32!.afterimage.export.v1.OverlayPartR\nshownParts\"\xf4\x03\n\x0eHeatmapContent\x12\x12\n\x04page\x18\x01 \x01(\tR\x04page\x12\x36\n\x05kinds\x18\x02 \x03(\x0e\x32 .afterimage.audit.v1.HeatmapKindR\x05kinds\x12\x39\n\nstart_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12\x46\n\x0c\x64\x65vice_types\x18\x05 \x03(\x0e\x32#.afterimage.recording.v1.DeviceTypeR\x0b\x64\x65viceTypes\x12\x43\n\x0b\x61\x63tor_types\x18\x06 \x03(\x0e\x32\".afterimage.recording.v1.ActorTypeR\nactorTypes\x12,\n\x12min_viewport_width\x18\x07 \x01(\x05R\x10minViewportWidth\x12,\n\x12max_viewport_width\x18\x08 \x01(\x05R\x10maxViewportWidth\x12;\n\x06report\x18\t \x01(\x0b\x32#.afterimage.export.v1.ReportOptionsR\x06report\"\x80\x02\n\x0cTableContent\x12\x37\n\x05table\x18\x01 \x01(\x0e\x32!.afterimage.export.v1.ExportTableR\x05table\x12:\n\x06\x66ilter\x18\x02 \x01(\x0b\x32\".afterimage.audit.v1.SessionFilterR\x06\x66ilter\x12>\n\x05kinds\x18\x03 \x03(\x0e\x32(.afterimage.recording.v1.InteractionKindR\x05kinds\x12;\n\x06report\x18\x04 \x01(\x0b\x32#.afterimage.export.v1.ReportOptionsR\x06report\"\x8e\x07\n\x06\x45xport\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12@\n\x07session\x18\x02 \x01(\x0b\x32$.afterimage.export.v1.SessionContentH\x00R\x07session\x12:\n\x05table\x18\x03 \x01(\x0b\x32\".afterimage.export.v1.TableContentH\x00R\x05table\x12@\n\x07heatmap\x18\x10 \x01(\x0b\x32$.afterimage.export.v1.HeatmapContentH\x00R\x07heatmap\x12:\n\x06\x66ormat\x18\x04 \x01(\x0e\x32\".afterimage.export.v1.ExportFormatR\x06\x66ormat\x12\x37\n\x05state\x18\x05 \x01(\x0e\x32!.afterimage.export.v1.ExportStateR\x05state\x12@\n\x08priority\x18\x06 \x01(\x0e\x32$.afterimage.export.v1.ExportPriorityR\x08priority\x12\x1d\n\ncreated_by\x18\x07 \x01(\tR\tcreatedBy\x12;\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12\x39\n\nstart_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x35\n\x08\x65nd_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x07\x65ndTime\x12;\n\x0b\x65xpire_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nexpireTime\x12@\n\x08progress\x18\x0c \x01(\x0b\x32$.afterimage.export.v1.ExportProgressR\x08progress\x12#\n\rattempt_count\x18\r \x01(\x05R\x0c\x61ttemptCount\x12=\n\x07\x66\x61ilure\x18\x0e \x01(\x0b\x32#.afterimage.export.v1.ExportFailureR\x07\x66\x61ilure\x12\x34\n\x04\x66ile\x18\x0f \x01(\x0b\x32 .afterimage.export.v1.ExportFileR\x04\x66ileB\t\n\x07\x63ontent\"\x9e\x01\n\x0e\x45xportProgress\x12\x1d\n\ndone_count\x18\x01 \x01(\x03R\tdoneCount\x12#\n\rplanned_count\x18\x02 \x01(\x03R\x0cplannedCount\x12H\n\x12remaining_duration\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationR\x11remainingDuration\"A\n\rExportFailure\x12\x16\n\x06reason\x18\x01 \x01(\tR\x06reason\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\"z\n\nExportFile\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12!\n\x0c\x63ontent_type\x18\x02 \x01(\tR\x0b\x63ontentType\x12\x1d\n\nsize_bytes\x18\x03 \x01(\x03R\tsizeBytes\x12\x16\n\x06sha256\x18\x04 \x01(\tR\x06sha256*\x9a\x02\n\x0c\x45xportFormat\x12\x1d\n\x19\x45XPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12\x45XPORT_FORMAT_JSON\x10\x01\x12\x15\n\x11\x45XPORT_FORMAT_HAR\x10\x02\x12\x15\n\x11\x45XPORT_FORMAT_CSV\x10\x03\x12\x19\n\x15\x45XPORT_FORMAT_PARQUET\x10\x04\x12\x15\n\x11\x45XPORT_FORMAT_MP4\x10\x05\x12\x16\n\x12\x45XPORT_FORMAT_WEBM\x10\x06\x12\x15\n\x11\x45XPORT_FORMAT_GIF\x10\x07\x12\x15\n\x11\x45XPORT_FORMAT_PNG\x10\x08\x12\x16\n\x12\x45XPORT_FORMAT_HTML\x10\t\x12\x15\n\x11\x45XPORT_FORMAT_PDF\x10\n*Q\n\tPaperSize\x12\x1a\n\x16PAPER_SIZE_UNSPECIFIED\x10\x00\x12\x11\n\rPAPER_SIZE_A4\x10\x01\x12\x15\n\x11PAPER_SIZE_LETTER\x10\x02*\xab\x01\n\x0bOverlayPart\x12\x1c\n\x18OVERLAY_PART_UNSPECIFIED\x10\x00\x12\x18\n\x14OVERLAY_PART_POINTER\x10\x01\x12\x17\n\x13OVERLAY_PART_CLICKS\x10\x02\x12\x18\n\x14OVERLAY_PART_ADDRESS\x10\x03\x12\x16\n\x12OVERLAY_PART_CLOCK\x10\x04\x12\x19\n\x15OVERLAY_PART_CAPTIONS\x10\x05*e\n\x0b\x45xportTable\x12\x1c\n\x18\x45XPORT_TABLE_UNSPECIFIED\x10\x00\x12\x19\n\x15\x45XPORT_TABLE_SESSIONS\x10\x01\x12\x1d\n\x19\x45XPORT_TABLE_INTERACTIONS\x10\x02*\xc4\x01\n\x0b\x45xportState\x12\x1c\n\x18\x45XPORT_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_STATE_QUEUED\x10\x01\x12\x18\n\x14\x45XPORT_STATE_RUNNING\x10\x02\x12\x15\n\x11\x45XPORT_STATE_DONE\x10\x03\x12\x17\n\x13\x45XPORT_STATE_FAILED\x10\x04\x12\x1a\n\x16\x45XPORT_STATE_CANCELLED\x10\x05\x12\x18\n\x14\x45XPORT_STATE_EXPIRED\x10\x06*\x80\x01\n\x0e\x45xportPriority\x12\x1f\n\x1b\x45XPORT_PRIORITY_UNSPECIFIED\x10\x00\x12\x17\n\x13\x45XPORT_PRIORITY_LOW\x10\x01\x12\x1a\n\x16\x45XPORT_PRIORITY_NORMAL\x10\x02\x12\x18\n\x14\x45XPORT_PRIORITY_HIGH\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.export.v1.export_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_EXPORTFORMAT']._serialized_start=2331
-  _globals['_EXPORTFORMAT']._serialized_end=2590
-  _globals['_OVERLAYPART']._serialized_start=2593
-  _globals['_OVERLAYPART']._serialized_end=2764
-  _globals['_EXPORTTABLE']._serialized_start=2766
-  _globals['_EXPORTTABLE']._serialized_end=2867
-  _globals['_EXPORTSTATE']._serialized_start=2870
-  _globals['_EXPORTSTATE']._serialized_end=3066
-  _globals['_EXPORTPRIORITY']._serialized_start=3069
-  _globals['_EXPORTPRIORITY']._serialized_end=3197
-  _globals['_SESSIONCONTENT']._serialized_start=204
-  _globals['_SESSIONCONTENT']._serialized_end=537
-  _globals['_VIDEOOPTIONS']._serialized_start=540
-  _globals['_VIDEOOPTIONS']._serialized_end=747
-  _globals['_PICTUREOPTIONS']._serialized_start=750
-  _globals['_PICTUREOPTIONS']._serialized_end=931
-  _globals['_TABLECONTENT']._serialized_start=934
-  _globals['_TABLECONTENT']._serialized_end=1129
-  _globals['_EXPORT']._serialized_start=1132
-  _globals['_EXPORT']._serialized_end=1976
-  _globals['_EXPORTPROGRESS']._serialized_start=1979
-  _globals['_EXPORTPROGRESS']._serialized_end=2137
-  _globals['_EXPORTFAILURE']._serialized_start=2139
-  _globals['_EXPORTFAILURE']._serialized_end=2204
-  _globals['_EXPORTFILE']._serialized_start=2206
-  _globals['_EXPORTFILE']._serialized_end=2328
+  _globals['_EXPORTFORMAT']._serialized_start=3188
+  _globals['_EXPORTFORMAT']._serialized_end=3470
+  _globals['_PAPERSIZE']._serialized_start=3472
+  _globals['_PAPERSIZE']._serialized_end=3553
+  _globals['_OVERLAYPART']._serialized_start=3556
+  _globals['_OVERLAYPART']._serialized_end=3727
+  _globals['_EXPORTTABLE']._serialized_start=3729
+  _globals['_EXPORTTABLE']._serialized_end=3830
+  _globals['_EXPORTSTATE']._serialized_start=3833
+  _globals['_EXPORTSTATE']._serialized_end=4029
+  _globals['_EXPORTPRIORITY']._serialized_start=4032
+  _globals['_EXPORTPRIORITY']._serialized_end=4160
+  _globals['_SESSIONCONTENT']._serialized_start=239
+  _globals['_SESSIONCONTENT']._serialized_end=635
+  _globals['_REPORTOPTIONS']._serialized_start=637
+  _globals['_REPORTOPTIONS']._serialized_end=764
+  _globals['_VIDEOOPTIONS']._serialized_start=767
+  _globals['_VIDEOOPTIONS']._serialized_end=974
+  _globals['_PICTUREOPTIONS']._serialized_start=977
+  _globals['_PICTUREOPTIONS']._serialized_end=1158
+  _globals['_HEATMAPCONTENT']._serialized_start=1161
+  _globals['_HEATMAPCONTENT']._serialized_end=1661
+  _globals['_TABLECONTENT']._serialized_start=1664
+  _globals['_TABLECONTENT']._serialized_end=1920
+  _globals['_EXPORT']._serialized_start=1923
+  _globals['_EXPORT']._serialized_end=2833
+  _globals['_EXPORTPROGRESS']._serialized_start=2836
+  _globals['_EXPORTPROGRESS']._serialized_end=2994
+  _globals['_EXPORTFAILURE']._serialized_start=2996
+  _globals['_EXPORTFAILURE']._serialized_end=3061
+  _globals['_EXPORTFILE']._serialized_start=3063
+  _globals['_EXPORTFILE']._serialized_end=3185
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,31 @@
+// The document of reports, which a headless browser without a network prints as PDF: services/export/rendering/reports.py
+// calls `afterimageReport`, hands over AuditService's answers, and has the report laid out from the console's parts.
+import { flushSync } from "react-dom";
+import { createRoot } from "react-dom/client";
+import "../ui/base.css";
+import "../ui/tokens.css";
+import "./report.css";
+import { SessionReport } from "./SessionReport";
+import { SessionReportData } from "./sessionReportData";
+
+const root = createRoot(document.querySelector("#root") ?? document.body);
+
+/** Lays a report out; settles when all of its pictures are there. */
+async function show(title: string, report: React.ReactNode): Promise<void> {
+  flushSync(() => {
+    root.render(report);
+  });
+  document.title = title;
+  await document.fonts.ready;
+  await Promise.all(Array.from(document.images, (image) => image.decode().catch(() => undefined)));
+}
+
+const session = new SessionReportData((data) => show(`Session ${data.sessionId}`, <SessionReport data={data} />));
+
+declare global {
+  interface Window {
+    afterimageReport: { session: SessionReportData };
+  }
+}
+
+window.afterimageReport = { session };

@@ -1,0 +1,306 @@
+"""Reports as PDF: what poppler and qpdf read in them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from functools import partial
+from zoneinfo import ZoneInfo
+
+import grpc
+import numpy as np
+import pytest
+from browser import hostile
+from browser.rrweb_events import click, element, opened, rage, text
+from export.rendering.sessions import tools
+from export.rendering.test_render_video import GREEN, RED, colored
+from export.test_formats import ago, error, network, page, record, tick
+from PIL import Image
+from support.export import FAILED, JSON, PDF, export_service
+from support.pdf_file import PdfFile
+from support.share import refusal, seconds
+
+from services.export.rendering import browser as browser_module
+from services.export.rendering.processes import guarded
+from services.export.worker.app import work
+
+CONSOLE = "https://replay.example/console"
+LETTER = 2
+SETTLE_S = 1.0
+"""Time in which forbidden effects could happen after the report."""
+A4_PT, LETTER_PT = "595.92 x 841.92 pts (A4)", "612 x 792 pts (letter)"
+
+
+@pytest.fixture(autouse=True)
+def found_tools():
+    """Skips where the programs are missing."""
+    return tools()
+
+
+@pytest.fixture
+def export_settings(export_settings):
+    """With the address of a console."""
+    return export_settings.model_copy(
+        update={"share": export_settings.share.model_copy(update={"public_url": f"{CONSOLE}/"})}
+    )
+
+
+async def report_of(exports, session, into, **options):
+    content = {"report": options} if options else {}
+    export = await exports.of_session(session, PDF, **content)
+    return PdfFile(await exports.file(export), into, export.export_id)
+
+
+def buttoned(words="Pay now"):
+    return [element(20, "button", {"style": "position: fixed; left: 50px; top: 80px"}, text(21, words))]
+
+
+def troubled(start):
+    """Two pages, a rage click on a button, an error after it, a failed request, a pause of 22 s."""
+    return [
+        *colored(start, RED, url="https://shop.example/cart", more=buttoned()),
+        *[{**event, "data": {**event["data"], "id": 20}} for event in rage(start + 3_000)],
+        error(start + 5_000, "basket is not defined"),
+        network(start + 6_000, {"name": "https://shop.example/api/pay", "method": "POST", "responseStatus": 503}),
+        *colored(start + 8_000, GREEN, url="https://shop.example/thanks"),
+        click(start + 9_000),
+        tick(start + 31_000, 1),
+    ]
+
+
+def is_in(picture, color, least=1_000):
+    """Whether a page has a patch of a colour."""
+    pixels = np.asarray(Image.open(picture).convert("RGB")).astype(int)
+    return int((np.abs(pixels - color).sum(axis=2) < 30).sum()) > least
+
+
+async def test_a_session(exports, audit, tmp_path):
+    start = ago(600)
+    session, _ = await record(audit, [[troubled(start)]], tags={"plan": "gold"}, actor_id="alice")
+    export = await exports.of_session(session, PDF)
+    data = await exports.file(export)
+    done = await exports.get(export.export_id)
+    assert (done.file.name, done.file.content_type) == (f"session-{session}.pdf", "application/pdf")
+    assert done.progress.done_count == done.progress.planned_count > 4
+    file = PdfFile(data, tmp_path)
+    file.check()
+    for fact in [
+        "Report of a session shop.example/cart",
+        f"{datetime.fromtimestamp(start / 1000, UTC):%A, %B %-d, %Y at %-I:%M:%S %p UTC}",
+        "The session lasted 31 s, 0.5 s of it active: 2 pages, 11 clicks, 0 inputs.",
+        "Signs of frustration: 1 rage click, 1 click that an error followed.",
+        "Recorded: 1 error on the console, 1 failed request.",
+        *("Visitor alice Kind Signed-in user", "Viewport 1280 \u00d7 720", "Tags plan gold", session[:20]),
+        "Rage click: 10 times on Pay now",
+        "what was clicked did not do what the visitor expected.",
+        "Error after click on Pay now: basket is not defined",
+        *("/thanks https://shop.example/thanks 0:08 23 s until left", "Request failed: POST /api/pay 503"),
+        *("Hatched: pause", "Nothing: the browser sent no data that the privacy policy masks."),
+    ]:
+        assert fact in file.text
+    assert file.facts["Tagged"] == "yes"
+    assert {"H1", "H2", "H3", "Table", "TH", "TD", "Figure", "L", "P"} <= set(file.tags)
+    headings = ["Summary", "Facts", "Findings", "Pages", "Console errors", "Failed requests", "Masked and lost"]
+    assert set(headings) <= set(file.outline)
+    assert file.facts["Title"] == f"Session {session}"
+    count = int(file.facts["Pages"])
+    assert [f"Page {number} of {count}" in page for number, page in enumerate(file.pages, 1)] == [True] * count
+    assert all(f"Session {session}" in page for page in file.pages)
+    address = f"{CONSOLE}/sessions/{session}"
+    assert {address, f"{address}?t=3", f"{address}?t=8"} <= set(file.links)
+    assert all(link.startswith(address) for link in file.links)
+    # Pictures of both pages.
+    drawn = file.pictures()
+    assert all(any(is_in(picture, color) for picture in drawn) for color in (RED, GREEN))
+
+
+async def test_paper_time_zone_and_language(exports, audit, tmp_path):
+    start = ago(600)
+    session, _ = await record(audit, [[colored(start, RED)]])
+    export = await exports.of_session(
+        session, PDF, report={"paper": LETTER, "time_zone": "Asia/Kolkata", "language": "de"}
+    )
+    file = PdfFile(await exports.file(export), tmp_path, "letter")
+    at = datetime.fromtimestamp(start / 1000, ZoneInfo("Asia/Kolkata"))
+    months = "Januar Februar März April Mai Juni Juli August September Oktober November Dezember".split()
+    assert f"{at.day}. {months[at.month - 1]} {at.year} um {at:%H:%M:%S} GMT+5:30" in file.text
+    assert file.facts["Page size"] == LETTER_PT
+    shown = (await exports.get(export.export_id)).session.report
+    assert (shown.paper, shown.time_zone, shown.language) == (LETTER, "Asia/Kolkata", "de")
+    plain = await report_of(exports, session, tmp_path)
+    assert plain.facts["Page size"] == A4_PT
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"time_zone": "Europe/Nowhere"}, "session.report.time_zone"),
+        ({"time_zone": "../../etc/passwd"}, "session.report.time_zone"),
+        ({"language": "not a language"}, "session.report.language"),
+        ({"language": "x"}, "session.report.language"),
+        ({"paper": 99}, "session.report.paper"),
+    ],
+)
+async def test_invalid_options_are_one_clear_refusal(idle_exports, audit, options, field):
+    session, _ = await record(audit, [[colored(ago(60), RED)]])
+    refused = await refusal(idle_exports.of_session(session, PDF, report=options))
+    assert (refused.code, refused.fields) == (grpc.StatusCode.INVALID_ARGUMENT, {field})
+
+
+async def test_options_and_ranges_that_do_not_fit_are_refused(idle_exports, audit):
+    session, (window,) = await record(audit, [[colored(ago(60), RED)]])
+    whole = {"window_id": window, "start_offset": seconds(0), "end_offset": seconds(1)}
+    refused = await refusal(idle_exports.of_session(session, PDF, **whole))
+    assert refused.fields == {"session.window_id", "session.start_offset", "session.end_offset"}
+    refused = await refusal(idle_exports.of_session(session, JSON, report={}))
+    assert refused.fields == {"session.report"}
+
+
+def lone_event(start):
+    return [[[tick(start, 1)]]]
+
+
+def without_snapshot(start):
+    return [[[page(start), click(start + 500), error(start + 1_000, "it is broken"), tick(start + 2_000, 1)]]]
+
+
+def harmless(start):
+    return [[[*colored(start, RED), click(start + 500), tick(start + 9_000, 1)]]]
+
+
+def with_losses(start):
+    payload = {"reason": "queue_full", "events": 7, "bytes": 70, "fromMs": start, "toMs": start}
+    replaced = {"pictures": 2, "fonts": 1, "other": 0, "bytes": 9, "limitBytes": 5}
+    custom = [
+        {"type": 5, "timestamp": start + 50, "data": {"tag": f"afterimage.{tag}", "payload": body}}
+        for tag, body in (("dropped", payload), ("replaced", replaced))
+    ]
+    picture = element(30, "img", {"src": "https://pictures.example/a.png", "width": "20", "height": "20"})
+    return [[[*colored(start, RED, more=[picture]), *custom, {"type": 99, "timestamp": start + 60, "data": {}}]]]
+
+
+NO_PICTURES = "There are no pictures: the recording has no full snapshot of a page."
+
+
+@pytest.mark.parametrize(
+    ("windows", "facts"),
+    [
+        (lone_event, ["0 pages, 0 clicks", "No page was recorded.", "No signs of frustration"]),
+        (without_snapshot, [NO_PICTURES, "it is broken", "1 page, 1 click"]),
+        (
+            harmless,
+            ["No signs of frustration were found.", "No errors and no failed requests", "No request failed, or"],
+        ),
+        (
+            with_losses,
+            [
+                "7 events are missing: the installation was unavailable until the recorder's queue was full.",
+                "Not recorded, for their size: 2 pictures, 1 font.",
+                "Left out: a kind of event that this player does not know (1 \u00d7).",
+                "1 picture is not shown: the recorded pages named them",
+            ],
+        ),
+    ],
+)
+async def test_what_is_missing_is_said(exports, audit, tmp_path, windows, facts):
+    session, _ = await record(audit, windows(ago(600)))
+    file = await report_of(exports, session, tmp_path)
+    file.check()
+    assert [fact for fact in facts if fact not in file.text] == []
+
+
+async def test_a_live_session_is_reported_up_to_now(exports, audit, tmp_path):
+    session, _ = await record(audit, [[colored(ago(5), RED)]], is_ended=False)
+    file = await report_of(exports, session, tmp_path)
+    assert "The session is still live: the report has what was stored up to" in file.text
+
+
+async def test_limits_are_named(exports, audit, tmp_path):
+    start = ago(6_000)
+    events = [event for n in range(120) for event in colored(start + n * 5_000, RED, url=f"https://shop.example/p{n}")]
+    errors = [error(start + n * 5_000 + 100, f"fault number {n}") for n in range(120) for _ in range(2)]
+    requests = [
+        network(start + n * 2_500 + 300, {"name": f"https://shop.example/r{n}", "method": "GET", "responseStatus": 500})
+        for n in range(210)
+    ]
+    everything = sorted([*events, *errors, *requests], key=lambda event: event["timestamp"])
+    session, _ = await record(audit, [[everything[:300], everything[300:]]])
+    file = await report_of(exports, session, tmp_path)
+    file.check()
+    for fact in [
+        "These are the first 100 of 120 pages.",
+        "Only the first 24 pages have a picture.",
+        "These are the first 200 of 210 failed requests.",
+        *("/p99 https://shop.example/p99", "fault number 119", "/r199"),
+    ]:
+        assert fact in file.text
+    assert "/p100" not in file.text
+    assert "/r200" not in file.text
+
+
+async def test_hostile_texts_are_only_texts(exports, audit, tmp_path):
+    start = ago(600)
+    tag = "</title></script><script>document.title = 'owned'</script><img src=x onerror=alert(1)><h2>Owned</h2>"
+    link = "javascript:alert(1)//"
+    events = [
+        *colored(start, RED, url=f"https://shop.example/{tag}", more=buttoned(tag)),
+        *[{**event, "data": {**event["data"], "id": 20}} for event in rage(start + 1_000)],
+        error(start + 2_000, f"{tag} {chr(0x202E)}desrever{chr(0)} {'long' * 2_000}"),
+        *colored(start + 3_000, GREEN, url=link),
+        network(start + 4_000, {"name": f"https://x.example/{tag}", "method": "GET", "responseStatus": 500}),
+        tick(start + 5_000, 1),
+    ]
+    session, _ = await record(audit, [[events]], tags={"note": tag[:60]}, actor_id=tag)
+    file = await report_of(exports, session, tmp_path)
+    file.check()
+    assert file.facts["Title"] == f"Session {session}"
+    assert file.facts["JavaScript"] == "no"
+    assert file.scripts == []
+    assert "Owned" not in file.outline
+    assert all(link.startswith(f"{CONSOLE}/sessions/{session}") for link in file.links)
+    assert "<script>document.title" in file.text
+
+
+async def test_nothing_leaves(exports, audit, tmp_path, monkeypatch):
+    """The browser alone must hold, too, where the system gives no network namespace."""
+    monkeypatch.setattr(browser_module, "guarded", partial(guarded, has_network=True))
+    start = ago(600)
+    async with hostile.elsewhere() as elsewhere:
+        home = elsewhere.url
+        image = f"{home}/<img src={home}/address.png>"
+        events = [*opened(start, image, hostile.nodes(home)), *hostile.later(start, home)]
+        more = [error(start + 1_000, image), *colored(start + 4_000, RED, url=f"{home}/second")]
+        session, _ = await record(audit, [[[*events, *more, tick(start + 9_000, 1)]]], actor_id=image)
+        file = await report_of(exports, session, tmp_path)
+        await asyncio.sleep(SETTLE_S)
+        assert elsewhere.reached == []
+    assert f"{home}/second" in file.text
+
+
+async def test_the_same_report_has_the_same_bytes(exports, audit, tmp_path, monkeypatch):
+    session, _ = await record(audit, [[troubled(ago(600))]])
+    made = []
+    for _ in range(2):
+        export = await exports.of_session(session, PDF)
+        made.append((export, await exports.file(export)))
+    (one, first), (other, second) = made
+    dates = [
+        b"(D:%s+00'00')" % each.create_time.ToDatetime().strftime("%Y%m%d%H%M%S").encode() for each in (one, other)
+    ]
+    assert first.count(dates[0]) == 2
+    assert len(first) == len(second)
+    # The date is also at the end of the report, in minutes.
+    assert (
+        first.replace(dates[0], dates[1]) == second or one.create_time.seconds // 60 != other.create_time.seconds // 60
+    )
+
+
+async def test_without_a_browser_the_failure_names_the_package(export_settings, audit, mint, clock, monkeypatch):
+    session, _ = await record(audit, [[colored(ago(60), RED)]])
+    settings = export_settings.model_copy(
+        update={"export": export_settings.export.model_copy(update={"browser": "no-such-browser"})}
+    )
+    async with export_service(settings, mint, now=clock) as exports, work(settings, now=clock):
+        ended = await exports.ended((await exports.of_session(session, PDF)).export_id)
+    assert (ended.state, ended.failure.reason, ended.attempt_count) == (FAILED, "TOOL_MISSING", 1)
+    assert "install the package chromium-headless-shell" in ended.failure.message
