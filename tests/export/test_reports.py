@@ -14,12 +14,14 @@ from browser import hostile
 from browser.rrweb_events import click, element, opened, rage, text
 from export.rendering.sessions import tools
 from export.rendering.test_render_video import GREEN, RED, colored
+from export.test_access import delete_session
 from export.test_formats import ago, error, network, page, record, tick
 from PIL import Image
-from support.export import FAILED, JSON, PDF, export_service
+from support.export import CSV, FAILED, INTERACTIONS, JSON, PDF, export_service
 from support.pdf_file import PdfFile
 from support.share import refusal, seconds
 
+from services.export.formats import report_sessions
 from services.export.rendering import browser as browser_module
 from services.export.rendering.processes import guarded
 from services.export.worker.app import work
@@ -304,3 +306,84 @@ async def test_without_a_browser_the_failure_names_the_package(export_settings, 
         ended = await exports.ended((await exports.of_session(session, PDF)).export_id)
     assert (ended.state, ended.failure.reason, ended.attempt_count) == (FAILED, "TOOL_MISSING", 1)
     assert "install the package chromium-headless-shell" in ended.failure.message
+
+
+async def list_of(exports, into, tag, **options):
+    content = {"report": options} if options else {}
+    export = await exports.of_table(fmt=PDF, filter={"tags": {"list": tag}}, **content)
+    return await exports.get(export.export_id), PdfFile(await exports.file(export), into, export.export_id)
+
+
+async def test_sessions_under_a_filter(exports, audit, tmp_path):
+    tag = {"list": "shop"}
+    day = 86_400
+    bad, _ = await record(audit, [[troubled(ago(600))]], tags=tag, actor_id="alice")
+    await record(audit, [[troubled(ago(day + 700))]], tags=tag, actor_id="alice")
+    await record(audit, harmless(ago(2 * day + 700)), tags=tag, actor_id="bob")
+    await record(audit, [[troubled(ago(500))]], tags={"list": "other"})
+    export, file = await list_of(exports, tmp_path, "shop")
+    file.check()
+    ended = await exports.ended(export.export_id)
+    assert ended.file.name.startswith("sessions-20")
+    for fact in [
+        "Report of sessions 3 sessions tag list is shop",
+        "3 sessions by 2 known visitors, 1 min 11 s in all: 5 pages, 23 clicks.",
+        "2 sessions (67 %) had errors, failed requests or signs of frustration.",
+        *("Errors 2 2 67 %", "Rage clicks 2 2 67 %", "Dead clicks 2 2 67 %", "Quick backs 0 0 0 %"),
+        # Views, sessions, errors, failed requests, rage clicks, dead clicks, quick backs.
+        "https://shop.example/cart 2 2 2 2 2 2 0",
+        *("https://shop.example/thanks 2 2 0 0 0 0 0", "https://shop.example/a 1 1 0 0 0 0 0"),
+        "Pay now",
+        "https://shop.example/cart 2 2 2 2",
+        "1 error, 1 rage click, 1 dead click, 1 failed request",
+    ]:
+        assert fact in file.text
+    headings = ["Summary", "By finding", "By day", "Worst pages", "Most seen pages", "Worst elements"]
+    assert {*headings, "Sessions with the most findings"} <= set(file.outline)
+    assert f"{CONSOLE}/sessions/{bad}" in file.links
+    days = [datetime.fromtimestamp(ago(seconds_ago) / 1000, UTC) for seconds_ago in (600, day + 700, 2 * day + 700)]
+    for at, clicks in zip(days, (11, 11, 1), strict=True):
+        assert f"{at:%b %-d, %Y} 1 {clicks} " in file.text
+
+
+async def test_sessions_are_counted_by_day_of_the_time_zone(exports, audit, tmp_path):
+    at = int(datetime.now(UTC).replace(hour=0, minute=30, second=0, microsecond=0).timestamp()) - 2 * 86_400
+    await record(audit, harmless(at * 1_000), tags={"list": "zones"})
+    _, there = await list_of(exports, tmp_path, "zones", time_zone="America/New_York", language="de")
+    _, here = await list_of(exports, tmp_path, "zones", language="de")
+    day = datetime.fromtimestamp(at, UTC)
+    before = datetime.fromtimestamp(at - 86_400, UTC)
+    assert f"{day:%d.%m.%Y} 1 1 0" in here.text
+    assert f"{before:%d.%m.%Y} 1 1 0" in there.text
+
+
+async def test_no_sessions_are_a_report_that_says_so(exports, tmp_path):
+    _, file = await list_of(exports, tmp_path, "nothing")
+    file.check()
+    assert "No session is under the filter." in file.text
+
+
+async def test_limits_of_a_list_are_named(exports, audit, tmp_path, monkeypatch):
+    for n in range(3):
+        await record(audit, harmless(ago(900 + n)), tags={"list": "many"})
+    monkeypatch.setattr(report_sessions, "MAX_READ_SESSIONS", 1)
+    _, file = await list_of(exports, tmp_path, "many")
+    assert "Pages and elements are those of the newest 1 of 3 sessions." in file.text
+    monkeypatch.setattr(report_sessions, "MAX_SESSIONS", 2)
+    _, file = await list_of(exports, tmp_path, "many")
+    assert "There are more sessions: these are the newest 2." in file.text
+    assert "Report of sessions 2 sessions" in file.text
+
+
+async def test_a_report_goes_with_a_session_in_it(exports, audit, tmp_path):
+    session, _ = await record(audit, harmless(ago(900)), tags={"list": "deleted"})
+    export, _ = await list_of(exports, tmp_path, "deleted")
+    await delete_session(audit, session)
+    refused = await refusal(exports.download(export.export_id))
+    assert refused.code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_list_that_is_no_report_has_no_options_of_one(idle_exports):
+    assert (await refusal(idle_exports.of_table(fmt=CSV, report={}))).fields == {"table.report"}
+    assert (await refusal(idle_exports.of_table(INTERACTIONS, PDF))).fields == {"table.table"}
+    assert (await refusal(idle_exports.of_table(fmt=PDF, report={"language": "?"}))).fields == {"table.report.language"}

@@ -78,7 +78,7 @@ function Rows({
           // The list is replaced as a whole; two elements may differ in parts that are not shown.
           <tr key={index}>
             <th scope="row">
-              <ElementName element={one} />
+              <ElementName target={one.target} />
             </th>
             <td>{number(one.count)}</td>
             <td>{percentLabel(Math.min(one.count / Math.max(heat.samples, 1), 1))}</td>
@@ -93,7 +93,7 @@ function Rows({
 }
 
 /** An element's name and role, and below them its selector, which is the name of an element without one. */
-function ElementName({ element: { target } }: { element: ClickedElement }) {
+export function ElementName({ target }: { target: ClickedElement["target"] }) {
   const quoted = quotedOf(target);
   const selector = oneLine(target.selector);
   return (

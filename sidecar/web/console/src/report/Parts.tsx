@@ -38,7 +38,7 @@ export function Head({ kind, title, facts, link }: HeadProps) {
 }
 
 interface RowsProps<Row> {
-  /** Headings of the columns; those that begin with "#" are of numbers. */
+  /** Headings of the columns; those that begin with "#" are of numbers, those with "@" of times. */
   columns: readonly string[];
   rows: readonly Row[];
   /** Rows that are shown at most. */
@@ -61,8 +61,8 @@ export function Rows<Row>({ columns, rows, most, noun, empty, children }: RowsPr
         <thead>
           <tr>
             {columns.map((name) => (
-              <th key={name} scope="col" className={name.startsWith("#") ? "number" : undefined}>
-                {name.replace("#", "")}
+              <th key={name} scope="col" className={classOf(name)}>
+                {name.replace(/^[#@]/, "")}
               </th>
             ))}
           </tr>
@@ -71,7 +71,7 @@ export function Rows<Row>({ columns, rows, most, noun, empty, children }: RowsPr
           {rows.slice(0, most).map((row, at) => (
             <tr key={at}>
               {children(row).map((cell, column) => (
-                <td key={column} className={columns[column]?.startsWith("#") === true ? "number" : undefined}>
+                <td key={column} className={classOf(columns[column] ?? "")}>
                   {cell}
                 </td>
               ))}
@@ -82,6 +82,10 @@ export function Rows<Row>({ columns, rows, most, noun, empty, children }: RowsPr
       <LeftOut shown={most} all={rows.length} noun={noun} />
     </>
   );
+}
+
+function classOf(name: string): string | undefined {
+  return name.startsWith("#") ? "number" : name.startsWith("@") ? "time" : undefined;
 }
 
 /** Names what a limit has left out. */

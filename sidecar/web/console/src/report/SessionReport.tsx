@@ -116,7 +116,7 @@ export function SessionReport({ data }: { data: SessionReportData }) {
       </Section>
       <Section title="Failed requests">
         <Rows
-          columns={["Time", "Request"]}
+          columns={["@Time", "Request"]}
           rows={requests}
           most={MOST_ROWS}
           noun="failed requests"
@@ -232,13 +232,13 @@ function ErrorRows({ data, errors, link }: { data: SessionReportData; errors: re
   const words = "The page wrote no errors to its console, or the recorder did not record the console.";
   if (errors.length > 0) {
     return (
-      <Rows columns={["Time", "Error"]} rows={errors} most={MOST_ROWS} noun="errors" empty={words}>
+      <Rows columns={["@Time", "Error"]} rows={errors} most={MOST_ROWS} noun="errors" empty={words}>
         {(action) => [momentOf(action.timeMs, data, link), <ActionLine key="" action={action} />]}
       </Rows>
     );
   }
   return (
-    <Rows columns={["Time", "Error"]} rows={data.consoleErrors} most={MOST_ROWS} noun="errors" empty={words}>
+    <Rows columns={["@Time", "Error"]} rows={data.consoleErrors} most={MOST_ROWS} noun="errors" empty={words}>
       {(row) => [momentOf(row.timeMs, data, link), <bdi key="">{oneLine(row.text)}</bdi>]}
     </Rows>
   );

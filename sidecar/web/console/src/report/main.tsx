@@ -7,6 +7,8 @@ import "../ui/tokens.css";
 import "./report.css";
 import { SessionReport } from "./SessionReport";
 import { SessionReportData } from "./sessionReportData";
+import { SessionsReport } from "./SessionsReport";
+import { SessionsReportData } from "./sessionsReportData";
 
 const root = createRoot(document.querySelector("#root") ?? document.body);
 
@@ -22,10 +24,12 @@ async function show(title: string, report: React.ReactNode): Promise<void> {
 
 const session = new SessionReportData((data) => show(`Session ${data.sessionId}`, <SessionReport data={data} />));
 
+const sessions = new SessionsReportData((data) => show("Report of sessions", <SessionsReport data={data} />));
+
 declare global {
   interface Window {
-    afterimageReport: { session: SessionReportData };
+    afterimageReport: { session: SessionReportData; sessions: SessionsReportData };
   }
 }
 
-window.afterimageReport = { session };
+window.afterimageReport = { session, sessions };
