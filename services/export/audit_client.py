@@ -216,6 +216,20 @@ class ProjectRecordings:
             answer = await self._client.stub.GetHeatmap(request, metadata=self._metadata(), timeout=TIMEOUT_S)
         return answer.SerializeToString()
 
+    async def sessions_with_page(self, wanted: bytes, part: str, count: int, **changes: Any) -> list[UUID]:
+        """Returns the newest sessions that may show the page of a heatmap. Raises Unavailable."""
+        heatmap = pb.GetHeatmapRequest.FromString(wanted)
+        heatmap.MergeFrom(pb.GetHeatmapRequest(**changes))
+        request = pb.ListSessionsRequest(page_size=count)
+        request.filter.page = part
+        request.filter.device_types.extend(heatmap.device_types)
+        request.filter.actor_types.extend(heatmap.actor_types)
+        if heatmap.HasField("start_time"):
+            request.filter.start_time.CopyFrom(heatmap.start_time)
+        with audit_errors():
+            answer = await self._client.stub.ListSessions(request, metadata=self._metadata(), timeout=TIMEOUT_S)
+        return [UUID(session.session_id) for session in answer.sessions]
+
     async def _interactions(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[pb.ListInteractionsResponse]:
         token = ""
         while True:

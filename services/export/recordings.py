@@ -152,6 +152,17 @@ class Recordings(Protocol):
         """
         ...
 
+    async def sessions_with_page(self, wanted: bytes, part: str, count: int, **changes: object) -> list[UUID]:
+        """Returns the newest sessions that may show the page of a heatmap.
+
+        Args:
+            wanted: As for `heatmap_answer`.
+            part: Part of the page's address.
+            count: Maximum number.
+            changes: As for `heatmap_answer`.
+        """
+        ...
+
     def sessions(self, wanted: bytes) -> AsyncIterator[list[tuple[UUID, Cells]]]:
         """Yields pages of the sessions under a filter, newest first: ids, and the cells of SESSION_COLUMNS.
 

@@ -387,3 +387,78 @@ async def test_a_list_that_is_no_report_has_no_options_of_one(idle_exports):
     assert (await refusal(idle_exports.of_table(fmt=CSV, report={}))).fields == {"table.report"}
     assert (await refusal(idle_exports.of_table(INTERACTIONS, PDF))).fields == {"table.table"}
     assert (await refusal(idle_exports.of_table(fmt=PDF, report={"language": "?"}))).fields == {"table.report.language"}
+
+
+KINDS = ["Clicks", "Moves", "Scroll", "Rage clicks", "Dead clicks", "Attention"]
+
+
+def visited(start, page_url, *, size=(1280, 720), height=2_000):
+    """A page that is taller than its window, with clicks on a button, a rage click and pointer positions."""
+    inner = [element(30, "div", {"style": f"height: {height}px; background: rgb{GREEN}"}), *buttoned("Order & pay")]
+    events = colored(start, GREEN, url=page_url, more=inner, size=size)
+    moves = {"source": 1, "positions": [{"x": 300, "y": 400 + n, "id": 20, "timeOffset": -n * 50} for n in range(8)]}
+    return [
+        *events,
+        *[{**event, "data": {**event["data"], "id": 20}} for event in rage(start + 3_000)],
+        {"type": 3, "timestamp": start + 6_000, "data": moves},
+        click(start + 7_000, x=600, y=300, node=30),
+        {"type": 3, "timestamp": start + 7_500, "data": {"source": 3, "id": 1, "x": 0, "y": 300}},
+        tick(start + 20_000, 1),
+    ]
+
+
+async def heatmaps_of(exports, into, page_url, **content):
+    export = await exports.create(heatmap={"page": page_url, **content}, format=PDF)
+    file = PdfFile(await exports.file(export), into, export.export_id)
+    return await exports.get(export.export_id), file
+
+
+async def test_heatmaps_of_a_page(exports, audit, tmp_path):
+    url = "https://heat.example/order"
+    for n in range(3):
+        await record(audit, [[visited(ago(900 + n), url)]])
+    export, file = await heatmaps_of(exports, tmp_path, url, report={"paper": LETTER})
+    file.check()
+    assert export.file.name.startswith("heatmaps-20")
+    assert export.heatmap.page == url
+    for fact in [
+        "Report of a page heat.example/order All interactions",
+        "The page is shown as a visitor saw it on",
+        *("Where visitors clicked or tapped.", "33 clicks in 3 sessions."),
+        *("Most clicked", "Order & pay", "30 91 % 3", "3 rage clicks in 3 sessions."),
+    ]:
+        assert fact in file.text
+    assert set(KINDS) <= set(file.outline)
+    assert file.facts["Tagged"] == "yes"
+    assert file.facts["Page size"] == LETTER_PT
+    assert any(link.startswith(f"{CONSOLE}/heatmap?page=https%3A%2F%2Fheat.example%2Forder") for link in file.links)
+    drawn = file.pictures(70)
+    assert any(is_in(picture, np.array(GREEN) * 0.78 + np.array((16, 19, 26)) * 0.22) for picture in drawn)
+
+
+async def test_kinds_and_filters_of_heatmaps(exports, audit, tmp_path):
+    url = "https://heat.example/filtered"
+    await record(audit, [[visited(ago(900), url)]])
+    _, file = await heatmaps_of(exports, tmp_path, url, kinds=[4, 1], min_viewport_width=1_000)
+    assert [heading for heading in file.outline if heading in KINDS] == ["Rage clicks", "Clicks"]
+    assert "viewports from 1000 px" in file.text
+    _, file = await heatmaps_of(exports, tmp_path, url, min_viewport_width=2_000)
+    file.check()
+    assert "There are no clicks on this page with these filters." in file.text
+    assert "None of the newest sessions shows this page" in file.text
+
+
+async def test_an_unknown_page_is_a_report_that_says_so(exports, tmp_path):
+    _, file = await heatmaps_of(exports, tmp_path, "https://nowhere.example/<script>alert(1)</script>")
+    file.check()
+    assert "nowhere.example/<script>alert(1)</script>" in file.text
+    assert file.text.count("with these filters.") == 6
+
+
+async def test_invalid_heatmaps_are_refused(idle_exports):
+    wanted = {"min_viewport_width": 9, "max_viewport_width": 8, "kinds": [99], "report": {"time_zone": "Mars"}}
+    refused = await refusal(idle_exports.create(heatmap={"page": "", **wanted}, format=PDF))
+    fields = {"page", "max_viewport_width", "kinds", "report.time_zone"}
+    assert refused.fields == {f"heatmap.{field}" for field in fields}
+    refused = await refusal(idle_exports.create(heatmap={"page": "x"}, format=CSV))
+    assert refused.fields == {"format"}

@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from afterimage_client.audit.v1 import SessionFilter
+from afterimage_client.audit.v1 import HeatmapKind, SessionFilter
 from afterimage_client.export.v1 import (
     CancelExportRequest,
     CreateExportRequest,
@@ -26,6 +26,7 @@ from afterimage_client.export.v1 import (
     ExportsSnapshot,
     ExportState,
     ExportTable,
+    HeatmapContent,
     OverlayPart,
     PaperSize,
     PictureOptions,
@@ -44,7 +45,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, connect, export_address
 from services.cli.command import CommandError, complain, duration_s, spoken_duration, spoken_size
-from services.cli.session_filter import numbers
+from services.cli.session_filter import numbers, session_filter
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
 
@@ -57,6 +58,9 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 _PASSING = {Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.CANCELLED, Status.RESOURCE_EXHAUSTED}
 _FINAL = {ExportState.DONE, ExportState.FAILED, ExportState.CANCELLED, ExportState.EXPIRED}
 
+
+_OF_HEATMAPS = {"since", "until", "device", "actor_type"}
+"""Options that select sessions and apply to heatmaps."""
 
 VIDEOS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
 
@@ -206,6 +210,47 @@ def list_request(
     else:
         report.refuse(wanted)
     return CreateExportRequest(table=content, format=found, request_id=str(uuid4()))
+
+
+def heatmap_request(
+    wanted: str,
+    page: str,
+    kinds: list[str] | None,
+    selected: Mapping[str, Any],
+    report: ReportForm,
+    others: Iterable[object],
+) -> CreateExportRequest:
+    """Returns the request for a report of a page's heatmaps.
+
+    Args:
+        wanted: Name of the format.
+        page: Normalised URL of the page.
+        kinds: Names of kinds of heatmap.
+        selected: Options that select sessions.
+        report: Options of the report.
+        others: Values of options that do not apply.
+
+    Raises:
+        CommandError: An option does not apply, or is not valid.
+    """
+    (found,) = numbers(ExportFormat, [wanted], "--format")
+    beside = [name for name, value in selected.items() if value is not None and name not in _OF_HEATMAPS]
+    if found != ExportFormat.PDF or beside or any(others):
+        raise CommandError(
+            "--heatmap is a report of a page: --format pdf, with --kind, --since, --until, --device, --actor-type, "
+            "--paper, --time-zone and --language only"
+        )
+    sessions = session_filter(**selected)
+    content = HeatmapContent(
+        page=page,
+        kinds=numbers(HeatmapKind, kinds, "--kind"),
+        start_time=sessions.start_time,
+        end_time=sessions.end_time,
+        device_types=sessions.device_types,
+        actor_types=sessions.actor_types,
+        report=report.options(),
+    )
+    return CreateExportRequest(heatmap=content, format=found, request_id=str(uuid4()))
 
 
 async def export_job(

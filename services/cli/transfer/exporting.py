@@ -58,7 +58,7 @@ def export(
         typer.Option(
             "--format",
             help="Have ExportService make it: json, har, html, mp4, webm, gif, png, pdf (session); csv, parquet, pdf "
-            "(lists).",
+            "(lists); pdf (heatmaps).",
         ),
     ] = None,
     start: Annotated[
@@ -92,9 +92,16 @@ def export(
     language: Annotated[
         str | None, typer.Option(help="With --format pdf: language of its dates, such as de. Default: en.")
     ] = None,
+    heatmap: Annotated[
+        str | None, typer.Option(help="With --format pdf: report the heatmaps of this page, a normalised URL.")
+    ] = None,
     table: Annotated[str, typer.Option(help="With --format csv or parquet: sessions or interactions.")] = "sessions",
     kind: Annotated[
-        list[str] | None, typer.Option(help="Only such interactions: click, rage_click, error, move ...")
+        list[str] | None,
+        typer.Option(
+            help="Only such interactions: click, rage_click, error, move ...; with --heatmap only such kinds: click, "
+            "move, scroll, rage, dead, attention."
+        ),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -122,8 +129,8 @@ def export(
 
     With --format the file is made by a worker (docs/exports.md): json, har, html, a video or a picture of a session,
     csv and parquet of the sessions, or of the interactions, that the other options select. A pdf is a report: of a
-    session, or of the sessions that the other options select. --address is then that of
-    ExportService.
+    session, of the sessions that the other options select, or with --heatmap of a page's heatmaps.
+    --address is then that of ExportService.
     """
     selected = {
         "since": since,
@@ -146,7 +153,7 @@ def export(
         if wanted is None:
             of_jobs = {"kind": kind, "start": start, "end": end, "at": at, "size": size, "fps": fps}
             of_jobs |= {"keep_pauses": keep_pauses, "hide": hide, "show": show}
-            of_jobs |= {"paper": paper, "time_zone": time_zone, "language": language}
+            of_jobs |= {"paper": paper, "time_zone": time_zone, "language": language, "heatmap": heatmap}
             given = [name for name, value in (selected | of_jobs).items() if value]
             if given:
                 raise CommandError(f"--{given[0].replace('_', '-')} needs --format")
@@ -158,13 +165,17 @@ def export(
             Rendering,
             ReportForm,
             export_job,
+            heatmap_request,
             list_request,
             session_request,
         )
 
         rendering = Rendering(at, size, fps, keep_pauses, hide, show)
         report = ReportForm(paper, time_zone, language)
-        if wanted.lower() in {"csv", "parquet"} or (wanted.lower() == "pdf" and session is None):
+        if heatmap is not None:
+            others = (session, window, start, end, *rendering.given())
+            request = heatmap_request(wanted, heatmap, kind, selected, report, others)
+        elif wanted.lower() in {"csv", "parquet"} or (wanted.lower() == "pdf" and session is None):
             if session or window or start or end or rendering.given():
                 raise CommandError(f"--format {wanted} is of a list: select sessions with --since and the like")
             request = list_request(wanted, table, kind, session_filter(**selected), report)  # type: ignore[arg-type]

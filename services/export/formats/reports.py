@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from services.export.formats.making import Made, Making
+from services.export.formats.report_heatmaps import make_heatmaps_report
 from services.export.formats.report_session import make_session_report
 from services.export.formats.report_sessions import make_sessions_report
-from services.export.model import ExportError, SessionContent, TableContent
+from services.export.model import HeatmapContent, SessionContent, TableContent
 
 
 async def make_report(making: Making) -> Made:
@@ -15,5 +16,5 @@ async def make_report(making: Making) -> Made:
             return await make_session_report(making, content)
         case TableContent() as content:
             return await make_sessions_report(making, content)
-        case _:
-            raise ExportError("UNAVAILABLE", "there are no reports of this content yet")
+        case HeatmapContent() as content:
+            return await make_heatmaps_report(making, content)

@@ -106,6 +106,10 @@ class RenderPage:
         }
         await self._call("lay", contents, is_pointer_apart)
 
+    async def show_whole(self, size: tuple[int, int]) -> None:
+        """Shows the whole page of this size, in CSS pixels of it, instead of the visitor's viewport."""
+        await self._call("showWhole", *size)
+
     async def sprite(self, scale: float) -> Sprite:
         """Returns how the pointer looks where a CSS pixel of the recorded page is `scale` pixels of the picture."""
         apart = math.ceil(SPRITE_PX * scale)

@@ -29,6 +29,8 @@ from services.export.rendering.tools import Tools
 
 LONGEST_PX = 1_280
 """Longest side of a picture of a window."""
+WIDEST_PAGE_PX, HIGHEST_PAGE_PX = 1_000, 8_000
+"""Width and height of the picture of a whole page at most."""
 _USUAL_VIEWPORT = (1280, 720)
 _COLUMN_PX = (688, 971)
 """Width and height of the printed area of an A4 page in CSS pixels."""
@@ -97,6 +99,10 @@ class Reporting:
         if size is not None:
             self._viewports.setdefault(chunk.window_id, (int(size["width"]), int(size["height"])))
 
+    async def keep(self, chunk: Chunk) -> None:
+        """Keeps a chunk for pictures only."""
+        await self._spool.add(chunk)
+
     def has_picture(self, window_id: str, at_ms: int) -> bool:
         """Returns whether a window can be shown at a moment."""
         return bool(self._spool.chunks_from(window_id, at_ms))
@@ -113,7 +119,7 @@ class Reporting:
             whole: Width and height of the whole page in CSS pixels, which is then shown without pointer and clicks;
                 None: the visitor's viewport.
         """
-        size = _scaled(self._viewports.get(window_id, _USUAL_VIEWPORT)) if whole is None else whole
+        size = _scaled(self._viewports.get(window_id, _USUAL_VIEWPORT)) if whole is None else _narrowed(whole)
         if self._page is None or self._shown != (window_id, size):
             await self.close_pictures()
             self._page = await self._drawing.enter_async_context(
@@ -123,6 +129,8 @@ class Reporting:
             overlay = _MARKS if whole is None else NO_OVERLAY
             bounds = (recording.start_ms, recording.end_ms)
             await self._page.lay(overlay, *bounds, recording.pages, (), (), is_pointer_apart=False)
+            if whole is not None:
+                await self._page.show_whole(whole)
         self._at_ms = at_ms
         return await draw_moment(self._page, self._spool, window_id, at_ms, "jpeg")
 
@@ -218,6 +226,12 @@ async def reporting(look: ReportLook, directory: Path, tools: Tools, limits: Lim
 def _scaled(viewport: tuple[int, int]) -> tuple[int, int]:
     scale = min(1.0, LONGEST_PX / max(viewport))
     width, height = viewport
+    return max(64, round(width * scale)), max(64, round(height * scale))
+
+
+def _narrowed(page: tuple[int, int]) -> tuple[int, int]:
+    width, height = page
+    scale = min(1.0, WIDEST_PAGE_PX / width, HIGHEST_PAGE_PX / height)
     return max(64, round(width * scale)), max(64, round(height * scale))
 
 

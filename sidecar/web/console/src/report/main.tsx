@@ -5,12 +5,17 @@ import { createRoot } from "react-dom/client";
 import "../ui/base.css";
 import "../ui/tokens.css";
 import "./report.css";
+import { HeatmapsReport } from "./HeatmapsReport";
+import { HeatmapsReportData } from "./heatmapsReportData";
 import { SessionReport } from "./SessionReport";
 import { SessionReportData } from "./sessionReportData";
 import { SessionsReport } from "./SessionsReport";
 import { SessionsReportData } from "./sessionsReportData";
 
 const root = createRoot(document.querySelector("#root") ?? document.body);
+
+/** Frames until everything is drawn. */
+const FRAMES = 4;
 
 /** Lays a report out; settles when all of its pictures are there. */
 async function show(title: string, report: React.ReactNode): Promise<void> {
@@ -19,6 +24,10 @@ async function show(title: string, report: React.ReactNode): Promise<void> {
   });
   document.title = title;
   await document.fonts.ready;
+  // Canvases learn their size in a frame, and are drawn after it.
+  for (let frame = 0; frame < FRAMES; frame += 1) {
+    await new Promise((resolve) => requestAnimationFrame(resolve));
+  }
   await Promise.all(Array.from(document.images, (image) => image.decode().catch(() => undefined)));
 }
 
@@ -26,10 +35,14 @@ const session = new SessionReportData((data) => show(`Session ${data.sessionId}`
 
 const sessions = new SessionsReportData((data) => show("Report of sessions", <SessionsReport data={data} />));
 
+const heatmaps = new HeatmapsReportData((data) =>
+  show(`Heatmaps of ${data.request.page}`, <HeatmapsReport data={data} />),
+);
+
 declare global {
   interface Window {
-    afterimageReport: { session: SessionReportData; sessions: SessionsReportData };
+    afterimageReport: { session: SessionReportData; sessions: SessionsReportData; heatmaps: HeatmapsReportData };
   }
 }
 
-window.afterimageReport = { session, sessions };
+window.afterimageReport = { session, sessions, heatmaps };
