@@ -1,4 +1,4 @@
-"""Reports as PDF: what poppler and qpdf read in them."""
+"""Reports as PDF, as poppler and qpdf read them."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ async def test_a_session(exports, audit, tmp_path):
         "Recorded: 1 error on the console, 1 failed request.",
         *("Visitor alice Kind Signed-in user", "Viewport 1280 \u00d7 720", "Tags plan gold", session[:20]),
         "Rage click: 10 times on Pay now",
-        "what was clicked did not do what the visitor expected.",
+        "the page did not answer as the visitor expected.",
         "Error after click on Pay now: basket is not defined",
         *("/thanks https://shop.example/thanks 0:08 23 s until left", "Request failed: POST /api/pay 503"),
         *("Hatched: pause", "Nothing: the browser sent no data that the privacy policy masks."),
@@ -214,7 +214,7 @@ async def test_what_is_missing_is_said(exports, audit, tmp_path, windows, facts)
 async def test_a_live_session_is_reported_up_to_now(exports, audit, tmp_path):
     session, _ = await record(audit, [[colored(ago(5), RED)]], is_ended=False)
     file = await report_of(exports, session, tmp_path)
-    assert "The session is still live: the report has what was stored up to" in file.text
+    assert "The session is still live: the report has everything that was stored up to" in file.text
 
 
 async def test_limits_are_named(exports, audit, tmp_path):

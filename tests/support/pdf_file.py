@@ -16,7 +16,7 @@ class PdfFile:
     """A document. Skips the test where the programs are missing; it fails in CI.
 
     Attributes:
-        facts: What pdfinfo has, by name, such as "Tagged".
+        facts: Properties by pdfinfo's names, such as "Tagged".
         text: All text, in one line with single spaces.
         pages: The text of each page, in the same form.
         outline: Headings of the outline, in order.

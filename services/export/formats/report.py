@@ -1,4 +1,4 @@
-"""Reports as PDF: what all of them have in common."""
+"""Reports as PDF: the common part of all of them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def printed(making: Making, report: Reporting, method: str, *arguments: An
 
 
 def context_of(making: Making) -> dict[str, Any]:
-    """Returns what the installation adds to a report: ReportContext of sessionReportData.ts."""
+    """Returns the installation's part of a report: ReportContext of sessionReportData.ts."""
     # Not the time of the attempt: each attempt makes the same file.
     return {"consoleUrl": making.console_url, "createdMs": making.export.created_ms}
 

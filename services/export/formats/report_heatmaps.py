@@ -18,7 +18,7 @@ KINDS = (1, 2, 3, 4, 5, 6)
 """The contract's HeatmapKind, in the order of a report."""
 
 MAX_TARGETS = 50
-"""Elements of a table at most; the report says that there are more."""
+"""Elements of a table at most; the report notes that there are more."""
 
 SEARCHED_SESSIONS = 8
 """Number of newest sessions in which the page is looked for."""
@@ -76,7 +76,7 @@ async def _draw(making: Making, report: Reporting, content: HeatmapContent, devi
     await making.note_sessions([UUID(session)])
     try:
         found = await making.recordings.session(session)
-        # From the last full snapshot before it on, whatever the clock of the window.
+        # The chunk with the last full snapshot before the moment comes first.
         async for chunk in making.recordings.chunks(session, window_id, max(0, at_ms - found.start_ms)):
             if chunk.first_ms > at_ms:
                 break

@@ -15,7 +15,7 @@ MAX_SESSIONS = 5_000
 """Sessions that are counted at most, the newest."""
 
 MAX_READ_SESSIONS = 500
-"""Sessions whose interactions are read at most, the newest: the pages and elements of the report are theirs."""
+"""Sessions of which the interactions are read at most, the newest: the pages and elements of the report are theirs."""
 
 MAX_PAGES = 5
 """Pages of interactions of one session, 10,000 each, that are read at most."""

@@ -246,6 +246,10 @@ def _most(one: MissingFiles, other: MissingFiles) -> MissingFiles:
 
 
 def _dated(data: bytes, created_ms: int) -> bytes:
-    """Returns a document with another date, of the same length: each attempt makes the same file."""
+    """Returns a document with another date, of the same length: each attempt makes the same file.
+
+    Chromium names version 1.4, and writes the order of the tab key (`/Tabs`), which is of a later one.
+    """
     date = datetime.fromtimestamp(created_ms / 1000, UTC)
+    data = data.replace(b"%PDF-1.4", b"%PDF-1.7", 1) if data.startswith(b"%PDF-1.4") else data
     return _DATES.sub(lambda found: f"/{found[1].decode()} (D:{date:%Y%m%d%H%M%S}+00'00')".encode(), data)

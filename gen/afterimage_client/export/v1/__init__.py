@@ -82,7 +82,7 @@ class ExportFormat(betterproto.Enum):
     PDF = 10
     """
     Report as a PDF document, of a session, of a page's heatmaps, or of the sessions under a filter:
-     tagged, with an outline and page numbers. The report names what its limits leave out.
+     tagged, with an outline and page numbers. The report names everything that its limits leave out.
     """
 
 

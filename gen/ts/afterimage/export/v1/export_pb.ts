@@ -702,7 +702,7 @@ export enum ExportFormat {
 
   /**
    * Report as a PDF document, of a session, of a page's heatmaps, or of the sessions under a filter:
-   * tagged, with an outline and page numbers. The report names what its limits leave out.
+   * tagged, with an outline and page numbers. The report names everything that its limits leave out.
    *
    * @generated from enum value: EXPORT_FORMAT_PDF = 10;
    */

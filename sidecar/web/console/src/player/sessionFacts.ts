@@ -11,7 +11,7 @@ import { lengthMs, timeMs } from "./details";
 /** A fact; one with an empty value is not known. */
 export type Fact = [name: string, value: string];
 
-/** Returns who the visitor was, when, and with what. */
+/** Returns the visitor, the time, and the browser with its device. */
 export function about(session: Session): Fact[] {
   const { viewport, screen } = session;
   return [
@@ -59,7 +59,7 @@ export function counts(labels: readonly string[]): Fact[] {
   return [...found].map(([label, times]) => [label, number(times)]);
 }
 
-/** Returns what a rule masked. */
+/** Returns a rule, and the kind of data that it masked. */
 export function maskedLabel({ rule, fieldClass }: MaskedCount): string {
   return `${rule.replaceAll("_", " ")} in ${fieldClass.replaceAll("_", " ")}`;
 }

@@ -246,7 +246,7 @@ export class RenderPage {
       await this.#settled();
     }
     if (this.#whole !== null && this.#stage !== null) {
-      this.#fit(this.#stage); // what was built since then may have made the page taller
+      this.#fit(this.#stage); // the page may have become taller since then
       await this.#settled();
     }
     this.#isChanged = false;

@@ -11,7 +11,7 @@ export function Section({ title, children }: { title: string; children: ReactNod
 }
 
 interface HeadProps {
-  /** What the report is of. */
+  /** Subject of the report. */
   kind: string;
   title: string;
   facts: readonly string[];
@@ -45,7 +45,7 @@ interface RowsProps<Row> {
   most: number;
   /** Noun of the rows, in the plural. */
   noun: string;
-  /** Words where there are none. */
+  /** Words in place of a table without rows. */
   empty: string;
   children: (row: Row) => readonly ReactNode[];
 }
@@ -88,7 +88,7 @@ function classOf(name: string): string | undefined {
   return name.startsWith("#") ? "number" : name.startsWith("@") ? "time" : undefined;
 }
 
-/** Names what a limit has left out. */
+/** A sentence about rows that a limit has left out. */
 export function LeftOut({ shown, all, noun }: { shown: number; all: number; noun: string }) {
   return all <= shown ? null : (
     <p className="soft">

@@ -48,7 +48,7 @@ export function SessionReport({ data }: { data: SessionReportData }) {
       />
       {isLive ? (
         <p className="note">
-          The session is still live: the report has what was stored up to {date(data.context.createdMs)}.
+          The session is still live: the report has everything that was stored up to {date(data.context.createdMs)}.
         </p>
       ) : null}
       <Section title="Summary">
@@ -244,7 +244,7 @@ function ErrorRows({ data, errors, link }: { data: SessionReportData; errors: re
   );
 }
 
-/** What is missing in the recording, or in its pictures. */
+/** Gaps of the recording, and of its pictures. */
 function Lost({ data }: { data: SessionReportData }) {
   const { gaps, losses, oddEvents, unreadable, missing } = data;
   const lines = [

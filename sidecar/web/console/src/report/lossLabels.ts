@@ -22,7 +22,7 @@ export function lossText({ reason, events }: Loss): string {
   return `${count(events, "event")} ${events === 1 ? "is" : "are"} missing: ${cause}.`;
 }
 
-/** Returns a sentence about contents that were left out for their size; empty: there are none. */
+/** Returns a sentence about contents that were left out for their size; empty: nothing was. */
 export function replacedText({ pictures, fonts, other }: Replaced): string {
   const parts = [[pictures, "picture"] as const, [fonts, "font"] as const, [other, "other content"] as const].flatMap(
     ([many, one]) => (many === 0 ? [] : [count(many, one)]),

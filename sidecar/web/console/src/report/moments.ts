@@ -35,7 +35,7 @@ export interface Moment {
  * Returns the pages that were opened, in the order of time.
  *
  * @param pages Those of the session's description, which has a limit.
- * @param actions The session's actions; there are none without detectors.
+ * @param actions The session's actions; empty without detectors.
  */
 export function visitsOf(
   pages: readonly PageView[],

@@ -19,7 +19,7 @@ import type { Span } from "../player/spans";
 import { type Moment, type PageVisit, planned, visitsOf } from "./moments";
 import { findingsOf } from "./findings";
 
-/** What the installation adds to a report. */
+/** The installation's part of a report. */
 export interface ReportContext {
   /** Address of the console, without a slash at its end; empty: not known. */
   consoleUrl: string;

@@ -52,14 +52,14 @@ export interface ElementCounts {
   errorClicks: number;
 }
 
-/** Pages and elements that are told apart at most; further ones are not counted. */
+/** Different pages, and elements, that are counted at most. */
 const MOST_KEYS = 20_000;
 
 export class SessionsReportData {
   readonly #show: (data: SessionsReportData) => Promise<void>;
   context: ReportContext = { consoleUrl: "", createdMs: 0 };
   filter: SessionFilter = fromBinary(SessionFilterSchema, new Uint8Array());
-  /** Number of sessions whose interactions were read. */
+  /** Number of sessions of which the interactions were read. */
   read = 0;
   /** Whether there are more sessions than were handed over. */
   isCutShort = false;
@@ -87,7 +87,7 @@ export class SessionsReportData {
         continue;
       }
       this.#known.add(session.sessionId);
-      // What a report counts; the rest would only take memory.
+      // A report needs neither, and they take memory.
       session.tags = {};
       session.userAgent = "";
       this.sessions.push(session);

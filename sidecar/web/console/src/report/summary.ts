@@ -5,7 +5,7 @@ import { duration } from "../format/time";
 import type { Action } from "../player/actions";
 import { lengthMs } from "../player/details";
 
-/** Returns what the visitor did, and what went wrong. */
+/** Returns the visitor's actions, and the faults of the page, in numbers. */
 export function summaryOf(
   { duration: length, activeDuration, totals, windowCount }: Session,
   findings: readonly Action[],
