@@ -16,7 +16,7 @@ TIMEOUT_S = 20.0
 
 
 async def check_rendering(about: Examination, /) -> list[Finding]:
-    """Reports whether a worker on this machine could make videos, pictures and reports: starts the browser, and ends it."""
+    """Starts the browser, and ends it: reports whether a worker here could make videos, pictures and reports."""
     settings = about.settings.export
     tools = find_tools(built_console(), browser=settings.browser, ffmpeg=settings.ffmpeg)
     if (why := tools.why_no_picture()) is not None:

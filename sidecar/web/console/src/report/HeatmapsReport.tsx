@@ -1,3 +1,4 @@
+import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import { withoutScheme } from "../format/address";
 import { ACTOR, DEVICE } from "../format/enums";
 import { date } from "../format/time";
@@ -109,7 +110,7 @@ function addressOf({ request, heats }: HeatmapsReportData): string {
   const widths = { min: request.minViewportWidth, max: request.maxViewportWidth };
   return searchOf({
     page: request.page,
-    kind: kind ?? 1,
+    kind: kind ?? HeatmapKind.CLICK,
     device: request.deviceTypes.length === 1 ? (device?.name ?? "") : "",
     period: "",
     widths,
