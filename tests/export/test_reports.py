@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from datetime import UTC, datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -19,6 +20,7 @@ from export.test_formats import ago, error, network, page, record, tick
 from PIL import Image
 from support.export import CSV, FAILED, INTERACTIONS, JSON, PDF, export_service
 from support.pdf_file import PdfFile
+from support.require import missing
 from support.share import refusal, seconds
 
 from services.export.formats import report_sessions
@@ -45,6 +47,10 @@ def export_settings(export_settings):
     return export_settings.model_copy(
         update={"share": export_settings.share.model_copy(update={"public_url": f"{CONSOLE}/"})}
     )
+
+
+def with_browser(settings, name):
+    return settings.model_copy(update={"export": settings.export.model_copy(update={"browser": name})})
 
 
 async def report_of(exports, session, into, **options):
@@ -297,11 +303,31 @@ async def test_the_same_report_has_the_same_bytes(exports, audit, tmp_path, monk
     )
 
 
+@pytest.fixture
+def chromium():
+    """Another Chromium than the headless shell: it draws no frames on command."""
+    return shutil.which("chromium") or missing("reports by another Chromium are NOT tested: chromium not found")
+
+
+async def test_another_chromium_makes_reports(export_settings, audit, mint, clock, tmp_path, chromium):
+    session, _ = await record(audit, [[troubled(ago(600))]])
+    url = "https://heat.example/chromium"
+    await record(audit, [[visited(ago(900), url)]])
+    settings = with_browser(export_settings, chromium)
+    async with export_service(settings, mint, now=clock) as exports, work(settings, now=clock):
+        file = await report_of(exports, session, tmp_path)
+        _, page_file = await heatmaps_of(exports, tmp_path, url, kinds=[1])
+    file.check()
+    assert "Rage click: 10 times on Pay now" in file.text
+    assert file.facts["Tagged"] == "yes"
+    assert any(is_in(picture, RED) for picture in file.pictures())
+    # The colours of the hottest place are drawn over the page.
+    assert any(is_in(picture, (252, 220, 40), least=5) for picture in page_file.pictures(150))
+
+
 async def test_without_a_browser_the_failure_names_the_package(export_settings, audit, mint, clock, monkeypatch):
     session, _ = await record(audit, [[colored(ago(60), RED)]])
-    settings = export_settings.model_copy(
-        update={"export": export_settings.export.model_copy(update={"browser": "no-such-browser"})}
-    )
+    settings = with_browser(export_settings, "no-such-browser")
     async with export_service(settings, mint, now=clock) as exports, work(settings, now=clock):
         ended = await exports.ended((await exports.of_session(session, PDF)).export_id)
     assert (ended.state, ended.failure.reason, ended.attempt_count) == (FAILED, "TOOL_MISSING", 1)
@@ -394,11 +420,13 @@ KINDS = ["Clicks", "Moves", "Scroll", "Rage clicks", "Dead clicks", "Attention"]
 
 def visited(start, page_url, *, size=(1280, 720), height=2_000):
     """A page that is taller than its window, with clicks on a button, a rage click and pointer positions."""
+    extent = {"tag": "afterimage.page", "payload": {"width": size[0], "height": height}}
     inner = [element(30, "div", {"style": f"height: {height}px; background: rgb{GREEN}"}), *buttoned("Order & pay")]
     events = colored(start, GREEN, url=page_url, more=inner, size=size)
     moves = {"source": 1, "positions": [{"x": 300, "y": 400 + n, "id": 20, "timeOffset": -n * 50} for n in range(8)]}
     return [
         *events,
+        {"type": 5, "timestamp": start + 2, "data": extent},
         *[{**event, "data": {**event["data"], "id": 20}} for event in rage(start + 3_000)],
         {"type": 3, "timestamp": start + 6_000, "data": moves},
         click(start + 7_000, x=600, y=300, node=30),
@@ -453,6 +481,25 @@ async def test_an_unknown_page_is_a_report_that_says_so(exports, tmp_path):
     file.check()
     assert "nowhere.example/<script>alert(1)</script>" in file.text
     assert file.text.count("with these filters.") == 6
+
+
+async def test_heatmaps_go_with_the_session_of_their_picture(exports, audit, tmp_path):
+    url = "https://heat.example/deleted"
+    session, _ = await record(audit, [[visited(ago(900), url)]])
+    export, _ = await heatmaps_of(exports, tmp_path, url, kinds=[1])
+    await delete_session(audit, session)
+    assert (await refusal(exports.download(export.export_id))).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_tall_page_of_a_phone_is_in_columns(exports, audit, tmp_path):
+    url = "https://heat.example/tall"
+    await record(audit, [[visited(ago(900), url, size=(390, 844), height=6_000)]])
+    _, file = await heatmaps_of(exports, tmp_path, url, kinds=[1, 3])
+    file.check()
+    for name in ("Clicks", "Scroll"):
+        assert [alternative for alternative in file.alternatives if alternative.startswith(name)] == [
+            f"{name}, part {number} of 4 from the top" for number in (1, 2, 3, 4)
+        ]
 
 
 async def test_invalid_heatmaps_are_refused(idle_exports):

@@ -19,6 +19,9 @@ class PdfFile:
         facts: Properties by pdfinfo's names, such as "Tagged".
         text: All text, in one line with single spaces.
         pages: The text of each page, in the same form.
+        alternatives: Descriptions of pictures.
+        links: Addresses of links.
+        scripts: Names of everything that would run or open something.
         outline: Headings of the outline, in order.
         tags: Names of the elements of the structure, in order.
     """
@@ -35,6 +38,7 @@ class PdfFile:
         self.text = " ".join(" ".join(self._run("pdftotext", "-raw", "{}", "-").split()).split())
         self.tags = re.findall(r"^ *([A-Za-z0-9]+)\b", self._run("pdfinfo", "-struct", "{}"), re.MULTILINE)
         plain = self._run("qpdf", "--qdf", "--object-streams=disable", "{}", "-", encoding="latin-1")
+        self.alternatives = re.findall(r"/Alt \((.*?)\)\n", plain)
         self.links = re.findall(r"/URI \((.*?)\)\n", plain)
         self.scripts = re.findall(r"/(?:JavaScript|JS|Launch|EmbeddedFile|OpenAction)\b", plain)
         outline = self._run("qpdf", "--json", "--json-key=outlines", "{}")

@@ -146,6 +146,9 @@ class Reporting:
     async def print(self, path: Path, method: str, *arguments: Any) -> None:
         """Has a function of the document lay the report out, and writes it as PDF."""
         await self.close_pictures()
+        if not self._browser.can_step:
+            # A tab in the background has no frames.
+            await send(self._browser, self._session, "Page.bringToFront")
         laying = asyncio.create_task(self.call(method, *arguments))
         try:
             while self._browser.can_step and not laying.done():

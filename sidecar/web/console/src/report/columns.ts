@@ -3,7 +3,8 @@ import type { Extent } from "../heatmap/heatmapData";
 
 /** Width and height of the room for a picture on paper, in CSS pixels; both sizes of paper have it. */
 const ROOM: Extent = { width: 686, height: 700 };
-const GAP = 8;
+/** Distance of two columns with their borders. */
+const GAP = 10;
 const MOST = 6;
 
 /** Columns, and the size of the page in one of them as if it were not cut. */

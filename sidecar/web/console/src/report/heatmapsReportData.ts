@@ -21,9 +21,6 @@ const USUAL_PAGE: Extent = { width: 1280, height: 2400 };
 /** A viewport that differs in width by no more than this part lays the page out as the typical one does. */
 const ALIKE = 0.1;
 
-/** Tallest page that is drawn whole, in CSS pixels; of a taller one its upper part. */
-const MAX_HEIGHT = 12_000;
-
 export class HeatmapsReportData {
   readonly #show: (data: HeatmapsReportData) => Promise<void>;
   context: ReportContext = { consoleUrl: "", createdMs: 0 };
@@ -107,11 +104,10 @@ export class HeatmapsReportData {
     await this.#show(this);
   }
 
-  /** Size of the page, in CSS pixels: that of the heatmap with the most samples. */
+  /** Size of the page, in CSS pixels: that of the first heatmap with interactions. */
   get page(): Extent {
     const { page } = this.#typical;
-    const { width, height } = page.width > 0 && page.height > 0 ? page : USUAL_PAGE;
-    return { width, height: Math.min(height, MAX_HEIGHT) };
+    return page.width > 0 && page.height > 0 ? page : USUAL_PAGE;
   }
 
   get viewport(): Extent {
