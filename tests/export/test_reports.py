@@ -169,7 +169,9 @@ def lone_event(start):
 
 
 def without_snapshot(start):
-    return [[[page(start), click(start + 500), error(start + 1_000, "it is broken"), tick(start + 2_000, 1)]]]
+    long = " ".join(f"part{n}" for n in range(60))
+    errors = [error(start + 1_000, "it is broken"), error(start + 1_500, long)]
+    return [[[page(start), click(start + 500), *errors, tick(start + 2_000, 1)]]]
 
 
 def harmless(start):
@@ -190,11 +192,12 @@ def with_losses(start):
 NO_PICTURES = "There are no pictures: the recording has no full snapshot of a page."
 
 
+@pytest.mark.catalogue("no snapshot", "losses")
 @pytest.mark.parametrize(
     ("windows", "facts"),
     [
         (lone_event, ["0 pages, 0 clicks", "No page was recorded.", "No signs of frustration"]),
-        (without_snapshot, [NO_PICTURES, "it is broken", "1 page, 1 click"]),
+        (without_snapshot, [NO_PICTURES, "it is broken", "part0 part1", "part59", "1 page, 1 click"]),
         (
             harmless,
             ["No signs of frustration were found.", "No errors and no failed requests", "No request failed, or"],
@@ -209,6 +212,7 @@ NO_PICTURES = "There are no pictures: the recording has no full snapshot of a pa
             ],
         ),
     ],
+    ids=["one event", "no snapshot", "no findings", "losses"],
 )
 async def test_what_is_missing_is_said(exports, audit, tmp_path, windows, facts):
     session, _ = await record(audit, windows(ago(600)))
@@ -309,6 +313,7 @@ def chromium():
     return shutil.which("chromium") or missing("reports by another Chromium are NOT tested: chromium not found")
 
 
+@pytest.mark.catalogue(like="test_a_session")
 async def test_another_chromium_makes_reports(export_settings, audit, mint, clock, tmp_path, chromium):
     session, _ = await record(audit, [[troubled(ago(600))]])
     url = "https://heat.example/chromium"
