@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import grpc
@@ -17,7 +17,7 @@ from services.export import convert
 from services.export.formats.making import session_gone
 from services.export.message_values import as_enums, duration, milliseconds, timestamp
 from services.export.model import Content, ExportError, LinkPart, SessionContent
-from services.export.recordings import Cells, RecordedChunk, RecordedSession
+from services.export.recordings import Answer, Cells, RecordedChunk, RecordedSession
 from services.runtime.audit_tokens import AuditTokens, error_of_audit
 from services.runtime.errors import InvalidArgument, NotFound
 from services.runtime.identity.tokens import Scope, TokenMinter
@@ -163,6 +163,14 @@ class ProjectRecordings:
             )
         return convert.recorded_session(answer)
 
+    async def session_answer(self, session_id: str) -> tuple[RecordedSession, Answer]:
+        """Returns a session, and the answer that describes it. Raises NotFound, Unavailable."""
+        with audit_errors():
+            answer = await self._client.stub.GetSession(
+                pb.GetSessionRequest(session_id=session_id), metadata=self._metadata(), timeout=TIMEOUT_S
+            )
+        return convert.recorded_session(answer), answer.SerializeToString()
+
     async def chunks(self, session_id: str, window_id: str, from_ms: int | None) -> AsyncIterator[RecordedChunk]:
         """Yields a window's chunks in order. Raises NotFound, ExportError, Unavailable."""
         request = pb.ReplaySessionRequest(
@@ -196,6 +204,15 @@ class ProjectRecordings:
 
     async def sessions(self, wanted: bytes) -> AsyncIterator[list[tuple[UUID, Cells]]]:
         """Yields pages of the sessions under a filter, newest first. Raises Unavailable."""
+        async for answer in self._sessions(wanted):
+            yield [(UUID(session.session_id), convert.session_cells(session)) for session in answer.sessions]
+
+    async def session_answers(self, wanted: bytes) -> AsyncIterator[tuple[list[UUID], Answer]]:
+        """Yields pages of the sessions under a filter, newest first. Raises Unavailable."""
+        async for answer in self._sessions(wanted):
+            yield [UUID(session.session_id) for session in answer.sessions], answer.SerializeToString()
+
+    async def _sessions(self, wanted: bytes) -> AsyncIterator[pb.ListSessionsResponse]:
         token = ""
         while True:
             request = pb.ListSessionsRequest(
@@ -203,13 +220,44 @@ class ProjectRecordings:
             )
             with audit_errors():
                 answer = await self._client.stub.ListSessions(request, metadata=self._metadata(), timeout=TIMEOUT_S)
-            yield [(UUID(session.session_id), convert.session_cells(session)) for session in answer.sessions]
+            yield answer
             token = answer.next_page_token
             if not token:
                 return
 
     async def interactions(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[list[Cells]]:
         """Yields pages of a session's interactions in chronological order. Raises NotFound, Unavailable."""
+        async for answer in self._interactions(session, kinds):
+            yield [convert.interaction_cells(interaction) for interaction in answer.interactions]
+
+    async def interaction_answers(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[Answer]:
+        """Yields pages of a session's interactions in chronological order. Raises NotFound, Unavailable."""
+        async for answer in self._interactions(session, kinds):
+            yield answer.SerializeToString()
+
+    async def heatmap_answer(self, wanted: bytes, **changes: Any) -> Answer:
+        """Returns a heatmap. Raises Unavailable, InvalidArgument."""
+        request = pb.GetHeatmapRequest.FromString(wanted)
+        request.MergeFrom(pb.GetHeatmapRequest(**changes))
+        with audit_errors():
+            answer = await self._client.stub.GetHeatmap(request, metadata=self._metadata(), timeout=TIMEOUT_S)
+        return answer.SerializeToString()
+
+    async def sessions_with_page(self, wanted: bytes, part: str, count: int, **changes: Any) -> list[UUID]:
+        """Returns the newest sessions that may show the page of a heatmap. Raises Unavailable."""
+        heatmap = pb.GetHeatmapRequest.FromString(wanted)
+        heatmap.MergeFrom(pb.GetHeatmapRequest(**changes))
+        request = pb.ListSessionsRequest(page_size=count)
+        request.filter.page = part
+        request.filter.device_types.extend(heatmap.device_types)
+        request.filter.actor_types.extend(heatmap.actor_types)
+        if heatmap.HasField("start_time"):
+            request.filter.start_time.CopyFrom(heatmap.start_time)
+        with audit_errors():
+            answer = await self._client.stub.ListSessions(request, metadata=self._metadata(), timeout=TIMEOUT_S)
+        return [UUID(session.session_id) for session in answer.sessions]
+
+    async def _interactions(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[pb.ListInteractionsResponse]:
         token = ""
         while True:
             request = pb.ListInteractionsRequest(
@@ -217,7 +265,7 @@ class ProjectRecordings:
             )
             with audit_errors():
                 answer = await self._client.stub.ListInteractions(request, metadata=self._metadata(), timeout=TIMEOUT_S)
-            yield [convert.interaction_cells(interaction) for interaction in answer.interactions]
+            yield answer
             token = answer.next_page_token
             if not token:
                 return

@@ -17,6 +17,7 @@ from afterimage.export.v1 import export_service_pb2 as pb
 from afterimage.recording.v1 import enums_pb2, interaction_pb2, session_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from services.export.convert_report import heatmap_content, heatmap_message, report_message, report_options
 from services.export.convert_session import check_options, session_content, session_message
 from services.export.message_values import (
     as_enums,
@@ -39,6 +40,7 @@ from services.export.model import (
     ExportPriority,
     ExportState,
     ExportTable,
+    HeatmapContent,
     NewExport,
     PictureOptions,
     Progress,
@@ -65,6 +67,8 @@ _devices = EnumCodec(enums_pb2.DeviceType)
 _actors = EnumCodec(enums_pb2.ActorType)
 _statuses = EnumCodec(enums_pb2.SessionStatus)
 
+_KINDS_OF_CONTENT = {SessionContent: "session", TableContent: "table", HeatmapContent: "heatmap"}
+
 
 # --- requests
 
@@ -82,15 +86,18 @@ def new_export(request: pb.CreateExportRequest, max_ttl_s: float) -> NewExport:
             content = session_content(request.session, problems)
         case "table":
             content = _table_content(request.table, problems)
+        case "heatmap":
+            content = heatmap_content(request.heatmap, problems)
         case _:
-            problems.add("session", "give either session or table")
+            problems.add("session", "give session, table or heatmap")
     wanted = number_of(_formats, request.format, "format", problems)
     if content is not None and wanted and wanted not in FORMATS[type(content)]:
         names = " or ".join(one.name.lower() for one in FORMATS[type(content)])
-        kind = "session" if isinstance(content, SessionContent) else "table"
-        problems.add("format", f"a {kind} is exported as {names}")
+        problems.add("format", f"a {_KINDS_OF_CONTENT[type(content)]} is exported as {names}")
     elif isinstance(content, SessionContent) and wanted:
         check_options(content, wanted, problems)
+    elif isinstance(content, TableContent) and wanted:
+        _check_report(content, wanted, problems)
     priority = number_of(_priorities, request.priority, "priority", problems) if request.priority else 0
     ttl_ms = None
     if request.HasField("ttl"):
@@ -217,8 +224,11 @@ def export(found: Export) -> export_pb2.Export:
                     table=_any(content.table),
                     filter=session_filter(content.filter),
                     kinds=as_enums(content.kinds),
+                    report=None if content.report is None else report_message(content.report),
                 )
             )
+        case HeatmapContent() as content:
+            message.heatmap.CopyFrom(heatmap_message(content))
     if found.failure is not None:
         message.failure.CopyFrom(export_pb2.ExportFailure(reason=found.failure.reason, message=found.failure.message))
     if found.file is not None:
@@ -272,6 +282,8 @@ def described(content: Content) -> str:
         if isinstance(content.options, PictureOptions):
             parts.append(f"at {content.options.offset_ms / 1000:g} s")
         return ", ".join(parts)
+    if isinstance(content, HeatmapContent):
+        return f"heatmaps of {content.page}"
     wanted = session_filter(content.filter)
     # The trail must not keep the id of an actor after their sessions were deleted.
     wanted.ClearField("actor_id")
@@ -385,7 +397,17 @@ def _table_content(message: export_pb2.TableContent, problems: Violations) -> Ta
     if kinds and table == ExportTable.SESSIONS:
         problems.add("table.kinds", "applies to a table of interactions only")
     data = message.filter.SerializeToString(deterministic=True)
-    return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds)
+    report = report_options(message.report, "table.report", problems) if message.HasField("report") else None
+    return TableContent(ExportTable(table or ExportTable.SESSIONS), data, kinds, report)
+
+
+def _check_report(content: TableContent, wanted: int, problems: Violations) -> None:
+    """Adds violations of options that do not fit the format."""
+    if wanted != ExportFormat.PDF:
+        if content.report is not None:
+            problems.add("table.report", "applies to pdf only")
+    elif content.table is not ExportTable.SESSIONS:
+        problems.add("table.table", "must be sessions: a pdf is a report of sessions")
 
 
 def _check_creator(created_by: str, problems: Violations) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from afterimage.export.v1 import export_pb2
 
+from services.export.convert_report import report_message, report_options
 from services.export.message_values import as_enums, duration, number_of, offset_ms, session_id_of, uuid_of
 from services.export.model import (
     VIDEO_FORMATS,
     ExportFormat,
     OverlayPart,
     PictureOptions,
+    ReportOptions,
     SessionContent,
     VideoOptions,
 )
@@ -34,12 +36,14 @@ def session_content(message: export_pb2.SessionContent, problems: Violations) ->
     )
     if end_ms is not None and end_ms <= (start_ms or 0):
         problems.add("session.end_offset", "must be after start_offset")
-    options: VideoOptions | PictureOptions | None = None
+    options: VideoOptions | PictureOptions | ReportOptions | None = None
     match message.WhichOneof("options"):
         case "video":
             options = _video_options(message.video, problems)
         case "picture":
             options = _picture_options(message.picture, problems)
+        case "report":
+            options = report_options(message.report, "session.report", problems)
     return SessionContent(session_id, str(window) if window else "", start_ms, end_ms, options)
 
 
@@ -74,8 +78,22 @@ def check_options(content: SessionContent, wanted: int, problems: Violations) ->
         problems.add("session.video", "applies to mp4, webm and gif only")
     if isinstance(content.options, PictureOptions) and not is_picture:
         problems.add("session.picture", "applies to png only")
-    if not is_picture:
-        return
+    if isinstance(content.options, ReportOptions) and wanted != ExportFormat.PDF:
+        problems.add("session.report", "applies to pdf only")
+    if wanted == ExportFormat.PDF:
+        _check_report(content, problems)
+    if is_picture:
+        _check_picture(content, problems)
+
+
+def _check_report(content: SessionContent, problems: Violations) -> None:
+    parts = (("window_id", content.window_id or None), ("start_offset", content.start_ms))
+    for name, value in (*parts, ("end_offset", content.end_ms)):
+        if value is not None:
+            problems.add(f"session.{name}", "does not apply to pdf: a report is of the whole session")
+
+
+def _check_picture(content: SessionContent, problems: Violations) -> None:
     if content.options is None:
         problems.add("session.picture", "is required: a png shows one moment")
     for name, value in (("start_offset", content.start_ms), ("end_offset", content.end_ms)):
@@ -123,4 +141,6 @@ def session_message(content: SessionContent) -> export_pb2.SessionContent:
                     shown_parts=as_enums(picture.shown_parts),
                 )
             )
+        case ReportOptions() as report:
+            message.report.CopyFrom(report_message(report))
     return message

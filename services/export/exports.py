@@ -20,6 +20,7 @@ from services.export.model import (
     ExportFilter,
     ExportPriority,
     ExportState,
+    HeatmapContent,
     LinkPart,
     NewExport,
     PictureOptions,
@@ -296,6 +297,8 @@ class Exports:
         return None
 
     async def _check(self, project: str, content: Content) -> None:
+        if isinstance(content, HeatmapContent):
+            return
         if not isinstance(content, SessionContent):
             await self.audit.check_filter(project, content.filter)
             return

@@ -26,6 +26,7 @@ class ExportFormat(IntEnum):
     GIF = 7
     PNG = 8
     HTML = 9
+    PDF = 10
 
 
 LINK_FORMATS = (ExportFormat.MP4, ExportFormat.HTML)
@@ -49,6 +50,13 @@ class ExportTable(IntEnum):
 
     SESSIONS = 1
     INTERACTIONS = 2
+
+
+class PaperSize(IntEnum):
+    """Paper of a report: the contract's PaperSize."""
+
+    A4 = 1
+    LETTER = 2
 
 
 class ExportPriority(IntEnum):
@@ -135,6 +143,19 @@ class LinkPart(msgspec.Struct, frozen=True):
     expires_ms: int
 
 
+class ReportOptions(msgspec.Struct, frozen=True, tag="report"):
+    """How a report is made.
+
+    Attributes:
+        time_zone: IANA name; "": UTC.
+        language: BCP 47 tag of the language of dates; "": English.
+    """
+
+    paper: PaperSize = PaperSize.A4
+    time_zone: str = ""
+    language: str = ""
+
+
 class SessionContent(msgspec.Struct, frozen=True, tag="session"):
     """One session or a part of it.
 
@@ -142,7 +163,7 @@ class SessionContent(msgspec.Struct, frozen=True, tag="session"):
         window_id: The only window; "": all windows.
         start_ms: Start of the range as an offset; None: the session's start.
         end_ms: End of the range, exclusive; None: the session's end.
-        options: Of videos and pictures; None: defaults.
+        options: Of videos, pictures and reports; None: defaults.
         link: The share link that it was created with; the range counts from the link's start of the session. None:
             its creator has an own token.
     """
@@ -151,7 +172,7 @@ class SessionContent(msgspec.Struct, frozen=True, tag="session"):
     window_id: str = ""
     start_ms: int | None = None
     end_ms: int | None = None
-    options: VideoOptions | PictureOptions | None = None
+    options: VideoOptions | PictureOptions | ReportOptions | None = None
     link: LinkPart | None = None
 
 
@@ -161,18 +182,39 @@ class TableContent(msgspec.Struct, frozen=True, tag="table"):
     Attributes:
         filter: A serialised SessionFilter of the contract.
         kinds: Numbers of interaction kinds; empty: the default of ListInteractions.
+        report: Options of a report; None: defaults.
     """
 
     table: ExportTable
     filter: bytes = b""
     kinds: tuple[int, ...] = ()
+    report: ReportOptions | None = None
 
 
-Content = SessionContent | TableContent
+class HeatmapContent(msgspec.Struct, frozen=True, tag="heatmap"):
+    """Heatmaps of one page.
 
-FORMATS: dict[type[SessionContent | TableContent], tuple[ExportFormat, ...]] = {
-    SessionContent: (ExportFormat.JSON, ExportFormat.HAR, *VIDEO_FORMATS, ExportFormat.PNG, ExportFormat.HTML),
-    TableContent: (ExportFormat.CSV, ExportFormat.PARQUET),
+    Attributes:
+        page: Normalised URL.
+        request: A serialised GetHeatmapRequest of the contract, without the kind.
+        kinds: Numbers of heatmap kinds, in the order of the report.
+    """
+
+    page: str
+    request: bytes = b""
+    kinds: tuple[int, ...] = ()
+    report: ReportOptions | None = None
+
+
+Content = SessionContent | TableContent | HeatmapContent
+
+FORMATS: dict[type[SessionContent | TableContent | HeatmapContent], tuple[ExportFormat, ...]] = {
+    SessionContent: (
+        *(ExportFormat.JSON, ExportFormat.HAR, *VIDEO_FORMATS, ExportFormat.PNG),
+        *(ExportFormat.HTML, ExportFormat.PDF),
+    ),
+    TableContent: (ExportFormat.CSV, ExportFormat.PARQUET, ExportFormat.PDF),
+    HeatmapContent: (ExportFormat.PDF,),
 }
 """The formats of each content."""
 

@@ -12,6 +12,9 @@ Value = str | int | float | bool | None
 
 Cells = tuple[Value, ...]
 
+Answer = bytes
+"""A serialised message of the contract, for the document of a report, which reads it as the console does."""
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedWindow:
@@ -117,6 +120,46 @@ class Recordings(Protocol):
         Raises:
             NotFound: The session or the window does not exist.
             ExportError: The session was deleted (SESSION_DELETED), or chunks are missing (INCOMPLETE).
+        """
+        ...
+
+    async def session_answer(self, session_id: str) -> tuple[RecordedSession, Answer]:
+        """Returns a session, and the answer that describes it (GetSessionResponse). Raises NotFound."""
+        ...
+
+    def interaction_answers(self, session: UUID, kinds: tuple[int, ...]) -> AsyncIterator[Answer]:
+        """Yields pages of a session's interactions in chronological order (ListInteractionsResponse).
+
+        Raises:
+            NotFound: The session does not exist.
+        """
+        ...
+
+    def session_answers(self, wanted: bytes) -> AsyncIterator[tuple[list[UUID], Answer]]:
+        """Yields pages of the sessions under a filter, newest first: ids, and the answers (ListSessionsResponse).
+
+        Args:
+            wanted: A serialised SessionFilter of the contract.
+        """
+        ...
+
+    async def heatmap_answer(self, wanted: bytes, **changes: object) -> Answer:
+        """Returns a heatmap (GetHeatmapResponse).
+
+        Args:
+            wanted: A serialised GetHeatmapRequest of the contract.
+            changes: Fields of the request with other values.
+        """
+        ...
+
+    async def sessions_with_page(self, wanted: bytes, part: str, count: int, **changes: object) -> list[UUID]:
+        """Returns the newest sessions that may show the page of a heatmap.
+
+        Args:
+            wanted: As for `heatmap_answer`.
+            part: Part of the page's address.
+            count: Maximum number.
+            changes: As for `heatmap_answer`.
         """
         ...
 

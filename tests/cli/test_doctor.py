@@ -315,7 +315,7 @@ async def test_programs_of_exports(audit, monkeypatch):
     tools()
     (found,) = await check_rendering(examination(audit, monkeypatch))
     assert (found.what, found.state) == ("rendering", State.OK)
-    assert "draws videos and pictures" in found.text
+    assert "draws videos, pictures and reports" in found.text
     for name, advice in (("BROWSER", "install the package chromium-headless-shell"), ("FFMPEG", "install")):
         with monkeypatch.context() as patched:
             patched.setenv(f"AFTERIMAGE_EXPORT__{name}", "no-such-program")

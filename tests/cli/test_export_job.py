@@ -17,9 +17,16 @@ from export.rendering.sessions import tools
 from PIL import Image
 from support import web
 from support.html_file import HtmlFile
+from support.pdf_file import PdfFile
+from support.require import missing
 
 from .commands import COMMAND, Up, run, until
 
+HEATMAPS = (
+    "--heatmap is a report of a page: --format pdf, with --kind, --since, --until, --device, --actor-type, --paper, "
+    "--time-zone and --language only"
+)
+WHOLE = "is a report of the whole session: only --paper, --time-zone, --language"
 SIZES = "--size: '{}' is not WIDTHxHEIGHT, WIDTHx or xHEIGHT, such as 1280x720"
 PARTS = "pointer, clicks, address, clock, captions"
 NO_WORKERS = {"AFTERIMAGE_INGEST__WORKERS": "0"}
@@ -100,6 +107,33 @@ def test_a_session_becomes_a_page(up, session):
     assert [event for _, payload in chunks for event in json.loads(gzip.decompress(payload))] == events
 
 
+def test_a_session_becomes_a_report(up, session):
+    words = ["--paper", "letter", "--time-zone", "Europe/Berlin", "--language", "de"]
+    made = up.run("export", session, "--format", "pdf", *words, "-o", "report.pdf")
+    if "chromium-headless-shell" in made.err:
+        missing("reports are NOT tested: no headless Chromium")
+    assert made.status == 0, made.err
+    file = PdfFile((up.directory / "report.pdf").read_bytes(), up.directory, "read")
+    assert file.facts["Page size"] == "612 x 792 pts (letter)"
+    assert f"Session {session}" in file.text
+
+
+def test_lists_and_heatmaps_become_reports(up):
+    made = up.run("export", "--format", "pdf", "--since", "1d", "--language", "de", "-o", "list.pdf")
+    if "chromium-headless-shell" in made.err:
+        missing("reports are NOT tested: no headless Chromium")
+    assert made.status == 0, made.err
+    count = len(up.run("sessions", "--since", "1d", "--ids").lines)
+    file = PdfFile((up.directory / "list.pdf").read_bytes(), up.directory, "read-list")
+    assert f"Report of sessions {count} session" in file.text
+    words = ["--kind", "click", "--kind", "scroll", "--since", "1d", "--paper", "letter"]
+    made = up.run("export", "--format", "pdf", "--heatmap", "https://shop.example/", *words, "-o", "page.pdf")
+    assert made.status == 0, made.err
+    file = PdfFile((up.directory / "page.pdf").read_bytes(), up.directory, "read-page")
+    assert "Report of a page shop.example" in file.text
+    assert [heading for heading in file.outline if heading in {"Clicks", "Moves", "Scroll"}] == ["Clicks", "Scroll"]
+
+
 def test_lists_take_the_options_of_sessions(up):
     wanted = up.run("sessions", "--since", "1d", "--errors", "--ids").lines
     made = up.run("export", "--format", "csv", "--since", "1d", "--errors", "-o", "list.csv")
@@ -176,10 +210,10 @@ def test_an_interrupted_export_is_cancelled_and_leaves_no_file(up, session):
     [
         (
             ["--format", "nonsense", "x"],
-            "--format: there is no 'nonsense', only json, har, csv, parquet, mp4, webm, gif, png, html",
+            "--format: there is no 'nonsense', only json, har, csv, parquet, mp4, webm, gif, png, html, pdf",
         ),
         (["--format", "mp4"], "--format mp4 needs a session"),
-        (["--format", "mp4", "x", "--errors"], "--format mp4 is of one session: lists are csv or parquet"),
+        (["--format", "mp4", "x", "--errors"], "--format mp4 is of one session: lists are csv, parquet or pdf"),
         (["--format", "mp4", "x", "--at", "5"], "--at applies to png only"),
         (["--format", "mp4", "x", "--size", "big"], SIZES.format("big")),
         (["--format", "mp4", "x", "--size", "x"], SIZES.format("x")),
@@ -198,7 +232,20 @@ def test_an_interrupted_export_is_cancelled_and_leaves_no_file(up, session):
         (["x", "--keep-pauses"], "--keep-pauses needs --format"),
         (["--format", "json"], "--format json needs a session"),
         (["--format", "csv", "x"], "--format csv is of a list: select sessions with --since and the like"),
-        (["--format", "har", "x", "--errors"], "--format har is of one session: lists are csv or parquet"),
+        (["--format", "har", "x", "--errors"], "--format har is of one session: lists are csv, parquet or pdf"),
+        (["--format", "pdf", "x", "--start", "5s"], f"--format pdf {WHOLE}"),
+        (["--format", "pdf", "x", "--fps", "5"], f"--format pdf {WHOLE}"),
+        (["--format", "pdf", "x", "--paper", "a3"], "--paper: there is no 'a3', only a4, letter"),
+        (["--format", "csv", "--paper", "a4"], "--paper applies to reports only: --format pdf, not csv"),
+        (["--format", "har", "x", "--language", "de"], "--language applies to reports only: --format pdf, not har"),
+        (["--format", "csv", "--heatmap", "https://shop.example/"], HEATMAPS),
+        (["--format", "pdf", "--heatmap", "https://shop.example/", "--errors"], HEATMAPS),
+        (["--format", "pdf", "x", "--errors"], "--format pdf is of one session: lists are csv, parquet or pdf"),
+        (
+            ["--format", "pdf", "--heatmap", "https://shop.example/", "--kind", "rage_click"],
+            "--kind: there is no 'rage_click', only click, move, scroll, rage, dead, attention",
+        ),
+        (["x", "--time-zone", "UTC"], "--time-zone needs --format"),
         (["x", "--since", "7d"], "--since needs --format"),
         ([], "name a session, or a list with --format csv or --format parquet"),
         (["--format", "csv", "--table", "chairs"], "--table: there is no 'chairs', only sessions, interactions"),

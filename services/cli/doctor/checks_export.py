@@ -1,4 +1,4 @@
-"""Check of the programs that workers of exports need for videos and pictures."""
+"""Check of the programs that workers of exports need for videos, pictures and reports."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ TIMEOUT_S = 20.0
 
 
 async def check_rendering(about: Examination, /) -> list[Finding]:
-    """Reports whether a worker on this machine could make videos and pictures: starts the browser, and ends it."""
+    """Starts the browser, and ends it: reports whether a worker here could make videos, pictures and reports."""
     settings = about.settings.export
     tools = find_tools(built_console(), browser=settings.browser, ffmpeg=settings.ffmpeg)
     if (why := tools.why_no_picture()) is not None:
-        return [note("rendering", "workers here make no videos and pictures; the other formats work", why)]
+        return [note("rendering", "workers here make no videos, pictures and reports; the other formats work", why)]
     program = tools.need_browser()
     limits = Limits(time_s=TIMEOUT_S, answer_s=TIMEOUT_S, memory_bytes=settings.max_render_memory_bytes)
     try:
@@ -35,5 +35,5 @@ async def check_rendering(about: Examination, /) -> list[Finding]:
         return [note("rendering", text, "its sandbox needs user namespaces (docs/exports.md)")]
     found = f"{answer['product']} at {program}"
     if (why := tools.why_no_video()) is not None:
-        return [note("rendering", f"{found} draws pictures; videos cannot be made", why)]
-    return [ok("rendering", f"{found} draws videos and pictures, with {tools.ffmpeg}")]
+        return [note("rendering", f"{found} draws pictures and reports; videos cannot be made", why)]
+    return [ok("rendering", f"{found} draws videos, pictures and reports, with {tools.ffmpeg}")]

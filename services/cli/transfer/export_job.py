@@ -7,7 +7,7 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from uuid import uuid4
 
-from afterimage_client.audit.v1 import SessionFilter
+from afterimage_client.audit.v1 import HeatmapKind, SessionFilter
 from afterimage_client.export.v1 import (
     CancelExportRequest,
     CreateExportRequest,
@@ -26,8 +26,11 @@ from afterimage_client.export.v1 import (
     ExportsSnapshot,
     ExportState,
     ExportTable,
+    HeatmapContent,
     OverlayPart,
+    PaperSize,
     PictureOptions,
+    ReportOptions,
     SessionContent,
     TableContent,
     VideoOptions,
@@ -42,7 +45,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from services.cli.client import NETWORK_ERRORS, TIMEOUT_S, Client, connect, export_address
 from services.cli.command import CommandError, complain, duration_s, spoken_duration, spoken_size
-from services.cli.session_filter import numbers
+from services.cli.session_filter import numbers, session_filter
 from services.runtime.identity.tokens import Scope
 from services.runtime.settings.loader import Settings
 
@@ -55,6 +58,9 @@ _SECONDS = re.compile(r"\d{1,9}(\.\d+)?")
 _PASSING = {Status.UNAVAILABLE, Status.DEADLINE_EXCEEDED, Status.CANCELLED, Status.RESOURCE_EXHAUSTED}
 _FINAL = {ExportState.DONE, ExportState.FAILED, ExportState.CANCELLED, ExportState.EXPIRED}
 
+
+_OF_HEATMAPS = {"since", "until", "device", "actor_type"}
+"""Options that select sessions and apply to heatmaps."""
 
 VIDEOS = (ExportFormat.MP4, ExportFormat.WEBM, ExportFormat.GIF)
 
@@ -126,6 +132,36 @@ class Rendering:
                 raise CommandError(f"{name} applies to {of} only")
 
 
+@dataclass(frozen=True, slots=True)
+class ReportForm:
+    """Options of a report, as given to the command; None: not given.
+
+    Attributes:
+        paper: Name of the paper.
+        time_zone: IANA name of the zone of its dates.
+        language: Language of its dates.
+    """
+
+    paper: str | None = None
+    time_zone: str | None = None
+    language: str | None = None
+
+    def given(self) -> list[str]:
+        """Returns the names of the options that were given."""
+        named = (("paper", self.paper), ("time-zone", self.time_zone), ("language", self.language))
+        return [f"--{name}" for name, value in named if value]
+
+    def options(self) -> ReportOptions:
+        """Returns the options of a report. Raises CommandError."""
+        (paper,) = numbers(PaperSize, [self.paper], "--paper") if self.paper else (PaperSize.UNSPECIFIED,)
+        return ReportOptions(paper=PaperSize(paper), time_zone=self.time_zone or "", language=self.language or "")
+
+    def refuse(self, wanted: str) -> None:
+        """Raises CommandError if an option was given for another format."""
+        if given := self.given():
+            raise CommandError(f"{given[0]} applies to reports only: --format pdf, not {wanted}")
+
+
 def session_request(
     wanted: str,
     session: str,
@@ -133,9 +169,11 @@ def session_request(
     start: str | None,
     end: str | None,
     rendering: Rendering | None = None,
+    report: ReportForm | None = None,
 ) -> CreateExportRequest:
     """Returns the request for an export of one session. Raises CommandError."""
     rendering = rendering or Rendering()
+    report = report or ReportForm()
     content = SessionContent(session_id=session, window_id=window or "")
     if start is not None:
         content.start_offset = timedelta(seconds=duration_s(start))
@@ -148,17 +186,71 @@ def session_request(
         if start is not None or end is not None:
             raise CommandError("--format png is of one moment: --at")
         content.picture = rendering.picture()
+    elif found == ExportFormat.PDF:
+        if window is not None or start is not None or end is not None or rendering.given():
+            raise CommandError("--format pdf is a report of the whole session: only --paper, --time-zone, --language")
+        content.report = report.options()
     elif given := rendering.given():
         raise CommandError(f"{given[0]} applies to videos and pictures only: mp4, webm, gif, png")
+    if found != ExportFormat.PDF:
+        report.refuse(wanted)
     return CreateExportRequest(session=content, format=found, request_id=str(uuid4()))
 
 
-def list_request(wanted: str, table: str, kinds: list[str] | None, sessions: SessionFilter) -> CreateExportRequest:
+def list_request(
+    wanted: str, table: str, kinds: list[str] | None, sessions: SessionFilter, report: ReportForm | None = None
+) -> CreateExportRequest:
     """Returns the request for an export of a list. Raises CommandError."""
+    report = report or ReportForm()
     (found,) = numbers(ExportFormat, [wanted], "--format")
     (rows,) = numbers(ExportTable, [table], "--table")
     content = TableContent(table=rows, filter=sessions, kinds=numbers(InteractionKind, kinds, "--kind"))
+    if found == ExportFormat.PDF:
+        content.report = report.options()
+    else:
+        report.refuse(wanted)
     return CreateExportRequest(table=content, format=found, request_id=str(uuid4()))
+
+
+def heatmap_request(
+    wanted: str,
+    page: str,
+    kinds: list[str] | None,
+    selected: Mapping[str, Any],
+    report: ReportForm,
+    others: Iterable[object],
+) -> CreateExportRequest:
+    """Returns the request for a report of a page's heatmaps.
+
+    Args:
+        wanted: Name of the format.
+        page: Normalised URL of the page.
+        kinds: Names of kinds of heatmap.
+        selected: Options that select sessions.
+        report: Options of the report.
+        others: Values of options that do not apply.
+
+    Raises:
+        CommandError: An option does not apply, or is not valid.
+    """
+    (found,) = numbers(ExportFormat, [wanted], "--format")
+    beside = [name for name, value in selected.items() if value is not None and name not in _OF_HEATMAPS]
+    if found != ExportFormat.PDF or beside or any(others):
+        raise CommandError(
+            "--heatmap is a report of a page: --format pdf, with --kind, --since, --until, --device, --actor-type, "
+            "--paper, --time-zone and --language only"
+        )
+    sessions = session_filter(**selected)
+    content = HeatmapContent(
+        page=page,
+        kinds=numbers(HeatmapKind, kinds, "--kind"),
+        start_time=sessions.start_time,
+        end_time=sessions.end_time,
+        device_types=sessions.device_types,
+        actor_types=sessions.actor_types,
+        report=report.options(),
+    )
+    return CreateExportRequest(heatmap=content, format=found, request_id=str(uuid4()))
 
 
 async def export_job(

@@ -57,7 +57,8 @@ def export(
         str | None,
         typer.Option(
             "--format",
-            help="Have ExportService make it: json, har, html, mp4, webm, gif, png (session), csv, parquet (lists).",
+            help="Have ExportService make it: json, har, html, mp4, webm, gif, png, pdf (session); csv, parquet, pdf "
+            "(lists); pdf (heatmaps).",
         ),
     ] = None,
     start: Annotated[
@@ -84,9 +85,23 @@ def export(
     show: Annotated[
         list[str] | None, typer.Option(help="Draw on a picture: pointer, clicks, address, clock, captions.")
     ] = None,
+    paper: Annotated[str | None, typer.Option(help="With --format pdf: a4 or letter. Default: a4.")] = None,
+    time_zone: Annotated[
+        str | None, typer.Option(help="With --format pdf: zone of its dates, such as Europe/Berlin. Default: UTC.")
+    ] = None,
+    language: Annotated[
+        str | None, typer.Option(help="With --format pdf: language of its dates, such as de. Default: en.")
+    ] = None,
+    heatmap: Annotated[
+        str | None, typer.Option(help="With --format pdf: report the heatmaps of this page, a normalised URL.")
+    ] = None,
     table: Annotated[str, typer.Option(help="With --format csv or parquet: sessions or interactions.")] = "sessions",
     kind: Annotated[
-        list[str] | None, typer.Option(help="Only such interactions: click, rage_click, error, move ...")
+        list[str] | None,
+        typer.Option(
+            help="Only such interactions: click, rage_click, error, move ...; with --heatmap only such kinds: click, "
+            "move, scroll, rage, dead, attention."
+        ),
     ] = None,
     since: Since = None,
     until: Until = None,
@@ -113,8 +128,9 @@ def export(
     output takes only one, named with --window.
 
     With --format the file is made by a worker (docs/exports.md): json, har, html, a video or a picture of a session,
-    csv and parquet of the sessions, or of the interactions, that the other options select. --address is then that of
-    ExportService.
+    csv and parquet of the sessions, or of the interactions, that the other options select. A pdf is a report: of a
+    session, of the sessions that the other options select, or with --heatmap of a page's heatmaps.
+    --address is then that of ExportService.
     """
     selected = {
         "since": since,
@@ -137,6 +153,7 @@ def export(
         if wanted is None:
             of_jobs = {"kind": kind, "start": start, "end": end, "at": at, "size": size, "fps": fps}
             of_jobs |= {"keep_pauses": keep_pauses, "hide": hide, "show": show}
+            of_jobs |= {"paper": paper, "time_zone": time_zone, "language": language, "heatmap": heatmap}
             given = [name for name, value in (selected | of_jobs).items() if value]
             if given:
                 raise CommandError(f"--{given[0].replace('_', '-')} needs --format")
@@ -144,19 +161,30 @@ def export(
                 raise CommandError("name a session, or a list with --format csv or --format parquet")
             await _export_directly(settings(), session, window, output, project, address)
             return
-        from services.cli.transfer.export_job import Rendering, export_job, list_request, session_request
+        from services.cli.transfer.export_job import (
+            Rendering,
+            ReportForm,
+            export_job,
+            heatmap_request,
+            list_request,
+            session_request,
+        )
 
         rendering = Rendering(at, size, fps, keep_pauses, hide, show)
-        if wanted.lower() in {"csv", "parquet"}:
+        report = ReportForm(paper, time_zone, language)
+        if heatmap is not None:
+            others = (session, window, start, end, *rendering.given())
+            request = heatmap_request(wanted, heatmap, kind, selected, report, others)
+        elif wanted.lower() in {"csv", "parquet"} or (wanted.lower() == "pdf" and session is None):
             if session or window or start or end or rendering.given():
                 raise CommandError(f"--format {wanted} is of a list: select sessions with --since and the like")
-            request = list_request(wanted, table, kind, session_filter(**selected))  # type: ignore[arg-type]
+            request = list_request(wanted, table, kind, session_filter(**selected), report)  # type: ignore[arg-type]
         else:
             if any(value is not None for value in (*selected.values(), kind)):
-                raise CommandError(f"--format {wanted} is of one session: lists are csv or parquet")
+                raise CommandError(f"--format {wanted} is of one session: lists are csv, parquet or pdf")
             if session is None:
                 raise CommandError(f"--format {wanted} needs a session")
-            request = session_request(wanted, session, window, start, end, rendering)
+            request = session_request(wanted, session, window, start, end, rendering, report)
         await export_job(settings(), request, output, project=project, address=address, keep=keep, quiet=quiet)
 
     run(main())

@@ -9,6 +9,7 @@ from services.export.formats.har import make_har
 from services.export.formats.html import make_html
 from services.export.formats.making import Maker
 from services.export.formats.picture import make_picture
+from services.export.formats.reports import make_report
 from services.export.formats.rrweb import make_rrweb_json
 from services.export.formats.tables import make_table
 from services.export.formats.video import make_video
@@ -26,5 +27,6 @@ MAKERS: dict[ExportFormat, Maker] = {
     ),
     **dict.fromkeys(VIDEO_FORMATS, make_video),
     ExportFormat.PNG: make_picture,
+    ExportFormat.PDF: make_report,
 }
 """Other formats are not offered: a format is added here and in `model.FORMATS`."""

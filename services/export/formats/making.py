@@ -23,11 +23,12 @@ class Making:
         recordings: Reads the project's recorded data.
         spool: The file.
         folder: An empty directory for further files of the attempt; it goes with the attempt.
-        tools: The machine's programs for videos and pictures.
+        tools: The machine's programs for videos, pictures and reports.
         limits: Bounds of a rendering.
         note_sessions: Notes sessions that the file contains.
         max_rows: Maximum number of rows of a table.
         max_sessions: Maximum number of sessions of a table.
+        console_url: Address of the console, for links back; "": not configured.
         progress: Progress of the attempt, read by the worker.
     """
 
@@ -40,6 +41,7 @@ class Making:
     note_sessions: Callable[[Sequence[UUID]], Awaitable[None]]
     max_rows: int
     max_sessions: int
+    console_url: str = ""
     progress: Progress = field(default_factory=Progress)
 
     def plan(self, steps: int) -> None:

@@ -1,1 +1,1 @@
-"""Turns recordings into videos and pictures, in a headless browser of their own."""
+"""Turns recordings into videos, pictures and reports, in a headless browser of their own."""

@@ -50,7 +50,7 @@ class DevTools:
         self._fds = (read_fd, write_fd)
         self._count = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._handlers: dict[str, Handler] = {}
+        self._handlers: dict[tuple[str, str], Handler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._encoder = msgspec.json.Encoder()
         self._decoder = msgspec.json.Decoder(_Message)
@@ -72,9 +72,9 @@ class DevTools:
         self._writer = asyncio.StreamWriter(self._writing, protocol, None, loop)
         self._loop_task = loop.create_task(self._read())
 
-    def on(self, method: str, handler: Handler) -> None:
-        """Calls `handler` with the parameters of each event of this name, in a task of its own."""
-        self._handlers[method] = handler
+    def on(self, session: str, method: str, handler: Handler) -> None:
+        """Calls `handler` with the parameters of each event of this name in a session, in a task of its own."""
+        self._handlers[session, method] = handler
 
     async def send(self, method: str, session: str = "", /, **params: Any) -> dict[str, Any]:
         """Carries out a command and returns its result.
@@ -133,7 +133,7 @@ class DevTools:
                 answer.set_exception(DevToolsError(str(message.error.get("message", message.error))))
             else:
                 answer.set_result(message.result)
-        elif (handler := self._handlers.get(message.method)) is not None:
+        elif (handler := self._handlers.get((message.sessionId, message.method))) is not None:
             task = asyncio.get_running_loop().create_task(self._handle(handler, message.params))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -12,12 +11,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from services.export.rendering.browser import Browser
-from services.export.rendering.cdp import DevToolsError
 from services.export.rendering.errors import Reason, RenderingError
 from services.export.rendering.model import MissingFiles, Overlay, PageView
-from services.export.rendering.page_files import ORIGIN, PageFiles
+from services.export.rendering.page_files import PageFiles
 from services.export.rendering.pictures import SPRITE_PX, Sprite
 from services.export.rendering.spool import Spooled
+from services.export.rendering.tab import call, send, tab
 from services.export.rendering.timeline import Caption
 
 JPEG_QUALITY = 95
@@ -58,7 +57,7 @@ class RenderPage:
 
     async def read(self, chunk: Spooled, payload: bytes, start_ms: int) -> tuple[int, int] | None:
         """Reads the content of a chunk for the plan; returns the first viewport in it."""
-        size = await self._call("read", _given(chunk, payload), start_ms)
+        size = await self._call("read", given(chunk, payload), start_ms)
         return None if size is None else (int(size["width"]), int(size["height"]))
 
     async def plan(self, windows: dict[str, int], from_ms: int, to_ms: int, *, skip_pauses: bool) -> Plan:
@@ -110,6 +109,10 @@ class RenderPage:
         }
         await self._call("lay", contents, is_pointer_apart)
 
+    async def show_whole(self, size: tuple[int, int]) -> None:
+        """Shows the whole page of this size, in CSS pixels of it, instead of the visitor's viewport."""
+        await self._call("showWhole", *size)
+
     async def sprite(self, scale: float) -> Sprite:
         """Returns how the pointer looks where a CSS pixel of the recorded page is `scale` pixels of the picture."""
         apart = math.ceil(SPRITE_PX * scale)
@@ -123,12 +126,12 @@ class RenderPage:
 
     async def enter(self, window_id: str, chunks: Sequence[tuple[Spooled, bytes]], at_ms: int) -> int:
         """Shows a window from a moment on; returns the bytes of JSON of the chunks."""
-        given = [_given(chunk, payload) for chunk, payload in chunks]
-        return int(await self._call("enter", window_id, given, at_ms))
+        handed = [given(chunk, payload) for chunk, payload in chunks]
+        return int(await self._call("enter", window_id, handed, at_ms))
 
     async def append(self, chunk: Spooled, payload: bytes) -> int:
         """Adds a chunk to the window that is shown; returns its bytes of JSON."""
-        return int(await self._call("append", _given(chunk, payload)))
+        return int(await self._call("append", given(chunk, payload)))
 
     async def step(self, at_ms: int) -> Stepped:
         """Goes on to a moment."""
@@ -179,19 +182,10 @@ class RenderPage:
         return {"frameTimeTicks": self._tick_ms, "interval": self._frame_ms}
 
     async def _call(self, method: str, /, *arguments: Any) -> Any:
-        expression = f"afterimageRender.{method}({', '.join(map(json.dumps, arguments))})"
-        answer = await self._send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        if (problem := answer.get("exceptionDetails")) is not None:
-            text = problem.get("exception", {}).get("description") or problem.get("text", "")
-            raise RenderingError(Reason.BROWSER_FAILED, f"the page could not be drawn: {text[:500]}")
-        return answer["result"].get("value")
+        return await call(self._browser, self._session, f"afterimageRender.{method}", *arguments)
 
     async def _send(self, method: str, /, **params: Any) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(self._browser.answer_s):
-                return await self._browser.devtools.send(method, self._session, **params)
-        except (DevToolsError, TimeoutError) as error:
-            raise await self._browser.explain(error) from error
+        return await send(self._browser, self._session, method, **params)
 
 
 @asynccontextmanager
@@ -206,49 +200,12 @@ async def render_page(
         size: Width and height in pixels.
         frame_ms: Time between two frames.
     """
-    devtools = browser.devtools
-    width, height = size
-    try:
-        async with asyncio.timeout(browser.answer_s):
-            placed = {"width": width, "height": height, "enableBeginFrameControl": True} if browser.can_step else {}
-            target = (await devtools.send("Target.createTarget", url="about:blank", **placed))["targetId"]
-            attached = await devtools.send("Target.attachToTarget", targetId=target, flatten=True)
-            session = attached["sessionId"]
-
-            async def answer(params: dict[str, Any]) -> None:
-                method, answered = files.answer(params["requestId"], params["request"]["url"])
-                await devtools.send(method, session, **answered)
-
-            async def crashed(_params: dict[str, Any]) -> None:
-                devtools.fail("the page has crashed")
-
-            loaded = asyncio.Event()
-
-            async def is_loaded(_params: dict[str, Any]) -> None:
-                loaded.set()
-
-            devtools.on("Fetch.requestPaused", answer)
-            devtools.on("Inspector.targetCrashed", crashed)
-            devtools.on("Page.loadEventFired", is_loaded)
-            await devtools.send("Page.enable", session)
-            await devtools.send("Inspector.enable", session)
-            await devtools.send("Fetch.enable", session, patterns=[{"urlPattern": "*"}])
-            if not browser.can_step:
-                metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-                await devtools.send("Emulation.setDeviceMetricsOverride", session, **metrics)
-            await devtools.send("Page.navigate", session, url=f"{ORIGIN}/render.html")
-            await loaded.wait()
-    except (DevToolsError, TimeoutError) as error:
-        raise await browser.explain(error) from error
-    yield RenderPage(browser, session, size, frame_ms)
-    try:
-        async with asyncio.timeout(browser.answer_s):
-            await devtools.send("Target.closeTarget", targetId=target)
-    except (DevToolsError, TimeoutError) as error:
-        raise await browser.explain(error) from error
+    async with tab(browser, files, "render.html", size) as session:
+        yield RenderPage(browser, session, size, frame_ms)
 
 
-def _given(chunk: Spooled, payload: bytes) -> dict[str, Any]:
+def given(chunk: Spooled, payload: bytes) -> dict[str, Any]:
+    """Returns a chunk as the pages take it: GivenChunk of renderPage.ts."""
     return {
         "windowId": chunk.window_id,
         "seq": chunk.seq,

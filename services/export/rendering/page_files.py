@@ -1,4 +1,4 @@
-"""The files of the page that draws recordings, as answers to a browser without a network."""
+"""The files of the pages that draw recordings and reports, as answers to a browser without a network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 ORIGIN = "https://render.invalid"
 """A host that cannot exist (RFC 6761); no request to it leaves the browser's process."""
 
-_PATH = re.compile(rf"{re.escape(ORIGIN)}/(render\.html|assets/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,199}})")
+_PATH = re.compile(rf"{re.escape(ORIGIN)}/((?:render|report)\.html|assets/[A-Za-z0-9_][A-Za-z0-9_.-]{{0,199}})")
 _TYPES = {".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 # As the player (sidecar/pages/headers.py), without sources: files that a recording only names are missing.

@@ -86,8 +86,8 @@ async def render_video(
     program, ffmpeg = tools.need_browser(), tools.need_ffmpeg()
     first_ms, last_ms = _range_of(recording, options)
     async with (
-        _within(limits),
-        _scratch_in(directory) as scratch,
+        within(limits),
+        scratch_in(directory) as scratch,
         browser(program, scratch, limits, can_step=tools.can_step) as running,
         spooled(scratch / "chunks") as spool,
     ):
@@ -172,8 +172,8 @@ async def render_picture(
     if not recording.start_ms <= at_ms <= recording.end_ms:
         raise RenderingError(Reason.OUT_OF_RANGE, "the moment is not in the session")
     async with (
-        _within(limits),
-        _scratch_in(directory) as scratch,
+        within(limits),
+        scratch_in(directory) as scratch,
         browser(program, scratch, limits, can_step=tools.can_step) as running,
         spooled(scratch / "chunks") as spool,
     ):
@@ -193,17 +193,22 @@ async def render_picture(
                 (),
                 is_pointer_apart=False,
             )
-            chosen = [chunk for chunk in read.spool.chunks_from(window_id, at_ms) if chunk.first_ms <= at_ms]
-            first = chosen or read.spool.chunks_from(window_id, at_ms)[:2]
-            await page.enter(window_id, [(chunk, read.spool.read(chunk)) for chunk in first], at_ms)
-            await page.step(at_ms)
-            await page.shot("png")  # transitions and pictures begin with a first frame
-            await page.step(at_ms)
             png = scratch / "picture.png"
-            await asyncio.to_thread(png.write_bytes, await page.shot("png"))
+            await asyncio.to_thread(png.write_bytes, await draw_moment(page, read.spool, window_id, at_ms, "png"))
             missing, left_out = await page.report()
         (picture,) = _hand_over((png,), directory)
         return RenderedPicture(picture, *size, missing, read.left_out + left_out)
+
+
+async def draw_moment(page: RenderPage, spool: Spool, window_id: str, at_ms: int, image_format: str) -> bytes:
+    """Returns the picture of a window at a moment: "jpeg" or "png". Raises RenderingError."""
+    chosen = [chunk for chunk in spool.chunks_from(window_id, at_ms) if chunk.first_ms <= at_ms]
+    first = chosen or spool.chunks_from(window_id, at_ms)[:2]
+    await page.enter(window_id, [(chunk, spool.read(chunk)) for chunk in first], at_ms)
+    await page.step(at_ms)
+    await page.shot(image_format)  # transitions and pictures begin with a first frame
+    await page.step(at_ms)
+    return await page.shot(image_format)
 
 
 def video_size(viewport: tuple[int, int], width: int | None, height: int | None, overlay: Overlay) -> tuple[int, int]:
@@ -391,7 +396,8 @@ def _hand_over(paths: Sequence[Path], directory: Path) -> list[Path]:
 
 
 @asynccontextmanager
-async def _within(limits: Limits) -> AsyncIterator[None]:
+async def within(limits: Limits) -> AsyncIterator[None]:
+    """Bounds the time of the block; raises a full disk as that."""
     try:
         async with asyncio.timeout(limits.time_s):
             yield
@@ -404,7 +410,8 @@ async def _within(limits: Limits) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _scratch_in(directory: Path) -> AsyncIterator[Path]:
+async def scratch_in(directory: Path) -> AsyncIterator[Path]:
+    """Yields a new directory, which is deleted after the block."""
     scratch = Path(tempfile.mkdtemp(prefix=".rendering-", dir=directory))
     try:
         yield scratch

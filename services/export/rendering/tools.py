@@ -1,4 +1,4 @@
-"""Programs of the machine that renderings need: a headless Chromium and ffmpeg."""
+"""Programs of the machine that renderings and reports need: a headless Chromium and ffmpeg."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from services.export.rendering.errors import Reason, RenderingError
 _BROWSERS = ("chromium-headless-shell", "chrome-headless-shell", "headless_shell")
 _FULL_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
-NO_BROWSER = "videos and pictures need a headless Chromium: install the package chromium-headless-shell"
-NO_PAGES = "videos and pictures need the built console: run `make web`, or install Afterimage from a wheel"
+NO_BROWSER = "videos, pictures and reports need a headless Chromium: install the package chromium-headless-shell"
+NO_PAGES = "videos, pictures and reports need the built console: run `make web`, or install Afterimage from a wheel"
 NO_FFMPEG = "videos need ffmpeg: install the package ffmpeg, or `pip install imageio-ffmpeg`"
 
 
@@ -27,7 +27,7 @@ class Tools:
         can_step: Whether the browser draws frames on command (the headless shell does); others are slower, and their
             pictures of moving pages are not the same in each run.
         ffmpeg: Path of ffmpeg; None: not found.
-        pages: Folder of the built console, with render.html.
+        pages: Folder of the built console, with render.html and report.html.
     """
 
     browser: Path | None
@@ -36,8 +36,8 @@ class Tools:
     pages: Path
 
     def why_no_picture(self) -> str | None:
-        """Returns the missing installation for pictures; None: they can be made."""
-        if not (self.pages / "render.html").is_file():
+        """Returns the missing installation for pictures and reports; None: they can be made."""
+        if not all((self.pages / name).is_file() for name in ("render.html", "report.html")):
             return NO_PAGES
         return NO_BROWSER if self.browser is None else None
 

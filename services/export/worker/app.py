@@ -59,6 +59,7 @@ async def work(settings: Settings, *, now: Callable[[], float] = time.time) -> A
                 limits=own,
                 metrics=WorkerMetrics(registry),
                 tools=tools,
+                console_url=settings.share.public_url.rstrip("/"),
                 now_ms=shared.now_ms,
             )
             async with (

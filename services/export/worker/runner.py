@@ -56,6 +56,7 @@ class Runner:
         limits: The settings.
         metrics: The metrics to update.
         tools: Looks for the machine's programs, at each attempt: one installed meanwhile is used.
+        console_url: Address of the console, for links in reports; "": not configured.
         now_ms: The clock, milliseconds since 1970.
     """
 
@@ -71,6 +72,7 @@ class Runner:
         limits: ExportSettings,
         metrics: WorkerMetrics,
         tools: Callable[[], Tools],
+        console_url: str,
         now_ms: Callable[[], int],
     ) -> None:
         self._store = store
@@ -82,6 +84,7 @@ class Runner:
         self._limits = limits
         self._metrics = metrics
         self._tools = tools
+        self._console_url = console_url
         self._now_ms = now_ms
 
     async def take(self, export_id: str, attempt: int) -> None:
@@ -148,6 +151,7 @@ class Runner:
                 note_sessions=partial(self._store.add_sessions, export),
                 max_rows=self._limits.max_rows,
                 max_sessions=self._limits.max_table_sessions,
+                console_url=self._console_url,
             )
             work = asyncio.create_task(self._made(making))
             sign = asyncio.create_task(self._renewed(making))

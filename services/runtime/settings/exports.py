@@ -140,7 +140,7 @@ class ExportSettings(ServiceSettings):
     )
     browser: str = Field(
         default="",
-        description="Name or path of the headless Chromium that draws videos and pictures. "
+        description="Name or path of the headless Chromium that draws videos, pictures and reports. "
         '"": chromium-headless-shell on the PATH, else another Chromium there, which is slower.',
     )
     ffmpeg: str = Field(

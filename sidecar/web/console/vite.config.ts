@@ -1,5 +1,5 @@
-// Four documents: the console; the frame that replays run in, which has a Content-Security-Policy of its own; the one in
-// which exports are drawn, which no server sends; and offline.html, to which a session is added (offlineFile.ts).
+// Five documents: the console; the frame that replays run in, which has a Content-Security-Policy of its own; those in
+// which exports are drawn and reports laid out, which no server sends; and offline.html, to which a session is added (offlineFile.ts).
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import { defaultAllowedOrigins, defineConfig } from "vite";
@@ -29,7 +29,12 @@ export default defineConfig({
       resolveDependencies: (_file, files, { hostId }) => (hostId.includes("player-") ? [] : files),
     },
     rolldownOptions: {
-      input: { index: folder("index.html"), player: folder("player.html"), render: folder("render.html") },
+      input: {
+        index: folder("index.html"),
+        player: folder("player.html"),
+        render: folder("render.html"),
+        report: folder("report.html"),
+      },
     },
   },
   server: {

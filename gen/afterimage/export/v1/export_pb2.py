@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from afterimage.audit.v1 import heatmap_pb2 as afterimage_dot_audit_dot_v1_dot_heatmap__pb2
 from afterimage.audit.v1 import session_filter_pb2 as afterimage_dot_audit_dot_v1_dot_session__filter__pb2
 from afterimage.recording.v1 import enums_pb2 as afterimage_dot_recording_dot_v1_dot_enums__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2

@@ -1,5 +1,6 @@
 import datetime
 
+from afterimage.audit.v1 import heatmap_pb2 as _heatmap_pb2
 from afterimage.audit.v1 import session_filter_pb2 as _session_filter_pb2
 from afterimage.recording.v1 import enums_pb2 as _enums_pb2
 from google.protobuf import duration_pb2 as _duration_pb2
@@ -25,6 +26,13 @@ class ExportFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EXPORT_FORMAT_GIF: _ClassVar[ExportFormat]
     EXPORT_FORMAT_PNG: _ClassVar[ExportFormat]
     EXPORT_FORMAT_HTML: _ClassVar[ExportFormat]
+    EXPORT_FORMAT_PDF: _ClassVar[ExportFormat]
+
+class PaperSize(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAPER_SIZE_UNSPECIFIED: _ClassVar[PaperSize]
+    PAPER_SIZE_A4: _ClassVar[PaperSize]
+    PAPER_SIZE_LETTER: _ClassVar[PaperSize]
 
 class OverlayPart(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -67,6 +75,10 @@ EXPORT_FORMAT_WEBM: ExportFormat
 EXPORT_FORMAT_GIF: ExportFormat
 EXPORT_FORMAT_PNG: ExportFormat
 EXPORT_FORMAT_HTML: ExportFormat
+EXPORT_FORMAT_PDF: ExportFormat
+PAPER_SIZE_UNSPECIFIED: PaperSize
+PAPER_SIZE_A4: PaperSize
+PAPER_SIZE_LETTER: PaperSize
 OVERLAY_PART_UNSPECIFIED: OverlayPart
 OVERLAY_PART_POINTER: OverlayPart
 OVERLAY_PART_CLICKS: OverlayPart
@@ -89,20 +101,32 @@ EXPORT_PRIORITY_NORMAL: ExportPriority
 EXPORT_PRIORITY_HIGH: ExportPriority
 
 class SessionContent(_message.Message):
-    __slots__ = ("session_id", "window_id", "start_offset", "end_offset", "video", "picture")
+    __slots__ = ("session_id", "window_id", "start_offset", "end_offset", "video", "picture", "report")
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     WINDOW_ID_FIELD_NUMBER: _ClassVar[int]
     START_OFFSET_FIELD_NUMBER: _ClassVar[int]
     END_OFFSET_FIELD_NUMBER: _ClassVar[int]
     VIDEO_FIELD_NUMBER: _ClassVar[int]
     PICTURE_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     session_id: str
     window_id: str
     start_offset: _duration_pb2.Duration
     end_offset: _duration_pb2.Duration
     video: VideoOptions
     picture: PictureOptions
-    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., video: _Optional[_Union[VideoOptions, _Mapping]] = ..., picture: _Optional[_Union[PictureOptions, _Mapping]] = ...) -> None: ...
+    report: ReportOptions
+    def __init__(self, session_id: _Optional[str] = ..., window_id: _Optional[str] = ..., start_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., end_offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., video: _Optional[_Union[VideoOptions, _Mapping]] = ..., picture: _Optional[_Union[PictureOptions, _Mapping]] = ..., report: _Optional[_Union[ReportOptions, _Mapping]] = ...) -> None: ...
+
+class ReportOptions(_message.Message):
+    __slots__ = ("paper", "time_zone", "language")
+    PAPER_FIELD_NUMBER: _ClassVar[int]
+    TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
+    LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    paper: PaperSize
+    time_zone: str
+    language: str
+    def __init__(self, paper: _Optional[_Union[PaperSize, str]] = ..., time_zone: _Optional[str] = ..., language: _Optional[str] = ...) -> None: ...
 
 class VideoOptions(_message.Message):
     __slots__ = ("width", "height", "frames_per_second", "keep_pauses", "hidden_parts")
@@ -130,21 +154,46 @@ class PictureOptions(_message.Message):
     shown_parts: _containers.RepeatedScalarFieldContainer[OverlayPart]
     def __init__(self, offset: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., width: _Optional[int] = ..., height: _Optional[int] = ..., shown_parts: _Optional[_Iterable[_Union[OverlayPart, str]]] = ...) -> None: ...
 
+class HeatmapContent(_message.Message):
+    __slots__ = ("page", "kinds", "start_time", "end_time", "device_types", "actor_types", "min_viewport_width", "max_viewport_width", "report")
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    KINDS_FIELD_NUMBER: _ClassVar[int]
+    START_TIME_FIELD_NUMBER: _ClassVar[int]
+    END_TIME_FIELD_NUMBER: _ClassVar[int]
+    DEVICE_TYPES_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_TYPES_FIELD_NUMBER: _ClassVar[int]
+    MIN_VIEWPORT_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_VIEWPORT_WIDTH_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    page: str
+    kinds: _containers.RepeatedScalarFieldContainer[_heatmap_pb2.HeatmapKind]
+    start_time: _timestamp_pb2.Timestamp
+    end_time: _timestamp_pb2.Timestamp
+    device_types: _containers.RepeatedScalarFieldContainer[_enums_pb2.DeviceType]
+    actor_types: _containers.RepeatedScalarFieldContainer[_enums_pb2.ActorType]
+    min_viewport_width: int
+    max_viewport_width: int
+    report: ReportOptions
+    def __init__(self, page: _Optional[str] = ..., kinds: _Optional[_Iterable[_Union[_heatmap_pb2.HeatmapKind, str]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., device_types: _Optional[_Iterable[_Union[_enums_pb2.DeviceType, str]]] = ..., actor_types: _Optional[_Iterable[_Union[_enums_pb2.ActorType, str]]] = ..., min_viewport_width: _Optional[int] = ..., max_viewport_width: _Optional[int] = ..., report: _Optional[_Union[ReportOptions, _Mapping]] = ...) -> None: ...
+
 class TableContent(_message.Message):
-    __slots__ = ("table", "filter", "kinds")
+    __slots__ = ("table", "filter", "kinds", "report")
     TABLE_FIELD_NUMBER: _ClassVar[int]
     FILTER_FIELD_NUMBER: _ClassVar[int]
     KINDS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     table: ExportTable
     filter: _session_filter_pb2.SessionFilter
     kinds: _containers.RepeatedScalarFieldContainer[_enums_pb2.InteractionKind]
-    def __init__(self, table: _Optional[_Union[ExportTable, str]] = ..., filter: _Optional[_Union[_session_filter_pb2.SessionFilter, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[_enums_pb2.InteractionKind, str]]] = ...) -> None: ...
+    report: ReportOptions
+    def __init__(self, table: _Optional[_Union[ExportTable, str]] = ..., filter: _Optional[_Union[_session_filter_pb2.SessionFilter, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[_enums_pb2.InteractionKind, str]]] = ..., report: _Optional[_Union[ReportOptions, _Mapping]] = ...) -> None: ...
 
 class Export(_message.Message):
     __slots__ = ("export_id", "session", "table", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file", "share_link_id")
     EXPORT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
+    HEATMAP_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +210,7 @@ class Export(_message.Message):
     export_id: str
     session: SessionContent
     table: TableContent
+    heatmap: HeatmapContent
     format: ExportFormat
     state: ExportState
     priority: ExportPriority

@@ -11,20 +11,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class CreateExportRequest(_message.Message):
-    __slots__ = ("session", "table", "format", "priority", "ttl", "request_id")
+    __slots__ = ("session", "table", "heatmap", "format", "priority", "ttl", "request_id")
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
+    HEATMAP_FIELD_NUMBER: _ClassVar[int]
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     PRIORITY_FIELD_NUMBER: _ClassVar[int]
     TTL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     session: _export_pb2.SessionContent
     table: _export_pb2.TableContent
+    heatmap: _export_pb2.HeatmapContent
     format: _export_pb2.ExportFormat
     priority: _export_pb2.ExportPriority
     ttl: _duration_pb2.Duration
     request_id: str
-    def __init__(self, session: _Optional[_Union[_export_pb2.SessionContent, _Mapping]] = ..., table: _Optional[_Union[_export_pb2.TableContent, _Mapping]] = ..., format: _Optional[_Union[_export_pb2.ExportFormat, str]] = ..., priority: _Optional[_Union[_export_pb2.ExportPriority, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, session: _Optional[_Union[_export_pb2.SessionContent, _Mapping]] = ..., table: _Optional[_Union[_export_pb2.TableContent, _Mapping]] = ..., heatmap: _Optional[_Union[_export_pb2.HeatmapContent, _Mapping]] = ..., format: _Optional[_Union[_export_pb2.ExportFormat, str]] = ..., priority: _Optional[_Union[_export_pb2.ExportPriority, str]] = ..., ttl: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
 
 class CreateExportResponse(_message.Message):
     __slots__ = ("export",)

@@ -79,6 +79,25 @@ class ExportFormat(betterproto.Enum):
      above 192 MiB, and with UNAVAILABLE where the worker has no built console.
     """
 
+    PDF = 10
+    """
+    Report as a PDF document, of a session, of a page's heatmaps, or of the sessions under a filter:
+     tagged, with an outline and page numbers. The report names everything that its limits leave out.
+    """
+
+
+class PaperSize(betterproto.Enum):
+    """Paper of a report."""
+
+    UNSPECIFIED = 0
+    """Default: A4."""
+
+    A4 = 1
+    """ISO 216 A4, 210 by 297 mm."""
+
+    LETTER = 2
+    """North American letter, 8.5 by 11 inches."""
+
 
 class OverlayPart(betterproto.Enum):
     """
@@ -165,8 +184,8 @@ class ExportPriority(betterproto.Enum):
 @dataclass(eq=False, repr=False)
 class SessionContent(betterproto.Message):
     """
-    One session, or a part of it, to export as JSON, HAR, HTML, a video (MP4, WEBM, GIF) or a picture
-     (PNG).
+    One session, or a part of it, to export as JSON, HAR, HTML, a video (MP4, WEBM, GIF), a picture
+     (PNG) or a report (PDF), which is always of the whole session.
     """
 
     session_id: str = betterproto.string_field(1)
@@ -178,8 +197,8 @@ class SessionContent(betterproto.Message):
     window_id: str = betterproto.string_field(2)
     """
     Optional. Id of the only window to export. Default: all windows; of these, videos and pictures
-     show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID; the export
-     fails with WINDOW_NOT_FOUND if the session has no such window.
+     show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID, or set with
+     PDF; the export fails with WINDOW_NOT_FOUND if the session has no such window.
     """
 
     start_offset: timedelta = betterproto.message_field(3)
@@ -187,7 +206,7 @@ class SessionContent(betterproto.Message):
     Optional. Start of the range, from the session's start. Default: the session's start. JSON and
      HTML start with the last full snapshot at or before it, so that the events can be played.
      Returns INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or
-     set with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end
+     set with PNG or PDF. A video of a live session fails with OUT_OF_RANGE if it is after the session's end
      by then.
     """
 
@@ -195,7 +214,7 @@ class SessionContent(betterproto.Message):
     """
     Optional. End of the range, from the session's start, exclusive. Default: the session's end; of
      a live session the events stored by then. Returns INVALID_ARGUMENT if it is not after
-     `start_offset`, or set with PNG.
+     `start_offset`, or set with PNG or PDF.
     """
 
     video: "VideoOptions" = betterproto.message_field(5, group="options")
@@ -203,6 +222,29 @@ class SessionContent(betterproto.Message):
 
     picture: "PictureOptions" = betterproto.message_field(6, group="options")
     """Of PNG, which requires them."""
+
+    report: "ReportOptions" = betterproto.message_field(7, group="options")
+    """Of PDF. Default: every field's default."""
+
+
+@dataclass(eq=False, repr=False)
+class ReportOptions(betterproto.Message):
+    """Options of a report."""
+
+    paper: "PaperSize" = betterproto.enum_field(1)
+    """Optional. Paper. Default: A4."""
+
+    time_zone: str = betterproto.string_field(2)
+    """
+    Optional. Time zone of all dates and times: an IANA name, such as "Europe/Berlin". Default: UTC.
+     Returns INVALID_ARGUMENT if it is unknown.
+    """
+
+    language: str = betterproto.string_field(3)
+    """
+    Optional. Language in which dates and times are written: a BCP 47 tag, such as "de" or "pt-BR". The
+     words of the report are English. Default: "en". Returns INVALID_ARGUMENT if it is malformed.
+    """
 
 
 @dataclass(eq=False, repr=False)
@@ -273,12 +315,67 @@ class PictureOptions(betterproto.Message):
 
 
 @dataclass(eq=False, repr=False)
+class HeatmapContent(betterproto.Message):
+    """
+    Heatmaps of one page, to export as a report (PDF): a picture with its legend for each kind, and the
+     elements with the most interactions.
+    """
+
+    page: str = betterproto.string_field(1)
+    """
+    Required. Normalised URL of the page, as returned by `ListPages`, 1 to 2,048 characters. Returns
+     INVALID_ARGUMENT if it is empty or longer.
+    """
+
+    kinds: List["__audit_v1__.HeatmapKind"] = betterproto.enum_field(2)
+    """
+    Optional. Kinds of heatmap, in the order of the report. Default: all kinds. Returns
+     INVALID_ARGUMENT if one is UNSPECIFIED.
+    """
+
+    start_time: datetime = betterproto.message_field(3)
+    """Optional. Earliest time of an interaction, inclusive."""
+
+    end_time: datetime = betterproto.message_field(4)
+    """
+    Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+     `start_time`.
+    """
+
+    device_types: List["__recording_v1__.DeviceType"] = betterproto.enum_field(5)
+    """
+    Optional. Kinds of device. Default: the one with the most sessions, since layouts differ.
+    """
+
+    actor_types: List["__recording_v1__.ActorType"] = betterproto.enum_field(6)
+    """Optional. Kinds of actor. Default: all kinds."""
+
+    min_viewport_width: int = betterproto.int32_field(7)
+    """
+    Optional. Minimum viewport width in CSS pixels, inclusive. 0 means no minimum. Returns
+     INVALID_ARGUMENT if it is negative.
+    """
+
+    max_viewport_width: int = betterproto.int32_field(8)
+    """
+    Optional. Maximum viewport width in CSS pixels, inclusive. 0 means no maximum. Returns
+     INVALID_ARGUMENT if it is below `min_viewport_width`.
+    """
+
+    report: "ReportOptions" = betterproto.message_field(9)
+    """Optional. Options of the report. Default: every field's default."""
+
+
+@dataclass(eq=False, repr=False)
 class TableContent(betterproto.Message):
-    """Sessions under a filter, to export as a table (CSV or Parquet)."""
+    """
+    Sessions under a filter, to export as a table (CSV or Parquet), or as a report of them (PDF).
+    """
 
     table: "ExportTable" = betterproto.enum_field(1)
     """
-    Required. Rows of the table. Returns INVALID_ARGUMENT if it is UNSPECIFIED.
+    Required. Rows of the table. Returns INVALID_ARGUMENT if it is UNSPECIFIED, or not SESSIONS with
+     PDF.
     """
 
     filter: "__audit_v1__.SessionFilter" = betterproto.message_field(2)
@@ -291,6 +388,12 @@ class TableContent(betterproto.Message):
     """
     Optional. Kinds of interaction in a table of interactions. Default: all except MOVE, SCROLL and
      ATTENTION. Returns INVALID_ARGUMENT with a table of sessions.
+    """
+
+    report: "ReportOptions" = betterproto.message_field(4)
+    """
+    Optional. Options of PDF. Default: every field's default. Returns INVALID_ARGUMENT with another
+     format.
     """
 
 
@@ -306,6 +409,9 @@ class Export(betterproto.Message):
 
     table: "TableContent" = betterproto.message_field(3, group="content")
     """Table of sessions or interactions."""
+
+    heatmap: "HeatmapContent" = betterproto.message_field(16, group="content")
+    """Heatmaps of one page."""
 
     format: "ExportFormat" = betterproto.enum_field(4)
     """Output only. Format of the file."""
@@ -366,7 +472,8 @@ class ExportProgress(betterproto.Message):
 
     done_count: int = betterproto.int64_field(1)
     """
-    Output only. Finished steps: chunks of a session, sessions of a table, frames of a video.
+    Output only. Finished steps: chunks of a session, sessions of a table, frames of a video, parts of
+     a report.
     """
 
     planned_count: int = betterproto.int64_field(2)
@@ -418,10 +525,15 @@ class CreateExportRequest(betterproto.Message):
     """Request for `CreateExport`."""
 
     session: "SessionContent" = betterproto.message_field(1, group="content")
-    """One session, as JSON, HAR, MP4, WEBM, GIF, PNG or HTML."""
+    """One session, as JSON, HAR, MP4, WEBM, GIF, PNG, HTML or PDF."""
 
     table: "TableContent" = betterproto.message_field(2, group="content")
-    """Sessions or interactions, as CSV or Parquet."""
+    """
+    Sessions or interactions, as CSV or Parquet, or a report of sessions as PDF.
+    """
+
+    heatmap: "HeatmapContent" = betterproto.message_field(7, group="content")
+    """Heatmaps of one page, as PDF."""
 
     format: "ExportFormat" = betterproto.enum_field(3)
     """

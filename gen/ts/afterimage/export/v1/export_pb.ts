@@ -4,9 +4,11 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { HeatmapKind } from "../../audit/v1/heatmap_pb";
+import { file_afterimage_audit_v1_heatmap } from "../../audit/v1/heatmap_pb";
 import type { SessionFilter } from "../../audit/v1/session_filter_pb";
 import { file_afterimage_audit_v1_session_filter } from "../../audit/v1/session_filter_pb";
-import type { InteractionKind } from "../../recording/v1/enums_pb";
+import type { ActorType, DeviceType, InteractionKind } from "../../recording/v1/enums_pb";
 import { file_afterimage_recording_v1_enums } from "../../recording/v1/enums_pb";
 import type { Duration, Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -19,8 +21,8 @@ export const file_afterimage_export_v1_export: GenFile = /*@__PURE__*/
   fileDesc("CiFhZnRlcmltYWdlL2V4cG9ydC92MS9leHBvcnQucHJvdG8SFGFmdGVyaW1hZ2UuZXhwb3J0LnYxIpACCg5TZXNzaW9uQ29udGVudBISCgpzZXNzaW9uX2lkGAEgASgJEhEKCXdpbmRvd19pZBgCIAEoCRIvCgxzdGFydF9vZmZzZXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SLQoKZW5kX29mZnNldBgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhIzCgV2aWRlbxgFIAEoCzIiLmFmdGVyaW1hZ2UuZXhwb3J0LnYxLlZpZGVvT3B0aW9uc0gAEjcKB3BpY3R1cmUYBiABKAsyJC5hZnRlcmltYWdlLmV4cG9ydC52MS5QaWN0dXJlT3B0aW9uc0gAQgkKB29wdGlvbnMilgEKDFZpZGVvT3B0aW9ucxINCgV3aWR0aBgBIAEoBRIOCgZoZWlnaHQYAiABKAUSGQoRZnJhbWVzX3Blcl9zZWNvbmQYAyABKAUSEwoLa2VlcF9wYXVzZXMYBCABKAgSNwoMaGlkZGVuX3BhcnRzGAUgAygOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuT3ZlcmxheVBhcnQikgEKDlBpY3R1cmVPcHRpb25zEikKBm9mZnNldBgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhINCgV3aWR0aBgCIAEoBRIOCgZoZWlnaHQYAyABKAUSNgoLc2hvd25fcGFydHMYBCADKA4yIS5hZnRlcmltYWdlLmV4cG9ydC52MS5PdmVybGF5UGFydCKtAQoMVGFibGVDb250ZW50EjAKBXRhYmxlGAEgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0VGFibGUSMgoGZmlsdGVyGAIgASgLMiIuYWZ0ZXJpbWFnZS5hdWRpdC52MS5TZXNzaW9uRmlsdGVyEjcKBWtpbmRzGAMgAygOMiguYWZ0ZXJpbWFnZS5yZWNvcmRpbmcudjEuSW50ZXJhY3Rpb25LaW5kItIFCgZFeHBvcnQSEQoJZXhwb3J0X2lkGAEgASgJEjcKB3Nlc3Npb24YAiABKAsyJC5hZnRlcmltYWdlLmV4cG9ydC52MS5TZXNzaW9uQ29udGVudEgAEjMKBXRhYmxlGAMgASgLMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuVGFibGVDb250ZW50SAASMgoGZm9ybWF0GAQgASgOMiIuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0Rm9ybWF0EjAKBXN0YXRlGAUgASgOMiEuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0U3RhdGUSNgoIcHJpb3JpdHkYBiABKA4yJC5hZnRlcmltYWdlLmV4cG9ydC52MS5FeHBvcnRQcmlvcml0eRISCgpjcmVhdGVkX2J5GAcgASgJEi8KC2NyZWF0ZV90aW1lGAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydF90aW1lGAkgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIsCghlbmRfdGltZRgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZXhwaXJlX3RpbWUYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjYKCHByb2dyZXNzGAwgASgLMiQuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0UHJvZ3Jlc3MSFQoNYXR0ZW1wdF9jb3VudBgNIAEoBRI0CgdmYWlsdXJlGA4gASgLMiMuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmFpbHVyZRIuCgRmaWxlGA8gASgLMiAuYWZ0ZXJpbWFnZS5leHBvcnQudjEuRXhwb3J0RmlsZRIVCg1zaGFyZV9saW5rX2lkGBAgASgJQgkKB2NvbnRlbnQicgoORXhwb3J0UHJvZ3Jlc3MSEgoKZG9uZV9jb3VudBgBIAEoAxIVCg1wbGFubmVkX2NvdW50GAIgASgDEjUKEnJlbWFpbmluZ19kdXJhdGlvbhgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiIwCg1FeHBvcnRGYWlsdXJlEg4KBnJlYXNvbhgBIAEoCRIPCgdtZXNzYWdlGAIgASgJIlQKCkV4cG9ydEZpbGUSDAoEbmFtZRgBIAEoCRIUCgxjb250ZW50X3R5cGUYAiABKAkSEgoKc2l6ZV9ieXRlcxgDIAEoAxIOCgZzaGEyNTYYBCABKAkqgwIKDEV4cG9ydEZvcm1hdBIdChlFWFBPUlRfRk9STUFUX1VOU1BFQ0lGSUVEEAASFgoSRVhQT1JUX0ZPUk1BVF9KU09OEAESFQoRRVhQT1JUX0ZPUk1BVF9IQVIQAhIVChFFWFBPUlRfRk9STUFUX0NTVhADEhkKFUVYUE9SVF9GT1JNQVRfUEFSUVVFVBAEEhUKEUVYUE9SVF9GT1JNQVRfTVA0EAUSFgoSRVhQT1JUX0ZPUk1BVF9XRUJNEAYSFQoRRVhQT1JUX0ZPUk1BVF9HSUYQBxIVChFFWFBPUlRfRk9STUFUX1BORxAIEhYKEkVYUE9SVF9GT1JNQVRfSFRNTBAJKqsBCgtPdmVybGF5UGFydBIcChhPVkVSTEFZX1BBUlRfVU5TUEVDSUZJRUQQABIYChRPVkVSTEFZX1BBUlRfUE9JTlRFUhABEhcKE09WRVJMQVlfUEFSVF9DTElDS1MQAhIYChRPVkVSTEFZX1BBUlRfQUREUkVTUxADEhYKEk9WRVJMQVlfUEFSVF9DTE9DSxAEEhkKFU9WRVJMQVlfUEFSVF9DQVBUSU9OUxAFKmUKC0V4cG9ydFRhYmxlEhwKGEVYUE9SVF9UQUJMRV9VTlNQRUNJRklFRBAAEhkKFUVYUE9SVF9UQUJMRV9TRVNTSU9OUxABEh0KGUVYUE9SVF9UQUJMRV9JTlRFUkFDVElPTlMQAirEAQoLRXhwb3J0U3RhdGUSHAoYRVhQT1JUX1NUQVRFX1VOU1BFQ0lGSUVEEAASFwoTRVhQT1JUX1NUQVRFX1FVRVVFRBABEhgKFEVYUE9SVF9TVEFURV9SVU5OSU5HEAISFQoRRVhQT1JUX1NUQVRFX0RPTkUQAxIXChNFWFBPUlRfU1RBVEVfRkFJTEVEEAQSGgoWRVhQT1JUX1NUQVRFX0NBTkNFTExFRBAFEhgKFEVYUE9SVF9TVEFURV9FWFBJUkVEEAYqgAEKDkV4cG9ydFByaW9yaXR5Eh8KG0VYUE9SVF9QUklPUklUWV9VTlNQRUNJRklFRBAAEhcKE0VYUE9SVF9QUklPUklUWV9MT1cQARIaChZFWFBPUlRfUFJJT1JJVFlfTk9STUFMEAISGAoURVhQT1JUX1BSSU9SSVRZX0hJR0gQA2IGcHJvdG8z", [file_afterimage_audit_v1_session_filter, file_afterimage_recording_v1_enums, file_google_protobuf_duration, file_google_protobuf_timestamp]);
 
 /**
- * One session, or a part of it, to export as JSON, HAR, HTML, a video (MP4, WEBM, GIF) or a picture
- * (PNG).
+ * One session, or a part of it, to export as JSON, HAR, HTML, a video (MP4, WEBM, GIF), a picture
+ * (PNG) or a report (PDF), which is always of the whole session.
  *
  * @generated from message afterimage.export.v1.SessionContent
  */
@@ -35,8 +37,8 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
 
   /**
    * Optional. Id of the only window to export. Default: all windows; of these, videos and pictures
-   * show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID; the export
-   * fails with WINDOW_NOT_FOUND if the session has no such window.
+   * show the one in use at each moment. Returns INVALID_ARGUMENT if it is not a UUID, or set with
+   * PDF; the export fails with WINDOW_NOT_FOUND if the session has no such window.
    *
    * @generated from field: string window_id = 2;
    */
@@ -46,7 +48,7 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
    * Optional. Start of the range, from the session's start. Default: the session's start. JSON and
    * HTML start with the last full snapshot at or before it, so that the events can be played.
    * Returns INVALID_ARGUMENT if it is negative, after the end of a session that is no longer live, or
-   * set with PNG. A video of a live session fails with OUT_OF_RANGE if it is after the session's end
+   * set with PNG or PDF. A video of a live session fails with OUT_OF_RANGE if it is after the session's end
    * by then.
    *
    * @generated from field: google.protobuf.Duration start_offset = 3;
@@ -56,7 +58,7 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
   /**
    * Optional. End of the range, from the session's start, exclusive. Default: the session's end; of
    * a live session the events stored by then. Returns INVALID_ARGUMENT if it is not after
-   * `start_offset`, or set with PNG.
+   * `start_offset`, or set with PNG or PDF.
    *
    * @generated from field: google.protobuf.Duration end_offset = 4;
    */
@@ -83,6 +85,14 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
      */
     value: PictureOptions;
     case: "picture";
+  } | {
+    /**
+     * Of PDF. Default: every field's default.
+     *
+     * @generated from field: afterimage.export.v1.ReportOptions report = 7;
+     */
+    value: ReportOptions;
+    case: "report";
   } | { case: undefined; value?: undefined };
 };
 
@@ -92,6 +102,43 @@ export type SessionContent = Message<"afterimage.export.v1.SessionContent"> & {
  */
 export const SessionContentSchema: GenMessage<SessionContent> = /*@__PURE__*/
   messageDesc(file_afterimage_export_v1_export, 0);
+
+/**
+ * Options of a report.
+ *
+ * @generated from message afterimage.export.v1.ReportOptions
+ */
+export type ReportOptions = Message<"afterimage.export.v1.ReportOptions"> & {
+  /**
+   * Optional. Paper. Default: A4.
+   *
+   * @generated from field: afterimage.export.v1.PaperSize paper = 1;
+   */
+  paper: PaperSize;
+
+  /**
+   * Optional. Time zone of all dates and times: an IANA name, such as "Europe/Berlin". Default: UTC.
+   * Returns INVALID_ARGUMENT if it is unknown.
+   *
+   * @generated from field: string time_zone = 2;
+   */
+  timeZone: string;
+
+  /**
+   * Optional. Language in which dates and times are written: a BCP 47 tag, such as "de" or "pt-BR". The
+   * words of the report are English. Default: "en". Returns INVALID_ARGUMENT if it is malformed.
+   *
+   * @generated from field: string language = 3;
+   */
+  language: string;
+};
+
+/**
+ * Describes the message afterimage.export.v1.ReportOptions.
+ * Use `create(ReportOptionsSchema)` to create a new message.
+ */
+export const ReportOptionsSchema: GenMessage<ReportOptions> = /*@__PURE__*/
+  messageDesc(file_afterimage_export_v1_export, 1);
 
 /**
  * Options of a video.
@@ -147,7 +194,7 @@ export type VideoOptions = Message<"afterimage.export.v1.VideoOptions"> & {
  * Use `create(VideoOptionsSchema)` to create a new message.
  */
 export const VideoOptionsSchema: GenMessage<VideoOptions> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 1);
+  messageDesc(file_afterimage_export_v1_export, 2);
 
 /**
  * Options of a picture.
@@ -194,16 +241,100 @@ export type PictureOptions = Message<"afterimage.export.v1.PictureOptions"> & {
  * Use `create(PictureOptionsSchema)` to create a new message.
  */
 export const PictureOptionsSchema: GenMessage<PictureOptions> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 2);
+  messageDesc(file_afterimage_export_v1_export, 3);
 
 /**
- * Sessions under a filter, to export as a table (CSV or Parquet).
+ * Heatmaps of one page, to export as a report (PDF): a picture with its legend for each kind, and the
+ * elements with the most interactions.
+ *
+ * @generated from message afterimage.export.v1.HeatmapContent
+ */
+export type HeatmapContent = Message<"afterimage.export.v1.HeatmapContent"> & {
+  /**
+   * Required. Normalised URL of the page, as returned by `ListPages`, 1 to 2,048 characters. Returns
+   * INVALID_ARGUMENT if it is empty or longer.
+   *
+   * @generated from field: string page = 1;
+   */
+  page: string;
+
+  /**
+   * Optional. Kinds of heatmap, in the order of the report. Default: all kinds. Returns
+   * INVALID_ARGUMENT if one is UNSPECIFIED.
+   *
+   * @generated from field: repeated afterimage.audit.v1.HeatmapKind kinds = 2;
+   */
+  kinds: HeatmapKind[];
+
+  /**
+   * Optional. Earliest time of an interaction, inclusive.
+   *
+   * @generated from field: google.protobuf.Timestamp start_time = 3;
+   */
+  startTime?: Timestamp | undefined;
+
+  /**
+   * Optional. Latest time of an interaction, exclusive. Returns INVALID_ARGUMENT if it is before
+   * `start_time`.
+   *
+   * @generated from field: google.protobuf.Timestamp end_time = 4;
+   */
+  endTime?: Timestamp | undefined;
+
+  /**
+   * Optional. Kinds of device. Default: the one with the most sessions, since layouts differ.
+   *
+   * @generated from field: repeated afterimage.recording.v1.DeviceType device_types = 5;
+   */
+  deviceTypes: DeviceType[];
+
+  /**
+   * Optional. Kinds of actor. Default: all kinds.
+   *
+   * @generated from field: repeated afterimage.recording.v1.ActorType actor_types = 6;
+   */
+  actorTypes: ActorType[];
+
+  /**
+   * Optional. Minimum viewport width in CSS pixels, inclusive. 0 means no minimum. Returns
+   * INVALID_ARGUMENT if it is negative.
+   *
+   * @generated from field: int32 min_viewport_width = 7;
+   */
+  minViewportWidth: number;
+
+  /**
+   * Optional. Maximum viewport width in CSS pixels, inclusive. 0 means no maximum. Returns
+   * INVALID_ARGUMENT if it is below `min_viewport_width`.
+   *
+   * @generated from field: int32 max_viewport_width = 8;
+   */
+  maxViewportWidth: number;
+
+  /**
+   * Optional. Options of the report. Default: every field's default.
+   *
+   * @generated from field: afterimage.export.v1.ReportOptions report = 9;
+   */
+  report?: ReportOptions | undefined;
+};
+
+/**
+ * Describes the message afterimage.export.v1.HeatmapContent.
+ * Use `create(HeatmapContentSchema)` to create a new message.
+ */
+export const HeatmapContentSchema: GenMessage<HeatmapContent> = /*@__PURE__*/
+  messageDesc(file_afterimage_export_v1_export, 4);
+
+/**
+ * Sessions under a filter, to export as a table (CSV or Parquet), or as a report of them (PDF).
  *
  * @generated from message afterimage.export.v1.TableContent
  */
 export type TableContent = Message<"afterimage.export.v1.TableContent"> & {
   /**
-   * Required. Rows of the table. Returns INVALID_ARGUMENT if it is UNSPECIFIED.
+   * Required. Rows of the table. Returns INVALID_ARGUMENT if it is UNSPECIFIED, or not SESSIONS with
+   * PDF.
    *
    * @generated from field: afterimage.export.v1.ExportTable table = 1;
    */
@@ -224,6 +355,14 @@ export type TableContent = Message<"afterimage.export.v1.TableContent"> & {
    * @generated from field: repeated afterimage.recording.v1.InteractionKind kinds = 3;
    */
   kinds: InteractionKind[];
+
+  /**
+   * Optional. Options of PDF. Default: every field's default. Returns INVALID_ARGUMENT with another
+   * format.
+   *
+   * @generated from field: afterimage.export.v1.ReportOptions report = 4;
+   */
+  report?: ReportOptions | undefined;
 };
 
 /**
@@ -231,7 +370,7 @@ export type TableContent = Message<"afterimage.export.v1.TableContent"> & {
  * Use `create(TableContentSchema)` to create a new message.
  */
 export const TableContentSchema: GenMessage<TableContent> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 3);
+  messageDesc(file_afterimage_export_v1_export, 5);
 
 /**
  * Export of recorded data into a file.
@@ -267,6 +406,14 @@ export type Export = Message<"afterimage.export.v1.Export"> & {
      */
     value: TableContent;
     case: "table";
+  } | {
+    /**
+     * Heatmaps of one page.
+     *
+     * @generated from field: afterimage.export.v1.HeatmapContent heatmap = 16;
+     */
+    value: HeatmapContent;
+    case: "heatmap";
   } | { case: undefined; value?: undefined };
 
   /**
@@ -369,7 +516,7 @@ export type Export = Message<"afterimage.export.v1.Export"> & {
  * Use `create(ExportSchema)` to create a new message.
  */
 export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 4);
+  messageDesc(file_afterimage_export_v1_export, 6);
 
 /**
  * Progress of an export.
@@ -378,7 +525,8 @@ export const ExportSchema: GenMessage<Export> = /*@__PURE__*/
  */
 export type ExportProgress = Message<"afterimage.export.v1.ExportProgress"> & {
   /**
-   * Output only. Finished steps: chunks of a session, sessions of a table, frames of a video.
+   * Output only. Finished steps: chunks of a session, sessions of a table, frames of a video, parts of
+   * a report.
    *
    * @generated from field: int64 done_count = 1;
    */
@@ -405,7 +553,7 @@ export type ExportProgress = Message<"afterimage.export.v1.ExportProgress"> & {
  * Use `create(ExportProgressSchema)` to create a new message.
  */
 export const ExportProgressSchema: GenMessage<ExportProgress> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 5);
+  messageDesc(file_afterimage_export_v1_export, 7);
 
 /**
  * Reason of a failure.
@@ -435,7 +583,7 @@ export type ExportFailure = Message<"afterimage.export.v1.ExportFailure"> & {
  * Use `create(ExportFailureSchema)` to create a new message.
  */
 export const ExportFailureSchema: GenMessage<ExportFailure> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 6);
+  messageDesc(file_afterimage_export_v1_export, 8);
 
 /**
  * File of an export.
@@ -477,7 +625,7 @@ export type ExportFile = Message<"afterimage.export.v1.ExportFile"> & {
  * Use `create(ExportFileSchema)` to create a new message.
  */
 export const ExportFileSchema: GenMessage<ExportFile> = /*@__PURE__*/
-  messageDesc(file_afterimage_export_v1_export, 7);
+  messageDesc(file_afterimage_export_v1_export, 9);
 
 /**
  * Format of an export's file.
@@ -559,6 +707,14 @@ export enum ExportFormat {
    * @generated from enum value: EXPORT_FORMAT_HTML = 9;
    */
   HTML = 9,
+
+  /**
+   * Report as a PDF document, of a session, of a page's heatmaps, or of the sessions under a filter:
+   * tagged, with an outline and page numbers. The report names everything that its limits leave out.
+   *
+   * @generated from enum value: EXPORT_FORMAT_PDF = 10;
+   */
+  PDF = 10,
 }
 
 /**
@@ -566,6 +722,40 @@ export enum ExportFormat {
  */
 export const ExportFormatSchema: GenEnum<ExportFormat> = /*@__PURE__*/
   enumDesc(file_afterimage_export_v1_export, 0);
+
+/**
+ * Paper of a report.
+ *
+ * @generated from enum afterimage.export.v1.PaperSize
+ */
+export enum PaperSize {
+  /**
+   * Default: A4.
+   *
+   * @generated from enum value: PAPER_SIZE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * ISO 216 A4, 210 by 297 mm.
+   *
+   * @generated from enum value: PAPER_SIZE_A4 = 1;
+   */
+  A4 = 1,
+
+  /**
+   * North American letter, 8.5 by 11 inches.
+   *
+   * @generated from enum value: PAPER_SIZE_LETTER = 2;
+   */
+  LETTER = 2,
+}
+
+/**
+ * Describes the enum afterimage.export.v1.PaperSize.
+ */
+export const PaperSizeSchema: GenEnum<PaperSize> = /*@__PURE__*/
+  enumDesc(file_afterimage_export_v1_export, 1);
 
 /**
  * Part of a video or a picture that is drawn besides the recorded page.
@@ -620,7 +810,7 @@ export enum OverlayPart {
  * Describes the enum afterimage.export.v1.OverlayPart.
  */
 export const OverlayPartSchema: GenEnum<OverlayPart> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 1);
+  enumDesc(file_afterimage_export_v1_export, 2);
 
 /**
  * Rows of an exported table.
@@ -654,7 +844,7 @@ export enum ExportTable {
  * Describes the enum afterimage.export.v1.ExportTable.
  */
 export const ExportTableSchema: GenEnum<ExportTable> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 2);
+  enumDesc(file_afterimage_export_v1_export, 3);
 
 /**
  * Export lifecycle state. The last four are final.
@@ -716,7 +906,7 @@ export enum ExportState {
  * Describes the enum afterimage.export.v1.ExportState.
  */
 export const ExportStateSchema: GenEnum<ExportState> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 3);
+  enumDesc(file_afterimage_export_v1_export, 4);
 
 /**
  * Order in which the exports of one project are made. Projects take turns regardless of it.
@@ -757,5 +947,5 @@ export enum ExportPriority {
  * Describes the enum afterimage.export.v1.ExportPriority.
  */
 export const ExportPrioritySchema: GenEnum<ExportPriority> = /*@__PURE__*/
-  enumDesc(file_afterimage_export_v1_export, 4);
+  enumDesc(file_afterimage_export_v1_export, 5);
 

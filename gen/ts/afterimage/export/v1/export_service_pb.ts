@@ -3,11 +3,11 @@
 /* eslint-disable */
 
 // Exports recorded data into files: sessions as rrweb JSON, HAR, HTML, video or picture, lists as CSV
-// or Parquet.
+// or Parquet, and reports of sessions, heatmaps and lists as PDF.
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Export, ExportFile, ExportFormat, ExportPriority, ExportState, SessionContent, TableContent } from "./export_pb";
+import type { Export, ExportFile, ExportFormat, ExportPriority, ExportState, HeatmapContent, SessionContent, TableContent } from "./export_pb";
 import { file_afterimage_export_v1_export } from "./export_pb";
 import type { Duration } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
@@ -32,7 +32,7 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
    */
   content: {
     /**
-     * One session, as JSON, HAR, MP4, WEBM, GIF, PNG or HTML.
+     * One session, as JSON, HAR, MP4, WEBM, GIF, PNG, HTML or PDF.
      *
      * @generated from field: afterimage.export.v1.SessionContent session = 1;
      */
@@ -40,12 +40,20 @@ export type CreateExportRequest = Message<"afterimage.export.v1.CreateExportRequ
     case: "session";
   } | {
     /**
-     * Sessions or interactions, as CSV or Parquet.
+     * Sessions or interactions, as CSV or Parquet, or a report of sessions as PDF.
      *
      * @generated from field: afterimage.export.v1.TableContent table = 2;
      */
     value: TableContent;
     case: "table";
+  } | {
+    /**
+     * Heatmaps of one page, as PDF.
+     *
+     * @generated from field: afterimage.export.v1.HeatmapContent heatmap = 7;
+     */
+    value: HeatmapContent;
+    case: "heatmap";
   } | { case: undefined; value?: undefined };
 
   /**

@@ -12,6 +12,7 @@ import {
   type Field as Name,
   FIELD_OF,
   FORMATS,
+  hasRange,
   isVideo,
   NEW_DRAFT,
   type Problems,
@@ -133,7 +134,7 @@ export function ExportForm({ sessionId, totals, currentMs, onMade }: ExportFormP
         <Field label="Moment" problem={problems.moment} hint="From the session's start, such as 1:23.">
           {moment("moment", "that of the picture")}
         </Field>
-      ) : (
+      ) : hasRange(draft.format) ? (
         <>
           <Field label="From" problem={problems.start} hint="Empty: the start.">
             {moment("start", "start")}
@@ -142,7 +143,7 @@ export function ExportForm({ sessionId, totals, currentMs, onMade }: ExportFormP
             {moment("end", "end")}
           </Field>
         </>
-      )}
+      ) : null}
       {isPicture || isVideo(draft.format) ? (
         <Field label="Width" problem={problems.width}>
           {choice(

@@ -12,6 +12,7 @@ export const FORMATS = [
   { format: ExportFormat.GIF, label: "Animated picture (GIF)" },
   { format: ExportFormat.PNG, label: "Picture of one moment (PNG)" },
   { format: ExportFormat.HTML, label: "Page that plays offline (HTML)" },
+  { format: ExportFormat.PDF, label: "Report (PDF)" },
   { format: ExportFormat.JSON, label: "Events (rrweb JSON)" },
   { format: ExportFormat.HAR, label: "Network requests (HAR)" },
 ] as const;
@@ -60,7 +61,14 @@ export const FIELD_OF: Readonly<Record<string, Field>> = {
   "session.picture.width": "width",
   "session.video.width": "width",
   "session.video.frames_per_second": "rate",
+  "session.report.time_zone": "format",
+  "session.report.language": "format",
 };
+
+/** Whether a format is of a range of the session; else it is of a moment, or of all of it. */
+export function hasRange(format: ExportFormat): boolean {
+  return format !== ExportFormat.PNG && format !== ExportFormat.PDF;
+}
 
 /** Whether a format is a video. */
 export function isVideo(format: ExportFormat): boolean {
@@ -80,8 +88,8 @@ export function requestOf(
 ): CreateExportRequest | { problems: Problems } {
   const problems: Problems = {};
   const isPicture = draft.format === ExportFormat.PNG;
-  const start = isPicture ? undefined : offset(draft.start, "start", problems);
-  const end = isPicture ? undefined : offset(draft.end, "end", problems);
+  const start = hasRange(draft.format) ? offset(draft.start, "start", problems) : undefined;
+  const end = hasRange(draft.format) ? offset(draft.end, "end", problems) : undefined;
   const moment = isPicture ? offset(draft.moment, "moment", problems) : undefined;
   if (isPicture && moment === undefined) {
     problems.moment = "Enter the time of the picture, such as 1:23.";
@@ -109,6 +117,11 @@ function optionsOf(draft: Draft, moment: number | undefined) {
   if (isVideo(draft.format)) {
     const video = { width: draft.width, framesPerSecond: draft.rate, keepPauses: !draft.skipsPauses };
     return { case: "video", value: video } as const;
+  }
+  if (draft.format === ExportFormat.PDF) {
+    // Dates as the user has them in the console.
+    const { timeZone, locale } = new Intl.DateTimeFormat().resolvedOptions();
+    return { case: "report", value: { timeZone, language: locale } } as const;
   }
   return { case: undefined };
 }

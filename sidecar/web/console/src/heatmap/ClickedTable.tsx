@@ -10,10 +10,16 @@ import { clickedHeading, clickedNotes, KINDS, percentLabel } from "./labels";
 /** Rows that are shown at first. */
 const FIRST_ROWS = 10;
 
+interface ClickedTableProps {
+  heat: HeatmapData;
+  /** Whether it is for paper: then it is whole. */
+  isPrinted?: boolean;
+}
+
 /** The elements with the most clicks of a heatmap, by name; nothing for kinds without elements. */
-export function ClickedTable({ heat }: { heat: HeatmapData }) {
+export function ClickedTable({ heat, isPrinted = false }: ClickedTableProps) {
   const heading = useId();
-  const [isWhole, setIsWhole] = useState(false);
+  const [isWhole, setIsWhole] = useState(isPrinted);
   const { listed, fraction } = heat.clicked;
   const title = clickedHeading(heat.kind);
   if (title === undefined || fraction === 0) {
@@ -22,11 +28,15 @@ export function ClickedTable({ heat }: { heat: HeatmapData }) {
   const shown = isWhole ? listed : listed.slice(0, FIRST_ROWS);
   return (
     <section className={styles.section} aria-labelledby={heading}>
-      <h2 id={heading} className={styles.title}>
-        {title}
-      </h2>
+      {isPrinted ? (
+        <h3 id={heading}>{title}</h3>
+      ) : (
+        <h2 id={heading} className={styles.title}>
+          {title}
+        </h2>
+      )}
       {listed.length === 0 ? null : <Rows heat={heat} shown={shown} labelledBy={heading} />}
-      {listed.length > FIRST_ROWS ? (
+      {listed.length > FIRST_ROWS && !isPrinted ? (
         <Button
           size="small"
           aria-expanded={isWhole}
@@ -78,7 +88,7 @@ function Rows({
           // The list is replaced as a whole; two elements may differ in parts that are not shown.
           <tr key={index}>
             <th scope="row">
-              <ElementName element={one} />
+              <ElementName target={one.target} />
             </th>
             <td>{number(one.count)}</td>
             <td>{percentLabel(Math.min(one.count / Math.max(heat.samples, 1), 1))}</td>
@@ -93,7 +103,7 @@ function Rows({
 }
 
 /** An element's name and role, and below them its selector, which is the name of an element without one. */
-function ElementName({ element: { target } }: { element: ClickedElement }) {
+export function ElementName({ target }: { target: ClickedElement["target"] }) {
   const quoted = quotedOf(target);
   const selector = oneLine(target.selector);
   return (

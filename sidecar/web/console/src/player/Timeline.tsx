@@ -1,13 +1,10 @@
 import { useEffect, useMemo, useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 import { clock, duration } from "../format/time";
 import { actionText, oddLabel } from "./labels";
-import { gathered, histogramPath, marksOf, marksOfOdd, percentAt } from "./timeline";
+import { gathered, marksOf, marksOfOdd, percentAt } from "./timeline";
 import styles from "./Timeline.module.css";
+import { binsFor, TimelineStrip } from "./TimelineStrip";
 import { usePlayer, usePlayerState } from "./usePlayer";
-
-/** Maximum number of bars in the histogram; a short session has one per second, the resolution of the counts. */
-const MOST_BINS = 240;
-const LEAST_BINS = 12;
 
 /** Marks nearer than this are shown as one, in pixels. */
 const MARK_PX = 9;
@@ -34,9 +31,9 @@ export function Timeline() {
   const [dragMs, setDragMs] = useState<number | null>(null);
   const scrubbed = useRef(0);
 
-  const bins = Math.min(MOST_BINS, Math.max(LEAST_BINS, Math.round((endMs - startMs) / 1000)));
+  const bins = binsFor({ fromMs: startMs, toMs: endMs });
   // eslint-disable-next-line react-hooks/exhaustive-deps -- the version changes with the player's counts
-  const path = useMemo(() => histogramPath(player.histogram(bins)), [player, version, startMs, endMs, bins]);
+  const histogram = useMemo(() => player.histogram(bins), [player, version, startMs, endMs, bins]);
   const marks = useMemo(() => {
     const within = [...marksOf(actions, actionText), ...marksOfOdd(oddEvents, oddLabel)]
       .filter((mark) => mark.timeMs >= startMs && mark.timeMs <= endMs)
@@ -98,16 +95,13 @@ export function Timeline() {
           setHoverMs(null);
         }}
       >
-        <svg className={styles.activity} viewBox={`0 0 ${bins} 100`} preserveAspectRatio="none" aria-hidden="true">
-          <path d={path} />
-        </svg>
-        {pauses.map((pause) => (
-          <span
-            key={pause.fromMs}
-            className={skipsPauses ? styles.skipped : styles.pause}
-            style={{ left: at(pause.fromMs), width: `calc(${at(pause.toMs)} - ${at(pause.fromMs)})` }}
-          />
-        ))}
+        <TimelineStrip
+          span={{ fromMs: startMs, toMs: endMs }}
+          histogram={histogram}
+          pauses={pauses}
+          skipsPauses={skipsPauses}
+          marks={marks}
+        />
         {unknown.map((span) => (
           <span
             key={span.fromMs}
@@ -123,14 +117,6 @@ export function Timeline() {
           />
           <Played dragMs={dragMs} startMs={startMs} endMs={endMs} />
         </div>
-        {marks.map((mark) => (
-          <span
-            key={`${mark.kind}${mark.timeMs}`}
-            className={[styles.mark, styles[mark.kind]].join(" ")}
-            data-mark={mark.kind}
-            style={{ left: at(mark.timeMs) }}
-          />
-        ))}
         {shownMs === null ? null : (
           <span className={styles.hover} style={{ left: at(shownMs) }}>
             <span className={styles.tip} data-side={percentAt(shownMs, startMs, endMs) > 50 ? "left" : "right"}>

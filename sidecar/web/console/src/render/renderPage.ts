@@ -6,6 +6,7 @@ import { readFacts } from "../player/frame/facts";
 import { type Inflated, inflate } from "../player/frame/inflate";
 import { isSize } from "../player/frame/eventShape";
 import { MissingFilesWatch } from "../player/frame/missingFiles";
+import { showWholePage } from "../player/frame/pagePicture";
 import { Stage } from "../player/frame/stage";
 import { StageEvents } from "../player/frame/stageEvents";
 import type { FrameChunk, MissingFiles } from "../player/protocol";
@@ -73,6 +74,8 @@ export class RenderPage {
   #stage: Stage | null = null;
   #events = new StageEvents(() => undefined);
   #size = { width: 0, height: 0 };
+  /** Size of the whole page that is shown; null: the visitor's viewport is. */
+  #whole: { width: number; height: number } | null = null;
   readonly #animations = new Animations();
   /** The page's last full snapshot before the stage's first moment; null once the stage has been shown. */
   #builtMs: number | null = null;
@@ -138,6 +141,11 @@ export class RenderPage {
   lay(contents: OverlayContents, isPointerApart: boolean): void {
     this.#overlay = new Overlay(contents);
     this.#isPointerApart = isPointerApart && contents.parts.pointer;
+  }
+
+  /** Shows the whole page from now on, in CSS pixels of it, instead of the visitor's viewport. */
+  showWhole(width: number, height: number): void {
+    this.#whole = { width, height };
   }
 
   /**
@@ -237,6 +245,10 @@ export class RenderPage {
     if (this.#isChanged) {
       await this.#settled();
     }
+    if (this.#whole !== null && this.#stage !== null) {
+      this.#fit(this.#stage); // the page may have become taller since then
+      await this.#settled();
+    }
     this.#isChanged = false;
     const nextMs = Math.min(this.#nextEventMs(atMs), this.#overlay?.nextMs(atMs) ?? Infinity);
     return { isChanged, isAnimating, pointer, nextMs: nextMs === Infinity ? null : nextMs };
@@ -324,6 +336,15 @@ export class RenderPage {
   #fit({ element }: Stage): void {
     const { width, height } = this.#size;
     if (width <= 0 || height <= 0) {
+      return;
+    }
+    if (this.#whole !== null) {
+      const frame = element.querySelector("iframe");
+      if (frame !== null) {
+        showWholePage(frame, this.#whole, this.#size);
+      }
+      element.style.transform = `scale(${window.innerWidth / this.#whole.width})`;
+      this.#isChanged = true;
       return;
     }
     const barPx = this.#overlay?.barPx ?? 0;

@@ -51,6 +51,13 @@ describe("a draft of an export", () => {
     expect(madeOf({ ...NEW_DRAFT, format: ExportFormat.JSON }).session.options.case).toBeUndefined();
   });
 
+  it("of a report has the user's time zone and language, and no range", () => {
+    const { session } = madeOf({ ...NEW_DRAFT, format: ExportFormat.PDF, start: "nonsense", end: "0:01" });
+    const { timeZone, locale } = new Intl.DateTimeFormat().resolvedOptions();
+    expect([session.startOffset, session.endOffset]).toEqual([undefined, undefined]);
+    expect(session.options).toMatchObject({ case: "report", value: { timeZone, language: locale } });
+  });
+
   it("reports all values that are not times, each at its field", () => {
     const refused = requestOf(SESSION, { ...NEW_DRAFT, start: "early", end: "1:" }, REQUEST);
     expect("problems" in refused && Object.keys(refused.problems).sort()).toEqual(["end", "start"]);
