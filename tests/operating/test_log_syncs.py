@@ -17,7 +17,7 @@ from services.audit.ingest.log.recording_log import RecordingLog
 @pytest.mark.campaign
 @pytest.mark.timeout(3_600)
 def test_a_frame_that_was_written_outlives_a_power_cut(tmp_path, campaign_rounds):
-    """Also one whose sync meets the cut: on ext4 such a sync may succeed although the journal has failed."""
+    """The sync may meet the cut: on ext4 it may then succeed although the journal has failed."""
     choices = random.Random(20261130)
     for _ in range(campaign_rounds(5, 300)):
         with cuttable_disk(tmp_path / uuid.uuid4().hex, 128 << 20) as disk:

@@ -189,7 +189,7 @@ class TableContent(_message.Message):
     def __init__(self, table: _Optional[_Union[ExportTable, str]] = ..., filter: _Optional[_Union[_session_filter_pb2.SessionFilter, _Mapping]] = ..., kinds: _Optional[_Iterable[_Union[_enums_pb2.InteractionKind, str]]] = ..., report: _Optional[_Union[ReportOptions, _Mapping]] = ...) -> None: ...
 
 class Export(_message.Message):
-    __slots__ = ("export_id", "session", "table", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file", "share_link_id")
+    __slots__ = ("export_id", "session", "table", "heatmap", "format", "state", "priority", "created_by", "create_time", "start_time", "end_time", "expire_time", "progress", "attempt_count", "failure", "file", "share_link_id")
     EXPORT_ID_FIELD_NUMBER: _ClassVar[int]
     SESSION_FIELD_NUMBER: _ClassVar[int]
     TABLE_FIELD_NUMBER: _ClassVar[int]
@@ -224,7 +224,7 @@ class Export(_message.Message):
     failure: ExportFailure
     file: ExportFile
     share_link_id: str
-    def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ..., share_link_id: _Optional[str] = ...) -> None: ...
+    def __init__(self, export_id: _Optional[str] = ..., session: _Optional[_Union[SessionContent, _Mapping]] = ..., table: _Optional[_Union[TableContent, _Mapping]] = ..., heatmap: _Optional[_Union[HeatmapContent, _Mapping]] = ..., format: _Optional[_Union[ExportFormat, str]] = ..., state: _Optional[_Union[ExportState, str]] = ..., priority: _Optional[_Union[ExportPriority, str]] = ..., created_by: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., progress: _Optional[_Union[ExportProgress, _Mapping]] = ..., attempt_count: _Optional[int] = ..., failure: _Optional[_Union[ExportFailure, _Mapping]] = ..., file: _Optional[_Union[ExportFile, _Mapping]] = ..., share_link_id: _Optional[str] = ...) -> None: ...
 
 class ExportProgress(_message.Message):
     __slots__ = ("done_count", "planned_count", "remaining_duration")

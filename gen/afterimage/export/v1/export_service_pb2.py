@@ -26,7 +26,7 @@ from afterimage.export.v1 import export_pb2 as afterimage_dot_export_dot_v1_dot_
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)afterimage/export/v1/export_service.proto\x12\x14\x61\x66terimage.export.v1\x1a!afterimage/export/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\"\xe8\x02\n\x13\x43reateExportRequest\x12@\n\x07session\x18\x01 \x01(\x0b\x32$.afterimage.export.v1.SessionContentH\x00R\x07session\x12:\n\x05table\x18\x02 \x01(\x0b\x32\".afterimage.export.v1.TableContentH\x00R\x05table\x12:\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".afterimage.export.v1.ExportFormatR\x06\x66ormat\x12@\n\x08priority\x18\x04 \x01(\x0e\x32$.afterimage.export.v1.ExportPriorityR\x08priority\x12+\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03ttl\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestIdB\t\n\x07\x63ontent\"L\n\x14\x43reateExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"/\n\x10GetExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"I\n\x11GetExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"\xc9\x01\n\x12ListExportsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\x12\x39\n\x06states\x18\x05 \x03(\x0e\x32!.afterimage.export.v1.ExportStateR\x06states\"u\n\x13ListExportsResponse\x12\x36\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.afterimage.export.v1.ExportR\x07\x65xports\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n\x13\x43\x61ncelExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"L\n\x14\x43\x61ncelExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"2\n\x13\x44\x65leteExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"\x16\n\x14\x44\x65leteExportResponse\"L\n\x15\x44ownloadExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12\x16\n\x06offset\x18\x02 \x01(\x03R\x06offset\"q\n\x16\x44ownloadExportResponse\x12\x36\n\x04\x66ile\x18\x01 \x01(\x0b\x32 .afterimage.export.v1.ExportFileH\x00R\x04\x66ile\x12\x14\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61taB\t\n\x07message\"Q\n\x13WatchExportsRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12\x1d\n\ncreated_by\x18\x02 \x01(\tR\tcreatedBy\"\xdf\x01\n\x14WatchExportsResponse\x12\x43\n\x08snapshot\x18\x01 \x01(\x0b\x32%.afterimage.export.v1.ExportsSnapshotH\x00R\x08snapshot\x12\x36\n\x06upsert\x18\x02 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportH\x00R\x06upsert\x12?\n\x07removal\x18\x03 \x01(\x0b\x32#.afterimage.export.v1.ExportRemovalH\x00R\x07removalB\t\n\x07message\"I\n\x0f\x45xportsSnapshot\x12\x36\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.afterimage.export.v1.ExportR\x07\x65xports\",\n\rExportRemoval\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId2\xde\x05\n\rExportService\x12\x65\n\x0c\x43reateExport\x12).afterimage.export.v1.CreateExportRequest\x1a*.afterimage.export.v1.CreateExportResponse\x12\\\n\tGetExport\x12&.afterimage.export.v1.GetExportRequest\x1a\'.afterimage.export.v1.GetExportResponse\x12\x62\n\x0bListExports\x12(.afterimage.export.v1.ListExportsRequest\x1a).afterimage.export.v1.ListExportsResponse\x12\x65\n\x0c\x43\x61ncelExport\x12).afterimage.export.v1.CancelExportRequest\x1a*.afterimage.export.v1.CancelExportResponse\x12\x65\n\x0c\x44\x65leteExport\x12).afterimage.export.v1.DeleteExportRequest\x1a*.afterimage.export.v1.DeleteExportResponse\x12m\n\x0e\x44ownloadExport\x12+.afterimage.export.v1.DownloadExportRequest\x1a,.afterimage.export.v1.DownloadExportResponse0\x01\x12g\n\x0cWatchExports\x12).afterimage.export.v1.WatchExportsRequest\x1a*.afterimage.export.v1.WatchExportsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)afterimage/export/v1/export_service.proto\x12\x14\x61\x66terimage.export.v1\x1a!afterimage/export/v1/export.proto\x1a\x1egoogle/protobuf/duration.proto\"\xaa\x03\n\x13\x43reateExportRequest\x12@\n\x07session\x18\x01 \x01(\x0b\x32$.afterimage.export.v1.SessionContentH\x00R\x07session\x12:\n\x05table\x18\x02 \x01(\x0b\x32\".afterimage.export.v1.TableContentH\x00R\x05table\x12@\n\x07heatmap\x18\x07 \x01(\x0b\x32$.afterimage.export.v1.HeatmapContentH\x00R\x07heatmap\x12:\n\x06\x66ormat\x18\x03 \x01(\x0e\x32\".afterimage.export.v1.ExportFormatR\x06\x66ormat\x12@\n\x08priority\x18\x04 \x01(\x0e\x32$.afterimage.export.v1.ExportPriorityR\x08priority\x12+\n\x03ttl\x18\x05 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03ttl\x12\x1d\n\nrequest_id\x18\x06 \x01(\tR\trequestIdB\t\n\x07\x63ontent\"L\n\x14\x43reateExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"/\n\x10GetExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"I\n\x11GetExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"\xc9\x01\n\x12ListExportsRequest\x12\x1b\n\tpage_size\x18\x01 \x01(\x05R\x08pageSize\x12\x1d\n\npage_token\x18\x02 \x01(\tR\tpageToken\x12\x1d\n\nsession_id\x18\x03 \x01(\tR\tsessionId\x12\x1d\n\ncreated_by\x18\x04 \x01(\tR\tcreatedBy\x12\x39\n\x06states\x18\x05 \x03(\x0e\x32!.afterimage.export.v1.ExportStateR\x06states\"u\n\x13ListExportsResponse\x12\x36\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.afterimage.export.v1.ExportR\x07\x65xports\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"2\n\x13\x43\x61ncelExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"L\n\x14\x43\x61ncelExportResponse\x12\x34\n\x06\x65xport\x18\x01 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportR\x06\x65xport\"2\n\x13\x44\x65leteExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\"\x16\n\x14\x44\x65leteExportResponse\"L\n\x15\x44ownloadExportRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12\x16\n\x06offset\x18\x02 \x01(\x03R\x06offset\"q\n\x16\x44ownloadExportResponse\x12\x36\n\x04\x66ile\x18\x01 \x01(\x0b\x32 .afterimage.export.v1.ExportFileH\x00R\x04\x66ile\x12\x14\n\x04\x64\x61ta\x18\x02 \x01(\x0cH\x00R\x04\x64\x61taB\t\n\x07message\"Q\n\x13WatchExportsRequest\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId\x12\x1d\n\ncreated_by\x18\x02 \x01(\tR\tcreatedBy\"\xdf\x01\n\x14WatchExportsResponse\x12\x43\n\x08snapshot\x18\x01 \x01(\x0b\x32%.afterimage.export.v1.ExportsSnapshotH\x00R\x08snapshot\x12\x36\n\x06upsert\x18\x02 \x01(\x0b\x32\x1c.afterimage.export.v1.ExportH\x00R\x06upsert\x12?\n\x07removal\x18\x03 \x01(\x0b\x32#.afterimage.export.v1.ExportRemovalH\x00R\x07removalB\t\n\x07message\"I\n\x0f\x45xportsSnapshot\x12\x36\n\x07\x65xports\x18\x01 \x03(\x0b\x32\x1c.afterimage.export.v1.ExportR\x07\x65xports\",\n\rExportRemoval\x12\x1b\n\texport_id\x18\x01 \x01(\tR\x08\x65xportId2\xde\x05\n\rExportService\x12\x65\n\x0c\x43reateExport\x12).afterimage.export.v1.CreateExportRequest\x1a*.afterimage.export.v1.CreateExportResponse\x12\\\n\tGetExport\x12&.afterimage.export.v1.GetExportRequest\x1a\'.afterimage.export.v1.GetExportResponse\x12\x62\n\x0bListExports\x12(.afterimage.export.v1.ListExportsRequest\x1a).afterimage.export.v1.ListExportsResponse\x12\x65\n\x0c\x43\x61ncelExport\x12).afterimage.export.v1.CancelExportRequest\x1a*.afterimage.export.v1.CancelExportResponse\x12\x65\n\x0c\x44\x65leteExport\x12).afterimage.export.v1.DeleteExportRequest\x1a*.afterimage.export.v1.DeleteExportResponse\x12m\n\x0e\x44ownloadExport\x12+.afterimage.export.v1.DownloadExportRequest\x1a,.afterimage.export.v1.DownloadExportResponse0\x01\x12g\n\x0cWatchExports\x12).afterimage.export.v1.WatchExportsRequest\x1a*.afterimage.export.v1.WatchExportsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,37 +34,37 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'afterimage.export.v1.export
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CREATEEXPORTREQUEST']._serialized_start=135
-  _globals['_CREATEEXPORTREQUEST']._serialized_end=495
-  _globals['_CREATEEXPORTRESPONSE']._serialized_start=497
-  _globals['_CREATEEXPORTRESPONSE']._serialized_end=573
-  _globals['_GETEXPORTREQUEST']._serialized_start=575
-  _globals['_GETEXPORTREQUEST']._serialized_end=622
-  _globals['_GETEXPORTRESPONSE']._serialized_start=624
-  _globals['_GETEXPORTRESPONSE']._serialized_end=697
-  _globals['_LISTEXPORTSREQUEST']._serialized_start=700
-  _globals['_LISTEXPORTSREQUEST']._serialized_end=901
-  _globals['_LISTEXPORTSRESPONSE']._serialized_start=903
-  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1020
-  _globals['_CANCELEXPORTREQUEST']._serialized_start=1022
-  _globals['_CANCELEXPORTREQUEST']._serialized_end=1072
-  _globals['_CANCELEXPORTRESPONSE']._serialized_start=1074
-  _globals['_CANCELEXPORTRESPONSE']._serialized_end=1150
-  _globals['_DELETEEXPORTREQUEST']._serialized_start=1152
-  _globals['_DELETEEXPORTREQUEST']._serialized_end=1202
-  _globals['_DELETEEXPORTRESPONSE']._serialized_start=1204
-  _globals['_DELETEEXPORTRESPONSE']._serialized_end=1226
-  _globals['_DOWNLOADEXPORTREQUEST']._serialized_start=1228
-  _globals['_DOWNLOADEXPORTREQUEST']._serialized_end=1304
-  _globals['_DOWNLOADEXPORTRESPONSE']._serialized_start=1306
-  _globals['_DOWNLOADEXPORTRESPONSE']._serialized_end=1419
-  _globals['_WATCHEXPORTSREQUEST']._serialized_start=1421
-  _globals['_WATCHEXPORTSREQUEST']._serialized_end=1502
-  _globals['_WATCHEXPORTSRESPONSE']._serialized_start=1505
-  _globals['_WATCHEXPORTSRESPONSE']._serialized_end=1728
-  _globals['_EXPORTSSNAPSHOT']._serialized_start=1730
-  _globals['_EXPORTSSNAPSHOT']._serialized_end=1803
-  _globals['_EXPORTREMOVAL']._serialized_start=1805
-  _globals['_EXPORTREMOVAL']._serialized_end=1849
-  _globals['_EXPORTSERVICE']._serialized_start=1852
-  _globals['_EXPORTSERVICE']._serialized_end=2586
+  _globals['_CREATEEXPORTREQUEST']._serialized_end=561
+  _globals['_CREATEEXPORTRESPONSE']._serialized_start=563
+  _globals['_CREATEEXPORTRESPONSE']._serialized_end=639
+  _globals['_GETEXPORTREQUEST']._serialized_start=641
+  _globals['_GETEXPORTREQUEST']._serialized_end=688
+  _globals['_GETEXPORTRESPONSE']._serialized_start=690
+  _globals['_GETEXPORTRESPONSE']._serialized_end=763
+  _globals['_LISTEXPORTSREQUEST']._serialized_start=766
+  _globals['_LISTEXPORTSREQUEST']._serialized_end=967
+  _globals['_LISTEXPORTSRESPONSE']._serialized_start=969
+  _globals['_LISTEXPORTSRESPONSE']._serialized_end=1086
+  _globals['_CANCELEXPORTREQUEST']._serialized_start=1088
+  _globals['_CANCELEXPORTREQUEST']._serialized_end=1138
+  _globals['_CANCELEXPORTRESPONSE']._serialized_start=1140
+  _globals['_CANCELEXPORTRESPONSE']._serialized_end=1216
+  _globals['_DELETEEXPORTREQUEST']._serialized_start=1218
+  _globals['_DELETEEXPORTREQUEST']._serialized_end=1268
+  _globals['_DELETEEXPORTRESPONSE']._serialized_start=1270
+  _globals['_DELETEEXPORTRESPONSE']._serialized_end=1292
+  _globals['_DOWNLOADEXPORTREQUEST']._serialized_start=1294
+  _globals['_DOWNLOADEXPORTREQUEST']._serialized_end=1370
+  _globals['_DOWNLOADEXPORTRESPONSE']._serialized_start=1372
+  _globals['_DOWNLOADEXPORTRESPONSE']._serialized_end=1485
+  _globals['_WATCHEXPORTSREQUEST']._serialized_start=1487
+  _globals['_WATCHEXPORTSREQUEST']._serialized_end=1568
+  _globals['_WATCHEXPORTSRESPONSE']._serialized_start=1571
+  _globals['_WATCHEXPORTSRESPONSE']._serialized_end=1794
+  _globals['_EXPORTSSNAPSHOT']._serialized_start=1796
+  _globals['_EXPORTSSNAPSHOT']._serialized_end=1869
+  _globals['_EXPORTREMOVAL']._serialized_start=1871
+  _globals['_EXPORTREMOVAL']._serialized_end=1915
+  _globals['_EXPORTSERVICE']._serialized_start=1918
+  _globals['_EXPORTSERVICE']._serialized_end=2652
 # @@protoc_insertion_point(module_scope)

@@ -410,7 +410,7 @@ class Export(betterproto.Message):
     table: "TableContent" = betterproto.message_field(3, group="content")
     """Table of sessions or interactions."""
 
-    heatmap: "HeatmapContent" = betterproto.message_field(16, group="content")
+    heatmap: "HeatmapContent" = betterproto.message_field(17, group="content")
     """Heatmaps of one page."""
 
     format: "ExportFormat" = betterproto.enum_field(4)

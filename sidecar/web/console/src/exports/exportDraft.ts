@@ -4,6 +4,7 @@ import { durationFromMs } from "@bufbuild/protobuf/wkt";
 import { ExportFormat } from "@contract/export/v1/export_pb";
 import { type CreateExportRequest, CreateExportRequestSchema } from "@contract/export/v1/export_service_pb";
 import { parseOffset } from "../share/offset";
+import { reportOptions } from "./reportOptions";
 
 /** The formats of a session, in the order in which they are offered. */
 export const FORMATS = [
@@ -119,9 +120,7 @@ function optionsOf(draft: Draft, moment: number | undefined) {
     return { case: "video", value: video } as const;
   }
   if (draft.format === ExportFormat.PDF) {
-    // Dates as the user has them in the console.
-    const { timeZone, locale } = new Intl.DateTimeFormat().resolvedOptions();
-    return { case: "report", value: { timeZone, language: locale } } as const;
+    return { case: "report", value: reportOptions() } as const;
   }
   return { case: undefined };
 }

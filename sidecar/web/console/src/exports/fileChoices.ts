@@ -1,15 +1,16 @@
 // Files that lists and heatmaps are exported as: each choice has its format, its content and a description.
 // A further format of one of them is one more choice.
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import type { TableContentSchema } from "@contract/export/v1/export_pb";
-import { ExportFormat, ExportTable } from "@contract/export/v1/export_pb";
+import type { HeatmapContent, TableContentSchema } from "@contract/export/v1/export_pb";
+import { ExportFormat, ExportTable, ReportOptionsSchema } from "@contract/export/v1/export_pb";
 import { type CreateExportRequest, CreateExportRequestSchema } from "@contract/export/v1/export_service_pb";
 import type { SessionFilter } from "@contract/audit/v1/session_filter_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
 import { InteractionKind } from "@contract/recording/v1/enums_pb";
 import type { Totals } from "@contract/recording/v1/session_pb";
 import { type Estimate, tableEstimate } from "./estimate";
-import { TABLE } from "./jobLabels";
+import { FORMAT, TABLE } from "./jobLabels";
+import { reportOptions } from "./reportOptions";
 
 type Content = NonNullable<MessageInitShape<typeof CreateExportRequestSchema>["content"]>;
 
@@ -23,6 +24,8 @@ export interface FileChoice {
   readonly about: string;
   readonly estimate?: Estimate | undefined;
 }
+
+const REPORT = FORMAT[ExportFormat.PDF];
 
 const TABLE_FORMATS = [
   { format: ExportFormat.CSV, suffix: "CSV" },
@@ -43,7 +46,7 @@ export function filesOfSessions(
     [ExportTable.SESSIONS]: "A row for each session.",
     [ExportTable.INTERACTIONS]: "A row for each click, input, page, error … of the sessions, without movements.",
   } as const;
-  return ([ExportTable.SESSIONS, ExportTable.INTERACTIONS] as const).flatMap((table) =>
+  const tables = ([ExportTable.SESSIONS, ExportTable.INTERACTIONS] as const).flatMap((table) =>
     TABLE_FORMATS.map(({ format, suffix }) => ({
       label: `${TABLE[table]} (${suffix})`,
       format,
@@ -52,6 +55,18 @@ export function filesOfSessions(
       estimate: tableEstimate(format, table, sessions),
     })),
   );
+  return [
+    ...tables,
+    {
+      label: REPORT,
+      format: ExportFormat.PDF,
+      content: (nowMs) => ({
+        case: "table",
+        value: { table: ExportTable.SESSIONS, filter: filter(nowMs), report: reportOptions() },
+      }),
+      about: "The sessions by day, page and finding, and the pages and elements with the most problems.",
+    },
+  ];
 }
 
 const KINDS: Partial<Record<HeatmapKind, readonly InteractionKind[]>> = {
@@ -64,17 +79,20 @@ const KINDS: Partial<Record<HeatmapKind, readonly InteractionKind[]>> = {
 };
 
 /**
- * Returns the files of a heatmap: the interactions that it counts, of all sessions that visited the page.
+ * Returns the files of a heatmap: the interactions that it counts, of all sessions that visited the page, and a report
+ * of the page with heatmaps of all kinds.
  *
  * @param label Of the kind, such as "Clicks".
  * @param filter Returns the filter of sessions that visited the page, at a time.
+ * @param heatmaps Returns the heatmaps of the page, at a time.
  */
 export function filesOfHeatmap(
   kind: HeatmapKind,
   label: string,
   filter: (nowMs: number) => SessionFilter,
+  heatmaps: (nowMs: number) => HeatmapContent,
 ): FileChoice[] {
-  return TABLE_FORMATS.map(({ format, suffix }) => ({
+  const tables = TABLE_FORMATS.map(({ format, suffix }) => ({
     label: `${label} (${suffix})`,
     format,
     content: (nowMs: number) => tableOf(ExportTable.INTERACTIONS, filter(nowMs), KINDS[kind]),
@@ -82,6 +100,19 @@ export function filesOfHeatmap(
       "A row for each one that the heatmap counts, in sessions that visited this page. The rows have those of their " +
       "other pages, too: the column “page” has their address. Viewport widths are a column, and not filtered.",
   }));
+  return [
+    ...tables,
+    {
+      label: REPORT,
+      format: ExportFormat.PDF,
+      content: (nowMs) => {
+        const value = heatmaps(nowMs);
+        value.report = create(ReportOptionsSchema, reportOptions());
+        return { case: "heatmap", value };
+      },
+      about: "Heatmaps of all kinds over the page, with their legends and the elements with the most clicks.",
+    },
+  ];
 }
 
 /**

@@ -18,6 +18,7 @@ export const FORMAT: Readonly<Record<ExportFormat, string>> = {
   [ExportFormat.GIF]: "Animated picture (GIF)",
   [ExportFormat.PNG]: "Picture (PNG)",
   [ExportFormat.HTML]: "Page that plays offline (HTML)",
+  [ExportFormat.PDF]: "Report (PDF)",
 };
 
 /** Names of tables. */

@@ -5,7 +5,7 @@ import { FileForm } from "../exports/FileForm";
 import { filesOfHeatmap } from "../exports/fileChoices";
 import { Page } from "../shell/Page";
 import { EmptyState } from "../ui/EmptyState";
-import { type Choice, choiceOf, searchOf, sessionFilterOf } from "./choice";
+import { type Choice, choiceOf, heatmapsOf, searchOf, sessionFilterOf } from "./choice";
 import { ChoiceForm } from "./ChoiceForm";
 import { ALL_DEVICES } from "./devices";
 import styles from "./HeatmapPage.module.css";
@@ -54,11 +54,16 @@ function HeatmapExport({ choice }: { choice: Choice }) {
   const hasDevice = choice.device !== "" && choice.device !== ALL_DEVICES;
   return (
     <ExportButton
-      title="Export this heatmap's data"
+      title="Export this heatmap"
       size="normal"
       form={(onMade) => (
         <FileForm
-          choices={filesOfHeatmap(choice.kind, label, (nowMs) => sessionFilterOf(choice, nowMs))}
+          choices={filesOfHeatmap(
+            choice.kind,
+            label,
+            (nowMs) => sessionFilterOf(choice, nowMs),
+            (nowMs) => heatmapsOf(choice, nowMs),
+          )}
           onMade={onMade}
         >
           <p>

@@ -4,6 +4,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type GetHeatmapRequest, GetHeatmapRequestSchema } from "@contract/audit/v1/audit_service_pb";
 import { type SessionFilter, SessionFilterSchema } from "@contract/audit/v1/session_filter_pb";
 import { HeatmapKind } from "@contract/audit/v1/heatmap_pb";
+import { type HeatmapContent, HeatmapContentSchema } from "@contract/export/v1/export_pb";
 import { ALL_DEVICES, DEVICES } from "./devices";
 import type { Extent } from "./heatmapData";
 import { KINDS } from "./labels";
@@ -145,6 +146,22 @@ export function sessionFilterOf(choice: Choice, now: number): SessionFilter {
     page: literalPart(choice.page),
     deviceTypes: device === undefined ? [] : [device.device],
     ...(since === undefined ? {} : { startTime: timestampFromMs(since) }),
+  });
+}
+
+/**
+ * Returns the heatmaps of a choice's page, of all kinds.
+ *
+ * @param now Milliseconds since 1970, which periods count back from.
+ */
+export function heatmapsOf(choice: Choice, now: number): HeatmapContent {
+  const { page, deviceTypes, startTime, minViewportWidth, maxViewportWidth } = requestOf(choice, now);
+  return create(HeatmapContentSchema, {
+    page,
+    deviceTypes,
+    ...(startTime === undefined ? {} : { startTime }),
+    minViewportWidth,
+    maxViewportWidth,
   });
 }
 

@@ -6,9 +6,9 @@ import { SessionFilterSchema } from "@contract/audit/v1/session_filter_pb";
 import { DeviceType, InteractionKind } from "@contract/recording/v1/enums_pb";
 import { expect, it } from "vitest";
 import { filesOfHeatmap, filesOfSessions, requestOfFile } from "../../src/exports/fileChoices";
-import { choiceOf, sessionFilterOf } from "../../src/heatmap/choice";
+import { choiceOf, heatmapsOf, sessionFilterOf } from "../../src/heatmap/choice";
 
-it("a list of sessions is exported as two tables in two formats", () => {
+it("a list of sessions is exported as two tables in two formats, and as a report", () => {
   const filter = create(SessionFilterSchema, { page: "/checkout" });
   const requests = filesOfSessions(() => filter, undefined).map((file) => requestOfFile(file, 0, "id"));
   expect(requests.map(({ content, format }) => [content.case === "table" && content.value.table, format])).toEqual([
@@ -16,16 +16,38 @@ it("a list of sessions is exported as two tables in two formats", () => {
     [ExportTable.SESSIONS, ExportFormat.PARQUET],
     [ExportTable.INTERACTIONS, ExportFormat.CSV],
     [ExportTable.INTERACTIONS, ExportFormat.PARQUET],
+    [ExportTable.SESSIONS, ExportFormat.PDF],
+  ]);
+  expect(requests.map(({ content }) => content.case === "table" && content.value.report !== undefined)).toEqual([
+    ...Array<boolean>(4).fill(false),
+    true,
   ]);
   expect(requests.map(({ content }) => content.case === "table" && content.value.filter?.page)).toEqual(
-    Array(4).fill("/checkout"),
+    Array(5).fill("/checkout"),
   );
 });
 
 it("a heatmap is exported as the interactions that it counts, of sessions that visited the page", () => {
   const query = new URLSearchParams({ page: "https://shop.example/orders/:id", device: "mobile", time: "24h" });
   const choice = { ...choiceOf(query), kind: HeatmapKind.DEAD };
-  const [csv] = filesOfHeatmap(choice.kind, "Dead clicks", (nowMs) => sessionFilterOf(choice, nowMs));
+  const [csv, , report] = filesOfHeatmap(
+    choice.kind,
+    "Dead clicks",
+    (nowMs) => sessionFilterOf(choice, nowMs),
+    (nowMs) => heatmapsOf(choice, nowMs),
+  );
+  expect(report?.label).toBe("Report (PDF)");
+  const heatmaps = report && requestOfFile(report, 86_400_001, "id");
+  expect(heatmaps?.format).toBe(ExportFormat.PDF);
+  expect(heatmaps?.content).toMatchObject({
+    case: "heatmap",
+    value: {
+      page: "https://shop.example/orders/:id",
+      deviceTypes: [DeviceType.MOBILE],
+      kinds: [],
+      report: { timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone },
+    },
+  });
   expect(csv?.label).toBe("Dead clicks (CSV)");
   const { content } = csv === undefined ? {} : requestOfFile(csv, 86_400_001, "id");
   const table = content?.case === "table" ? content.value : undefined;
