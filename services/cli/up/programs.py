@@ -30,6 +30,7 @@ _PORTS = (
 )
 """In the order in which `--port N` numbers them: N is the one for browsers."""
 
+_TOGETHER = "services.together"
 _WORKER = "services.export.worker"
 
 
@@ -105,22 +106,27 @@ class Installation:
         return Installation(settings, {**self.environment, "AFTERIMAGE_REDIS__URL": url})
 
     def programs(self) -> list[Program]:
-        """Returns the installed services, in start order."""
-        services = {
-            name: self._service(name, package, host, number)
-            for name, package, host, number in (
-                ("share", "services.share", self.settings.share.host, self.settings.share.port),
-                ("export", "services.export", self.settings.export.host, self.settings.export.port),
-                ("sidecar", "sidecar", self.settings.sidecar.host, self.settings.sidecar.port),
-            )
-            if has_program(package)
-        }
-        sidecar = services.pop("sidecar", None)
+        """Returns the installed services, in start order; ShareService and ExportService share a process."""
+        audit, share, export, sidecar = (
+            (getattr(self.settings, group).host, getattr(self.settings, group).port)
+            for group in ("audit", "share", "export", "sidecar")
+        )
+        if has_program("services.share") and has_program("services.export"):
+            light = [self._service("share and export", _TOGETHER, share, export)]
+        else:
+            light = [
+                self._service(name, package, address)
+                for name, package, address in (
+                    ("share", "services.share", share),
+                    ("export", "services.export", export),
+                )
+                if has_program(package)
+            ]
         return [
-            self._service("audit", "services.audit", self.settings.audit.host, self.settings.audit.port),
-            *services.values(),
+            self._service("audit", "services.audit", audit),
+            *light,
             *self._worker(),
-            *([] if sidecar is None else [sidecar]),
+            *([self._service("sidecar", "sidecar", sidecar)] if has_program("sidecar") else []),
         ]
 
     def _worker(self) -> list[Program]:
@@ -128,7 +134,7 @@ class Installation:
         export = self.settings.export
         if not (self.settings.redis.url and has_program(_WORKER)):
             return []
-        worker = self._service("export-worker", _WORKER, export.metrics_host, export.worker_metrics_port)
+        worker = self._service("export-worker", _WORKER, (export.metrics_host, export.worker_metrics_port))
         if export.worker_metrics_port == _OFF:
             worker = replace(worker, is_ready=_at_once)
         return [worker]
@@ -149,10 +155,10 @@ class Installation:
             audit_metrics="" if audit.metrics_port == _OFF else f"http://{metrics}/metrics",
         )
 
-    def _service(self, name: str, package: str, host: str, port: int) -> Program:
+    def _service(self, name: str, package: str, *addresses: tuple[str, int]) -> Program:
         # -P: imports the installed package, not a folder of that name in the working directory.
         command = [sys.executable, "-P", "-m", package]
-        return Program(name, command, _accepts(host, port), self.environment)
+        return Program(name, command, _accepts(*addresses), self.environment)
 
 
 def has_program(package: str) -> bool:
@@ -160,18 +166,19 @@ def has_program(package: str) -> bool:
     return importlib.util.find_spec(package) is not None and importlib.util.find_spec(f"{package}.__main__") is not None
 
 
-def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
-    """Returns a check that a port accepts connections; the services listen only once they can serve."""
-    where = reachable_host(host).strip("[]")
+def _accepts(*addresses: tuple[str, int]) -> Callable[[], Awaitable[bool]]:
+    """Returns a check that all ports accept connections; the services listen only once they can serve."""
+    where = [(reachable_host(host).strip("[]"), port) for host, port in addresses]
 
     async def accepts() -> bool:
-        try:
-            _, writer = await asyncio.open_connection(where, port)
-        except OSError:
-            return False
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+        for host, port in where:
+            try:
+                _, writer = await asyncio.open_connection(host, port)
+            except OSError:
+                return False
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
         return True
 
     return accepts
