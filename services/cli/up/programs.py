@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.command import CommandError
+from services.cli.errors import CommandError
 from services.cli.instance_lock import Running
 from services.cli.up.supervisor import Program
 from services.runtime.settings import local_address, reachable_host
@@ -134,10 +132,8 @@ class Installation:
         export = self.settings.export
         if not (self.settings.redis.url and has_program(_WORKER)):
             return []
-        worker = self._service("export-worker", _WORKER, (export.metrics_host, export.worker_metrics_port))
-        if export.worker_metrics_port == _OFF:
-            worker = replace(worker, is_ready=_at_once)
-        return [worker]
+        address = export.metrics_host, export.worker_metrics_port
+        return [self._service("export-worker", _WORKER, *([] if export.worker_metrics_port == _OFF else [address]))]
 
     def addresses(self, pid: int) -> Running:
         """Returns the addresses of the installation."""
@@ -158,34 +154,13 @@ class Installation:
     def _service(self, name: str, package: str, *addresses: tuple[str, int]) -> Program:
         # -P: imports the installed package, not a folder of that name in the working directory.
         command = [sys.executable, "-P", "-m", package]
-        return Program(name, command, _accepts(*addresses), self.environment)
+        where = [(reachable_host(host).strip("[]"), port) for host, port in addresses]
+        return Program(name, command, self.environment, where)
 
 
 def has_program(package: str) -> bool:
     """Returns whether `python -m package` would run."""
     return importlib.util.find_spec(package) is not None and importlib.util.find_spec(f"{package}.__main__") is not None
-
-
-def _accepts(*addresses: tuple[str, int]) -> Callable[[], Awaitable[bool]]:
-    """Returns a check that all ports accept connections; the services listen only once they can serve."""
-    where = [(reachable_host(host).strip("[]"), port) for host, port in addresses]
-
-    async def accepts() -> bool:
-        for host, port in where:
-            try:
-                _, writer = await asyncio.open_connection(host, port)
-            except OSError:
-                return False
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-        return True
-
-    return accepts
-
-
-async def _at_once() -> bool:
-    return True
 
 
 def _why_not(host: str, port: int) -> str:
