@@ -41,6 +41,7 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
         assert len(set(SESSION_ID.findall(said))) == 3
         assert redis.Redis.from_url(running["redis"]).config_get("appendonly") == {"appendonly": "yes"}
         assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
+        _has_only_what_it_needs(up)
 
         # Other commands find it, independent of its ports.
         listed = run("sessions", "--since", "1d", "--json")
@@ -87,6 +88,29 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
         assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
         assert set(run("sessions", "--ids").lines) == ids
         assert up.interrupt(signal.SIGTERM) == 0
+
+
+def _has_only_what_it_needs(up):
+    """The processes, and libraries that they would hold for as long as they run."""
+    packages = ["services.audit", "services.together", "services.export.worker", "sidecar"]
+    found = {package: _libraries(up.child(package)) for package in packages}
+    others = [one for one in up.descendants() if not set(packages) & set(one.cmdline())]
+    workers = [one for one in others if "services.audit.ingest.workers.process" in one.cmdline()]
+    assert len(others) - len(workers) == 1  # Redis
+    if sys.platform != "linux":
+        return
+    assert _libraries(psutil.Process(up.process.pid)) == set()
+    # Chunks were processed by workers, which load the compiler.
+    assert found["services.audit"] == {"cygrpc", "pydantic_core", "multiarray", "chdb"}
+    for package in packages[1:]:
+        assert found[package] == {"cygrpc", "pydantic_core"}, package
+
+
+def _libraries(process):
+    """Returns which large libraries are mapped into a process."""
+    mapped = " ".join(Path(each.path).name for each in process.memory_maps()) if sys.platform == "linux" else ""
+    names = {"cygrpc", "pydantic_core", "multiarray", "llvmlite", "arrow", "chdb"}
+    return {name for name in names if name in mapped}
 
 
 def test_each_line_to_type_works_as_it_stands(tmp_path, monkeypatch):
