@@ -1,7 +1,7 @@
 """Memory of a whole installation as `afterimage up` starts it: idle, recording, and idle again.
 
-PSS: what a process has alone, and its part of what it shares with others; so the sum is what the machine spends. Only
-Linux has it.
+PSS is the memory that a process has alone, and its part of the memory that it shares with others; so the sum is the
+memory of the machine that is in use. Only Linux has it.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ import pytest
 import redis
 from support.wait import PATIENCE_S
 
+from services.audit.ingest.workers.pool import default_count
 from services.cli.up.hints import way_in
 from services.cli.up.programs import Installation
 from services.cli.up.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
@@ -63,6 +64,10 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
             request.add_header("Authorization", f"Bearer {token}")
             with urllib.request.urlopen(request) as answer:
                 assert json.load(answer) is not None
+
+        if default_count():
+            expected = r"^ok +workers +(\d+ ready|none runs; they start with the next recording), none has died"
+            assert re.search(expected, run("doctor").out, re.MULTILINE)
 
         again = up.run("up", "--port", "0")
         assert again.status == 1

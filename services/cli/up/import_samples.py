@@ -23,7 +23,7 @@ from services.runtime.settings.loader import load_settings
 
 
 async def main(sidecar: str, own: str, config: Path | None) -> None:
-    """Imports the samples, and prints what was imported and how to look at it.
+    """Imports the samples, and prints a summary and commands to look at them.
 
     Args:
         sidecar: URL of the sidecar; "": no sidecar.

@@ -1,4 +1,4 @@
-"""What `afterimage up` hands to the process that supervises."""
+"""The plan that `afterimage up` hands to the process that supervises."""
 
 from __future__ import annotations
 

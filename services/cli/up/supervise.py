@@ -1,7 +1,8 @@
-"""`python -m services.cli.up.supervise PLAN LOCK`: what `afterimage up` becomes when it knows what to start.
+"""`python -m services.cli.up.supervise PLAN LOCK`: starts an installation by a plan, and supervises it.
 
-The process stays as long as the installation runs, and waits: so it imports neither settings, nor gRPC, nor tables.
-PLAN and LOCK are file descriptors, of the pickled plan and of the lock file.
+`afterimage up` becomes this program when its plan is made. It stays as long as the installation runs, and waits: so it
+imports neither settings, nor gRPC, nor tables. PLAN and LOCK are file descriptors, of the pickled plan and of the lock
+file.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ from services.cli.up.supervisor import Program, Supervisor, supervised
 ORPHAN_INTERVAL_S = 0.5
 
 
-class _Ended(Exception):  # noqa: N818 - it has said why
-    """A program of the plan has ended with this status, and has said why."""
+class _Ended(Exception):  # noqa: N818 - names the state of a program
+    """A program of the plan has ended with this status, and has printed the reason."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)

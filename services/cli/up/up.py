@@ -1,6 +1,6 @@
 """`afterimage up`: starts a whole installation with one command; Ctrl-C stops it.
 
-This module finds out what to start, and then becomes `supervise`, which starts it and waits.
+This module makes the plan of the installation, and then becomes `supervise`, which starts it and waits.
 """
 
 from __future__ import annotations

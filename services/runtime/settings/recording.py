@@ -55,8 +55,8 @@ class IngestSettings(Group):
         default=120.0,
         ge=0,
         allow_inf_nan=False,
-        description="Seconds without chunks after which the worker processes end; the next chunk waits until one has "
-        "started, which takes about a second. 0: they stay.",
+        description="Seconds without chunks after which the worker processes end. They start with the next recording, "
+        "or with the next chunk of an open one, which waits a second or two then. 0: they stay.",
     )
     chunk_cpu_s: float = Field(
         default=30.0,

@@ -1,6 +1,7 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
-The workers start with the first chunk, and end when there have been no chunks for some time (`ingest.worker_idle_s`).
+The workers start with the first recording, and end after `ingest.worker_idle_s` without chunks.
+
 Chunks wait in a queue in which projects, addresses, subjects and windows take turns; each goes, together with its
 window's state, to the worker that had the window's last chunk and has its page, unless that one has MAX_AHEAD more
 chunks than the least busy one; it is returned as a row. Chunks of streams that have ended meanwhile are dropped. Small
@@ -305,6 +306,20 @@ class WorkerPool:
         """Number of workers that are ready to process chunks."""
         return sum(link.ready for link in self._links)
 
+    def prepare(self) -> None:
+        """Starts the workers, unless they run: a server that records nothing needs none.
+
+        A recorder gathers its first chunk for two seconds, which is the time that they take.
+        """
+        self._used_s = time.monotonic()
+        if self._is_started:
+            return
+        self._is_started = True
+        for _ in range(self._count):
+            self._in_background(self._start_one())
+        if self._idle_s:
+            self._in_background(self._end_when_idle())
+
     async def process_chunk(
         self,
         head: WindowHead,
@@ -321,12 +336,7 @@ class WorkerPool:
             HistoryNeeded: The worker does not have the window's page, and `history` was not given.
             RuntimeError: If a worker failed; its log has the reason.
         """
-        if not self._is_started:  # a server that records nothing needs no workers
-            self._is_started = True
-            for _ in range(self._count):
-                self._in_background(self._start_one())
-            if self._idle_s:
-                self._in_background(self._end_when_idle())
+        self.prepare()
         self._open_count += 1
         try:
             while True:

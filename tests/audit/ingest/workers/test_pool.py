@@ -275,7 +275,7 @@ async def test_while_no_worker_can_be_started_only_small_chunks_are_processed_he
 
 
 async def test_chunks_wait_for_the_start_of_a_worker():
-    """This process does not load what processes chunks."""
+    """This process does not load the compiled loops."""
     async with workers(1, NOBODY, setup_of(lambda: POLICY)) as processes:
         taken = await asyncio.gather(
             *(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(20))
@@ -299,6 +299,14 @@ async def test_workers_without_chunks_end_and_start_again_with_the_next_one():
             # One that comes at once, while they end.
             assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row == expected
             await until(lambda started=started: not any(map(is_running, started)))
+        assert processes.deaths == 0
+
+
+async def test_workers_that_were_started_for_nothing_end():
+    async with workers(1, NOBODY, setup_of(lambda: POLICY), idle_s=0.3) as processes:
+        processes.prepare()
+        await until(lambda: processes.ready_count == 1)
+        await until(lambda: not children(processes))
         assert processes.deaths == 0
 
 
