@@ -205,6 +205,16 @@ def test_a_service_that_cannot_start_ends_everything(tmp_path):
     assert not [one for one in psutil.process_iter() if str(tmp_path) in " ".join(_words(one))]
 
 
+def test_samples_that_cannot_be_imported_end_everything(tmp_path):
+    with Up(tmp_path, "--port", "0", "--samples", environment={**NO_WORKERS, "AFTERIMAGE_TOKEN": "none"}) as up:
+        assert up.process.wait(PATIENCE_S) == 1
+        *_, why, last = [line for line in up.err.read_text().splitlines() if not line.startswith("{")]
+        assert "token" in why
+        assert last == "afterimage: stopping"
+        assert "Traceback" not in up.everything
+    assert (tmp_path / ".data/up.json").read_text() == ""
+
+
 def _words(process):
     try:
         return process.cmdline()

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import typer
 from afterimage_client.audit.v1 import SessionFilter, SessionOrder
 
 from services.cli.client import connect
@@ -48,4 +49,7 @@ if __name__ == "__main__":
     parser.add_argument("--own", required=True)
     parser.add_argument("--config", type=Path)
     asked = parser.parse_args()
-    run(main(asked.sidecar, asked.own, asked.config))
+    try:
+        run(main(asked.sidecar, asked.own, asked.config))
+    except typer.Exit as end:
+        sys.exit(end.exit_code)
