@@ -186,9 +186,12 @@ async def _served_backups(settings: Settings, engine: Engine, dialect: Dialect) 
 async def _taking_in(
     settings: Settings, policies: Policies, behaviour: BehaviourRules | None
 ) -> AsyncIterator[ChunkProcessor]:
-    """Yields the chunk processor: a worker pool, or this process if the settings ask for no workers."""
+    """Yields the chunk processor: a worker pool, or this process if the settings ask for no workers.
+
+    With workers this process loads no compiled loops, unless workers cannot be started.
+    """
     page_memory_bytes = settings.ingest.page_memory_bytes
-    here = InlineProcessor(lambda project: policies.of(project).masker, behaviour, page_memory_bytes)
+    here = InlineProcessor(policies.chunk_masker, behaviour, page_memory_bytes)
     count = default_count() if settings.ingest.workers is None else settings.ingest.workers
 
     def setup() -> WorkerSetup:
@@ -203,9 +206,11 @@ async def _taking_in(
         )
 
     if not count:
+        for project in policies.all():
+            policies.chunk_masker(project)  # now, not in the first stream
         yield here
         return
-    async with workers(count, here, setup) as pool:
+    async with workers(count, here, setup, idle_s=settings.ingest.worker_idle_s) as pool:
         yield pool
 
 

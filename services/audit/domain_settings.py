@@ -12,7 +12,7 @@ import structlog
 
 from services.audit.behaviour.definitions import BehaviourRules
 from services.audit.behaviour.pages import DEFAULT_FOLDS, FoldRule, LinearMatcher, PageRules
-from services.audit.privacy.masking.masker import Masker
+from services.audit.privacy.masking.start_masker import StartMasker
 from services.audit.privacy.policy.parser import load_policy
 from services.audit.privacy.policy.policy import ActorIdMode, Method, Policy, PolicyError, PolicyProblem
 from services.audit.privacy.registry import InForce, Policies
@@ -76,10 +76,10 @@ def policies_in_force(settings: Settings) -> dict[str, InForce]:
         )
         return InForce(
             policy,
-            Masker(policy, key),
+            StartMasker(policy, key),
             key,
             is_keyed=secret is not None,
-            former=tuple(Masker(policy, each) for each in former),
+            former=tuple(StartMasker(policy, each) for each in former),
         )
 
     return {project: in_force(project, policy) for project, policy in policies.items()}

@@ -14,17 +14,29 @@ from typing import Annotated, Any
 
 import typer
 
+from services.cli.errors import CommandError
 from services.runtime.settings.loader import Settings, SettingsError, load_settings
+
+__all__ = [
+    "INTERRUPTED",
+    "Address",
+    "CommandError",
+    "Invocation",
+    "ProjectName",
+    "complain",
+    "duration_s",
+    "invocation_of",
+    "run",
+    "spoken_duration",
+    "spoken_size",
+    "telling_problems",
+]
 
 _UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhd])")
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as in shells: 128 plus the signal's number."""
-
-
-class CommandError(Exception):
-    """A command cannot do its task; `str()` is one sentence for people."""
 
 
 @dataclass(frozen=True, slots=True)

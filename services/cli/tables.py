@@ -12,9 +12,17 @@ _UNBOUNDED = 10_000
 
 def print_table(table: Table) -> None:
     """Prints a table to standard output; on a narrow terminal its lines wrap."""
+    sys.stdout.write(table_text(table))
+
+
+def table_text(table: Table) -> str:
+    """Returns a table as `print_table` prints it."""
     console = Console(file=sys.stdout, highlight=False)
     needed = console.measure(table, options=console.options.update(max_width=_UNBOUNDED)).maximum
-    Console(file=sys.stdout, highlight=False, width=max(console.width, needed)).print(table)
+    console = Console(file=sys.stdout, highlight=False, width=max(console.width, needed))
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
 
 
 def new_table(*columns: str, right: tuple[str, ...] = (), header: bool = True) -> Table:

@@ -12,10 +12,13 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import structlog
 import uvloop
 
-from services.runtime import log
+from services.runtime import log  # first: it keeps rich out of structlog
+
+# isort: split
+import structlog
+
 from services.runtime.settings.loader import Settings, SettingsError, load_settings
 from services.runtime.settings.risks import Process, machine_risks, risks_of
 
@@ -32,7 +35,7 @@ def main(
     serve: Callable[[Settings], AbstractAsyncContextManager[object]],
     explain: Explain = lambda _: None,
     *,
-    name: Process = "every",
+    name: Process | tuple[Process, ...] = "every",
 ) -> int:
     """Serves with the loaded settings until SIGTERM or SIGINT; returns the exit status.
 
@@ -41,13 +44,13 @@ def main(
     Args:
         serve: Serves while its block runs.
         explain: Explains errors that are neither invalid settings nor defects.
-        name: The process: the risks in the settings that concern it are logged at the start.
+        name: The process, or the services in it: the risks in the settings that concern it are logged at the start.
     """
     keep_files_private()
     try:
         settings = load_settings()
         log.configure(settings.log)
-        _warn_of_risks(settings, name)
+        _warn_of_risks(settings, {name} if isinstance(name, str) else set(name))
 
         async def until_cancelled() -> None:
             async with serve(settings):
@@ -57,7 +60,7 @@ def main(
 
         run(until_cancelled)
     except Exception as error:
-        reason = _first(error)
+        reason = first_error(error)
         found = (str(reason), BAD_SETTINGS) if isinstance(reason, SettingsError) else explain(reason)
         if found is None:
             raise
@@ -71,9 +74,9 @@ def keep_files_private() -> None:
     os.umask(0o077)
 
 
-def _warn_of_risks(settings: Settings, name: Process) -> None:
+def _warn_of_risks(settings: Settings, names: set[Process]) -> None:
     for risk in (*risks_of(settings), *machine_risks(settings)):
-        if risk.process in {name, "every"} and risk.name not in settings.accepted_risks:
+        if risk.process in {*names, "every"} and risk.name not in settings.accepted_risks:
             _log.warning("risk", name=risk.name, setting=risk.setting, text=risk.text, fix=risk.fix)
 
 
@@ -111,7 +114,7 @@ def run(main: Callable[[], Coroutine[Any, Any, None]], *, stop_timeout_s: float 
         runner.run(supervised())
 
 
-def _first(error: BaseException) -> BaseException:
+def first_error(error: BaseException) -> BaseException:
     """Returns the first leaf of an exception group: a TaskGroup wraps every error raised inside it."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

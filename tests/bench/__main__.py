@@ -26,6 +26,7 @@ BENCHES = {
     "sidecar": "Sidecar",
     "recorder": "Recorder",
     "rendering": "Video export",
+    "footprint": "Memory",
 }
 
 

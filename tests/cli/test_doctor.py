@@ -201,6 +201,7 @@ def test_what_was_refused_and_an_engine_at_rest(tmp_path):
         assert answer.status == 0
         assert "1 streams recorded without a session secret" in line_of(answer, "secrets")
         assert "ingest.require_session_secret" in line_of(answer, "secrets")
+        assert "none by the settings (ingest.workers)" in line_of(answer, "workers")
         assert "session_secret_wrong 1 since the start -> " in line_of(answer, "sessions refused")
         assert "too_large 1 since the start -> too_large: raise ingest.max_chunk_bytes" in line_of(
             answer, "chunks refused"

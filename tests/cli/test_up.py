@@ -20,6 +20,7 @@ import pytest
 import redis
 from support.wait import PATIENCE_S
 
+from services.audit.ingest.workers.pool import default_count
 from services.cli.up.hints import way_in
 from services.cli.up.programs import Installation
 from services.cli.up.redis_process import MAX_SOCKET_PATH_BYTES, redis_socket
@@ -41,6 +42,7 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
         assert len(set(SESSION_ID.findall(said))) == 3
         assert redis.Redis.from_url(running["redis"]).config_get("appendonly") == {"appendonly": "yes"}
         assert (tmp_path / ".data").stat().st_mode & 0o077 == 0
+        _has_only_what_it_needs(up)
 
         # Other commands find it, independent of its ports.
         listed = run("sessions", "--since", "1d", "--json")
@@ -62,6 +64,10 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
             request.add_header("Authorization", f"Bearer {token}")
             with urllib.request.urlopen(request) as answer:
                 assert json.load(answer) is not None
+
+        if default_count():
+            expected = r"^ok +workers +(\d+ ready|none runs; they start with the next recording), none has died"
+            assert re.search(expected, run("doctor").out, re.MULTILINE)
 
         again = up.run("up", "--port", "0")
         assert again.status == 1
@@ -87,6 +93,29 @@ def test_from_start_to_ctrl_c(tmp_path, monkeypatch):
         assert "3 already here, 0 problems" in up.said("Ctrl-C ends it")
         assert set(run("sessions", "--ids").lines) == ids
         assert up.interrupt(signal.SIGTERM) == 0
+
+
+def _has_only_what_it_needs(up):
+    """The processes, and libraries that they would hold for as long as they run."""
+    packages = ["services.audit", "services.together", "services.export.worker", "sidecar"]
+    found = {package: _libraries(up.child(package)) for package in packages}
+    others = [one for one in up.descendants() if not set(packages) & set(one.cmdline())]
+    workers = [one for one in others if "services.audit.ingest.workers.process" in one.cmdline()]
+    assert len(others) - len(workers) == 1  # Redis
+    if sys.platform != "linux":
+        return
+    assert _libraries(psutil.Process(up.process.pid)) == set()
+    # Chunks were processed by workers, which load the compiler.
+    assert found["services.audit"] == {"cygrpc", "pydantic_core", "multiarray", "chdb"}
+    for package in packages[1:]:
+        assert found[package] == {"cygrpc", "pydantic_core"}, package
+
+
+def _libraries(process):
+    """Returns which large libraries are mapped into a process."""
+    mapped = " ".join(Path(each.path).name for each in process.memory_maps()) if sys.platform == "linux" else ""
+    names = {"cygrpc", "pydantic_core", "multiarray", "llvmlite", "arrow", "chdb"}
+    return {name for name in names if name in mapped}
 
 
 def test_each_line_to_type_works_as_it_stands(tmp_path, monkeypatch):
@@ -174,6 +203,16 @@ def test_a_service_that_cannot_start_ends_everything(tmp_path):
         assert re.search(r"^audit ended with status \d before it was ready$", up.everything, re.MULTILINE)
         assert "preset" in up.everything
     assert not [one for one in psutil.process_iter() if str(tmp_path) in " ".join(_words(one))]
+
+
+def test_samples_that_cannot_be_imported_end_everything(tmp_path):
+    with Up(tmp_path, "--port", "0", "--samples", environment={**NO_WORKERS, "AFTERIMAGE_TOKEN": "none"}) as up:
+        assert up.process.wait(PATIENCE_S) == 1
+        *_, why, last = [line for line in up.err.read_text().splitlines() if not line.startswith("{")]
+        assert "token" in why
+        assert last == "afterimage: stopping"
+        assert "Traceback" not in up.everything
+    assert (tmp_path / ".data/up.json").read_text() == ""
 
 
 def _words(process):

@@ -107,6 +107,7 @@ class Recordings:
         except BaseException:
             self._claims.leave(key.session_key)
             raise
+        self._intake.prepare()
         recording = self._new(replace(head, server=self.server), rules, sender, account)
         head = recording.head
         older = self._open.get(key)

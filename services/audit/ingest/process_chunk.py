@@ -185,6 +185,10 @@ def _check_page_changes(events: Sequence[Event]) -> None:
 class ChunkProcessor(Protocol):
     """Processes chunks."""
 
+    def prepare(self) -> None:
+        """Notes that chunks will come soon."""
+        ...
+
     async def process_chunk(
         self,
         head: WindowHead,
@@ -224,6 +228,9 @@ class InlineProcessor:
         self._page_memory_bytes = page_memory_bytes
         self._mirrors: PageMirrors | None = None
         self.policies_changed()
+
+    def prepare(self) -> None:
+        """Does nothing: it is ready."""
 
     async def process_chunk(
         self,

@@ -111,11 +111,25 @@ async def check_refusals(about: Examination, /) -> list[Finding]:
         findings.append(ok("inserts", f"{counts.inserts:,.0f} since the start, none is failing"))
     return [
         *findings,
+        _workers(counts.workers, counts.worker_deaths),
         *_refusals("chunks refused", counts.rejects, _REASONS),
         *_refusals("streams refused", counts.streams, _STATUSES),
         *_refusals("sessions refused", counts.owners, _OWNERS),
         _secrets(counts.without_secret),
     ]
+
+
+def _workers(count: float | None, deaths: float) -> Finding:
+    if count is None:
+        return ok("workers", "none by the settings (ingest.workers): AuditService processes chunks itself")
+    running = f"{count:,.0f} ready" if count else "none runs; they start with the next recording"
+    if not deaths:
+        return ok("workers", f"{running}, none has died since the start")
+    return note(
+        "workers",
+        f"{running}; {deaths:,.0f} died since the start",
+        "the kernel's log shows whether memory was short; AuditService's log names a chunk that workers die with",
+    )
 
 
 def _secrets(without: float) -> Finding:
@@ -140,7 +154,21 @@ class _Counts:
     without_secret: float = 0.0
     inserts: float = 0.0
     failing_s: float = 0.0
-    is_full: bool = False
+    is_full: float = 0.0
+    workers: float | None = None
+    """None: it has no workers."""
+    worker_deaths: float = 0.0
+
+
+_NUMBERS = {
+    "afterimage_recordings_without_secret_total": "without_secret",
+    "afterimage_inserts_total": "inserts",
+    "afterimage_storage_failing_seconds": "failing_s",
+    "afterimage_storage_full": "is_full",
+    "afterimage_workers": "workers",
+    "afterimage_worker_deaths_total": "worker_deaths",
+}
+"""Fields of _Counts by metric."""
 
 
 def _refusals(what: str, counts: dict[str, float], advice: dict[str, str]) -> list[Finding]:
@@ -168,14 +196,8 @@ async def _counts(url: str) -> _Counts:
                     found.streams[sample.labels["code"]] = sample.value
                 case "afterimage_recordings_refused_total":
                     found.owners[sample.labels["reason"]] = sample.value
-                case "afterimage_recordings_without_secret_total":
-                    found.without_secret = sample.value
-                case "afterimage_inserts_total":
-                    found.inserts = sample.value
-                case "afterimage_storage_failing_seconds":
-                    found.failing_s = sample.value
-                case "afterimage_storage_full":
-                    found.is_full = bool(sample.value)
+                case name if name in _NUMBERS:
+                    setattr(found, _NUMBERS[name], sample.value)
     # A recorder that disconnects is not refused, and a superseded one was admitted.
     found.streams = {code: count for code, count in found.streams.items() if count and code in _STATUSES}
     found.rejects = {reason: count for reason, count in found.rejects.items() if count}

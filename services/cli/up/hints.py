@@ -17,7 +17,7 @@ _LIST_SESSIONS = "afterimage.audit.v1.AuditService/ListSessions"
 _REQUEST = '{"page_size": 3}'
 
 
-def look_around(settings: Settings, sidecar: str, project: str, session_id: str, config: Path | None = None) -> str:
+def look_around(settings: Settings, sidecar: str, project: str, session_id: str, own: str) -> str:
     """Returns commands to type: with this program and, if a sidecar runs, with curl.
 
     Args:
@@ -25,9 +25,8 @@ def look_around(settings: Settings, sidecar: str, project: str, session_id: str,
         sidecar: URL of the sidecar; "": no sidecar.
         project: Project of the token in the lines, which has the scope view for `TOKEN_TTL_S`.
         session_id: Id of a stored session.
-        config: The settings file named on the command line.
+        own: The command to call this program for the same installation, from `own_call`.
     """
-    own = _own_call(config)
     lines = [
         "How to look:",
         "",
@@ -95,7 +94,7 @@ def own_name() -> str:
     return shlex.quote(str(called.absolute()) if path.startswith("..") else path)
 
 
-def _own_call(config: Path | None) -> str:
+def own_call(config: Path | None) -> str:
     """Returns the command to call this program for the same installation from another terminal."""
     directory = os.environ.get("AFTERIMAGE_DATA_DIR")
     file = config or os.environ.get("AFTERIMAGE_CONFIG")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import importlib.util
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.command import CommandError
+from services.cli.errors import CommandError
 from services.cli.instance_lock import Running
 from services.cli.up.supervisor import Program
 from services.runtime.settings import local_address, reachable_host
@@ -30,6 +28,7 @@ _PORTS = (
 )
 """In the order in which `--port N` numbers them: N is the one for browsers."""
 
+_TOGETHER = "services.together"
 _WORKER = "services.export.worker"
 
 
@@ -105,22 +104,27 @@ class Installation:
         return Installation(settings, {**self.environment, "AFTERIMAGE_REDIS__URL": url})
 
     def programs(self) -> list[Program]:
-        """Returns the installed services, in start order."""
-        services = {
-            name: self._service(name, package, host, number)
-            for name, package, host, number in (
-                ("share", "services.share", self.settings.share.host, self.settings.share.port),
-                ("export", "services.export", self.settings.export.host, self.settings.export.port),
-                ("sidecar", "sidecar", self.settings.sidecar.host, self.settings.sidecar.port),
-            )
-            if has_program(package)
-        }
-        sidecar = services.pop("sidecar", None)
+        """Returns the installed services, in start order; ShareService and ExportService share a process."""
+        audit, share, export, sidecar = (
+            (getattr(self.settings, group).host, getattr(self.settings, group).port)
+            for group in ("audit", "share", "export", "sidecar")
+        )
+        if has_program("services.share") and has_program("services.export"):
+            light = [self._service("share and export", _TOGETHER, share, export)]
+        else:
+            light = [
+                self._service(name, package, address)
+                for name, package, address in (
+                    ("share", "services.share", share),
+                    ("export", "services.export", export),
+                )
+                if has_program(package)
+            ]
         return [
-            self._service("audit", "services.audit", self.settings.audit.host, self.settings.audit.port),
-            *services.values(),
+            self._service("audit", "services.audit", audit),
+            *light,
             *self._worker(),
-            *([] if sidecar is None else [sidecar]),
+            *([self._service("sidecar", "sidecar", sidecar)] if has_program("sidecar") else []),
         ]
 
     def _worker(self) -> list[Program]:
@@ -128,10 +132,8 @@ class Installation:
         export = self.settings.export
         if not (self.settings.redis.url and has_program(_WORKER)):
             return []
-        worker = self._service("export-worker", _WORKER, export.metrics_host, export.worker_metrics_port)
-        if export.worker_metrics_port == _OFF:
-            worker = replace(worker, is_ready=_at_once)
-        return [worker]
+        address = export.metrics_host, export.worker_metrics_port
+        return [self._service("export-worker", _WORKER, *([] if export.worker_metrics_port == _OFF else [address]))]
 
     def addresses(self, pid: int) -> Running:
         """Returns the addresses of the installation."""
@@ -149,36 +151,16 @@ class Installation:
             audit_metrics="" if audit.metrics_port == _OFF else f"http://{metrics}/metrics",
         )
 
-    def _service(self, name: str, package: str, host: str, port: int) -> Program:
+    def _service(self, name: str, package: str, *addresses: tuple[str, int]) -> Program:
         # -P: imports the installed package, not a folder of that name in the working directory.
         command = [sys.executable, "-P", "-m", package]
-        return Program(name, command, _accepts(host, port), self.environment)
+        where = [(reachable_host(host).strip("[]"), port) for host, port in addresses]
+        return Program(name, command, self.environment, where)
 
 
 def has_program(package: str) -> bool:
     """Returns whether `python -m package` would run."""
     return importlib.util.find_spec(package) is not None and importlib.util.find_spec(f"{package}.__main__") is not None
-
-
-def _accepts(host: str, port: int) -> Callable[[], Awaitable[bool]]:
-    """Returns a check that a port accepts connections; the services listen only once they can serve."""
-    where = reachable_host(host).strip("[]")
-
-    async def accepts() -> bool:
-        try:
-            _, writer = await asyncio.open_connection(where, port)
-        except OSError:
-            return False
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-        return True
-
-    return accepts
-
-
-async def _at_once() -> bool:
-    return True
 
 
 def _why_not(host: str, port: int) -> str:

@@ -14,8 +14,6 @@ from services.cli.up.supervisor import Program
 MAX_SOCKET_PATH_BYTES = 100
 """sockaddr_un holds 108 with the final zero on Linux and 104 elsewhere."""
 
-_PROBE_TIMEOUT_S = 1.0
-
 
 def find_redis_server() -> str | None:
     """Returns the path of PATH's redis-server or valkey-server, else of the embedded server; None: not found."""
@@ -67,25 +65,7 @@ def redis_program(executable: str, directory: Path, socket: Path) -> Program:
     return Program(
         name="redis",
         command=[executable, *words],
-        is_ready=lambda: answers(f"unix://{socket}"),
         environment={},
+        redis_socket=socket,
         log=directory / "redis.log",
     )
-
-
-async def answers(url: str) -> bool:
-    """Returns whether a Redis answers there and has loaded its data."""
-    import redis.asyncio  # 0.15 s, only with a Redis of one's own
-    from redis.asyncio.retry import Retry
-    from redis.backoff import NoBackoff
-    from redis.exceptions import RedisError
-
-    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
-        url, socket_timeout=_PROBE_TIMEOUT_S, socket_connect_timeout=_PROBE_TIMEOUT_S, retry=Retry(NoBackoff(), 0)
-    )
-    try:
-        return bool(await client.ping())
-    except (RedisError, OSError):
-        return False
-    finally:
-        await client.aclose()

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from services.cli.command import CommandError
+from services.cli.errors import CommandError
 from services.cli.up.parent_death import tether
+from services.cli.up.readiness import accepts, redis_answers
 
 READY_TIMEOUT_S = 120.0
 PROBE_INTERVAL_S = 0.05
@@ -31,16 +32,25 @@ class Program:
     Attributes:
         name: Name for people.
         command: The command line, split into words.
-        is_ready: Returns whether it serves; polled after the start.
         environment: Variables in addition to the supervisor's own.
+        addresses: Host and port of each socket that accepts connections once it serves; polled after the start.
+        redis_socket: Unix socket of a Redis that answers then; None: the program is no Redis.
         log: File for its output; None: this process's standard error.
     """
 
     name: str
     command: Sequence[str]
-    is_ready: Callable[[], Awaitable[bool]]
     environment: Mapping[str, str]
+    addresses: Sequence[tuple[str, int]] = ()
+    redis_socket: Path | None = None
     log: Path | None = None
+
+    async def is_ready(self) -> bool:
+        """Returns whether it serves."""
+        for host, port in self.addresses:
+            if not await accepts(host, port):
+                return False
+        return self.redis_socket is None or await redis_answers(self.redis_socket)
 
 
 class Supervisor:
@@ -70,6 +80,13 @@ class Supervisor:
             raise CommandError(f"{program.name} {why}{_see(program)}")
         self._keepers.append(asyncio.create_task(self._keep(program, process)))
 
+    async def run(self, program: Program) -> int:
+        """Runs a program to its end and returns its exit status; it is stopped when the caller is cancelled."""
+        process = await self._spawn(program, stdout=None)
+        status = await process.wait()
+        del self._running[program.name]
+        return status
+
     async def stop(self) -> None:
         """Stops all processes, the last started one first; those that take too long are killed."""
         self._stopping = True
@@ -91,7 +108,7 @@ class Supervisor:
         for process in self._running.values():
             _signal(process, signal.SIGKILL)
 
-    async def _spawn(self, program: Program) -> asyncio.subprocess.Process:
+    async def _spawn(self, program: Program, stdout: int | None = 2) -> asyncio.subprocess.Process:
         output: int | None = 2
         if program.log is not None:
             output = os.open(program.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -99,7 +116,7 @@ class Supervisor:
             process = await asyncio.create_subprocess_exec(
                 *program.command,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
+                stdout=stdout if program.log is None else output,
                 stderr=output,
                 env={**os.environ, **program.environment},
                 # A separate process group: Ctrl-C in a terminal goes to the whole foreground group, and the

@@ -6,13 +6,14 @@ from services.export.formats.making import Made, Making
 from services.export.formats.rendered import chunks_of, opened, overlay_of, rendering_errors
 from services.export.model import PictureOptions, SessionContent
 from services.export.rendering import model as rendering
-from services.export.rendering.renderer import render_picture
 
 CONTENT_TYPE = "image/png"
 
 
 async def make_picture(making: Making) -> Made:
     """Renders the picture, which becomes the file as it is."""
+    from services.export.rendering.renderer import render_picture  # numpy and Pillow, with the first picture only
+
     content = making.export.content
     assert isinstance(content, SessionContent)  # noqa: S101 - the formats of each content
     given = content.options

@@ -8,7 +8,6 @@ from services.export.formats.making import Made, Making
 from services.export.formats.rendered import chunks_of, opened, overlay_of, rendering_errors
 from services.export.model import OverlayPart, Progress, SessionContent, VideoOptions
 from services.export.rendering import model as rendering
-from services.export.rendering.renderer import render_video
 
 _log = structlog.get_logger("afterimage.export")
 
@@ -22,6 +21,8 @@ CONTENT_TYPES = {
 
 async def make_video(making: Making) -> Made:
     """Renders the video, which becomes the file as it is."""
+    from services.export.rendering.renderer import render_video  # numpy and Pillow, with the first video only
+
     content = making.export.content
     assert isinstance(content, SessionContent)  # noqa: S101 - the formats of each content
     given = content.options if isinstance(content.options, VideoOptions) else VideoOptions()

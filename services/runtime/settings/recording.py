@@ -51,6 +51,13 @@ class IngestSettings(Group):
         description="Number of worker processes that inflate, mask and search chunks for interactions, about 200 MB "
         "each. Not set: one per core, at most 4, and none on a single core. 0: the gRPC process does this itself.",
     )
+    worker_idle_s: float = Field(
+        default=120.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds without chunks after which the worker processes end. They start with the next recording, "
+        "or with the next chunk of an open one, which waits a second or two then. 0: they stay.",
+    )
     chunk_cpu_s: float = Field(
         default=30.0,
         ge=0,

@@ -35,6 +35,7 @@ from services.audit.ingest.stream import record
 from services.audit.live.hub import LiveHub
 from services.audit.model import ChunkRow, WindowHead, WindowKey
 from services.audit.payload import Bounds
+from services.audit.privacy.registry import Policies
 from services.audit.storage.free_space import FreeSpace
 from services.audit.storage.recording_store import RecordingStore
 from services.audit.storage.retention import Retention, day_of
@@ -93,7 +94,7 @@ async def workshop(directory: Path) -> AsyncIterator[Workshop]:
         committer = BatchWriter(store, space, max_batch_bytes=2**30, max_batch_rows=10_000)
         session = UUID(new_session())
         payload = packed([move(uuid7_ms(session), number) for number in range(50)])
-        masker = policies_in_force(settings)["demo"].masker
+        masker = Policies(policies_in_force(settings)).chunk_masker("demo")
         intake = InlineProcessor(lambda _: masker, BehaviourRules())
         rules = IngestRules(Bounds(2**20, 2**20), len(payload) * 10, 2.0, 0.25)
         key = WindowKey("demo", session, uuid4())

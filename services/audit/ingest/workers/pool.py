@@ -1,9 +1,11 @@
 """Pool of worker processes for chunks: masking and detection are not bound to one interpreter.
 
-The workers start with the first chunk. Chunks wait in a queue in which projects, addresses, subjects and windows take
-turns; each goes, together with its window's state, to the worker that had the window's last chunk and has its page,
-unless that one has MAX_AHEAD more chunks than the least busy one; it is returned as a row. Chunks of streams that have
-ended meanwhile are dropped. While no worker is ready, chunks are processed in this process.
+The workers start with the first recording, and end after `ingest.worker_idle_s` without chunks.
+
+Chunks wait in a queue in which projects, addresses, subjects and windows take turns; each goes, together with its
+window's state, to the worker that had the window's last chunk and has its page, unless that one has MAX_AHEAD more
+chunks than the least busy one; it is returned as a row. Chunks of streams that have ended meanwhile are dropped. Small
+chunks are processed in this process only while no worker can be started: it loads the compiled loops then.
 
 Chunks of an address that has lately sent slow ones wait in a second queue. Nothing waits behind them: each has a worker
 for itself, one address has at most half of the workers, and all of them together leave a worker to the others. When a
@@ -27,7 +29,7 @@ import tempfile
 import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
@@ -65,8 +67,8 @@ MAX_BYTES_AT_ONCE = 128 * 1024
 becomes free."""
 
 MAX_BYTES_HERE = 256 * 1024
-"""Maximum payload and JSON of a chunk that is processed in this process while no worker is ready, in bytes: about ten
-milliseconds of an ordinary chunk."""
+"""Maximum payload and JSON of a chunk that is processed in this process while no worker can be started, in bytes:
+about ten milliseconds of an ordinary chunk."""
 
 MAX_AHEAD = 16
 """A window's chunk goes to the worker that has its page unless this one has more chunks than another by this number: to
@@ -124,6 +126,10 @@ class _Died(Exception):  # noqa: N818 - names the state of a worker
         self.number = number
 
 
+class _NoWorker(Exception):  # noqa: N818 - names a state of the pool
+    """There is no worker, and none can be started now."""
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
     """A chunk that waits for a worker."""
@@ -156,6 +162,8 @@ class _Link(asyncio.Protocol):
         self.process: subprocess.Popen[bytes] | None = None
         self.started_s = time.monotonic()
         self.ready = False
+        self.was_ready = False
+        """Whether it has ever been ready."""
         self.waiting: dict[int, _Job] = {}
         self.waiting_bytes = 0
         self.slow: _Job | None = None
@@ -172,7 +180,8 @@ class _Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for kind, body in self._frames.feed(data):
             if kind == FrameKind.READY:
-                self.ready = True
+                self.ready = self.was_ready = True
+                self._pool.can_start = True
                 continue
             answer = decode_answer(body)
             job = self.waiting.pop(answer.number, None)
@@ -252,10 +261,19 @@ class WorkerPool:
         overruns: Number of chunks rejected because they exceeded a limit of their worker: "cpu" or "memory".
         slow: Number of chunks that took SLOW_S or more.
         dropped: Number of chunks that were not processed because their streams had ended.
+        can_start: Whether the last worker that was started became ready, as far as is known.
     """
 
-    def __init__(self, count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> None:
+    def __init__(
+        self, count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup], idle_s: float = 0.0
+    ) -> None:
         self._count = count
+        self._idle_s = idle_s
+        self._open_count = 0
+        """Number of chunks in process or waiting."""
+        self._used_s = 0.0
+        """Time at which the last chunk left."""
+        self.can_start = True
         self._here = here
         self._setup = setup
         self._links: list[_Link] = []
@@ -288,6 +306,20 @@ class WorkerPool:
         """Number of workers that are ready to process chunks."""
         return sum(link.ready for link in self._links)
 
+    def prepare(self) -> None:
+        """Starts the workers, unless they run: a server that records nothing needs none.
+
+        A recorder gathers its first chunk for two seconds, which is the time that they take.
+        """
+        self._used_s = time.monotonic()
+        if self._is_started:
+            return
+        self._is_started = True
+        for _ in range(self._count):
+            self._in_background(self._start_one())
+        if self._idle_s:
+            self._in_background(self._end_when_idle())
+
     async def process_chunk(
         self,
         head: WindowHead,
@@ -304,18 +336,57 @@ class WorkerPool:
             HistoryNeeded: The worker does not have the window's page, and `history` was not given.
             RuntimeError: If a worker failed; its log has the reason.
         """
-        if not self._is_started:  # a server that records nothing needs no workers
-            self._is_started = True
-            for _ in range(self._count):
-                self._in_background(self._start_one())
-        # Large chunks, and those that are known to be slow, would stop this process: they wait for a worker.
-        if self._least_busy() is None and not self._is_slow(sender) and len(sent.payload) <= MAX_BYTES_HERE:
-            small = replace(bounds, max_inflated_bytes=min(bounds.max_inflated_bytes, MAX_BYTES_HERE))
-            try:
-                return await self._here.process_chunk(head, state, sent, small, sender, history)
-            except BadPayload as bad:
-                if bad.fault is not Fault.TOO_LARGE:
-                    raise
+        self.prepare()
+        self._open_count += 1
+        try:
+            while True:
+                if not self.can_start and (
+                    processed := await self._try_here(head, state, sent, bounds, sender, history)
+                ):
+                    return processed
+                with suppress(_NoWorker):
+                    return await self._in_worker(head, state, sent, bounds, sender, history)
+        finally:
+            self._open_count -= 1
+            self._used_s = time.monotonic()
+
+    async def _try_here(
+        self,
+        head: WindowHead,
+        state: Folded,
+        sent: SentChunk,
+        bounds: Bounds,
+        sender: Sender,
+        history: PageHistory | None,
+    ) -> ProcessedChunk | None:
+        """Returns a chunk that was processed in this process while there is no worker.
+
+        None: it has to wait for one, since large chunks, and those that are known to be slow, would stop this process.
+        """
+        if self._least_busy() is not None or self._is_slow(sender) or len(sent.payload) > MAX_BYTES_HERE:
+            return None
+        small = replace(bounds, max_inflated_bytes=min(bounds.max_inflated_bytes, MAX_BYTES_HERE))
+        try:
+            return await self._here.process_chunk(head, state, sent, small, sender, history)
+        except BadPayload as bad:
+            if bad.fault is not Fault.TOO_LARGE:
+                raise
+        return None
+
+    async def _in_worker(
+        self,
+        head: WindowHead,
+        state: Folded,
+        sent: SentChunk,
+        bounds: Bounds,
+        sender: Sender,
+        history: PageHistory | None,
+    ) -> ProcessedChunk:
+        """Returns a chunk that was processed in a worker.
+
+        Raises:
+            _NoWorker: None could be started while it waited.
+        """
         job = _job(head, state, sent, bounds, sender, history)
         try:
             return self._taken(await self._wait(job))
@@ -444,7 +515,39 @@ class WorkerPool:
             link.status.set_result(0)
             return
         self.deaths += 1
+        if not link.was_ready:
+            self._cannot_start()
         self._in_background(self._replace(link))
+
+    def _cannot_start(self) -> None:
+        """Notes that a worker could not be started, and gives waiting chunks back if there is no other."""
+        self.can_start = False
+        if self._least_busy() is not None:
+            return
+        for queue in (self._queue, self._slow_queue):
+            while (job := queue.take()) is not None:
+                if not job.answer.done():
+                    job.answer.set_exception(_NoWorker)
+
+    async def _end_when_idle(self) -> None:
+        """Ends the workers when there have been no chunks for some time; the next chunk starts them again."""
+        while True:
+            left_s = self._used_s + self._idle_s - time.monotonic()
+            if not self._open_count and left_s <= 0 and self._are_free():
+                break
+            await asyncio.sleep(max(left_s, min(self._idle_s, 1.0)))
+        # All at once: no chunk is given to them any more.
+        links, self._links = self._links, []
+        self._worker_of.clear()
+        self._is_started = False
+        for link in links:
+            link.close()
+        _log.info("workers ended", count=len(links), idle_s=self._idle_s)
+        await asyncio.gather(*(self._ended(link.process) for link in links if link.process is not None))
+
+    def _are_free(self) -> bool:
+        """Returns whether all workers are ready, and have no chunks."""
+        return len(self._links) == self._count and all(link.ready and not link.waiting for link in self._links)
 
     async def close(self) -> None:
         """Ends the processes."""
@@ -482,6 +585,7 @@ class WorkerPool:
                 return await self._start()
             except OSError as error:  # no memory, no more processes or files
                 _log.error("a worker cannot be started, will be tried again", error=str(error))
+                self._cannot_start()
                 await asyncio.sleep(RETRY_S)
 
     async def _start(self) -> None:
@@ -614,15 +718,18 @@ def _end(process: subprocess.Popen[bytes]) -> int:
 
 
 @asynccontextmanager
-async def workers(count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup]) -> AsyncIterator[WorkerPool]:
+async def workers(
+    count: int, here: InlineProcessor, setup: Callable[[], WorkerSetup], *, idle_s: float = 0.0
+) -> AsyncIterator[WorkerPool]:
     """Provides a pool of workers while the block runs.
 
     Args:
         count: Number of workers.
-        here: Processes small chunks while no worker is ready.
+        here: Processes small chunks while no worker can be started.
         setup: Returns the workers' current configuration.
+        idle_s: Seconds without chunks after which the workers end, until the next chunk. 0: they stay.
     """
-    pool = WorkerPool(count, here, setup)
+    pool = WorkerPool(count, here, setup, idle_s)
     try:
         yield pool
     finally:

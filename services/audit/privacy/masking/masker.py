@@ -33,10 +33,11 @@ from services.audit.privacy.masking.nodes import (
     WATCHED_ATTRIBUTES,
     NodeMasker,
 )
-from services.audit.privacy.masking.payloads import PayloadMasker, decode_any, encode_any
+from services.audit.privacy.masking.payloads import decode_any, encode_any
 from services.audit.privacy.masking.split_texts import mask_joined
+from services.audit.privacy.masking.start_masker import StartMasker
 from services.audit.privacy.masking.string_context import place_of
-from services.audit.privacy.masking.strings import MASK, TextMasker, is_masked
+from services.audit.privacy.masking.strings import MASK, is_masked
 from services.audit.privacy.masking.unknown_strings import hidden_key, hide_unknown
 from services.audit.privacy.rules.candidates import Scanner
 from services.audit.rrweb import NOTHING, EventType
@@ -112,7 +113,7 @@ class MaskedTape(NamedTuple):
         return self.made.apply(self.walk.text, start, end)
 
 
-class Masker:
+class Masker(StartMasker):
     """Masks chunks by one policy. Keeps no data of them between calls; threads may share it."""
 
     def __init__(self, policy: Policy, hash_key: bytes, *, opens_all: bool = False) -> None:
@@ -124,10 +125,8 @@ class Masker:
             opens_all: Whether to examine every node and every string, even if the walk reports no need for it: slow,
                 the reference with which tests compare the fast path.
         """
+        super().__init__(policy, hash_key, has_loops=True)
         self.opens_all = opens_all
-        self.policy = policy
-        self.rules = TextMasker(policy, hash_key)
-        self.payloads = PayloadMasker(policy, self.rules)
         self.nodes = NodeMasker(policy, self.rules, self.payloads)
         self.scanner = Scanner(policy.scanned_patterns)
         self.walker = Walker(
@@ -159,13 +158,6 @@ class Masker:
         if self.policy.keeps_all:
             return Masked(text, state, Counts(), decoded.events)
         return _Chunk(self, state, text, decoded).run()
-
-    def url(self, href: str, counts: Counts, field: str) -> str:
-        """Returns a page's URL, masked as in a Meta event."""
-        if self.policy.keeps_all:
-            return href
-        masked = self.rules.mask(href, field, counts, key="href")
-        return self.rules.hide_path(masked, counts) if self.policy.masks_all and masked else masked
 
 
 class _Chunk:

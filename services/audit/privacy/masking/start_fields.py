@@ -16,7 +16,7 @@ from services.audit.privacy.policy.policy import ActorIdMode, Method
 
 if TYPE_CHECKING:
     from services.audit.model import WindowHead
-    from services.audit.privacy.masking.masker import Masker
+    from services.audit.privacy.masking.start_masker import StartMasker
 
 MAX_URL = 2_048
 """Maximum characters stored of the first URL. It is masked before it is cut, since half a secret matches no rule."""
@@ -33,7 +33,7 @@ _PRODUCT = re.compile(r"[A-Za-z][\w.-]{0,63}/\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 """A product with a version of four numbers (RFC 9110, section 10.1.5), which looks like an IP address."""
 
 
-def mask_head(head: WindowHead, masker: Masker, *, is_keyed: bool = True) -> tuple[WindowHead, Counts]:
+def mask_head(head: WindowHead, masker: StartMasker, *, is_keyed: bool = True) -> tuple[WindowHead, Counts]:
     """Returns a window's head as stored, and the counts of the masked values.
 
     Args:
@@ -61,7 +61,7 @@ def mask_head(head: WindowHead, masker: Masker, *, is_keyed: bool = True) -> tup
     return replace(masked, first_url=masked.first_url[:MAX_URL], user_agent=masked.user_agent[:MAX_USER_AGENT]), counts
 
 
-def stored_actor_id(actor_id: str, masker: Masker, counts: Counts, *, is_keyed: bool = True) -> str:
+def stored_actor_id(actor_id: str, masker: StartMasker, counts: Counts, *, is_keyed: bool = True) -> str:
     """Returns a visitor's id as stored under the policy in force; a stored id is returned unchanged.
 
     Args:
@@ -81,7 +81,7 @@ def stored_actor_id(actor_id: str, masker: Masker, counts: Counts, *, is_keyed: 
     return masker.rules.replacement(ACTOR_RULE, method, actor_id)
 
 
-def actor_ids(actor_id: str, masker: Masker, *, is_keyed: bool = True) -> tuple[str, ...]:
+def actor_ids(actor_id: str, masker: StartMasker, *, is_keyed: bool = True) -> tuple[str, ...]:
     """Returns the forms in which a visitor's id may be stored, under this policy and under earlier ones.
 
     The id itself comes first. Forms that others may have too are left out: a deletion must not reach them.
@@ -92,7 +92,7 @@ def actor_ids(actor_id: str, masker: Masker, *, is_keyed: bool = True) -> tuple[
     return tuple(dict.fromkeys((actor_id, rules, masker.rules.replacement(ACTOR_RULE, Method.HASH, actor_id))))
 
 
-def _user_agent(text: str, masker: Masker, counts: Counts) -> str:
+def _user_agent(text: str, masker: StartMasker, counts: Counts) -> str:
     """Returns a user agent with the rules applied to everything but versions."""
     parts: list[str] = []
     at = 0

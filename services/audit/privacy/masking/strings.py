@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from services.audit.privacy.policy.policy import Policy
+    from services.audit.privacy.rules.gate_places import GatePlaces
     from services.audit.re2_patterns import Pattern
 
 MASK = "***"
@@ -151,9 +152,15 @@ _Gate: TypeAlias = tuple["Pattern | _Spans | None", list[_Rule]]
 class TextMasker:
     """Masks strings by the rules of one policy."""
 
-    def __init__(self, policy: Policy, hash_key: bytes) -> None:
-        from services.audit.privacy.rules.gate_places import GatePlaces
+    def __init__(self, policy: Policy, hash_key: bytes, *, has_loops: bool = True) -> None:
+        """Compiles the policy's rules.
 
+        Args:
+            policy: The policy.
+            hash_key: Key of the method hash.
+            has_loops: Whether long texts are searched by compiled loops. RE2 finds the same without them, in longer
+                time; numba, which runs the loops, takes 110 MB in a process.
+        """
         self._key = hash_key
         self._rules: list[_Rule] = []
         self._url_methods = {URL_RULE: Method.KEEP, PATH_RULE: Method.KEEP}
@@ -170,9 +177,14 @@ class TextMasker:
             each.place = place
             gated.setdefault(each.gate, []).append(each)
         self._gates = [(compile_pattern(gate) if gate else None, behind) for gate, behind in gated.items()]
-        placed = [gate for gate in gated if gate in PLACED_GATES]
-        self._placed = {number: placed.index(gate) for number, gate in enumerate(gated) if gate in PLACED_GATES}
-        self._places = GatePlaces([PLACED_GATES[gate] for gate in placed], [gated[gate][0].reach for gate in placed])
+        placed = [gate for gate in gated if gate in PLACED_GATES] if has_loops else []
+        self._placed = {number: placed.index(gate) for number, gate in enumerate(gated) if gate in placed}
+        self._places: GatePlaces | None = None
+        if has_loops:
+            from services.audit.privacy.rules.gate_places import GatePlaces
+
+            reaches = [gated[gate][0].reach for gate in placed]
+            self._places = GatePlaces([PLACED_GATES[gate] for gate in placed], reaches)
         self._gate_set = PatternSet([gate or "(?s:.)" for gate in gated])
         self._rule_sets = {gate: PatternSet([rule.source for rule in behind]) for gate, behind in gated.items()}
         self._known: dict[bytes, Known] = {}
@@ -375,6 +387,8 @@ class TextMasker:
 
     def _places_in(self, text: bytes, counts: Counts) -> dict[int, _Spans]:
         """Returns the parts of a long text around the places of gates, by the gate's number in `_placed`."""
+        if self._places is None:
+            return {}
         places = self._places.find(text)
         counts.spend(GATE_WORK * sum(map(len, places.values())))
         return places

@@ -52,6 +52,14 @@ def here(policy=POLICY) -> InlineProcessor:
     return InlineProcessor(lambda _: masker, RULES)
 
 
+class _Nobody(InlineProcessor):
+    async def process_chunk(self, *_: object, **__: object) -> ProcessedChunk:
+        raise AssertionError("a chunk was processed in this process")
+
+
+NOBODY = _Nobody(lambda _: Masker(POLICY, KEY), RULES)
+
+
 def setup_of(policy: Callable, **limits: float) -> Callable[[], WorkerSetup]:
     return lambda: WorkerSetup({"demo": (policy(), KEY)}, RULES, LogOptions(), 4_000, **limits)
 
@@ -239,15 +247,17 @@ async def test_a_chunk_that_takes_too_much_processor_time_is_rejected_at_once(mo
         assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row.seq == 1
 
 
-async def test_while_no_worker_is_ready_only_small_chunks_are_processed_here(monkeypatch):
+async def test_while_no_worker_can_be_started_only_small_chunks_are_processed_here(monkeypatch):
     may_start = asyncio.Event()
     start = WorkerPool._start
 
     async def later(processes):
-        await may_start.wait()
+        if not may_start.is_set():
+            raise OSError("no more processes")
         await start(processes)
 
     monkeypatch.setattr(WorkerPool, "_start", later)
+    monkeypatch.setattr(module, "RETRY_S", 0.05)
     async with workers(1, here(), setup_of(lambda: POLICY)) as processes:
         small, large = a_chunk(1), a_chunk(1, [{"type": 9, "data": os.urandom(2 * module.MAX_BYTES_HERE).hex()}])
         repeated = a_chunk(
@@ -261,6 +271,56 @@ async def test_while_no_worker_is_ready_only_small_chunks_are_processed_here(mon
         assert not any(task.done() for task in waiting)
         may_start.set()
         assert [(await task).row.seq for task in waiting] == [1, 1]
+        assert isinstance((await processes.process_chunk(HEAD, WindowState(), small, BOUNDS)).state, bytes)
+
+
+async def test_chunks_wait_for_the_start_of_a_worker():
+    """This process does not load the compiled loops."""
+    async with workers(1, NOBODY, setup_of(lambda: POLICY)) as processes:
+        taken = await asyncio.gather(
+            *(processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS) for _ in range(20))
+        )
+        assert [one.row.seq for one in taken] == [1] * 20
+
+
+async def test_workers_without_chunks_end_and_start_again_with_the_next_one():
+    idle_s = 0.3
+    async with workers(2, NOBODY, setup_of(lambda: POLICY), idle_s=idle_s) as processes:
+        expected = None
+        for _ in range(2):
+            one = await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)
+            expected = expected or one.row
+            assert one.row == expected
+            await until(lambda: processes.ready_count == 2)
+            started = children(processes)
+            assert len(started) == 2
+            await until(lambda: not processes._links)
+            assert processes.ready_count == 0
+            # One that comes at once, while they end.
+            assert (await processes.process_chunk(HEAD, WindowState(), a_chunk(1), BOUNDS)).row == expected
+            await until(lambda started=started: not any(map(is_running, started)))
+        assert processes.deaths == 0
+
+
+async def test_workers_that_were_started_for_nothing_end():
+    async with workers(1, NOBODY, setup_of(lambda: POLICY), idle_s=0.3) as processes:
+        processes.prepare()
+        await until(lambda: processes.ready_count == 1)
+        await until(lambda: not children(processes))
+        assert processes.deaths == 0
+
+
+async def test_a_worker_with_a_chunk_is_not_idle(monkeypatch):
+    starts, start = [], WorkerPool._start
+
+    async def counted(processes):
+        starts.append(processes)
+        await start(processes)
+
+    monkeypatch.setattr(WorkerPool, "_start", counted)
+    async with workers(1, NOBODY, setup_of(lambda: POLICY), idle_s=0.01) as processes:
+        assert (await processes.process_chunk(HEAD, WindowState(), large_chunk(), BOUNDS)).row.seq == 1
+        assert len(starts) == 1
 
 
 async def test_only_the_chunk_in_process_is_rejected_when_a_worker_exceeds_its_time(monkeypatch):
