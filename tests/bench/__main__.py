@@ -26,6 +26,7 @@ BENCHES = {
     "sidecar": "Sidecar",
     "recorder": "Recorder",
     "rendering": "Video export",
+    "exports": "Exports in a queue",
     "footprint": "Memory",
 }
 
