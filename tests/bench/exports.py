@@ -1,4 +1,4 @@
-"""A hundred exports in a queue: turns between two projects, and what a viewer's replay takes meanwhile."""
+"""A hundred exports in a queue: turns between two projects, and the time of replays meanwhile."""
 
 from __future__ import annotations
 
