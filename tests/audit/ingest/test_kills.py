@@ -123,7 +123,7 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, tmp_path, mint, c
     wanted, recorders, laps = campaign_rounds(2, 100), campaign_rounds(6, 20), campaign_rounds(2, 16)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
-    token = mint("record", "view")
+    token = mint("record", "view", ttl_s=7_200)
     fleet = [KilledRecorder(_chunks(number, begin, laps), uuid7(begin + number)) for number in range(recorders)]
     server = KillableAuditProcess(settings, free_port(), AFTERIMAGE_INGEST__WORKERS=str(campaign_rounds(0, 2)))
     await server.start()
