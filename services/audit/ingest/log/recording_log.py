@@ -100,6 +100,8 @@ class RecordingLog:
         try:
             state = _State.read(directory)
             ends = _ends_of(directory, state)
+            # A process that was killed right after it had begun a segment has not noted it.
+            state = replace(state, last=max(state.last, *ends, 0))
             return cls(directory, lock, state, ends)
         except BaseException:
             os.close(lock)

@@ -157,6 +157,23 @@ def test_a_segment_that_was_begun_by_a_killed_process_is_no_error(tmp_path):
     log.close()
 
 
+def test_the_log_goes_on_after_a_segment_that_was_begun_and_not_noted(tmp_path):
+    log = RecordingLog.open(tmp_path)
+    log.write(b"first")
+    log.leave_segment()
+    before = (tmp_path / "state").read_bytes()
+    log.write(b"second")
+    log.close()
+    (tmp_path / "state").write_bytes(before)
+    log = RecordingLog.open(tmp_path)
+    log.write(b"third")
+    assert all_of(log) == [b"first", b"second", b"third"]
+    assert numbers(tmp_path) == [1, 2, 3]
+    log = reopened(log, tmp_path)
+    assert all_of(log) == [b"first", b"second", b"third"]
+    log.close()
+
+
 def test_a_segment_that_was_deleted_only_in_the_state_is_deleted_at_the_start(tmp_path):
     """A kill between the two: its frames are stored."""
     log = RecordingLog.open(tmp_path)
