@@ -54,7 +54,14 @@ def tree_of(pid, count):
 
 
 def are_gone(processes):
-    return all(not one.is_running() or one.status() == psutil.STATUS_ZOMBIE for one in processes)
+    return all(map(_is_gone, processes))
+
+
+def _is_gone(process):
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 @pytest.fixture
