@@ -461,8 +461,8 @@ class Export(betterproto.Message):
 
     share_link_id: str = betterproto.string_field(16)
     """
-    Output only. Id of the share link that the export was created with. Empty: it was created by a
-     caller with an own token.
+    Output only. Id of the share link that the export was created with; it ends with the link. Empty:
+     it was created by a caller with an own token.
     """
 
 

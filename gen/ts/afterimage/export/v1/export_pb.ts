@@ -503,8 +503,8 @@ export type Export = Message<"afterimage.export.v1.Export"> & {
   file?: ExportFile | undefined;
 
   /**
-   * Output only. Id of the share link that the export was created with. Empty: it was created by a
-   * caller with an own token.
+   * Output only. Id of the share link that the export was created with; it ends with the link. Empty:
+   * it was created by a caller with an own token.
    *
    * @generated from field: string share_link_id = 16;
    */
