@@ -17,6 +17,7 @@ from audit.service import chunk, client, end, start, uuid7
 from support import recordings
 from support.audit_process import KillableAuditProcess
 from support.ports import free_port
+from support.wait import PATIENCE_S
 
 from services.audit.app import serve
 from services.audit.ingest.log.segment import SECTOR, Segment, end_of, numbers, path_of, read_header
@@ -130,7 +131,12 @@ async def test_kills_lose_nothing_and_repeat_nothing(settings, tmp_path, mint, c
     running = [asyncio.create_task(one.run(server, token)) for one in fleet]
     kills = torn = 0
     while kills < wanted:
-        await asyncio.sleep(random.uniform(0.05, 0.9))
+        before = sum(one.acked for one in fleet)
+        async with asyncio.timeout(PATIENCE_S):
+            # Workers take longer to start than a life may be.
+            while sum(one.acked for one in fleet) == before:  # noqa: ASYNC110 - acks are counted elsewhere
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(random.uniform(0, 0.9))
         assert not all(task.done() for task in running), f"the recorders were done after {kills} kills"
         await server.kill()
         kills += 1
