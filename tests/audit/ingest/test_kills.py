@@ -121,7 +121,7 @@ def leave_a_torn_frame(folder: Path, scratch: Path) -> bool:
 @pytest.mark.campaign
 @pytest.mark.timeout(3_600)
 async def test_kills_lose_nothing_and_repeat_nothing(settings, tmp_path, mint, campaign_rounds) -> None:
-    wanted, recorders, laps = campaign_rounds(2, 100), campaign_rounds(6, 20), campaign_rounds(2, 16)
+    wanted, recorders, laps = campaign_rounds(2, 100), campaign_rounds(6, 20), campaign_rounds(2, 32)
     random.seed(SEED)
     begin = 1_000 * (int(time.time()) - 3_600)
     token = mint("record", "view", ttl_s=7_200)
